@@ -1,0 +1,1 @@
+"""Tensors to a durable feature store, and back."""

@@ -1,0 +1,1 @@
+"""What things are: labels, clips, specifications, recipes, errors. Imports nothing of this project."""

@@ -1,0 +1,1 @@
+"""Store to model to result: splits, audit, loader, models, training loop, metrics."""
