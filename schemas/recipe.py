@@ -136,7 +136,8 @@ def load_recipe(name_or_path: str) -> Recipe:
         text = (resources.files("schemas") / "recipes" / f"{name_or_path}.toml").read_text(encoding="utf-8")
     else:
         raise UnknownNameError(
-            f"unknown recipe '{name_or_path}'; choose one of {', '.join(shipped_recipes())} or give a .toml file"
+            f"unknown recipe '{name_or_path}'; "
+            f"choose one of {', '.join(shipped_recipes())} or give a .toml file"
         )
     return parse_recipe(text, name_or_path)
 
@@ -157,5 +158,9 @@ def first_problem(error: ValidationError) -> str:
     where = ".".join(str(part) for part in problem["loc"]) or "as a whole"
     what = problem["msg"].removeprefix("Value error, ")
     value = problem.get("input")
-    got = "" if isinstance(value, dict) or problem["type"] in {"value_error", "missing"} else f" (got {value!r})"
+    got = (
+        ""
+        if isinstance(value, dict) or problem["type"] in {"value_error", "missing"}
+        else f" (got {value!r})"
+    )
     return f"{where}: {what}{got}"

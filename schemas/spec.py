@@ -187,7 +187,8 @@ class StoreSpec(Model):
             raise ValueError(f"two views share a name: {', '.join(names)}")
         if self.audio.length < self.spectral.n_fft:
             raise ValueError(
-                f"duration_s {self.audio.duration_s} is shorter than one window of n_fft {self.spectral.n_fft}"
+                f"duration_s {self.audio.duration_s} is shorter than one window: "
+                f"n_fft {self.spectral.n_fft} at {self.audio.sample_rate} Hz"
             )
         return self
 

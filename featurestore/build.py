@@ -1,0 +1,209 @@
+"""Build a store from corpora, go on with a stopped build, or add corpora to a finished store."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from data.corpus import Corpus
+from data.locate import Located, locate
+from featurestore.arrays import create_corpus, create_root
+from featurestore.commit import commit_unit
+from featurestore.documents import CorpusRecord, IgnoredFile, StoreDocument, UnitRecord, write_document
+from featurestore.durable import storage_errors
+from featurestore.finalise import finalise
+from featurestore.layout import LOCK, STORE_JSON, corpus_record_path
+from featurestore.plan import Unit, hash_recordings, plan_units
+from featurestore.progress import Progress, Silent
+from featurestore.reader import read_ahead
+from featurestore.records import read_unit_records
+from featurestore.spec_choice import SpecRequest, choose_spec, spec_of_store
+from featurestore.unit import compute_unit
+from featurestore.worklist import Worklist, make_worklist
+from pipelines.allocator import keep_freed_memory
+from pipelines.device import choose_device
+from pipelines.pipeline import FEATURE_VERSION, Pipeline
+from schemas.clip import Scan, Status
+from schemas.errors import BadRecordingsError, StoreBusyError
+from schemas.spec import StoreSpec
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """What to build, from where, and how."""
+
+    out: Path
+    corpora: Path
+    datasets: str = "all"
+    spec: SpecRequest = field(default_factory=SpecRequest)
+    device: str = "auto"
+    threads: int = field(default_factory=lambda: os.cpu_count() or 1)
+    """Threads that decode."""
+    strict: bool = False
+    """Refuse to finish the store while a recording is bad."""
+
+
+@dataclass(frozen=True)
+class BadRecording:
+    """A recording that is in the manifest and in no training."""
+
+    clip_id: str
+    path: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What a build did and what the store holds now."""
+
+    store: Path
+    document: StoreDocument
+    located: Located
+    scans: tuple[Scan, ...]
+    units_built: int
+    units_kept: int
+    clips_built: int
+    bad: tuple[BadRecording, ...]
+    seconds: float
+
+
+def build(request: BuildRequest, progress: Progress | None = None) -> BuildReport:
+    """Bring the store at ``request.out`` in line with the corpora; work that stands is kept.
+
+    Corpora of the store that are not asked for stay as they are. Raises a
+    :class:`~schemas.errors.SerError`; whatever happens, finished units are kept and the next call goes
+    on from there.
+    """
+    progress = progress or Silent()
+    started = time.monotonic()
+    keep_freed_memory()
+    device = choose_device(request.device)
+    spec = choose_spec(request.spec, request.out)
+    located = locate(request.datasets, request.corpora)
+    scans = tuple(corpus.scan(path) for corpus, path in located.found)
+    with storage_errors(request.out), _sole_builder(request.out):
+        if spec_of_store(request.out) is None:
+            create_root(request.out, spec)
+        work = _compare(request.out, spec, located, scans, progress)
+        document = work.up_to_date
+        built: list[UnitRecord] = []
+        if document is None:
+            _open_for_writing(request.out, spec, work, scans)
+            built.extend(_build_units(request, work.todo, Pipeline(spec, device), progress))
+        records = work.records(built)
+        bad = _bad_recordings(record for units in records.values() for record in units)
+        if request.strict and bad:
+            raise BadRecordingsError(_strict_message(bad))
+        if document is None:
+            document = finalise(request.out, spec, FEATURE_VERSION, work.corpora, records)
+    return BuildReport(
+        store=request.out,
+        document=document,
+        located=located,
+        scans=scans,
+        units_built=len(built),
+        units_kept=len(work.kept),
+        clips_built=sum(len(record.clips) for record in built),
+        bad=bad,
+        seconds=time.monotonic() - started,
+    )
+
+
+@contextmanager
+def _sole_builder(store: Path) -> Iterator[None]:
+    store.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(store / LOCK, timeout=0):
+            yield
+    except Timeout as error:
+        raise StoreBusyError(
+            f"another process is building {store}; wait for it, or end it and run this command again"
+        ) from error
+
+
+def _compare(
+    store: Path, spec: StoreSpec, located: Located, scans: Sequence[Scan], progress: Progress
+) -> Worklist:
+    standing = read_unit_records(store)
+    planned = {
+        scan.dataset: plan_units(
+            scan.dataset,
+            hash_recordings(scan, progress),
+            spec,
+            FEATURE_VERSION,
+            standing.get(scan.dataset, {}),
+        )
+        for scan in scans
+    }
+    described = {
+        scan.dataset: _corpus_record(corpus, scan)
+        for (corpus, _), scan in zip(located.found, scans, strict=True)
+    }
+    return make_worklist(store, planned, described)
+
+
+def _corpus_record(corpus: Corpus, scan: Scan) -> CorpusRecord:
+    return CorpusRecord(
+        dataset=scan.dataset,
+        title=corpus.title,
+        licence=corpus.licence,
+        home_page=corpus.home_page,
+        clips=len(scan.clips),
+        ignored=tuple(IgnoredFile(path=entry.path, reason=entry.reason) for entry in scan.ignored),
+        notices=scan.notices,
+    )
+
+
+def _open_for_writing(store: Path, spec: StoreSpec, work: Worklist, scans: Sequence[Scan]) -> None:
+    """Lay out the arrays. A store whose objects will change is not valid again until it is finished."""
+    if work.altered:
+        (store / STORE_JSON).unlink(missing_ok=True)
+    for scan in scans:
+        create_corpus(store, work.corpora[scan.dataset], spec, len(scan.clips))
+        write_document(store / corpus_record_path(scan.dataset), work.corpora[scan.dataset])
+
+
+def _build_units(
+    request: BuildRequest, todo: Sequence[Unit], pipeline: Pipeline, progress: Progress
+) -> Iterator[UnitRecord]:
+    """Compute and commit units: decoding runs ahead, one unit is written while the next computes."""
+    sources = [source for unit in todo for source in unit.clips]
+    reading = read_ahead(sources, pipeline.spec.audio, pipeline.window, request.threads)
+    with (
+        progress.task("build", len(sources), "clips") as advance,
+        closing(reading) as recordings,
+        ThreadPoolExecutor(1, thread_name_prefix="write") as writer,
+    ):
+        pending: Future[UnitRecord] | None = None
+        for unit in todo:
+            result = compute_unit(unit, recordings, pipeline, advance)
+            if pending is not None:
+                yield pending.result()
+            pending = writer.submit(commit_unit, request.out, result)
+        if pending is not None:
+            yield pending.result()
+
+
+def _bad_recordings(records: Iterator[UnitRecord]) -> tuple[BadRecording, ...]:
+    return tuple(
+        BadRecording(clip["clip_id"], clip["path"], clip["problem"])
+        for record in records
+        for clip in record.clips
+        if clip["status"] == Status.BAD
+    )
+
+
+def _strict_message(bad: Sequence[BadRecording]) -> str:
+    first = "; ".join(f"{entry.clip_id}: {entry.problem}" for entry in bad[:3])
+    more = f"; and {len(bad) - 3} more" if len(bad) > 3 else ""
+    return (
+        f"--strict: {len(bad)} bad recording{'s' if len(bad) > 1 else ''} ({first}{more}); repair or remove "
+        f"them and run again, or leave --strict out to finish the store with them marked"
+    )

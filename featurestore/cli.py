@@ -1,0 +1,169 @@
+"""``ser-features``: build, look at and check feature stores."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from featurestore.console import Command, ConsoleProgress, out, print_json
+
+app = typer.Typer(
+    help="Turn speech corpora into a verified, chunked feature store.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+Corpora = Annotated[
+    Path,
+    typer.Option(help="Folder with one folder a corpus.", envvar="SER_CORPORA", show_default="./corpora"),
+]
+StorePath = Annotated[Path, typer.Argument(help="The store, as features.zarr.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+@app.command(cls=Command)
+def build(
+    datasets: Annotated[
+        str, typer.Option(help="all, or names parted by commas, each NAME or NAME=PATH.")
+    ] = "all",
+    augment: Annotated[
+        int | None,
+        typer.Option(
+            help="Views beside the original: the first N of the recipe's.", show_default="all of them"
+        ),
+    ] = None,
+    corpora: Corpora = Path("corpora"),
+    store: Annotated[Path, typer.Option("--out", help="Where the store is, or shall be.")] = Path(
+        "features.zarr"
+    ),
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of a recipe or a TOML file.", show_default="four-corpora-a, or the store's own"
+        ),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the views.", show_default="0")] = None,
+    dtype: Annotated[str | None, typer.Option(help="float16 or float32.", show_default="float16")] = None,
+    codec: Annotated[str | None, typer.Option(help="zstd or none.", show_default="zstd")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads that decode.", show_default="one a core")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail while a recording is bad.")] = False,
+    json: Json = False,
+) -> None:
+    """Build a store, go on with a stopped build, or add corpora to a store.
+
+    [bold]Examples[/]
+
+      ser-features build --datasets all --augment 6
+
+      ser-features build --datasets ravdess,tess --out two.zarr
+
+      ser-features build --datasets mine=/data/recordings --augment 0
+    """
+    from featurestore.build import BuildRequest
+    from featurestore.build import build as run
+    from featurestore.spec_choice import SpecRequest
+    from featurestore.summary import build_json, build_text
+
+    request = BuildRequest(
+        out=store,
+        corpora=corpora,
+        datasets=datasets,
+        spec=SpecRequest(recipe, augment, seed, dtype, codec),
+        device=device,
+        threads=threads or os.cpu_count() or 1,
+        strict=strict,
+    )
+    report = run(request, ConsoleProgress())
+    print_json(build_json(report)) if json else out.print(build_text(report))
+
+
+@app.command(cls=Command)
+def datasets(corpora: Corpora = Path("corpora"), json: Json = False) -> None:
+    """List the corpora that are known: found and expected clips, licence, home page.
+
+    [bold]Example[/]
+
+      ser-features datasets --corpora ~/speech
+    """
+    from featurestore.catalogue import catalogue
+    from featurestore.summary import datasets_json, datasets_text
+
+    entries = catalogue(corpora)
+    print_json(datasets_json(entries)) if json else out.print(datasets_text(entries))
+
+
+@app.command(cls=Command)
+def demo(corpora: Corpora = Path("corpora"), json: Json = False) -> None:
+    """Synthesise the demo corpus: voices that nobody has, to try the whole without a download.
+
+    [bold]Example[/]
+
+      ser-features demo --corpora demo/corpora
+    """
+    from data.demo import write_demo
+    from featurestore.durable import storage_errors
+
+    with storage_errors(corpora), ConsoleProgress().counter("synthesise", "clips") as count:
+        root = write_demo(corpora, count)
+    print_json({"path": str(root)}) if json else out.print(f"demo voices in {root}")
+
+
+@app.command(cls=Command)
+def info(store: StorePath, json: Json = False) -> None:
+    """Say what a store holds: corpora, clips, features, views, size, digest.
+
+    [bold]Example[/]
+
+      ser-features info features.zarr
+    """
+    from featurestore.store import FeatureStore
+    from featurestore.summary import info_json, info_text
+
+    opened = FeatureStore.open(store)
+    print_json(info_json(opened)) if json else out.print(info_text(opened))
+
+
+@app.command(cls=Command)
+def verify(
+    store: StorePath,
+    full: Annotated[bool, typer.Option("--full", help="Hash and decode everything.")] = False,
+    json: Json = False,
+) -> None:
+    """Check that a store is what it says: quickly (names, sizes, metadata) or in full (every byte).
+
+    [bold]Examples[/]
+
+      ser-features verify features.zarr
+
+      ser-features verify features.zarr --full
+    """
+    from featurestore.summary import verification_json, verification_text
+    from featurestore.verify import verify as run
+
+    result = run(store, full=full, progress=ConsoleProgress())
+    print_json(verification_json(result)) if json else out.print(verification_text(result))
+    if not result.ok:
+        raise typer.Exit(1)
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        out.print(installed("ser-features"))
+        raise typer.Exit
+
+
+def main() -> None:
+    """Entry point of ``ser-features``."""
+    app()

@@ -1,0 +1,71 @@
+"""Files that are whole or absent after a crash, and the disk's refusals as sentences."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from featurestore.layout import PARTIAL_SUFFIX
+from schemas.errors import StorageError
+
+_NEXT_STEP = {
+    errno.ENOSPC: "the disk is full; free some space and run the same command again, finished units are kept",
+    errno.EDQUOT: "the disk quota is used up; free some space and run the same command again, "
+    "finished units are kept",
+    errno.EROFS: "the file system is read-only; choose another place with --out",
+    errno.EACCES: "permission denied; choose another place or change its permissions",
+    errno.EPERM: "not permitted; choose another place or change its permissions",
+    errno.EIO: "the disk reports an input/output error; check it, then run the same command again",
+}
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write ``data`` under ``path``: after a crash the file holds either all of it or what it held before."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + PARTIAL_SUFFIX)
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Wait until the file's bytes are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(path: Path) -> None:
+    """Wait until the folder's entries are on the disk."""
+    sync_file(path)
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn the system's errors about ``path`` into a :class:`StorageError` that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, StorageError):
+            raise
+        reason = _NEXT_STEP.get(error.errno or 0) or (error.strerror or str(error)).lower()
+        raise StorageError(f"cannot write {path}: {reason}") from error

@@ -1,0 +1,141 @@
+"""What a build has to do: clips in rows, rows in units, units with fingerprints."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from featurestore.documents import UnitRecord
+from featurestore.layout import FORMAT_VERSION
+from featurestore.progress import Progress
+from schemas.clip import Clip, Scan
+from schemas.spec import StoreSpec, canonical_digest
+
+HASHING_THREADS = 4
+
+
+@dataclass(frozen=True)
+class SourceClip:
+    """A clip, where its recording lies, and the hash of the recording (None: it cannot be read)."""
+
+    clip: Clip
+    file: Path
+    audio_sha256: str | None
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Up to ``shard_clips`` consecutive rows of one corpus: what one worker builds."""
+
+    dataset: str
+    index: int
+    first_row: int
+    clips: tuple[SourceClip, ...]
+    fingerprint: str
+
+
+def hash_recordings(scan: Scan, progress: Progress) -> tuple[SourceClip, ...]:
+    """Hash every recording of a scan, in its order, and note recordings that are byte for byte the same."""
+    files = [scan.root / clip.path for clip in scan.clips]
+    with (
+        progress.task(f"hash {scan.dataset}", len(files), "clips") as advance,
+        ThreadPoolExecutor(HASHING_THREADS) as pool,
+    ):
+        hashes = []
+        for digest in pool.map(_hash_or_none, files):
+            hashes.append(digest)
+            advance(1)
+    twins: dict[str, list[str]] = defaultdict(list)
+    for clip, digest in zip(scan.clips, hashes, strict=True):
+        if digest:
+            twins[digest].append(clip.clip_id)
+    return tuple(
+        SourceClip(_with_twins(clip, twins.get(digest or "", [])), file, digest)
+        for clip, file, digest in zip(scan.clips, files, hashes, strict=True)
+    )
+
+
+def plan_units(
+    dataset: str,
+    clips: Sequence[SourceClip],
+    spec: StoreSpec,
+    feature_version: int,
+    records: Mapping[int, UnitRecord],
+) -> tuple[Unit, ...]:
+    """Cut a corpus into units.
+
+    ``clips`` come sorted by speaker, then clip id. Rows that ``records`` (by unit) already fill stay where
+    they are and further clips follow; where a clip of theirs is gone, the corpus is laid out anew.
+    """
+    size = spec.storage.shard_clips
+    ordered = _keep_rows(clips, records, size)
+    units = []
+    for index, first in enumerate(range(0, len(ordered), size)):
+        part = tuple(ordered[first : first + size])
+        units.append(Unit(dataset, index, first, part, _fingerprint(part, spec, feature_version)))
+    return tuple(units)
+
+
+def _keep_rows(clips: Sequence[SourceClip], records: Mapping[int, UnitRecord], size: int) -> list[SourceClip]:
+    by_id = {source.clip.clip_id: source for source in clips}
+    laid: list[str] = []
+    for index in range(len(records)):
+        if index not in records:
+            break
+        laid.extend(str(row["clip_id"]) for row in records[index].clips)
+        if (
+            len(records[index].clips) < size
+        ):  # a unit that is not full is the last of the layout it belongs to
+            break
+    kept = set(laid)
+    if len(kept) < len(laid) or not kept <= by_id.keys():
+        return list(clips)
+    return [by_id[clip_id] for clip_id in laid] + [s for s in clips if s.clip.clip_id not in kept]
+
+
+def _fingerprint(clips: Sequence[SourceClip], spec: StoreSpec, feature_version: int) -> str:
+    """Digest of all that determines a unit's content."""
+    return canonical_digest(
+        {
+            "format_version": FORMAT_VERSION,
+            "feature_version": feature_version,
+            "spec_digest": spec.digest,
+            "clips": [[*_metadata(source.clip), source.audio_sha256] for source in clips],
+        }
+    )
+
+
+def _metadata(clip: Clip) -> list[str | int | None]:
+    return [
+        clip.clip_id,
+        clip.path,
+        clip.speaker,
+        clip.gender,
+        clip.emotion,
+        clip.label,
+        clip.intensity,
+        clip.sentence,
+        clip.repetition,
+        clip.note,
+    ]
+
+
+def _with_twins(clip: Clip, group: list[str]) -> Clip:
+    others = [clip_id for clip_id in group if clip_id != clip.clip_id]
+    if not others:
+        return clip
+    note = f"same audio as {', '.join(others)}"
+    return replace(clip, note=f"{clip.note}; {note}" if clip.note else note)
+
+
+def _hash_or_none(path: Path) -> str | None:
+    """SHA-256 of a recording, or None where it cannot be read: decoding will say why."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None

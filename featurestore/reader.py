@@ -1,0 +1,76 @@
+"""Recordings decoded ahead of the pipeline, in order, by a few threads."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from featurestore.plan import SourceClip
+from pipelines.decode import UnusableRecordingError, decode
+from schemas.spec import AudioSpec
+
+AHEAD = 64
+"""Clips decoded before they are asked for: two batches."""
+
+
+@dataclass(frozen=True)
+class ReadClip:
+    """A recording as the pipeline takes it, or the problem that makes it unusable.
+
+    ``samples`` : (n,) float32, at most the pipeline's window, or None for a bad recording.
+    """
+
+    source: SourceClip
+    samples: npt.NDArray[np.float32] | None
+    problem: str
+    duration_s: float | None
+    sample_rate: int | None
+    channels: int | None
+
+
+def read_ahead(
+    sources: Iterable[SourceClip], audio: AudioSpec, window: int, threads: int
+) -> Generator[ReadClip]:
+    """Decode recordings in the order given, up to :data:`AHEAD` of them in advance.
+
+    A bad recording comes out as a :class:`ReadClip` with its problem, never as an exception.
+    """
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
+    pending: deque[Future[ReadClip]] = deque()
+    try:
+        for source in sources:
+            pending.append(pool.submit(read_clip, source, audio, window))
+            if len(pending) > AHEAD:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def read_clip(source: SourceClip, audio: AudioSpec, window: int) -> ReadClip:
+    """Read, check against the planned hash, decode and cut one recording to ``window`` samples."""
+    try:
+        data = source.file.read_bytes()
+    except OSError as error:
+        return ReadClip(source, None, f"cannot be read: {error.strerror or error}", None, None, None)
+    if hashlib.sha256(data).hexdigest() != source.audio_sha256:
+        return ReadClip(source, None, "changed while the store was built; build again", None, None, None)
+    try:
+        recording = decode(data, audio)
+    except UnusableRecordingError as error:
+        return ReadClip(source, None, str(error), error.duration_s, error.sample_rate, error.channels)
+    return ReadClip(
+        source,
+        recording.samples[:window].copy(),
+        "",
+        recording.duration_s,
+        recording.sample_rate,
+        recording.channels,
+    )

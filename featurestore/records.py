@@ -1,0 +1,54 @@
+"""What stands in a store on disk, read back: finished units, corpora, the store's document."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from featurestore.documents import CorpusRecord, StoreDocument, UnitRecord, read_document
+from featurestore.layout import RECORDS, STORE_JSON, corpus_record_path
+from schemas.errors import StoreDamagedError
+
+
+def read_unit_records(store: Path) -> dict[str, dict[int, UnitRecord]]:
+    """Corpus → unit → record, of all units whose record is readable; a damaged one counts as not built."""
+    records: dict[str, dict[int, UnitRecord]] = {}
+    for path in sorted((store / RECORDS).glob("*/*.json")):
+        if path.stem.isdigit():
+            try:
+                record = read_document(path, UnitRecord)
+            except StoreDamagedError:
+                continue
+            if (record.dataset, record.unit) == (path.parent.name, int(path.stem)):
+                records.setdefault(record.dataset, {})[record.unit] = record
+    return records
+
+
+def read_corpus_records(store: Path) -> dict[str, CorpusRecord]:
+    """Corpus → its description, for every corpus of the store that has a readable one."""
+    corpora: dict[str, CorpusRecord] = {}
+    for path in sorted((store / RECORDS).glob("*/" + Path(corpus_record_path("x")).name)):
+        try:
+            corpora[path.parent.name] = read_document(path, CorpusRecord)
+        except StoreDamagedError:
+            continue
+    return corpora
+
+
+def finished_document(store: Path) -> StoreDocument | None:
+    """``store.json`` where it is there and holds together, else None: the store must be finalised."""
+    try:
+        document = read_document(store / STORE_JSON, StoreDocument)
+    except (FileNotFoundError, StoreDamagedError):
+        return None
+    return document if document.digest == document.computed_digest() else None
+
+
+def intact(store: Path, record: UnitRecord) -> bool:
+    """Whether every object of a unit is there with its recorded size."""
+    for name, entry in record.objects.items():
+        try:
+            if (store / name).stat().st_size != entry.bytes:
+                return False
+        except FileNotFoundError:
+            return False
+    return True

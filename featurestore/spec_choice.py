@@ -1,0 +1,131 @@
+"""Which specification a build follows: the recipe's, or that of the store that is already there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import zarr
+import zarr.errors
+import zarr.storage
+from pydantic import ValidationError
+
+from featurestore.layout import FORMAT, FORMAT_VERSION, ROOT_METADATA
+from schemas.errors import SpecError, StoreConflictError, UsageError
+from schemas.recipe import first_problem, load_recipe
+from schemas.spec import StorageSpec, StoreSpec
+
+DEFAULT_RECIPE = "four-corpora-a"
+
+
+@dataclass(frozen=True)
+class SpecRequest:
+    """What the user said of the specification; None: not said."""
+
+    recipe: str | None = None
+    augment: int | None = None
+    seed: int | None = None
+    dtype: str | None = None
+    codec: str | None = None
+
+
+def choose_spec(request: SpecRequest, store: Path) -> StoreSpec:
+    """Specification to build ``store`` with.
+
+    What is not said is taken from the store where there is one, else from the recipe
+    (:data:`DEFAULT_RECIPE`). Raises :class:`StoreConflictError` where the two differ, and
+    :class:`UsageError` or :class:`SpecError` for a request that is none.
+    """
+    standing = spec_of_store(store)
+    if standing is not None and request == SpecRequest():
+        return standing
+    base = standing.storage if standing else StorageSpec()
+    try:
+        storage = StorageSpec.model_validate(
+            {"dtype": request.dtype or base.dtype, "codec": request.codec or base.codec}
+        )
+        seed = request.seed if request.seed is not None else (standing.seed if standing else 0)
+        recipe = load_recipe(request.recipe or DEFAULT_RECIPE)
+        wanted = recipe.store_spec(_augment(request, standing), seed, storage)
+    except ValidationError as error:
+        raise SpecError(first_problem(error)) from error
+    if request.recipe is None and standing is not None:
+        standing_views = wanted.views == standing.views
+        wanted = (
+            wanted if not standing_views else standing.model_copy(update={"seed": seed, "storage": storage})
+        )
+    if standing is not None and wanted != standing:
+        raise StoreConflictError(
+            f"{store} was built with another specification ({_difference(standing, wanted)}); "
+            f"give another --out, or leave the option out to go on as the store was begun"
+        )
+    return wanted
+
+
+def spec_of_store(store: Path) -> StoreSpec | None:
+    """Specification in the root attributes of a store, finished or not; None where nothing stands yet.
+
+    Raises :class:`UsageError` for a folder that holds something else.
+    """
+    if not store.exists():
+        return None
+    if not store.is_dir():
+        raise UsageError(f"{store} is a file, not a feature store; give another --out")
+    if not (store / ROOT_METADATA).is_file():
+        entries = [entry.name for entry in store.iterdir() if not entry.name.startswith(".build")]
+        if entries:
+            raise UsageError(
+                f"{store} is a folder with other things in it ({entries[0]}, …), not a feature store; "
+                f"give another --out"
+            )
+        return None
+    try:
+        root = zarr.open_group(zarr.storage.LocalStore(store), mode="r", use_consolidated=False)
+        attributes = dict(root.attrs)
+    except (ValueError, KeyError, zarr.errors.BaseZarrError) as error:
+        raise UsageError(f"{store} is not a feature store ({error}); give another --out") from error
+    if attributes.get("format") != FORMAT:
+        raise UsageError(f"{store} is a Zarr group but not a feature store; give another --out")
+    if attributes.get("format_version") != FORMAT_VERSION:
+        raise StoreConflictError(
+            f"{store} has format version {attributes.get('format_version')}, this program writes "
+            f"version {FORMAT_VERSION}; install the release that wrote it or build anew"
+        )
+    try:
+        return StoreSpec.model_validate(attributes.get("spec"))
+    except ValidationError as error:
+        raise StoreConflictError(
+            f"{store} holds a specification that this release does not know ({first_problem(error)}); "
+            f"install the release that wrote it or build anew"
+        ) from error
+
+
+def _augment(request: SpecRequest, standing: StoreSpec | None) -> int | None:
+    if request.augment is None and request.recipe is None and standing is not None:
+        return len(standing.views)
+    return request.augment
+
+
+def _difference(standing: StoreSpec, wanted: StoreSpec) -> str:
+    """The first field that differs, with both values."""
+    old, new = _leaves(standing.model_dump(mode="json")), _leaves(wanted.model_dump(mode="json"))
+    for name in [*old, *new]:
+        if old.get(name) != new.get(name):
+            return f"{name}: {old.get(name, 'absent')} in the store, {new.get(name, 'absent')} asked for"
+    return "no visible difference"
+
+
+def _leaves(value: Any, prefix: str = "") -> dict[str, Any]:
+    items: dict[Any, Any]
+    match value:
+        case dict():
+            items = value
+        case list() if any(isinstance(entry, dict) for entry in value):
+            items = dict(enumerate(value))
+        case _:
+            return {prefix: value}
+    out: dict[str, Any] = {}
+    for key, entry in items.items():
+        out.update(_leaves(entry, f"{prefix}.{key}" if prefix else str(key)))
+    return out

@@ -1,0 +1,58 @@
+"""Count, mean and spread of features, kept by unit, speaker and view, and merged exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+STATISTICS_SCHEMA = pa.schema(
+    [
+        pa.field("dataset", pa.string(), nullable=False),
+        pa.field("unit", pa.int64(), nullable=False),
+        pa.field("speaker", pa.string(), nullable=False),
+        pa.field("view", pa.int64(), nullable=False),
+        pa.field("feature", pa.string(), nullable=False),
+        pa.field("count", pa.int64(), nullable=False),
+        pa.field("mean", pa.list_(pa.float64()), nullable=False),
+        pa.field("m2", pa.list_(pa.float64()), nullable=False),
+    ]
+)
+"""``statistics.parquet``: valid frames counted, mean and M2 = Σ (x − mean)² of each coefficient."""
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Moments of one feature over a set of frames.
+
+    ``count`` : frames. ``mean``, ``m2`` : (coefficient,) float64; M2 is the sum of squared deviations.
+    """
+
+    count: int
+    mean: npt.NDArray[np.float64]
+    m2: npt.NDArray[np.float64]
+
+    @property
+    def std(self) -> npt.NDArray[np.float64]:
+        """Population standard deviation, (coefficient,) float64; zeros where there is no frame."""
+        deviation: npt.NDArray[np.float64] = np.sqrt(self.m2 / max(self.count, 1))
+        return deviation
+
+
+def merge(
+    counts: npt.NDArray[np.int64], means: npt.NDArray[np.float64], m2s: npt.NDArray[np.float64]
+) -> Statistics:
+    """Merge groups of frames: (n,) counts, (n, coefficient) means and M2s into the moments of their union.
+
+    Chan, Golub & LeVeque (1979), for all groups at once: M2 = Σ M2ᵢ + Σ nᵢ (meanᵢ − mean)².
+    """
+    total = int(counts.sum())
+    if total == 0:
+        zeros = np.zeros(means.shape[1])
+        return Statistics(0, zeros, zeros)
+    weights = counts.astype(np.float64)[:, None]
+    mean = (weights * means).sum(axis=0) / total
+    m2 = m2s.sum(axis=0) + (weights * np.square(means - mean)).sum(axis=0)
+    return Statistics(total, mean, m2)

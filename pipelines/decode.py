@@ -1,0 +1,106 @@
+"""A recording's bytes to a mono waveform at the specification's rate, or the reason why not."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import soxr
+
+from pipelines.trim import trim_bounds
+from schemas.errors import RecordingError
+from schemas.spec import AudioSpec
+
+SILENCE_PEAK = 1e-4
+"""A recording whose loudest sample stays below this (−80 dB full scale) is marked as silent."""
+
+_LOST_DATA = re.compile(r"^\s*data\s*:\s*(\d+)\s*\(should be (\d+)\)", re.MULTILINE)
+_UNKNOWN_SIZES = {0, 0x7FFFFFFF, 0xFFFFFFFF}
+"""Sizes that a WAV written to a pipe declares: the true one is not known, so nothing is missing."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A decoded recording.
+
+    ``samples`` : (n,) float32, mono, at the specification's sample rate, silence trimmed where it asks
+    for that, not yet cut or padded. ``duration_s``, ``sample_rate`` and ``channels`` are the file's own.
+    """
+
+    samples: npt.NDArray[np.float32]
+    duration_s: float
+    sample_rate: int
+    channels: int
+
+
+class UnusableRecordingError(RecordingError):
+    """A recording that cannot be used, with what its header told, where it had one."""
+
+    def __init__(self, problem: str, header: soundfile.SoundFile | None = None) -> None:
+        super().__init__(problem)
+        known = header is not None and header.samplerate > 0
+        self.duration_s = header.frames / header.samplerate if header is not None and known else None
+        self.sample_rate = int(header.samplerate) if header is not None else None
+        self.channels = int(header.channels) if header is not None else None
+
+
+def decode(data: bytes, audio: AudioSpec) -> Recording:
+    """Decode WAV, FLAC, MP3, OGG or AIFF bytes; mean of the channels; soxr HQ resampling; trimming.
+
+    The container is told from the bytes, never from a file name. Raises :class:`UnusableRecordingError`
+    with a ``problem`` fit for the manifest: empty, not audio, truncated, too short, too long, silent,
+    or with samples that are not finite.
+    """
+    if not data:
+        raise UnusableRecordingError("empty file (0 bytes)")
+    try:
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            _check_header(file, audio)
+            channels = file.read(dtype="float32", always_2d=True)
+            _check_samples(channels, file)
+            rate, duration = int(file.samplerate), len(channels) / file.samplerate
+    except soundfile.LibsndfileError as error:
+        raise UnusableRecordingError(f"not readable as audio: {error.error_string}") from error
+    mono = channels[:, 0] if channels.shape[1] == 1 else channels.mean(axis=1, dtype=np.float32)
+    if rate != audio.sample_rate:
+        mono = soxr.resample(mono, rate, audio.sample_rate, quality="HQ")
+    if audio.trim_db is not None:
+        start, stop = trim_bounds(mono, audio.trim_db)
+        mono = mono[start:stop]
+    return Recording(np.ascontiguousarray(mono), duration, rate, channels.shape[1])
+
+
+def _check_header(file: soundfile.SoundFile, audio: AudioSpec) -> None:
+    lost = _LOST_DATA.search(file.extra_info)
+    if lost and int(lost[1]) not in _UNKNOWN_SIZES and int(lost[1]) > int(lost[2]):
+        raise UnusableRecordingError(
+            f"truncated: the header announces {lost[1]} bytes of samples, the file holds {lost[2]}", file
+        )
+    if file.frames == 0:
+        raise UnusableRecordingError("no samples (0 s)", file)
+    seconds = file.frames / file.samplerate
+    if seconds > audio.max_duration_s:
+        raise UnusableRecordingError(
+            f"{seconds:.1f} s long; the limit is {audio.max_duration_s:g} s (audio.max_duration_s)", file
+        )
+    if seconds < audio.min_duration_s:
+        raise UnusableRecordingError(
+            f"{file.frames} sample{'s' if file.frames > 1 else ''} ({seconds * 1e3:.3g} ms); "
+            f"the shortest usable is {audio.min_duration_s:g} s (audio.min_duration_s)",
+            file,
+        )
+
+
+def _check_samples(channels: npt.NDArray[np.float32], file: soundfile.SoundFile) -> None:
+    if len(channels) < file.frames and file.format != "MP3":  # MP3 headers only estimate their length
+        raise UnusableRecordingError(f"truncated: {len(channels)} of {file.frames} samples readable", file)
+    peak = max(float(channels.max()), -float(channels.min()))  # NaN if any sample is NaN
+    if not np.isfinite(peak):
+        broken = int(np.count_nonzero(~np.isfinite(channels)))
+        raise UnusableRecordingError(f"{broken} samples are NaN or infinite", file)
+    if peak < SILENCE_PEAK:
+        raise UnusableRecordingError(f"silent: the loudest sample is {peak:.1g} of full scale", file)

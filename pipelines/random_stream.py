@@ -1,0 +1,97 @@
+r"""Counter-based random numbers, keyed by seed, clip and view.
+
+Every number is a pure function of (key, counter): nothing depends on the batch, the order, the worker
+or the device that asks. The generator is SplitMix64 (Steele, Lea & Flood 2014, "Fast splittable
+pseudorandom number generators") with a second key word:
+
+    z = (k0 + (counter + 1) · 0x9E3779B97F4A7C15) xor k1              (modulo 2⁶⁴)
+    z = (z xor (z >> 30)) · 0xBF58476D1CE4E5B9
+    z = (z xor (z >> 27)) · 0x94D049BB133111EB
+    output = z xor (z >> 31)
+
+With k1 = 0 this is SplitMix64 seeded with k0. The key (k0, k1) is BLAKE2b-128 of
+``"{seed}\n{clip id}\n{view name}"`` in UTF-8, read as two little-endian words. Counters 0…15 are for
+parameters, counters from :data:`NOISE_START` on for noise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+
+import torch
+
+_GAMMA = 0x9E3779B97F4A7C15
+_MULTIPLIERS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+_MASK = 2**64 - 1
+NOISE_START = 16
+
+
+@dataclass(frozen=True)
+class StreamKey:
+    """Two 64-bit words that name one random stream."""
+
+    k0: int
+    k1: int
+
+    @property
+    def hex(self) -> str:
+        """32 hexadecimal digits: the 16 bytes of the BLAKE2b digest."""
+        return (self.k0.to_bytes(8, "little") + self.k1.to_bytes(8, "little")).hex()
+
+
+def stream_key(seed: int, clip_id: str, view_name: str) -> StreamKey:
+    """Key of the stream from which one view of one clip draws."""
+    digest = hashlib.blake2b(f"{seed}\n{clip_id}\n{view_name}".encode(), digest_size=16).digest()
+    return StreamKey(int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little"))
+
+
+def random_word(key: StreamKey, counter: int) -> int:
+    """The 64-bit output at ``counter``, 0 ≤ output < 2⁶⁴."""
+    z = ((key.k0 + (counter + 1) * _GAMMA) & _MASK) ^ key.k1
+    z = ((z ^ (z >> 30)) * _MULTIPLIERS[0]) & _MASK
+    z = ((z ^ (z >> 27)) * _MULTIPLIERS[1]) & _MASK
+    return z ^ (z >> 31)
+
+
+def uniform(key: StreamKey, counter: int, low: float, high: float) -> float:
+    """A float64 drawn uniformly from [low, high): the top 53 bits of the output."""
+    return low + (high - low) * (random_word(key, counter) >> 11) * 2.0**-53
+
+
+def normal(keys: list[StreamKey], count: int, device: torch.device) -> torch.Tensor:
+    """Standard normal noise, (len(keys), count) float32, by Box and Muller's transform.
+
+    With h = ⌈count / 2⌉, the output w at counter ``NOISE_START + i`` gives u = ((w >> 40) + 1) · 2⁻²⁴
+    and v = (w mod 2²⁴) · 2⁻²⁴, then samples i and h + i as √(−2 ln u) · cos 2πv and √(−2 ln u) · sin 2πv.
+    """
+    half = (count + 1) // 2
+    words = _words(keys, half, device)
+    radius = _shift_right(words, 40).add_(1).to(torch.float32).mul_(2.0**-24).log_().mul_(-2).sqrt_()
+    angle = words.bitwise_and_(2**24 - 1).to(torch.float32).mul_(2 * math.pi * 2.0**-24)
+    out = torch.empty(len(keys), 2 * half, device=device)
+    torch.mul(radius, torch.cos(angle), out=out[:, :half])
+    torch.mul(radius, torch.sin(angle), out=out[:, half:])
+    return out[:, :count]
+
+
+def _words(keys: list[StreamKey], count: int, device: torch.device) -> torch.Tensor:
+    """Outputs at counters NOISE_START … NOISE_START + count − 1: (len(keys), count) int64, bit patterns."""
+    counters = torch.arange(NOISE_START + 1, NOISE_START + 1 + count, dtype=torch.int64, device=device)
+    k0 = torch.tensor([[_signed(key.k0)] for key in keys], dtype=torch.int64, device=device)
+    k1 = torch.tensor([[_signed(key.k1)] for key in keys], dtype=torch.int64, device=device)
+    z = (counters * _signed(_GAMMA) + k0).bitwise_xor_(k1)  # int64 products wrap, as modulo 2⁶⁴ asks
+    for shift, multiplier in zip((30, 27), _MULTIPLIERS, strict=True):
+        z = z.bitwise_xor_(_shift_right(z, shift)).mul_(_signed(multiplier))
+    return z.bitwise_xor_(_shift_right(z, 31))
+
+
+def _shift_right(words: torch.Tensor, bits: int) -> torch.Tensor:
+    """Logical shift of 64-bit patterns (torch's own shift of int64 copies the sign)."""
+    return (words >> bits).bitwise_and_(2 ** (64 - bits) - 1)
+
+
+def _signed(word: int) -> int:
+    """The int64 with the same bits as an unsigned 64-bit word."""
+    return word - 2**64 if word >= 2**63 else word

@@ -1,0 +1,51 @@
+"""Fixtures shared by all tests: real recordings where they are, synthesised ones always."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from data.demo import write_demo
+from featurestore.build import BuildRequest, build
+from featurestore.spec_choice import SpecRequest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def real_corpora() -> Path:
+    """Folder with ``ravdess/Actor_NN/*.flac`` and ``tess/…``; the test is skipped where it is missing."""
+    root = Path(os.environ.get("SER_TEST_CORPORA", REPOSITORY.parent / "shared" / "corpora"))
+    if not (root / "ravdess").is_dir():
+        pytest.skip(f"no real recordings at {root}; set SER_TEST_CORPORA to a folder with ravdess and tess")
+    return root
+
+
+@pytest.fixture(scope="session")
+def whole_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Corpora root with the whole demo corpus."""
+    root = tmp_path_factory.mktemp("whole-demo")
+    write_demo(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def small_demo(whole_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Corpora root with the first sentence and repetition of every demo voice: 112 clips of 16 speakers."""
+    root = tmp_path_factory.mktemp("small-demo")
+    for source in sorted((whole_demo / "demo").glob("*/*_s1_*_1.wav")):
+        target = root / "demo" / source.parent.name / source.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+    return root
+
+
+@pytest.fixture(scope="session")
+def demo_store(small_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished store of the small demo corpus with all six views. Shared: do not change it."""
+    out = tmp_path_factory.mktemp("demo-store") / "demo.zarr"
+    build(BuildRequest(out=out, corpora=small_demo, datasets="demo", spec=SpecRequest(augment=6)))
+    return out
