@@ -58,7 +58,7 @@ def decode(data: bytes, audio: AudioSpec) -> Recording:
     if not data:
         raise UnusableRecordingError("empty file (0 bytes)")
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
+        with soundfile.SoundFile(_MemoryFile(data)) as file:
             _check_header(file, audio)
             channels = file.read(dtype="float32", always_2d=True)
             _check_samples(channels, file)
@@ -72,6 +72,14 @@ def decode(data: bytes, audio: AudioSpec) -> Recording:
         start, stop = trim_bounds(mono, audio.trim_db)
         mono = mono[start:stop]
     return Recording(np.ascontiguousarray(mono), duration, rate, channels.shape[1])
+
+
+class _MemoryFile(io.BytesIO):
+    """Bytes that stay where they are when a damaged header asks for a position before their start."""
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self.getbuffer().nbytes}[whence]
+        return super().seek(start + offset) if start + offset >= 0 else self.tell()
 
 
 def _check_header(file: soundfile.SoundFile, audio: AudioSpec) -> None:

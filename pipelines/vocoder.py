@@ -8,6 +8,7 @@ import torch
 
 N_FFT = 1024
 LARGEST_HOP = 240
+_ENOUGH_CENTS = 0.1
 
 
 def stretch(waveforms: torch.Tensor, numerator: int, denominator: int) -> torch.Tensor:
@@ -38,19 +39,16 @@ def stretch(waveforms: torch.Tensor, numerator: int, denominator: int) -> torch.
     return torch.istft(stretched, N_FFT, synthesis, window=window, center=True, length=length)
 
 
-def rational_ratio(ratio: float, tolerance_cents: float = 0.1) -> tuple[int, int]:
-    """The fraction with the smallest denominator within ``tolerance_cents`` (1/1200 octave) of ``ratio``.
+def rational_ratio(ratio: float) -> tuple[int, int]:
+    """A fraction close to ``ratio`` with both parts at most :data:`LARGEST_HOP`.
 
-    Raises ValueError where none exists with both parts at most :data:`LARGEST_HOP`.
+    The one with the smallest denominator within 0.1 cents (1/1200 octave each), or the closest where none
+    is: less than 4 cents off for ratios from 1/2 to 2.
     """
-    for denominator in range(1, LARGEST_HOP + 1):
-        numerator = round(ratio * denominator)
-        if (
-            0 < numerator <= LARGEST_HOP
-            and abs(1200 * math.log2(numerator / denominator / ratio)) <= tolerance_cents
-        ):
-            return numerator, denominator
-    raise ValueError(f"no ratio of hops up to {LARGEST_HOP} lies within {tolerance_cents} cents of {ratio}")
+    pairs = [(round(ratio * d), d) for d in range(1, LARGEST_HOP + 1) if 0 < round(ratio * d) <= LARGEST_HOP]
+    errors = [abs(1200 * math.log2(numerator / denominator / ratio)) for numerator, denominator in pairs]
+    good = next((i for i, error in enumerate(errors) if error <= _ENOUGH_CENTS), None)
+    return pairs[good if good is not None else errors.index(min(errors))]
 
 
 def _wrap(phase: torch.Tensor) -> torch.Tensor:

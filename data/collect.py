@@ -1,0 +1,71 @@
+"""From the files of a corpus to its scan: what every corpus does alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+
+from data.files import LOSSLESS_SUFFIXES, Tree
+from schemas.clip import Clip, Ignored, Scan
+
+_ARCHIVES = frozenset({".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz"})
+_VIDEO = frozenset({".mp4", ".avi", ".flv", ".mov", ".mkv", ".mpg", ".wmv"})
+
+
+def collect(
+    dataset: str,
+    root: Path,
+    tree: Tree,
+    clip_of: Callable[[str], Clip | Ignored],
+    *,
+    other: Callable[[str], Ignored] | None = None,
+    notices: Sequence[str] = (),
+) -> Scan:
+    """Scan of ``tree``: every file is a clip or ignored with a reason.
+
+    ``clip_of`` reads the relative path of an audio file, ``other`` that of any other file
+    (:func:`not_audio` by default). Where two files claim one clip id, the one with the fewest path
+    parts is kept; among these a lossless one before a lossy one, then the first by name.
+    """
+    kept: dict[str, Clip] = {}
+    ignored = [*tree.unreadable, *map(other or not_audio, tree.other)]
+    for path in sorted(tree.audio, key=_rank):
+        found = clip_of(path)
+        if isinstance(found, Ignored):
+            ignored.append(found)
+        elif (first := kept.setdefault(found.clip_id, found)) is not found:
+            ignored.append(Ignored(path, f"same clip as {first.path}"))
+    if not kept:
+        notices = (*notices, _nothing(dataset, root, tree))
+    return Scan(
+        dataset=dataset,
+        root=root,
+        clips=tuple(sorted(kept.values(), key=lambda clip: (clip.speaker, clip.clip_id))),
+        ignored=tuple(sorted(ignored, key=lambda item: item.path)),
+        notices=tuple(notices),
+    )
+
+
+def not_audio(path: str) -> Ignored:
+    """Why a file that is no audio file is not taken."""
+    suffix = PurePosixPath(path).suffix.lower()
+    if suffix in _ARCHIVES:
+        return Ignored(path, "an archive; unpack it to use what it holds")
+    if suffix in _VIDEO:
+        return Ignored(path, "a video file")
+    return Ignored(path, "not an audio file")
+
+
+def _rank(path: str) -> tuple[int, bool, str]:
+    lossy = PurePosixPath(path).suffix.lower() not in LOSSLESS_SUFFIXES
+    return path.count("/"), lossy, path
+
+
+def _nothing(dataset: str, root: Path, tree: Tree) -> str:
+    if tree.audio:
+        return (
+            f"none of the {len(tree.audio)} audio files under '{root}' could be read as a clip of {dataset}"
+        )
+    if any(PurePosixPath(path).suffix.lower() in _ARCHIVES for path in tree.other):
+        return f"'{root}' holds archives and no audio file: unpack them there"
+    return f"there is no audio file under '{root}'"

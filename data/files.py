@@ -1,0 +1,104 @@
+"""Walking the folder of a corpus: which files there are, by their names alone."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from schemas.clip import Ignored
+from schemas.errors import CorpusNotFoundError
+
+LOSSLESS_SUFFIXES = frozenset({".wav", ".flac", ".aif", ".aiff"})
+AUDIO_SUFFIXES = LOSSLESS_SUFFIXES | {".mp3", ".ogg"}
+"""Files that are taken as audio, whatever the case of the suffix."""
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Files under a folder: paths relative to it, with forward slashes, sorted."""
+
+    audio: tuple[str, ...]
+    other: tuple[str, ...]
+    unreadable: tuple[Ignored, ...]
+    """Links that lead nowhere, folders that cannot be listed, names that are not UTF-8."""
+
+
+def walk(root: Path) -> Tree:
+    """All files under ``root``, links followed, each folder entered once.
+
+    Hidden files and folders (``.git``, ``.DS_Store``, ``._x`` of macOS) and ``__MACOSX`` are left out.
+    Real folders are walked before linked ones, so that a link back into the tree adds nothing.
+    Raises :class:`CorpusNotFoundError` where ``root`` is no folder that can be listed.
+    """
+    unreadable: list[Ignored] = []
+    audio: list[str] = []
+    other: list[str] = []
+    for path in _files(root, unreadable):
+        (audio if is_audio(path) else other).append(path)
+    return Tree(
+        tuple(sorted(audio)), tuple(sorted(other)), tuple(sorted(unreadable, key=lambda item: item.path))
+    )
+
+
+def is_audio(path: str) -> bool:
+    """Whether the file at ``path`` is audio by its suffix."""
+    return PurePosixPath(path).suffix.lower() in AUDIO_SUFFIXES
+
+
+def holds_audio(root: Path) -> bool:
+    """Whether any audio file lies under ``root``; stops at the first."""
+    try:
+        return any(is_audio(path) for path in _files(root, []))
+    except CorpusNotFoundError:
+        return False
+
+
+def _files(root: Path, unreadable: list[Ignored]) -> Iterator[str]:
+    """Paths of the regular files under ``root``; what cannot be read is added to ``unreadable``."""
+    entered: set[tuple[int, int]] = set()
+    folders: deque[tuple[Path, str]] = deque([(root, "")])
+    while folders:
+        folder, prefix = folders.popleft()
+        try:
+            entries = _entries(folder, entered)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            if not prefix:
+                raise CorpusNotFoundError(f"cannot list the folder '{root}': {reason}") from error
+            unreadable.append(Ignored(_shown(prefix.rstrip("/")), f"folder cannot be listed: {reason}"))
+            continue
+        inner: list[tuple[Path, str]] = []
+        for entry in entries:
+            path = prefix + entry.name
+            if entry.is_dir():
+                (folders if entry.is_symlink() else inner).append((Path(entry.path), path + "/"))
+            elif problem := _file_problem(entry):
+                unreadable.append(Ignored(_shown(path), problem))
+            else:
+                yield path
+        folders.extendleft(reversed(inner))
+
+
+def _entries(folder: Path, entered: set[tuple[int, int]]) -> list[os.DirEntry[str]]:
+    """What lies in ``folder``, sorted; nothing where it has been entered before."""
+    status = folder.stat()
+    identity = (status.st_dev, status.st_ino)
+    if identity in entered:
+        return []
+    entered.add(identity)
+    with os.scandir(folder) as entries:
+        seen = [entry for entry in entries if entry.name[0] != "." and entry.name != "__MACOSX"]
+    return sorted(seen, key=lambda entry: entry.name)
+
+
+def _file_problem(entry: os.DirEntry[str]) -> str:
+    if not entry.is_file():
+        return "a link that leads nowhere" if entry.is_symlink() else "not a regular file"
+    return "" if _shown(entry.name) == entry.name else "its name is not valid UTF-8; rename it"
+
+
+def _shown(path: str) -> str:
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -1,0 +1,249 @@
+"""Anybody's own recordings: a tree with one folder an emotion, described by an optional ``corpus.toml``.
+
+::
+
+    name = "calls"                              # default: the folder's name
+    title = "Calls of the help desk"
+    speaker = '^[^/]+/(?P<speaker>[a-z]+)_'      # matched against the path below the folder
+    # speakers = "speakers.csv"                  # instead: columns path or stem, speaker, gender
+
+    [genders]
+    anna = "female"
+
+    [emotions]
+    cross = "angry"                             # folder name -> canonical emotion
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from data.collect import collect, not_audio
+from data.files import walk
+from data.registry import CORPORA
+from data.speakers import Speaker, SpeakerTable, gender_of, read_speakers
+from schemas.clip import Clip, Ignored, Scan
+from schemas.errors import CorpusError, UsageError
+from schemas.labels import Emotion, Gender
+from schemas.recipe import first_problem
+from schemas.spec import Model
+
+DESCRIPTION = "corpus.toml"
+"""File in the root of a folder corpus that describes it."""
+
+RESERVED = frozenset({"records", "all"})
+"""Names no corpus may take: the store keeps its records under the one, the other means every corpus."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+_UNKNOWN = "unknown"
+_SYNONYMS: Mapping[Emotion, str] = {
+    Emotion.NEUTRAL: "neutral neutrality neu",
+    Emotion.CALM: "calm calmness relaxed",
+    Emotion.HAPPY: "happy happiness joy joyful joyous hap",
+    Emotion.SAD: "sad sadness sorrow sorrowful unhappy",
+    Emotion.ANGRY: "angry anger rage furious mad ang",
+    Emotion.FEARFUL: "fearful fear afraid scared frightened anxiety anxious fea",
+    Emotion.DISGUST: "disgust disgusted dis",
+    Emotion.SURPRISED: "surprised surprise pleasantsurprise pleasantsurprised pleasantlysurprised ps sur",
+    Emotion.BORED: "bored boredom",
+}
+_EMOTIONS = {word: emotion for emotion, words in _SYNONYMS.items() for word in words.split()}
+
+
+class Description(Model):
+    """What ``corpus.toml`` may say."""
+
+    name: str | None = None
+    title: str = ""
+    licence: str = ""
+    home_page: str = ""
+    speaker: str | None = None
+    speakers: str | None = None
+    genders: dict[str, Gender] = Field(default_factory=dict)
+    emotions: dict[str, Emotion] = Field(default_factory=dict)
+
+    @field_validator("speaker")
+    @classmethod
+    def _check_pattern(cls, pattern: str | None) -> str | None:
+        try:
+            if pattern is not None and "speaker" not in re.compile(pattern).groupindex:
+                raise ValueError("the pattern has no group named 'speaker', as in (?P<speaker>[a-z]+)")
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        return pattern
+
+    @field_validator("genders", mode="before")
+    @classmethod
+    def _read_genders(cls, genders: object) -> object:
+        if not isinstance(genders, dict):
+            return genders
+        return {speaker: gender_of(word) or word for speaker, word in genders.items()}
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.speaker is not None and self.speakers is not None:
+            raise ValueError("give either 'speaker' or 'speakers', not both")
+        return self
+
+
+@dataclass(frozen=True)
+class FolderCorpus:
+    """A folder-per-emotion tree under a name."""
+
+    name: str
+    title: str
+    licence: str
+    home_page: str
+    folder_names: tuple[str, ...]
+    description: Description
+    how_to_get: str = "recordings of your own: one folder an emotion"
+    expected_clips: int | None = None
+
+    @classmethod
+    def open(cls, root: Path, name: str | None = None) -> FolderCorpus:
+        """Corpus at ``root``, called ``name``, or as its ``corpus.toml`` or else its folder says.
+
+        Raises :class:`UsageError` for a ``name`` that cannot be one, :class:`CorpusError` where
+        ``corpus.toml`` cannot be used.
+        """
+        if name is not None and (problem := _name_problem(name)):
+            raise UsageError(f"a corpus cannot be called '{name}': {problem}")
+        described = read_description(root)
+        if name is None:
+            name = described.name or re.sub(r"\s+", "-", root.resolve().name.lower())
+            if problem := _name_problem(name):
+                raise CorpusError(
+                    f"the corpus at '{root}' cannot be called '{name}': {problem}; set name in {DESCRIPTION}"
+                )
+        return cls(
+            name=name,
+            title=described.title or name,
+            licence=described.licence or "not stated",
+            home_page=described.home_page,
+            folder_names=(root.resolve().name,),
+            description=described,
+        )
+
+    def scan(self, root: Path) -> Scan:
+        """See :meth:`data.corpus.Corpus.scan`."""
+        tree = walk(root)
+        table = read_speakers(root, self.description.speakers) if self.description.speakers else None
+        reader = _Reader.of(self.name, self.description, table)
+        scan = collect(self.name, root, tree, reader.clip_of, other=self._other)
+        notices = [*scan.notices, *self._unknown_notice(scan), *self._unmatched_notices(scan, table)]
+        return Scan(scan.dataset, scan.root, scan.clips, scan.ignored, tuple(notices))
+
+    def _other(self, path: str) -> Ignored:
+        if path == DESCRIPTION:
+            return Ignored(path, "describes the corpus")
+        if self.description.speakers and PurePosixPath(path) == PurePosixPath(self.description.speakers):
+            return Ignored(path, "speaker table of the corpus")
+        return not_audio(path)
+
+    def _unknown_notice(self, scan: Scan) -> list[str]:
+        count = Counter(clip.speaker for clip in scan.clips)[f"{self.name}/{_UNKNOWN}"]
+        if not count:
+            return []
+        return [
+            (
+                f"the speaker of {count} of {len(scan.clips)} clips of '{self.name}' is not known: a "
+                f"speaker-independent split will keep them all on one side; give 'speaker' or 'speakers' in "
+                f"{DESCRIPTION}"
+            )
+        ]
+
+    def _unmatched_notices(self, scan: Scan, table: SpeakerTable | None) -> list[str]:
+        notices = []
+        spoken = {clip.speaker.removeprefix(f"{self.name}/") for clip in scan.clips}
+        if strangers := sorted(set(self.description.genders) - spoken):
+            notices.append(f"[genders] of '{self.name}' names speakers of no clip: {', '.join(strangers)}")
+        if table is not None and (absent := table.unmatched([clip.path for clip in scan.clips])):
+            notices.append(
+                f"{len(absent)} rows of {self.description.speakers} name no clip of '{self.name}', "
+                f"the first is '{absent[0]}'"
+            )
+        return notices
+
+
+def read_description(root: Path) -> Description:
+    """Content of ``corpus.toml`` in ``root``; empty where there is none. Raises :class:`CorpusError`."""
+    path = root / DESCRIPTION
+    if not path.exists():
+        return Description()
+    try:
+        return Description.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise CorpusError(f"cannot read '{path}': {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"'{path}' is not a UTF-8 text file") from error
+    except tomllib.TOMLDecodeError as error:
+        raise CorpusError(f"'{path}' is not valid TOML: {error}") from error
+    except ValidationError as error:
+        raise CorpusError(f"'{path}': {first_problem(error)}") from error
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """How a path of one folder corpus is read."""
+
+    dataset: str
+    emotions: Mapping[str, Emotion]
+    pattern: re.Pattern[str] | None
+    table: SpeakerTable | None
+    genders: Mapping[str, Gender]
+
+    @classmethod
+    def of(cls, dataset: str, description: Description, table: SpeakerTable | None) -> _Reader:
+        own = {_folder_key(folder): emotion for folder, emotion in description.emotions.items()}
+        pattern = re.compile(description.speaker) if description.speaker else None
+        return cls(dataset, {**_EMOTIONS, **own}, pattern, table, description.genders)
+
+    def clip_of(self, path: str) -> Clip | Ignored:
+        file = PurePosixPath(path)
+        folders = [folder for folder in reversed(file.parts[:-1]) if _folder_key(folder) in self.emotions]
+        if not folders:
+            return Ignored(
+                path, f"none of its folders is named after an emotion; see [emotions] in {DESCRIPTION}"
+            )
+        emotion = self.emotions[_folder_key(folders[0])]
+        others = [folder for folder in folders[1:] if self.emotions[_folder_key(folder)] != emotion]
+        speaker = self._speaker_of(path)
+        return Clip(
+            clip_id=f"{self.dataset}/{file.with_suffix('')}",
+            dataset=self.dataset,
+            path=path,
+            speaker=f"{self.dataset}/{speaker.name}",
+            gender=self.genders.get(speaker.name, Gender.UNKNOWN)
+            if speaker.gender is Gender.UNKNOWN
+            else speaker.gender,
+            emotion=emotion,
+            label=folders[0],
+            note=f"lies in folders {folders[0]} and {others[0]}; the inner one is taken" if others else "",
+        )
+
+    def _speaker_of(self, path: str) -> Speaker:
+        if self.table is not None:
+            return self.table.speaker_of(path) or Speaker(_UNKNOWN)
+        match = self.pattern.search(path) if self.pattern is not None else None
+        return Speaker((match["speaker"] if match is not None else None) or _UNKNOWN)
+
+
+def _folder_key(folder: str) -> str:
+    """``01_Pleasant-Surprise`` and ``pleasant surprise`` are the same folder name."""
+    return re.sub(r"[\s_-]", "", re.sub(r"^[0-9]+[\s._-]*", "", folder).casefold()) or folder.casefold()
+
+
+def _name_problem(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        return "use up to 32 of a–z, 0–9, _ and -, the first a letter or digit"
+    if name in RESERVED:
+        return "the name is reserved"
+    return "it is the name of a known corpus" if name in CORPORA else ""

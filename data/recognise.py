@@ -1,0 +1,45 @@
+"""Telling which known corpus a folder holds, whatever the folder is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+
+from data import cremad, demo, emodb, ravdess, savee, tess
+from data.files import is_audio
+from schemas.clip import Clip, Ignored
+
+_SAMPLE = 200
+_READERS: Mapping[str, Callable[[str, Path], Clip | Ignored]] = {
+    "ravdess": lambda path, _: ravdess.clip_of(path),
+    "tess": lambda path, _: tess.clip_of(path),
+    "savee": lambda path, root: savee.clip_of(path, root.name),
+    "cremad": lambda path, _: cremad.clip_of(path, {}),
+    "emodb": lambda path, _: emodb.clip_of(path),
+    "demo": lambda path, _: demo.clip_of(path),
+}
+
+
+def recognise(root: Path) -> str | None:
+    """Name of the corpus whose clips most audio files in ``root``, or one folder down, are named like."""
+    files = list(islice(_audio_near(root), _SAMPLE))
+    for name, read in _READERS.items():
+        if files and 2 * sum(isinstance(read(path, root), Clip) for path in files) > len(files):
+            return name
+    return None
+
+
+def _audio_near(root: Path) -> Iterator[str]:
+    for path in _listed(root):
+        if path.is_dir():
+            yield from (f"{path.name}/{inner.name}" for inner in _listed(path) if is_audio(inner.name))
+        elif is_audio(path.name):
+            yield path.name
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    except OSError:
+        return []

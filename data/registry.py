@@ -1,0 +1,39 @@
+"""The corpora that are known by name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from data.corpus import Corpus
+from data.cremad import CremaD
+from data.demo import DemoCorpus
+from data.emodb import EmoDb
+from data.ravdess import Ravdess
+from data.savee import Savee
+from data.tess import Tess
+from schemas.errors import UnknownNameError
+
+_IN_ORDER: tuple[Corpus, ...] = (Ravdess(), Tess(), Savee(), CremaD(), EmoDb(), DemoCorpus())
+
+CORPORA: Mapping[str, Corpus] = MappingProxyType({corpus.name: corpus for corpus in _IN_ORDER})
+"""All known corpora by name, in the order in which they are listed and built."""
+
+REAL: tuple[str, ...] = tuple(name for name in CORPORA if name != "demo")
+"""Names of the corpora of real speech."""
+
+
+def corpus(name: str) -> Corpus:
+    """Corpus by name. Raises :class:`UnknownNameError` with the known names and the nearest one."""
+    try:
+        return CORPORA[name]
+    except KeyError:
+        near = difflib.get_close_matches(folded(name), CORPORA, n=1)
+        hint = f"did you mean '{near[0]}'? " if near else ""
+        raise UnknownNameError(f"unknown corpus '{name}'; {hint}known are {', '.join(CORPORA)}") from None
+
+
+def folded(name: str) -> str:
+    """Name as folder names are compared: lower case, without spaces, ``-`` and ``_``."""
+    return name.casefold().translate({ord(mark): None for mark in " -_"})

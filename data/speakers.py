@@ -1,0 +1,94 @@
+"""The speaker table of a folder corpus: a CSV with ``path`` or ``stem``, ``speaker`` and ``gender``."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from schemas.errors import CorpusError
+from schemas.labels import Gender
+
+_GENDERS = {
+    "female": Gender.FEMALE,
+    "f": Gender.FEMALE,
+    "male": Gender.MALE,
+    "m": Gender.MALE,
+    "unknown": Gender.UNKNOWN,
+    "": Gender.UNKNOWN,
+}
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """Who speaks."""
+
+    name: str
+    gender: Gender = Gender.UNKNOWN
+
+
+@dataclass(frozen=True)
+class SpeakerTable:
+    """Speakers by the path of a clip (relative to the corpus), or by its name without folder and suffix."""
+
+    by: Literal["path", "stem"]
+    rows: Mapping[str, Speaker]
+
+    def speaker_of(self, path: str) -> Speaker | None:
+        """Speaker of the clip at ``path``; None where the table does not name it."""
+        return self.rows.get(self._key(path))
+
+    def unmatched(self, paths: Sequence[str]) -> list[str]:
+        """Keys of the table that none of ``paths`` has, sorted."""
+        return sorted(set(self.rows) - {self._key(path) for path in paths})
+
+    def _key(self, path: str) -> str:
+        return path if self.by == "path" else PurePosixPath(path).stem
+
+
+def gender_of(word: object) -> Gender | None:
+    """Gender that ``word`` (female, F, male, m, unknown, …) stands for; None where it is none."""
+    return _GENDERS.get(word.strip().lower()) if isinstance(word, str) else None
+
+
+def read_speakers(root: Path, name: str) -> SpeakerTable:
+    """Table at ``name`` below ``root``.
+
+    Raises :class:`CorpusError` for a table outside ``root``, one that cannot be read or lacks a column,
+    a clip with two speakers, a speaker with two genders, a word that is no gender.
+    """
+    inside = PurePosixPath(name)
+    if inside.is_absolute() or ".." in inside.parts:
+        raise CorpusError(f"speakers = '{name}' leads out of '{root}'; give a path below it")
+    table = root / inside
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as lines:
+            return _read(csv.DictReader(lines), table)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise CorpusError(f"cannot read the speaker table '{table}': {error}") from error
+
+
+def _read(lines: csv.DictReader[str], table: Path) -> SpeakerTable:
+    columns = {column.strip().lower(): column for column in lines.fieldnames or () if column}
+    by: Literal["path", "stem"] = "path" if "path" in columns else "stem"
+    if by not in columns or "speaker" not in columns:
+        raise CorpusError(f"the speaker table '{table}' needs the columns 'path' or 'stem', and 'speaker'")
+    rows: dict[str, Speaker] = {}
+    genders: dict[str, Gender] = {}
+    for line in lines:
+        where = f"'{table}', line {lines.line_num}"
+        key = (line[columns[by]] or "").strip().removeprefix("./")
+        name = (line[columns["speaker"]] or "").strip()
+        if not key or not name:
+            raise CorpusError(f"{where}: {by} or speaker is empty")
+        word = line[columns["gender"]] if "gender" in columns else ""
+        gender = gender_of(word or "")
+        if gender is None:
+            raise CorpusError(f"{where}: '{word}' is no gender; write female, male or unknown")
+        if genders.setdefault(name, gender) != gender:
+            raise CorpusError(f"{where}: speaker '{name}' is {gender}, but {genders[name]} further up")
+        if rows.setdefault(key, Speaker(name, gender)).name != name:
+            raise CorpusError(f"{where}: '{key}' is spoken by '{name}', but by '{rows[key].name}' further up")
+    return SpeakerTable(by, rows)

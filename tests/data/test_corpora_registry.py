@@ -1,0 +1,56 @@
+import subprocess
+import sys
+
+import pytest
+
+from data.corpus import Corpus
+from data.registry import CORPORA, REAL, corpus, folded
+from schemas.errors import UnknownNameError
+
+
+def test_the_order_is_fixed_and_the_demo_is_not_real() -> None:
+    assert list(CORPORA) == ["ravdess", "tess", "savee", "cremad", "emodb", "demo"]
+    assert REAL == ("ravdess", "tess", "savee", "cremad", "emodb")
+
+
+@pytest.mark.parametrize("name", CORPORA)
+def test_every_corpus_keeps_the_protocol_and_says_how_to_get_it(name: str) -> None:
+    known = corpus(name)
+    assert isinstance(known, Corpus)
+    assert known.name == name
+    assert known.title
+    assert known.licence
+    assert known.expected_clips
+    assert known.name in {folded(folder) for folder in known.folder_names}
+    assert f"'{name}'" in known.how_to_get
+
+
+def test_the_four_corpora_add_up_to_the_published_total() -> None:
+    assert sum(CORPORA[name].expected_clips or 0 for name in REAL if name != "emodb") == 12_162
+
+
+def test_no_folder_name_belongs_to_two_corpora() -> None:
+    names = [n for known in CORPORA.values() for n in {folded(f) for f in known.folder_names}]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(("name", "near"), [("ravdes", "ravdess"), ("CREMA-D", "cremad"), ("Tess", "tess")])
+def test_an_unknown_name_is_refused_with_the_nearest_and_all_names(name: str, near: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"did you mean '{near}'") as caught:
+        corpus(name)
+    assert all(known in str(caught.value) for known in CORPORA)
+
+
+def test_a_name_like_none_gets_no_guess() -> None:
+    with pytest.raises(UnknownNameError) as caught:
+        corpus("zzz")
+    assert "did you mean" not in str(caught.value)
+
+
+def test_scanning_imports_neither_audio_nor_scientific_libraries() -> None:
+    code = (
+        "import sys, data.locate, data.registry; "
+        "print([m for m in ('scipy', 'soundfile', 'torch', 'zarr', 'librosa') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

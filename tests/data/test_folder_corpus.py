@@ -1,0 +1,207 @@
+from pathlib import Path
+
+import pytest
+
+from data.folder import FolderCorpus
+from schemas.clip import Scan
+from schemas.errors import CorpusError, UsageError
+from schemas.labels import Emotion, Gender
+
+
+def scan(root: Path, toml: str = "", name: str | None = "mine") -> Scan:
+    if toml:
+        (root / "corpus.toml").write_text(toml)
+    return FolderCorpus.open(root, name).scan(root)
+
+
+@pytest.mark.parametrize(
+    ("folder", "emotion"),
+    [
+        ("Anger", Emotion.ANGRY),
+        ("ANG", Emotion.ANGRY),
+        ("happiness", Emotion.HAPPY),
+        ("Joy", Emotion.HAPPY),
+        ("05_sadness", Emotion.SAD),
+        ("Pleasant Surprise", Emotion.SURPRISED),
+        ("ps", Emotion.SURPRISED),
+        ("anxiety", Emotion.FEARFUL),
+        ("Disgusted", Emotion.DISGUST),
+        ("Neutral", Emotion.NEUTRAL),
+        ("boredom", Emotion.BORED),
+        ("calm", Emotion.CALM),
+    ],
+)
+def test_common_words_name_an_emotion(tree, folder: str, emotion: Emotion) -> None:
+    (clip,) = scan(tree(f"{folder}/a.wav")).clips
+    assert (clip.emotion, clip.label) == (emotion, folder)
+    assert clip.clip_id == f"mine/{folder}/a"
+
+
+def test_folders_that_name_no_emotion_are_ignored_with_the_reason(tree) -> None:
+    result = scan(tree("music/a.wav", "b.wav", "happy/c.wav"))
+    assert [clip.path for clip in result.clips] == ["happy/c.wav"]
+    assert {item.path for item in result.ignored} == {"music/a.wav", "b.wav"}
+    assert all("emotion" in item.reason for item in result.ignored)
+
+
+def test_equal_stems_in_two_emotions_are_two_clips(tree) -> None:
+    assert [c.clip_id for c in scan(tree("happy/1.wav", "sad/1.wav")).clips] == ["mine/happy/1", "mine/sad/1"]
+
+
+def test_flac_beside_wav_is_one_clip(tree) -> None:
+    result = scan(tree("happy/1.wav", "happy/1.flac"))
+    assert len(result.clips) == 1
+    assert result.ignored[0].reason == "same clip as happy/1.flac"
+
+
+def test_the_inner_of_two_emotion_folders_is_taken_with_a_note(tree) -> None:
+    (clip,) = scan(tree("happy/anna/sad/1.wav")).clips
+    assert clip.emotion is Emotion.SAD
+    assert "happy" in clip.note
+
+
+def test_own_folder_names_come_from_the_description_and_win(tree) -> None:
+    result = scan(tree("Wut/1.wav", "mad/2.wav"), '[emotions]\n"wut" = "angry"\nMad = "disgust"\n')
+    assert {c.path: c.emotion for c in result.clips} == {
+        "Wut/1.wav": Emotion.ANGRY,
+        "mad/2.wav": Emotion.DISGUST,
+    }
+
+
+def test_speakers_come_from_the_pattern_and_genders_from_the_table(tree) -> None:
+    toml = 'speaker = "(?P<speaker>[a-z]+)_"\n[genders]\nanna = "female"\nbob = "M"\n'
+    result = scan(tree("happy/anna_1.wav", "sad/bob_1.wav"), toml)
+    assert [(c.speaker, c.gender) for c in result.clips] == [
+        ("mine/anna", Gender.FEMALE),
+        ("mine/bob", Gender.MALE),
+    ]
+    assert result.notices == ()
+
+
+def test_unknown_speakers_share_one_and_the_notice_tells_what_that_does(tree) -> None:
+    toml = 'speaker = "(?P<speaker>anna)_"'
+    result = scan(tree("happy/anna_1.wav", "sad/1.wav", "sad/2.wav"), toml)
+    assert {c.speaker for c in result.clips} == {"mine/anna", "mine/unknown"}
+    (notice,) = result.notices
+    assert "2 of 3 clips" in notice
+    assert "one side" in notice
+
+
+def test_a_gender_of_nobody_is_told(tree) -> None:
+    toml = 'speaker = "(?P<speaker>[a-z]+)_"\n[genders]\nana = "female"\n'
+    assert "ana" in scan(tree("happy/anna_1.wav"), toml).notices[0]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "path,speaker,gender\nhappy/1.wav,anna,F\nsad/2.wav,bob,male\n",
+        "stem, Speaker ,gender\n1,anna,F\n2,bob,male\n",
+    ],
+)
+def test_speakers_come_from_a_csv_by_path_or_stem(tree, rows: str) -> None:
+    root = tree("happy/1.wav", "sad/2.wav")
+    (root / "who.csv").write_text(rows)
+    result = scan(root, 'speakers = "who.csv"')
+    assert [(c.speaker, c.gender) for c in result.clips] == [
+        ("mine/anna", Gender.FEMALE),
+        ("mine/bob", Gender.MALE),
+    ]
+    assert {i.path: i.reason for i in result.ignored} == {
+        "corpus.toml": "describes the corpus",
+        "who.csv": "speaker table of the corpus",
+    }
+
+
+def test_clips_and_rows_without_a_counterpart_are_told(tree) -> None:
+    root = tree("happy/1.wav", "happy/2.wav")
+    (root / "who.csv").write_text("stem,speaker\n1,anna\n9,bob\n")
+    notices = scan(root, 'speakers = "who.csv"').notices
+    assert "1 of 2 clips" in notices[0]
+    assert "'9'" in notices[1]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("", "columns"),
+        ("file,speaker\n1,anna\n", "columns"),
+        ("stem,gender\n1,f\n", "columns"),
+        ("stem,speaker,gender\n1,anna,woman\n", "'woman'"),
+        ("stem,speaker,gender\n1,anna,f\n2,anna,m\n", "'anna' is male"),
+        ("stem,speaker\n1,anna\n1,bob\n", "'bob'"),
+        ("stem,speaker\n1,\n", "line 2"),
+    ],
+)
+def test_an_unusable_csv_is_refused_with_its_fault(tree, rows: str, said: str) -> None:
+    root = tree("happy/1.wav")
+    (root / "who.csv").write_text(rows)
+    with pytest.raises(CorpusError, match=r"who\.csv") as caught:
+        scan(root, 'speakers = "who.csv"')
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("inside", ["../who.csv", "happy/../../who.csv"])
+def test_a_csv_outside_the_corpus_is_refused_though_it_is_there(tree, inside: str) -> None:
+    root = tree("happy/1.wav")
+    (root.parent / "who.csv").write_text("stem,speaker\n1,anna\n")
+    with pytest.raises(CorpusError, match="leads out"):
+        scan(root, f'speakers = "{inside}"')
+    with pytest.raises(CorpusError, match="leads out"):
+        scan(root, f'speakers = "{root.parent}/who.csv"')
+
+
+def test_a_csv_that_is_absent_is_named(tree) -> None:
+    with pytest.raises(CorpusError, match=r"absent\.csv"):
+        scan(tree("happy/1.wav"), 'speakers = "absent.csv"')
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        ("name = ", "TOML"),
+        ('colour = "red"', "colour"),
+        ('speaker = "[a-z]+"', "named 'speaker'"),
+        ('speaker = "("', "regular expression"),
+        ('speaker = "(?P<speaker>a)"\nspeakers = "x.csv"', "not both"),
+        ('[genders]\nanna = "woman"', "genders.anna"),
+        ('[emotions]\nwut = "wut"', "emotions.wut"),
+        ("speaker = 3", "speaker"),
+        ("genders = 3", "genders"),
+    ],
+)
+def test_a_malformed_description_is_refused_in_one_line(tree, toml: str, said: str) -> None:
+    with pytest.raises(CorpusError) as caught:
+        scan(tree("happy/1.wav"), toml)
+    assert said in str(caught.value)
+    assert "corpus.toml" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_description_that_is_no_text_is_refused(tree) -> None:
+    root = tree("happy/1.wav")
+    (root / "corpus.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(CorpusError, match="UTF-8"):
+        scan(root)
+
+
+@pytest.mark.parametrize(
+    "name", ["records", "all", "ravdess", "demo", "Mine", "-mine", "", "a" * 33, "a/b", "a b"]
+)
+def test_names_that_cannot_be_are_refused(tree, name: str) -> None:
+    root = tree("happy/1.wav")
+    with pytest.raises(UsageError):
+        FolderCorpus.open(root, name)
+    (root / "corpus.toml").write_text(f'name = "{name}"')
+    if name:
+        with pytest.raises(CorpusError, match="name"):
+            FolderCorpus.open(root)
+
+
+def test_the_name_is_the_one_given_then_the_described_then_the_folders(tree) -> None:
+    root = tree("happy/1.wav", root="My Calls")
+    assert FolderCorpus.open(root).name == "my-calls"
+    (root / "corpus.toml").write_text('name = "calls"\ntitle = "Calls"\nlicence = "ours"')
+    own = FolderCorpus.open(root)
+    assert (own.name, own.title, own.licence) == ("calls", "Calls", "ours")
+    assert FolderCorpus.open(root, "other").name == "other"
