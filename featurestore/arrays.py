@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 import zarr
 import zarr.codecs
 import zarr.storage
+from zarr.core.buffer import Buffer
 
 from featurestore.documents import CorpusRecord
 from featurestore.layout import FORMAT, FORMAT_VERSION
@@ -23,43 +25,40 @@ COEFFICIENT_NAMES = {"mel": "mel_band", "mfcc": "mfcc_index", "rms": "rms_index"
 _UNITS = {"mel": "dB re 1.0", "mfcc": "dB", "rms": "amplitude of full scale", "zcr": "crossings per sample"}
 
 
-def create_root(store: Path, spec: StoreSpec) -> None:
-    """Create the root group with the specification in its attributes."""
+def hierarchy(spec: StoreSpec, corpora: Mapping[str, CorpusRecord]) -> dict[str, bytes]:
+    """Every Zarr object of a store but the features' shards: name → bytes, the same for equal arguments.
+
+    The root's metadata holds that of all groups and arrays (consolidated), so that opening reads one file.
+    """
+    objects: dict[str, Buffer] = {}
+    memory = zarr.storage.MemoryStore(objects)
     attributes = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "spec": spec.model_dump(mode="json"),
         "spec_digest": spec.digest,
     }
-    zarr.create_group(_local(store), attributes=attributes, zarr_format=3, overwrite=False)
+    root = zarr.create_group(memory, attributes=attributes, zarr_format=3)
+    for dataset in sorted(corpora):
+        _add_corpus(root, corpora[dataset], spec)
+    if corpora:
+        with warnings.catch_warnings():
+            # Version 3 of the Zarr format has no agreed place for it yet; meant (docs/store-format.md).
+            warnings.filterwarnings("ignore", message="Consolidated metadata")
+            zarr.consolidate_metadata(memory)
+    return {name: buffer.to_bytes() for name, buffer in sorted(objects.items())}
 
 
-def create_corpus(
-    store: Path,
-    record: CorpusRecord,
-    spec: StoreSpec,
-    clips: int,
-) -> None:
-    """Create a corpus's group and arrays, or fit the clip dimension of those that are there."""
-    root = zarr.open_group(_local(store), mode="r+", use_consolidated=False)
+def _add_corpus(root: zarr.Group, record: CorpusRecord, spec: StoreSpec) -> None:
     attributes = {
         "title": record.title,
         "licence": record.licence,
         "home_page": record.home_page,
         "view_names": list(spec.view_names),
     }
-    if record.dataset in root:
-        group = root[record.dataset]
-        if not isinstance(group, zarr.Group):
-            raise TypeError(f"{record.dataset} is not a group")
-        for feature in spec.features:
-            array = group[feature.kind]
-            if isinstance(array, zarr.Array) and array.shape[1] != clips:
-                array.resize((array.shape[0], clips, *array.shape[2:]))
-        return
     group = root.create_group(record.dataset, attributes=attributes)
     for feature in spec.features:
-        _create_feature(group, feature, spec, clips)
+        _create_feature(group, feature, spec, record.clips)
     for name, values in coordinates(spec).items():
         coordinate = group.create_array(
             name,
@@ -84,17 +83,6 @@ def coordinates(spec: StoreSpec) -> dict[str, npt.NDArray[np.float64]]:
     return out
 
 
-def metadata_paths(dataset: str, spec: StoreSpec) -> list[str]:
-    """Every object of a corpus's group but the features' shards."""
-    names = list(coordinates(spec))
-    arrays = [*(feature.kind for feature in spec.features), *names]
-    return [
-        f"{dataset}/zarr.json",
-        *(f"{dataset}/{name}/zarr.json" for name in arrays),
-        *(f"{dataset}/{name}/c/0" for name in names),
-    ]
-
-
 def write_shards(
     store: Path, dataset: str, feature: str, first_row: int, values: npt.NDArray[np.floating]
 ) -> None:
@@ -103,19 +91,9 @@ def write_shards(
     Chunks that hold nothing but NaN are written too: an absent file always means a lost one.
     """
     with zarr.config.set({"array.write_empty_chunks": True}):
-        array = zarr.open_array(_local(store), path=f"{dataset}/{feature}", mode="r+")
+        array = zarr.open_array(zarr.storage.LocalStore(store), path=f"{dataset}/{feature}", mode="r+")
     for view, part in enumerate(values):
         array[view, first_row : first_row + part.shape[0]] = part
-
-
-def consolidate(store: Path) -> None:
-    """Write the metadata of all groups and arrays into the root's, so that opening reads one file."""
-    with warnings.catch_warnings():
-        # zarr warns of the tables and records beside its own objects, and that version 3 of the format
-        # has no agreed place for consolidated metadata yet; both are meant (docs/store-format.md).
-        warnings.filterwarnings("ignore", message="Object at .* is not recognized")
-        warnings.filterwarnings("ignore", message="Consolidated metadata")
-        zarr.consolidate_metadata(_local(store))
 
 
 def _create_feature(group: zarr.Group, feature: FeatureSpec, spec: StoreSpec, clips: int) -> None:
@@ -137,7 +115,3 @@ def _create_feature(group: zarr.Group, feature: FeatureSpec, spec: StoreSpec, cl
 
 def _compressors(storage: StorageSpec) -> Any:
     return zarr.codecs.ZstdCodec(level=3, checksum=True) if storage.codec == "zstd" else None
-
-
-def _local(store: Path) -> zarr.storage.LocalStore:
-    return zarr.storage.LocalStore(store)

@@ -14,12 +14,12 @@ from filelock import FileLock, Timeout
 
 from data.corpus import Corpus
 from data.locate import Located, locate
-from featurestore.arrays import create_corpus, create_root
+from featurestore.arrays import hierarchy
 from featurestore.commit import commit_unit
 from featurestore.documents import CorpusRecord, IgnoredFile, StoreDocument, UnitRecord, write_document
-from featurestore.durable import storage_errors
+from featurestore.durable import storage_errors, write_durably, write_if_other
 from featurestore.finalise import finalise
-from featurestore.layout import LOCK, STORE_JSON, corpus_record_path
+from featurestore.layout import LOCK, ROOT_METADATA, STORE_JSON, corpus_record_path
 from featurestore.plan import Unit, hash_recordings, plan_units
 from featurestore.progress import Progress, Silent
 from featurestore.reader import read_ahead
@@ -90,7 +90,7 @@ def build(request: BuildRequest, progress: Progress | None = None) -> BuildRepor
     scans = tuple(corpus.scan(path) for corpus, path in located.found)
     with storage_errors(request.out), _sole_builder(request.out):
         if spec_of_store(request.out) is None:
-            create_root(request.out, spec)
+            write_durably(request.out / ROOT_METADATA, hierarchy(spec, {})[ROOT_METADATA])
         work = _compare(request.out, spec, located, scans, progress)
         document = work.up_to_date
         built: list[UnitRecord] = []
@@ -166,8 +166,10 @@ def _open_for_writing(store: Path, spec: StoreSpec, work: Worklist, scans: Seque
     if work.altered:
         (store / STORE_JSON).unlink(missing_ok=True)
     for scan in scans:
-        create_corpus(store, work.corpora[scan.dataset], spec, len(scan.clips))
         write_document(store / corpus_record_path(scan.dataset), work.corpora[scan.dataset])
+    for name, data in hierarchy(spec, work.corpora).items():
+        if name != ROOT_METADATA:  # the root tells readers of all arrays: it follows when they are whole
+            write_if_other(store / name, data)
 
 
 def _build_units(

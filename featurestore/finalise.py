@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from featurestore.arrays import consolidate, metadata_paths
+from featurestore.arrays import hierarchy
 from featurestore.commit import parquet_bytes
 from featurestore.documents import (
     CorpusRecord,
@@ -21,12 +21,11 @@ from featurestore.documents import (
     store_digest,
     write_document,
 )
-from featurestore.durable import sync_folder, write_durably
+from featurestore.durable import sync_folder, write_durably, write_if_other
 from featurestore.layout import (
     MANIFEST,
     PARTIAL_SUFFIX,
     RECORDS,
-    ROOT_METADATA,
     STATISTICS,
     STORE_JSON,
     VIEWS,
@@ -63,14 +62,16 @@ def finalise(
     write_durably(store / MANIFEST, parquet_bytes(_manifest(ordered)))
     write_durably(store / VIEWS, parquet_bytes(_views(spec, ordered)))
     write_durably(store / STATISTICS, parquet_bytes(_statistics(store, ordered)))
-    consolidate(store)
+    zarr_objects = hierarchy(spec, corpora)
+    for name, data in zarr_objects.items():
+        write_if_other(store / name, data)
     objects: dict[str, StoredObject] = {}
     for units in ordered.values():
         for record in units:
             objects.update(record.objects)
-    metadata = [MANIFEST, VIEWS, STATISTICS, ROOT_METADATA]
+    metadata = [MANIFEST, VIEWS, STATISTICS, *zarr_objects]
     for dataset, units in ordered.items():
-        metadata += [corpus_record_path(dataset), *metadata_paths(dataset, spec)]
+        metadata.append(corpus_record_path(dataset))
         metadata += [unit_record_path(dataset, record.unit) for record in units]
     objects.update({name: StoredObject.of(store / name) for name in metadata})
     objects = dict(sorted(objects.items()))

@@ -42,6 +42,12 @@ def shard_path(dataset: str, feature: str, view: int, unit: int) -> str:
     return f"{dataset}/{feature}/c/{view}/{unit}/0/0"
 
 
+def is_shard(name: str) -> bool:
+    """Whether an object holds features: its name has the form of :func:`shard_path`."""
+    parts = name.split("/")
+    return len(parts) == 7 and parts[2] == "c" and parts[4].isdigit()
+
+
 def safe_object_name(name: str) -> str:
     """``name`` if it stays within the store. Raises :class:`StoreDamagedError` if it would lead out of it."""
     path = PurePosixPath(name)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from featurestore.documents import CorpusRecord, StoreDocument, UnitRecord, read_document
-from featurestore.layout import RECORDS, STORE_JSON, corpus_record_path
+from featurestore.documents import CorpusRecord, StoredObject, StoreDocument, UnitRecord, read_document
+from featurestore.durable import sha256_of
+from featurestore.layout import RECORDS, STORE_JSON, corpus_record_path, is_shard
 from schemas.errors import StoreDamagedError
 
 
@@ -35,19 +37,26 @@ def read_corpus_records(store: Path) -> dict[str, CorpusRecord]:
 
 
 def finished_document(store: Path) -> StoreDocument | None:
-    """``store.json`` where it is there and holds together, else None: the store must be finalised."""
+    """``store.json`` where it is there and true of all tables and metadata, else None: finalise again."""
     try:
         document = read_document(store / STORE_JSON, StoreDocument)
     except (FileNotFoundError, StoreDamagedError):
         return None
-    return document if document.digest == document.computed_digest() else None
+    small = {name: entry for name, entry in document.objects.items() if not is_shard(name)}
+    return document if document.digest == document.computed_digest() and _all_there(store, small) else None
 
 
 def intact(store: Path, record: UnitRecord) -> bool:
-    """Whether every object of a unit is there with its recorded size."""
-    for name, entry in record.objects.items():
+    """Whether every object of a unit is there: shards with their size, the statistics with their hash."""
+    return _all_there(store, record.objects)
+
+
+def _all_there(store: Path, objects: Mapping[str, StoredObject]) -> bool:
+    for name, entry in objects.items():
         try:
             if (store / name).stat().st_size != entry.bytes:
+                return False
+            if not is_shard(name) and sha256_of(store / name) != entry.sha256:
                 return False
         except FileNotFoundError:
             return False

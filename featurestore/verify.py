@@ -14,7 +14,7 @@ import numpy as np
 
 from featurestore.documents import StoredObject, UnitRecord, read_document
 from featurestore.durable import sha256_of
-from featurestore.layout import LOCK, RECORDS, STORE_JSON
+from featurestore.layout import LOCK, RECORDS, STORE_JSON, is_shard
 from featurestore.progress import Progress, Silent
 from featurestore.store import FeatureStore
 from schemas.clip import Status
@@ -70,7 +70,7 @@ def verify(path: Path, *, full: bool = False, progress: Progress | None = None) 
     objects = store.document.objects
     findings = [finding for name, entry in objects.items() if (finding := _presence(path, name, entry))]
     faulty = {finding.name for finding in findings}
-    hashed = [name for name in objects if name not in faulty and (full or not _is_shard(name))]
+    hashed = [name for name in objects if name not in faulty and (full or not is_shard(name))]
     with (
         progress.task("hash", sum(objects[name].bytes for name in hashed), "bytes") as advance,
         ThreadPoolExecutor(os.cpu_count() or 1) as pool,
@@ -114,7 +114,7 @@ def _unknown(path: Path, known: set[str]) -> Iterator[Finding]:
 def _with_clips(path: Path, objects: dict[str, StoredObject], finding: Finding) -> Finding:
     """Add the clips of the unit that a shard or record belongs to, from its record."""
     parts = finding.name.split("/")
-    if _is_shard(finding.name):
+    if is_shard(finding.name):
         record_name = f"{RECORDS}/{parts[0]}/{int(parts[4]):05d}.json"
     elif parts[0] == RECORDS and Path(finding.name).stem.isdigit():
         record_name = f"{RECORDS}/{parts[1]}/{Path(finding.name).stem}.json"
@@ -127,12 +127,6 @@ def _with_clips(path: Path, objects: dict[str, StoredObject], finding: Finding) 
     record = read_document(file, UnitRecord)
     clips = tuple(str(row["clip_id"]) for row in record.clips)
     return Finding(finding.name, finding.fault, finding.detail, clips)
-
-
-def _is_shard(name: str) -> bool:
-    """Whether an object holds features: ``corpus/feature/c/view/unit/0/0``."""
-    parts = name.split("/")
-    return len(parts) == 7 and parts[2] == "c" and parts[4].isdigit()
 
 
 def _values(store: FeatureStore, progress: Progress) -> Iterator[Finding]:

@@ -1,0 +1,85 @@
+"""A recipe so small that hundreds of clips build in a second or two, and corpora to build from."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from featurestore.build import BuildReport, BuildRequest, build
+from featurestore.spec_choice import SpecRequest
+
+TINY_RECIPE = """
+name = "tiny"
+[audio]
+sample_rate = 8000
+duration_s = 0.5
+[spectral]
+n_fft = 256
+hop_length = 128
+[[features]]
+kind = "mel"
+n_mels = 16
+[[features]]
+kind = "rms"
+[[views]]
+name = "noise"
+kind = "noise"
+snr_db = [10.0, 30.0]
+[[views]]
+name = "fast"
+kind = "speed"
+factor = 1.25
+[model]
+name = "A"
+"""
+
+Builder = Callable[..., BuildReport]
+
+
+@pytest.fixture(scope="session")
+def tiny_recipe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Path of the tiny recipe."""
+    path = tmp_path_factory.mktemp("recipe") / "tiny.toml"
+    path.write_text(TINY_RECIPE)
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def tiny_build(tiny_recipe: str) -> Builder:
+    """``build`` with the tiny recipe: (out, corpora, datasets="demo", strict=False)."""
+
+    def run(out: Path, corpora: Path, datasets: str = "demo", *, strict: bool = False) -> BuildReport:
+        return build(
+            BuildRequest(
+                out=out,
+                corpora=corpora,
+                datasets=datasets,
+                spec=SpecRequest(recipe=tiny_recipe),
+                strict=strict,
+            )
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def tiny_store(whole_demo: Path, tiny_build: Builder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished store of the whole demo corpus, 672 clips in 3 units. Shared: do not change it."""
+    out = tmp_path_factory.mktemp("tiny") / "tiny.zarr"
+    tiny_build(out, whole_demo)
+    return out
+
+
+@pytest.fixture
+def own_store(tiny_store: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny store that a test may damage."""
+    return Path(shutil.copytree(tiny_store, tmp_path / "own.zarr"))
+
+
+@pytest.fixture
+def own_demo(small_demo: Path, tmp_path: Path) -> Path:
+    """A copy of the small demo corpus that a test may change."""
+    return Path(shutil.copytree(small_demo, tmp_path / "corpora"))

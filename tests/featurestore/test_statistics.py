@@ -1,0 +1,19 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from featurestore.statistics import merge
+
+
+@given(sizes=st.lists(st.integers(0, 20), min_size=1, max_size=8), seed=st.integers(0, 999))
+def test_merged_moments_are_those_of_all_frames(sizes: list[int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    groups = [rng.normal(rng.normal() * 50, 3, (size, 4)) for size in sizes]
+    frames = np.concatenate(groups)
+    means = np.array([g.mean(axis=0) if len(g) else np.zeros(4) for g in groups])
+    m2s = np.array([np.square(g - g.mean(axis=0)).sum(axis=0) if len(g) else np.zeros(4) for g in groups])
+    merged = merge(np.array(sizes), means, m2s)
+    assert merged.count == len(frames)
+    if len(frames):
+        assert np.allclose(merged.mean, frames.mean(axis=0))
+        assert np.allclose(merged.std, frames.std(axis=0), atol=1e-9)
