@@ -1,0 +1,96 @@
+"""Manifests without a store, and learning problems small enough to be trained in a second."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from schemas.clip import MANIFEST_SCHEMA
+from training.loader.ram import RamSource
+from training.loop import Problem
+from training.models.cnn_bilstm import CnnBiLstm
+from training.normalise import Normalisation, Normaliser
+
+MakeManifest = Callable[[Iterable[Mapping[str, Any]]], pd.DataFrame]
+
+COEFFICIENTS, FRAMES, CLASSES = 12, 20, 4
+
+
+@pytest.fixture(autouse=True, scope="package")
+def one_thread() -> Iterator[None]:
+    """These problems are too small for two threads to share."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def make_manifest() -> MakeManifest:
+    """Function from clips (``speaker`` at least: ``corpus/name``) to a manifest with every column."""
+
+    def make(clips: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+        rows = []
+        for i, clip in enumerate(clips):
+            clip_id = f"{clip['speaker']}-{i:04d}"
+            defaults = {
+                "clip_id": clip_id,
+                "dataset": clip["speaker"].split("/")[0],
+                "row": i,
+                "path": f"{clip_id}.wav",
+                "audio_sha256": hashlib.sha256(clip_id.encode()).hexdigest(),
+                "gender": "female",
+                "emotion": "happy",
+                "label": "happy",
+                "intensity": "",
+                "sentence": "",
+                "repetition": 1,
+                "duration_s": 2.0,
+                "sample_rate": 22050,
+                "channels": 1,
+                "status": "ok",
+                "problem": "",
+            }
+            rows.append({**defaults, **clip})
+        return pd.DataFrame(rows, columns=MANIFEST_SCHEMA.names)
+
+    return make
+
+
+@pytest.fixture
+def make_model() -> Callable[[int], CnnBiLstm]:
+    """Function from a seed to a small untrained model with dropout."""
+
+    def make(seed: int) -> CnnBiLstm:
+        torch.manual_seed(seed)
+        return CnnBiLstm(
+            COEFFICIENTS, FRAMES, CLASSES, 0.3, channels=(4, 8), pools=((2, 2), (2, 1)), hidden=8
+        )
+
+    return make
+
+
+@pytest.fixture
+def problem() -> Problem:
+    """A learnable problem: the class shifts the mean of some coefficients."""
+    generator = np.random.default_rng(7)
+
+    def source(count: int) -> RamSource:
+        targets = generator.integers(0, CLASSES, count)
+        features = generator.normal(size=(count, COEFFICIENTS, FRAMES))
+        features[np.arange(count), targets] += 1.0
+        return RamSource(
+            torch.from_numpy(features.astype(np.float16)),
+            torch.from_numpy(generator.integers(8, FRAMES + 1, count)),
+            torch.from_numpy(targets),
+            torch.device("cpu"),
+        )
+
+    ones = np.ones(COEFFICIENTS, dtype=np.float32)
+    return Problem(source(70), source(30), Normaliser(Normalisation(0 * ones, ones)), 3, "sha256:x")

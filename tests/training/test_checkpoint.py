@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from schemas.errors import RunError
+from training.checkpoint import BEST, LAST, Progress, Trainee, load_best, resume_last, save_best, save_last
+from training.models.cnn_bilstm import CnnBiLstm
+from training.observer import EpochResult
+
+MakeModel = Callable[[int], CnnBiLstm]
+RESULT = EpochResult(1, 1.0, 0.1 + 0.2, 0.5, 0.5, 1e-3, 0.1, best=True)
+
+
+def trainee(model: CnnBiLstm) -> Trainee:
+    model = model.to(memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+    return Trainee(model, optimizer, ReduceLROnPlateau(optimizer))
+
+
+def stepped(one: Trainee) -> Trainee:
+    one.model(torch.randn(3, 1, 12, 20), torch.tensor([20, 20, 9])).sum().backward()
+    one.optimizer.step()
+    one.scheduler.step(0.3)
+    return one
+
+
+def test_everything_comes_back_and_in_the_parameters_memory_layout(
+    tmp_path: Path, make_model: MakeModel
+) -> None:
+    before = stepped(trainee(make_model(0)))
+    save_last(tmp_path, before, Progress([RESULT]))
+    draws = torch.rand(5)
+    after = trainee(make_model(1))
+    progress = resume_last(tmp_path, after)
+    assert torch.equal(torch.rand(5), draws)
+    assert progress.history == [RESULT], "floats come back exactly"
+    assert after.scheduler.state_dict() == before.scheduler.state_dict()
+    for ours, theirs in zip(after.model.parameters(), before.model.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+        for name in ("exp_avg", "exp_avg_sq"):
+            moment = after.optimizer.state[ours][name]
+            assert torch.equal(moment, before.optimizer.state[theirs][name])
+            assert moment.stride() == ours.stride()
+        assert after.optimizer.state[ours]["step"] == 1
+
+
+def test_a_checkpoint_is_safetensors_with_json_and_no_pickle(tmp_path: Path, make_model: MakeModel) -> None:
+    save_last(tmp_path, stepped(trainee(make_model(0))), Progress([RESULT]))
+    with safe_open(tmp_path / LAST, framework="np") as file:
+        state = json.loads(file.metadata()["state"])
+        names = list(file.keys())
+    assert state["epoch"] == 1
+    assert {name.split(".")[0] for name in names} == {"model", "adam", "generator"}
+    assert [path.name for path in tmp_path.iterdir()] == [LAST], "no temporary file stays behind"
+
+
+def test_best_holds_the_weights_alone(tmp_path: Path, make_model: MakeModel) -> None:
+    model, other = make_model(0), make_model(1)
+    save_best(tmp_path, model, RESULT)
+    assert load_best(tmp_path, other) == 1
+    for ours, theirs in zip(model.parameters(), other.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_without_a_checkpoint_training_starts_anew(tmp_path: Path, make_model: MakeModel) -> None:
+    assert resume_last(tmp_path, trainee(make_model(0))).history == []
+
+
+@pytest.mark.parametrize("damage", ["cut", "noise", "empty"])
+def test_a_damaged_checkpoint_is_a_sentence(tmp_path: Path, make_model: MakeModel, damage: str) -> None:
+    save_last(tmp_path, stepped(trainee(make_model(0))), Progress([RESULT]))
+    content = (tmp_path / LAST).read_bytes()
+    (tmp_path / LAST).write_bytes({"cut": content[:-100], "noise": b"\xff" * 99, "empty": b""}[damage])
+    with pytest.raises(RunError, match=r"last\.safetensors cannot be read .*start a new run"):
+        resume_last(tmp_path, trainee(make_model(0)))
+
+
+def test_a_checkpoint_of_another_model_is_a_sentence(tmp_path: Path, make_model: MakeModel) -> None:
+    save_last(tmp_path, stepped(trainee(make_model(0))), Progress([RESULT]))
+    save_best(tmp_path, make_model(0), RESULT)
+    other = CnnBiLstm(12, 20, 3, channels=(4, 8), pools=((2, 2), (2, 1)), hidden=8)
+    with pytest.raises(RunError, match="of another model"):
+        resume_last(tmp_path, trainee(other))
+    with pytest.raises(RunError, match="of another model"):
+        load_best(tmp_path, other)
+
+
+def test_a_missing_best_is_a_sentence(tmp_path: Path, make_model: MakeModel) -> None:
+    with pytest.raises(RunError, match=BEST):
+        load_best(tmp_path, make_model(0))

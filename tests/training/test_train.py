@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from featurestore.store import FeatureStore
+from schemas.errors import DeviceError, LeakageError, RunError, UnknownNameError, UsageError
+from schemas.recipe import load_recipe
+from training.observer import SilentObserver
+from training.run import RunFolder, RunRecord
+from training.train import RunResult, TrainRequest, train
+
+RECIPE = load_recipe("four-corpora-a")
+
+
+class Listener(SilentObserver):
+    def __init__(self) -> None:
+        self.loading = self.read = self.batches = 0
+
+    def loading_started(self, samples: int) -> None:
+        self.loading = samples
+
+    def loaded(self, samples: int) -> None:
+        self.read += samples
+
+    def batch_done(self) -> None:
+        self.batches += 1
+
+
+@pytest.fixture(scope="module")
+def listener() -> Listener:
+    return Listener()
+
+
+@pytest.fixture(scope="module")
+def result(demo_store: Path, tmp_path_factory: pytest.TempPathFactory, listener: Listener) -> RunResult:
+    """Two epochs on the demo store, of which view 3 is added to the original."""
+    request = TrainRequest(
+        store=demo_store,
+        recipe=RECIPE,
+        views=(0, 3),
+        epochs=2,
+        batch_size=16,
+        seed=1,
+        device="cpu",
+        output=tmp_path_factory.mktemp("runs"),
+    )
+    return train(request, listener)
+
+
+def read_json(result: RunResult, name: str) -> dict[str, object]:
+    content: dict[str, object] = json.loads((result.folder.path / name).read_text())
+    return content
+
+
+def test_a_run_folder_holds_everything(result: RunResult) -> None:
+    names = {path.name for path in result.folder.path.iterdir() if not path.name.startswith(".")}
+    assert names == {
+        "run.json",
+        "split.json",
+        "audit.json",
+        "normalisation.safetensors",
+        "checkpoints",
+        "history.csv",
+        "curves.png",
+        "tensorboard",
+        "metrics.json",
+        "confusion.png",
+        "confusion-emotion.png",
+        "README.md",
+    }
+    assert {p.name for p in result.folder.checkpoints.iterdir()} == {"last.safetensors", "best.safetensors"}
+    assert result.folder.path.name.endswith("-four-corpora-a-speaker")
+    for name in ("curves", "confusion", "confusion-emotion"):
+        assert (result.folder.path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_nothing_in_a_run_names_a_folder_of_this_machine(result: RunResult, demo_store: Path) -> None:
+    here = (str(demo_store.parent).encode(), str(result.folder.path.parent).encode(), b"/home/", b"/work/")
+    for path in result.folder.path.rglob("*"):
+        if path.is_file():
+            assert not [place for place in here if place in path.read_bytes()], path
+
+
+def test_run_json_holds_what_prediction_needs(result: RunResult, demo_store: Path) -> None:
+    record = result.folder.record()
+    store = FeatureStore.open(demo_store)
+    assert record.store_spec == store.spec
+    assert record.store_digest == store.digest
+    assert record.store is None, "an absolute path is not kept"
+    assert record.features == ("mel", "mfcc", "rms", "zcr")
+    assert len(record.classes) == 14
+    assert record.recipe.train.views == (0, 3)
+    assert (record.recipe.train.epochs, record.recipe.train.batch_size, record.seed) == (2, 16, 1)
+    assert load_file(result.folder.normalisation)["mean"].shape == (170,)
+
+
+def test_training_reads_the_views_asked_for_and_the_tests_originals_alone(
+    result: RunResult, listener: Listener
+) -> None:
+    # 16 speakers of 7 clips; of 8 of each gender, 6 train, 1 validates, 1 is tested.
+    assert dict(result.audit.clips) == {"train": 84, "validation": 14, "test": 14}
+    assert dict(result.audit.samples) == {"train": 168, "validation": 14, "test": 14}
+    assert listener.loading == listener.read == 196
+    assert listener.batches == 2 * 11
+    assert read_json(result, "audit.json")["clean"] is True
+
+
+def test_metrics_are_those_of_the_confusion_matrix(result: RunResult) -> None:
+    metrics = read_json(result, "metrics.json")
+    assert metrics["protocol"] == "speaker"
+    for of in ("own", "emotion"):
+        scores = metrics["test"][of]  # type: ignore[index]
+        confusion = np.array(scores["confusion"])
+        assert confusion.sum() == 14
+        assert scores["wa"] == pytest.approx(np.trace(confusion) / 14)
+        rows = confusion.sum(axis=1)
+        assert scores["ua"] == pytest.approx((np.diag(confusion) / np.maximum(rows, 1))[rows > 0].mean())
+
+
+def test_history_is_in_the_table_and_in_tensorboard(result: RunResult) -> None:
+    rows = list(csv.DictReader((result.folder.path / "history.csv").open()))
+    assert [float(row["validation_loss"]) for row in rows] == [r.validation_loss for r in result.history]
+    events = EventAccumulator(str(result.folder.path / "tensorboard"))
+    events.Reload()
+    shown = [(event.step, event.value) for event in events.Scalars("loss/validation")]
+    assert shown == [(r.epoch, pytest.approx(r.validation_loss)) for r in result.history]
+
+
+def test_results_name_their_protocol_first(result: RunResult) -> None:
+    assert result.report.startswith("speaker-independent (protocol: speaker): UA ")
+    card = (result.folder.path / "README.md").read_text()
+    assert "## Result: speaker-independent (protocol: speaker)" in card
+    assert f"| gender × emotion (14 classes) | {100 * result.test.own.ua:.1f} % |" in card
+    assert "Synthetic demo voices: none needed" in card
+
+
+def test_resuming_a_finished_run_gives_the_same_result_again(result: RunResult, demo_store: Path) -> None:
+    before = (result.folder.path / "metrics.json").read_bytes()
+    again = train(TrainRequest(store=demo_store, resume=result.folder.path, device="cpu"))
+    assert again.history == result.history
+    assert (result.folder.path / "metrics.json").read_bytes() == before
+
+
+def test_resuming_on_another_store_is_refused(result: RunResult, demo_store: Path, tmp_path: Path) -> None:
+    other = RunFolder.create(tmp_path, result.folder.record())
+    other.write_record(
+        RunRecord.model_validate({**result.folder.record().model_dump(), "store_digest": "sha256:other"})
+    )
+    with pytest.raises(RunError, match=r"is not the one that .* was trained on \(sha256:other\)"):
+        train(TrainRequest(store=demo_store, resume=other.path))
+
+
+def test_a_tampered_split_is_refused_before_training(
+    result: RunResult, demo_store: Path, tmp_path: Path
+) -> None:
+    other = RunFolder.create(tmp_path, result.folder.record())
+    split = read_json(result, "split.json")
+    moved = dict(list(split["test"].items())[:1])  # type: ignore[attr-defined]
+    other.write_json("split.json", {**split, "train": {**split["train"], **moved}})  # type: ignore[dict-item]
+    other.write_record(result.folder.record())
+    with pytest.raises(LeakageError, match="speaker overlap"):
+        train(TrainRequest(store=demo_store, resume=other.path))
+
+
+def test_a_resumed_run_takes_no_overrides(result: RunResult, demo_store: Path) -> None:
+    with pytest.raises(UsageError, match="leave out epochs, seed"):
+        train(TrainRequest(store=demo_store, resume=result.folder.path, epochs=9, seed=3))
+    with pytest.raises(UsageError, match="give --store"):
+        train(TrainRequest(resume=result.folder.path))
+    with pytest.raises(RunError, match="not the folder of a run"):
+        train(TrainRequest(store=demo_store, resume=demo_store))
+
+
+def test_two_processes_cannot_train_one_run(result: RunResult, demo_store: Path) -> None:
+    from filelock import FileLock
+
+    with (
+        FileLock(result.folder.path / ".lock"),
+        pytest.raises(RunError, match="another process is training"),
+    ):
+        train(TrainRequest(store=demo_store, resume=result.folder.path))
+
+
+def test_a_request_that_is_wrong_leaves_no_folder(demo_store: Path, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    wrong = [
+        (TrainRequest(store=demo_store, recipe=RECIPE, model="Z", output=runs), UnknownNameError),
+        (TrainRequest(store=demo_store, recipe=RECIPE, views=(0, 9), output=runs), RunError),
+        (TrainRequest(store=demo_store, recipe=RECIPE, epochs=0, output=runs), UsageError),
+        (TrainRequest(store=demo_store, output=runs), UsageError),
+    ]
+    for request, error in wrong:
+        with pytest.raises(error):
+            train(request)
+    assert not runs.exists()
+
+
+@pytest.mark.skipif("__import__('torch').cuda.is_available()", reason="there is a GPU here")
+def test_cuda_without_a_gpu_is_a_sentence(demo_store: Path) -> None:
+    with pytest.raises(DeviceError, match="CUDA"):
+        train(TrainRequest(store=demo_store, recipe=RECIPE, device="cuda"))
+
+
+def test_run_folders_never_overwrite_each_other(result: RunResult, tmp_path: Path) -> None:
+    record = result.folder.record()
+    names = [RunFolder.create(tmp_path, record).path.name for _ in range(3)]
+    assert names == [names[0], f"{names[0]}-2", f"{names[0]}-3"]
+
+
+TRAIN = """
+import os, signal, sys
+from pathlib import Path
+from schemas.recipe import load_recipe
+from training.observer import SilentObserver
+from training.train import TrainRequest, train
+
+class Killer(SilentObserver):
+    epoch = 0
+    def epoch_started(self, epoch, batches):
+        self.epoch = epoch
+    def batch_done(self):
+        if self.epoch == int(sys.argv[3]):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+store, place, kill = sys.argv[1:]
+if Path(place).is_dir():
+    request = TrainRequest(store=Path(store), resume=next(Path(place).iterdir()), device="cpu")
+else:
+    request = TrainRequest(store=Path(store), recipe=load_recipe("four-corpora-a"), views=(0, 1), epochs=3,
+                           batch_size=16, device="cpu", output=Path(place))
+train(request, Killer())
+"""
+
+
+@pytest.mark.slow
+def test_a_run_that_was_killed_with_sigkill_ends_with_the_metrics_of_one_that_was_not(
+    demo_store: Path, tmp_path: Path
+) -> None:
+    def run(place: str, kill_in_epoch: int) -> int:
+        command = [sys.executable, "-c", TRAIN, str(demo_store), str(tmp_path / place), str(kill_in_epoch)]
+        environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
+        return subprocess.run(command, check=False, env=environment).returncode
+
+    assert run("whole", 0) == 0
+    assert run("killed", 2) == -signal.SIGKILL
+    assert run("killed", 3) == -signal.SIGKILL
+    assert run("killed", 0) == 0
+    whole, killed = (next((tmp_path / place).iterdir()) for place in ("whole", "killed"))
+    for name in ("metrics.json", "split.json", "normalisation.safetensors", "checkpoints/best.safetensors"):
+        assert (killed / name).read_bytes() == (whole / name).read_bytes(), name

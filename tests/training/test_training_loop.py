@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from lightning.fabric import Fabric
+
+from schemas.errors import RunError
+from schemas.recipe import TrainSpec
+from training import loop
+from training.checkpoint import BEST, LAST, Progress, Trainee, load_best, read_history, save_last
+from training.loop import Problem, fit, forward_all
+from training.models.cnn_bilstm import CnnBiLstm
+from training.observer import EpochResult, Observer, SilentObserver
+
+MakeModel = Callable[[int], CnnBiLstm]
+
+SPEC = TrainSpec(batch_size=16, epochs=7, lr=3e-2, patience=7, lr_patience=0)
+
+
+class Killed(BaseException):
+    """Ends a training as a kill would: nothing after it runs."""
+
+
+class KilledAt(SilentObserver):
+    """Kills in epoch ``epoch`` after ``batches`` batches."""
+
+    def __init__(self, epoch: int, batches: int) -> None:
+        self.epoch, self.left = epoch, batches
+        self.current = 0
+
+    def epoch_started(self, epoch: int, batches: int) -> None:
+        self.current = epoch
+
+    def batch_done(self) -> None:
+        if self.current == self.epoch:
+            self.left -= 1
+            if self.left == 0:
+                raise Killed
+
+
+def train(
+    folder: Path,
+    model: CnnBiLstm,
+    problem: Problem,
+    spec: TrainSpec = SPEC,
+    observer: Observer | None = None,
+) -> Progress:
+    folder.mkdir(exist_ok=True)
+    fabric = Fabric(accelerator="cpu", devices=1)
+    return fit(fabric, model, problem, spec, folder, observer or SilentObserver())
+
+
+def timeless(history: list[EpochResult]) -> list[EpochResult]:
+    return [replace(result, seconds=0.0) for result in history]
+
+
+def assert_same_weights(one: CnnBiLstm, two: CnnBiLstm) -> None:
+    other = two.state_dict()
+    for name, tensor in one.state_dict().items():
+        assert torch.equal(tensor, other[name]), name
+
+
+def test_training_learns_and_keeps_the_best_epoch(
+    tmp_path: Path, make_model: MakeModel, problem: Problem
+) -> None:
+    model = make_model(0)
+    history = train(tmp_path, model, problem).history
+    assert history[-1].train_loss < history[0].train_loss
+    assert [r.epoch for r in history] == list(range(1, len(history) + 1))
+    best = min(history, key=lambda r: r.validation_loss)
+    assert load_best(tmp_path, model) == best.epoch
+    logits, true = forward_all(model, problem.normaliser, problem.validation, 8)
+    # Other batches, other sums: equal up to float32.
+    assert float(torch.nn.functional.cross_entropy(logits, true)) == pytest.approx(
+        best.validation_loss, rel=1e-5
+    )
+
+
+def test_a_seed_gives_the_same_weights_and_another_seed_others(
+    tmp_path: Path, make_model: MakeModel, problem: Problem
+) -> None:
+    one, two, three = make_model(0), make_model(0), make_model(0)
+    spec = SPEC.model_copy(update={"epochs": 2})
+    first = train(tmp_path / "1", one, problem, spec)
+    torch.rand(17)
+    second = train(tmp_path / "2", two, problem, spec)
+    train(tmp_path / "3", three, replace(problem, seed=4), spec)
+    assert timeless(first.history) == timeless(second.history)
+    assert_same_weights(one, two)
+    assert not torch.equal(one.output.weight, three.output.weight)
+
+
+@pytest.mark.parametrize(("epoch", "batches"), [(1, 2), (3, 1), (4, 5), (7, 3)])
+def test_a_training_that_was_killed_and_resumed_ends_bit_for_bit_as_one_that_was_not(
+    tmp_path: Path, make_model: MakeModel, problem: Problem, epoch: int, batches: int
+) -> None:
+    whole = make_model(0)
+    expected = train(tmp_path / "whole", whole, problem)
+    assert len({r.learning_rate for r in expected.history}) > 1, "there is a schedule to resume"
+    folder = tmp_path / "killed"
+    with pytest.raises(Killed):
+        train(folder, make_model(0), problem, observer=KilledAt(epoch, batches))
+    assert len(read_history(folder)) == epoch - 1
+    # Resumed from other weights, unless nothing was saved: a new run starts from its seed.
+    resumed = make_model(0 if epoch == 1 else 99)
+    found = train(folder, resumed, problem)
+    assert timeless(found.history) == timeless(expected.history)
+    assert_same_weights(resumed, whole)
+    assert load_best(folder, resumed) == load_best(tmp_path / "whole", whole)
+    assert_same_weights(resumed, whole)
+
+
+def test_a_kill_between_best_and_last_changes_nothing(
+    tmp_path: Path, make_model: MakeModel, problem: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = make_model(0)
+    expected = train(tmp_path / "whole", whole, problem)
+    second = [r.epoch for r in expected.history if r.best][1]
+
+    def killed(folder: Path, trainee: Trainee, progress: Progress) -> None:
+        if progress.epoch == second:
+            raise Killed
+        save_last(folder, trainee, progress)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "save_last", killed)
+        with pytest.raises(Killed):
+            train(tmp_path / "killed", make_model(0), problem)
+    resumed = make_model(99)
+    found = train(tmp_path / "killed", resumed, problem)
+    assert timeless(found.history) == timeless(expected.history)
+    assert (tmp_path / "killed" / BEST).stat().st_size == (tmp_path / "whole" / BEST).stat().st_size
+    assert_same_weights(resumed, whole)
+
+
+def test_early_stopping_waits_for_patience_epochs(
+    tmp_path: Path, make_model: MakeModel, problem: Problem
+) -> None:
+    spec = TrainSpec(batch_size=70, epochs=60, lr=0.1, patience=3)
+    progress = train(tmp_path, make_model(0), problem, spec)
+    assert progress.best is not None
+    assert progress.epoch == progress.best.epoch + 3 < 60
+    assert len(train(tmp_path, make_model(0), problem, spec).history) == progress.epoch, "and stays stopped"
+
+
+def test_learning_rate_falls_by_the_factor_after_its_patience(
+    tmp_path: Path, make_model: MakeModel, problem: Problem
+) -> None:
+    spec = TrainSpec(batch_size=70, epochs=8, lr=1e-6, lr_patience=2, lr_factor=0.1, patience=20)
+    frozen = make_model(0)
+    for module in frozen.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 0.0
+    history = train(tmp_path, frozen, problem, spec).history
+    # Nothing moves: epoch 1 is the best, 2-4 are three bad ones, so epoch 5 is slower, and then epoch 8.
+    assert [round(r.learning_rate / 1e-6, 6) for r in history] == [1, 1, 1, 1, 0.1, 0.1, 0.1, 0.01]
+
+
+def test_observer_hears_every_batch_and_epoch(
+    tmp_path: Path, make_model: MakeModel, problem: Problem
+) -> None:
+    heard: list[object] = []
+
+    class Listener(SilentObserver):
+        def epoch_started(self, epoch: int, batches: int) -> None:
+            heard.append((epoch, batches))
+
+        def batch_done(self) -> None:
+            heard.append("batch")
+
+        def epoch_done(self, result: EpochResult) -> None:
+            heard.append(result)
+
+    progress = train(tmp_path, make_model(0), problem, SPEC.model_copy(update={"epochs": 2}), Listener())
+    batches = ["batch"] * 5
+    first, second = progress.history
+    assert heard == [(1, 5), *batches, first, (2, 5), *batches, second]
+
+
+def test_a_loss_that_is_not_finite_is_a_sentence(
+    tmp_path: Path, make_model: MakeModel, problem: Problem
+) -> None:
+    spec = TrainSpec(batch_size=16, epochs=5, lr=1e38)
+    with pytest.raises(RunError, match=r"no longer finite in epoch \d.*lower the recipe's lr"):
+        train(tmp_path, make_model(0), problem, spec)
+    assert not (tmp_path / LAST).exists() or read_history(tmp_path)

@@ -1,0 +1,109 @@
+"""``ser-train``: from a store to a tested model."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from featurestore.console import Command, out, print_json
+from schemas.errors import UsageError
+
+DEFAULT_RECIPE = "four-corpora-a"
+
+app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich", add_completion=False)
+
+
+class DeviceName(StrEnum):
+    """Devices to choose from."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+@app.command(cls=Command)
+def train(
+    store: Annotated[
+        Path | None,
+        typer.Option(help="The feature store.", show_default="features.zarr, or the resumed run's"),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Model, as A.", show_default="the recipe's")] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="Name of a recipe or a TOML file.", show_default=DEFAULT_RECIPE)
+    ] = None,
+    views: Annotated[
+        str | None,
+        typer.Option(help="Views to train on: all, or as 0 or 0,2-4.", show_default="the recipe's, or all"),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Epochs at most.", show_default="the recipe's")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Samples a step.", show_default="the recipe's")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Seed of split, weights and order.", show_default="0")
+    ] = None,
+    device: Annotated[DeviceName, typer.Option(help="Where to compute.")] = DeviceName.AUTO,
+    output: Annotated[Path, typer.Option("--out", help="Folder that gets the run's folder.")] = Path("runs"),
+    resume: Annotated[Path | None, typer.Option(help="Folder of a stopped run to go on with.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """Train a speaker-independent emotion classifier and test it on speakers that it has never heard.
+
+    [bold]Examples[/]
+
+      ser-train --store features.zarr --model A
+
+      ser-train --store features.zarr --views 0 --epochs 15
+
+      ser-train --resume runs/20260131-140501-four-corpora-a-speaker
+    """
+    from pipelines.allocator import keep_freed_memory
+    from schemas.recipe import load_recipe
+    from training.console import ConsoleObserver
+    from training.train import TrainRequest
+    from training.train import train as run
+
+    new = resume is None
+    request = TrainRequest(
+        store=store or (Path("features.zarr") if new else None),
+        recipe=load_recipe(recipe or DEFAULT_RECIPE) if new or recipe else None,
+        model=model,
+        views=None if views is None or views == "all" else _view_indices(views),
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+        device=device.value,
+        output=output,
+        resume=resume,
+    )
+    keep_freed_memory()
+    with ConsoleObserver() as observer:
+        result = run(request, observer)
+    if json:
+        print_json({"run": str(result.folder.path), **result.to_json()})
+    else:
+        out.print(result.report, markup=False)
+        out.print(f"run folder: {result.folder.path}", markup=False)
+
+
+def _view_indices(text: str) -> tuple[int, ...]:
+    """View indices from ``0``, ``0,3`` or ``0-6``. Raises :class:`UsageError` for other text."""
+    indices: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        if not first.strip().isdigit() or (dash and not last.strip().isdigit()):
+            raise UsageError(f"--views {text}: write all, or view indices as 0 or 0,2-4")
+        indices += range(int(first), int(last if dash else first) + 1)
+    if not indices:
+        raise UsageError(f"--views {text}: no view is left; write all, or view indices as 0 or 0,2-4")
+    return tuple(indices)
+
+
+def main() -> None:
+    """Entry point of ``ser-train``."""
+    app()

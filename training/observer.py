@@ -1,0 +1,69 @@
+"""What a training tells those who watch it, such as a progress bar."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """One row of ``history.csv``. Losses are mean cross-entropies in nats; epochs count from 1."""
+
+    epoch: int
+    train_loss: float
+    validation_loss: float
+    validation_ua: float
+    validation_wa: float
+    learning_rate: float
+    seconds: float
+    best: bool
+    """Whether the validation loss is the lowest so far."""
+
+
+class EpochObserver(Protocol):
+    """Is told what the training loop does. Every method returns at once and changes nothing."""
+
+    def epoch_started(self, epoch: int, batches: int) -> None:
+        """Epoch ``epoch`` begins, of ``batches`` training batches."""
+
+    def batch_done(self) -> None:
+        """One more training batch is done."""
+
+    def epoch_done(self, result: EpochResult) -> None:
+        """Training and validation of an epoch are done and saved."""
+
+
+class Observer(EpochObserver, Protocol):
+    """Is told what a whole training does, reading included."""
+
+    def notice(self, sentence: str) -> None:
+        """Something a person should know, such as clips that were left out."""
+
+    def loading_started(self, samples: int) -> None:
+        """Reading ``samples`` samples from the store begins."""
+
+    def loaded(self, samples: int) -> None:
+        """``samples`` more samples have been read."""
+
+
+class SilentObserver:
+    """An observer that does nothing; also a base for those who care about few of the events."""
+
+    def notice(self, sentence: str) -> None:
+        """Do nothing."""
+
+    def loading_started(self, samples: int) -> None:
+        """Do nothing."""
+
+    def loaded(self, samples: int) -> None:
+        """Do nothing."""
+
+    def epoch_started(self, epoch: int, batches: int) -> None:
+        """Do nothing."""
+
+    def batch_done(self) -> None:
+        """Do nothing."""
+
+    def epoch_done(self, result: EpochResult) -> None:
+        """Do nothing."""

@@ -1,0 +1,63 @@
+"""A run's result as text, for people: the headline first, always with its protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from schemas.labels import Target
+from training.metrics import Evaluation, GroupScore, Scores
+
+
+def report(evaluation: Evaluation, target: Target, title: str, best_epoch: int) -> str:
+    """Text table of a test result.
+
+    ``title`` is :attr:`training.split.Split.title`, such as ``speaker-independent (protocol: speaker)``.
+    """
+    own, emotion = evaluation.own, evaluation.emotion
+    headline = f"{title}: UA {_percent(own.ua)}, WA {_percent(own.wa)}, macro-F1 {_percent(own.macro_f1)}"
+    parts = [f"{headline}\n{own.support} test clips, weights of epoch {best_epoch}"]
+    parts.append(_table(("", "UA", "WA", "macro-F1"), summary_rows(evaluation, target)))
+    parts.append(_table(("class", "precision", "recall", "F1", "clips"), _class_rows(own)))
+    if target is Target.GENDER_EMOTION:
+        parts.append(_table(("emotion", "precision", "recall", "F1", "clips"), _class_rows(emotion)))
+    parts.append(_table(("corpus (emotion)", "UA", "WA", "clips"), _group_rows(emotion.by_corpus)))
+    parts.append(_table(("gender (emotion)", "UA", "WA", "clips"), _group_rows(emotion.by_gender)))
+    return "\n\n".join(parts) + "\n"
+
+
+def summary_rows(evaluation: Evaluation, target: Target) -> list[tuple[str, ...]]:
+    """Name, UA, WA and macro-F1 of the model's own classes and, where they differ, of emotions alone."""
+    rows = [("emotion", evaluation.emotion)]
+    if target is Target.GENDER_EMOTION:
+        rows.insert(0, ("gender × emotion", evaluation.own))
+    return [
+        (f"{name} ({len(s.per_class)} classes)", _percent(s.ua), _percent(s.wa), _percent(s.macro_f1))
+        for name, s in rows
+    ]
+
+
+def _class_rows(scores: Scores) -> list[tuple[str, ...]]:
+    return [
+        (s.name, _percent(s.precision), _percent(s.recall), _percent(s.f1), str(s.support))
+        for s in scores.per_class
+    ]
+
+
+def _group_rows(groups: Iterable[GroupScore]) -> list[tuple[str, ...]]:
+    return [(g.name, _percent(g.ua), _percent(g.wa), str(g.support)) for g in groups]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns two spaces apart; the first aligned left, the others right."""
+    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in (header, *rows)
+    )

@@ -1,0 +1,145 @@
+"""Run folders: everything about one training, enough to resume it and to predict with it.
+
+::
+
+    runs/20260131-140501-four-corpora-a-speaker/
+      run.json                    resolved recipe, store digest and specification, seed, classes, versions
+      split.json  audit.json      clips of each side with the hash of their recording; proof of no leak
+      normalisation.safetensors   mean and deviation of every coefficient, over the training speakers
+      checkpoints/                last.safetensors, best.safetensors
+      history.csv  curves.png  tensorboard/
+      metrics.json  confusion.png  confusion-emotion.png
+      README.md                   model card
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from itertools import count
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from schemas.errors import RunError, StorageError
+from schemas.recipe import Recipe, first_problem
+from schemas.spec import Model, StoreSpec
+from training.atomic import write_atomically
+
+_RECORDED_LIBRARIES = ("ser-features", "torch", "lightning", "numpy", "pandas", "scikit-learn", "zarr")
+
+
+class RunRecord(Model):
+    """What ``run.json`` holds; written once, before training starts."""
+
+    format: Literal[1] = 1
+    created: str
+    """UTC, ISO 8601."""
+    recipe: Recipe
+    """As it was trained: with the overrides of the request in it, and ``train.views`` spelt out."""
+    seed: int
+    device: Literal["cpu", "cuda"]
+    precision: Literal["32-true", "bf16-mixed"]
+    store: str | None
+    """Path of the store as it was given, where that was relative; null: it was absolute."""
+    store_digest: str
+    store_spec: StoreSpec
+    features: tuple[str, ...]
+    """In the order in which they are stacked."""
+    classes: tuple[str, ...]
+    """In index order."""
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run, by name."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, root: Path, record: RunRecord) -> RunFolder:
+        """New empty folder ``<timestamp>-<recipe>-<protocol>`` under ``root``; never one that exists."""
+        stamp = datetime.fromisoformat(record.created).strftime("%Y%m%d-%H%M%S")
+        name = f"{stamp}-{record.recipe.name}-{record.recipe.split.protocol}"
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            for attempt in count(1):
+                folder = cls(root / (name if attempt == 1 else f"{name}-{attempt}"))
+                try:
+                    folder.path.mkdir()
+                except FileExistsError:
+                    continue
+                folder.checkpoints.mkdir()
+                return folder
+        except OSError as error:
+            raise StorageError(f"cannot write a run under {root}: {error.strerror or error}") from error
+        raise AssertionError  # count() has no end
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Folder of an earlier run. Raises :class:`RunError` where there is none."""
+        if not (path / "run.json").is_file():
+            raise RunError(
+                f"{path} is not the folder of a run (it has no run.json); give one that ser-train made"
+            )
+        return cls(path)
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of ``last.safetensors`` and ``best.safetensors``."""
+        return self.path / "checkpoints"
+
+    @property
+    def normalisation(self) -> Path:
+        """Mean and deviation, safetensors."""
+        return self.path / "normalisation.safetensors"
+
+    def record(self) -> RunRecord:
+        """Read ``run.json``. Raises :class:`RunError` where it is none of this version's."""
+        try:
+            return RunRecord.model_validate_json((self.path / "run.json").read_bytes())
+        except ValidationError as error:
+            raise RunError(f"{self.path / 'run.json'}: {first_problem(error)}; start a new run") from error
+        except OSError as error:
+            raise RunError(f"cannot read {self.path / 'run.json'}: {error.strerror or error}") from error
+
+    def write_record(self, record: RunRecord) -> None:
+        """Write ``run.json``; from then on the run can be resumed."""
+        self.write_text("run.json", record.model_dump_json(indent=1) + "\n")
+
+    def write_json(self, name: str, value: Mapping[str, Any]) -> None:
+        """Write ``value``, indented, as ``name``."""
+        self.write_text(name, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+    def read_json(self, name: str) -> Any:
+        """Read ``name``. Raises :class:`RunError` where it is missing or not JSON."""
+        try:
+            return json.loads((self.path / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"cannot read {self.path / name} ({error}); start a new run") from error
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write ``text`` as UTF-8."""
+        write_atomically(self.path / name, text.encode())
+
+
+def now() -> str:
+    """UTC to the second, ISO 8601."""
+    return datetime.now(UTC).replace(microsecond=0).isoformat()
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that determine results."""
+    versions = {"python": platform.python_version()}
+    for name in _RECORDED_LIBRARIES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "not installed"
+    return versions

@@ -1,0 +1,89 @@
+"""Targets: from the manifest's emotions and genders to class indices, and back to emotions. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from schemas.clip import Status
+from schemas.errors import RunError
+from schemas.labels import Gender, LabelSet, Target
+
+NO_CLASS = -1
+"""Target of a clip that is not learnt from."""
+
+_GENDERS = (Gender.FEMALE, Gender.MALE)
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """Class of every clip of a manifest, in its order.
+
+    ``classes`` (clips,) int64 holds class indices, :data:`NO_CLASS` where a clip is left out; ``names``
+    are the classes in index order. The counts tell why clips were left out, each clip counted once.
+    """
+
+    names: tuple[str, ...]
+    classes: NDArray[np.int64]
+    bad: int
+    other_emotion: int
+    unknown_gender: int
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """A sentence for every reason for which clips were left out."""
+        total = len(self.classes)
+        reasons = (
+            (self.bad, "are marked bad in the store"),
+            (self.other_emotion, "show an emotion that the label set leaves out"),
+            (self.unknown_gender, "are of a speaker of unknown gender"),
+        )
+        return tuple(f"{n} of {total} clips {why} and are left out" for n, why in reasons if n)
+
+
+def targets_of(manifest: pd.DataFrame, labels: LabelSet, target: Target) -> Targets:
+    """Class of every clip of ``manifest`` under a label set and target.
+
+    Gender × emotion classes are female first: index = gender · emotions + emotion. Raises
+    :class:`RunError` where no clip is left.
+    """
+    index_of = {str(source): labels.classes.index(kept) for source, kept in labels.rule.items()}
+    emotion = manifest["emotion"].map(index_of).fillna(NO_CLASS).to_numpy(dtype=np.int64)
+    usable = (manifest["status"] == Status.OK).to_numpy()
+    kept = usable & (emotion != NO_CLASS)
+    known = np.ones(len(manifest), dtype=bool)
+    classes = emotion
+    if target is Target.GENDER_EMOTION:
+        gender_of = {str(name): i for i, name in enumerate(_GENDERS)}
+        gender = manifest["gender"].map(gender_of).fillna(NO_CLASS).to_numpy(dtype=np.int64)
+        known = gender != NO_CLASS
+        classes = gender * len(labels.classes) + emotion
+    found = Targets(
+        names=labels.class_names(target),
+        classes=np.where(kept & known, classes, NO_CLASS),
+        bad=int((~usable).sum()),
+        other_emotion=int((usable & ~kept).sum()),
+        unknown_gender=int((kept & ~known).sum()),
+    )
+    if not (found.classes != NO_CLASS).any():
+        why = "; ".join(found.notices) or "the store is empty"
+        raise RunError(
+            f"no clip is left to train on under label set '{labels.name}' and target '{target}': {why}"
+        )
+    return found
+
+
+def emotion_marginal(
+    probabilities: NDArray[np.float64], labels: LabelSet, target: Target
+) -> NDArray[np.float64]:
+    """Probabilities of the emotions alone: gender × emotion summed over genders.
+
+    ``probabilities`` (clips, classes) → (clips, emotions); unchanged where the target is emotion.
+    """
+    if target is Target.EMOTION:
+        return probabilities
+    by_gender = probabilities.reshape(len(probabilities), len(_GENDERS), len(labels.classes))
+    return np.asarray(by_gender.sum(axis=1))
