@@ -146,7 +146,7 @@ def _compare(
         scan.dataset: _corpus_record(corpus, scan)
         for (corpus, _), scan in zip(located.found, scans, strict=True)
     }
-    return make_worklist(store, planned, described)
+    return make_worklist(store, planned, described, FEATURE_VERSION)
 
 
 def _corpus_record(corpus: Corpus, scan: Scan) -> CorpusRecord:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from featurestore.console import Command, ConsoleProgress, out, print_json
+from featurestore.console import Command, ConsoleProgress, Version, out, print_json
 
 app = typer.Typer(
     help="Turn speech corpora into a verified, chunked feature store.",
@@ -154,14 +154,8 @@ def verify(
 
 
 @app.callback()
-def _options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
-) -> None:
-    if version:
-        from importlib.metadata import version as installed
-
-        out.print(installed("ser-features"))
-        raise typer.Exit
+def _options(version: Version = False) -> None:
+    """Take the options that stand before a command."""
 
 
 def main() -> None:

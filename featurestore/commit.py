@@ -33,6 +33,7 @@ def commit_unit(store: Path, result: UnitResult) -> UnitRecord:
     write_durably(store / statistics, parquet_bytes(result.statistics))
     objects[statistics] = StoredObject.of(store / statistics)
     record = UnitRecord(
+        feature_version=unit.feature_version,
         dataset=unit.dataset,
         unit=unit.index,
         fingerprint=unit.fingerprint,

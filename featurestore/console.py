@@ -7,7 +7,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -35,6 +36,18 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 INTERRUPTED = 130
 PLAIN_SECONDS = 10.0
 """Between two lines of progress where there is no terminal."""
+
+
+def _print_version(asked: bool) -> None:  # noqa: FBT001 the signature of an option's callback
+    if asked:
+        out.print(version("ser-features"))
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+]
+"""The option ``--version`` of every command line."""
 
 
 class Command(TyperCommand):

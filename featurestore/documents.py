@@ -56,6 +56,7 @@ class UnitRecord(Model):
     """
 
     format_version: Literal[1] = 1
+    feature_version: int
     dataset: str
     unit: int
     fingerprint: str

@@ -36,6 +36,7 @@ class Unit:
     first_row: int
     clips: tuple[SourceClip, ...]
     fingerprint: str
+    feature_version: int
 
 
 def hash_recordings(scan: Scan, progress: Progress) -> tuple[SourceClip, ...]:
@@ -76,7 +77,9 @@ def plan_units(
     units = []
     for index, first in enumerate(range(0, len(ordered), size)):
         part = tuple(ordered[first : first + size])
-        units.append(Unit(dataset, index, first, part, _fingerprint(part, spec, feature_version)))
+        units.append(
+            Unit(dataset, index, first, part, _fingerprint(part, spec, feature_version), feature_version)
+        )
     return tuple(units)
 
 

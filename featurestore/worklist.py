@@ -43,11 +43,15 @@ class Worklist:
 
 
 def make_worklist(
-    store: Path, planned: Mapping[str, tuple[Unit, ...]], described: Mapping[str, CorpusRecord]
+    store: Path,
+    planned: Mapping[str, tuple[Unit, ...]],
+    described: Mapping[str, CorpusRecord],
+    feature_version: int,
 ) -> Worklist:
     """Compare ``planned`` units of the corpora asked for with the store; other corpora stay as they are.
 
-    Raises :class:`StoreUnfinishedError` where a corpus that is not asked for is only partly built.
+    Raises :class:`StoreUnfinishedError` where a corpus that is not asked for is only partly built, or by
+    another version of the pipeline.
     """
     standing = read_unit_records(store)
     on_disk = read_corpus_records(store)
@@ -65,6 +69,11 @@ def make_worklist(
         if sum(len(record.clips) for record in units_on_disk.values()) != on_disk[dataset].clips:
             raise StoreUnfinishedError(
                 f"{dataset} is only partly built in {store}; add it to --datasets to finish it"
+            )
+        if any(record.feature_version != feature_version for record in units_on_disk.values()):
+            raise StoreUnfinishedError(
+                f"{dataset} in {store} was built by another version of the pipeline; add it to --datasets "
+                f"to build it anew"
             )
         kept.update({(dataset, index): record for index, record in units_on_disk.items()})
     document = finished_document(store)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from featurestore.console import Command, out, print_json
+from featurestore.console import Command, Version, out, print_json
 from schemas.errors import UsageError
 
 DEFAULT_RECIPE = "four-corpora-a"
@@ -51,6 +51,7 @@ def train(
     output: Annotated[Path, typer.Option("--out", help="Folder that gets the run's folder.")] = Path("runs"),
     resume: Annotated[Path | None, typer.Option(help="Folder of a stopped run to go on with.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    version: Version = False,
 ) -> None:
     """Train a speaker-independent emotion classifier and test it on speakers that it has never heard.
 

@@ -266,3 +266,27 @@ def test_identical_ravdess_clips_are_noted(real_corpora: Path, tiny_build: Build
     manifest = FeatureStore.open(tmp_path / "s.zarr").manifest
     noted = manifest[manifest["problem"].str.contains("same audio as")]
     assert sorted(noted["clip_id"]) == ["ravdess/03-01-03-01-02-01-07", "ravdess/03-01-03-01-02-02-07"]
+
+
+def test_a_corpus_that_is_only_partly_built_must_be_named(
+    own_store: Path, small_demo: Path, tiny_build: Builder, tmp_path: Path
+) -> None:
+    """Otherwise finalising would make a store of which a part is silently missing."""
+    folder = tmp_path / "mine" / "angry"
+    folder.mkdir(parents=True)
+    shutil.copy(next((small_demo / "demo").glob("f01/*angry*")), folder / "one.wav")
+    (own_store / "records" / "demo" / "00002.json").unlink()
+    with pytest.raises(StoreUnfinishedError, match="demo is only partly built"):
+        tiny_build(own_store, tmp_path, f"mine={tmp_path / 'mine'}")
+
+
+def test_units_of_another_pipeline_are_not_mixed_in(
+    own_store: Path, small_demo: Path, tiny_build: Builder, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mine" / "angry"
+    folder.mkdir(parents=True)
+    shutil.copy(next((small_demo / "demo").glob("f01/*angry*")), folder / "one.wav")
+    record = own_store / "records" / "demo" / "00001.json"
+    record.write_text(record.read_text().replace('"feature_version": 1', '"feature_version": 0'))
+    with pytest.raises(StoreUnfinishedError, match="another version of the pipeline"):
+        tiny_build(own_store, tmp_path, f"mine={tmp_path / 'mine'}")

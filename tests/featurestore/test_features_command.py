@@ -110,6 +110,12 @@ def test_a_malformed_recipe_names_the_field(
     assert not out.exists()
 
 
+def test_version_is_the_packages() -> None:
+    from importlib.metadata import version
+
+    assert run("--version").stdout.strip() == version("ser-features")
+
+
 def test_help_shows_examples() -> None:
     for command in ("build", "datasets", "demo", "info", "verify"):
         assert f"ser-features {command}" in run(command, "--help").stdout
