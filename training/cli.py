@@ -63,11 +63,8 @@ def train(
 
       ser-train --resume runs/20260131-140501-four-corpora-a-speaker
     """
-    from pipelines.allocator import keep_freed_memory
     from schemas.recipe import load_recipe
-    from training.console import ConsoleObserver
-    from training.train import TrainRequest
-    from training.train import train as run
+    from training.plan import TrainRequest
 
     new = resume is None
     request = TrainRequest(
@@ -82,6 +79,11 @@ def train(
         output=output,
         resume=resume,
     )
+    # After the request is known to make sense: these take seconds to import.
+    from pipelines.allocator import keep_freed_memory
+    from training.console import ConsoleObserver
+    from training.train import train as run
+
     keep_freed_memory()
     with ConsoleObserver() as observer:
         result = run(request, observer)
