@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -51,8 +51,8 @@ class BuildRequest:
 
 
 @dataclass(frozen=True)
-class BadRecording:
-    """A recording that is in the manifest and in no training."""
+class Remark:
+    """What the manifest says of a recording: why it is bad, or what is odd about it."""
 
     clip_id: str
     path: str
@@ -70,7 +70,8 @@ class BuildReport:
     units_built: int
     units_kept: int
     clips_built: int
-    bad: tuple[BadRecording, ...]
+    bad: tuple[Remark, ...]
+    noted: tuple[Remark, ...]
     seconds: float
 
 
@@ -98,7 +99,7 @@ def build(request: BuildRequest, progress: Progress | None = None) -> BuildRepor
             _open_for_writing(request.out, spec, work, scans)
             built.extend(_build_units(request, work.todo, Pipeline(spec, device), progress))
         records = work.records(built)
-        bad = _bad_recordings(record for units in records.values() for record in units)
+        bad = _remarks(records, Status.BAD)
         if request.strict and bad:
             raise BadRecordingsError(_strict_message(bad))
         if document is None:
@@ -112,6 +113,7 @@ def build(request: BuildRequest, progress: Progress | None = None) -> BuildRepor
         units_kept=len(work.kept),
         clips_built=sum(len(record.clips) for record in built),
         bad=bad,
+        noted=_remarks(records, Status.OK),
         seconds=time.monotonic() - started,
     )
 
@@ -193,16 +195,17 @@ def _build_units(
             yield pending.result()
 
 
-def _bad_recordings(records: Iterator[UnitRecord]) -> tuple[BadRecording, ...]:
+def _remarks(records: Mapping[str, Sequence[UnitRecord]], status: Status) -> tuple[Remark, ...]:
     return tuple(
-        BadRecording(clip["clip_id"], clip["path"], clip["problem"])
-        for record in records
+        Remark(clip["clip_id"], clip["path"], clip["problem"])
+        for units in records.values()
+        for record in units
         for clip in record.clips
-        if clip["status"] == Status.BAD
+        if clip["status"] == status and clip["problem"]
     )
 
 
-def _strict_message(bad: Sequence[BadRecording]) -> str:
+def _strict_message(bad: Sequence[Remark]) -> str:
     first = "; ".join(f"{entry.clip_id}: {entry.problem}" for entry in bad[:3])
     more = f"; and {len(bad) - 3} more" if len(bad) > 3 else ""
     return (

@@ -15,6 +15,16 @@ from featurestore.plan import SourceClip
 from pipelines.decode import UnusableRecordingError, decode
 from schemas.spec import AudioSpec
 
+_CONTAINERS = {
+    ".wav": {"WAV", "WAVEX", "RF64", "W64"},
+    ".flac": {"FLAC"},
+    ".ogg": {"OGG"},
+    ".mp3": {"MP3"},
+    ".aif": {"AIFF"},
+    ".aiff": {"AIFF"},
+}
+"""File name suffix → the containers, in libsndfile's words, that one expects under it."""
+
 AHEAD = 64
 """Clips decoded before they are asked for: two batches."""
 
@@ -29,6 +39,8 @@ class ReadClip:
     source: SourceClip
     samples: npt.NDArray[np.float32] | None
     problem: str
+    note: str
+    """An oddity of the file that does not make it unusable."""
     duration_s: float | None
     sample_rate: int | None
     channels: int | None
@@ -59,18 +71,25 @@ def read_clip(source: SourceClip, audio: AudioSpec, window: int) -> ReadClip:
     try:
         data = source.file.read_bytes()
     except OSError as error:
-        return ReadClip(source, None, f"cannot be read: {error.strerror or error}", None, None, None)
+        return ReadClip(source, None, f"cannot be read: {error.strerror or error}", "", None, None, None)
     if hashlib.sha256(data).hexdigest() != source.audio_sha256:
-        return ReadClip(source, None, "changed while the store was built; build again", None, None, None)
+        return ReadClip(source, None, "changed while the store was built; build again", "", None, None, None)
     try:
         recording = decode(data, audio)
     except UnusableRecordingError as error:
-        return ReadClip(source, None, str(error), error.duration_s, error.sample_rate, error.channels)
+        return ReadClip(source, None, str(error), "", error.duration_s, error.sample_rate, error.channels)
     return ReadClip(
         source,
         recording.samples[:window].copy(),
         "",
+        _container_note(source.file.suffix, recording.container),
         recording.duration_s,
         recording.sample_rate,
         recording.channels,
     )
+
+
+def _container_note(suffix: str, container: str) -> str:
+    """What to say of a file whose content is of another kind than its name tells."""
+    expected = _CONTAINERS.get(suffix.lower(), {container})
+    return "" if container in expected else f"{container} data under a {suffix} name"

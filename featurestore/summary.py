@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from featurestore.build import BuildReport
+from featurestore.build import BuildReport, Remark
 from featurestore.catalogue import CatalogueEntry
 from featurestore.documents import StoreDocument
 from featurestore.store import FeatureStore
@@ -36,7 +36,9 @@ def build_text(report: BuildReport) -> RenderableType:
         for name in report.located.unrecognised
     ]
     lines += [f"[dim]{escape(name)}: there, but not part of 'all'[/]" for name in report.located.left_out]
-    lines += _bad_lines(report)
+    lines += _remark_lines(f"{len(report.noted)} recordings with a note, all the same usable:", report.noted)
+    bad = f"[red]{len(report.bad)} bad recordings[/], in the manifest with their problem, in no training:"
+    lines += _remark_lines(bad, report.bad)
     if report.units_built:
         rate = report.clips_built / report.seconds
         work = f"built {report.clips_built:,} clips in {report.seconds:.1f} s ({rate:.1f} clips/s)"
@@ -59,7 +61,8 @@ def build_json(report: BuildReport) -> dict[str, Any]:
         "units_kept": report.units_kept,
         "clips_built": report.clips_built,
         "seconds": round(report.seconds, 3),
-        "bad": [{"clip_id": b.clip_id, "path": b.path, "problem": b.problem} for b in report.bad],
+        "bad": _json_remarks(report.bad),
+        "noted": _json_remarks(report.noted),
         "ignored": {
             scan.dataset: [{"path": i.path, "reason": i.reason} for i in scan.ignored]
             for scan in report.scans
@@ -203,10 +206,7 @@ def _holdings(document: StoreDocument) -> str:
 
 
 def _clips_and_speakers(scan: Scan) -> str:
-    noted = sum(bool(clip.note) for clip in scan.clips)
-    speakers = len({clip.speaker for clip in scan.clips})
-    remark = f", {noted} with a note in the manifest" if noted else ""
-    return f"{len(scan.clips):,} clips, {speakers} speakers{remark}"
+    return f"{len(scan.clips):,} clips, {len({clip.speaker for clip in scan.clips})} speakers"
 
 
 def _ignored_lines(scan: Scan) -> list[str]:
@@ -218,11 +218,15 @@ def _ignored_lines(scan: Scan) -> list[str]:
     return lines
 
 
-def _bad_lines(report: BuildReport) -> list[str]:
-    if not report.bad:
+def _remark_lines(heading: str, remarks: tuple[Remark, ...]) -> list[str]:
+    if not remarks:
         return []
-    lines = [f"[red]{len(report.bad)} bad recordings[/], in the manifest with their problem, in no training:"]
-    lines += [f"  {escape(b.clip_id)} ({escape(b.path)}): {escape(b.problem)}" for b in report.bad[:LISTED]]
-    if len(report.bad) > LISTED:
-        lines.append(f"  … and {len(report.bad) - LISTED} more; --json lists all")
+    lines = [heading]
+    lines += [f"  {escape(r.clip_id)} ({escape(r.path)}): {escape(r.problem)}" for r in remarks[:LISTED]]
+    if len(remarks) > LISTED:
+        lines.append(f"  … and {len(remarks) - LISTED} more; --json lists all")
     return lines
+
+
+def _json_remarks(remarks: tuple[Remark, ...]) -> list[dict[str, str]]:
+    return [{"clip_id": r.clip_id, "path": r.path, "problem": r.problem} for r in remarks]

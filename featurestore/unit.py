@@ -77,7 +77,7 @@ def compute_unit(
 
 def _manifest_row(read: ReadClip, row: int) -> dict[str, Any]:
     clip = read.source.clip
-    problem = "; ".join(part for part in (read.problem, clip.note) if part)
+    problem = "; ".join(part for part in (read.problem, clip.note, read.note) if part)
     return {
         "clip_id": clip.clip_id,
         "dataset": clip.dataset,

@@ -28,13 +28,15 @@ class Recording:
     """A decoded recording.
 
     ``samples`` : (n,) float32, mono, at the specification's sample rate, silence trimmed where it asks
-    for that, not yet cut or padded. ``duration_s``, ``sample_rate`` and ``channels`` are the file's own.
+    for that, not yet cut or padded. ``duration_s``, ``sample_rate``, ``channels`` and ``container`` (``WAV``,
+    ``FLAC``, ``AIFF``, …, as libsndfile calls it) are the file's own.
     """
 
     samples: npt.NDArray[np.float32]
     duration_s: float
     sample_rate: int
     channels: int
+    container: str
 
 
 class UnusableRecordingError(RecordingError):
@@ -63,6 +65,7 @@ def decode(data: bytes, audio: AudioSpec) -> Recording:
             channels = file.read(dtype="float32", always_2d=True)
             _check_samples(channels, file)
             rate, duration = int(file.samplerate), len(channels) / file.samplerate
+            container = str(file.format)
     except soundfile.LibsndfileError as error:
         raise UnusableRecordingError(f"not readable as audio: {error.error_string}") from error
     mono = channels[:, 0] if channels.shape[1] == 1 else channels.mean(axis=1, dtype=np.float32)
@@ -71,7 +74,7 @@ def decode(data: bytes, audio: AudioSpec) -> Recording:
     if audio.trim_db is not None:
         start, stop = trim_bounds(mono, audio.trim_db)
         mono = mono[start:stop]
-    return Recording(np.ascontiguousarray(mono), duration, rate, channels.shape[1])
+    return Recording(np.ascontiguousarray(mono), duration, rate, channels.shape[1], container)
 
 
 class _MemoryFile(io.BytesIO):

@@ -290,3 +290,32 @@ def test_units_of_another_pipeline_are_not_mixed_in(
     record.write_text(record.read_text().replace('"feature_version": 1', '"feature_version": 0'))
     with pytest.raises(StoreUnfinishedError, match="another version of the pipeline"):
         tiny_build(own_store, tmp_path, f"mine={tmp_path / 'mine'}")
+
+
+def test_irregular_tess_files_are_read_and_noted(
+    real_corpora: Path, tiny_build: Builder, tmp_path: Path
+) -> None:
+    """Float32 at 44.1 kHz, 96 kHz, AIFF-C under a .wav name, a misspelt speaker: all usable, all told."""
+    names = [
+        "OAF_angry/OAF_back_angry.wav",
+        "YAF_sad/YAF_beg_sad.wav",
+        "OAF_fear/OAF_food_fear.wav",
+        "YAF_angry/YAF_germ_angry.wav",
+        "YAF_fear/YAF_neat_fear.wav",
+        "OAF_neutral/OA_bite_neutral.flac",
+        "OAF_neutral/OAF_back_neutral.flac",
+    ]
+    for name in names:
+        target = tmp_path / "corpora" / "tess" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(real_corpora / "tess" / name, target)
+    report = tiny_build(tmp_path / "s.zarr", tmp_path / "corpora", "tess")
+    assert report.bad == ()
+    assert {remark.clip_id for remark in report.noted} == {
+        "tess/YAF_germ_angry",
+        "tess/YAF_neat_fear",
+        "tess/OAF_bite_neutral",
+    }
+    manifest = FeatureStore.open(tmp_path / "s.zarr").manifest.set_index("clip_id")
+    assert sorted(manifest["sample_rate"].unique()) == [24_414, 44_100, 96_000]
+    assert manifest.loc["tess/YAF_neat_fear", "problem"] == "AIFF data under a .wav name"
