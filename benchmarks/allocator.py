@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from machine import write_result
 
-from pipelines.allocator import keep_freed_memory
 from pipelines.pipeline import BATCH_CLIPS, Pipeline
+from pipelines.process import keep_freed_memory
 from schemas.recipe import load_recipe
 from training.models.registry import build_model
 

@@ -27,9 +27,9 @@ from featurestore.records import read_unit_records
 from featurestore.spec_choice import SpecRequest, choose_spec, spec_of_store
 from featurestore.unit import compute_unit
 from featurestore.worklist import Worklist, make_worklist
-from pipelines.allocator import keep_freed_memory
 from pipelines.device import choose_device
 from pipelines.pipeline import FEATURE_VERSION, Pipeline
+from pipelines.process import keep_freed_memory
 from schemas.clip import Scan, Status
 from schemas.errors import BadRecordingsError, StoreBusyError
 from schemas.spec import StoreSpec

@@ -66,6 +66,9 @@ def build(
 
       ser-features build --datasets mine=/data/recordings --augment 0
     """
+    from pipelines.process import spin_briefly
+
+    spin_briefly()
     from featurestore.build import BuildRequest
     from featurestore.build import build as run
     from featurestore.spec_choice import SpecRequest

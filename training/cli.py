@@ -63,6 +63,9 @@ def train(
 
       ser-train --resume runs/20260131-140501-four-corpora-a-speaker
     """
+    from pipelines.process import spin_briefly
+
+    spin_briefly()
     from schemas.recipe import load_recipe
     from training.plan import TrainRequest
 
@@ -80,7 +83,7 @@ def train(
         resume=resume,
     )
     # After the request is known to make sense: these take seconds to import.
-    from pipelines.allocator import keep_freed_memory
+    from pipelines.process import keep_freed_memory
     from training.console import ConsoleObserver
     from training.train import train as run
 
