@@ -36,7 +36,7 @@ def collect(
         elif (first := kept.setdefault(found.clip_id, found)) is not found:
             ignored.append(Ignored(path, f"same clip as {first.path}"))
     if not kept:
-        notices = (*notices, _nothing(dataset, root, tree))
+        notices = (*notices, _nothing(dataset, tree))
     return Scan(
         dataset=dataset,
         root=root,
@@ -61,11 +61,9 @@ def _rank(path: str) -> tuple[int, bool, str]:
     return path.count("/"), lossy, path
 
 
-def _nothing(dataset: str, root: Path, tree: Tree) -> str:
+def _nothing(dataset: str, tree: Tree) -> str:
     if tree.audio:
-        return (
-            f"none of the {len(tree.audio)} audio files under '{root}' could be read as a clip of {dataset}"
-        )
+        return f"none of the {len(tree.audio)} audio files could be read as a clip of {dataset}"
     if any(PurePosixPath(path).suffix.lower() in _ARCHIVES for path in tree.other):
-        return f"'{root}' holds archives and no audio file: unpack them there"
-    return f"there is no audio file under '{root}'"
+        return "there are archives and no audio file: unpack them"
+    return "there is no audio file"

@@ -29,7 +29,8 @@ class Tree:
 def walk(root: Path) -> Tree:
     """All files under ``root``, links followed, each folder entered once.
 
-    Hidden files and folders (``.git``, ``.DS_Store``, ``._x`` of macOS) and ``__MACOSX`` are left out.
+    Hidden files and folders (``.git``, ``.DS_Store``, ``._x`` of macOS), ``__MACOSX`` and Zarr stores
+    (``features.zarr``) are left out.
     Real folders are walked before linked ones, so that a link back into the tree adds nothing.
     Raises :class:`CorpusNotFoundError` where ``root`` is no folder that can be listed.
     """
@@ -90,8 +91,13 @@ def _entries(folder: Path, entered: set[tuple[int, int]]) -> list[os.DirEntry[st
         return []
     entered.add(identity)
     with os.scandir(folder) as entries:
-        seen = [entry for entry in entries if entry.name[0] != "." and entry.name != "__MACOSX"]
+        seen = [entry for entry in entries if not _left_out(entry.name)]
     return sorted(seen, key=lambda entry: entry.name)
+
+
+def _left_out(name: str) -> bool:
+    """Hidden, of macOS, or a Zarr store: none of them is part of a corpus."""
+    return name[0] == "." or name == "__MACOSX" or name.endswith(".zarr")
 
 
 def _file_problem(entry: os.DirEntry[str]) -> str:

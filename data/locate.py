@@ -77,10 +77,17 @@ def _parse(request: str) -> dict[str, Path | None]:
                 f"'{request}' is not a list of corpora; write all, or names parted by commas, each as NAME "
                 f"or NAME=PATH"
             )
-        place = Path(path).expanduser() if sign else None
+        place = _expanded(path) if sign else None
         if asked.setdefault(name, place) != place:
             raise UsageError(f"'{name}' is asked for at two places; give it once")
     return asked
+
+
+def _expanded(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"there is no home folder for '{path}'; give the whole path") from error
 
 
 def _folders(root: Path) -> tuple[Path, ...]:

@@ -58,7 +58,7 @@ def _add_corpus(root: zarr.Group, record: CorpusRecord, spec: StoreSpec) -> None
     }
     group = root.create_group(record.dataset, attributes=attributes)
     for feature in spec.features:
-        _create_feature(group, feature, spec, record.clips)
+        _create_feature(group, feature, spec, len(record.rows))
     for name, values in coordinates(spec).items():
         coordinate = group.create_array(
             name,

@@ -18,12 +18,12 @@ from featurestore.arrays import hierarchy
 from featurestore.commit import commit_unit
 from featurestore.documents import CorpusRecord, IgnoredFile, StoreDocument, UnitRecord, write_document
 from featurestore.durable import storage_errors, write_durably, write_if_other
-from featurestore.finalise import finalise
-from featurestore.layout import LOCK, ROOT_METADATA, STORE_JSON, corpus_record_path
+from featurestore.finalise import finalise, sweep, withdraw
+from featurestore.layout import LOCK, ROOT_METADATA, corpus_record_path
 from featurestore.plan import Unit, hash_recordings, plan_units
 from featurestore.progress import Progress, Silent
 from featurestore.reader import read_ahead
-from featurestore.records import read_unit_records
+from featurestore.records import read_corpus_record
 from featurestore.spec_choice import SpecRequest, choose_spec, spec_of_store
 from featurestore.unit import compute_unit
 from featurestore.worklist import Worklist, make_worklist
@@ -31,8 +31,10 @@ from pipelines.device import choose_device
 from pipelines.pipeline import FEATURE_VERSION, Pipeline
 from pipelines.process import keep_freed_memory
 from schemas.clip import Scan, Status
-from schemas.errors import BadRecordingsError, StoreBusyError
+from schemas.errors import BadRecordingsError, CorpusNotFoundError, StoreBusyError
 from schemas.spec import StoreSpec
+
+_RETRY = "run the same command again, finished units are kept"
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class BuildRequest:
     device: str = "auto"
     threads: int = field(default_factory=lambda: os.cpu_count() or 1)
     """Threads that decode."""
+    check: bool = False
+    """Hash all that stands and rebuild what is damaged, instead of trusting sizes."""
     strict: bool = False
     """Refuse to finish the store while a recording is bad."""
 
@@ -88,11 +92,12 @@ def build(request: BuildRequest, progress: Progress | None = None) -> BuildRepor
     device = choose_device(request.device)
     spec = choose_spec(request.spec, request.out)
     located = locate(request.datasets, request.corpora)
-    scans = tuple(corpus.scan(path) for corpus, path in located.found)
-    with storage_errors(request.out), _sole_builder(request.out):
+    scans = _scan(located)
+    with storage_errors(request.out, _RETRY), _sole_builder(request.out):
+        spec = choose_spec(request.spec, request.out)  # again: another build may have begun the store
         if spec_of_store(request.out) is None:
             write_durably(request.out / ROOT_METADATA, hierarchy(spec, {})[ROOT_METADATA])
-        work = _compare(request.out, spec, located, scans, progress)
+        work = _compare(request, spec, located, scans, progress)
         document = work.up_to_date
         built: list[UnitRecord] = []
         if document is None:
@@ -102,7 +107,9 @@ def build(request: BuildRequest, progress: Progress | None = None) -> BuildRepor
         bad = _remarks(records, Status.BAD)
         if request.strict and bad:
             raise BadRecordingsError(_strict_message(bad))
-        if document is None:
+        if document is not None:
+            sweep(request.out, document.datasets, document.objects)
+        else:
             document = finalise(request.out, spec, FEATURE_VERSION, work.corpora, records)
     return BuildReport(
         store=request.out,
@@ -130,34 +137,41 @@ def _sole_builder(store: Path) -> Iterator[None]:
         ) from error
 
 
+def _scan(located: Located) -> tuple[Scan, ...]:
+    scans = tuple(corpus.scan(path) for corpus, path in located.found)
+    for scan in scans:
+        if not scan.clips:
+            first = f"; {scan.ignored[0].path}: {scan.ignored[0].reason}" if scan.ignored else ""
+            raise CorpusNotFoundError(
+                f"no file under {scan.root} is a clip of {scan.dataset}{first}; give its place as "
+                f"--datasets {scan.dataset}=PATH"
+            )
+    return scans
+
+
 def _compare(
-    store: Path, spec: StoreSpec, located: Located, scans: Sequence[Scan], progress: Progress
+    request: BuildRequest, spec: StoreSpec, located: Located, scans: Sequence[Scan], progress: Progress
 ) -> Worklist:
-    standing = read_unit_records(store)
-    planned = {
-        scan.dataset: plan_units(
-            scan.dataset,
-            hash_recordings(scan, progress),
-            spec,
-            FEATURE_VERSION,
-            standing.get(scan.dataset, {}),
-        )
-        for scan in scans
-    }
-    described = {
-        scan.dataset: _corpus_record(corpus, scan)
-        for (corpus, _), scan in zip(located.found, scans, strict=True)
-    }
-    return make_worklist(store, planned, described, FEATURE_VERSION)
+    planned: dict[str, tuple[Unit, ...]] = {}
+    described: dict[str, CorpusRecord] = {}
+    for (corpus, _), scan in zip(located.found, scans, strict=True):
+        standing = read_corpus_record(request.out, scan.dataset)
+        clips = hash_recordings(scan, progress)
+        laid_out = standing.rows if standing else ()
+        units = plan_units(scan.dataset, clips, spec, FEATURE_VERSION, laid_out)
+        planned[scan.dataset] = units
+        described[scan.dataset] = _corpus_record(corpus, scan, units)
+    return make_worklist(request.out, planned, described, check=request.check)
 
 
-def _corpus_record(corpus: Corpus, scan: Scan) -> CorpusRecord:
+def _corpus_record(corpus: Corpus, scan: Scan, units: Sequence[Unit]) -> CorpusRecord:
     return CorpusRecord(
         dataset=scan.dataset,
         title=corpus.title,
         licence=corpus.licence,
         home_page=corpus.home_page,
-        clips=len(scan.clips),
+        rows=tuple(source.clip.clip_id for unit in units for source in unit.clips),
+        units=tuple(unit.fingerprint for unit in units),
         ignored=tuple(IgnoredFile(path=entry.path, reason=entry.reason) for entry in scan.ignored),
         notices=scan.notices,
     )
@@ -165,8 +179,8 @@ def _corpus_record(corpus: Corpus, scan: Scan) -> CorpusRecord:
 
 def _open_for_writing(store: Path, spec: StoreSpec, work: Worklist, scans: Sequence[Scan]) -> None:
     """Lay out the arrays. A store whose objects will change is not valid again until it is finished."""
-    if work.altered:
-        (store / STORE_JSON).unlink(missing_ok=True)
+    if work.altered or work.document is None:
+        withdraw(store)
     for scan in scans:
         write_document(store / corpus_record_path(scan.dataset), work.corpora[scan.dataset])
     for name, data in hierarchy(spec, work.corpora).items():

@@ -48,11 +48,20 @@ def build(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the views.", show_default="0")] = None,
     dtype: Annotated[str | None, typer.Option(help="float16 or float32.", show_default="float16")] = None,
-    codec: Annotated[str | None, typer.Option(help="zstd or none.", show_default="zstd")] = None,
+    codec: Annotated[
+        str | None,
+        typer.Option(
+            help="zstd, or none: without checksums, so that damage can be read unnoticed.",
+            show_default="zstd",
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads that decode.", show_default="one a core")
     ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Hash all that stands and rebuild what is damaged.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Fail while a recording is bad.")] = False,
     json: Json = False,
 ) -> None:
@@ -81,6 +90,7 @@ def build(
         spec=SpecRequest(recipe, augment, seed, dtype, codec),
         device=device,
         threads=threads or os.cpu_count() or 1,
+        check=check,
         strict=strict,
     )
     report = run(request, ConsoleProgress())

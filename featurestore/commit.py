@@ -36,7 +36,7 @@ def commit_unit(store: Path, result: UnitResult) -> UnitRecord:
         feature_version=unit.feature_version,
         dataset=unit.dataset,
         unit=unit.index,
-        fingerprint=unit.fingerprint,
+        fingerprint=result.fingerprint,
         clips=tuple(result.clips),
         parameters=tuple(tuple(map(_number_or_none, row)) for row in result.parameters.tolist()),
         keys=tuple(map(tuple, result.keys)),

@@ -28,12 +28,11 @@ from rich.text import Text
 from typer.core import TyperCommand
 
 from featurestore.progress import Advance
-from schemas.errors import SerError
+from schemas.errors import SerError, StoppedError
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
-INTERRUPTED = 130
 PLAIN_SECONDS = 10.0
 """Between two lines of progress where there is no terminal."""
 
@@ -69,7 +68,11 @@ def _reported() -> Iterator[None]:
         raise typer.Exit(error.exit_code) from error
     except KeyboardInterrupt as error:
         err.print("stopped; run the same command again to go on from here")
-        raise typer.Exit(INTERRUPTED) from error
+        raise typer.Exit(StoppedError.exit_code) from error
+    except OSError as error:  # reading what the user pointed to; writing is told more precisely
+        place = f"cannot read {error.filename}: " if error.filename else ""
+        err.print(Text.assemble(("error: ", "bold red"), f"{place}{error.strerror or error}; check the path"))
+        raise typer.Exit(1) from error
 
 
 def print_json(value: Any) -> None:

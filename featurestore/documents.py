@@ -37,13 +37,18 @@ class IgnoredFile(Model):
 
 
 class CorpusRecord(Model):
-    """``records/<dataset>/corpus.json``: what the corpus is and what of its tree was left aside."""
+    """``records/<dataset>/corpus.json``: what the corpus is, how it is laid out, what was left aside.
+
+    ``rows`` are clip ids in the order of the arrays' rows, ``units`` the fingerprints of all units in order.
+    It is written before any unit is, so that a build that was stopped goes on with the same layout.
+    """
 
     dataset: str
     title: str
     licence: str
     home_page: str
-    clips: int
+    rows: tuple[str, ...]
+    units: tuple[str, ...]
     ignored: tuple[IgnoredFile, ...] = ()
     notices: tuple[str, ...] = ()
 
@@ -94,16 +99,22 @@ class StoreDocument(Model):
 
     def computed_digest(self) -> str:
         """The digest that the content asks for: SHA-256 of the canonical JSON of spec and objects."""
-        return store_digest(self.spec, self.feature_version, self.objects)
+        return store_digest(self.spec, self.feature_version, self.datasets, self.objects)
 
 
-def store_digest(spec: StoreSpec, feature_version: int, objects: dict[str, StoredObject]) -> str:
-    """``sha256:`` and the hash over format version, feature version, specification and all objects."""
+def store_digest(
+    spec: StoreSpec,
+    feature_version: int,
+    datasets: dict[str, DatasetEntry],
+    objects: dict[str, StoredObject],
+) -> str:
+    """``sha256:`` and the hash over versions, specification, corpora and all objects."""
     return canonical_digest(
         {
             "format_version": FORMAT_VERSION,
             "feature_version": feature_version,
             "spec": spec.model_dump(mode="json"),
+            "datasets": {name: entry.model_dump() for name, entry in datasets.items()},
             "objects": {name: entry.model_dump() for name, entry in objects.items()},
         }
     )
@@ -121,5 +132,6 @@ def read_document(path: Path, kind: type[T]) -> T:
         return kind.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise StoreDamagedError(
-            f"{path} is damaged ({first_problem(error)}); run `ser-features build` again to repair"
+            f"{path} is damaged ({first_problem(error)}); "
+            f"run `ser-features build --check` with its corpora to repair it"
         ) from error

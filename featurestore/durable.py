@@ -10,16 +10,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from featurestore.layout import PARTIAL_SUFFIX
-from schemas.errors import StorageError
+from schemas.errors import SerError, StorageError
 
-_NEXT_STEP = {
-    errno.ENOSPC: "the disk is full; free some space and run the same command again, finished units are kept",
-    errno.EDQUOT: "the disk quota is used up; free some space and run the same command again, "
-    "finished units are kept",
+_REASONS = {
+    errno.ENOSPC: "the disk is full; free some space and {retry}",
+    errno.EDQUOT: "the disk quota is used up; free some space and {retry}",
     errno.EROFS: "the file system is read-only; choose another place with --out",
-    errno.EACCES: "permission denied; choose another place or change its permissions",
-    errno.EPERM: "not permitted; choose another place or change its permissions",
-    errno.EIO: "the disk reports an input/output error; check it, then run the same command again",
+    errno.EACCES: "permission denied; choose another place with --out, or change its permissions",
+    errno.EPERM: "not permitted; choose another place with --out, or change its permissions",
+    errno.EIO: "the disk reports an input/output error; check it, then {retry}",
+    errno.EEXIST: "a file of that name is in the way; choose another place with --out",
+    errno.ENOTDIR: "a part of the path is a file and no folder; choose another place with --out",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one with --out",
 }
 
 
@@ -70,12 +72,18 @@ def sha256_of(path: Path) -> str:
 
 
 @contextmanager
-def storage_errors(path: Path) -> Iterator[None]:
-    """Turn the system's errors about ``path`` into a :class:`StorageError` that says what to do."""
+def storage_errors(path: Path, retry: str = "run the same command again") -> Iterator[None]:
+    """Turn the system's errors about ``path`` into a :class:`StorageError` that says what to do.
+
+    ``retry`` is the next step once the cause is gone.
+    """
     try:
         yield
     except OSError as error:
-        if isinstance(error, StorageError):
+        if isinstance(error, SerError):
             raise
-        reason = _NEXT_STEP.get(error.errno or 0) or (error.strerror or str(error)).lower()
-        raise StorageError(f"cannot write {path}: {reason}") from error
+        reason = _REASONS.get(error.errno or 0, "{error}; {retry}")
+        where = error.filename if error.filename is not None else path
+        raise StorageError(
+            f"cannot write {where}: {reason.format(error=error.strerror or error, retry=retry)}"
+        ) from error

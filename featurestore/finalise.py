@@ -59,6 +59,7 @@ def finalise(
 ) -> StoreDocument:
     """Make the units of ``records`` (corpus → its units in order) a valid store; returns its document."""
     ordered = {dataset: records[dataset] for dataset in sorted(records)}
+    withdraw(store)
     write_durably(store / MANIFEST, parquet_bytes(_manifest(ordered)))
     write_durably(store / VIEWS, parquet_bytes(_views(spec, ordered)))
     write_durably(store / STATISTICS, parquet_bytes(_statistics(store, ordered)))
@@ -75,19 +76,26 @@ def finalise(
         metadata += [unit_record_path(dataset, record.unit) for record in units]
     objects.update({name: StoredObject.of(store / name) for name in metadata})
     objects = dict(sorted(objects.items()))
-    _sweep(store, ordered, objects)
+    sweep(store, ordered, objects)
     sync_folder(store)
+    datasets = {name: _entry(corpora[name], units) for name, units in ordered.items()}
     document = StoreDocument(
-        digest=store_digest(spec, feature_version, objects),
+        digest=store_digest(spec, feature_version, datasets, objects),
         spec=spec,
         spec_digest=spec.digest,
         feature_version=feature_version,
-        datasets={name: _entry(corpora[name], units) for name, units in ordered.items()},
+        datasets=datasets,
         objects=objects,
         libraries={name: version(name) for name in LIBRARIES},
     )
     write_document(store / STORE_JSON, document)
     return document
+
+
+def withdraw(store: Path) -> None:
+    """Take ``store.json`` away before anything that it names changes: from now on readers are refused."""
+    (store / STORE_JSON).unlink(missing_ok=True)
+    sync_folder(store)
 
 
 def _manifest(records: Mapping[str, Sequence[UnitRecord]]) -> pa.Table:
@@ -126,7 +134,7 @@ def _statistics(store: Path, records: Mapping[str, Sequence[UnitRecord]]) -> pa.
     return pa.concat_tables(tables) if tables else STATISTICS_SCHEMA.empty_table()
 
 
-def _sweep(store: Path, datasets: Iterable[str], objects: Collection[str]) -> None:
+def sweep(store: Path, datasets: Iterable[str], objects: Collection[str]) -> None:
     """Remove what an interrupted or older build left in the store's own folders."""
     for folder in (store / RECORDS, *(store / dataset for dataset in datasets)):
         for path in folder.rglob("*"):

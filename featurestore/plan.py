@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from featurestore.documents import UnitRecord
 from featurestore.layout import FORMAT_VERSION
 from featurestore.progress import Progress
 from schemas.clip import Clip, Scan
 from schemas.spec import StoreSpec, canonical_digest
 
 HASHING_THREADS = 4
+_TWINS_NAMED = 3
+_EMPTY = hashlib.sha256(b"").hexdigest()
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def hash_recordings(scan: Scan, progress: Progress) -> tuple[SourceClip, ...]:
             advance(1)
     twins: dict[str, list[str]] = defaultdict(list)
     for clip, digest in zip(scan.clips, hashes, strict=True):
-        if digest:
+        if digest and digest != _EMPTY:
             twins[digest].append(clip.clip_id)
     return tuple(
         SourceClip(_with_twins(clip, twins.get(digest or "", [])), file, digest)
@@ -61,46 +62,24 @@ def hash_recordings(scan: Scan, progress: Progress) -> tuple[SourceClip, ...]:
 
 
 def plan_units(
-    dataset: str,
-    clips: Sequence[SourceClip],
-    spec: StoreSpec,
-    feature_version: int,
-    records: Mapping[int, UnitRecord],
+    dataset: str, clips: Sequence[SourceClip], spec: StoreSpec, feature_version: int, laid_out: Sequence[str]
 ) -> tuple[Unit, ...]:
     """Cut a corpus into units.
 
-    ``clips`` come sorted by speaker, then clip id. Rows that ``records`` (by unit) already fill stay where
-    they are and further clips follow; where a clip of theirs is gone, the corpus is laid out anew.
+    ``clips`` come sorted by speaker, then clip id. Those of ``laid_out``, the clip ids that have rows
+    already, keep their rows and further clips follow; where one of them is gone, the corpus is laid out
+    anew.
     """
     size = spec.storage.shard_clips
-    ordered = _keep_rows(clips, records, size)
-    units = []
-    for index, first in enumerate(range(0, len(ordered), size)):
-        part = tuple(ordered[first : first + size])
-        units.append(
-            Unit(dataset, index, first, part, _fingerprint(part, spec, feature_version), feature_version)
-        )
-    return tuple(units)
+    ordered = _keep_rows(clips, laid_out)
+    parts = [tuple(ordered[first : first + size]) for first in range(0, len(ordered), size)]
+    return tuple(
+        Unit(dataset, i, i * size, part, fingerprint(part, spec, feature_version), feature_version)
+        for i, part in enumerate(parts)
+    )
 
 
-def _keep_rows(clips: Sequence[SourceClip], records: Mapping[int, UnitRecord], size: int) -> list[SourceClip]:
-    by_id = {source.clip.clip_id: source for source in clips}
-    laid: list[str] = []
-    for index in range(len(records)):
-        if index not in records:
-            break
-        laid.extend(str(row["clip_id"]) for row in records[index].clips)
-        if (
-            len(records[index].clips) < size
-        ):  # a unit that is not full is the last of the layout it belongs to
-            break
-    kept = set(laid)
-    if len(kept) < len(laid) or not kept <= by_id.keys():
-        return list(clips)
-    return [by_id[clip_id] for clip_id in laid] + [s for s in clips if s.clip.clip_id not in kept]
-
-
-def _fingerprint(clips: Sequence[SourceClip], spec: StoreSpec, feature_version: int) -> str:
+def fingerprint(clips: Sequence[SourceClip], spec: StoreSpec, feature_version: int) -> str:
     """Digest of all that determines a unit's content."""
     return canonical_digest(
         {
@@ -110,6 +89,14 @@ def _fingerprint(clips: Sequence[SourceClip], spec: StoreSpec, feature_version: 
             "clips": [[*_metadata(source.clip), source.audio_sha256] for source in clips],
         }
     )
+
+
+def _keep_rows(clips: Sequence[SourceClip], laid_out: Sequence[str]) -> list[SourceClip]:
+    by_id = {source.clip.clip_id: source for source in clips}
+    kept = set(laid_out)
+    if not kept <= by_id.keys():
+        return list(clips)
+    return [by_id[clip_id] for clip_id in laid_out] + [s for s in clips if s.clip.clip_id not in kept]
 
 
 def _metadata(clip: Clip) -> list[str | int | None]:
@@ -131,7 +118,8 @@ def _with_twins(clip: Clip, group: list[str]) -> Clip:
     others = [clip_id for clip_id in group if clip_id != clip.clip_id]
     if not others:
         return clip
-    note = f"same audio as {', '.join(others)}"
+    more = f" and {len(others) - _TWINS_NAMED} more" if len(others) > _TWINS_NAMED else ""
+    note = f"same audio as {', '.join(others[:_TWINS_NAMED])}{more}"
     return replace(clip, note=f"{clip.note}; {note}" if clip.note else note)
 
 

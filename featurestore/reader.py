@@ -33,10 +33,13 @@ AHEAD = 64
 class ReadClip:
     """A recording as the pipeline takes it, or the problem that makes it unusable.
 
-    ``samples`` : (n,) float32, at most the pipeline's window, or None for a bad recording.
+    ``samples``      : (n,) float32, at most the pipeline's window, or None for a bad recording.
+    ``audio_sha256`` : of the bytes that were judged; None where they could not be read or were not the
+    planned ones, so that the unit is not taken for finished by a later build.
     """
 
     source: SourceClip
+    audio_sha256: str | None
     samples: npt.NDArray[np.float32] | None
     problem: str
     note: str
@@ -71,15 +74,29 @@ def read_clip(source: SourceClip, audio: AudioSpec, window: int) -> ReadClip:
     try:
         data = source.file.read_bytes()
     except OSError as error:
-        return ReadClip(source, None, f"cannot be read: {error.strerror or error}", "", None, None, None)
+        return ReadClip(
+            source, None, None, f"cannot be read: {error.strerror or error}", "", None, None, None
+        )
     if hashlib.sha256(data).hexdigest() != source.audio_sha256:
-        return ReadClip(source, None, "changed while the store was built; build again", "", None, None, None)
+        return ReadClip(
+            source, None, None, "changed while the store was built; build again", "", None, None, None
+        )
     try:
         recording = decode(data, audio)
     except UnusableRecordingError as error:
-        return ReadClip(source, None, str(error), "", error.duration_s, error.sample_rate, error.channels)
+        return ReadClip(
+            source,
+            source.audio_sha256,
+            None,
+            str(error),
+            "",
+            error.duration_s,
+            error.sample_rate,
+            error.channels,
+        )
     return ReadClip(
         source,
+        source.audio_sha256,
         recording.samples[:window].copy(),
         "",
         _container_note(source.file.suffix, recording.container),

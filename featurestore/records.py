@@ -25,15 +25,21 @@ def read_unit_records(store: Path) -> dict[str, dict[int, UnitRecord]]:
     return records
 
 
-def read_corpus_records(store: Path) -> dict[str, CorpusRecord]:
-    """Corpus → its description, for every corpus of the store that has a readable one."""
-    corpora: dict[str, CorpusRecord] = {}
-    for path in sorted((store / RECORDS).glob("*/" + Path(corpus_record_path("x")).name)):
-        try:
-            corpora[path.parent.name] = read_document(path, CorpusRecord)
-        except StoreDamagedError:
-            continue
-    return corpora
+def read_corpus_record(store: Path, dataset: str) -> CorpusRecord | None:
+    """Description and layout of a corpus of the store; None where there is none that is readable."""
+    try:
+        return read_document(store / corpus_record_path(dataset), CorpusRecord)
+    except (FileNotFoundError, StoreDamagedError):
+        return None
+
+
+def datasets_on_disk(store: Path) -> set[str]:
+    """Every corpus of which the store holds records, or that its ``store.json`` names."""
+    try:
+        named = set(read_document(store / STORE_JSON, StoreDocument).datasets)
+    except (FileNotFoundError, StoreDamagedError):
+        named = set()
+    return named | {folder.name for folder in (store / RECORDS).glob("*") if folder.is_dir()}
 
 
 def finished_document(store: Path) -> StoreDocument | None:
@@ -46,9 +52,11 @@ def finished_document(store: Path) -> StoreDocument | None:
     return document if document.digest == document.computed_digest() and _all_there(store, small) else None
 
 
-def intact(store: Path, record: UnitRecord) -> bool:
-    """Whether every object of a unit is there: shards with their size, the statistics with their hash."""
-    return _all_there(store, record.objects)
+def intact(store: Path, record: UnitRecord, *, check: bool) -> bool:
+    """Whether all objects of a unit are there: shards by size or, to ``check``, by hash; the rest by hash."""
+    if not _all_there(store, record.objects):
+        return False
+    return not check or all(sha256_of(store / name) == entry.sha256 for name, entry in record.objects.items())
 
 
 def _all_there(store: Path, objects: Mapping[str, StoredObject]) -> bool:

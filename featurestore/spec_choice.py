@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import zarr
-import zarr.errors
-import zarr.storage
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from featurestore.layout import FORMAT, FORMAT_VERSION, ROOT_METADATA
-from schemas.errors import SpecError, StoreConflictError, UsageError
+from featurestore.documents import StoreDocument, read_document
+from featurestore.layout import FORMAT, FORMAT_VERSION, LOCK, PARTIAL_SUFFIX, ROOT_METADATA, STORE_JSON
+from schemas.errors import SpecError, StoreConflictError, StoreDamagedError, UsageError
 from schemas.recipe import first_problem, load_recipe
 from schemas.spec import StorageSpec, StoreSpec
 
@@ -38,29 +36,40 @@ def choose_spec(request: SpecRequest, store: Path) -> StoreSpec:
     :class:`UsageError` or :class:`SpecError` for a request that is none.
     """
     standing = spec_of_store(store)
-    if standing is not None and request == SpecRequest():
-        return standing
     base = standing.storage if standing else StorageSpec()
     try:
         storage = StorageSpec.model_validate(
             {"dtype": request.dtype or base.dtype, "codec": request.codec or base.codec}
         )
         seed = request.seed if request.seed is not None else (standing.seed if standing else 0)
-        recipe = load_recipe(request.recipe or DEFAULT_RECIPE)
-        wanted = recipe.store_spec(_augment(request, standing), seed, storage)
+        if standing is not None and request.recipe is None:
+            wanted = standing.model_copy(update={"seed": seed, "storage": storage})
+            if request.augment is not None and request.augment != len(standing.views):
+                raise StoreConflictError(
+                    f"{store} was built with {len(standing.views)} augmented views, {request.augment} are "
+                    f"asked for; give another --out, or leave --augment out"
+                )
+        else:
+            recipe = load_recipe(request.recipe or DEFAULT_RECIPE)
+            wanted = recipe.store_spec(request.augment, seed, storage)
     except ValidationError as error:
         raise SpecError(first_problem(error)) from error
-    if request.recipe is None and standing is not None:
-        standing_views = wanted.views == standing.views
-        wanted = (
-            wanted if not standing_views else standing.model_copy(update={"seed": seed, "storage": storage})
-        )
     if standing is not None and wanted != standing:
         raise StoreConflictError(
             f"{store} was built with another specification ({_difference(standing, wanted)}); "
             f"give another --out, or leave the option out to go on as the store was begun"
         )
     return wanted
+
+
+class _RootAttributes(BaseModel):
+    format: str = ""
+    format_version: int = 0
+    spec: Any = None
+
+
+class _RootGroup(BaseModel):
+    attributes: _RootAttributes = _RootAttributes()
 
 
 def spec_of_store(store: Path) -> StoreSpec | None:
@@ -72,8 +81,15 @@ def spec_of_store(store: Path) -> StoreSpec | None:
         return None
     if not store.is_dir():
         raise UsageError(f"{store} is a file, not a feature store; give another --out")
+    document = _document(store)
+    if document is not None:  # it has the specification too, should the root group be damaged
+        return document.spec
     if not (store / ROOT_METADATA).is_file():
-        entries = [entry.name for entry in store.iterdir() if not entry.name.startswith(".build")]
+        entries = [
+            entry.name
+            for entry in store.iterdir()
+            if entry.name != LOCK and not entry.name.endswith(PARTIAL_SUFFIX)
+        ]
         if entries:
             raise UsageError(
                 f"{store} is a folder with other things in it ({entries[0]}, …), not a feature store; "
@@ -81,19 +97,20 @@ def spec_of_store(store: Path) -> StoreSpec | None:
             )
         return None
     try:
-        root = zarr.open_group(zarr.storage.LocalStore(store), mode="r", use_consolidated=False)
-        attributes = dict(root.attrs)
-    except (ValueError, KeyError, zarr.errors.BaseZarrError) as error:
-        raise UsageError(f"{store} is not a feature store ({error}); give another --out") from error
-    if attributes.get("format") != FORMAT:
+        attributes = _RootGroup.model_validate_json((store / ROOT_METADATA).read_bytes()).attributes
+    except ValidationError as error:
+        raise UsageError(
+            f"{store / ROOT_METADATA} is not the root of a feature store; give another --out"
+        ) from error
+    if attributes.format != FORMAT:
         raise UsageError(f"{store} is a Zarr group but not a feature store; give another --out")
-    if attributes.get("format_version") != FORMAT_VERSION:
+    if attributes.format_version != FORMAT_VERSION:
         raise StoreConflictError(
-            f"{store} has format version {attributes.get('format_version')}, this program writes "
+            f"{store} has format version {attributes.format_version}, this program writes "
             f"version {FORMAT_VERSION}; install the release that wrote it or build anew"
         )
     try:
-        return StoreSpec.model_validate(attributes.get("spec"))
+        return StoreSpec.model_validate(attributes.spec)
     except ValidationError as error:
         raise StoreConflictError(
             f"{store} holds a specification that this release does not know ({first_problem(error)}); "
@@ -101,10 +118,11 @@ def spec_of_store(store: Path) -> StoreSpec | None:
         ) from error
 
 
-def _augment(request: SpecRequest, standing: StoreSpec | None) -> int | None:
-    if request.augment is None and request.recipe is None and standing is not None:
-        return len(standing.views)
-    return request.augment
+def _document(store: Path) -> StoreDocument | None:
+    try:
+        return read_document(store / STORE_JSON, StoreDocument)
+    except (FileNotFoundError, StoreDamagedError):
+        return None
 
 
 def _difference(standing: StoreSpec, wanted: StoreSpec) -> str:

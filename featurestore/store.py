@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -19,57 +20,59 @@ import zarr.storage
 
 from featurestore.documents import StoreDocument, read_document
 from featurestore.layout import (
+    FORMAT_VERSION,
     MANIFEST,
     ROOT_METADATA,
     STATISTICS,
     STORE_JSON,
     VIEWS,
+    is_shard,
     safe_object_name,
-    shard_path,
 )
+from featurestore.rows import REPAIR, FeatureArray
 from featurestore.statistics import Statistics, merge
 from schemas.clip import Status
-from schemas.errors import StoreDamagedError, StoreNotFoundError, StoreUnfinishedError, UsageError
+from schemas.errors import (
+    StoreChangedError,
+    StoreConflictError,
+    StoreDamagedError,
+    StoreNotFoundError,
+    StoreUnfinishedError,
+    UsageError,
+)
 from schemas.spec import StoreSpec
 
 if TYPE_CHECKING:
     import xarray
+
+Positions = Sequence[int] | npt.NDArray[np.integer]
 
 RUST_CODECS = "zarrs.ZarrsCodecPipeline"
 """Reads chunks through the Rust implementation: faster, and outside Python's lock."""
 
 
 class FeatureStore:
-    """A finished feature store, opened for reading; make one by :meth:`open`."""
+    """A finished feature store, opened for reading; make one by :meth:`open`.
+
+    A store may be extended while it is open. If what it held is rebuilt, reading from it raises
+    :class:`StoreChangedError` from then on: its tables no longer fit its arrays.
+    """
 
     def __init__(self, path: Path, document: StoreDocument) -> None:
         self.path = path
         self.document = document
+        self._seen = _identity(path)
 
     @classmethod
     def open(cls, path: str | Path) -> FeatureStore:
         """Open the store at a local path.
 
         Raises :class:`StoreNotFoundError` where nothing stands, :class:`StoreUnfinishedError` for a build
-        that was not finished, :class:`StoreDamagedError` where ``store.json`` does not hold together.
+        that was not finished, :class:`StoreConflictError` for another version of the format,
+        :class:`StoreDamagedError` where ``store.json`` does not hold together.
         """
         path = Path(path)
-        if not (path / STORE_JSON).is_file():
-            if (path / ROOT_METADATA).is_file():
-                raise StoreUnfinishedError(
-                    f"{path} is not finished; run `ser-features build --out {path}` with its corpora"
-                )
-            raise StoreNotFoundError(
-                f"there is no feature store at {path}; build one with `ser-features build --out {path}`"
-            )
-        document = read_document(path / STORE_JSON, StoreDocument)
-        if document.digest != document.computed_digest():
-            raise StoreDamagedError(
-                f"{path / STORE_JSON} does not match its own digest; run `ser-features build` again to repair"
-            )
-        for name in document.objects:
-            safe_object_name(name)
-        return cls(path, document)
+        return cls(path, _read_store_json(path))
 
     @property
     def spec(self) -> StoreSpec:
@@ -95,11 +98,9 @@ class FeatureStore:
     def arrays(self) -> Mapping[str, Mapping[str, zarr.Array[Any]]]:
         """Corpus → feature → array (view, clip, coefficient, frame)."""
         with zarr.config.set({"codec_pipeline.path": RUST_CODECS}):
-            root = zarr.open_group(zarr.storage.LocalStore(self.path, read_only=True), mode="r")
+            root = zarr.storage.LocalStore(self.path, read_only=True)
             return {
-                dataset: {
-                    feature.kind: _array(root, f"{dataset}/{feature.kind}") for feature in self.spec.features
-                }
+                dataset: {f.kind: _open_array(root, f"{dataset}/{f.kind}") for f in self.spec.features}
                 for dataset in self.document.datasets
             }
 
@@ -110,64 +111,66 @@ class FeatureStore:
         return xarray.open_datatree(self.path, engine="zarr")
 
     def read(
-        self,
-        clips: Sequence[int] | npt.NDArray[np.integer],
-        views: Sequence[int] = (0,),
-        features: Sequence[str] | None = None,
+        self, clips: Positions, views: Sequence[int] = (0,), features: Sequence[str] | None = None
     ) -> dict[str, npt.NDArray[np.floating]]:
         """Features of clips, as stored: name → (view, clip, coefficient, frame) in the store's dtype.
 
         ``clips`` are positions in :attr:`manifest`, in any order; ``views`` indices of
         ``spec.view_names``. Each chunk is read once. Bad recordings come as NaN.
 
-        Raises :class:`UsageError` for a clip, view or feature that the store does not hold and
-        :class:`StoreDamagedError`, naming clip and object, for a chunk that is missing or damaged.
+        Raises :class:`UsageError` for a clip, view or feature that the store does not hold,
+        :class:`StoreDamagedError`, naming the object, for a chunk that is missing or damaged, and
+        :class:`StoreChangedError` where the store was rebuilt since it was opened.
         """
-        wanted = self._checked(features, views)
-        positions = np.asarray(clips, dtype=np.int64)
-        if len(positions) and not 0 <= positions.min() <= positions.max() < len(self.manifest):
-            raise UsageError(f"clip positions run from 0 to {len(self.manifest) - 1}, got {positions.max()}")
+        wanted = self._features(features)
+        chosen_views = self._views(views)
+        positions = self._positions(clips)
         datasets = self.manifest["dataset"].to_numpy()[positions]
         rows = self.manifest["row"].to_numpy()[positions]
         usable = (self.manifest["status"] == Status.OK).to_numpy()[positions]
-        coefficients: dict[str, int] = {feature.kind: feature.coefficients for feature in self.spec.features}
+        storage = self.spec.storage
         out = {
-            name: np.empty(
-                (len(views), len(positions), coefficients[name], self.spec.frames), self.spec.storage.dtype
-            )
-            for name in wanted
+            name: np.empty((len(chosen_views), len(positions), count, self.spec.frames), storage.dtype)
+            for name, count in wanted.items()
         }
         for dataset in np.unique(datasets):
-            chosen = np.flatnonzero(datasets == dataset)
-            for name in wanted:
-                for place, view in enumerate(views):
-                    self._read_rows(out[name][place], chosen, rows[chosen], (str(dataset), name, view))
-                    self._require_present(out[name][place], chosen[usable[chosen]], positions, (name, view))
+            places = np.flatnonzero(datasets == dataset)
+            for name, values in out.items():
+                array = FeatureArray(
+                    dataset, name, self.arrays[dataset][name], storage.chunk_clips, storage.shard_clips
+                )
+                for view, part in zip(chosen_views, values, strict=True):
+                    block = np.empty((len(places), *part.shape[1:]), storage.dtype)
+                    array.read_into(block, view, rows[places], usable[places])
+                    part[places] = block
+        self._require_unchanged()
         return out
 
-    def valid_frames(
-        self, clips: Sequence[int] | npt.NDArray[np.integer], views: Sequence[int] = (0,)
-    ) -> npt.NDArray[np.int64]:
+    def valid_frames(self, clips: Positions, views: Sequence[int] = (0,)) -> npt.NDArray[np.int64]:
         """Frames centred on sound rather than padding, (view, clip) int64; 0 for bad recordings."""
+        positions, chosen_views = self._positions(clips), self._views(views)
         table = self.views["valid_frames"].to_numpy().reshape(len(self.manifest), len(self.spec.view_names))
-        frames: npt.NDArray[np.int64] = table[np.asarray(clips, dtype=np.int64)][:, list(views)].T
+        frames: npt.NDArray[np.int64] = table[positions][:, chosen_views].T
         return frames
 
     def statistics(self, speakers: Collection[str], views: Sequence[int] = (0,)) -> dict[str, Statistics]:
         """Moments of every feature over the valid frames of all usable clips of ``speakers`` in ``views``.
 
-        Exact for the values as stored, without reading an array.
+        Exact for the values as stored, without reading an array. Raises :class:`UsageError` for a speaker
+        or view that the store does not hold.
         """
+        unknown = set(speakers) - set(self.manifest["speaker"])
+        if unknown:
+            raise UsageError(f"the store has no speaker '{min(unknown)}'; store.manifest['speaker'] has all")
         table = self._statistics
-        chosen = table[table["speaker"].isin(list(speakers)) & table["view"].isin(list(views))]
+        chosen = table[table["speaker"].isin(list(speakers)) & table["view"].isin(self._views(views))]
         out: dict[str, Statistics] = {}
-        for feature in self.spec.features:
-            part = chosen[chosen["feature"] == feature.kind]
-            shape = (len(part), feature.coefficients)
-            out[feature.kind] = merge(
+        for name, count in self._features(None).items():
+            part = chosen[chosen["feature"] == name]
+            out[name] = merge(
                 part["count"].to_numpy(),
-                np.array(part["mean"].tolist(), dtype=np.float64).reshape(shape),
-                np.array(part["m2"].tolist(), dtype=np.float64).reshape(shape),
+                np.array(part["mean"].tolist(), dtype=np.float64).reshape(len(part), count),
+                np.array(part["m2"].tolist(), dtype=np.float64).reshape(len(part), count),
             )
         return out
 
@@ -180,84 +183,106 @@ class FeatureStore:
         try:
             data = (self.path / name).read_bytes()
         except FileNotFoundError as error:
-            raise StoreDamagedError(f"{name} is missing from {self.path}; {_REPAIR}") from error
+            self._require_unchanged()
+            raise StoreDamagedError(f"{name} is missing from {self.path}; {REPAIR}") from error
         entry = self.document.objects.get(name)
         if entry is None or hashlib.sha256(data).hexdigest() != entry.sha256:
-            raise StoreDamagedError(f"{name} in {self.path} is not what store.json says; {_REPAIR}")
+            self._require_unchanged()
+            raise StoreDamagedError(f"{name} in {self.path} is not what store.json says; {REPAIR}")
         table: pd.DataFrame = pq.read_table(pa.BufferReader(data)).to_pandas()
         return table
 
-    def _checked(self, features: Sequence[str] | None, views: Sequence[int]) -> list[str]:
-        known = [feature.kind for feature in self.spec.features]
-        wanted = list(known if features is None else features)
-        for name in wanted:
+    def _features(self, names: Sequence[str] | None) -> dict[str, int]:
+        """Name → number of coefficients of the features asked for."""
+        known: dict[str, int] = {feature.kind: feature.coefficients for feature in self.spec.features}
+        for name in names or ():
             if name not in known:
                 raise UsageError(f"the store has no feature '{name}'; it has {', '.join(known)}")
+        return {name: known[name] for name in (known if names is None else names)}
+
+    def _views(self, views: Sequence[int]) -> list[int]:
+        names = self.spec.view_names
         for view in views:
-            if not 0 <= view < len(self.spec.view_names):
+            if not 0 <= view < len(names):
                 raise UsageError(
-                    f"the store has no view {view}; it has 0 to {len(self.spec.view_names) - 1} "
-                    f"({', '.join(self.spec.view_names)})"
+                    f"the store has no view {view}; it has 0 to {len(names) - 1} ({', '.join(names)})"
                 )
-        return wanted
+        return [int(view) for view in views]
 
-    def _read_rows(
-        self,
-        out: npt.NDArray[np.floating],
-        places: npt.NDArray[np.int64],
-        rows: npt.NDArray[np.int64],
-        source: tuple[str, str, int],
-    ) -> None:
-        """Fill ``out[places]`` with ``rows`` of one view, reading spans of whole chunks."""
-        dataset, name, view = source
-        array = self.arrays[dataset][name]
-        for start, stop in _spans(rows, self.spec.storage.chunk_clips, array.shape[1]):
-            try:
-                block = np.asarray(array[view, start:stop])
-            except (RuntimeError, ValueError, OSError) as error:
-                unit = start // self.spec.storage.shard_clips
-                raise StoreDamagedError(
-                    f"{shard_path(dataset, name, view, unit)} cannot be decoded ({error}): rows {start} to "
-                    f"{stop - 1} of {dataset}; {_REPAIR}"
-                ) from error
-            inside = (rows >= start) & (rows < stop)
-            out[places[inside]] = block[rows[inside] - start]
-
-    def _require_present(
-        self,
-        values: npt.NDArray[np.floating],
-        usable: npt.NDArray[np.int64],
-        positions: npt.NDArray[np.int64],
-        source: tuple[str, int],
-    ) -> None:
-        """A usable clip is never NaN: if it is, zarr filled in for a chunk that is not there."""
-        lost = usable[np.isnan(values[usable, 0, 0])]
-        if len(lost):
-            clip = self.manifest.iloc[int(positions[lost[0]])]
-            name, view = source
-            unit = int(clip["row"]) // self.spec.storage.shard_clips
-            raise StoreDamagedError(
-                f"{shard_path(clip['dataset'], name, view, unit)} has no data for {clip['clip_id']}; "
-                f"{_REPAIR}"
+    def _positions(self, clips: Positions) -> npt.NDArray[np.int64]:
+        positions = np.asarray(clips)
+        if positions.size == 0:
+            return np.empty(0, np.int64)
+        if not np.issubdtype(positions.dtype, np.integer):
+            raise UsageError(
+                f"clips are positions in the manifest, whole numbers, not {positions.dtype}; "
+                f"for a condition give manifest.index[condition]"
             )
+        outside = positions[(positions < 0) | (positions >= len(self.manifest))]
+        if len(outside):
+            raise UsageError(f"clip positions run from 0 to {len(self.manifest) - 1}, got {outside[0]}")
+        return positions.astype(np.int64)
+
+    def _require_unchanged(self) -> None:
+        """Make sure that the arrays are still those of the tables that were read."""
+        now = _identity(self.path)
+        if now == self._seen:
+            return
+        fresh = _read_store_json(self.path) if now is not None else None
+        if fresh is None or any(
+            fresh.objects.get(name) != entry
+            for name, entry in self.document.objects.items()
+            if is_shard(name)
+        ):
+            raise StoreChangedError(f"{self.path} was rebuilt since it was opened; open it again")
+        self._seen = now
 
 
-_REPAIR = "run `ser-features verify --full` to see what is damaged, then `ser-features build` to repair"
-
-
-def _array(root: zarr.Group, path: str) -> zarr.Array[Any]:
+def _read_store_json(path: Path) -> StoreDocument:
+    """``store.json``, valid and true to its own digest. Raises as :meth:`FeatureStore.open` does."""
+    if not (path / STORE_JSON).is_file():
+        if (path / ROOT_METADATA).is_file():
+            raise StoreUnfinishedError(
+                f"{path} is not finished; run `ser-features build --out {path}` with its corpora"
+            )
+        raise StoreNotFoundError(
+            f"there is no feature store at {path}; build one with `ser-features build --out {path}`"
+        )
     try:
-        array = root[path]
-    except KeyError as error:
-        raise StoreDamagedError(f"array {path} is missing from the store; {_REPAIR}") from error
-    if not isinstance(array, zarr.Array):
-        raise StoreDamagedError(f"{path} is not an array; {_REPAIR}")
-    return array
+        document = read_document(path / STORE_JSON, StoreDocument)
+    except StoreDamagedError:
+        _refuse_other_version(path)
+        raise
+    if document.digest != document.computed_digest():
+        raise StoreDamagedError(f"{path / STORE_JSON} does not match its own digest; {REPAIR}")
+    for name in document.objects:
+        safe_object_name(name)
+    return document
 
 
-def _spans(rows: npt.NDArray[np.int64], chunk: int, count: int) -> list[tuple[int, int]]:
-    """Runs of adjacent chunks that hold ``rows``, as row ranges within 0 … count, at most 32 chunks each."""
-    chunks = np.unique(rows // chunk)
-    breaks = np.flatnonzero(np.diff(chunks) > 1) + 1
-    parts = (part for run in np.split(chunks, breaks) for part in np.split(run, range(32, len(run), 32)))
-    return [(int(p[0]) * chunk, min(count, (int(p[-1]) + 1) * chunk)) for p in parts if len(p)]
+def _refuse_other_version(path: Path) -> None:
+    try:
+        version = json.loads((path / STORE_JSON).read_bytes()).get("format_version")
+    except (ValueError, AttributeError):
+        return
+    if version != FORMAT_VERSION:
+        raise StoreConflictError(
+            f"{path} has format version {version}, this program reads version {FORMAT_VERSION}; "
+            f"install the release that wrote it"
+        )
+
+
+def _identity(path: Path) -> tuple[int, int, int] | None:
+    """What changes when ``store.json`` is written anew; None while it is not there."""
+    try:
+        status = (path / STORE_JSON).stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _open_array(root: zarr.storage.LocalStore, path: str) -> zarr.Array[Any]:
+    try:
+        return zarr.open_array(root, path=path, mode="r")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, zarr.errors.BaseZarrError) as error:
+        raise StoreDamagedError(f"the metadata of {path} cannot be read ({error}); {REPAIR}") from error

@@ -83,7 +83,10 @@ def datasets_text(entries: tuple[CatalogueEntry, ...]) -> RenderableType:
         else:
             speakers = len({clip.speaker for clip in scan.clips})
             found = f"{len(scan.clips):,}{expected} clips, {speakers} speakers in {escape(str(entry.path))}"
-        lines += [f"[bold]{corpus.name:10}[/] {found}", f"{'':10} {corpus.licence} · {corpus.home_page}"]
+        lines += [
+            f"[bold]{corpus.name:10}[/] {found}",
+            f"{'':10} {escape(corpus.licence)} · {escape(corpus.home_page)}",
+        ]
         if scan is None:
             lines.append(f"{'':10} [dim]{escape(corpus.how_to_get)}[/]")
         else:
@@ -127,7 +130,7 @@ def info_text(store: FeatureStore) -> RenderableType:
             str(part["speaker"].nunique()),
             str(part["emotion"].nunique()),
             f"{part['duration_s'].sum() / 3600:.2f}",
-            entry.licence,
+            escape(entry.licence),
         )
     sizes: Counter[str] = Counter()
     for name, stored in document.objects.items():
@@ -163,10 +166,15 @@ def info_json(store: FeatureStore) -> dict[str, Any]:
 
 def verification_text(result: Verification) -> RenderableType:
     """The findings, or that there are none."""
-    depth = "full" if result.full else "quick"
-    what = f"{result.objects:,} objects, {result.bytes / 1e6:,.1f} MB ({depth})"
+    what = f"{result.objects:,} objects, {result.bytes / 1e6:,.1f} MB ({'full' if result.full else 'quick'})"
+    strange = [
+        f"{len(result.strangers)} files are not part of the store, as {escape(result.strangers[0])}: of a "
+        f"build that was stopped or goes on, or somebody's own"
+        for _ in result.strangers[:1]
+    ]
     if result.ok:
-        return Group(f"[bold green]ok[/] {escape(str(result.store))}: {what}", f"  {result.digest}")
+        verdict = f"[bold green]ok[/] {escape(str(result.store))}: {what}"
+        return Group(verdict, f"  {result.digest}", *strange)
     lines = [
         f"{escape(f.name)}: {f.fault}: {escape(f.detail)}" + (f" ({len(f.clips)} clips)" if f.clips else "")
         for f in result.findings
@@ -174,8 +182,9 @@ def verification_text(result: Verification) -> RenderableType:
     return Group(
         *lines[:LISTED],
         *([f"… and {len(lines) - LISTED} more; --json lists all"] if len(lines) > LISTED else []),
+        *strange,
         f"[bold red]damaged[/] {escape(str(result.store))}: {len(lines)} findings in {what}; "
-        f"run `ser-features build` with its corpora to repair",
+        f"run `ser-features build --check` with its corpora to repair",
     )
 
 
@@ -192,6 +201,7 @@ def verification_json(result: Verification) -> dict[str, Any]:
             {"object": f.name, "fault": str(f.fault), "detail": f.detail, "clips": list(f.clips)}
             for f in result.findings
         ],
+        "strangers": list(result.strangers),
     }
 
 

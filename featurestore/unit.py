@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from featurestore.plan import Unit
+from featurestore.plan import SourceClip, Unit, fingerprint
 from featurestore.progress import Advance
 from featurestore.reader import ReadClip
 from featurestore.statistics import STATISTICS_SCHEMA, merge
@@ -26,11 +26,13 @@ from schemas.spec import StoreSpec
 class UnitResult:
     """What a unit's record, shards and statistics are written from.
 
+    ``fingerprint`` : of what was read, which is the planned one unless a recording could not be.
     ``arrays`` : feature → (view, clip, coefficient, frame) in the store's dtype, NaN for bad recordings.
     ``clips``  : manifest rows. ``parameters``, ``keys``, ``valid_frames`` : [view][clip].
     """
 
     unit: Unit
+    fingerprint: str
     arrays: dict[str, npt.NDArray[np.floating]]
     clips: list[dict[str, Any]]
     parameters: npt.NDArray[np.float64]
@@ -55,8 +57,10 @@ def compute_unit(
     valid_frames = np.zeros((views, count), dtype=np.int64)
     moments = _Moments(unit, spec)
     rows = []
+    seen: list[SourceClip] = []
     for first in range(0, count, BATCH_CLIPS):
         read = list(islice(recordings, min(BATCH_CLIPS, count - first)))
+        seen += [replace(clip.source, audio_sha256=clip.audio_sha256) for clip in read]
         rows += [_manifest_row(clip, unit.first_row + first + i) for i, clip in enumerate(read)]
         usable = [(first + i, clip) for i, clip in enumerate(read) if clip.samples is not None]
         advance(len(read))
@@ -67,12 +71,31 @@ def compute_unit(
             [clip.source.clip.clip_id for _, clip in usable],
             [clip.samples for _, clip in usable if clip.samples is not None],
         )
+        _require_finite(batch, [clip for _, clip in usable])
         for feature, values in batch.arrays.items():
             arrays[feature][:, positions] = values
         parameters[:, positions] = batch.parameters
         valid_frames[:, positions] = batch.valid_frames
         moments.add([clip.source.clip.speaker for _, clip in usable], batch)
-    return UnitResult(unit, arrays, rows, parameters, _stream_keys(unit, spec), valid_frames, moments.table())
+    return UnitResult(
+        unit,
+        fingerprint(seen, spec, unit.feature_version),
+        arrays,
+        rows,
+        parameters,
+        _stream_keys(unit, spec),
+        valid_frames,
+        moments.table(),
+    )
+
+
+def _require_finite(batch: FeatureBatch, clips: Sequence[ReadClip]) -> None:
+    """Refuse numbers that no recording within the decoder's limits can give: a defect must not be stored."""
+    for feature, values in batch.arrays.items():
+        broken = np.flatnonzero(~np.isfinite(values).all(axis=(0, 2, 3)))
+        if len(broken):
+            clip_id = clips[int(broken[0])].source.clip.clip_id
+            raise FloatingPointError(f"{feature} of {clip_id} is not finite; please report this")
 
 
 def _manifest_row(read: ReadClip, row: int) -> dict[str, Any]:
@@ -83,7 +106,7 @@ def _manifest_row(read: ReadClip, row: int) -> dict[str, Any]:
         "dataset": clip.dataset,
         "row": row,
         "path": clip.path,
-        "audio_sha256": read.source.audio_sha256,
+        "audio_sha256": read.audio_sha256,
         "speaker": clip.speaker,
         "gender": str(clip.gender),
         "emotion": str(clip.emotion),

@@ -27,7 +27,6 @@ class Fault(StrEnum):
     MISSING = "missing"
     SIZE = "wrong size"
     CONTENT = "wrong content"
-    UNKNOWN = "not part of the store"
     VALUES = "wrong values"
 
 
@@ -51,6 +50,8 @@ class Verification:
     objects: int
     bytes: int
     findings: tuple[Finding, ...]
+    strangers: tuple[str, ...]
+    """Files that are no part of the store: of a build that was stopped or goes on, or somebody's own."""
 
     @property
     def ok(self) -> bool:
@@ -61,9 +62,9 @@ class Verification:
 def verify(path: Path, *, full: bool = False, progress: Progress | None = None) -> Verification:
     """Check a store.
 
-    Quick: every object is there with its size, nothing else is, and all metadata and tables have their
-    hashes. Full: the hashes of all objects, and every feature of every usable clip decodes to finite
-    numbers (and of every bad recording to NaN). Raises as :meth:`FeatureStore.open` does.
+    Quick: every object is there with its size, and all metadata and tables have their hashes. Full: the
+    hashes of all objects, and every feature of every usable clip decodes to finite numbers (and of every
+    bad recording to NaN). Raises as :meth:`FeatureStore.open` does.
     """
     progress = progress or Silent()
     store = FeatureStore.open(path)
@@ -80,7 +81,6 @@ def verify(path: Path, *, full: bool = False, progress: Progress | None = None) 
             advance(objects[name].bytes)
             if digest != objects[name].sha256:
                 findings.append(Finding(name, Fault.CONTENT, "its SHA-256 is not the recorded one"))
-    findings += _unknown(path, set(objects))
     findings = [_with_clips(path, objects, finding) for finding in findings]
     if full and not findings:
         findings += _values(store, progress)
@@ -91,6 +91,7 @@ def verify(path: Path, *, full: bool = False, progress: Progress | None = None) 
         objects=len(objects),
         bytes=sum(entry.bytes for entry in objects.values()),
         findings=tuple(sorted(findings, key=lambda finding: finding.name)),
+        strangers=tuple(_strangers(path, set(objects))),
     )
 
 
@@ -104,11 +105,11 @@ def _presence(path: Path, name: str, entry: StoredObject) -> Finding | None:
     return None
 
 
-def _unknown(path: Path, known: set[str]) -> Iterator[Finding]:
+def _strangers(path: Path, known: set[str]) -> Iterator[str]:
     for file in sorted(path.rglob("*")):
         name = file.relative_to(path).as_posix()
         if file.is_file() and name not in known and name not in {STORE_JSON, LOCK}:
-            yield Finding(name, Fault.UNKNOWN, "store.json does not name it")
+            yield name
 
 
 def _with_clips(path: Path, objects: dict[str, StoredObject], finding: Finding) -> Finding:

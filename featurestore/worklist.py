@@ -8,7 +8,14 @@ from pathlib import Path
 
 from featurestore.documents import CorpusRecord, StoreDocument, UnitRecord
 from featurestore.plan import Unit
-from featurestore.records import finished_document, intact, read_corpus_records, read_unit_records
+from featurestore.records import (
+    datasets_on_disk,
+    finished_document,
+    intact,
+    read_corpus_record,
+    read_unit_records,
+)
+from pipelines.pipeline import FEATURE_VERSION
 from schemas.errors import StoreUnfinishedError
 
 
@@ -46,48 +53,58 @@ def make_worklist(
     store: Path,
     planned: Mapping[str, tuple[Unit, ...]],
     described: Mapping[str, CorpusRecord],
-    feature_version: int,
+    *,
+    check: bool,
 ) -> Worklist:
-    """Compare ``planned`` units of the corpora asked for with the store; other corpora stay as they are.
+    """Compare the corpora asked for (their units and descriptions) with the store; others stay as they are.
 
-    Raises :class:`StoreUnfinishedError` where a corpus that is not asked for is only partly built, or by
+    ``check`` hashes the shards of units that are kept, and not only their sizes. Raises
+    :class:`StoreUnfinishedError` where a corpus that is not asked for is damaged, only partly built, or of
     another version of the pipeline.
     """
     standing = read_unit_records(store)
-    on_disk = read_corpus_records(store)
     kept: dict[tuple[str, int], UnitRecord] = {}
     todo: list[Unit] = []
+    changed: set[str] = set()
     for dataset, units in planned.items():
+        on_disk = read_corpus_record(store, dataset)
+        if on_disk != described[dataset] or len(standing.get(dataset, {})) > len(units):
+            changed.add(dataset)
         for unit in units:
             record = standing.get(dataset, {}).get(unit.index)
-            if record is not None and record.fingerprint == unit.fingerprint and intact(store, record):
+            if (
+                record is not None
+                and record.fingerprint == unit.fingerprint
+                and intact(store, record, check=check)
+            ):
                 kept[dataset, unit.index] = record
             else:
                 todo.append(unit)
-    for dataset in on_disk.keys() - planned.keys():
-        units_on_disk = standing.get(dataset, {})
-        if sum(len(record.clips) for record in units_on_disk.values()) != on_disk[dataset].clips:
-            raise StoreUnfinishedError(
-                f"{dataset} is only partly built in {store}; add it to --datasets to finish it"
-            )
-        if any(record.feature_version != feature_version for record in units_on_disk.values()):
-            raise StoreUnfinishedError(
-                f"{dataset} in {store} was built by another version of the pipeline; add it to --datasets "
-                f"to build it anew"
-            )
-        kept.update({(dataset, index): record for index, record in units_on_disk.items()})
+                changed.add(dataset)
+    corpora = dict(described)
+    for dataset in datasets_on_disk(store) - planned.keys():
+        corpora[dataset], records = _left_alone(store, dataset, standing.get(dataset, {}), check=check)
+        kept.update({(dataset, index): record for index, record in records.items()})
     document = finished_document(store)
     before = set(document.datasets) if document else set()
-    changed = {unit.dataset for unit in todo} | {
-        dataset
-        for dataset in planned
-        if len(standing.get(dataset, {})) > len(planned[dataset])
-        or on_disk.get(dataset) != described[dataset]
-    }
-    return Worklist(
-        corpora={**{d: on_disk[d] for d in on_disk.keys() - planned.keys()}, **described},
-        kept=kept,
-        todo=tuple(todo),
-        document=document,
-        altered=bool(before & changed),
-    )
+    return Worklist(corpora, kept, tuple(todo), document, altered=bool(before & changed))
+
+
+def _left_alone(
+    store: Path, dataset: str, records: dict[int, UnitRecord], *, check: bool
+) -> tuple[CorpusRecord, dict[int, UnitRecord]]:
+    """A corpus that is not asked for, once it is sure that all of it is there."""
+    corpus = read_corpus_record(store, dataset)
+    fingerprints = tuple(records[index].fingerprint for index in sorted(records))
+    if corpus is None or fingerprints != corpus.units:
+        raise StoreUnfinishedError(
+            f"{dataset} is only partly built in {store}; add it to --datasets to finish it"
+        )
+    if any(record.feature_version != FEATURE_VERSION for record in records.values()):
+        raise StoreUnfinishedError(
+            f"{dataset} in {store} was built by another version of the pipeline; add it to --datasets "
+            f"to build it anew"
+        )
+    if not all(intact(store, record, check=check) for record in records.values()):
+        raise StoreUnfinishedError(f"{dataset} is damaged in {store}; add it to --datasets to repair it")
+    return corpus, records

@@ -18,9 +18,15 @@ from schemas.spec import AudioSpec
 SILENCE_PEAK = 1e-4
 """A recording whose loudest sample stays below this (−80 dB full scale) is marked as silent."""
 
+LOUDEST_PEAK = 100.0
+"""A recording with a sample beyond this (+40 dB full scale) holds something other than audio in ± 1."""
+
 _LOST_DATA = re.compile(r"^\s*data\s*:\s*(\d+)\s*\(should be (\d+)\)", re.MULTILINE)
-_UNKNOWN_SIZES = {0, 0x7FFFFFFF, 0xFFFFFFFF}
-"""Sizes that a WAV written to a pipe declares: the true one is not known, so nothing is missing."""
+_UNKNOWN_SIZE = 0x7FFF0000
+"""Programs that write WAV to a pipe announce a size from here to 2³² − 1: the true one is not known."""
+
+_UNKNOWN_FRAMES = 2**40
+"""More frames than any file has: FLAC from a pipe does not announce how many it holds."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ class UnusableRecordingError(RecordingError):
 
     def __init__(self, problem: str, header: soundfile.SoundFile | None = None) -> None:
         super().__init__(problem)
-        known = header is not None and header.samplerate > 0
+        known = header is not None and header.samplerate > 0 and header.frames < _UNKNOWN_FRAMES
         self.duration_s = header.frames / header.samplerate if header is not None and known else None
         self.sample_rate = int(header.samplerate) if header is not None else None
         self.channels = int(header.channels) if header is not None else None
@@ -55,19 +61,22 @@ def decode(data: bytes, audio: AudioSpec) -> Recording:
 
     The container is told from the bytes, never from a file name. Raises :class:`UnusableRecordingError`
     with a ``problem`` fit for the manifest: empty, not audio, truncated, too short, too long, silent,
-    or with samples that are not finite.
+    far too loud, or with samples that are not finite. A truncated MP3 is read as far as it goes: its header
+    does not tell its length reliably.
     """
     if not data:
         raise UnusableRecordingError("empty file (0 bytes)")
     try:
         with soundfile.SoundFile(_MemoryFile(data)) as file:
-            _check_header(file, audio)
+            _check_header(data, file, audio)
             channels = file.read(dtype="float32", always_2d=True)
-            _check_samples(channels, file)
+            _check_samples(channels, file, audio)
             rate, duration = int(file.samplerate), len(channels) / file.samplerate
             container = str(file.format)
-    except soundfile.LibsndfileError as error:
-        raise UnusableRecordingError(f"not readable as audio: {error.error_string}") from error
+    except (soundfile.SoundFileError, RuntimeError, ValueError, TypeError, IndexError) as error:
+        # libsndfile and its binding meet damaged bytes with errors of several kinds.
+        reason = getattr(error, "error_string", error)
+        raise UnusableRecordingError(f"not readable as audio: {reason}") from error
     mono = channels[:, 0] if channels.shape[1] == 1 else channels.mean(axis=1, dtype=np.float32)
     if rate != audio.sample_rate:
         mono = soxr.resample(mono, rate, audio.sample_rate, quality="HQ")
@@ -85,33 +94,63 @@ class _MemoryFile(io.BytesIO):
         return super().seek(start + offset) if start + offset >= 0 else self.tell()
 
 
-def _check_header(file: soundfile.SoundFile, audio: AudioSpec) -> None:
+def _check_header(data: bytes, file: soundfile.SoundFile, audio: AudioSpec) -> None:
     lost = _LOST_DATA.search(file.extra_info)
-    if lost and int(lost[1]) not in _UNKNOWN_SIZES and int(lost[1]) > int(lost[2]):
+    if lost and int(lost[1]) < _UNKNOWN_SIZE and int(lost[1]) > int(lost[2]):
         raise UnusableRecordingError(
             f"truncated: the header announces {lost[1]} bytes of samples, the file holds {lost[2]}", file
         )
-    if file.frames == 0:
+    announced = _announced_size(data)
+    if announced is not None and announced > len(data) + 1:  # + 1: a missing pad byte is harmless
+        raise UnusableRecordingError(
+            f"truncated: the header announces {announced} bytes, the file has {len(data)}", file
+        )
+    if file.frames >= _UNKNOWN_FRAMES:
+        raise UnusableRecordingError(
+            "the header does not tell its length (a FLAC written to a pipe?); write the file anew", file
+        )
+    _check_length(file.frames, file, audio)
+
+
+def _announced_size(data: bytes) -> int | None:
+    """Size that an AIFF, RF64 or W64 header gives for the whole file; None for other containers."""
+    match data[:4]:
+        case b"FORM":
+            return 8 + int.from_bytes(data[4:8], "big")
+        case b"RF64" if data[12:16] == b"ds64":
+            return 8 + int.from_bytes(data[20:28], "little")
+        case b"riff":
+            return int.from_bytes(data[16:24], "little")
+    return None
+
+
+def _check_length(frames: int, file: soundfile.SoundFile, audio: AudioSpec) -> None:
+    if frames == 0:
         raise UnusableRecordingError("no samples (0 s)", file)
-    seconds = file.frames / file.samplerate
+    seconds = frames / file.samplerate
     if seconds > audio.max_duration_s:
         raise UnusableRecordingError(
             f"{seconds:.1f} s long; the limit is {audio.max_duration_s:g} s (audio.max_duration_s)", file
         )
     if seconds < audio.min_duration_s:
         raise UnusableRecordingError(
-            f"{file.frames} sample{'s' if file.frames > 1 else ''} ({seconds * 1e3:.3g} ms); "
+            f"{frames} sample{'s' if frames > 1 else ''} ({seconds * 1e3:.3g} ms); "
             f"the shortest usable is {audio.min_duration_s:g} s (audio.min_duration_s)",
             file,
         )
 
 
-def _check_samples(channels: npt.NDArray[np.float32], file: soundfile.SoundFile) -> None:
-    if len(channels) < file.frames and file.format != "MP3":  # MP3 headers only estimate their length
+def _check_samples(channels: npt.NDArray[np.float32], file: soundfile.SoundFile, audio: AudioSpec) -> None:
+    if len(channels) < file.frames and file.format != "MP3":  # MP3 headers only estimate
         raise UnusableRecordingError(f"truncated: {len(channels)} of {file.frames} samples readable", file)
+    _check_length(len(channels), file, audio)
     peak = max(float(channels.max()), -float(channels.min()))  # NaN if any sample is NaN
     if not np.isfinite(peak):
         broken = int(np.count_nonzero(~np.isfinite(channels)))
         raise UnusableRecordingError(f"{broken} samples are NaN or infinite", file)
     if peak < SILENCE_PEAK:
         raise UnusableRecordingError(f"silent: the loudest sample is {peak:.1g} of full scale", file)
+    if peak > LOUDEST_PEAK:
+        raise UnusableRecordingError(
+            f"the loudest sample is {peak:.3g} times full scale; scale the samples to ±1", file
+        )

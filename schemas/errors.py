@@ -15,6 +15,12 @@ class SerError(Exception):
     """1: the request was right and failed; 2: the request itself was wrong."""
 
 
+class StoppedError(SerError):
+    """The user stopped the work; the message says how to go on with it."""
+
+    exit_code = 130
+
+
 class UsageError(SerError):
     """The request cannot be carried out as it was put."""
 
@@ -63,6 +69,10 @@ class StoreBusyError(SerError):
 
 class StoreDamagedError(SerError):
     """An object of the store is missing or does not hold what was written."""
+
+
+class StoreChangedError(SerError):
+    """The store was rebuilt while it was open."""
 
 
 class StorageError(SerError, OSError):

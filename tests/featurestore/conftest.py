@@ -49,18 +49,13 @@ def tiny_recipe(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def tiny_build(tiny_recipe: str) -> Builder:
-    """``build`` with the tiny recipe: (out, corpora, datasets="demo", strict=False)."""
+    """``build`` with the tiny recipe: (out, corpora, datasets="demo", check=False, strict=False)."""
 
-    def run(out: Path, corpora: Path, datasets: str = "demo", *, strict: bool = False) -> BuildReport:
-        return build(
-            BuildRequest(
-                out=out,
-                corpora=corpora,
-                datasets=datasets,
-                spec=SpecRequest(recipe=tiny_recipe),
-                strict=strict,
-            )
-        )
+    def run(
+        out: Path, corpora: Path, datasets: str = "demo", *, check: bool = False, strict: bool = False
+    ) -> BuildReport:
+        spec = SpecRequest(recipe=tiny_recipe)
+        return build(BuildRequest(out, corpora, datasets, spec, check=check, strict=strict))
 
     return run
 

@@ -1,4 +1,5 @@
 import shutil
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import zarr
 
 from featurestore.build import BuildRequest, build
 from featurestore.layout import LOCK, STORE_JSON
+from featurestore.progress import Advance, Silent
 from featurestore.spec_choice import SpecRequest
 from featurestore.store import FeatureStore
 from featurestore.verify import verify
@@ -205,15 +207,38 @@ class TestBadRecordings:
         with pytest.raises(BadRecordingsError):
             tiny_build(out, corpora, strict=True)
 
-    def test_an_unreadable_file_is_marked(self, own_demo: Path, tiny_build: Builder, tmp_path: Path) -> None:
+    def test_a_link_that_leads_nowhere_is_told(
+        self, own_demo: Path, tiny_build: Builder, tmp_path: Path
+    ) -> None:
         victim = min((own_demo / "demo").glob("*/*.wav"))
         victim.unlink()
         victim.symlink_to(tmp_path / "nowhere.wav")
         report = tiny_build(tmp_path / "s.zarr", own_demo)
-        listed = [bad.problem for bad in report.bad] + [
-            i.reason for scan in report.scans for i in scan.ignored
-        ]
-        assert len(listed) == 1
+        assert [i.reason for i in report.scans[0].ignored] == ["a link that leads nowhere"]
+
+    @pytest.mark.parametrize("trouble", ["gone", "changed"])
+    def test_a_file_that_goes_or_changes_meanwhile_is_marked_and_built_the_next_time(
+        self, trouble: str, own_demo: Path, small_demo: Path, tmp_path: Path, tiny_recipe: str
+    ) -> None:
+        victim = min((own_demo / "demo").glob("*/*.wav"))
+        original = victim.read_bytes()
+
+        class Meanwhile(Silent):
+            def task(self, description: str, total: int, unit: str) -> AbstractContextManager[Advance]:
+                if description == "build":  # after hashing, before decoding
+                    victim.unlink() if trouble == "gone" else victim.write_bytes(original + b"x")
+                return super().task(description, total, unit)
+
+        spec = SpecRequest(recipe=tiny_recipe)
+        request = BuildRequest(tmp_path / "s.zarr", own_demo, "demo", spec)
+        report = build(request, Meanwhile())
+        assert [bad.path for bad in report.bad] == [victim.relative_to(own_demo / "demo").as_posix()]
+        assert report.bad[0].problem.startswith("cannot be read" if trouble == "gone" else "changed while")
+        victim.write_bytes(original)
+        again = build(request)
+        assert (again.units_built, again.bad) == (1, ())
+        clean = build(BuildRequest(tmp_path / "clean.zarr", small_demo, "demo", spec))
+        assert again.document.digest == clean.document.digest
 
 
 class TestSpecifications:

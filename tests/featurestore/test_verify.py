@@ -66,10 +66,29 @@ def test_two_swapped_shards_are_both_found(own_store: Path) -> None:
     assert {Path(finding.name).parts[3] for finding in verify(own_store, full=True).findings} == {"0", "1"}
 
 
-def test_a_file_that_is_no_object_is_reported(own_store: Path) -> None:
+def test_a_file_that_is_no_object_is_told_and_a_build_removes_it_from_its_folders(
+    own_store: Path, whole_demo: Path, tiny_build: Builder
+) -> None:
     (own_store / "demo" / "notes.txt").write_text("mine")
-    (finding,) = verify(own_store).findings
-    assert finding.fault is Fault.UNKNOWN
+    result = verify(own_store)
+    assert result.ok
+    assert result.strangers == ("demo/notes.txt",)
+    assert tiny_build(own_store, whole_demo).units_built == 0
+    assert verify(own_store).strangers == ()
+
+
+def test_check_finds_and_repairs_flipped_bits_that_sizes_do_not_show(
+    own_store: Path, tiny_store: Path, whole_demo: Path, tiny_build: Builder
+) -> None:
+    path = own_store / SHARD
+    data = bytearray(path.read_bytes())
+    data[100] ^= 1
+    path.write_bytes(data)
+    assert tiny_build(own_store, whole_demo).units_built == 0
+    assert tiny_build(own_store, whole_demo, check=True).units_built == 1
+    result = verify(own_store, full=True)
+    assert result.ok
+    assert result.digest == verify(tiny_store).digest
 
 
 @pytest.mark.parametrize("name", [SHARD, "manifest.parquet", "demo/frame/c/0", "records/demo/00000.parquet"])

@@ -78,6 +78,7 @@ BAD = {
     "zero samples": (encoded(np.zeros(0, np.float32), RATE), "no samples"),
     "one sample": (encoded(np.ones(1, np.float32), RATE), "1 sample "),
     "nan": (_nan(3), "3 samples are NaN or infinite"),
+    "too loud": (encoded(1e6 * tone(440, 0.5), RATE, "WAV", "FLOAT"), "times full scale; scale the samples"),
     "silence": (encoded(np.zeros(RATE, np.float32), RATE), "silent"),
     "ten minutes": (encoded(np.zeros(600 * 8000, np.int16), 8000), "600.0 s long; the limit is 60 s"),
 }
@@ -90,19 +91,45 @@ def test_a_bad_recording_is_named_for_what_it_is(name: str) -> None:
         decode(data, AUDIO)
 
 
-def test_a_truncated_flac_is_noticed() -> None:
+@pytest.mark.parametrize("kind", ["WAV", "WAVEX", "RF64", "W64", "AIFF", "FLAC", "OGG"])
+def test_half_a_file_is_noticed(kind: str) -> None:
     rng = np.random.default_rng(0)
-    data = encoded(rng.uniform(-0.5, 0.5, RATE).astype(np.float32), RATE, "FLAC")
+    data = encoded(rng.uniform(-0.5, 0.5, RATE).astype(np.float32), RATE, kind)
+    assert len(decode(data, AUDIO).samples) == RATE
     with pytest.raises(UnusableRecordingError):
         decode(data[: len(data) // 2], AUDIO)
 
 
-def test_a_wav_that_was_written_to_a_pipe_is_whole() -> None:
-    """Tools that stream cannot know the size: they write 0xFFFFFFFF, and nothing is missing."""
+def test_a_damaged_chunk_name_is_a_bad_recording_and_no_crash() -> None:
+    """One changed byte makes ``fact`` an unknown chunk, which libsndfile's binding meets with ValueError."""
+    data = bytearray(encoded(tone(440, 0.5), RATE, "WAV", "FLOAT"))
+    at = data.index(b"fact")
+    for position in range(at, at + 12):
+        for value in (0, 0x23, 0x7F, 0xFF):
+            damaged = bytearray(data)
+            damaged[position] = value
+            try:
+                assert np.isfinite(decode(bytes(damaged), AUDIO).samples).all()
+            except UnusableRecordingError:
+                continue
+
+
+@pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFFFFF, 0x80000000, 0x7FFFF000])
+def test_a_wav_that_was_written_to_a_pipe_is_whole(size: int) -> None:
+    """Programs that stream cannot know the size: they announce a huge one, and nothing is missing."""
     data = bytearray(encoded(tone(440, 0.5), RATE))
     at = data.index(b"data") + 4
-    data[4:8] = data[at : at + 4] = b"\xff\xff\xff\xff"
+    data[4:8] = data[at : at + 4] = size.to_bytes(4, "little")
     assert len(decode(bytes(data), AUDIO).samples) == RATE // 2
+
+
+def test_a_flac_that_does_not_tell_its_length_is_named_as_such() -> None:
+    """FLAC from a pipe announces 0 samples, which means unknown: the low 36 bits of bytes 18 to 25."""
+    data = bytearray(encoded(tone(440, 0.5), RATE, "FLAC"))
+    data[21] &= 0xF0
+    data[22:26] = bytes(4)
+    with pytest.raises(UnusableRecordingError, match="does not tell its length"):
+        decode(bytes(data), AUDIO)
 
 
 def test_a_bad_recording_still_tells_its_header() -> None:
@@ -120,7 +147,8 @@ def test_damaged_files_never_escape_as_another_error() -> None:
         for position in rng.integers(0, len(data), rng.integers(1, 12)):
             data[position] = rng.integers(256)
         try:
-            recording = decode(bytes(data[: rng.integers(1, len(data) + 1)]), AUDIO)
+            stop = len(data) if rng.integers(2) else rng.integers(1, len(data))
+            recording = decode(bytes(data[:stop]), AUDIO)
         except UnusableRecordingError:
             outcomes["refused"] += 1
         else:
