@@ -29,7 +29,7 @@ $(VENV)/.dev: $(VENV)/.installed
 demo: install
 	$(BIN)/ser-features demo --corpora demo/corpora
 	$(BIN)/ser-features build --datasets demo --augment 6 --corpora demo/corpora --out demo/features.zarr
-	$(BIN)/ser-train --store demo/features.zarr --model A --epochs 15 --out demo/runs
+	$(BIN)/ser-train --store demo/features.zarr --model A --epochs 12 --out demo/runs
 
 check: dev
 	$(BIN)/ruff format --check .

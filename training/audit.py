@@ -39,6 +39,10 @@ class Audit:
     speakers: Mapping[Side, int]
     samples: Mapping[Side, int]
     checks: tuple[Check, ...]
+    test_sentences: int
+    """Sentences that are spoken in the test, each corpus's own; 0 where the corpora do not tell them."""
+    test_sentences_heard: int
+    """How many of them are spoken in training too."""
 
     def require_clean(self) -> None:
         """Raise :class:`LeakageError`, naming the first offenders, if any check found a leak."""
@@ -62,6 +66,8 @@ class Audit:
             "clips": dict(self.clips),
             "speakers": dict(self.speakers),
             "samples": dict(self.samples),
+            "test_sentences": self.test_sentences,
+            "test_sentences_heard": self.test_sentences_heard,
             "checks": [{**asdict(check), "offenders": list(check.offenders)} for check in self.checks],
         }
 
@@ -104,12 +110,15 @@ def audit(split: Split, manifest: pd.DataFrame, samples: Mapping[Side, Samples])
         ),
     )
     by_side = clips.groupby("side")
+    in_test, in_training = _sentences(clips, "test"), _sentences(clips, "train")
     return Audit(
         protocol=split.protocol,
         clips={name: len(split.side(name)) for name in SIDES},
         speakers={name: int(by_side["speaker"].nunique().get(name, 0)) for name in SIDES},
         samples={name: len(samples[name]) for name in SIDES if name in samples},
         checks=checks,
+        test_sentences=len(in_test),
+        test_sentences_heard=len(in_test & in_training),
     )
 
 
@@ -146,6 +155,12 @@ def _view_offenders(split: Split, manifest: pd.DataFrame, samples: Mapping[Side,
 def _named(manifest: pd.DataFrame, read: Samples, wrong: NDArray[np.bool_], what: str) -> list[str]:
     clip_ids = manifest["clip_id"].to_numpy()[read.clips[wrong]]
     return [f"view {view} of {clip} {what}" for clip, view in zip(clip_ids, read.views[wrong], strict=True)]
+
+
+def _sentences(clips: pd.DataFrame, side: Side) -> set[tuple[str, str]]:
+    """Corpus and sentence of what is spoken on one side, as far as it is known."""
+    spoken = clips[(clips["side"] == side) & (clips["sentence"].fillna("") != "")]
+    return set(zip(spoken["dataset"], spoken["sentence"], strict=True))
 
 
 def _sentence_overlap(clips: pd.DataFrame) -> list[str]:

@@ -1,8 +1,9 @@
 """Checkpoints: all that a training needs to go on as if it had never stopped.
 
-One safetensors file each, ``last`` and ``best``. Tensors (weights, Adam's moments, generator states) are
-its body; the rest is JSON in its header, under ``state``. Being one file that is renamed into place, a
-checkpoint cannot be half of one epoch and half of another. There is no pickle.
+``last.safetensors`` alone is the truth: weights, the best epoch's weights, Adam's moments and generator
+states are its body, the rest is JSON in its header, under ``state``. Being one file that is renamed into
+place, it cannot be half of one epoch and half of another. ``best.safetensors`` is a part of it, written
+after it and again when a run is resumed, for those who want to predict. There is no pickle.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from schemas.errors import RunError
-from training.atomic import write_atomically
+from featurestore.durable import write_durably
 from training.observer import EpochResult
 
 LAST, BEST = "last.safetensors", "best.safetensors"
@@ -32,9 +33,19 @@ _PLATEAU_KEYS = ("best", "num_bad_epochs", "cooldown_counter", "last_epoch")
 
 @dataclass
 class Progress:
-    """How far a training has come. ``history`` has one entry a finished epoch."""
+    """How far a training has come. ``history`` has one entry a finished epoch.
+
+    ``best_weights`` is the state of the model, on the CPU, after the best of these epochs.
+    """
 
     history: list[EpochResult] = field(default_factory=list)
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+
+    def add(self, result: EpochResult, model: nn.Module) -> None:
+        """Take up one more epoch, after which ``model`` is as it is now."""
+        self.history.append(result)
+        if result.best:
+            self.best_weights = {name: t.detach().cpu().clone() for name, t in model.state_dict().items()}
 
     @property
     def epoch(self) -> int:
@@ -62,12 +73,13 @@ class Trainee:
 
 
 def save_last(folder: Path, trainee: Trainee, progress: Progress) -> None:
-    """Write ``last.safetensors``: model, optimiser, scheduler, generators, history."""
+    """Write ``last.safetensors``: model, best weights, optimiser, scheduler, generators, history."""
     moments, groups = _optimizer_state(trainee.optimizer)
     tensors = {
         **{f"model.{name}": tensor for name, tensor in trainee.model.state_dict().items()},
+        **{f"best.{name}": tensor for name, tensor in progress.best_weights.items()},
         **moments,
-        **_generator_states(),
+        **_generator_states(trainee.model),
     }
     scheduler = trainee.scheduler.state_dict()
     state = {
@@ -79,28 +91,34 @@ def save_last(folder: Path, trainee: Trainee, progress: Progress) -> None:
     _write(folder / LAST, tensors, state)
 
 
-def save_best(folder: Path, model: nn.Module, result: EpochResult) -> None:
-    """Write ``best.safetensors``: the weights alone, and the epoch they are of."""
-    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-    _write(folder / BEST, tensors, {"epoch": result.epoch, "validation_loss": result.validation_loss})
+def save_best(folder: Path, progress: Progress) -> None:
+    """Write ``best.safetensors``: the best weights alone, and the epoch they are of; nothing before epoch 1."""
+    if progress.best is None:
+        return
+    tensors = {f"model.{name}": tensor for name, tensor in progress.best_weights.items()}
+    state = {"epoch": progress.best.epoch, "validation_loss": progress.best.validation_loss}
+    _write(folder / BEST, tensors, state)
 
 
 def resume_last(folder: Path, trainee: Trainee) -> Progress:
     """Put ``last.safetensors`` into ``trainee`` and torch's generators; a new Progress if there is none.
 
-    Raises :class:`RunError` where the file is damaged or of another model.
+    Raises :class:`RunError` where the file is damaged, of another model, or lost.
     """
-    if not (folder / LAST).exists():
+    if not _has_last(folder):
         return Progress()
     tensors, state = _read(folder / LAST)
     try:
-        _load_model(trainee.model, tensors)
+        best_weights = _part(tensors, "best")
+        if best_weights.keys() != trainee.model.state_dict().keys():
+            raise KeyError("its best weights")
+        trainee.model.load_state_dict(_part(tensors, "model"))
         _load_optimizer(trainee.optimizer, tensors, state["learning_rates"])
         trainee.scheduler.load_state_dict({**state["scheduler"], "_last_lr": state["learning_rates"]})
         torch.set_rng_state(tensors["generator.cpu"])
-        if "generator.cuda" in tensors and torch.cuda.is_available():
+        if "generator.cuda" in tensors and any(p.is_cuda for p in trainee.model.parameters()):
             torch.cuda.set_rng_state(tensors["generator.cuda"])
-        return Progress(_history(folder, state))
+        return Progress(_history(folder, state), best_weights)
     except (KeyError, TypeError, RuntimeError) as error:
         raise RunError(f"{folder / LAST} is of another model: {error}; start a new run") from error
 
@@ -108,9 +126,9 @@ def resume_last(folder: Path, trainee: Trainee) -> Progress:
 def read_history(folder: Path) -> list[EpochResult]:
     """History in ``last.safetensors``; empty if there is none.
 
-    Raises :class:`RunError` where the file is damaged.
+    Raises :class:`RunError` where the file is damaged or lost.
     """
-    if not (folder / LAST).exists():
+    if not _has_last(folder):
         return []
     return _history(folder, _read(folder / LAST)[1])
 
@@ -122,7 +140,7 @@ def load_best(folder: Path, model: nn.Module) -> int:
     """
     tensors, state = _read(folder / BEST)
     try:
-        _load_model(model, tensors)
+        model.load_state_dict(_part(tensors, "model"))
         return int(state["epoch"])
     except (KeyError, RuntimeError) as error:
         raise RunError(f"{folder / BEST} is of another model: {error}; start a new run") from error
@@ -135,10 +153,21 @@ def _history(folder: Path, state: Mapping[str, Any]) -> list[EpochResult]:
         raise RunError(f"{folder / LAST} holds no history: {error!r}; start a new run") from error
 
 
-def _load_model(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    model.load_state_dict(
-        {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
-    )
+def _has_last(folder: Path) -> bool:
+    """Whether anything was saved. ``best`` is written after ``last``: alone, it tells that ``last`` is lost."""
+    if (folder / LAST).exists():
+        return True
+    if (folder / BEST).exists():
+        raise RunError(
+            f"{folder / LAST} is gone, though {BEST} beside it shows that the run had begun; "
+            "put it back, or start a new run"
+        )
+    return False
+
+
+def _part(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Tensors under ``name.``, by what follows it."""
+    return {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.startswith(f"{name}.")}
 
 
 def _optimizer_state(optimizer: Optimizer) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
@@ -169,16 +198,17 @@ def _load_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], rates: 
         group["lr"] = rate
 
 
-def _generator_states() -> dict[str, Tensor]:
+def _generator_states(model: nn.Module) -> dict[str, Tensor]:
+    """States of the generators that draw for ``model`` where it is."""
     states = {"generator.cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
+    if any(parameter.is_cuda for parameter in model.parameters()):
         states["generator.cuda"] = torch.cuda.get_rng_state()
     return states
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_atomically(path, save(plain, metadata={"state": json.dumps(state, allow_nan=False)}))
+    write_durably(path, save(plain, metadata={"state": json.dumps(state, allow_nan=False)}))
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

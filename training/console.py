@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from featurestore.console import ConsoleProgress, err
-from training.observer import EpochResult
+from training.observer import EpochResult, Start
 
 
 class ConsoleObserver:
@@ -30,6 +30,16 @@ class ConsoleObserver:
     def notice(self, sentence: str) -> None:
         """See :class:`training.observer.Observer`."""
         err.print(f"note: {sentence}", markup=False)
+
+    def started(self, start: Start) -> None:
+        """See :class:`training.observer.Observer`."""
+        err.print(f"run folder: {start.folder}", markup=False)
+        sides = "; ".join(
+            f"{name} {size.clips} clips of {size.speakers} speaker{'' if size.speakers == 1 else 's'}"
+            for name, size in start.sides.items()
+        )
+        err.print(f"{sides}; {start.sides['train'].samples} samples an epoch")
+        err.print(f"training on {start.device}, CPU threads: {start.threads}")
 
     def loading_started(self, samples: int) -> None:
         """See :class:`training.observer.Observer`."""
@@ -53,7 +63,7 @@ class ConsoleObserver:
         err.print(
             f"epoch {result.epoch:3}  loss {result.train_loss:.3f}  validation loss "
             f"{result.validation_loss:.3f}  UA {100 * result.validation_ua:.1f} %  "
-            f"WA {100 * result.validation_wa:.1f} %  lr {result.learning_rate:.0e}  "
+            f"WA {100 * result.validation_wa:.1f} %  lr {result.learning_rate:.2e}  "
             f"{result.seconds:.1f} s{'  best' if result.best else ''}"
         )
 

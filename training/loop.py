@@ -3,6 +3,11 @@
 On the CPU a seed gives the same weights, bit for bit, on the same machine with the same number of threads,
 also when a run is stopped and resumed. On CUDA the order of samples and the draws of dropout are the same;
 sums of gradients may be taken in another order, so that results agree closely but not in every bit.
+
+An epoch is *better* when its validation loss is lower than that of every epoch before it, by however little.
+Training stops after ``patience`` epochs in a row that are not better. The learning rate is multiplied by
+``lr_factor`` when ``lr_patience`` + 1 epochs in a row are not better, from the next epoch on, and then
+counts anew: with an ``lr_patience`` of 2, the third such epoch is the last at the old rate.
 """
 
 from __future__ import annotations
@@ -17,15 +22,15 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from lightning.fabric import Fabric
-from lightning.fabric.wrappers import _FabricOptimizer
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from schemas.errors import RunError
 from schemas.recipe import TrainSpec
 from training.checkpoint import Progress, Trainee, resume_last, save_best, save_last
-from training.loader.sampler import Position, Sampler
+from training.loader.sampler import Position, Sampler, in_order
 from training.loader.source import Batch, Source
 from training.metrics import unweighted_average_recall
 from training.normalise import Normaliser
@@ -34,7 +39,10 @@ from training.observer import EpochObserver, EpochResult
 
 @dataclass(frozen=True)
 class Problem:
-    """What is learnt from: sources of the two sides, normalisation, seed and digest of the store."""
+    """What is learnt from: sources of the two sides, normalisation, seed and digest of the store.
+
+    The normaliser is on the device of the sources' batches.
+    """
 
     train: Source
     validation: Source
@@ -58,10 +66,10 @@ def fit(
     """
     trainee = _trainee(fabric, model, spec)
     runner, stepper = fabric.setup(model, trainee.optimizer)
-    problem.normaliser.to(fabric.device)
     sampler = Sampler(len(problem.train), spec.batch_size, problem.store_digest)
     torch.manual_seed(problem.seed)
     progress = resume_last(checkpoints, trainee)
+    save_best(checkpoints, progress)
     while progress.epoch < spec.epochs and progress.epochs_without_better < spec.patience:
         started = time.perf_counter()
         observer.epoch_started(progress.epoch + 1, len(sampler))
@@ -86,11 +94,11 @@ def fit(
             best=progress.best is None or validation_loss < progress.best.validation_loss,
         )
         trainee.scheduler.step(validation_loss)
-        progress.history.append(result)
-        # Best before last: a kill between the two repeats this epoch, which writes the same best again.
-        if result.best:
-            save_best(checkpoints, model, result)
+        progress.add(result, model)
+        # Last before best, which is a part of it: after a kill between the two, resuming writes best again.
         save_last(checkpoints, trainee, progress)
+        if result.best:
+            save_best(checkpoints, progress)
         observer.epoch_done(result)
     return progress
 
@@ -105,7 +113,7 @@ def forward_all(
     model.eval()
     logits, true = [], []
     with torch.inference_mode():
-        for indices in Sampler(len(source), batch_size, "").in_order():
+        for indices in in_order(len(source), batch_size):
             batch = source.gather(indices)
             logits.append(_logits(model, normaliser, batch).float())
             true.append(batch.targets)
@@ -116,15 +124,16 @@ def _trainee(fabric: Fabric, model: nn.Module, spec: TrainSpec) -> Trainee:
     """Model on its device, channels last (half as fast again on a CPU), with Adam and its schedule."""
     nn.utils.convert_conv2d_weight_memory_format(model.to(fabric.device), torch.channels_last)
     optimizer = torch.optim.Adam(model.parameters(), lr=spec.lr, weight_decay=spec.weight_decay, fused=True)
-    return Trainee(
-        model, optimizer, ReduceLROnPlateau(optimizer, factor=spec.lr_factor, patience=spec.lr_patience)
+    scheduler = ReduceLROnPlateau(
+        optimizer, factor=spec.lr_factor, patience=spec.lr_patience, threshold=0, eps=0
     )
+    return Trainee(model, optimizer, scheduler)
 
 
 def _train_epoch(
     fabric: Fabric,
     model: nn.Module,
-    optimizer: _FabricOptimizer,
+    optimizer: Optimizer,
     problem: Problem,
     batches: Iterator[NDArray[np.int64]],
     observer: EpochObserver,

@@ -28,12 +28,13 @@ class ClassScore:
 
 @dataclass(frozen=True)
 class GroupScore:
-    """UA and WA over the clips of one corpus or gender."""
+    """UA and WA over the ``support`` clips of one corpus or gender, by ``speakers`` speakers."""
 
     name: str
     ua: float
     wa: float
     support: int
+    speakers: int
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Scores:
     wa: float
     macro_f1: float
     support: int
+    speakers: int
     per_class: tuple[ClassScore, ...]
     by_corpus: tuple[GroupScore, ...]
     by_gender: tuple[GroupScore, ...]
@@ -60,8 +62,15 @@ class Scores:
         return tuple(score.name for score in self.per_class)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
+        """Plain values; ``classes`` names the rows and columns of ``confusion``."""
+        values = asdict(self)
+        confusion = values.pop("confusion")
+        return {**values, "classes": list(self.class_names), "confusion": confusion}
+
+    @property
+    def tested(self) -> int:
+        """Classes that have clips."""
+        return sum(score.support > 0 for score in self.per_class)
 
 
 @dataclass(frozen=True)
@@ -98,7 +107,7 @@ def evaluate(
         Rows sum to 1. The most probable class is predicted; for emotions, the most probable after
         summing over genders.
     groups : mapping
-        ``"corpus"`` and ``"gender"``: the name of each clip's group, (clips,).
+        ``"corpus"``, ``"gender"`` and ``"speaker"`` of each clip, (clips,).
 
     Raises
     ------
@@ -138,12 +147,13 @@ def scores(
         wa=float((true == predicted).mean()),
         macro_f1=float(f1[present].mean()),
         support=len(true),
+        speakers=len(np.unique(np.asarray(groups["speaker"], dtype=str))),
         per_class=tuple(
             ClassScore(name, float(p), float(r), float(f), int(n))
             for name, p, r, f, n in zip(names, precision, recall, f1, support, strict=True)
         ),
-        by_corpus=_by_group(true, predicted, groups["corpus"]),
-        by_gender=_by_group(true, predicted, groups["gender"]),
+        by_corpus=_by_group(true, predicted, groups["corpus"], groups["speaker"]),
+        by_gender=_by_group(true, predicted, groups["gender"], groups["speaker"]),
         confusion=tuple(
             tuple(int(n) for n in row) for row in confusion_matrix(true, predicted, labels=indices)
         ),
@@ -151,15 +161,16 @@ def scores(
 
 
 def _by_group(
-    true: NDArray[np.int64], predicted: NDArray[np.int64], groups: ArrayLike
+    true: NDArray[np.int64], predicted: NDArray[np.int64], groups: ArrayLike, speakers: ArrayLike
 ) -> tuple[GroupScore, ...]:
-    of = np.asarray(groups, dtype=str)
+    of, by = np.asarray(groups, dtype=str), np.asarray(speakers, dtype=str)
     return tuple(
         GroupScore(
             str(name),
             ua=unweighted_average_recall(true[of == name], predicted[of == name]),
             wa=float((true == predicted)[of == name].mean()),
             support=int((of == name).sum()),
+            speakers=len(np.unique(by[of == name])),
         )
         for name in np.unique(of)
     )

@@ -16,9 +16,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 from torch import Tensor, nn
 
+from featurestore.durable import write_durably
 from featurestore.store import FeatureStore
 from schemas.errors import RunError
-from training.atomic import write_atomically
 
 SMALLEST_DEVIATION = 1e-6
 """A coefficient that varies less is only centred."""
@@ -33,7 +33,7 @@ class Normalisation:
 
     def save(self, path: Path) -> None:
         """Write as safetensors (``mean``, ``std``)."""
-        write_atomically(path, save({"mean": self.mean, "std": self.std}))
+        write_durably(path, save({"mean": self.mean, "std": self.std}))
 
     @classmethod
     def load(cls, path: Path) -> Normalisation:

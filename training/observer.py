@@ -2,8 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
+
+from training.samples import Side
+
+
+@dataclass(frozen=True)
+class SideSize:
+    """What one side of a split holds."""
+
+    clips: int
+    speakers: int
+    samples: int
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a training starts with. ``threads`` are those of the CPU; ``sides`` are those of the split."""
+
+    folder: Path
+    device: str
+    threads: int
+    sides: Mapping[Side, SideSize]
 
 
 @dataclass(frozen=True)
@@ -40,6 +63,9 @@ class Observer(EpochObserver, Protocol):
     def notice(self, sentence: str) -> None:
         """Something a person should know, such as clips that were left out."""
 
+    def started(self, start: Start) -> None:
+        """The run folder stands and nobody else trains in it; reading is next."""
+
     def loading_started(self, samples: int) -> None:
         """Reading ``samples`` samples from the store begins."""
 
@@ -51,6 +77,9 @@ class SilentObserver:
     """An observer that does nothing; also a base for those who care about few of the events."""
 
     def notice(self, sentence: str) -> None:
+        """Do nothing."""
+
+    def started(self, start: Start) -> None:
         """Do nothing."""
 
     def loading_started(self, samples: int) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 from featurestore.store import FeatureStore
-from schemas.errors import RunError
+from schemas.errors import RunError, UsageError
 from schemas.recipe import Recipe
 from schemas.spec import Model
 
@@ -18,54 +19,78 @@ class Selection:
     views: tuple[int, ...]
 
 
-def selection_of(store: FeatureStore, recipe: Recipe) -> Selection:
+def selection_of(store: FeatureStore, recipe: Recipe, source: str) -> Selection:
     """The recipe's features, and the views that it names or else all of the store's.
 
-    Raises :class:`RunError` where the store was built from other audio, framing, features or views
-    than the recipe fixes, or lacks views; the message holds the command that builds the right store.
+    ``source`` is the recipe's name or file, as ``--recipe`` takes it.
+
+    Raises
+    ------
+    RunError
+        If the store was built from other audio, framing, features or views than the recipe fixes, or
+        lacks views; the message holds the command that builds the right store.
+    UsageError
+        If views are asked for that neither the store nor the recipe has.
     """
     spec = store.spec
-    _require_equal(store, recipe, "audio", spec.audio, recipe.audio)
-    _require_equal(store, recipe, "framing", spec.spectral, recipe.spectral)
+    views = _views(store, recipe)
+    _require_equal(store, recipe, source, "audio", spec.audio, recipe.audio)
+    _require_equal(store, recipe, source, "framing", spec.spectral, recipe.spectral)
     stored = {feature.kind: feature for feature in spec.features}
     for feature in recipe.features:
         if feature.kind not in stored:
             held = ", ".join(stored)
-            raise _unfit(store, recipe, f"the recipe needs the feature {feature.kind}, and it holds {held}")
-        _require_equal(store, recipe, feature.kind, stored[feature.kind], feature)
+            raise _unfit(store, recipe, source, f"the recipe needs the feature {feature.kind}, and it holds {held}")
+        _require_equal(store, recipe, source, feature.kind, stored[feature.kind], feature)
     count = len(spec.view_names)
-    views = tuple(range(count)) if recipe.train.views is None else recipe.train.views
-    if not views or len(set(views)) < len(views) or min(views) < 0:
-        raise RunError(f"views {_listed(views)}: give view indices from 0 on, each once")
     if max(views) >= count:
-        raise _unfit(store, recipe, f"training needs views {_listed(views)} and it holds 0 to {count - 1}")
+        raise _unfit(
+            store, recipe, source, f"training needs views {_listed(views)} and it holds 0 to {count - 1}"
+        )
     for view in views:
         if 0 < view <= len(recipe.views):
-            _require_equal(store, recipe, f"view {view}", spec.views[view - 1], recipe.views[view - 1])
+            _require_equal(store, recipe, source, f"view {view}", spec.views[view - 1], recipe.views[view - 1])
     wanted = {feature.kind for feature in recipe.features}
     return Selection(tuple(kind for kind in stored if kind in wanted), tuple(sorted(views)))
 
 
-def build_command(recipe: Recipe) -> str:
-    """Command that builds a store for ``recipe``, with the views that its training reads."""
+def build_command(recipe: Recipe, source: str) -> str:
+    """Command that builds a store for ``recipe``, found at ``source``, with the views that training reads."""
     augment = len(recipe.views) if recipe.train.views is None else max((0, *recipe.train.views))
     views = min(augment, len(recipe.views))
-    return f"ser-features build --recipe {recipe.name} --augment {views} --out {recipe.name}.zarr"
+    return f"ser-features build --recipe {shlex.quote(source)} --augment {views} --out {recipe.name}.zarr"
 
 
-def _require_equal(store: FeatureStore, recipe: Recipe, what: str, held: Model, needed: Model) -> None:
+def _views(store: FeatureStore, recipe: Recipe) -> tuple[int, ...]:
+    """Views to read: each once, and each in the store or at least in the recipe."""
+    count, listed = len(store.spec.view_names), len(recipe.views)
+    views = tuple(range(count)) if recipe.train.views is None else recipe.train.views
+    if not views or len(set(views)) < len(views) or min(views) < 0:
+        raise UsageError(f"views {_listed(views)}: give view indices from 0 on, each once")
+    if max(views) > max(count - 1, listed):
+        recipes = "view 0 alone" if listed == 0 else f"views 0 to {listed}"
+        raise UsageError(
+            f"there is no view {max(views)}: recipe '{recipe.name}' has {recipes} and store {store.path} "
+            f"holds 0 to {count - 1}; choose among them with --views"
+        )
+    return views
+
+
+def _require_equal(
+    store: FeatureStore, recipe: Recipe, source: str, what: str, held: Model, needed: Model
+) -> None:
     """Raise unless two specifications are equal, naming the fields that are not."""
     have, need = held.model_dump(), needed.model_dump()
     differing = [name for name in sorted({*have, *need}) if have.get(name) != need.get(name)]
     if differing:
         fields = " and ".join(f"{name} {have.get(name)} (recipe: {need.get(name)})" for name in differing)
-        raise _unfit(store, recipe, f"its {what} has {fields}")
+        raise _unfit(store, recipe, source, f"its {what} has {fields}")
 
 
-def _unfit(store: FeatureStore, recipe: Recipe, why: str) -> RunError:
+def _unfit(store: FeatureStore, recipe: Recipe, source: str, why: str) -> RunError:
     return RunError(
         f"store {store.path} does not fit recipe '{recipe.name}': {why}; build one that does: "
-        f"{build_command(recipe)}"
+        f"{build_command(recipe, source)}"
     )
 
 

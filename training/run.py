@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,12 +27,15 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from schemas.errors import RunError, StorageError
+from featurestore.durable import storage_errors, write_durably
+from schemas.errors import RunError
 from schemas.recipe import Recipe, first_problem
 from schemas.spec import Model, StoreSpec
-from training.atomic import write_atomically
 
 _RECORDED_LIBRARIES = ("ser-features", "torch", "lightning", "numpy", "pandas", "scikit-learn", "zarr")
+
+_ROWS = re.compile(r"\[\n\s*-?\d+(?:,\n\s*-?\d+)*\n\s*\]")
+"""A list of whole numbers as ``json.dumps`` indents it; no JSON string has a line break in it."""
 
 
 class RunRecord(Model):
@@ -44,7 +48,8 @@ class RunRecord(Model):
     """As it was trained: with the overrides of the request in it, and ``train.views`` spelt out."""
     seed: int
     device: Literal["cpu", "cuda"]
-    precision: Literal["32-true", "bf16-mixed"]
+    threads: int
+    """Of the CPU: with another number, sums are taken in another order."""
     store: str | None
     """Path of the store as it was given, where that was relative; null: it was absolute."""
     store_digest: str
@@ -67,7 +72,7 @@ class RunFolder:
         """New empty folder ``<timestamp>-<recipe>-<protocol>`` under ``root``; never one that exists."""
         stamp = datetime.fromisoformat(record.created).strftime("%Y%m%d-%H%M%S")
         name = f"{stamp}-{record.recipe.name}-{record.recipe.split.protocol}"
-        try:
+        with storage_errors(root):
             root.mkdir(parents=True, exist_ok=True)
             for attempt in count(1):
                 folder = cls(root / (name if attempt == 1 else f"{name}-{attempt}"))
@@ -77,8 +82,6 @@ class RunFolder:
                     continue
                 folder.checkpoints.mkdir()
                 return folder
-        except OSError as error:
-            raise StorageError(f"cannot write a run under {root}: {error.strerror or error}") from error
         raise AssertionError  # count() has no end
 
     @classmethod
@@ -114,8 +117,9 @@ class RunFolder:
         self.write_text("run.json", record.model_dump_json(indent=1) + "\n")
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
-        """Write ``value``, indented, as ``name``."""
-        self.write_text(name, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+        """Write ``value``, indented, as ``name``; lists of whole numbers, such as a matrix's rows, on one line."""
+        text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+        self.write_text(name, _ROWS.sub(lambda row: " ".join(row[0].split()), text) + "\n")
 
     def read_json(self, name: str) -> Any:
         """Read ``name``. Raises :class:`RunError` where it is missing or not JSON."""
@@ -126,7 +130,11 @@ class RunFolder:
 
     def write_text(self, name: str, text: str) -> None:
         """Write ``text`` as UTF-8."""
-        write_atomically(self.path / name, text.encode())
+        self.write_bytes(name, text.encode())
+
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Write ``content``: after a crash the file holds the old content or the new."""
+        write_durably(self.path / name, content)
 
 
 def now() -> str:

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors import safe_open
+from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from schemas.errors import RunError
@@ -31,11 +33,18 @@ def stepped(one: Trainee) -> Trainee:
     return one
 
 
+def done(model: nn.Module) -> Progress:
+    """Progress of one epoch, after which the model is as it is."""
+    progress = Progress()
+    progress.add(RESULT, model)
+    return progress
+
+
 def test_everything_comes_back_and_in_the_parameters_memory_layout(
     tmp_path: Path, make_model: MakeModel
 ) -> None:
     before = stepped(trainee(make_model(0)))
-    save_last(tmp_path, before, Progress([RESULT]))
+    save_last(tmp_path, before, done(before.model))
     draws = torch.rand(5)
     after = trainee(make_model(1))
     progress = resume_last(tmp_path, after)
@@ -52,18 +61,20 @@ def test_everything_comes_back_and_in_the_parameters_memory_layout(
 
 
 def test_a_checkpoint_is_safetensors_with_json_and_no_pickle(tmp_path: Path, make_model: MakeModel) -> None:
-    save_last(tmp_path, stepped(trainee(make_model(0))), Progress([RESULT]))
+    one = stepped(trainee(make_model(0)))
+    save_last(tmp_path, one, done(one.model))
     with safe_open(tmp_path / LAST, framework="np") as file:
         state = json.loads(file.metadata()["state"])
         names = list(file.keys())
     assert state["epoch"] == 1
-    assert {name.split(".")[0] for name in names} == {"model", "adam", "generator"}
+    assert {name.split(".")[0] for name in names} == {"model", "best", "adam", "generator"}
+    assert [name for name in names if name.startswith("generator")] == ["generator.cpu"], "no GPU was used"
     assert [path.name for path in tmp_path.iterdir()] == [LAST], "no temporary file stays behind"
 
 
 def test_best_holds_the_weights_alone(tmp_path: Path, make_model: MakeModel) -> None:
     model, other = make_model(0), make_model(1)
-    save_best(tmp_path, model, RESULT)
+    save_best(tmp_path, done(model))
     assert load_best(tmp_path, other) == 1
     for ours, theirs in zip(model.parameters(), other.parameters(), strict=True):
         assert torch.equal(ours, theirs)
@@ -75,7 +86,8 @@ def test_without_a_checkpoint_training_starts_anew(tmp_path: Path, make_model: M
 
 @pytest.mark.parametrize("damage", ["cut", "noise", "empty"])
 def test_a_damaged_checkpoint_is_a_sentence(tmp_path: Path, make_model: MakeModel, damage: str) -> None:
-    save_last(tmp_path, stepped(trainee(make_model(0))), Progress([RESULT]))
+    one = stepped(trainee(make_model(0)))
+    save_last(tmp_path, one, done(one.model))
     content = (tmp_path / LAST).read_bytes()
     (tmp_path / LAST).write_bytes({"cut": content[:-100], "noise": b"\xff" * 99, "empty": b""}[damage])
     with pytest.raises(RunError, match=r"last\.safetensors cannot be read .*start a new run"):
@@ -83,13 +95,28 @@ def test_a_damaged_checkpoint_is_a_sentence(tmp_path: Path, make_model: MakeMode
 
 
 def test_a_checkpoint_of_another_model_is_a_sentence(tmp_path: Path, make_model: MakeModel) -> None:
-    save_last(tmp_path, stepped(trainee(make_model(0))), Progress([RESULT]))
-    save_best(tmp_path, make_model(0), RESULT)
+    one = stepped(trainee(make_model(0)))
+    save_last(tmp_path, one, done(one.model))
+    save_best(tmp_path, done(make_model(0)))
     other = CnnBiLstm(12, 20, 3, channels=(4, 8), pools=((2, 2), (2, 1)), hidden=8)
     with pytest.raises(RunError, match="of another model"):
         resume_last(tmp_path, trainee(other))
     with pytest.raises(RunError, match="of another model"):
         load_best(tmp_path, other)
+
+
+def test_best_weights_are_kept_as_they_were(tmp_path: Path, make_model: MakeModel) -> None:
+    one = stepped(trainee(make_model(0)))
+    progress = done(one.model)
+    before = {name: tensor.clone() for name, tensor in one.model.state_dict().items()}
+    stepped(one)
+    progress.add(replace(RESULT, epoch=2, validation_loss=0.4, best=False), one.model)
+    save_last(tmp_path, one, progress)
+    found = resume_last(tmp_path, trainee(make_model(1)))
+    assert not torch.equal(one.model.state_dict()["output.weight"], before["output.weight"])
+    assert found.best == RESULT
+    for name, tensor in before.items():
+        assert torch.equal(found.best_weights[name], tensor), name
 
 
 def test_a_missing_best_is_a_sentence(tmp_path: Path, make_model: MakeModel) -> None:

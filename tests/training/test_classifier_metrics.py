@@ -18,7 +18,7 @@ ABC = ("a", "b", "c")
 
 
 def one_group(n: int) -> dict[str, list[str]]:
-    return {"corpus": ["x"] * n, "gender": ["female"] * n}
+    return {"corpus": ["x"] * n, "gender": ["female"] * n, "speaker": ["x/1"] * n}
 
 
 def test_metrics_of_a_case_worked_by_hand() -> None:
@@ -65,12 +65,14 @@ def test_corpora_and_genders_are_scored_apart() -> None:
     groups = {
         "corpus": ["tess", "tess", "ravdess", "ravdess", "ravdess"],
         "gender": ["female", "female", "male", "female", "male"],
+        "speaker": ["tess/1", "tess/1", "ravdess/1", "ravdess/2", "ravdess/1"],
     }
     found = scores(true, predicted, ABC, groups)
     ravdess, tess = found.by_corpus
     assert (ravdess.name, ravdess.support, tess.name, tess.ua, tess.wa) == ("ravdess", 3, "tess", 1.0, 1.0)
     assert ravdess.ua == pytest.approx((0 + 1 / 2) / 2)
     assert ravdess.wa == pytest.approx(1 / 3)
+    assert (found.speakers, ravdess.speakers, tess.speakers) == (3, 2, 1)
     assert [(g.name, g.wa) for g in found.by_gender] == [("female", 1.0), ("male", 0.0)]
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from featurestore.store import FeatureStore
 from schemas.errors import RunError
 from training.loader import ram
-from training.loader.ram import read_samples, runs
+from training.loader.ram import home_of, read_samples, runs
 from training.samples import Samples, cross
 
 CPU = torch.device("cpu")
@@ -22,7 +22,7 @@ def test_every_sample_holds_its_own_clip_and_view(demo_store: Path) -> None:
     clips = np.array([3, 4, 5, 17, 40, 41, 111])
     samples = cross(clips, np.arange(7), (0, 4, 6))
     counted: list[int] = []
-    source = read_samples(store, samples, ("mel", "mfcc", "rms", "zcr"), CPU, counted.append)
+    source = read_samples(store, samples, ("mel", "mfcc", "rms", "zcr"), CPU, CPU, counted.append)
     assert len(source) == sum(counted) == 21
     order = np.random.default_rng(0).permutation(21)
     batch = source.gather(order)
@@ -40,7 +40,7 @@ def test_every_sample_holds_its_own_clip_and_view(demo_store: Path) -> None:
 def test_features_that_are_not_asked_for_are_not_read(demo_store: Path) -> None:
     store = FeatureStore.open(demo_store)
     clips = np.arange(2)
-    source = read_samples(store, cross(clips, clips, (0,)), ("mfcc", "zcr"), CPU)
+    source = read_samples(store, cross(clips, clips, (0,)), ("mfcc", "zcr"), CPU, CPU)
     assert source.features.shape == (2, 41, 130)
 
 
@@ -64,10 +64,14 @@ def test_no_samples_have_no_runs() -> None:
     assert list(runs(Samples(nothing, nothing, nothing))) == []
 
 
-def test_a_selection_larger_than_memory_is_refused_before_it_is_read(
+def test_sides_that_do_not_fit_into_memory_together_are_refused(
     demo_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ram.os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 10}.__getitem__)
     store = FeatureStore.open(demo_store)
-    with pytest.raises(RunError, match="fewer views"):
-        read_samples(store, cross(np.arange(2), np.arange(2), (0,)), ("mel",), CPU)
+    side = cross(np.arange(4), np.arange(4), (0,))
+    bytes_a_side = 4 * 128 * 130 * 2
+    pages = {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": int(2.5 * bytes_a_side)}
+    monkeypatch.setattr(ram.os, "sysconf", pages.__getitem__)
+    assert home_of(store, [side, side], ("mel",), CPU) == CPU
+    with pytest.raises(RunError, match="the 12 samples take .* fewer views"):
+        home_of(store, [side, side, side], ("mel",), CPU)

@@ -108,5 +108,10 @@ def test_shared_sentences_are_reported_and_not_refused(split: Split, manifest: p
     check = found.checks[-1]
     assert (check.name, check.verdict) == ("sentence overlap", "reported")
     assert check.offenders == ("x: 3 sentences, in 6 of 6 validation and test clips",)
+    assert (found.test_sentences_heard, found.test_sentences) == (3, 3)
     manifest["sentence"] = manifest["clip_id"]
-    assert audit(split, manifest, samples_of(split, manifest)).checks[-1].offenders == ()
+    apart = audit(split, manifest, samples_of(split, manifest))
+    assert apart.checks[-1].offenders == ()
+    assert (apart.test_sentences_heard, apart.test_sentences) == (0, 3)
+    manifest["sentence"] = ""
+    assert audit(split, manifest, samples_of(split, manifest)).test_sentences == 0

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -28,6 +28,9 @@ RUN_CLIPS = 1024
 
 SHARE_OF_GPU = 0.7
 """Of the free GPU memory that features may take; the rest is the model's."""
+
+SHARE_OF_MEMORY = 0.9
+"""Of the machine's memory that features may take."""
 
 
 class RamSource:
@@ -59,18 +62,17 @@ def read_samples(
     store: FeatureStore,
     samples: Samples,
     features: Sequence[str],
+    home: torch.device,
     device: torch.device,
     loaded: Callable[[int], None] = lambda _: None,
 ) -> RamSource:
     """Read ``samples`` of ``store`` into memory, features stacked along the coefficients in order.
 
-    ``loaded`` is called with the number of samples after every run. Raises :class:`RunError` where
-    the selection is larger than the machine's memory.
+    They are kept on ``home``, where :func:`home_of` found room, and batches are given on ``device``.
+    ``loaded`` is called with the number of samples after every run.
     """
-    coefficients = sum(spec.coefficients for spec in store.spec.features if spec.kind in features)
-    shape = (len(samples), coefficients, store.spec.frames)
-    dtype = torch.float16 if store.spec.storage.dtype == "float16" else torch.float32
-    stacked = torch.empty(shape, dtype=dtype, device=_home(shape, dtype, device))
+    shape = (len(samples), _coefficients(store, features), store.spec.frames)
+    stacked = torch.empty(shape, dtype=_dtype(store), device=home)
     valid = torch.empty(len(samples), dtype=torch.int64)
     for run in runs(samples):
         clips, view = samples.clips[run], int(samples.views[run.start])
@@ -98,15 +100,29 @@ def runs(samples: Samples) -> Iterator[slice]:
             yield slice(first, min(first + RUN_CLIPS, stop))
 
 
-def _home(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> torch.device:
-    """The training device if the features fit there, else the CPU."""
-    size = int(np.prod(shape)) * dtype.itemsize
+def home_of(
+    store: FeatureStore, sides: Collection[Samples], features: Sequence[str], device: torch.device
+) -> torch.device:
+    """Where the samples of all ``sides`` are kept: the training device if they fit there, else the CPU.
+
+    Raises :class:`RunError` where together they are larger than the machine's memory.
+    """
+    count = sum(map(len, sides))
+    size = count * _coefficients(store, features) * store.spec.frames * _dtype(store).itemsize
     if device.type == "cuda" and size <= SHARE_OF_GPU * torch.cuda.mem_get_info(device)[0]:
         return device
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if size > 0.9 * memory:
+    if size > SHARE_OF_MEMORY * memory:
         raise RunError(
-            f"the {shape[0]} samples take {size / 1e9:.1f} GB and this machine has {memory / 1e9:.1f} GB of "
+            f"the {count} samples take {size / 1e9:.1f} GB and this machine has {memory / 1e9:.1f} GB of "
             "memory; train on fewer views (--views 0)"
         )
     return torch.device("cpu")
+
+
+def _coefficients(store: FeatureStore, features: Sequence[str]) -> int:
+    return sum(spec.coefficients for spec in store.spec.features if spec.kind in features)
+
+
+def _dtype(store: FeatureStore) -> torch.dtype:
+    return torch.float16 if store.spec.storage.dtype == "float16" else torch.float32

@@ -57,7 +57,8 @@ class Sampler:
         for start in range(position.batch * self.batch_size, self.count, self.batch_size):
             yield order[start : start + self.batch_size]
 
-    def in_order(self) -> Iterator[NDArray[np.int64]]:
-        """All samples as they stand, for validation and test."""
-        for start in range(0, self.count, self.batch_size):
-            yield np.arange(start, min(start + self.batch_size, self.count))
+
+def in_order(count: int, batch_size: int) -> Iterator[NDArray[np.int64]]:
+    """All samples as they stand, in batches of (batch_size,) int64, for validation and test."""
+    for start in range(0, count, batch_size):
+        yield np.arange(start, min(start + batch_size, count))

@@ -9,7 +9,9 @@
 
 Padding never reaches the logits: what lies behind a clip's valid frames is zero before every
 convolution, as if the clip ended there; the backward LSTM starts at the last valid step; the mean
-leaves the rest out. So in evaluation a clip has the same logits however much padding follows it.
+leaves the rest out. So in evaluation a clip has the same logits however much padding follows it. In
+training, the mean and variance that batch norm takes of a batch are over padded frames too, and so are
+the running ones that evaluation uses.
 """
 
 from __future__ import annotations
