@@ -61,7 +61,7 @@ class TrainSpec(Model):
     patience: int = Field(5, ge=1)
     """Epochs without a better validation loss before training stops."""
     lr_patience: int = Field(2, ge=0)
-    """Epochs without a better validation loss before the learning rate falls."""
+    """Epochs without a better validation loss that are borne; after one more the learning rate falls."""
     lr_factor: float = Field(0.5, gt=0, lt=1)
 
 
