@@ -63,6 +63,9 @@ def _reported() -> Iterator[None]:
     """Exit 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C; never a traceback for a user's mistake."""
     try:
         yield
+    except StoppedError as error:
+        err.print(str(error), markup=False)
+        raise typer.Exit(error.exit_code) from error
     except SerError as error:
         err.print(Text.assemble(("error: ", "bold red"), str(error)))
         raise typer.Exit(error.exit_code) from error

@@ -15,13 +15,15 @@ from schemas.errors import SerError, StorageError
 _REASONS = {
     errno.ENOSPC: "the disk is full; free some space and {retry}",
     errno.EDQUOT: "the disk quota is used up; free some space and {retry}",
-    errno.EROFS: "the file system is read-only; choose another place with --out",
-    errno.EACCES: "permission denied; choose another place with --out, or change its permissions",
-    errno.EPERM: "not permitted; choose another place with --out, or change its permissions",
+    errno.EROFS: "the file system is read-only; make it writable, or choose another place",
+    errno.EACCES: "permission denied; change the permissions, or choose another place",
+    errno.EPERM: "not permitted; change the permissions, or choose another place",
     errno.EIO: "the disk reports an input/output error; check it, then {retry}",
-    errno.EEXIST: "a file of that name is in the way; choose another place with --out",
-    errno.ENOTDIR: "a part of the path is a file and no folder; choose another place with --out",
-    errno.ENAMETOOLONG: "the name is too long; choose a shorter one with --out",
+    errno.EEXIST: "a file of that name is in the way; move it, or choose another place",
+    errno.ENOTDIR: "a part of the path is a file and no folder; choose another place",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+    errno.EISDIR: "a folder of that name is in the way; move it, or choose another place",
+    errno.EFBIG: "the file is larger than is allowed; raise the limit and {retry}",
 }
 
 

@@ -59,7 +59,7 @@ class TrainSpec(Model):
     """L2 penalty, added to the gradient (``torch.optim.Adam``)."""
     dropout: float = Field(0.3, ge=0, lt=1)
     patience: int = Field(5, ge=1)
-    """Epochs without a better validation loss before training stops."""
+    """Epochs in a row whose validation loss is not below all before, after which training stops."""
     lr_patience: int = Field(2, ge=0)
     """Epochs without a better validation loss that are borne; after one more the learning rate falls."""
     lr_factor: float = Field(0.5, gt=0, lt=1)

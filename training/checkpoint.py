@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from schemas.errors import RunError
 from featurestore.durable import write_durably
+from schemas.errors import RunError
 from training.observer import EpochResult
 
 LAST, BEST = "last.safetensors", "best.safetensors"
@@ -92,7 +92,7 @@ def save_last(folder: Path, trainee: Trainee, progress: Progress) -> None:
 
 
 def save_best(folder: Path, progress: Progress) -> None:
-    """Write ``best.safetensors``: the best weights alone, and the epoch they are of; nothing before epoch 1."""
+    """Write ``best.safetensors``: the best weights alone, and their epoch; nothing before epoch 1."""
     if progress.best is None:
         return
     tensors = {f"model.{name}": tensor for name, tensor in progress.best_weights.items()}
@@ -110,8 +110,7 @@ def resume_last(folder: Path, trainee: Trainee) -> Progress:
     tensors, state = _read(folder / LAST)
     try:
         best_weights = _part(tensors, "best")
-        if best_weights.keys() != trainee.model.state_dict().keys():
-            raise KeyError("its best weights")
+        trainee.model.load_state_dict(best_weights)  # only to see that they fit
         trainee.model.load_state_dict(_part(tensors, "model"))
         _load_optimizer(trainee.optimizer, tensors, state["learning_rates"])
         trainee.scheduler.load_state_dict({**state["scheduler"], "_last_lr": state["learning_rates"]})
@@ -154,7 +153,7 @@ def _history(folder: Path, state: Mapping[str, Any]) -> list[EpochResult]:
 
 
 def _has_last(folder: Path) -> bool:
-    """Whether anything was saved. ``best`` is written after ``last``: alone, it tells that ``last`` is lost."""
+    """Whether anything was saved. ``best`` is written after ``last``: alone, it tells of a lost ``last``."""
     if (folder / LAST).exists():
         return True
     if (folder / BEST).exists():

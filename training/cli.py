@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,6 +13,8 @@ from featurestore.console import Command, Version, out, print_json
 from schemas.errors import UsageError
 
 DEFAULT_RECIPE = "four-corpora-a"
+
+_VIEWS = re.compile(r"\s*([0-9]{1,3})(?:\s*-\s*([0-9]{1,3}))?\s*")
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich", add_completion=False)
 
@@ -45,10 +48,15 @@ def train(
         int | None, typer.Option(min=1, help="Samples a step.", show_default="the recipe's")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Seed of split, weights and order.", show_default="0")
+        int | None,
+        typer.Option(min=0, max=2**63 - 1, help="Seed of split, weights and order.", show_default="0"),
     ] = None,
-    device: Annotated[DeviceName, typer.Option(help="Where to compute.")] = DeviceName.AUTO,
-    output: Annotated[Path, typer.Option("--out", help="Folder that gets the run's folder.")] = Path("runs"),
+    device: Annotated[
+        DeviceName | None, typer.Option(help="Where to compute.", show_default="auto, or the resumed run's")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--out", help="Folder that gets the run's folder.", show_default="runs")
+    ] = None,
     resume: Annotated[Path | None, typer.Option(help="Folder of a stopped run to go on with.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
     version: Version = False,
@@ -73,12 +81,13 @@ def train(
     request = TrainRequest(
         store=store or (Path("features.zarr") if new else None),
         recipe=load_recipe(recipe or DEFAULT_RECIPE) if new or recipe else None,
+        recipe_source=recipe,
         model=model,
-        views=None if views is None or views == "all" else _view_indices(views),
+        views=None if views is None else _views(views),
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,
-        device=device.value,
+        device=None if device is None else device.value,
         output=output,
         resume=resume,
     )
@@ -97,16 +106,22 @@ def train(
         out.print(f"run folder: {result.folder.path}", markup=False)
 
 
-def _view_indices(text: str) -> tuple[int, ...]:
-    """View indices from ``0``, ``0,3`` or ``0-6``. Raises :class:`UsageError` for other text."""
+def _views(text: str) -> tuple[int, ...] | Literal["all"]:
+    """``all``, or view indices from ``0``, ``0,3`` or ``0-6``. Raises :class:`UsageError` for other text."""
+    if text == "all":
+        return "all"
+    how = "write all, or view indices as 0 or 0,2-4"
     indices: list[int] = []
     for part in text.split(","):
-        first, dash, last = part.partition("-")
-        if not first.strip().isdigit() or (dash and not last.strip().isdigit()):
-            raise UsageError(f"--views {text}: write all, or view indices as 0 or 0,2-4")
-        indices += range(int(first), int(last if dash else first) + 1)
-    if not indices:
-        raise UsageError(f"--views {text}: no view is left; write all, or view indices as 0 or 0,2-4")
+        found = _VIEWS.fullmatch(part)
+        if not found:
+            raise UsageError(f"--views {text}: {how}")
+        first, last = int(found[1]), int(found[2] or found[1])
+        if last < first:
+            raise UsageError(f"--views {text}: {part.strip()} runs backwards; {how}")
+        indices += range(first, last + 1)
+    if len(set(indices)) < len(indices):
+        raise UsageError(f"--views {text}: name each view once")
     return tuple(indices)
 
 

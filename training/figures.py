@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Sequence
 
 import matplotlib as mpl
@@ -14,6 +15,8 @@ from training.metrics import Scores
 from training.observer import EpochResult
 
 _DPI = 130
+
+_LEGEND = "upper figure: % of the true class, lower: clips"
 
 
 def curves_png(history: Sequence[EpochResult], title: str) -> bytes:
@@ -37,38 +40,48 @@ def curves_png(history: Sequence[EpochResult], title: str) -> bytes:
     return _png(figure)
 
 
-def confusion_png(scores: Scores, title: str) -> bytes:
-    """Confusion matrix: colour and upper figure are the share of the true class in %, below it clips."""
+def confusion_png(scores: Scores, heading: str) -> bytes:
+    """Confusion matrix under ``heading``, which names model, corpora and protocol.
+
+    Colour and upper figure are the share of the true class in %, below it clips. Cells without clips
+    stay empty, but for the diagonal; a class without test clips has a dash there.
+    """
     counts = np.array(scores.confusion)
     rows = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, rows, out=np.zeros(counts.shape), where=rows > 0)
     names = [name.replace("_", " ") for name in scores.class_names]
     n = len(names)
-    side = 2.5 + 0.62 * n
+    side = 2.0 + 0.62 * n
     figure = Figure(figsize=(side + 0.8, side), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(100 * shares, cmap="Blues", vmin=0, vmax=100)
     axes.set_xticks(range(n), names, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(n), [f"{name} ({total})" for name, total in zip(names, rows[:, 0], strict=True)])
-    axes.set(xlabel="predicted", ylabel="true (clips)")
-    for i, j in np.argwhere(counts > 0):
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true (clips)", labelpad=8)
+    for i, j in np.argwhere((counts > 0) | np.eye(n, dtype=bool)):
         axes.text(
             j,
             i,
-            f"{100 * shares[i, j]:.0f}\n{counts[i, j]}",
+            f"{100 * shares[i, j]:.0f}\n{counts[i, j]}" if rows[i, 0] else "–",
             ha="center",
             va="center",
             fontsize=8,
             color="white" if shares[i, j] > 0.55 else "black",
         )
     figure.colorbar(image, ax=axes, label="% of the true class", shrink=0.8)
-    axes.set_title(f"{title}\nUA {100 * scores.ua:.1f} %, WA {100 * scores.wa:.1f} %, {scores.support} clips")
+    speakers = "speaker" if scores.speakers == 1 else "speakers"
+    tested = "" if scores.tested == n else f" over {scores.tested} of {n} classes"
+    result = f"UA {100 * scores.ua:.1f} %{tested}, WA {100 * scores.wa:.1f} %, {scores.support} clips"
+    lines = [line for part in heading.splitlines() for line in textwrap.wrap(part, int(9 * side))]
+    axes.set_title("\n".join([*lines, f"{result} of {scores.speakers} {speakers}"]), fontsize=11, pad=20)
+    axes.text(0.5, 1.01, _LEGEND, transform=axes.transAxes, ha="center", fontsize=9, color="dimgrey")
     return _png(figure)
 
 
 def _png(figure: Figure) -> bytes:
-    """PNG of a figure. A bare ``Figure`` draws with Agg, whatever the backend; pyplot stays out."""
+    """PNG of a figure, cut to what is drawn. A bare ``Figure`` draws with Agg; pyplot stays out."""
     content = io.BytesIO()
     with mpl.rc_context({"savefig.facecolor": "white"}):
-        figure.savefig(content, format="png", dpi=_DPI)
+        figure.savefig(content, format="png", dpi=_DPI, bbox_inches="tight")
     return content.getvalue()

@@ -40,7 +40,9 @@ def selection_of(store: FeatureStore, recipe: Recipe, source: str) -> Selection:
     for feature in recipe.features:
         if feature.kind not in stored:
             held = ", ".join(stored)
-            raise _unfit(store, recipe, source, f"the recipe needs the feature {feature.kind}, and it holds {held}")
+            raise _unfit(
+                store, recipe, source, f"the recipe needs the feature {feature.kind}, and it holds {held}"
+            )
         _require_equal(store, recipe, source, feature.kind, stored[feature.kind], feature)
     count = len(spec.view_names)
     if max(views) >= count:
@@ -49,7 +51,9 @@ def selection_of(store: FeatureStore, recipe: Recipe, source: str) -> Selection:
         )
     for view in views:
         if 0 < view <= len(recipe.views):
-            _require_equal(store, recipe, source, f"view {view}", spec.views[view - 1], recipe.views[view - 1])
+            _require_equal(
+                store, recipe, source, f"view {view}", spec.views[view - 1], recipe.views[view - 1]
+            )
     wanted = {feature.kind for feature in recipe.features}
     return Selection(tuple(kind for kind in stored if kind in wanted), tuple(sorted(views)))
 

@@ -117,9 +117,11 @@ class RunFolder:
         self.write_text("run.json", record.model_dump_json(indent=1) + "\n")
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
-        """Write ``value``, indented, as ``name``; lists of whole numbers, such as a matrix's rows, on one line."""
+        """Write ``value``, indented, as ``name``; lists of whole numbers, as a row of a matrix, on a line."""
         text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
-        self.write_text(name, _ROWS.sub(lambda row: " ".join(row[0].split()), text) + "\n")
+        self.write_text(
+            name, _ROWS.sub(lambda row: f"[{', '.join(re.findall(r'-?[0-9]+', row[0]))}]", text) + "\n"
+        )
 
     def read_json(self, name: str) -> Any:
         """Read ``name``. Raises :class:`RunError` where it is missing or not JSON."""

@@ -21,7 +21,9 @@ def test_training_set_has_mean_0_and_deviation_1_in_every_coefficient(demo_store
     clips = np.flatnonzero(store.manifest["speaker"].isin(speakers))
     views = (0, 2, 5)
     normaliser = Normaliser(normalisation_of(store, speakers, views, FEATURES))
-    source = read_samples(store, cross(clips, np.zeros_like(clips), views), FEATURES, *[torch.device("cpu")] * 2)
+    source = read_samples(
+        store, cross(clips, np.zeros_like(clips), views), FEATURES, *[torch.device("cpu")] * 2
+    )
     batch = source.gather(np.arange(len(source)))
     normal = normaliser(batch.features, batch.valid_frames)[:, 0]
     valid = torch.arange(normal.shape[-1]) < batch.valid_frames[:, None]

@@ -73,5 +73,5 @@ def test_sides_that_do_not_fit_into_memory_together_are_refused(
     pages = {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": int(2.5 * bytes_a_side)}
     monkeypatch.setattr(ram.os, "sysconf", pages.__getitem__)
     assert home_of(store, [side, side], ("mel",), CPU) == CPU
-    with pytest.raises(RunError, match="the 12 samples take .* fewer views"):
+    with pytest.raises(RunError, match=r"the 12 samples take .* fewer views"):
         home_of(store, [side, side, side], ("mel",), CPU)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,15 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from featurestore.store import FeatureStore
-from schemas.errors import DeviceError, LeakageError, RunError, UnknownNameError, UsageError
+from schemas.errors import DeviceError, LeakageError, RunError, StorageError, UnknownNameError, UsageError
 from schemas.recipe import load_recipe
-from training.observer import SilentObserver
+from training.observer import SideSize, SilentObserver, Start
+from training.result import RunResult
 from training.run import RunFolder, RunRecord
-from training.train import RunResult, TrainRequest, train
+from training.train import TrainRequest, train
 
 RECIPE = load_recipe("four-corpora-a")
 
@@ -119,10 +122,15 @@ def test_training_reads_the_views_asked_for_and_the_tests_originals_alone(
 def test_metrics_are_those_of_the_confusion_matrix(result: RunResult) -> None:
     metrics = read_json(result, "metrics.json")
     assert metrics["protocol"] == "speaker"
+    assert (metrics["recipe"], metrics["model"], metrics["seed"]) == ("four-corpora-a", "A", 1)
+    assert (metrics["store_digest"], metrics["views"]) == (result.record.store_digest, [0, 3])
     for of in ("own", "emotion"):
         scores = metrics["test"][of]  # type: ignore[index]
         confusion = np.array(scores["confusion"])
         assert confusion.sum() == 14
+        assert len(scores["classes"]) == len(confusion)
+        row = ", ".join(map(str, confusion[0]))
+        assert f"[{row}]" in (result.folder.path / "metrics.json").read_text(), "a row a line"
         assert scores["wa"] == pytest.approx(np.trace(confusion) / 14)
         rows = confusion.sum(axis=1)
         assert scores["ua"] == pytest.approx((np.diag(confusion) / np.maximum(rows, 1))[rows > 0].mean())
@@ -140,7 +148,19 @@ def test_history_is_in_the_table_and_in_tensorboard(result: RunResult) -> None:
 def test_results_name_their_protocol_first(result: RunResult) -> None:
     assert result.report.startswith("speaker-independent (protocol: speaker): UA ")
     card = (result.folder.path / "README.md").read_text()
-    assert "## Result: speaker-independent (protocol: speaker)" in card
+    assert card.startswith("# Speech emotion classifier: model A, trained on demo\n")
+    assert "## Result: speaker-independent (protocol: speaker)\n\n14 test clips of 2 speakers" in card
+    _, _, validation = card.partition("| validation | UA | WA | macro-F1 |\n")
+    assert validation.splitlines()[1].startswith("| gender × emotion (14 classes) | ")
+    assert "| demo | " in card
+    assert "| female | " in card
+    assert "| surprised | " in card
+    assert "2 epochs: the limit was reached. Views 0, 3." in card
+    assert "learning rate 0.001 " in card
+    assert "batch 16" in card
+    assert "Seed 1, CPU threads 1." in card
+    assert "Every test sentence was also heard in training" in card
+    assert RECIPE.description in card.partition("## Recipe")[2]
     assert f"| gender × emotion (14 classes) | {100 * result.test.own.ua:.1f} % |" in card
     assert "Synthetic demo voices: none needed" in card
 
@@ -174,12 +194,66 @@ def test_a_tampered_split_is_refused_before_training(
 
 
 def test_a_resumed_run_takes_no_overrides(result: RunResult, demo_store: Path) -> None:
-    with pytest.raises(UsageError, match="leave out epochs, seed"):
+    with pytest.raises(UsageError, match="leave out --epochs, --seed,"):
         train(TrainRequest(store=demo_store, resume=result.folder.path, epochs=9, seed=3))
     with pytest.raises(UsageError, match="give --store"):
         train(TrainRequest(resume=result.folder.path))
     with pytest.raises(RunError, match="not the folder of a run"):
         train(TrainRequest(store=demo_store, resume=demo_store))
+
+
+def copied(result: RunResult, place: Path) -> Path:
+    """Copy of a run that may be changed."""
+    return Path(shutil.copytree(result.folder.path, place / "run"))
+
+
+@pytest.mark.parametrize("obstacle", [".lock", "tensorboard", "history.csv", "metrics.json"])
+def test_a_run_that_cannot_be_written_is_a_sentence_with_the_next_step(
+    result: RunResult, demo_store: Path, tmp_path: Path, obstacle: str
+) -> None:
+    folder = copied(result, tmp_path)
+    if (folder / obstacle).is_dir():
+        shutil.rmtree(folder / obstacle)
+        (folder / obstacle).write_text("a file in the way")
+    else:
+        (folder / obstacle).unlink(missing_ok=True)
+        (folder / obstacle).mkdir()
+    with pytest.raises(StorageError, match=rf"cannot write .*{obstacle}"):
+        train(TrainRequest(store=demo_store, resume=folder))
+
+
+def test_a_run_is_resumed_with_the_threads_that_it_was_begun_with(
+    result: RunResult, demo_store: Path, tmp_path: Path
+) -> None:
+    assert result.record.threads == torch.get_num_threads() == 1
+    folder = copied(result, tmp_path)
+    RunFolder(folder).write_record(RunRecord.model_validate({**result.record.model_dump(), "threads": 2}))
+    heard: list[Start] = []
+
+    class Hearer(SilentObserver):
+        def started(self, start: Start) -> None:
+            heard.append(start)
+
+    try:
+        train(TrainRequest(store=demo_store, resume=folder), Hearer())
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+    (start,) = heard
+    assert (start.folder, start.device, start.threads) == (folder, "cpu", 2)
+    assert start.sides["train"] == SideSize(clips=84, speakers=12, samples=168)
+
+
+def test_a_run_that_was_stopped_before_its_plan_was_written_leaves_no_folder(
+    demo_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(folder: RunFolder, name: str, value: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(RunFolder, "write_json", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        train(TrainRequest(store=demo_store, recipe=RECIPE, views=(0,), output=tmp_path))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_two_processes_cannot_train_one_run(result: RunResult, demo_store: Path) -> None:
@@ -196,7 +270,7 @@ def test_a_request_that_is_wrong_leaves_no_folder(demo_store: Path, tmp_path: Pa
     runs = tmp_path / "runs"
     wrong = [
         (TrainRequest(store=demo_store, recipe=RECIPE, model="Z", output=runs), UnknownNameError),
-        (TrainRequest(store=demo_store, recipe=RECIPE, views=(0, 9), output=runs), RunError),
+        (TrainRequest(store=demo_store, recipe=RECIPE, views=(0, 9), output=runs), UsageError),
         (TrainRequest(store=demo_store, recipe=RECIPE, epochs=0, output=runs), UsageError),
         (TrainRequest(store=demo_store, output=runs), UsageError),
     ]

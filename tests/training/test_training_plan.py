@@ -3,13 +3,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from schemas.errors import RunError, UsageError
+from schemas.errors import DeviceError, RunError, StoreNotFoundError, UsageError
 from schemas.recipe import Recipe, load_recipe
-from training.plan import TrainRequest, plan
-from training.run import RunFolder
-from training.samples import SIDES
+from training.loader import ram
+from training.observer import SideSize
+from training.plan import TrainRequest, _absent_classes, plan
+from training.run import RunFolder, RunRecord
+from training.samples import SIDES, Samples, Side
+from training.train import train
 
 RECIPE = load_recipe("four-corpora-a")
 
@@ -57,6 +61,45 @@ def test_a_store_of_fewer_views_than_the_recipe_lists_is_used_and_noticed(demo_s
     (notice,) = planned.notices
     assert notice.startswith("the store holds 6 of the recipe's 7 augmented views")
     assert notice.endswith("build a store with --augment 7")
+    chosen = plan(TrainRequest(store=demo_store, recipe=changed(views=more), views=(0, 1)))
+    assert chosen.notices == (), "whoever chooses views has chosen"
+
+
+def test_all_views_are_all_of_the_store_also_where_the_recipe_names_some(demo_store: Path) -> None:
+    recipe = changed(train={"views": (0, 1)})
+    assert plan(TrainRequest(store=demo_store, recipe=recipe)).record.recipe.train.views == (0, 1)
+    every = plan(TrainRequest(store=demo_store, recipe=recipe, views="all"))
+    assert every.record.recipe.train.views == (0, 1, 2, 3, 4, 5, 6)
+
+
+def test_sides_are_counted_by_what_is_learnt_from(demo_store: Path) -> None:
+    """Six of seven emotions, and three views."""
+    recipe = changed(labels={"set": "common6", "target": "emotion"})
+    sides = plan(TrainRequest(store=demo_store, recipe=recipe, views=(0, 1, 2))).sides
+    assert sides["train"] == SideSize(clips=72, speakers=12, samples=216)
+    assert sides["test"] == SideSize(clips=12, speakers=2, samples=12)
+
+
+def test_classes_that_a_side_lacks_are_noticed_once() -> None:
+    def samples(*targets: int) -> Samples:
+        found = np.array(targets)
+        return Samples(found, found, found)
+
+    sides: dict[Side, Samples] = {"train": samples(0, 1, 2), "validation": samples(0), "test": samples(0, 1)}
+    assert _absent_classes(("a", "b", "c", "d"), sides) == [
+        "no training clip is d: the model cannot learn it",
+        "no validation clip is b or c: the choice of the best epoch does not regard it",
+        "no test clip is c: UA and macro-F1 are over the other classes",
+    ]
+
+
+def test_samples_that_do_not_fit_into_memory_leave_no_folder(
+    demo_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ram.os, "sysconf", {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": 10**6}.__getitem__)
+    with pytest.raises(RunError, match="fewer views"):
+        train(TrainRequest(store=demo_store, recipe=RECIPE, output=tmp_path / "runs"))
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_relative_store_is_kept_and_found_again(
@@ -69,11 +112,46 @@ def test_a_relative_store_is_kept_and_found_again(
     folder.write_json("split.json", planned.split.to_json())
     folder.write_record(planned.record)
     again = plan(TrainRequest(resume=folder.path))
+    assert again.resume_command(folder.path) == f"ser-train --resume {folder.path}"
     assert again.record == planned.record
     assert again.split == planned.split
     for side in SIDES:
         for name in ("clips", "views", "targets"):
             assert (getattr(again.samples[side], name) == getattr(planned.samples[side], name)).all()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StoreNotFoundError, match=r"started with --store demo\.zarr.*or give --store"):
+        plan(TrainRequest(resume=folder.path))
+    told = plan(TrainRequest(resume=folder.path, store=demo_store)).resume_command(folder.path)
+    assert told == f"ser-train --resume {folder.path} --store {demo_store}"
+
+
+def test_a_resumed_run_notices_what_changed(demo_store: Path, tmp_path: Path) -> None:
+    planned = plan(TrainRequest(store=demo_store, recipe=RECIPE, views=(0,), device="cpu"))
+    folder = RunFolder.create(tmp_path, planned.record)
+    folder.write_json("split.json", planned.split.to_json())
+    before = planned.record.model_dump()
+    folder.write_record(RunRecord.model_validate(before))
+    assert plan(TrainRequest(store=demo_store, resume=folder.path)).notices == ()
+    old = {**before, "versions": {**before["versions"], "torch": "1.0"}}
+    folder.write_record(RunRecord.model_validate(old))
+    (notice,) = plan(TrainRequest(store=demo_store, resume=folder.path)).notices
+    assert notice.startswith(f"the run was started with torch 1.0 (now {before['versions']['torch']})")
+    folder.write_record(RunRecord.model_validate({**before, "classes": before["classes"][::-1]}))
+    with pytest.raises(RunError, match=r"trained on the classes male_surprised.* now has female_angry"):
+        plan(TrainRequest(store=demo_store, resume=folder.path))
+
+
+@pytest.mark.skipif("__import__('torch').cuda.is_available()", reason="there is a GPU here")
+def test_a_resumed_run_wants_the_device_that_it_was_started_on(demo_store: Path, tmp_path: Path) -> None:
+    planned = plan(TrainRequest(store=demo_store, recipe=RECIPE, views=(0,)))
+    record = RunRecord.model_validate({**planned.record.model_dump(), "device": "cuda"})
+    folder = RunFolder.create(tmp_path, record)
+    folder.write_json("split.json", planned.split.to_json())
+    folder.write_record(record)
+    with pytest.raises(DeviceError, match="CUDA"):
+        plan(TrainRequest(store=demo_store, resume=folder.path))
+    (notice,) = plan(TrainRequest(store=demo_store, resume=folder.path, device="cpu")).notices
+    assert notice.startswith("the run was started on cuda and goes on with cpu")
 
 
 def test_a_run_json_that_is_none_is_a_sentence(demo_store: Path, tmp_path: Path) -> None:
