@@ -71,7 +71,7 @@ def train(
 
       ser-train --resume runs/20260131-140501-four-corpora-a-speaker
     """
-    from pipelines.process import spin_briefly
+    from pipelines.process import keep_freed_memory, spin_briefly
 
     spin_briefly()
     from schemas.recipe import load_recipe
@@ -92,7 +92,6 @@ def train(
         resume=resume,
     )
     # After the request is known to make sense: these take seconds to import.
-    from pipelines.process import keep_freed_memory
     from training.console import ConsoleObserver
     from training.train import train as run
 
