@@ -18,8 +18,8 @@ from training.run import RunFolder
 class Recorder:
     """Observer that writes each epoch down and passes everything on to ``observer``.
 
-    ``history`` is what earlier sessions of the run have recorded; later TensorBoard events of a session
-    that was killed are hidden behind it.
+    ``history`` is what the run has recorded before it was stopped; later TensorBoard events
+    of a run that was killed are hidden behind it.
     """
 
     def __init__(self, folder: RunFolder, history: Sequence[EpochResult], observer: EpochObserver) -> None:
