@@ -86,7 +86,12 @@ def main() -> None:
         print(f"{name}: {figures['default']:.0f} default, {figures['kept']:.0f} kept")
     print(
         write_result(
-            "allocator", {"command": "python benchmarks/allocator.py", "medians": medians, "all_runs": runs}
+            "allocator",
+            {
+                "command": " ".join(["python", "benchmarks/allocator.py", *sys.argv[1:]]),
+                "medians": medians,
+                "all_runs": runs,
+            },
         )
     )
 

@@ -16,7 +16,7 @@ class FeatureExtractor:
     def __init__(self, spec: StoreSpec, device: torch.device) -> None:
         self.spec = spec
         n_fft = spec.spectral.n_fft
-        # Rounded to float32 once: torch's own float32 window is off by enough to triple the mel's error.
+        # Rounded to float32 once: torch's own float32 window is less exact, and quiet mel bands show it.
         self._window = torch.hann_window(n_fft, dtype=torch.float64).float().to(device)
         bands = {f.n_mels for f in spec.features if isinstance(f, MelSpec | MfccSpec)}
         self._filters = {
