@@ -9,6 +9,7 @@ medians.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import numpy as np
 import torch
 from machine import write_result
 
-from pipelines.pipeline import BATCH_CLIPS, Pipeline
+from pipelines.pipeline import CPU_CLIPS, Pipeline
 from pipelines.process import keep_freed_memory
 from schemas.recipe import load_recipe
 from training.models.registry import build_model
@@ -27,14 +28,14 @@ from training.models.registry import build_model
 def pipeline_clips_per_s() -> float:
     """Original and six views of synthetic clips of 3 s, all features, without decoding or writing."""
     rng = np.random.default_rng(0)
-    pipeline = Pipeline(load_recipe("four-corpora-a").store_spec(6), torch.device("cpu"))
-    clips = [0.1 * rng.standard_normal(70_000).astype(np.float32) for _ in range(BATCH_CLIPS)]
-    names = [str(i) for i in range(BATCH_CLIPS)]
+    pipeline = Pipeline(load_recipe("four-corpora-a").store_spec(6), torch.device("cpu"), os.cpu_count() or 1)
+    clips = [0.1 * rng.standard_normal(70_000).astype(np.float32) for _ in range(CPU_CLIPS)]
+    names = [str(i) for i in range(CPU_CLIPS)]
     pipeline(names, clips)
     started = time.perf_counter()
     for _ in range(4):
         pipeline(names, clips)
-    return 4 * BATCH_CLIPS / (time.perf_counter() - started)
+    return 4 * CPU_CLIPS / (time.perf_counter() - started)
 
 
 def training_samples_per_s() -> float:

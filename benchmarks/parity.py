@@ -33,8 +33,8 @@ def main() -> None:
     extract = FeatureExtractor(spec, torch.device("cpu"))
     errors: dict[str, float] = {}
     for file in files:
-        samples = decode((options.corpora / file).read_bytes(), spec.audio).samples[: spec.audio.length]
-        y = np.zeros(spec.audio.length, np.float32)
+        samples = decode((options.corpora / file).read_bytes(), spec.audio).samples[: spec.length]
+        y = np.zeros(spec.length, np.float32)
         y[: len(samples)] = samples
         mel = librosa.power_to_db(librosa.feature.melspectrogram(y=y, sr=spec.audio.sample_rate))
         expected = {

@@ -33,8 +33,8 @@ from data.speakers import Speaker, SpeakerTable, gender_of, read_speakers
 from schemas.clip import Clip, Ignored, Scan
 from schemas.errors import CorpusError, UsageError
 from schemas.labels import Emotion, Gender
+from schemas.model import Model
 from schemas.recipe import first_problem
-from schemas.spec import Model
 
 DESCRIPTION = "corpus.toml"
 """File in the root of a folder corpus that describes it."""

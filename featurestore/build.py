@@ -47,7 +47,7 @@ class BuildRequest:
     spec: SpecRequest = field(default_factory=SpecRequest)
     device: str = "auto"
     threads: int = field(default_factory=lambda: os.cpu_count() or 1)
-    """Threads that decode."""
+    """Threads that decode, and on CPU as many that compute."""
     check: bool = False
     """Hash all that stands and rebuild what is damaged, instead of trusting sizes."""
     strict: bool = False
@@ -102,7 +102,8 @@ def build(request: BuildRequest, progress: Progress | None = None) -> BuildRepor
         built: list[UnitRecord] = []
         if document is None:
             _open_for_writing(request.out, spec, work, scans)
-            built.extend(_build_units(request, work.todo, Pipeline(spec, device), progress))
+            with Pipeline(spec, device, request.threads) as pipeline:
+                built.extend(_build_units(request, work.todo, pipeline, progress))
         records = work.records(built)
         bad = _remarks(records, Status.BAD)
         if request.strict and bad:

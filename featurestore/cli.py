@@ -46,6 +46,13 @@ def build(
             help="Name of a recipe or a TOML file.", show_default="four-corpora-a, or the store's own"
         ),
     ] = None,
+    features: Annotated[
+        str | None,
+        typer.Option(
+            help="all, or of mel, mfcc, delta, delta2, chroma, rms, zcr, parted by commas.",
+            show_default="the recipe's, or the store's own",
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the views.", show_default="0")] = None,
     dtype: Annotated[str | None, typer.Option(help="float16 or float32.", show_default="float16")] = None,
     codec: Annotated[
@@ -57,7 +64,10 @@ def build(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads that decode.", show_default="one a core")
+        int | None,
+        typer.Option(
+            min=1, help="Threads that decode, and on CPU as many that compute.", show_default="one a core"
+        ),
     ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Hash all that stands and rebuild what is damaged.")
@@ -74,6 +84,8 @@ def build(
       ser-features build --datasets ravdess,tess --out two.zarr
 
       ser-features build --datasets mine=/data/recordings --augment 0
+
+      ser-features build --features mfcc,delta,delta2,chroma --out mfcc.zarr
     """
     from pipelines.process import spin_briefly
 
@@ -87,7 +99,7 @@ def build(
         out=store,
         corpora=corpora,
         datasets=datasets,
-        spec=SpecRequest(recipe, augment, seed, dtype, codec),
+        spec=SpecRequest(recipe, augment, features, seed, dtype, codec),
         device=device,
         threads=threads or os.cpu_count() or 1,
         check=check,

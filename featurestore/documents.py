@@ -11,8 +11,9 @@ from pydantic import Field, ValidationError
 from featurestore.durable import sha256_of, write_durably
 from featurestore.layout import FORMAT_VERSION
 from schemas.errors import StoreDamagedError
+from schemas.model import Model, canonical_digest
 from schemas.recipe import first_problem
-from schemas.spec import Model, StoreSpec, canonical_digest
+from schemas.spec import StoreSpec
 
 T = TypeVar("T", bound=Model)
 

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from schemas.errors import StoreDamagedError
 
 FORMAT = "ser-feature-store"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 STORE_JSON = "store.json"
 MANIFEST = "manifest.parquet"

@@ -12,7 +12,8 @@ from pathlib import Path
 from featurestore.layout import FORMAT_VERSION
 from featurestore.progress import Progress
 from schemas.clip import Clip, Scan
-from schemas.spec import StoreSpec, canonical_digest
+from schemas.model import canonical_digest
+from schemas.spec import StoreSpec
 
 HASHING_THREADS = 4
 _TWINS_NAMED = 3

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from featurestore.documents import StoreDocument, read_document
 from featurestore.layout import FORMAT, FORMAT_VERSION, LOCK, PARTIAL_SUFFIX, ROOT_METADATA, STORE_JSON
 from schemas.errors import SpecError, StoreConflictError, StoreDamagedError, UsageError
+from schemas.features import named_features
 from schemas.recipe import first_problem, load_recipe
 from schemas.spec import StorageSpec, StoreSpec
 
@@ -23,6 +24,7 @@ class SpecRequest:
 
     recipe: str | None = None
     augment: int | None = None
+    features: str | None = None
     seed: int | None = None
     dtype: str | None = None
     codec: str | None = None
@@ -44,6 +46,8 @@ def choose_spec(request: SpecRequest, store: Path) -> StoreSpec:
         seed = request.seed if request.seed is not None else (standing.seed if standing else 0)
         if standing is not None and request.recipe is None:
             wanted = standing.model_copy(update={"seed": seed, "storage": storage})
+            if request.features is not None:
+                wanted = _with_features(wanted, request.features)
             if request.augment is not None and request.augment != len(standing.views):
                 raise StoreConflictError(
                     f"{store} was built with {len(standing.views)} augmented views, {request.augment} are "
@@ -52,6 +56,8 @@ def choose_spec(request: SpecRequest, store: Path) -> StoreSpec:
         else:
             recipe = load_recipe(request.recipe or DEFAULT_RECIPE)
             wanted = recipe.store_spec(request.augment, seed, storage)
+            if request.features is not None:
+                wanted = _with_features(wanted, request.features)
     except ValidationError as error:
         raise SpecError(first_problem(error)) from error
     if standing is not None and wanted != standing:
@@ -60,6 +66,11 @@ def choose_spec(request: SpecRequest, store: Path) -> StoreSpec:
             f"give another --out, or leave the option out to go on as the store was begun"
         )
     return wanted
+
+
+def _with_features(spec: StoreSpec, names: str) -> StoreSpec:
+    features = [feature.model_dump() for feature in named_features(names, spec.features)]
+    return StoreSpec.model_validate({**spec.model_dump(), "features": features})
 
 
 class _RootAttributes(BaseModel):

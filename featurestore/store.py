@@ -194,7 +194,7 @@ class FeatureStore:
 
     def _features(self, names: Sequence[str] | None) -> dict[str, int]:
         """Name → number of coefficients of the features asked for."""
-        known: dict[str, int] = {feature.kind: feature.coefficients for feature in self.spec.features}
+        known = self.spec.coefficients
         for name in names or ():
             if name not in known:
                 raise UsageError(f"the store has no feature '{name}'; it has {', '.join(known)}")

@@ -138,15 +138,16 @@ def info_text(store: FeatureStore) -> RenderableType:
         sizes[parts[1] if len(parts) == 7 else "tables and metadata"] += stored.bytes
     audio = spec.audio
     trim = f"trimmed at {audio.trim_db:g} dB" if audio.trim_db else "not trimmed"
+    normalised = ", peak-normalised" if audio.normalise == "peak" else ""
     return Group(
         f"[bold]{escape(str(store.path))}[/]: {_holdings(document)}",
         f"  {document.digest}",
         "",
         table,
         "",
-        f"audio     {audio.sample_rate} Hz, {audio.duration_s:g} s, {trim}; "
+        f"audio     {audio.sample_rate} Hz, {spec.length / audio.sample_rate:.4g} s, {trim}{normalised}; "
         f"n_fft {spec.spectral.n_fft}, hop {spec.spectral.hop_length}, {spec.frames} frames",
-        *(f"feature   {f.kind} × {f.coefficients}: {sizes[f.kind] / 1e6:,.1f} MB" for f in spec.features),
+        *(f"feature   {name} × {n}: {sizes[name] / 1e6:,.1f} MB" for name, n in spec.coefficients.items()),
         f"tables    {sizes['tables and metadata'] / 1e6:,.1f} MB",
         f"views     {', '.join(f'{i} {name}' for i, name in enumerate(spec.view_names))}",
         f"storage   {spec.storage.dtype}, {spec.storage.codec}; seed {spec.seed}",

@@ -16,7 +16,7 @@ from featurestore.plan import SourceClip, Unit, fingerprint
 from featurestore.progress import Advance
 from featurestore.reader import ReadClip
 from featurestore.statistics import STATISTICS_SCHEMA, merge
-from pipelines.pipeline import BATCH_CLIPS, FeatureBatch, Pipeline
+from pipelines.pipeline import FeatureBatch, Pipeline
 from pipelines.random_stream import stream_key
 from schemas.clip import Status
 from schemas.spec import StoreSpec
@@ -44,22 +44,20 @@ class UnitResult:
 def compute_unit(
     unit: Unit, recordings: Iterator[ReadClip], pipeline: Pipeline, advance: Advance
 ) -> UnitResult:
-    """Run the unit's recordings, the next ones of ``recordings``, through the pipeline in fixed batches."""
+    """Run the unit's recordings, the next of ``recordings``, through the pipeline, a few clips at a time."""
     spec = pipeline.spec
     views, count = len(spec.view_names), len(unit.clips)
     arrays: dict[str, npt.NDArray[np.floating]] = {
-        feature.kind: np.full(
-            (views, count, feature.coefficients, spec.frames), np.nan, dtype=spec.storage.dtype
-        )
-        for feature in spec.features
+        feature: np.full((views, count, coefficients, spec.frames), np.nan, dtype=spec.storage.dtype)
+        for feature, coefficients in spec.coefficients.items()
     }
     parameters = np.full((views, count), np.nan)
     valid_frames = np.zeros((views, count), dtype=np.int64)
     moments = _Moments(unit, spec)
     rows = []
     seen: list[SourceClip] = []
-    for first in range(0, count, BATCH_CLIPS):
-        read = list(islice(recordings, min(BATCH_CLIPS, count - first)))
+    for first in range(0, count, pipeline.clips_at_once):
+        read = list(islice(recordings, min(pipeline.clips_at_once, count - first)))
         seen += [replace(clip.source, audio_sha256=clip.audio_sha256) for clip in read]
         rows += [_manifest_row(clip, unit.first_row + first + i) for i, clip in enumerate(read)]
         usable = [(first + i, clip) for i, clip in enumerate(read) if clip.samples is not None]
@@ -166,4 +164,4 @@ class _Moments:
 
 def _without_arrays(batch: FeatureBatch) -> FeatureBatch:
     """The batch's moments alone, so that its features can be freed."""
-    return FeatureBatch({}, batch.valid_frames, batch.parameters, batch.keys, batch.mean, batch.m2)
+    return FeatureBatch({}, batch.valid_frames, batch.parameters, batch.mean, batch.m2)

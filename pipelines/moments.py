@@ -1,21 +1,20 @@
-"""Count, mean and squared deviations of each feature coefficient, clip by clip."""
+"""Mean and squared deviations of each feature coefficient, waveform by waveform."""
 
 from __future__ import annotations
 
 import torch
 
 
-def clip_moments(values: torch.Tensor, valid_frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and M2 = Σ (x − mean)² over each clip's valid frames: two (clip, coefficient) float64 tensors.
+def clip_moments(table: torch.Tensor, valid_frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and M2 = Σ (x − mean)² over each waveform's valid frames: two (waveform, coefficient) float64.
 
-    ``values`` : (clip, coefficient, frame) as stored. ``valid_frames`` : (clip,) int64; a clip without a
-    valid frame gives zeros. Two passes in float32 over at most a few hundred frames, so that merging in
-    float64 loses nothing.
+    ``table`` : (waveform, frame, coefficient) as stored. ``valid_frames`` : (waveform,) int64; a waveform
+    without a valid frame gives zeros. Two passes in float32 over at most a few hundred frames, so that
+    merging in float64 loses nothing.
     """
-    frames = torch.arange(values.shape[-1], device=values.device)
-    valid = (frames < valid_frames[:, None])[:, None, :].to(torch.float32)
-    count = valid_frames.clamp(min=1).to(torch.float32)[:, None]
-    numbers = values.to(torch.float32)
-    mean = (numbers * valid).sum(-1) / count
-    squares = ((numbers - mean[..., None]) * valid).square().sum(-1)
-    return mean.to(torch.float64), squares.to(torch.float64)
+    frames = torch.arange(table.shape[1], device=table.device)
+    valid = (frames < valid_frames[:, None]).to(torch.float32)[:, None]
+    numbers = table.to(torch.float32)
+    mean = (valid @ numbers) / valid_frames.clamp(min=1).to(torch.float32)[:, None, None]
+    squares = valid @ (numbers - mean).square_()
+    return mean[:, 0].to(torch.float64), squares[:, 0].to(torch.float64)

@@ -63,17 +63,15 @@ def uniform(key: StreamKey, counter: int, low: float, high: float) -> float:
 def normal(keys: list[StreamKey], count: int, device: torch.device) -> torch.Tensor:
     """Standard normal noise, (len(keys), count) float32, by Box and Muller's transform.
 
-    With h = ⌈count / 2⌉, the output w at counter ``NOISE_START + i`` gives u = ((w >> 40) + 1) · 2⁻²⁴
-    and v = (w mod 2²⁴) · 2⁻²⁴, then samples i and h + i as √(−2 ln u) · cos 2πv and √(−2 ln u) · sin 2πv.
+    The output w at counter ``NOISE_START + i`` gives u = ((w >> 40) + 1) · 2⁻²⁴ and v = (w mod 2²⁴) · 2⁻²⁴,
+    then samples 2i and 2i + 1 as √(−2 ln u) · cos 2πv and √(−2 ln u) · sin 2πv: a sample does not depend
+    on how many are asked for.
     """
-    half = (count + 1) // 2
-    words = _words(keys, half, device)
+    words = _words(keys, (count + 1) // 2, device)
     radius = _shift_right(words, 40).add_(1).to(torch.float32).mul_(2.0**-24).log_().mul_(-2).sqrt_()
     angle = words.bitwise_and_(2**24 - 1).to(torch.float32).mul_(2 * math.pi * 2.0**-24)
-    out = torch.empty(len(keys), 2 * half, device=device)
-    torch.mul(radius, torch.cos(angle), out=out[:, :half])
-    torch.mul(radius, torch.sin(angle), out=out[:, half:])
-    return out[:, :count]
+    pairs = torch.stack((torch.cos(angle).mul_(radius), torch.sin(angle).mul_(radius)), dim=-1)
+    return pairs.flatten(1)[:, :count]
 
 
 def _words(keys: list[StreamKey], count: int, device: torch.device) -> torch.Tensor:

@@ -14,8 +14,11 @@ from typing import Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from schemas.errors import SpecError, UnknownNameError, UsageError
+from schemas.features import FeatureSpec
 from schemas.labels import LABEL_SETS, Target
-from schemas.spec import AudioSpec, FeatureSpec, Model, SpectralSpec, StorageSpec, StoreSpec, ViewSpec
+from schemas.model import Model
+from schemas.spec import AudioSpec, SpectralSpec, StorageSpec, StoreSpec
+from schemas.views import ViewSpec
 
 
 class LabelsSpec(Model):

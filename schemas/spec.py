@@ -6,17 +6,13 @@ two stores with equal specification digests hold comparable numbers.
 
 from __future__ import annotations
 
-import hashlib
-import json
-from typing import Annotated, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-
-class Model(BaseModel):
-    """Base of all specifications: immutable, and strict about unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+from schemas.features import FeatureSpec, MfccSpec, coefficients
+from schemas.model import Model, canonical_digest
+from schemas.views import ORIGINAL, ViewSpec
 
 
 class AudioSpec(Model):
@@ -24,19 +20,33 @@ class AudioSpec(Model):
 
     sample_rate: int = Field(22_050, ge=4_000, le=192_000)
     """Hz, of the waveform that views and features see."""
-    duration_s: float = Field(3.0, gt=0, le=60)
+    duration_s: float | None = Field(3.0, gt=0, le=60)
     """Length after trimming; longer clips are cut at the end, shorter ones padded with zeros."""
+    frames: int | None = Field(None, ge=1, le=20_000)
+    """Length as a number of frames instead: (frames − 1) · hop_length samples."""
     trim_db: float | None = Field(None, gt=0, le=120)
     """Frames this many dB below the loudest frame are cut from both ends; null: no trimming."""
+    normalise: Literal["none", "peak"] = "none"
+    """``peak``: the clip is divided by its largest magnitude after resampling and trimming."""
     min_duration_s: float = Field(0.1, gt=0)
     """A recording that is shorter is marked bad."""
     max_duration_s: float = Field(60.0, gt=0)
     """A recording that is longer is marked bad: one label cannot stand for its first seconds."""
 
-    @property
-    def length(self) -> int:
-        """Samples of the fixed-length waveform."""
-        return round(self.duration_s * self.sample_rate)
+    @model_validator(mode="before")
+    @classmethod
+    def _length_given_once(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("frames") is not None:
+            if values.get("duration_s") is not None:
+                raise ValueError("give duration_s or frames, not both")
+            return {**values, "duration_s": None}
+        return values
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.duration_s is None and self.frames is None:
+            raise ValueError("give duration_s or frames")
+        return self
 
 
 class SpectralSpec(Model):
@@ -54,108 +64,6 @@ class SpectralSpec(Model):
         if self.hop_length > self.n_fft:
             raise ValueError(f"hop_length {self.hop_length} exceeds n_fft {self.n_fft}")
         return self
-
-
-class MelSpec(Model):
-    """Mel power spectrogram in dB, re 1.0, floored 80 dB below the clip's maximum."""
-
-    kind: Literal["mel"] = "mel"
-    n_mels: int = Field(128, ge=8, le=512)
-
-    @property
-    def coefficients(self) -> int:
-        """Rows of the feature."""
-        return self.n_mels
-
-
-class MfccSpec(Model):
-    """Mel-frequency cepstral coefficients: orthonormal DCT-II of the mel spectrogram in dB."""
-
-    kind: Literal["mfcc"] = "mfcc"
-    n_mfcc: int = Field(40, ge=1, le=512)
-    n_mels: int = Field(128, ge=8, le=512)
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.n_mfcc > self.n_mels:
-            raise ValueError(f"n_mfcc {self.n_mfcc} exceeds n_mels {self.n_mels}")
-        return self
-
-    @property
-    def coefficients(self) -> int:
-        """Rows of the feature."""
-        return self.n_mfcc
-
-
-class RmsSpec(Model):
-    """Root-mean-square energy of each frame."""
-
-    kind: Literal["rms"] = "rms"
-
-    @property
-    def coefficients(self) -> int:
-        """Rows of the feature."""
-        return 1
-
-
-class ZcrSpec(Model):
-    """Zero-crossing rate of each frame."""
-
-    kind: Literal["zcr"] = "zcr"
-
-    @property
-    def coefficients(self) -> int:
-        """Rows of the feature."""
-        return 1
-
-
-FeatureSpec = Annotated[MelSpec | MfccSpec | RmsSpec | ZcrSpec, Field(discriminator="kind")]
-
-
-class _NamedView(Model):
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9.+-]{0,31}$")
-    """Unique in the store. It is part of the key of the view's random stream."""
-
-
-class NoiseSpec(_NamedView):
-    """Additive white Gaussian noise at a signal-to-noise ratio drawn uniformly, in dB."""
-
-    kind: Literal["noise"] = "noise"
-    snr_db: tuple[float, float]
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        low, high = self.snr_db
-        if not -20 <= low <= high <= 80:
-            raise ValueError(f"snr_db must be a range within -20…80 dB, got {low}…{high}")
-        return self
-
-
-class PitchSpec(_NamedView):
-    """Pitch moved by semitones, duration kept."""
-
-    kind: Literal["pitch"] = "pitch"
-    semitones: float = Field(ge=-12, le=12)
-
-
-class ShiftSpec(_NamedView):
-    """Circular shift in time, drawn uniformly within ± ``fraction`` of the clip's length."""
-
-    kind: Literal["shift"] = "shift"
-    fraction: float = Field(gt=0, le=1)
-
-
-class SpeedSpec(_NamedView):
-    """Playback at ``factor`` times the speed: duration and pitch both change."""
-
-    kind: Literal["speed"] = "speed"
-    factor: float = Field(ge=0.5, le=2)
-
-
-ViewSpec = Annotated[NoiseSpec | PitchSpec | ShiftSpec | SpeedSpec, Field(discriminator="kind")]
-
-ORIGINAL = "original"
-"""Name of view 0."""
 
 
 class StorageSpec(Model):
@@ -182,20 +90,40 @@ class StoreSpec(Model):
         kinds = [feature.kind for feature in self.features]
         if len(set(kinds)) < len(kinds):
             raise ValueError(f"a feature is listed twice: {', '.join(kinds)}")
+        for feature in self.features:
+            if feature.kind in {"delta", "delta2"}:
+                if not any(isinstance(other, MfccSpec) for other in self.features):
+                    raise ValueError(f"{feature.kind} is the slope of the mfcc: list mfcc too")
+                if feature.width > self.frames:
+                    raise ValueError(
+                        f"{feature.kind}'s width {feature.width} exceeds the {self.frames} frames"
+                    )
         names = [ORIGINAL, *(view.name for view in self.views)]
         if len(set(names)) < len(names):
             raise ValueError(f"two views share a name: {', '.join(names)}")
-        if self.audio.length < self.spectral.n_fft:
+        if self.length < self.spectral.n_fft:
             raise ValueError(
-                f"duration_s {self.audio.duration_s} is shorter than one window: "
-                f"n_fft {self.spectral.n_fft} at {self.audio.sample_rate} Hz"
+                f"{self.length} samples ({self.length / self.audio.sample_rate:.3g} s) are shorter than one "
+                f"window: n_fft {self.spectral.n_fft} at {self.audio.sample_rate} Hz"
             )
         return self
 
     @property
+    def length(self) -> int:
+        """Samples of the fixed-length waveform."""
+        if self.audio.frames is not None:
+            return (self.audio.frames - 1) * self.spectral.hop_length
+        return round((self.audio.duration_s or 0.0) * self.audio.sample_rate)
+
+    @property
     def frames(self) -> int:
         """Frames of every feature array: 1 + ⌊length / hop⌋."""
-        return 1 + self.audio.length // self.spectral.hop_length
+        return 1 + self.length // self.spectral.hop_length
+
+    @property
+    def coefficients(self) -> dict[str, int]:
+        """Feature → its rows, in the order of :attr:`features`."""
+        return {feature.kind: coefficients(feature, self.features) for feature in self.features}
 
     @property
     def view_names(self) -> tuple[str, ...]:
@@ -212,13 +140,3 @@ class StoreSpec(Model):
     def digest(self) -> str:
         """``sha256:`` and the hash of the specification's canonical JSON."""
         return canonical_digest(self.model_dump(mode="json"))
-
-
-def canonical_json(value: object) -> str:
-    """JSON with sorted keys and no spaces: the same text for equal values."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def canonical_digest(value: object) -> str:
-    """``sha256:`` and the hexadecimal SHA-256 of :func:`canonical_json`."""
-    return "sha256:" + hashlib.sha256(canonical_json(value).encode()).hexdigest()

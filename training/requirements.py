@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from featurestore.store import FeatureStore
 from schemas.errors import RunError, UsageError
+from schemas.model import Model
 from schemas.recipe import Recipe
-from schemas.spec import Model
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,9 @@ from pydantic import ValidationError
 
 from featurestore.durable import storage_errors, write_durably
 from schemas.errors import RunError
+from schemas.model import Model
 from schemas.recipe import Recipe, first_problem
-from schemas.spec import Model, StoreSpec
+from schemas.spec import StoreSpec
 
 _RECORDED_LIBRARIES = ("ser-features", "torch", "lightning", "numpy", "pandas", "scikit-learn", "zarr")
 

@@ -102,11 +102,10 @@ def _locked(folder: RunFolder, resume: str) -> Iterator[None]:
 def _new_model(planned: Plan) -> nn.Module:
     """Model of the recipe, initialised from the run's seed."""
     record = planned.record
-    specs = [spec for spec in record.store_spec.features if spec.kind in record.features]
     torch.manual_seed(record.seed)
     return build_model(
         record.recipe.model.name,
-        coefficients=sum(spec.coefficients for spec in specs),
+        coefficients=sum(record.store_spec.coefficients[feature] for feature in record.features),
         frames=record.store_spec.frames,
         classes=len(record.classes),
         dropout=record.recipe.train.dropout,

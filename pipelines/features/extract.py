@@ -1,42 +1,71 @@
-"""All features of a specification from one batch of waveforms, with one Fourier transform."""
+"""All features of a specification from batches of waveforms, with one Fourier transform a frame."""
 
 from __future__ import annotations
 
-import torch
+from collections.abc import Sequence
 
-from pipelines.features.mel import mel_filters, power_spectrogram, power_to_db
+import torch
+import torch.nn.functional as F
+
+from pipelines.features.chroma import Chroma
+from pipelines.features.delta import Slope
+from pipelines.features.mel import MelBands, power_to_db
 from pipelines.features.mfcc import dct_matrix
+from pipelines.features.spectrum import power_spectra
 from pipelines.features.temporal import rms, zero_crossing_rate
-from schemas.spec import MelSpec, MfccSpec, RmsSpec, StoreSpec, ZcrSpec
+from schemas.features import ChromaSpec, Delta2Spec, DeltaSpec, MelSpec, MfccSpec
+from schemas.spec import StoreSpec
 
 
 class FeatureExtractor:
-    """Computes the features that ``spec`` lists, on ``device``; filters and windows are made once."""
+    """Computes the features that ``spec`` lists, on ``device``; filters and windows are made once.
+
+    ``columns`` : feature → its columns in the tables of :meth:`table`.
+    """
 
     def __init__(self, spec: StoreSpec, device: torch.device) -> None:
         self.spec = spec
-        n_fft = spec.spectral.n_fft
+        self.columns: dict[str, slice] = {}
+        start = 0
+        for name, count in spec.coefficients.items():
+            self.columns[name] = slice(start, start + count)
+            start += count
+        rate, n_fft = spec.audio.sample_rate, spec.spectral.n_fft
         # Rounded to float32 once: torch's own float32 window is less exact, and quiet mel bands show it.
         self._window = torch.hann_window(n_fft, dtype=torch.float64).float().to(device)
-        bands = {f.n_mels for f in spec.features if isinstance(f, MelSpec | MfccSpec)}
-        self._filters = {
-            n: torch.from_numpy(mel_filters(spec.audio.sample_rate, n_fft, n)).float().to(device)
-            for n in bands
-        }
-        self._dct = {
-            f.kind: torch.from_numpy(dct_matrix(f.n_mfcc, f.n_mels)).to(device)
-            for f in spec.features
-            if isinstance(f, MfccSpec)
-        }
+        self._bands: dict[int, MelBands] = {}
+        self._slopes: dict[str, Slope] = {}
+        for feature in spec.features:
+            match feature:
+                case MelSpec() | MfccSpec() if feature.n_mels not in self._bands:
+                    self._bands[feature.n_mels] = MelBands(rate, n_fft, feature.n_mels, device)
+                case DeltaSpec() | Delta2Spec():
+                    order = 1 if feature.kind == "delta" else 2
+                    self._slopes[feature.kind] = Slope(feature.width, order, device)
+                case ChromaSpec():
+                    self._chroma = Chroma(rate, n_fft, feature.n_chroma, feature.tuning, device)
+            if isinstance(feature, MfccSpec):
+                self._dct = torch.from_numpy(dct_matrix(feature.n_mfcc, feature.n_mels).T.copy()).to(device)
 
     def __call__(self, waveforms: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Feature name → (batch, coefficients, frames) float32, for (batch, length) float32 waveforms.
+        """Feature → (batch, coefficient, frame) float32, for (batch, samples) float32 waveforms."""
+        table = self.table([waveforms]).transpose(1, 2)
+        return {name: table[:, columns] for name, columns in self.columns.items()}
 
-        ``mel`` : dB re 1.0, 80 dB range. ``mfcc`` : of that mel, no lifter. ``rms`` : amplitude.
-        ``zcr`` : crossings per sample.
+    def table(self, waveforms: Sequence[torch.Tensor]) -> torch.Tensor:
+        """All features side by side: (waveform, frame, coefficient) float32, of batches of waveforms.
+
+        Each batch is (batch, samples) float32 with its own number of samples, at most the fixed length;
+        what follows is silent.
         """
-        n_fft, hop = self.spec.spectral.n_fft, self.spec.spectral.hop_length
-        mel = self._mel(waveforms, hop)
+        features: dict[str, torch.Tensor] = self._spectral(waveforms) | self._temporal(waveforms)
+        return torch.cat([features[name] for name in self.columns], dim=-1)
+
+    def _spectral(self, waveforms: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
+        if not self.columns.keys() - {"rms", "zcr"}:
+            return {}
+        spectra = power_spectra(waveforms, self._window, self.spec.spectral.hop_length, self.spec.frames)
+        mel = {n: power_to_db(spectra.spread(bands(spectra.power))) for n, bands in self._bands.items()}
         out: dict[str, torch.Tensor] = {}
         for feature in self.spec.features:
             match feature:
@@ -44,15 +73,20 @@ class FeatureExtractor:
                     out["mel"] = mel[feature.n_mels]
                 case MfccSpec():
                     # float64: sums of 128 values near −80 dB would lose 2e-3 in float32
-                    out["mfcc"] = (self._dct["mfcc"] @ mel[feature.n_mels].double()).float()
-                case RmsSpec():
-                    out["rms"] = rms(waveforms, n_fft, hop)
-                case ZcrSpec():
-                    out["zcr"] = zero_crossing_rate(waveforms, n_fft, hop)
-        return out
+                    out["mfcc"] = (mel[feature.n_mels].double() @ self._dct).float()
+                case ChromaSpec():
+                    out["chroma"] = self._chroma(spectra)
+        return out | {name: slope(out["mfcc"]) for name, slope in self._slopes.items()}
 
-    def _mel(self, waveforms: torch.Tensor, hop: int) -> dict[int, torch.Tensor]:
-        if not self._filters:
+    def _temporal(self, waveforms: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
+        if not self.columns.keys() & {"rms", "zcr"}:
             return {}
-        power = power_spectrogram(waveforms, self._window, hop)
-        return {n: power_to_db(filters @ power) for n, filters in self._filters.items()}
+        n_fft, hop = self.spec.spectral.n_fft, self.spec.spectral.hop_length
+        longest = max(batch.shape[-1] for batch in waveforms)
+        stacked = torch.cat([F.pad(batch, (0, longest - batch.shape[-1])) for batch in waveforms])
+        out: dict[str, torch.Tensor] = {}
+        if "rms" in self.columns:
+            out["rms"] = rms(stacked, n_fft, hop, self.spec.frames)
+        if "zcr" in self.columns:
+            out["zcr"] = zero_crossing_rate(stacked, n_fft, hop, self.spec.frames, self.spec.length)
+        return out

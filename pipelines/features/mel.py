@@ -8,25 +8,24 @@ import torch
 
 AMIN = 1e-10
 TOP_DB = 80.0
+_GROUP = 16
+"""Bands that one matrix product gives: few enough to leave most bins out, enough to keep it busy."""
 
 
-def power_spectrogram(waveforms: torch.Tensor, window: torch.Tensor, hop_length: int) -> torch.Tensor:
-    """Squared magnitude of the short-time Fourier transform: (batch, 1 + n_fft/2, frames) float32.
+class MelBands:
+    """Mel filters applied band by band: a triangle is zero outside two bands' width, which is left out."""
 
-    ``window`` has n_fft samples. Frames are centred on multiples of ``hop_length``; the signal is
-    padded with zeros.
-    """
-    spectrum = torch.stft(
-        waveforms,
-        len(window),
-        hop_length,
-        window=window,
-        center=True,
-        pad_mode="constant",
-        return_complex=True,
-    )
-    parts = torch.view_as_real(spectrum)
-    return parts.square().sum(-1)
+    def __init__(self, sample_rate: int, n_fft: int, n_mels: int, device: torch.device) -> None:
+        filters = torch.from_numpy(mel_filters(sample_rate, n_fft, n_mels)).float()
+        self._groups: list[tuple[slice, torch.Tensor]] = []
+        for group in torch.split(filters, _GROUP):
+            bins = torch.nonzero(group.any(dim=0))[:, 0]
+            reach = slice(int(bins[0]), int(bins[-1]) + 1) if len(bins) else slice(0, 1)
+            self._groups.append((reach, group[:, reach].T.contiguous().to(device)))
+
+    def __call__(self, power: torch.Tensor) -> torch.Tensor:
+        """Power in each band, (row, n_mels) float32, of (row, 1 + n_fft/2) power spectra."""
+        return torch.cat([power[:, reach] @ weights for reach, weights in self._groups], dim=1)
 
 
 def mel_filters(sample_rate: int, n_fft: int, n_mels: int) -> npt.NDArray[np.float64]:
@@ -57,9 +56,9 @@ def mel_edges(sample_rate: int, n_mels: int) -> npt.NDArray[np.float64]:
 
 
 def power_to_db(power: torch.Tensor) -> torch.Tensor:
-    """10 log₁₀ of (batch, coefficient, frame) power, re 1.0, floored 80 dB below each clip's own maximum.
+    """10 log₁₀ of (waveform, frame, band) power, re 1.0, floored 80 dB below each waveform's own maximum.
 
-    Powers below 1e-10 count as 1e-10 (``librosa.power_to_db`` with its defaults, clip by clip).
+    Powers below 1e-10 count as 1e-10 (``librosa.power_to_db`` with its defaults, waveform by waveform).
     """
     decibels = power.clamp(min=AMIN).log10_().mul_(10)
     floor = decibels.amax(dim=(-2, -1), keepdim=True) - TOP_DB

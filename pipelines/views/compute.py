@@ -2,36 +2,49 @@
 
 from __future__ import annotations
 
+import math
+
 from pipelines.batch import ClipBatch, ViewBatch
+from pipelines.resample import rational_ratio
 from pipelines.views.noise import noise
 from pipelines.views.pitch import pitch
 from pipelines.views.shift import shift
 from pipelines.views.speed import source_samples, speed
-from schemas.spec import NoiseSpec, PitchSpec, ShiftSpec, SpeedSpec, StoreSpec, ViewSpec
+from pipelines.views.stretch import stretch
+from schemas.spec import StoreSpec
+from schemas.views import NoiseSpec, PitchSpec, ShiftSpec, SpeedSpec, StretchSpec, ViewSpec, span
 
 
 def window_samples(spec: StoreSpec) -> int:
     """Samples of a recording that the pipeline reads: the fixed length, or what the fastest view needs."""
-    length = spec.audio.length
-    faster = (source_samples(view, length) for view in spec.views if isinstance(view, SpeedSpec))
-    return max(length, *faster, 0)
+    return max(spec.length, *(_reading(view, spec.length) for view in spec.views), 0)
 
 
-def original(batch: ClipBatch, length: int) -> ViewBatch:
-    """View 0: the clip itself, cut to ``length`` samples."""
-    return ViewBatch(
-        batch.waveforms[:, :length], batch.lengths.clamp(max=length), (None,) * len(batch.clip_ids)
-    )
+def original(batch: ClipBatch) -> ViewBatch:
+    """View 0: the clip itself, cut to the fixed length."""
+    return ViewBatch(batch.kept, batch.kept_lengths, (None,) * len(batch.clip_ids))
 
 
-def augmented(batch: ClipBatch, view: ViewSpec, length: int) -> ViewBatch:
-    """One augmented view of ``length`` samples."""
+def augmented(batch: ClipBatch, view: ViewSpec) -> ViewBatch:
+    """One augmented view."""
     match view:
         case NoiseSpec():
-            return noise(batch, view, length)
+            return noise(batch, view)
         case PitchSpec():
-            return pitch(batch, view, length)
+            return pitch(batch, view)
         case ShiftSpec():
-            return shift(batch, view, length)
+            return shift(batch, view)
         case SpeedSpec():
-            return speed(batch, view, length)
+            return speed(batch, view)
+        case StretchSpec():
+            return stretch(batch, view)
+
+
+def _reading(view: ViewSpec, length: int) -> int:
+    """Samples of the recording that fill a view of ``length`` samples."""
+    if not isinstance(view, SpeedSpec | StretchSpec):
+        return length
+    if isinstance(view.factor, float):
+        return source_samples(length, rational_ratio(view.factor))
+    # The fraction that stands for a drawn factor lies at most 4 cents above it.
+    return math.ceil(length * span(view.factor)[1] * 2 ** (4 / 1200))

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
+import torch
 
 from pipelines.batch import ClipBatch, ViewBatch, silence_padding
-from pipelines.resample import resample
-from pipelines.vocoder import rational_ratio, stretch
-from schemas.spec import PitchSpec
+from pipelines.views.parameter import drawn
+from pipelines.views.rows import by_value
+from pipelines.vocoder import HOP, frame_sizes, synthesise
+from schemas.views import PitchSpec
 
 
-def pitch(batch: ClipBatch, spec: PitchSpec, length: int) -> ViewBatch:
-    """Move the pitch by ``spec.semitones``: stretch in time by 2^(semitones/12), then resample back.
+def pitch(batch: ClipBatch, spec: PitchSpec) -> ViewBatch:
+    """Move the pitch by the semitones s: every frame of the vocoder is resampled by 2^(s/12).
 
-    The ratio is the nearest small fraction (+2 semitones: 55/49, 0.02 cents off).
+    The ratio is that of two frame sizes, at most a cent off for most s, two for all up to an octave.
+    Magnitudes beyond half the rate are cut off, not folded back.
     """
-    up, down = rational_ratio(2 ** (spec.semitones / 12))
-    clean = batch.waveforms[:, :length]
-    lengths = batch.lengths.clamp(max=length)
-    moved = resample(stretch(clean, up, down), down, up)
-    moved = F.pad(moved, (0, max(0, length - moved.shape[-1])))[:, :length].contiguous()
-    return ViewBatch(silence_padding(moved, lengths), lengths, (spec.semitones,) * len(batch.clip_ids))
+    semitones = drawn(spec.semitones, batch.keys(spec.name))
+    sizes = [frame_sizes(2 ** (s / 12)) for s in semitones]
+
+    def moved(part: ClipBatch, pair: tuple[int, int]) -> torch.Tensor:
+        # Short frames lie closer, so that as many of them overlap.
+        analysis = part.analysis(pair[0], hop=min(HOP, 2 * pair[1] // 9))
+        return synthesise(analysis, size=pair[1], hop=analysis.hop, length=part.kept.shape[-1])
+
+    waveforms = silence_padding(by_value(batch, sizes, moved), batch.kept_lengths)
+    return ViewBatch(waveforms, batch.kept_lengths, semitones)

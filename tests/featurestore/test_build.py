@@ -14,7 +14,7 @@ from featurestore.spec_choice import SpecRequest
 from featurestore.store import FeatureStore
 from featurestore.verify import verify
 from pipelines.decode import decode
-from pipelines.pipeline import Pipeline
+from pipelines.pipeline import FEATURE_VERSION, Pipeline
 from schemas.errors import BadRecordingsError, StoreConflictError, StoreUnfinishedError, UsageError
 from schemas.recipe import load_recipe
 from tests.featurestore.conftest import Builder
@@ -312,7 +312,9 @@ def test_units_of_another_pipeline_are_not_mixed_in(
     folder.mkdir(parents=True)
     shutil.copy(next((small_demo / "demo").glob("f01/*angry*")), folder / "one.wav")
     record = own_store / "records" / "demo" / "00001.json"
-    record.write_text(record.read_text().replace('"feature_version": 1', '"feature_version": 0'))
+    record.write_text(
+        record.read_text().replace(f'"feature_version": {FEATURE_VERSION}', '"feature_version": 0')
+    )
     with pytest.raises(StoreUnfinishedError, match="another version of the pipeline"):
         tiny_build(own_store, tmp_path, f"mine={tmp_path / 'mine'}")
 

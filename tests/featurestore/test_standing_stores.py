@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from featurestore.build import BuildRequest, build
-from featurestore.layout import MANIFEST, ROOT_METADATA, STORE_JSON
+from featurestore.layout import FORMAT_VERSION, MANIFEST, ROOT_METADATA, STORE_JSON
 from featurestore.plan import SourceClip, plan_units
 from featurestore.spec_choice import SpecRequest
 from featurestore.store import FeatureStore
@@ -279,9 +279,12 @@ class TestReadingArguments:
 
 def test_a_later_format_is_named_as_such(own_store: Path) -> None:
     document = json.loads((own_store / STORE_JSON).read_text())
-    document["format_version"] = 2
+    document["format_version"] = FORMAT_VERSION + 1
     (own_store / STORE_JSON).write_text(json.dumps(document))
-    with pytest.raises(StoreConflictError, match="format version 2, this program reads version 1"):
+    with pytest.raises(
+        StoreConflictError,
+        match=f"format version {FORMAT_VERSION + 1}, this program reads version {FORMAT_VERSION}",
+    ):
         FeatureStore.open(own_store)
 
 

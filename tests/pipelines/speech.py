@@ -25,11 +25,15 @@ def harmonics(f0: float, seconds: float, rate: int = RATE, count: int = 12) -> S
     return np.asarray(sound, dtype=np.float32)
 
 
-def gliding_voice(f0: float, seconds: float, rate: int = RATE, count: int = 15) -> Samples:
-    """Harmonics of an f0 that glides by ± 15 % three times in two seconds, with a syllable-like envelope."""
+def gliding_voice(f0: float, seconds: float, rate: int = RATE, count: int = 15, pace: float = 1.0) -> Samples:
+    """Harmonics of an f0 that glides by ± 15 % three times in two seconds, with a syllable-like envelope.
+
+    ``pace`` : how many times as fast glides and syllables go.
+    """
     time = np.arange(int(seconds * rate)) / rate
-    phase = 2 * np.pi * f0 * (time - 0.15 * np.cos(2 * np.pi * 1.5 * time) / (2 * np.pi * 1.5))
-    envelope = 0.55 + 0.45 * np.sin(2 * np.pi * 4 * time)
+    glide, syllable = 1.5 * pace, 4 * pace  # Hz
+    phase = 2 * np.pi * f0 * (time - 0.15 * np.cos(2 * np.pi * glide * time) / (2 * np.pi * glide))
+    envelope = 0.55 + 0.45 * np.sin(2 * np.pi * syllable * time)
     sound = envelope * sum(0.3 / k * np.sin(k * phase) for k in range(1, count + 1))
     return np.asarray(sound, dtype=np.float32)
 

@@ -4,7 +4,7 @@ import pytest
 
 from schemas.errors import SpecError, UnknownNameError, UsageError
 from schemas.recipe import load_recipe, parse_recipe, shipped_recipes
-from schemas.spec import NoiseSpec, PitchSpec, ShiftSpec, SpeedSpec
+from schemas.views import NoiseSpec, PitchSpec, ShiftSpec, SpeedSpec
 
 
 @pytest.mark.parametrize("name", shipped_recipes())
@@ -21,7 +21,7 @@ def test_four_corpora_a_is_recipe_r1() -> None:
     assert isinstance(down, PitchSpec)
     assert (up.semitones, down.semitones) == (2, -2)
     assert isinstance(shift, ShiftSpec)
-    assert shift.fraction == 0.2
+    assert shift.fraction == (-0.2, 0.2)
     assert isinstance(slow, SpeedSpec)
     assert isinstance(fast, SpeedSpec)
     assert (slow.factor, fast.factor) == (0.8, 1.25)

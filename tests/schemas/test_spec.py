@@ -6,17 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from schemas.spec import (
-    AudioSpec,
-    MelSpec,
-    MfccSpec,
-    NoiseSpec,
-    PitchSpec,
-    SpectralSpec,
-    StorageSpec,
-    StoreSpec,
-    canonical_json,
-)
+from schemas.features import MelSpec, MfccSpec
+from schemas.model import canonical_json
+from schemas.spec import AudioSpec, SpectralSpec, StorageSpec, StoreSpec
+from schemas.views import NoiseSpec, PitchSpec
 
 SPEC = StoreSpec(features=(MelSpec(), MfccSpec()), views=(PitchSpec(name="up", semitones=2),))
 
@@ -44,7 +37,7 @@ def test_canonical_json_keeps_letters_and_refuses_nan() -> None:
 
 
 def test_three_seconds_at_22050_are_130_frames() -> None:
-    assert SPEC.audio.length == 66_150
+    assert SPEC.length == 66_150
     assert SPEC.frames == 130
     assert SPEC.view_names == ("original", "up")
 

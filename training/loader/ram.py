@@ -121,7 +121,7 @@ def home_of(
 
 
 def _coefficients(store: FeatureStore, features: Sequence[str]) -> int:
-    return sum(spec.coefficients for spec in store.spec.features if spec.kind in features)
+    return sum(store.spec.coefficients[feature] for feature in features)
 
 
 def _dtype(store: FeatureStore) -> torch.dtype:

@@ -1,0 +1,38 @@
+"""Local derivatives of a feature in time."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.signal
+import torch
+
+
+class Slope:
+    """Savitzky–Golay derivative of order 1 (delta) or 2 (delta-delta) over ``width`` frames.
+
+    A polynomial of degree ``order`` is fitted to the frames around each one, and its ``order``-th derivative
+    taken (Savitzky & Golay 1964); the first and last ⌊width/2⌋ frames take theirs from the fit to the
+    outermost ``width`` frames: ``librosa.feature.delta``. Delta-delta is not the delta of the delta.
+    """
+
+    def __init__(self, width: int, order: int, device: torch.device) -> None:
+        # The filter is linear: on an identity matrix it gives its own weights, edges included.
+        weights = scipy.signal.savgol_filter(
+            np.eye(2 * width), width, polyorder=order, deriv=order, axis=0, mode="interp"
+        )
+        half = width // 2
+        self._width = width
+        self._inner = [float(weight) for weight in weights[half, :width]]
+        self._first = torch.from_numpy(weights[:half, :width].astype(np.float32)).to(device)
+        self._last = torch.from_numpy(weights[-half:, -width:].astype(np.float32)).to(device)
+
+    def __call__(self, values: torch.Tensor) -> torch.Tensor:
+        """Change per frame (per frame²) of (waveform, frame, coefficient) float32: the same shape."""
+        inner = values.shape[1] - self._width + 1
+        slope = torch.zeros_like(values[:, :inner])
+        for offset, weight in enumerate(self._inner):
+            if weight:
+                slope.add_(values[:, offset : offset + inner], alpha=weight)
+        first = self._first @ values[:, : self._width]
+        last = self._last @ values[:, -self._width :]
+        return torch.cat([first, slope, last], dim=1)

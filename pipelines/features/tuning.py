@@ -1,0 +1,79 @@
+"""How far a voice's partials lie off the notes of A = 440 Hz."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from pipelines.features.spectrum import Spectra
+
+STEPS = 100
+"""Tunings told apart: a bin of the scale in hundredths, from −0.50 to 0.49."""
+
+_LOWEST_HZ, _HIGHEST_HZ = 150.0, 4000.0
+_LOUD = 0.1
+"""A partial counts from this share of its frame's maximum on."""
+
+
+class TuningEstimator:
+    """Estimates each waveform's tuning from the peaks of its spectra, as ``librosa.estimate_tuning`` does."""
+
+    def __init__(self, sample_rate: int, n_fft: int, bins_per_octave: int, device: torch.device) -> None:
+        frequencies = np.arange(1 + n_fft // 2) * sample_rate / n_fft
+        inside = np.flatnonzero(
+            (frequencies >= _LOWEST_HZ) & (frequencies < min(_HIGHEST_HZ, sample_rate / 2))
+        )
+        self._first, self._stop = (int(inside[0]), int(inside[-1]) + 1) if len(inside) else (1, 1)
+        self._hz_per_bin = sample_rate / n_fft
+        self._bins_per_octave = bins_per_octave
+        self._edges = torch.from_numpy(np.linspace(-0.5, 0.5, STEPS + 1)).to(device)
+
+    def __call__(self, spectra: Spectra) -> torch.Tensor:
+        """Index of each waveform's tuning, (waveform,) int64: its tuning is index / 100 − 0.5 bins.
+
+        Peaks are bins above both neighbours, between 150 and 4,000 Hz, with more than a tenth of their
+        frame's power; a parabola through three bins gives their frequency (Smith, "Spectral Audio Signal
+        Processing", 2011). Of those at least as strong as the waveform's median peak, the most frequent
+        deviation from the scale is the tuning; a waveform without a peak has tuning 0.
+        """
+        row, bin_, middle, curve, slope = self._peaks(spectra.power)
+        shift = torch.where(slope.abs() >= curve.abs(), 0.0, -slope / curve)
+        strength = middle + 0.5 * slope * shift
+        counts = torch.tensor(spectra.counts, device=row.device)
+        waveform = torch.repeat_interleave(torch.arange(len(counts), device=row.device), counts)[row]
+        strong = strength >= _medians(strength, waveform, len(counts))[waveform]
+        frequency = ((bin_ + shift) * self._hz_per_bin)[strong]
+        deviation = (self._bins_per_octave * torch.log2(frequency / (440.0 / 16))).remainder(1.0)
+        deviation = torch.where(deviation >= 0.5, deviation - 1.0, deviation)
+        step = torch.bucketize(deviation.double(), self._edges[1:-1], right=True)
+        votes = torch.bincount(waveform[strong] * STEPS + step, minlength=len(counts) * STEPS)
+        votes = votes.view(len(counts), STEPS)
+        return torch.where(votes.any(dim=1), votes.argmax(dim=1), STEPS // 2)
+
+    def _peaks(self, power: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Row, bin, power, curvature and slope of each peak, rows ascending: (peak,) each."""
+        first, stop = self._first, self._stop
+        below, here, above = (
+            power[:, first - 1 : stop - 1],
+            power[:, first:stop],
+            power[:, first + 1 : stop + 1],
+        )
+        loud = here > _LOUD * power.amax(dim=1, keepdim=True)
+        row, offset = torch.nonzero(loud & (here > below) & (here >= above), as_tuple=True)
+        bin_ = offset + first
+        left, middle, right = (power[row, bin_ + step] for step in (-1, 0, 1))
+        return row, bin_, middle, left + right - 2 * middle, (right - left) / 2
+
+
+def _medians(values: torch.Tensor, waveform: torch.Tensor, waveforms: int) -> torch.Tensor:
+    """Median of each waveform's values, the mean of the middle two where their number is even; 0 of none."""
+    counts = torch.bincount(waveform, minlength=waveforms)
+    most = int(counts.max()) if len(values) else 0
+    if most == 0:
+        return values.new_zeros(waveforms)
+    position = torch.arange(len(values), device=values.device) - (counts.cumsum(0) - counts)[waveform]
+    table = values.new_full((waveforms, most), torch.inf)
+    table[waveform, position] = values
+    ordered = table.sort(dim=1).values
+    middle = torch.stack([(counts - 1).clamp(min=0) // 2, counts // 2], dim=1).clamp(max=most - 1)
+    return ordered.gather(1, middle).mean(dim=1)

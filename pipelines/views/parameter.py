@@ -1,0 +1,14 @@
+"""The value of a view's parameter for each clip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipelines.random_stream import StreamKey, uniform
+from schemas.views import Parameter, span
+
+
+def drawn(parameter: Parameter, keys: Sequence[StreamKey]) -> tuple[float, ...]:
+    """One value a clip: the fixed one, or one drawn uniformly at counter 0 of the clip's stream."""
+    low, high = span(parameter)
+    return tuple(uniform(key, 0, low, high) for key in keys)

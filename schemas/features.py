@@ -1,0 +1,117 @@
+"""Which features a store holds, by kind, each with its parameters."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import Field, TypeAdapter, model_validator
+
+from schemas.errors import UnknownNameError
+from schemas.model import Model
+
+
+class MelSpec(Model):
+    """Mel power spectrogram in dB, re 1.0, floored 80 dB below the clip's maximum."""
+
+    kind: Literal["mel"] = "mel"
+    n_mels: int = Field(128, ge=8, le=512)
+
+
+class MfccSpec(Model):
+    """Mel-frequency cepstral coefficients: orthonormal DCT-II of the mel spectrogram in dB."""
+
+    kind: Literal["mfcc"] = "mfcc"
+    n_mfcc: int = Field(40, ge=1, le=512)
+    n_mels: int = Field(128, ge=8, le=512)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.n_mfcc > self.n_mels:
+            raise ValueError(f"n_mfcc {self.n_mfcc} exceeds n_mels {self.n_mels}")
+        return self
+
+
+class _SlopeSpec(Model):
+    width: int = Field(9, ge=3, le=129)
+    """Frames of the Savitzky–Golay window, odd."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.width % 2 == 0:
+            raise ValueError(f"width must be odd, got {self.width}")
+        return self
+
+
+class DeltaSpec(_SlopeSpec):
+    """First local derivative of the MFCC in time."""
+
+    kind: Literal["delta"] = "delta"
+
+
+class Delta2Spec(_SlopeSpec):
+    """Second local derivative of the MFCC in time."""
+
+    kind: Literal["delta2"] = "delta2"
+
+
+class ChromaSpec(Model):
+    """Energy of the pitch classes, each frame scaled to a maximum of 1."""
+
+    kind: Literal["chroma"] = "chroma"
+    n_chroma: int = Field(12, ge=3, le=96)
+    tuning: float | None = Field(None, ge=-0.5, le=0.5)
+    """Deviation from A = 440 Hz in fractions of a chroma bin; null: estimated from each clip's view."""
+
+
+class RmsSpec(Model):
+    """Root-mean-square energy of each frame."""
+
+    kind: Literal["rms"] = "rms"
+
+
+class ZcrSpec(Model):
+    """Zero-crossing rate of each frame."""
+
+    kind: Literal["zcr"] = "zcr"
+
+
+_Feature = MelSpec | MfccSpec | DeltaSpec | Delta2Spec | ChromaSpec | RmsSpec | ZcrSpec
+FeatureSpec = Annotated[_Feature, Field(discriminator="kind")]
+
+FEATURE_KINDS: tuple[str, ...] = tuple(
+    get_args(kind.model_fields["kind"].annotation)[0] for kind in get_args(_Feature)
+)
+"""Names of all features, in the order in which ``all`` lists them."""
+
+_ADAPTER: TypeAdapter[Any] = TypeAdapter(FeatureSpec)
+
+
+def coefficients(feature: FeatureSpec, features: tuple[FeatureSpec, ...]) -> int:
+    """Rows of a feature among ``features``: bands, cepstral coefficients, pitch classes, or one."""
+    match feature:
+        case MelSpec():
+            return feature.n_mels
+        case MfccSpec():
+            return feature.n_mfcc
+        case DeltaSpec() | Delta2Spec():
+            return next(other.n_mfcc for other in features if isinstance(other, MfccSpec))
+        case ChromaSpec():
+            return feature.n_chroma
+        case _:
+            return 1
+
+
+def named_features(names: str, listed: tuple[FeatureSpec, ...]) -> tuple[FeatureSpec, ...]:
+    """Features by name: ``all`` or names parted by commas, with the parameters that ``listed`` gives them.
+
+    A feature that is not listed gets its defaults. Raises :class:`UnknownNameError`.
+    """
+    wanted = [name.strip() for name in names.split(",")]
+    chosen = list(FEATURE_KINDS) if wanted == ["all"] else wanted
+    for name in chosen:
+        if name not in FEATURE_KINDS:
+            raise UnknownNameError(
+                f"unknown feature '{name}'; choose all, or of {', '.join(FEATURE_KINDS)}, parted by commas"
+            )
+    known = {feature.kind: feature for feature in listed}
+    return tuple(known.get(name) or _ADAPTER.validate_python({"kind": name}) for name in chosen)  # type: ignore[call-overload]
