@@ -1,121 +1,143 @@
-"""How fast a store is built, against the librosa loop that the published projects use.
+"""How fast a store is built, against what researchers use today, on the same recordings in one run.
 
-    python benchmarks/build.py --corpora corpora --datasets ravdess --clips 256
+    python benchmarks/build.py --corpora corpora
 
-Both read the same recordings, trim them, make the original and the six views of recipe four-corpora-a, and
-compute mel dB, MFCC, RMS and ZCR. Ours also hashes, compresses and writes a store; the loop keeps nothing.
-Runs alternate, figures are medians.
+Each recording is read, resampled, trimmed and cut to 3 s; the original and six views (recipe four-corpora-a)
+get seven features: mel dB, MFCC, delta, delta-delta, tuned chroma, RMS, ZCR. Ours is the command
+`ser-features build`: it also hashes, measures quality, compresses and writes; the peers keep nothing. Every
+run is a process of its own, start-up not counted for the peers; runs alternate, figures are medians.
+Peers that are not installed are left out and named (benchmarks/requirements.txt).
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
+import json
+import os
 import statistics
+import subprocess
 import sys
 import tempfile
-import time
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import librosa
-import numpy as np
-import numpy.typing as npt
+import soundfile
+from corpus import corpora_of
 from machine import write_result
+from memory import peak_memory
 
-from data.demo import write_demo
-from data.locate import locate
-from featurestore.build import BuildRequest, build
-from featurestore.spec_choice import SpecRequest
+HERE = Path(__file__).resolve().parent
+PEERS = [
+    ("librosa_loop", 1),
+    ("librosa_loop", 2),
+    ("librosa_shared", 1),
+    ("librosa_shared", 2),
+    ("torchaudio_single", 1),
+    ("lhotse_batch", 1),
+    ("audiomentations_views", 1),
+]
 
-Samples = npt.NDArray[np.float32]
-RATE, LENGTH = 22_050, 66_150
+
+@dataclass
+class Runs:
+    """What repeated runs of one contender gave."""
+
+    does: str = ""
+    clips_per_s: list[float] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        """Clips per second."""
+        return statistics.median(self.clips_per_s)
 
 
-def librosa_views(y: Samples, rng: np.random.Generator) -> list[Samples]:
-    """The original and the six views as such scripts make them."""
-    noise = rng.standard_normal(len(y)).astype(np.float32)
-    noise *= np.sqrt(np.mean(y**2) / np.mean(noise**2) / 10 ** rng.uniform(1, 3))
-    return [
-        y,
-        y + noise,
-        librosa.effects.pitch_shift(y, sr=RATE, n_steps=2),
-        librosa.effects.pitch_shift(y, sr=RATE, n_steps=-2),
-        np.roll(y, rng.integers(-len(y) // 5, len(y) // 5)),
-        librosa.resample(y, orig_sr=4, target_sr=5, res_type="soxr_hq"),
-        librosa.resample(y, orig_sr=5, target_sr=4, res_type="soxr_hq"),
+def build_once(corpora: Path, out: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """One build in a process of its own: its JSON report and the peak memory of all its processes."""
+    command = [
+        *(sys.executable, "-c", "from featurestore.cli import main; main()", "build"),
+        *("--datasets", f"bench={corpora / 'bench'}", "--corpora", str(corpora), "--out", str(out)),
+        *("--augment", "6", "--features", "all", "--json", "--device", options.device),
+        *("--decoder", options.decoder, "--jobs", str(options.jobs)),
     ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        with peak_memory(process.pid) as peak:
+            printed, errors = process.communicate()
+        if process.returncode:
+            sys.exit(errors)
+    report: dict[str, Any] = json.loads(printed)
+    return {**report, "peak_bytes": peak.bytes}
 
 
-def librosa_clip(path: Path, rng: np.random.Generator) -> None:
-    """One recording through the loop's body."""
-    y, _ = librosa.load(path, sr=RATE)
-    y, _ = librosa.effects.trim(y, top_db=40)
-    for view in librosa_views(y[:LENGTH], rng):
-        fixed = librosa.util.fix_length(view, size=LENGTH)
-        librosa.power_to_db(librosa.feature.melspectrogram(y=fixed, sr=RATE))
-        librosa.feature.mfcc(y=fixed, sr=RATE, n_mfcc=40)
-        librosa.feature.rms(y=fixed)
-        librosa.feature.zero_crossing_rate(fixed)
+def peer_once(name: str, processes: int, files: list[Path]) -> dict[str, Any] | None:
+    """One run of a peer; None where it is not installed."""
+    command = [sys.executable, str(HERE / "peer.py"), name, str(processes), *map(str, files)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode:
+        if "ModuleNotFoundError" in run.stderr:
+            return None
+        sys.exit(run.stderr)
+    result: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    return result
 
 
 def main() -> None:
     """Measure and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument(
-        "--corpora", type=Path, help="corpora root; without it, the demo voices are synthesised"
-    )
+    parser.add_argument("--corpora", type=Path, help="corpora root; without it demo voices are synthesised")
     parser.add_argument("--datasets", default="all")
-    parser.add_argument("--clips", type=int, default=256, help="clips for ours")
-    parser.add_argument("--librosa-clips", type=int, default=32, help="clips for the loop")
+    parser.add_argument("--clips", type=int, default=2048, help="recordings for ours")
+    parser.add_argument("--peer-clips", type=int, default=64, help="recordings for each peer")
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--decoder", default="auto")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        corpora = _some_clips(options, Path(scratch))
-        files = sorted(corpora.rglob("*.wav"))
-        librosa_clip(files[0], np.random.default_rng(0))  # compiles
-        ours, loop = [], []
+    ours, peers, reports = Runs("all, and writes a verified store"), {}, []
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        corpora, files = corpora_of(options.corpora, options.datasets, options.clips, scratch)
+        some = files[:: max(1, len(files) // options.peer_clips)][: options.peer_clips]
         for run in range(options.repeat):
-            out = Path(scratch) / f"{run}.zarr"
-            report = build(
-                BuildRequest(
-                    out=out, corpora=corpora, datasets=_datasets(options), spec=SpecRequest(augment=6)
-                )
-            )
-            ours.append(report.clips_built / report.seconds)
-            started = time.perf_counter()
-            chosen = files[:: max(1, len(files) // options.librosa_clips)][: options.librosa_clips]
-            for file in chosen:
-                librosa_clip(file, np.random.default_rng(0))
-            loop.append(len(chosen) / (time.perf_counter() - started))
+            report = build_once(corpora, scratch / f"{run}.zarr", options)
+            reports.append(report)
+            ours.clips_per_s.append(report["clips_built"] / report["seconds"])
+            for name, processes in PEERS:
+                result = peer_once(name, processes, some)
+                if result is None:
+                    print(f"{name}: not installed")
+                    continue
+                label = f"{result['name']}" + (f", {processes} processes" if processes > 1 else "")
+                peer = peers.setdefault(label, Runs(result["does"]))
+                peer.clips_per_s.append(len(some) / result["seconds"])
+        seconds_of_audio = sum(soundfile.info(file).duration for file in files)
+    print(f"ours: {ours.median:.1f} clips/s, {ours.clips_per_s}")
+    for label, peer in peers.items():
+        print(f"{label}: {peer.median:.1f} clips/s, ours {ours.median / peer.median:.1f} times: {peer.does}")
+    middle = min(reports, key=lambda report: abs(report["clips_built"] / report["seconds"] - ours.median))
     result = {
         "command": " ".join(["python", "benchmarks/build.py", *sys.argv[1:]]),
         "clips": len(files),
-        "views": 7,
-        "clips_per_s": {"ours": statistics.median(ours), "librosa, 1 process": statistics.median(loop)},
-        "all_runs": {"ours": ours, "librosa, 1 process": loop},
-        "ratio": statistics.median(a / b for a, b in zip(ours, loop, strict=True)),
+        "jobs": options.jobs,
+        "clips_per_s": ours.median,
+        "real_time_factor": seconds_of_audio / len(files) * ours.median,
+        "views_per_s": 7 * ours.median,
+        "peak_gib": max(report["peak_bytes"] for report in reports) / 2**30,
+        "stages_s": middle["stages"],
+        "seconds": middle["seconds"],
+        "runs": ours.clips_per_s,
+        "peers": {
+            label: {
+                "clips_per_s": peer.median,
+                "ratio": ours.median / peer.median,
+                "runs": peer.clips_per_s,
+                "does": peer.does,
+            }
+            for label, peer in peers.items()
+        },
     }
-    print(f"ours {statistics.median(ours):.1f} clips/s, librosa loop {statistics.median(loop):.1f} clips/s")
-    print(write_result("build", result))
-
-
-def _datasets(options: argparse.Namespace) -> str:
-    return options.datasets if options.corpora else "demo"
-
-
-def _some_clips(options: argparse.Namespace, scratch: Path) -> Path:
-    """A corpora root with about ``options.clips`` recordings, spread over the speakers."""
-    source = options.corpora or scratch / "whole"
-    if options.corpora is None:
-        write_demo(source)
-    root = scratch / "corpora"
-    for corpus, path in locate(_datasets(options), source).found:
-        scan = corpus.scan(path)
-        for clip in scan.clips[:: max(1, len(scan.clips) // options.clips)][: options.clips]:
-            target = root / corpus.name / clip.path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path / clip.path, target)
-    return root
+    print(f"real-time factor {result['real_time_factor']:.0f}, peak {result['peak_gib']:.2f} GiB")
+    print(write_result("build" if options.device == "cpu" else "build-gpu", result))
 
 
 if __name__ == "__main__":

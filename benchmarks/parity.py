@@ -19,6 +19,7 @@ from machine import write_result
 from data.files import walk
 from pipelines.decode import decode
 from pipelines.features.extract import FeatureExtractor
+from schemas.features import named_features
 from schemas.recipe import load_recipe
 
 
@@ -28,7 +29,8 @@ def main() -> None:
     parser.add_argument("--corpora", type=Path, required=True)
     parser.add_argument("--every", type=int, default=60)
     options = parser.parse_args()
-    spec = load_recipe("four-corpora-a").store_spec(0)
+    recipe = load_recipe("four-corpora-a").store_spec(0)
+    spec = recipe.model_copy(update={"features": named_features("all", recipe.features)})
     files = walk(options.corpora).audio[:: options.every]
     extract = FeatureExtractor(spec, torch.device("cpu"))
     errors: dict[str, float] = {}
@@ -37,9 +39,13 @@ def main() -> None:
         y = np.zeros(spec.length, np.float32)
         y[: len(samples)] = samples
         mel = librosa.power_to_db(librosa.feature.melspectrogram(y=y, sr=spec.audio.sample_rate))
+        mfcc = librosa.feature.mfcc(S=mel, n_mfcc=40)
         expected = {
             "mel": mel,
-            "mfcc": librosa.feature.mfcc(S=mel, n_mfcc=40),
+            "mfcc": mfcc,
+            "delta": librosa.feature.delta(mfcc),
+            "delta2": librosa.feature.delta(mfcc, order=2),
+            "chroma": librosa.feature.chroma_stft(y=y, sr=spec.audio.sample_rate),
             "rms": librosa.feature.rms(y=y),
             "zcr": librosa.feature.zero_crossing_rate(y),
         }

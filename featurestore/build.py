@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,20 +15,20 @@ from filelock import FileLock, Timeout
 from data.corpus import Corpus
 from data.locate import Located, locate
 from featurestore.arrays import hierarchy
-from featurestore.commit import commit_unit
 from featurestore.documents import CorpusRecord, IgnoredFile, StoreDocument, UnitRecord, write_document
 from featurestore.durable import storage_errors, write_durably, write_if_other
+from featurestore.execution import Execution
 from featurestore.finalise import finalise, sweep, withdraw
 from featurestore.layout import LOCK, ROOT_METADATA, corpus_record_path
 from featurestore.plan import Unit, hash_recordings, plan_units
 from featurestore.progress import Progress, Silent
-from featurestore.reader import read_ahead
 from featurestore.records import read_corpus_record
 from featurestore.spec_choice import SpecRequest, choose_spec, spec_of_store
-from featurestore.unit import compute_unit
+from featurestore.stages import Stages
 from featurestore.worklist import Worklist, make_worklist
+from pipelines.decoders import choose_decoder
 from pipelines.device import choose_device
-from pipelines.pipeline import FEATURE_VERSION, Pipeline
+from pipelines.pipeline import FEATURE_VERSION
 from pipelines.process import keep_freed_memory
 from schemas.clip import Scan, Status
 from schemas.errors import BadRecordingsError, CorpusNotFoundError, StoreBusyError
@@ -46,8 +46,9 @@ class BuildRequest:
     datasets: str = "all"
     spec: SpecRequest = field(default_factory=SpecRequest)
     device: str = "auto"
-    threads: int = field(default_factory=lambda: os.cpu_count() or 1)
-    """Threads that decode, and on CPU as many that compute."""
+    decoder: str = "auto"
+    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+    """Clips that are decoded, and on CPU computed, at the same time."""
     check: bool = False
     """Hash all that stands and rebuild what is damaged, instead of trusting sizes."""
     strict: bool = False
@@ -76,7 +77,11 @@ class BuildReport:
     clips_built: int
     bad: tuple[Remark, ...]
     noted: tuple[Remark, ...]
+    fallbacks: Mapping[str, int]
+    """Why the decoder that was asked for left recordings to soundfile → how many."""
     seconds: float
+    stages: Mapping[str, float]
+    """Seconds at work and of waiting, by stage."""
 
 
 def build(request: BuildRequest, progress: Progress | None = None) -> BuildReport:
@@ -89,7 +94,8 @@ def build(request: BuildRequest, progress: Progress | None = None) -> BuildRepor
     progress = progress or Silent()
     started = time.monotonic()
     keep_freed_memory()
-    device = choose_device(request.device)
+    device, decoder = choose_device(request.device), choose_decoder(request.decoder)
+    stages, fallbacks = Stages(), Counter[str]()
     spec = choose_spec(request.spec, request.out)
     located = locate(request.datasets, request.corpora)
     scans = _scan(located)
@@ -102,8 +108,8 @@ def build(request: BuildRequest, progress: Progress | None = None) -> BuildRepor
         built: list[UnitRecord] = []
         if document is None:
             _open_for_writing(request.out, spec, work, scans)
-            with Pipeline(spec, device, request.threads) as pipeline:
-                built.extend(_build_units(request, work.todo, pipeline, progress))
+            execution = Execution(request.out, spec, device, decoder, request.jobs, stages, fallbacks)
+            built.extend(execution.run(work.todo, progress))
         records = work.records(built)
         bad = _remarks(records, Status.BAD)
         if request.strict and bad:
@@ -122,6 +128,8 @@ def build(request: BuildRequest, progress: Progress | None = None) -> BuildRepor
         clips_built=sum(len(record.clips) for record in built),
         bad=bad,
         noted=_remarks(records, Status.OK),
+        fallbacks=fallbacks,
+        stages=stages.seconds(),
         seconds=time.monotonic() - started,
     )
 
@@ -187,27 +195,6 @@ def _open_for_writing(store: Path, spec: StoreSpec, work: Worklist, scans: Seque
     for name, data in hierarchy(spec, work.corpora).items():
         if name != ROOT_METADATA:  # the root tells readers of all arrays: it follows when they are whole
             write_if_other(store / name, data)
-
-
-def _build_units(
-    request: BuildRequest, todo: Sequence[Unit], pipeline: Pipeline, progress: Progress
-) -> Iterator[UnitRecord]:
-    """Compute and commit units: decoding runs ahead, one unit is written while the next computes."""
-    sources = [source for unit in todo for source in unit.clips]
-    reading = read_ahead(sources, pipeline.spec.audio, pipeline.window, request.threads)
-    with (
-        progress.task("build", len(sources), "clips") as advance,
-        closing(reading) as recordings,
-        ThreadPoolExecutor(1, thread_name_prefix="write") as writer,
-    ):
-        pending: Future[UnitRecord] | None = None
-        for unit in todo:
-            result = compute_unit(unit, recordings, pipeline, advance)
-            if pending is not None:
-                yield pending.result()
-            pending = writer.submit(commit_unit, request.out, result)
-        if pending is not None:
-            yield pending.result()
 
 
 def _remarks(records: Mapping[str, Sequence[UnitRecord]], status: Status) -> tuple[Remark, ...]:

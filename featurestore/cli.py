@@ -63,10 +63,13 @@ def build(
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    threads: Annotated[
+    decoder: Annotated[str, typer.Option(help="auto, soundfile or dali.")] = "auto",
+    jobs: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Threads that decode, and on CPU as many that compute.", show_default="one a core"
+            min=1,
+            help="Clips decoded, and on CPU computed, at the same time.",
+            show_default="one a core",
         ),
     ] = None,
     check: Annotated[
@@ -101,7 +104,8 @@ def build(
         datasets=datasets,
         spec=SpecRequest(recipe, augment, features, seed, dtype, codec),
         device=device,
-        threads=threads or os.cpu_count() or 1,
+        decoder=decoder,
+        jobs=jobs or os.cpu_count() or 1,
         check=check,
         strict=strict,
     )

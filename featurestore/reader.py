@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
+from dataclasses import dataclass, replace
+from itertools import repeat
+from typing import TypeVar
 
 from featurestore.plan import SourceClip
-from pipelines.decode import UnusableRecordingError, decode
+from featurestore.stages import Stages
+from pipelines.dali import DaliClip, Refused, dali_clips
+from pipelines.decode import Bytes, Decoded, Recording, UnusableRecordingError, decode
+from pipelines.decoders import Decoder
+from pipelines.process import compute_alone
 from schemas.spec import AudioSpec
+
+Finished = TypeVar("Finished")
 
 _CONTAINERS = {
     ".wav": {"WAV", "WAVEX", "RF64", "W64"},
@@ -33,77 +38,96 @@ AHEAD = 64
 class ReadClip:
     """A recording as the pipeline takes it, or the problem that makes it unusable.
 
-    ``samples``      : (n,) float32, at most the pipeline's window, or None for a bad recording.
     ``audio_sha256`` : of the bytes that were judged; None where they could not be read or were not the
     planned ones, so that the unit is not taken for finished by a later build.
+    ``recording`` : what was decoded, or None for a bad one; its samples are cut to the pipeline's window.
+    ``problem`` : why the recording is bad, or "".
+    ``error`` : what the header of a bad recording told, where it had one.
+    ``note`` : an oddity of the file that does not make it unusable.
+    ``fallback`` : why the decoder that was asked for left the file to soundfile, or "".
     """
 
     source: SourceClip
     audio_sha256: str | None
-    samples: npt.NDArray[np.float32] | None
-    problem: str
-    note: str
-    """An oddity of the file that does not make it unusable."""
-    duration_s: float | None
-    sample_rate: int | None
-    channels: int | None
+    recording: Recording | None = None
+    problem: str = ""
+    error: UnusableRecordingError | None = None
+    note: str = ""
+    fallback: str = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How recordings are read: ``threads`` at a time, cut to ``window`` samples after trimming."""
+
+    audio: AudioSpec
+    window: int
+    threads: int
+    decoder: Decoder
+    stages: Stages
 
 
 def read_ahead(
-    sources: Iterable[SourceClip], audio: AudioSpec, window: int, threads: int
-) -> Generator[ReadClip]:
-    """Decode recordings in the order given, up to :data:`AHEAD` of them in advance.
+    sources: Sequence[SourceClip], reading: Reading, finish: Callable[[ReadClip], Finished]
+) -> Generator[Finished]:
+    """Read and decode recordings in the order given, up to :data:`AHEAD` of them in advance.
 
-    A bad recording comes out as a :class:`ReadClip` with its problem, never as an exception.
+    Each thread calls ``finish`` with what it has read and goes on; the results come in order. A bad
+    recording is a :class:`ReadClip` with its problem, never an exception. What the decoder cannot read,
+    soundfile reads; the clip's ``fallback`` says so.
     """
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
-    pending: deque[Future[ReadClip]] = deque()
+    pool = ThreadPoolExecutor(reading.threads, thread_name_prefix="clip", initializer=compute_alone)
+    pending: deque[Future[Finished]] = deque()
+    opened = _opened(sources, reading)
+
+    def work(source: SourceClip, file: DaliClip | Refused | None) -> Finished:
+        return finish(read_clip(source, reading, file))
+
     try:
-        for source in sources:
-            pending.append(pool.submit(read_clip, source, audio, window))
+        for source, file in zip(sources, opened, strict=True):
+            pending.append(pool.submit(work, source, file))
             if len(pending) > AHEAD:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+        opened.close()
 
 
-def read_clip(source: SourceClip, audio: AudioSpec, window: int) -> ReadClip:
-    """Read, check against the planned hash, decode and cut one recording to ``window`` samples."""
-    try:
-        data = source.file.read_bytes()
-    except OSError as error:
-        return ReadClip(
-            source, None, None, f"cannot be read: {error.strerror or error}", "", None, None, None
-        )
+def _opened(sources: Sequence[SourceClip], reading: Reading) -> Generator[DaliClip | Refused | None]:
+    """What a decoder of whole batches gives for each recording; None where the thread is to read it."""
+    if reading.decoder == "dali":
+        yield from dali_clips([source.file for source in sources], reading.threads)
+    else:
+        yield from repeat(None, len(sources))
+
+
+def read_clip(source: SourceClip, reading: Reading, file: DaliClip | Refused | None = None) -> ReadClip:
+    """Read one recording. ``file`` : what DALI made of it; None: soundfile reads it."""
+    with reading.stages.timed("decode"):
+        if isinstance(file, DaliClip):
+            decoded = Decoded(file.channels.numpy(), file.mono.numpy())
+            return _judge(source, file.data.data, reading, decoded)
+        try:
+            data = source.file.read_bytes()
+        except OSError as error:
+            return ReadClip(source, None, problem=f"cannot be read: {error.strerror or error}")
+        read = _judge(source, data, reading)
+        return read if file is None else replace(read, fallback=file.reason)
+
+
+def _judge(source: SourceClip, data: Bytes, reading: Reading, decoded: Decoded | None = None) -> ReadClip:
+    """Check against the planned hash, decode and cut one recording to the window."""
     if hashlib.sha256(data).hexdigest() != source.audio_sha256:
-        return ReadClip(
-            source, None, None, "changed while the store was built; build again", "", None, None, None
-        )
+        return ReadClip(source, None, problem="changed while the store was built; build again")
     try:
-        recording = decode(data, audio)
+        recording = decode(data, reading.audio, decoded)
     except UnusableRecordingError as error:
-        return ReadClip(
-            source,
-            source.audio_sha256,
-            None,
-            str(error),
-            "",
-            error.duration_s,
-            error.sample_rate,
-            error.channels,
-        )
-    return ReadClip(
-        source,
-        source.audio_sha256,
-        recording.samples[:window].copy(),
-        "",
-        _container_note(source.file.suffix, recording.container),
-        recording.duration_s,
-        recording.sample_rate,
-        recording.channels,
-    )
+        return ReadClip(source, source.audio_sha256, problem=str(error), error=error)
+    kept = replace(recording, samples=recording.samples[: reading.window].copy())
+    note = _container_note(source.file.suffix, recording.container)
+    return ReadClip(source, source.audio_sha256, kept, note=note)
 
 
 def _container_note(suffix: str, container: str) -> str:

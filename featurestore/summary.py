@@ -39,6 +39,10 @@ def build_text(report: BuildReport) -> RenderableType:
     lines += _remark_lines(f"{len(report.noted)} recordings with a note, all the same usable:", report.noted)
     bad = f"[red]{len(report.bad)} bad recordings[/], in the manifest with their problem, in no training:"
     lines += _remark_lines(bad, report.bad)
+    lines += [
+        f"[yellow]{count:,} of the recordings read by soundfile instead[/]: {escape(reason)}"
+        for reason, count in report.fallbacks.items()
+    ]
     if report.units_built:
         rate = report.clips_built / report.seconds
         work = f"built {report.clips_built:,} clips in {report.seconds:.1f} s ({rate:.1f} clips/s)"
@@ -61,6 +65,8 @@ def build_json(report: BuildReport) -> dict[str, Any]:
         "units_kept": report.units_kept,
         "clips_built": report.clips_built,
         "seconds": round(report.seconds, 3),
+        "stages": {stage: round(seconds, 3) for stage, seconds in report.stages.items()},
+        "fallbacks": dict(report.fallbacks),
         "bad": _json_remarks(report.bad),
         "noted": _json_remarks(report.noted),
         "ignored": {

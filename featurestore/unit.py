@@ -1,11 +1,10 @@
-"""One unit computed: its arrays, its rows of the tables and its statistics, in memory."""
+"""One unit in memory: its arrays, its rows of the tables and its statistics."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -13,13 +12,18 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from featurestore.plan import SourceClip, Unit, fingerprint
+from featurestore.processing import ProcessedClip
 from featurestore.progress import Advance
 from featurestore.reader import ReadClip
+from featurestore.stages import Stages
 from featurestore.statistics import STATISTICS_SCHEMA, merge
-from pipelines.pipeline import FeatureBatch, Pipeline
+from pipelines.pipeline import FeatureBatch
+from pipelines.quality import Quality
 from pipelines.random_stream import stream_key
 from schemas.clip import Status
 from schemas.spec import StoreSpec
+
+_QUALITY = tuple(field.name for field in fields(Quality))
 
 
 @dataclass
@@ -41,63 +45,45 @@ class UnitResult:
     statistics: pa.Table
 
 
-def compute_unit(
-    unit: Unit, recordings: Iterator[ReadClip], pipeline: Pipeline, advance: Advance
+def gather_unit(
+    unit: Unit, spec: StoreSpec, clips: Iterator[ProcessedClip], advance: Advance, stages: Stages
 ) -> UnitResult:
-    """Run the unit's recordings, the next of ``recordings``, through the pipeline, a few clips at a time."""
-    spec = pipeline.spec
+    """Put the unit's clips, the next ones of ``clips``, in their places."""
     views, count = len(spec.view_names), len(unit.clips)
-    arrays: dict[str, npt.NDArray[np.floating]] = {
-        feature: np.full((views, count, coefficients, spec.frames), np.nan, dtype=spec.storage.dtype)
-        for feature, coefficients in spec.coefficients.items()
-    }
+    table = np.full(
+        (views, count, sum(spec.coefficients.values()), spec.frames), np.nan, dtype=spec.storage.dtype
+    )
     parameters = np.full((views, count), np.nan)
     valid_frames = np.zeros((views, count), dtype=np.int64)
-    moments = _Moments(unit, spec)
+    moments = _Moments(unit)
     rows = []
     seen: list[SourceClip] = []
-    for first in range(0, count, pipeline.clips_at_once):
-        read = list(islice(recordings, min(pipeline.clips_at_once, count - first)))
-        seen += [replace(clip.source, audio_sha256=clip.audio_sha256) for clip in read]
-        rows += [_manifest_row(clip, unit.first_row + first + i) for i, clip in enumerate(read)]
-        usable = [(first + i, clip) for i, clip in enumerate(read) if clip.samples is not None]
-        advance(len(read))
-        if not usable:
+    for row in range(count):
+        with stages.timed("waiting for clips"):
+            clip = next(clips)
+        seen.append(replace(clip.read.source, audio_sha256=clip.read.audio_sha256))
+        rows.append(_manifest_row(clip.read, unit.first_row + row))
+        advance(1)
+        if clip.features is None:
             continue
-        positions = [position for position, _ in usable]
-        batch = pipeline(
-            [clip.source.clip.clip_id for _, clip in usable],
-            [clip.samples for _, clip in usable if clip.samples is not None],
-        )
-        _require_finite(batch, [clip for _, clip in usable])
-        for feature, values in batch.arrays.items():
-            arrays[feature][:, positions] = values
-        parameters[:, positions] = batch.parameters
-        valid_frames[:, positions] = batch.valid_frames
-        moments.add([clip.source.clip.speaker for _, clip in usable], batch)
+        table[:, row] = clip.features.table[:, 0]
+        parameters[:, row] = clip.features.parameters[:, 0]
+        valid_frames[:, row] = clip.features.valid_frames[:, 0]
+        moments.add(clip.read.source.clip.speaker, clip.features)
     return UnitResult(
         unit,
         fingerprint(seen, spec, unit.feature_version),
-        arrays,
+        {feature: table[:, :, part] for feature, part in spec.columns.items()},
         rows,
         parameters,
         _stream_keys(unit, spec),
         valid_frames,
-        moments.table(),
+        moments.table(spec.columns),
     )
 
 
-def _require_finite(batch: FeatureBatch, clips: Sequence[ReadClip]) -> None:
-    """Refuse numbers that no recording within the decoder's limits can give: a defect must not be stored."""
-    for feature, values in batch.arrays.items():
-        broken = np.flatnonzero(~np.isfinite(values).all(axis=(0, 2, 3)))
-        if len(broken):
-            clip_id = clips[int(broken[0])].source.clip.clip_id
-            raise FloatingPointError(f"{feature} of {clip_id} is not finite; please report this")
-
-
 def _manifest_row(read: ReadClip, row: int) -> dict[str, Any]:
-    clip = read.source.clip
+    clip, header = read.source.clip, read.recording or read.error
     problem = "; ".join(part for part in (read.problem, clip.note, read.note) if part)
     return {
         "clip_id": clip.clip_id,
@@ -112,9 +98,10 @@ def _manifest_row(read: ReadClip, row: int) -> dict[str, Any]:
         "intensity": clip.intensity,
         "sentence": clip.sentence,
         "repetition": clip.repetition,
-        "duration_s": read.duration_s,
-        "sample_rate": read.sample_rate,
-        "channels": read.channels,
+        "duration_s": header.duration_s if header else None,
+        "sample_rate": header.sample_rate if header else None,
+        "channels": header.channels if header else None,
+        **(asdict(read.recording.quality) if read.recording else dict.fromkeys(_QUALITY)),
         "status": str(Status.BAD if read.problem else Status.OK),
         "problem": problem,
     }
@@ -130,38 +117,37 @@ def _stream_keys(unit: Unit, spec: StoreSpec) -> list[list[str]]:
 class _Moments:
     """Gathers clips' moments and merges them by speaker, view and feature."""
 
-    def __init__(self, unit: Unit, spec: StoreSpec) -> None:
-        self.unit = unit
-        self.spec = spec
-        self.batches: list[tuple[list[str], FeatureBatch]] = []
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+        self._speakers: list[str] = []
+        self._counts: list[npt.NDArray[np.int64]] = []
+        self._means: list[npt.NDArray[np.float64]] = []
+        self._m2s: list[npt.NDArray[np.float64]] = []
 
-    def add(self, speakers: list[str], batch: FeatureBatch) -> None:
-        self.batches.append((speakers, _without_arrays(batch)))
+    def add(self, speaker: str, clip: FeatureBatch) -> None:
+        self._speakers.append(speaker)
+        self._counts.append(clip.valid_frames)
+        self._means.append(clip.mean)
+        self._m2s.append(clip.m2)
 
-    def table(self) -> pa.Table:
-        columns: dict[str, list[Any]] = defaultdict(list)
-        if self.batches:
-            speakers = np.array([speaker for names, _ in self.batches for speaker in names])
-            counts = np.concatenate([batch.valid_frames for _, batch in self.batches], axis=1)
-            for feature in self.spec.features:
-                means = np.concatenate([batch.mean[feature.kind] for _, batch in self.batches], axis=1)
-                m2s = np.concatenate([batch.m2[feature.kind] for _, batch in self.batches], axis=1)
-                for speaker in np.unique(speakers):
-                    chosen = speakers == speaker
-                    for view in range(len(counts)):
-                        merged = merge(counts[view, chosen], means[view, chosen], m2s[view, chosen])
-                        columns["speaker"].append(str(speaker))
-                        columns["view"].append(view)
-                        columns["feature"].append(feature.kind)
-                        columns["count"].append(merged.count)
-                        columns["mean"].append(merged.mean.tolist())
-                        columns["m2"].append(merged.m2.tolist())
-        length = len(columns["speaker"])
-        columns["dataset"] = [self.unit.dataset] * length
-        columns["unit"] = [self.unit.index] * length
-        return pa.table({name: columns[name] for name in STATISTICS_SCHEMA.names}, schema=STATISTICS_SCHEMA)
-
-
-def _without_arrays(batch: FeatureBatch) -> FeatureBatch:
-    """The batch's moments alone, so that its features can be freed."""
-    return FeatureBatch({}, batch.valid_frames, batch.parameters, batch.mean, batch.m2)
+    def table(self, columns: Mapping[str, slice]) -> pa.Table:
+        out: dict[str, list[Any]] = defaultdict(list)
+        if self._speakers:
+            speakers = np.array(self._speakers)
+            counts = np.concatenate(self._counts, axis=1)
+            means, m2s = np.concatenate(self._means, axis=1), np.concatenate(self._m2s, axis=1)
+            for speaker in np.unique(speakers):
+                chosen = speakers == speaker
+                for view in range(len(counts)):
+                    merged = merge(counts[view, chosen], means[view, chosen], m2s[view, chosen])
+                    for feature, part in columns.items():
+                        out["speaker"].append(str(speaker))
+                        out["view"].append(view)
+                        out["feature"].append(feature)
+                        out["count"].append(merged.count)
+                        out["mean"].append(merged.mean[part].tolist())
+                        out["m2"].append(merged.m2[part].tolist())
+        length = len(out["speaker"])
+        out["dataset"] = [self._unit.dataset] * length
+        out["unit"] = [self._unit.index] * length
+        return pa.table({name: out[name] for name in STATISTICS_SCHEMA.names}, schema=STATISTICS_SCHEMA)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
+from pipelines.quality import Quality, measure_quality
 from pipelines.trim import trim_bounds
 from schemas.errors import RecordingError
 from schemas.spec import AudioSpec
@@ -20,6 +21,9 @@ SILENCE_PEAK = 1e-4
 
 LOUDEST_PEAK = 100.0
 """A recording with a sample beyond this (+40 dB full scale) holds something other than audio in ± 1."""
+
+Bytes = bytes | memoryview
+"""A file's bytes, as Python or another decoder holds them."""
 
 _LOST_DATA = re.compile(r"^\s*data\s*:\s*(\d+)\s*\(should be (\d+)\)", re.MULTILINE)
 _UNKNOWN_SIZE = 0x7FFF0000
@@ -33,12 +37,14 @@ _UNKNOWN_FRAMES = 2**40
 class Recording:
     """A decoded recording.
 
-    ``samples`` : (n,) float32, mono, at the specification's sample rate, silence trimmed where it asks
-    for that, not yet cut or padded. ``duration_s``, ``sample_rate``, ``channels`` and ``container`` (``WAV``,
-    ``FLAC``, ``AIFF``, …, as libsndfile calls it) are the file's own.
+    ``samples`` : (n,) float32, mono, at the specification's sample rate, silence trimmed and scaled to a
+    peak of 1 where it asks for that, not yet cut or padded. ``duration_s``, ``sample_rate``, ``channels``
+    and ``container`` (``WAV``, ``FLAC``, ``AIFF``, …, as libsndfile calls it) are the file's own,
+    ``quality`` the recording's before trimming and scaling.
     """
 
     samples: npt.NDArray[np.float32]
+    quality: Quality
     duration_s: float
     sample_rate: int
     channels: int
@@ -56,20 +62,29 @@ class UnusableRecordingError(RecordingError):
         self.channels = int(header.channels) if header is not None else None
 
 
-def decode(data: bytes, audio: AudioSpec) -> Recording:
-    """Decode WAV, FLAC, MP3, OGG or AIFF bytes; mean of the channels; soxr HQ resampling; trimming.
+@dataclass(frozen=True)
+class Decoded:
+    """Samples of a file at its own rate: ``channels`` (n, channel) and ``mono`` (n,), their mean, float32."""
 
-    The container is told from the bytes, never from a file name. Raises :class:`UnusableRecordingError`
-    with a ``problem`` fit for the manifest: empty, not audio, truncated, too short, too long, silent,
-    far too loud, or with samples that are not finite. A truncated MP3 is read as far as it goes: its header
-    does not tell its length reliably.
+    channels: npt.NDArray[np.float32]
+    mono: npt.NDArray[np.float32]
+
+
+def decode(data: Bytes, audio: AudioSpec, decoded: Decoded | None = None) -> Recording:
+    """Decode WAV, FLAC, MP3, OGG or AIFF bytes; mean of the channels; soxr HQ resampling; trimming; quality.
+
+    ``decoded`` : the samples, where another decoder has read them from the same bytes; libsndfile then
+    judges the header alone. The container is told from the bytes, never from a file name. Raises
+    :class:`UnusableRecordingError` with a ``problem`` fit for the manifest: empty, not audio, truncated, too
+    short, too long, silent, far too loud, or with samples that are not finite. A truncated MP3 is read as
+    far as it goes: its header does not tell its length reliably.
     """
-    if not data:
+    if not len(data):
         raise UnusableRecordingError("empty file (0 bytes)")
     try:
         with soundfile.SoundFile(_MemoryFile(data)) as file:
             _check_header(data, file, audio)
-            channels = file.read(dtype="float32", always_2d=True)
+            channels = file.read(dtype="float32", always_2d=True) if decoded is None else decoded.channels
             _check_samples(channels, file, audio)
             rate, duration = int(file.samplerate), len(channels) / file.samplerate
             container = str(file.format)
@@ -77,13 +92,20 @@ def decode(data: bytes, audio: AudioSpec) -> Recording:
         # libsndfile and its binding meet damaged bytes with errors of several kinds.
         reason = getattr(error, "error_string", error)
         raise UnusableRecordingError(f"not readable as audio: {reason}") from error
-    mono = channels[:, 0] if channels.shape[1] == 1 else channels.mean(axis=1, dtype=np.float32)
+    mono = _mean(channels) if decoded is None else decoded.mono
     if rate != audio.sample_rate:
         mono = soxr.resample(mono, rate, audio.sample_rate, quality="HQ")
+    quality = measure_quality(channels, mono, audio.sample_rate)
     if audio.trim_db is not None:
         start, stop = trim_bounds(mono, audio.trim_db)
         mono = mono[start:stop]
-    return Recording(np.ascontiguousarray(mono), duration, rate, channels.shape[1], container)
+    if audio.normalise == "peak":
+        mono = mono / max(np.abs(mono).max(initial=0.0), np.finfo(np.float32).tiny)
+    return Recording(np.ascontiguousarray(mono), quality, duration, rate, channels.shape[1], container)
+
+
+def _mean(channels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return channels[:, 0] if channels.shape[1] == 1 else channels.mean(axis=1, dtype=np.float32)
 
 
 class _MemoryFile(io.BytesIO):
@@ -94,7 +116,7 @@ class _MemoryFile(io.BytesIO):
         return super().seek(start + offset) if start + offset >= 0 else self.tell()
 
 
-def _check_header(data: bytes, file: soundfile.SoundFile, audio: AudioSpec) -> None:
+def _check_header(data: Bytes, file: soundfile.SoundFile, audio: AudioSpec) -> None:
     lost = _LOST_DATA.search(file.extra_info)
     if lost and int(lost[1]) < _UNKNOWN_SIZE and int(lost[1]) > int(lost[2]):
         raise UnusableRecordingError(
@@ -112,15 +134,16 @@ def _check_header(data: bytes, file: soundfile.SoundFile, audio: AudioSpec) -> N
     _check_length(file.frames, file, audio)
 
 
-def _announced_size(data: bytes) -> int | None:
+def _announced_size(data: Bytes) -> int | None:
     """Size that an AIFF, RF64 or W64 header gives for the whole file; None for other containers."""
-    match data[:4]:
+    head = bytes(data[:28])
+    match head[:4]:
         case b"FORM":
-            return 8 + int.from_bytes(data[4:8], "big")
-        case b"RF64" if data[12:16] == b"ds64":
-            return 8 + int.from_bytes(data[20:28], "little")
+            return 8 + int.from_bytes(head[4:8], "big")
+        case b"RF64" if head[12:16] == b"ds64":
+            return 8 + int.from_bytes(head[20:28], "little")
         case b"riff":
-            return int.from_bytes(data[16:24], "little")
+            return int.from_bytes(head[16:24], "little")
     return None
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
@@ -25,6 +27,29 @@ def keep_freed_memory() -> bool:
         libc.mallopt(_M_MMAP_THRESHOLD, _ONE_GIB) == 1 and libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1) == 1
     )
     return kept
+
+
+def compute_alone() -> None:
+    """Let the calling thread compute without helpers of OpenMP: other threads do as it does."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Compute without helpers for a while: how many there are decides the order of sums, so the last bits."""
+    import torch
+
+    threads = torch.get_num_threads()
+    if threads == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def spin_briefly() -> None:

@@ -78,16 +78,14 @@ def synthesise(analysis: Analysis, *, size: int, hop: int, length: int) -> torch
     bins = min(analysis.size, size) // 2 + 1
     factor = hop * analysis.size / (analysis.hop * size)
     advance = (analysis.deviation[..., :bins] * factor).add_(_centre_advance(size, hop, bins, device))
-    phase = _wrap_(torch.cat([analysis.phase[..., :bins], advance], dim=1).cumsum_(1))
+    phase = torch.cat([analysis.phase[..., :bins], advance], dim=1).cumsum_(1)
     magnitude = analysis.magnitude[..., :bins]
     spectrum = torch.complex(torch.cos(phase).mul_(magnitude), torch.sin(phase).mul_(magnitude))
     window = torch.hann_window(size, device=device)
     frames = torch.fft.irfft(spectrum, n=size).mul_(window * (size / analysis.size))
-    sound = _overlap_add(frames, hop)
-    weight = _overlap_add(window.square().expand(1, *frames.shape[1:]), hop)
     start = size // 2
-    out = sound[:, start : start + length] / weight[:, start : start + length].clamp(min=1e-3)
-    return F.pad(out, (0, length - out.shape[-1]))
+    sound = _overlap_add(frames, hop)[:, start : start + length]
+    return F.pad(sound / _weight(size, hop, start, sound.shape[-1], device), (0, length - sound.shape[-1]))
 
 
 @lru_cache(maxsize=4096)
@@ -126,6 +124,23 @@ def _overlap_add(frames: torch.Tensor, hop: int) -> torch.Tensor:
         part = frames[..., block * hop : (block + 1) * hop]
         out[:, block : block + count, : part.shape[-1]] += part
     return out.flatten(1)
+
+
+def _weight(size: int, hop: int, start: int, length: int, device: torch.device) -> torch.Tensor:
+    """Sum of the squared windows over samples ``start`` … ``start + length`` of endless frames: (length,)."""
+    first, period = _weight_pattern(size, hop)
+    periods = -(-(start + length) // hop)
+    weight = torch.cat([first, period.repeat(max(0, periods - len(first) // hop))])
+    return weight[start : start + length].to(device)
+
+
+@lru_cache(maxsize=256)
+def _weight_pattern(size: int, hop: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The sum until all overlapping windows have begun, and the ``hop`` samples that repeat from then on."""
+    blocks = -(-size // hop)
+    squares = torch.hann_window(size).square().expand(1, 2 * blocks, size)
+    weight = _overlap_add(squares, hop)[0].clamp(min=1e-3)
+    return weight[: blocks * hop], weight[blocks * hop : (blocks + 1) * hop]
 
 
 def _centre_advance(size: int, hop: int, bins: int, device: torch.device) -> torch.Tensor:

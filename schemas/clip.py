@@ -78,11 +78,19 @@ MANIFEST_SCHEMA = pa.schema(
         pa.field("duration_s", pa.float64()),
         pa.field("sample_rate", pa.int64()),
         pa.field("channels", pa.int64()),
+        pa.field("snr_db", pa.float64()),
+        pa.field("clipping_ratio", pa.float64()),
+        pa.field("silence_ratio", pa.float64()),
+        pa.field("peak", pa.float64()),
+        pa.field("loudness_lufs", pa.float64()),
         pa.field("status", pa.string(), nullable=False),
         pa.field("problem", pa.string(), nullable=False),
     ]
 )
-"""Columns of ``manifest.parquet``: one row a clip. ``row`` is the clip's index in its corpus's arrays."""
+"""Columns of ``manifest.parquet``: one row a clip. ``row`` is the clip's index in its corpus's arrays.
+
+``snr_db`` to ``loudness_lufs`` describe the recording's quality (``pipelines.quality``); null where unknown.
+"""
 
 VIEWS_SCHEMA = pa.schema(
     [

@@ -79,6 +79,10 @@ class StorageError(SerError, OSError):
     """The disk is full, read-only or refuses access."""
 
 
+class WorkerLostError(SerError):
+    """A worker process of a build ended by itself."""
+
+
 class LeakageError(SerError):
     """A split puts the same speaker or recording on two sides."""
 

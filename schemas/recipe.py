@@ -78,6 +78,8 @@ class Recipe(Model):
     features: tuple[FeatureSpec, ...] = Field(min_length=1)
     views: tuple[ViewSpec, ...] = ()
     labels: LabelsSpec = LabelsSpec()
+    where: str | None = None
+    """Clips that are learnt from and tested on: a pandas query over the manifest; null: all."""
     model: ModelSpec
     split: SplitSpec = SplitSpec()
     train: TrainSpec = TrainSpec()

@@ -6,6 +6,7 @@ two stores with equal specification digests hold comparable numbers.
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -124,6 +125,15 @@ class StoreSpec(Model):
     def coefficients(self) -> dict[str, int]:
         """Feature → its rows, in the order of :attr:`features`."""
         return {feature.kind: coefficients(feature, self.features) for feature in self.features}
+
+    @property
+    def columns(self) -> dict[str, slice]:
+        """Feature → its part of the coefficients where all features stand side by side, in their order."""
+        stops = list(accumulate(self.coefficients.values()))
+        return {
+            name: slice(stop - count, stop)
+            for (name, count), stop in zip(self.coefficients.items(), stops, strict=True)
+        }
 
     @property
     def view_names(self) -> tuple[str, ...]:

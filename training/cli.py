@@ -41,6 +41,13 @@ def train(
         str | None,
         typer.Option(help="Views to train on: all, or as 0 or 0,2-4.", show_default="the recipe's, or all"),
     ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            help='Clips to train and test on: a query over the manifest, as "snr_db > 10".',
+            show_default="the recipe's, or all",
+        ),
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Epochs at most.", show_default="the recipe's")
     ] = None,
@@ -69,6 +76,8 @@ def train(
 
       ser-train --store features.zarr --views 0 --epochs 15
 
+      ser-train --store features.zarr --where "snr_db > 10 and clipping_ratio == 0"
+
       ser-train --resume runs/20260131-140501-four-corpora-a-speaker
     """
     from pipelines.process import keep_freed_memory, spin_briefly
@@ -84,6 +93,7 @@ def train(
         recipe_source=recipe,
         model=model,
         views=None if views is None else _views(views),
+        where=where,
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,

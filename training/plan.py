@@ -41,6 +41,8 @@ class TrainRequest:
     model: str | None = None
     views: tuple[int, ...] | Literal["all"] | None = None
     """Indices, or all of the store's, also where the recipe names some."""
+    where: str | None = None
+    """Pandas query over the manifest; an empty one takes all clips, also where the recipe has one."""
     epochs: int | None = None
     batch_size: int | None = None
     seed: int | None = None
@@ -123,7 +125,7 @@ def _new(request: TrainRequest) -> Plan:
     remarks = _missing_views(store, recipe)
     selection = selection_of(store, recipe, request.recipe_source or recipe.name)
     recipe = _updated(recipe, "train", views=selection.views)
-    targets = targets_of(store.manifest, label_set(recipe.labels.set), recipe.labels.target)
+    targets = _targets(store, recipe)
     split = speaker_split(store.manifest, recipe.split, seed, store.digest)
     samples = _samples(store, split, targets, selection.views)
     record = RunRecord(
@@ -156,7 +158,7 @@ def _new(request: TrainRequest) -> Plan:
 def _resumed(request: TrainRequest, path: Path) -> Plan:
     given = [
         name
-        for name in ("recipe", "model", "views", "epochs", "batch_size", "seed", "output")
+        for name in ("recipe", "model", "views", "where", "epochs", "batch_size", "seed", "output")
         if getattr(request, name) is not None
     ]
     if given:
@@ -175,7 +177,7 @@ def _resumed(request: TrainRequest, path: Path) -> Plan:
             f"({record.store_digest}); give that one, or start a new run"
         )
     split = Split.from_json(folder.read_json("split.json"))
-    targets = targets_of(store.manifest, label_set(record.recipe.labels.set), record.recipe.labels.target)
+    targets = _targets(store, record.recipe)
     if targets.names != record.classes:
         raise RunError(
             f"{path} was trained on the classes {', '.join(record.classes)}, and label set "
@@ -265,6 +267,11 @@ def _options(names: list[str]) -> str:
     return ", ".join("--out" if name == "output" else f"--{name.replace('_', '-')}" for name in names)
 
 
+def _targets(store: FeatureStore, recipe: Recipe) -> Targets:
+    labels = recipe.labels
+    return targets_of(store.manifest, label_set(labels.set), labels.target, recipe.where)
+
+
 def _samples(
     store: FeatureStore, split: Split, targets: Targets, views: tuple[int, ...]
 ) -> dict[Side, Samples]:
@@ -291,6 +298,8 @@ def _overridden(recipe: Recipe, request: TrainRequest) -> Recipe:
     if request.views == "all":
         wanted["views"] = None
     recipe = _updated(recipe, "train", **wanted)
+    if request.where is not None:
+        recipe = recipe.model_copy(update={"where": request.where or None})
     return recipe if request.model is None else _updated(recipe, "model", name=request.model)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from schemas.clip import Status
 from schemas.errors import RunError
 from schemas.labels import Gender, LabelSet, Target
+from training.where import matching
 
 NO_CLASS = -1
 """Target of a clip that is not learnt from."""
@@ -29,6 +30,8 @@ class Targets:
     names: tuple[str, ...]
     classes: NDArray[np.int64]
     bad: int
+    unmet: int
+    """Clips that do not meet the recipe's ``where``."""
     other_emotion: int
     unknown_gender: int
 
@@ -38,22 +41,24 @@ class Targets:
         total = len(self.classes)
         reasons = (
             (self.bad, "are marked bad in the store"),
+            (self.unmet, "do not meet the recipe's where"),
             (self.other_emotion, "show an emotion that the label set leaves out"),
             (self.unknown_gender, "are of a speaker of unknown gender"),
         )
         return tuple(f"{n} of {total} clips {why} and are left out" for n, why in reasons if n)
 
 
-def targets_of(manifest: pd.DataFrame, labels: LabelSet, target: Target) -> Targets:
-    """Class of every clip of ``manifest`` under a label set and target.
+def targets_of(manifest: pd.DataFrame, labels: LabelSet, target: Target, where: str | None = None) -> Targets:
+    """Class of every clip of ``manifest`` under a label set and target; clips that fail ``where`` have none.
 
     Gender × emotion classes are female first: index = gender · emotions + emotion. Raises
-    :class:`RunError` where no clip is left.
+    :class:`RunError` where no clip is left, :class:`UsageError` for a query that is none.
     """
     index_of = {str(source): labels.classes.index(kept) for source, kept in labels.rule.items()}
     emotion = manifest["emotion"].map(index_of).fillna(NO_CLASS).to_numpy(dtype=np.int64)
     usable = (manifest["status"] == Status.OK).to_numpy()
-    kept = usable & (emotion != NO_CLASS)
+    met = usable if where is None else usable & matching(manifest, where)
+    kept = met & (emotion != NO_CLASS)
     known = np.ones(len(manifest), dtype=bool)
     classes = emotion
     if target is Target.GENDER_EMOTION:
@@ -65,7 +70,8 @@ def targets_of(manifest: pd.DataFrame, labels: LabelSet, target: Target) -> Targ
         names=labels.class_names(target),
         classes=np.where(kept & known, classes, NO_CLASS),
         bad=int((~usable).sum()),
-        other_emotion=int((usable & ~kept).sum()),
+        unmet=int((usable & ~met).sum()),
+        other_emotion=int((met & ~kept).sum()),
         unknown_gender=int((kept & ~known).sum()),
     )
     if not (found.classes != NO_CLASS).any():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.signal
 import torch
 
 
@@ -16,6 +15,8 @@ class Slope:
     """
 
     def __init__(self, width: int, order: int, device: torch.device) -> None:
+        import scipy.signal  # half a second
+
         # The filter is linear: on an identity matrix it gives its own weights, edges included.
         weights = scipy.signal.savgol_filter(
             np.eye(2 * width), width, polyorder=order, deriv=order, axis=0, mode="interp"

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 
 from pipelines.features.chroma import Chroma
 from pipelines.features.delta import Slope
 from pipelines.features.mel import MelBands, power_to_db
-from pipelines.features.mfcc import dct_matrix
+from pipelines.features.mfcc import Mfcc
 from pipelines.features.spectrum import power_spectra
-from pipelines.features.temporal import rms, zero_crossing_rate
+from pipelines.features.temporal import Frames
 from schemas.features import ChromaSpec, Delta2Spec, DeltaSpec, MelSpec, MfccSpec
 from schemas.spec import StoreSpec
 
@@ -25,11 +24,7 @@ class FeatureExtractor:
 
     def __init__(self, spec: StoreSpec, device: torch.device) -> None:
         self.spec = spec
-        self.columns: dict[str, slice] = {}
-        start = 0
-        for name, count in spec.coefficients.items():
-            self.columns[name] = slice(start, start + count)
-            start += count
+        self.columns = spec.columns
         rate, n_fft = spec.audio.sample_rate, spec.spectral.n_fft
         # Rounded to float32 once: torch's own float32 window is less exact, and quiet mel bands show it.
         self._window = torch.hann_window(n_fft, dtype=torch.float64).float().to(device)
@@ -45,7 +40,7 @@ class FeatureExtractor:
                 case ChromaSpec():
                     self._chroma = Chroma(rate, n_fft, feature.n_chroma, feature.tuning, device)
             if isinstance(feature, MfccSpec):
-                self._dct = torch.from_numpy(dct_matrix(feature.n_mfcc, feature.n_mels).T.copy()).to(device)
+                self._mfcc = Mfcc(feature.n_mfcc, feature.n_mels, device)
 
     def __call__(self, waveforms: torch.Tensor) -> dict[str, torch.Tensor]:
         """Feature → (batch, coefficient, frame) float32, for (batch, samples) float32 waveforms."""
@@ -72,8 +67,7 @@ class FeatureExtractor:
                 case MelSpec():
                     out["mel"] = mel[feature.n_mels]
                 case MfccSpec():
-                    # float64: sums of 128 values near −80 dB would lose 2e-3 in float32
-                    out["mfcc"] = (mel[feature.n_mels].double() @ self._dct).float()
+                    out["mfcc"] = self._mfcc(mel[feature.n_mels])
                 case ChromaSpec():
                     out["chroma"] = self._chroma(spectra)
         return out | {name: slope(out["mfcc"]) for name, slope in self._slopes.items()}
@@ -81,12 +75,11 @@ class FeatureExtractor:
     def _temporal(self, waveforms: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
         if not self.columns.keys() & {"rms", "zcr"}:
             return {}
-        n_fft, hop = self.spec.spectral.n_fft, self.spec.spectral.hop_length
-        longest = max(batch.shape[-1] for batch in waveforms)
-        stacked = torch.cat([F.pad(batch, (0, longest - batch.shape[-1])) for batch in waveforms])
+        spectral = self.spec.spectral
+        frames = Frames(waveforms, spectral.n_fft, spectral.hop_length, self.spec.frames, self.spec.length)
         out: dict[str, torch.Tensor] = {}
         if "rms" in self.columns:
-            out["rms"] = rms(stacked, n_fft, hop, self.spec.frames)
+            out["rms"] = frames.rms()
         if "zcr" in self.columns:
-            out["zcr"] = zero_crossing_rate(stacked, n_fft, hop, self.spec.frames, self.spec.length)
+            out["zcr"] = frames.zero_crossing_rate()
         return out

@@ -3,54 +3,55 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 
 ZERO = 1e-10
 """Magnitudes up to this count as zero, which is positive (``librosa.zero_crossings``)."""
 
 
-def rms(waveforms: torch.Tensor, frame_length: int, hop_length: int, frames: int) -> torch.Tensor:
-    """Root of the mean square of each centred, zero-padded frame: (batch, frames, 1), amplitude units.
+class Frames:
+    """Centred frames of several waveforms, padded with zeros: frame t is centred on sample t · hop."""
 
-    The waveforms, (batch, samples) float32, are silent past their end.
-    """
-    needed = frame_length + hop_length * (frames - 1)
-    padded = _fit(F.pad(waveforms, (frame_length // 2, 0)), needed)
-    power = _frame_sums(padded.square_(), frame_length, hop_length) / frame_length
-    return power.sqrt_()[..., None]
+    def __init__(
+        self, waveforms: Sequence[torch.Tensor], frame_length: int, hop_length: int, frames: int, length: int
+    ) -> None:
+        """Lay out batches of waveforms, each (batch, samples) float32, zero from their end to ``length``."""
+        self._frame_length, self._hop_length, self._length = frame_length, hop_length, length
+        self._half = frame_length // 2
+        self._starts = slice(0, hop_length * (frames - 1) + 1, hop_length)
+        rows = sum(map(len, waveforms))
+        self._padded = waveforms[0].new_zeros(rows, frame_length + hop_length * (frames - 1))
+        row = 0
+        for batch in waveforms:
+            place = self._padded[row : row + len(batch), self._half :]
+            kept = min(batch.shape[-1], place.shape[-1])
+            place[:, :kept] = batch[:, :kept]
+            row += len(batch)
 
+    def rms(self) -> torch.Tensor:
+        """Root of the mean square of each frame: (waveform, frame, 1) float32, amplitude units."""
+        return (self._sums(self._padded.square()) / self._frame_length).sqrt_()[..., None]
 
-def zero_crossing_rate(
-    waveforms: torch.Tensor, frame_length: int, hop_length: int, frames: int, length: int
-) -> torch.Tensor:
-    """Sign changes within each centred, edge-padded frame over its length: (batch, frames, 1), 0…1.
+    def zero_crossing_rate(self) -> torch.Tensor:
+        """Sign changes within each frame over its length: (waveform, frame, 1) float32, 0…1.
 
-    The waveforms, (batch, samples) float32, are zero from their end to sample ``length``; there the edge
-    begins.
-    """
-    needed = frame_length + hop_length * (frames - 1)
-    negative = F.pad(waveforms < -ZERO, (0, min(1, length - waveforms.shape[-1])))
-    # Entry j of the padded row says whether padded samples j − 1 and j differ; the edges never do.
-    changes = F.pad(negative[..., 1:] != negative[..., :-1], (frame_length // 2 + 1, 0))
-    changes = _fit(changes, needed).to(torch.float32)
-    # The change into a frame's first sample is not within the frame.
-    count = (
-        _frame_sums(changes, frame_length, hop_length)
-        - changes[..., : needed - frame_length + 1 : hop_length]
-    )
-    return (count / frame_length)[..., None]
+        At both ends of the fixed length the edge goes on: there is no change between it and the sound.
+        """
+        negative = (self._padded + ZERO).sign_().clamp_(max=0)  # −1 or 0; comparisons take longer
+        # Entry j says whether padded samples j − 1 and j differ.
+        changes = torch.zeros_like(negative)
+        torch.sub(negative[:, 1:], negative[:, :-1], out=changes[:, 1:]).abs_()
+        changes[:, self._half] = 0
+        changes[:, self._half + self._length :] = 0
+        # The change into a frame's first sample is not within the frame.
+        count = self._sums(changes) - changes[:, self._starts]
+        return (count / self._frame_length)[..., None]
 
-
-def _frame_sums(values: torch.Tensor, frame_length: int, hop_length: int) -> torch.Tensor:
-    """Sum of each frame of (batch, samples) values: (batch, frames). Frames share sums of whole blocks."""
-    block = math.gcd(frame_length, hop_length)
-    blocks = values.view(len(values), -1, block).sum(-1)
-    sums: torch.Tensor = blocks.unfold(-1, frame_length // block, hop_length // block).sum(-1)
-    return sums
-
-
-def _fit(values: torch.Tensor, samples: int) -> torch.Tensor:
-    """Cut or pad the last dimension to ``samples``."""
-    return F.pad(values, (0, max(0, samples - values.shape[-1])))[..., :samples].contiguous()
+    def _sums(self, values: torch.Tensor) -> torch.Tensor:
+        """Sum over each frame of (waveform, padded sample) values. Frames share the sums of whole blocks."""
+        block = math.gcd(self._frame_length, self._hop_length)
+        blocks = values.view(len(values), -1, block).sum(-1)
+        sums: torch.Tensor = blocks.unfold(-1, self._frame_length // block, self._hop_length // block).sum(-1)
+        return sums

@@ -12,7 +12,6 @@ from pipelines.decode import decode
 from pipelines.features.chroma import chroma_filters
 from pipelines.features.extract import FeatureExtractor
 from pipelines.features.mel import mel_edges, mel_filters
-from pipelines.features.mfcc import dct_matrix
 from schemas.features import ChromaSpec, Delta2Spec, DeltaSpec, MelSpec, MfccSpec, RmsSpec, ZcrSpec
 from schemas.spec import AudioSpec, SpectralSpec, StoreSpec
 from tests.pipelines.speech import Samples, harmonics
@@ -24,7 +23,7 @@ LARGEST_ERROR = {
     "delta2": 2e-4,
     "chroma": 3e-6,
     "chroma, tuning 0": 3e-6,
-    "rms": 2e-7,
+    "rms": 1e-7,  # librosa is up to 5.3e-8 from the exact value itself
     "zcr": 0.0,
 }
 SETTINGS = {
@@ -133,11 +132,6 @@ def test_mel_filters_equal_librosa(rate: int, n_fft: int, n_mels: int) -> None:
     expected = librosa.filters.mel(sr=rate, n_fft=n_fft, n_mels=n_mels, dtype=np.float64)
     assert np.allclose(mel_filters(rate, n_fft, n_mels), expected, atol=1e-12)
     assert np.allclose(mel_edges(rate, n_mels), librosa.mel_frequencies(n_mels + 2, fmax=rate / 2))
-
-
-def test_dct_matrix_is_orthonormal() -> None:
-    matrix = dct_matrix(128, 128)
-    assert np.allclose(matrix @ matrix.T, np.eye(128), atol=1e-12)
 
 
 def test_the_floor_of_one_clip_does_not_move_anothers() -> None:

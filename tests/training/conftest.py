@@ -54,6 +54,11 @@ def make_manifest() -> MakeManifest:
                 "duration_s": 2.0,
                 "sample_rate": 22050,
                 "channels": 1,
+                "snr_db": 30.0,
+                "clipping_ratio": 0.0,
+                "silence_ratio": 0.2,
+                "peak": 0.5,
+                "loudness_lufs": -25.0,
                 "status": "ok",
                 "problem": "",
             }

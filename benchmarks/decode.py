@@ -1,0 +1,71 @@
+"""How fast recordings are decoded by soundfile and by DALI, hashing, resampling and quality included.
+
+python benchmarks/decode.py --corpora corpora
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from corpus import corpora_of
+from machine import write_result
+
+from data.locate import locate
+from featurestore.plan import SourceClip, hash_recordings
+from featurestore.progress import Silent
+from featurestore.reader import Reading, read_ahead
+from featurestore.stages import Stages
+from pipelines.decoders import Decoder
+from pipelines.process import keep_freed_memory
+from schemas.spec import AudioSpec
+
+DECODERS: tuple[Decoder, ...] = ("soundfile", "dali")
+
+
+def clips_per_s(sources: Sequence[SourceClip], decoder: Decoder, threads: int) -> float:
+    """Recordings a second through the build's reader."""
+    reading = Reading(AudioSpec(trim_db=40), 66_150, threads, decoder, Stages())
+    started = time.perf_counter()
+    refused = sum(bool(read.fallback) for read in read_ahead(sources, reading, lambda read: read))
+    if refused:
+        sys.exit(f"{refused} recordings were left to soundfile: this would not measure {decoder}")
+    return len(sources) / (time.perf_counter() - started)
+
+
+def main() -> None:
+    """Measure and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--corpora", type=Path, help="corpora root; without it demo voices are synthesised")
+    parser.add_argument("--datasets", default="all")
+    parser.add_argument("--clips", type=int, default=1024)
+    parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, os.cpu_count() or 1}))
+    parser.add_argument("--repeat", type=int, default=5)
+    options = parser.parse_args()
+    keep_freed_memory()
+    runs: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        root, _ = corpora_of(options.corpora, options.datasets, options.clips, Path(folder))
+        ((corpus, path),) = locate(f"bench={root / 'bench'}", root).found
+        sources = hash_recordings(corpus.scan(path), Silent())
+        for run in range(options.repeat + 1):
+            for threads in options.threads:
+                for decoder in DECODERS:
+                    speed = clips_per_s(sources, decoder, threads)
+                    if run:  # the first warms up
+                        runs.setdefault(f"{decoder}, {threads} threads", []).append(speed)
+    for name, speeds in runs.items():
+        print(f"{name}: {statistics.median(speeds):.0f} clips/s")
+    command = " ".join(["python", "benchmarks/decode.py", *sys.argv[1:]])
+    medians = {name: statistics.median(speeds) for name, speeds in runs.items()}
+    print(write_result("decode", {"command": command, "clips_per_s": medians, "runs": runs}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""Whether a clip costs the same in a small and in a large build.
+
+python benchmarks/flat.py --corpora corpora --clips 100 1000 10000
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from build import build_once
+from corpus import corpora_of
+from machine import write_result
+
+
+def main() -> None:
+    """Build each size once and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--corpora", type=Path, help="corpora root; without it demo voices are synthesised")
+    parser.add_argument("--datasets", default="all")
+    parser.add_argument("--clips", type=int, nargs="+", default=[100, 1000, 10_000])
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--decoder", default="auto")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    options = parser.parse_args()
+    sizes = []
+    for clips in options.clips:
+        with tempfile.TemporaryDirectory() as folder:
+            corpora, _ = corpora_of(options.corpora, options.datasets, clips, Path(folder))
+            report = build_once(corpora, Path(folder) / "out.zarr", options)
+        size = {
+            "clips": clips,
+            "seconds": report["seconds"],
+            "ms_per_clip": 1e3 * report["seconds"] / clips,
+            "peak_gib": report["peak_bytes"] / 2**30,
+        }
+        print(", ".join(f"{name} {value:.4g}" for name, value in size.items()))
+        sizes.append(size)
+    command = " ".join(["python", "benchmarks/flat.py", *sys.argv[1:]])
+    print(write_result("flat", {"command": command, "sizes": sizes}))
+
+
+if __name__ == "__main__":
+    main()

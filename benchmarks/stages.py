@@ -1,0 +1,94 @@
+"""Where the time of one core goes, for one clip with six views and all features.
+
+python benchmarks/stages.py --corpora corpora
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from corpus import corpora_of
+from machine import write_result
+
+from pipelines.batch import ClipBatch
+from pipelines.decode import decode
+from pipelines.features.extract import FeatureExtractor
+from pipelines.pipeline import Pipeline
+from pipelines.process import compute_alone, keep_freed_memory
+from pipelines.views.compute import augmented, original
+from schemas.features import named_features
+from schemas.recipe import load_recipe
+from schemas.spec import StoreSpec
+
+FEATURES = ["rms,zcr", "mel", "mel,mfcc", "mel,mfcc,delta,delta2", "chroma"]
+
+
+def with_features(spec: StoreSpec, names: str) -> StoreSpec:
+    """The specification with other features."""
+    return spec.model_copy(update={"features": named_features(names, spec.features)})
+
+
+def main() -> None:
+    """Measure and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--corpora", type=Path, help="corpora root; without it demo voices are synthesised")
+    parser.add_argument("--datasets", default="all")
+    parser.add_argument("--clips", type=int, default=64)
+    parser.add_argument("--repeat", type=int, default=7)
+    options = parser.parse_args()
+    keep_freed_memory()
+    compute_alone()
+    cpu = torch.device("cpu")
+    spec = load_recipe("four-corpora-a").store_spec(6)
+    extractors = {names: FeatureExtractor(with_features(spec, names), cpu) for names in FEATURES}
+    pipeline = Pipeline(with_features(spec, "all"), cpu)
+    stages: dict[str, Callable[[], object]]
+    totals: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
+        _, files = corpora_of(options.corpora, options.datasets, options.clips, Path(folder))
+        for file in files:
+            data = file.read_bytes()
+            samples = decode(data, spec.audio).samples
+            waveform = torch.from_numpy(samples[: pipeline.window])[None]
+
+            def batch(waveform: torch.Tensor = waveform) -> ClipBatch:
+                return ClipBatch(waveform, (waveform.shape[1],), ("clip",), 0, spec.length)
+
+            views = [original(batch()), *(augmented(batch(), view) for view in spec.views)]
+            waveforms = [view.waveforms for view in views]
+            stages = {
+                "hash": lambda data=data: hashlib.sha256(data).digest(),
+                "decode, resample, quality, trim": lambda data=data: decode(data, spec.audio),
+                **{f"view {v.name}": lambda v=v, batch=batch: augmented(batch(), v) for v in spec.views},
+                **{f"features {n}": lambda e=e, w=waveforms: e.table(w) for n, e in extractors.items()},
+                "pipeline, whole": lambda samples=samples: pipeline(["clip"], [samples]),
+            }
+            for name, stage in stages.items():
+                totals[name] = totals.get(name, 0.0) + _median_ms(stage, options.repeat)
+    figures = {name: total / len(files) for name, total in totals.items()}
+    for name, figure in figures.items():
+        print(f"{name:36} {figure:6.3f} ms")
+    command = " ".join(["python", "benchmarks/stages.py", *sys.argv[1:]])
+    print(write_result("stages", {"command": command, "ms_per_clip": figures}))
+
+
+def _median_ms(stage: Callable[[], object], repeat: int) -> float:
+    stage()
+    times = []
+    for _ in range(repeat):
+        started = time.perf_counter()
+        stage()
+        times.append(1e3 * (time.perf_counter() - started))
+    return statistics.median(times)
+
+
+if __name__ == "__main__":
+    main()
