@@ -60,7 +60,8 @@ def main() -> None:
             waveform = torch.from_numpy(samples[: pipeline.window])[None]
 
             def batch(waveform: torch.Tensor = waveform) -> ClipBatch:
-                return ClipBatch(waveform, (waveform.shape[1],), ("clip",), 0, spec.length)
+                length, rate = spec.length, spec.audio.sample_rate
+                return ClipBatch(waveform, (waveform.shape[1],), ("clip",), 0, length, rate)
 
             views = [original(batch()), *(augmented(batch(), view) for view in spec.views)]
             waveforms = [view.waveforms for view in views]

@@ -85,7 +85,7 @@ class Execution:
 
     def _counted(self, clips: Iterable[ProcessedClip]) -> Iterator[ProcessedClip]:
         for clip in clips:
-            self.fallbacks.update([clip.read.fallback] if clip.read.fallback else [])
+            self.fallbacks.update([clip.read.fallback] if clip.read.fallback and clip.features else [])
             yield clip
 
     def _write(self, result: UnitResult) -> UnitRecord:

@@ -10,6 +10,7 @@ import gc
 import mmap
 import signal
 import sys
+import traceback
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 
@@ -92,7 +93,15 @@ def main() -> None:
             try:
                 answer: Answer | Exception = process(task, pipeline, slots)
             except Exception as error:  # noqa: BLE001 # the build raises it
-                answer = error
+                answer = _portable(error)
             connection.send(answer)
     except (EOFError, ConnectionError):
         return
+
+
+def _portable(error: Exception) -> Exception:
+    """The error as another process can take it: of a class that it knows, with the traceback as a note."""
+    known = type(error).__module__ in {"builtins", "schemas.errors"}
+    portable = error if known else RuntimeError(f"{type(error).__name__}: {error}")
+    portable.add_note("In a worker process:\n" + "".join(traceback.format_exception(error)))
+    return portable

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from multiprocessing.connection import Connection
+from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Self
@@ -127,9 +129,10 @@ class _Worker:
                 [sys.executable, "-P", "-c", _PROGRAM, str(theirs.fileno()), str(shared)],
                 pass_fds=(theirs.fileno(), shared),
                 stdin=subprocess.DEVNULL,
+                process_group=0,  # Ctrl-C is for the build, which ends its workers
                 env={
                     **os.environ,
-                    "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+                    "PYTHONPATH": os.pathsep.join(_import_path()),
                     "OMP_NUM_THREADS": "1",
                     "OPENBLAS_NUM_THREADS": "1",
                 },
@@ -145,9 +148,10 @@ class _Worker:
         except (EOFError, OSError) as error:
             code = self._process.wait()
             first, last = (task.sources[i].clip.clip_id for i in (0, -1))
+            advice = ", with fewer --jobs if memory is short" if code == -signal.SIGKILL else ""
             raise WorkerLostError(
-                f"a worker process ended by itself (exit code {code}; -9 is often a lack of memory) among "
-                f"the clips {first} to {last}; run the same command again, with fewer --jobs if it stays so"
+                f"a worker process ended by itself (exit code {code}) among the clips {first} to {last}; "
+                f"run the same command again{advice}"
             ) from error
         if isinstance(answer, Exception):
             raise answer
@@ -158,3 +162,9 @@ class _Worker:
         self._process.kill()
         self._process.wait()
         self._connection.close()
+
+
+def _import_path() -> list[str]:
+    """Where workers find modules: this very package first, then where this process finds them."""
+    ours = str(Path(__file__).resolve().parents[1])
+    return [ours, *(str(Path(entry).absolute()) for entry in sys.path if entry != ours)]

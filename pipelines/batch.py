@@ -18,6 +18,7 @@ class ClipBatch:
     ``lengths``   : samples of each clip.
     ``clip_ids``  : one a clip; with the seed they key the views' randomness.
     ``length``    : samples of the specification's fixed length; a batch may hold more, for faster views.
+    ``sample_rate``: Hz.
     """
 
     waveforms: torch.Tensor
@@ -25,6 +26,7 @@ class ClipBatch:
     clip_ids: tuple[str, ...]
     seed: int
     length: int
+    sample_rate: int
     _analyses: dict[tuple[int, int], Analysis] = field(default_factory=dict, compare=False, repr=False)
 
     def keys(self, view_name: str) -> list[StreamKey]:
@@ -55,6 +57,7 @@ class ClipBatch:
             self.clip_ids[index : index + 1],
             self.seed,
             self.length,
+            self.sample_rate,
         )
 
 

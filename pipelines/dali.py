@@ -29,7 +29,7 @@ BATCH_BYTES = 128 * 2**20
 CONTAINERS = frozenset({"WAV", "WAVEX", "RF64", "W64", "AIFF", "OGG"})
 """Containers, in libsndfile's words, in which DALI gives the samples that soundfile gives, or an error. Not
 FLAC: of 400 copies of two recordings with one flipped bit each, all of which soundfile refuses, DALI 2.4 gave
-27 with silence in place of the damaged frame, and no error."""
+27 with silence in place of the damaged frame, and no error. Nor DWVW in AIFF, which soundfile refuses."""
 
 _HEADER_ERRORS = (soundfile.SoundFileError, RuntimeError, ValueError, TypeError, IndexError)
 _DALI_ERRORS = (RuntimeError, ValueError, TypeError, IndexError, ArithmeticError, MemoryError)
@@ -136,13 +136,14 @@ def _size_in_memory(file: Path) -> int | Refused:
         if not stat.S_ISREG(status.st_mode):
             return Refused("not a regular file")
         with soundfile.SoundFile(os.fsencode(file)) as header:
-            container, samples = header.format, header.frames * header.channels
+            container, subtype = header.format, header.subtype
+            samples = header.frames * header.channels
     except OSError as error:
         return Refused(error.strerror or str(error))
     except _HEADER_ERRORS as error:
         return Refused(str(getattr(error, "error_string", error)).rstrip("."))
-    if container not in CONTAINERS:
-        return Refused(f"{container} is not left to DALI")
+    if container not in CONTAINERS or subtype.startswith("DWVW"):
+        return Refused(f"{container if container not in CONTAINERS else subtype} is not left to DALI")
     size = int(status.st_size + 8 * samples)  # all channels, and their mean
     if samples < 0 or size > BATCH_BYTES:
         return Refused(

@@ -95,12 +95,18 @@ def decode(data: Bytes, audio: AudioSpec, decoded: Decoded | None = None) -> Rec
     mono = _mean(channels) if decoded is None else decoded.mono
     if rate != audio.sample_rate:
         mono = soxr.resample(mono, rate, audio.sample_rate, quality="HQ")
+    left = float(np.abs(mono).max(initial=0.0))
+    if left < SILENCE_PEAK:
+        # Channels that cancel, or sound above half the new rate: only rounding is left of them.
+        raise UnusableRecordingError(
+            f"silent as mono at {audio.sample_rate} Hz: the loudest sample is {left:.1g} of full scale", file
+        )
     quality = measure_quality(channels, mono, audio.sample_rate)
     if audio.trim_db is not None:
         start, stop = trim_bounds(mono, audio.trim_db)
         mono = mono[start:stop]
     if audio.normalise == "peak":
-        mono = mono / max(np.abs(mono).max(initial=0.0), np.finfo(np.float32).tiny)
+        mono = mono / np.abs(mono).max()
     return Recording(np.ascontiguousarray(mono), quality, duration, rate, channels.shape[1], container)
 
 
@@ -153,11 +159,11 @@ def _check_length(frames: int, file: soundfile.SoundFile, audio: AudioSpec) -> N
     seconds = frames / file.samplerate
     if seconds > audio.max_duration_s:
         raise UnusableRecordingError(
-            f"{seconds:.1f} s long; the limit is {audio.max_duration_s:g} s (audio.max_duration_s)", file
+            f"{seconds:.6g} s long; the limit is {audio.max_duration_s:g} s (audio.max_duration_s)", file
         )
     if seconds < audio.min_duration_s:
         raise UnusableRecordingError(
-            f"{frames} sample{'s' if frames > 1 else ''} ({seconds * 1e3:.3g} ms); "
+            f"{frames} sample{'s' if frames > 1 else ''} ({seconds * 1e3:.5g} ms); "
             f"the shortest usable is {audio.min_duration_s:g} s (audio.min_duration_s)",
             file,
         )
@@ -170,7 +176,8 @@ def _check_samples(channels: npt.NDArray[np.float32], file: soundfile.SoundFile,
     peak = max(float(channels.max()), -float(channels.min()))  # NaN if any sample is NaN
     if not np.isfinite(peak):
         broken = int(np.count_nonzero(~np.isfinite(channels)))
-        raise UnusableRecordingError(f"{broken} samples are NaN or infinite", file)
+        samples = "sample is" if broken == 1 else "samples are"
+        raise UnusableRecordingError(f"{broken} {samples} NaN or infinite", file)
     if peak < SILENCE_PEAK:
         raise UnusableRecordingError(f"silent: the loudest sample is {peak:.1g} of full scale", file)
     if peak > LOUDEST_PEAK:

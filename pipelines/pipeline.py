@@ -91,7 +91,7 @@ class Pipeline:
 
     def _alone(self, clip_ids: Sequence[str], samples: Sequence[npt.NDArray[np.float32]]) -> ClipBatch:
         waveform = torch.from_numpy(samples[0][: self.window])[None].to(self.device)
-        return ClipBatch(waveform, (waveform.shape[1],), tuple(clip_ids), self.spec.seed, self.spec.length)
+        return self._batch(waveform, (waveform.shape[1],), tuple(clip_ids))
 
     def _padded(self, clip_ids: Sequence[str], samples: Sequence[npt.NDArray[np.float32]]) -> ClipBatch:
         waveforms = torch.zeros(self.clips_at_once, self.window, pin_memory=self.device.type == "cuda")
@@ -101,7 +101,13 @@ class Pipeline:
         absent = self.clips_at_once - len(samples)
         lengths = (*(min(len(clip), self.window) for clip in samples), *[0] * absent)
         on_device = waveforms.to(self.device, non_blocking=True)
-        return ClipBatch(on_device, lengths, (*clip_ids, *[""] * absent), self.spec.seed, self.spec.length)
+        return self._batch(on_device, lengths, (*clip_ids, *[""] * absent))
+
+    def _batch(
+        self, waveforms: torch.Tensor, lengths: tuple[int, ...], clip_ids: tuple[str, ...]
+    ) -> ClipBatch:
+        spec = self.spec
+        return ClipBatch(waveforms, lengths, clip_ids, spec.seed, spec.length, spec.audio.sample_rate)
 
     @torch.inference_mode()
     def _compute(self, batch: ClipBatch, clips: int) -> FeatureBatch:

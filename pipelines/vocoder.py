@@ -10,14 +10,17 @@ import torch
 import torch.nn.functional as F
 
 N_FFT = 1078
-"""Samples of the analysis window, where the view leaves the choice: two semitones up and down, which the
-field's recipes ask for, lead from it to sizes that are fast to transform, so that both share one analysis."""
+"""Samples of the analysis window up to 22,050 Hz, where the view leaves the choice: two semitones up and
+down, which the field's recipes ask for, lead from it to sizes that are fast to transform, so that both share
+one analysis."""
 
 HOP = 200
-"""Samples between analysis frames, where the view leaves the choice."""
+"""Samples between analysis frames up to 22,050 Hz, where the view leaves the choice."""
 
 _SIZES = (900, 1150)
-"""Shortest and longest analysis window that a pitch view may choose."""
+"""Shortest and longest analysis window that a pitch view may choose up to 22,050 Hz."""
+
+_RATE = 22_050
 
 _LARGEST_PRIME = 11
 _ENOUGH_CENTS = 1.0
@@ -88,15 +91,23 @@ def synthesise(analysis: Analysis, *, size: int, hop: int, length: int) -> torch
     return F.pad(sound / _weight(size, hop, start, sound.shape[-1], device), (0, length - sound.shape[-1]))
 
 
+def finer(sample_rate: int) -> float:
+    """By how much windows and hops grow above 22,050 Hz: a window must hold a few periods of a low voice."""
+    return max(1.0, sample_rate / _RATE)
+
+
 @lru_cache(maxsize=4096)
-def frame_sizes(ratio: float) -> tuple[int, int]:
+def frame_sizes(ratio: float, scale: float = 1.0) -> tuple[int, int]:
     """Even sizes of analysis and synthesis frames whose quotient is ``ratio``, from 1/2 to 2.
+
+    ``scale`` : of :func:`finer`.
 
     Sizes without a prime factor above 11 are fast to transform. Of such pairs within a cent (1/1200 octave)
     of the ratio the one whose analysis is nearest to :data:`N_FFT`; where there is none, the closest pair.
     """
-    sizes = [size for size in range(_SIZES[0], _SIZES[1] + 1, 2) if _is_smooth(size)]
-    sizes.sort(key=lambda size: abs(size - N_FFT))
+    shortest, longest = (2 * round(limit * scale / 2) for limit in _SIZES)
+    sizes = [size for size in range(shortest, longest + 1, 2) if _is_smooth(size)]
+    sizes.sort(key=lambda size: abs(size - N_FFT * scale))
     pairs = [(size, 2 * round(size / ratio / 2)) for size in sizes]
     errors = [abs(1200 * math.log2(size / moved / ratio)) for size, moved in pairs]
     # A prime factor above 11 costs a multiple of the time: as bad as being a cent further off.

@@ -11,9 +11,12 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from schemas.features import FeatureSpec, MfccSpec, coefficients
+from schemas.features import Delta2Spec, DeltaSpec, FeatureSpec, MelSpec, MfccSpec, coefficients
 from schemas.model import Model, canonical_digest
 from schemas.views import ORIGINAL, ViewSpec
+
+MOST_SECONDS, MOST_FRAMES = 60, 20_000
+"""Limits of a clip: hundreds of them are held in memory at a time."""
 
 
 class AudioSpec(Model):
@@ -21,9 +24,9 @@ class AudioSpec(Model):
 
     sample_rate: int = Field(22_050, ge=4_000, le=192_000)
     """Hz, of the waveform that views and features see."""
-    duration_s: float | None = Field(3.0, gt=0, le=60)
+    duration_s: float | None = Field(3.0, gt=0)
     """Length after trimming; longer clips are cut at the end, shorter ones padded with zeros."""
-    frames: int | None = Field(None, ge=1, le=20_000)
+    frames: int | None = Field(None, ge=1)
     """Length as a number of frames instead: (frames − 1) · hop_length samples."""
     trim_db: float | None = Field(None, gt=0, le=120)
     """Frames this many dB below the loudest frame are cut from both ends; null: no trimming."""
@@ -31,7 +34,7 @@ class AudioSpec(Model):
     """``peak``: the clip is divided by its largest magnitude after resampling and trimming."""
     min_duration_s: float = Field(0.1, gt=0)
     """A recording that is shorter is marked bad."""
-    max_duration_s: float = Field(60.0, gt=0)
+    max_duration_s: float = Field(60.0, gt=0, le=3600)
     """A recording that is longer is marked bad: one label cannot stand for its first seconds."""
 
     @model_validator(mode="before")
@@ -47,6 +50,10 @@ class AudioSpec(Model):
     def _check(self) -> Self:
         if self.duration_s is None and self.frames is None:
             raise ValueError("give duration_s or frames")
+        if self.min_duration_s >= self.max_duration_s:
+            raise ValueError(
+                f"min_duration_s {self.min_duration_s:g} is not below max_duration_s {self.max_duration_s:g}"
+            )
         return self
 
 
@@ -87,25 +94,45 @@ class StoreSpec(Model):
     storage: StorageSpec = StorageSpec()
 
     @model_validator(mode="after")
-    def _check(self) -> Self:
+    def _check_names(self) -> Self:
         kinds = [feature.kind for feature in self.features]
         if len(set(kinds)) < len(kinds):
             raise ValueError(f"a feature is listed twice: {', '.join(kinds)}")
-        for feature in self.features:
-            if feature.kind in {"delta", "delta2"}:
-                if not any(isinstance(other, MfccSpec) for other in self.features):
-                    raise ValueError(f"{feature.kind} is the slope of the mfcc: list mfcc too")
-                if feature.width > self.frames:
-                    raise ValueError(
-                        f"{feature.kind}'s width {feature.width} exceeds the {self.frames} frames"
-                    )
         names = [ORIGINAL, *(view.name for view in self.views)]
         if len(set(names)) < len(names):
             raise ValueError(f"two views share a name: {', '.join(names)}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_features(self) -> Self:
+        bins = 1 + self.spectral.n_fft // 2
+        for feature in self.features:
+            match feature:
+                case MelSpec() | MfccSpec() if feature.n_mels > bins:
+                    raise ValueError(
+                        f"{feature.kind}: n_mels {feature.n_mels} exceeds the {bins} bins of n_fft"
+                    )
+                case DeltaSpec() | Delta2Spec():
+                    if not any(isinstance(other, MfccSpec) for other in self.features):
+                        raise ValueError(f"{feature.kind} is the slope of the mfcc: list mfcc too")
+                    if feature.width > self.frames:
+                        raise ValueError(
+                            f"{feature.kind}'s width {feature.width} exceeds the {self.frames} frames"
+                        )
+        return self
+
+    @model_validator(mode="after")
+    def _check_length(self) -> Self:
+        seconds = self.length / self.audio.sample_rate
+        if seconds > MOST_SECONDS or self.frames > MOST_FRAMES:
+            raise ValueError(
+                f"{seconds:.4g} s in {self.frames:,} frames; at most {MOST_SECONDS} s and {MOST_FRAMES:,} "
+                "frames are possible"
+            )
         if self.length < self.spectral.n_fft:
             raise ValueError(
-                f"{self.length} samples ({self.length / self.audio.sample_rate:.3g} s) are shorter than one "
-                f"window: n_fft {self.spectral.n_fft} at {self.audio.sample_rate} Hz"
+                f"{self.length} samples ({seconds:.3g} s) are shorter than one window: "
+                f"n_fft {self.spectral.n_fft} at {self.audio.sample_rate} Hz"
             )
         return self
 

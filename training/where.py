@@ -13,21 +13,23 @@ from schemas.errors import UsageError
 _GRAMMAR = (
     ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.Invert, ast.USub, ast.BinOp,
     ast.BitAnd, ast.BitOr, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Compare, ast.cmpop, ast.Constant,
-    ast.List, ast.Tuple, ast.Load, ast.Name, ast.Attribute, ast.keyword,
+    ast.List, ast.Tuple, ast.Load, ast.Name, ast.Attribute,
 )  # fmt: skip
+_ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div)
 _METHODS = {"str", "contains", "startswith", "endswith", "lower", "isin", "between", "isna", "notna", "abs"}
 
 
 def matching(manifest: pd.DataFrame, query: str) -> NDArray[np.bool_]:
-    """Which clips of ``manifest`` meet the query: (clips,) bool; a missing value meets no comparison.
+    """Which clips of ``manifest`` meet the query: (clips,) bool.
 
     A query compares columns with numbers, texts and lists, joined by ``and``, ``or``, ``not``; columns of
-    text have ``.str.contains("…")`` and the like. Anything else that pandas would run is refused, because a
-    recipe may come from a stranger. Raises :class:`UsageError`.
+    text have ``.str.contains("…")``, literally, and the like. A missing value meets no comparison but
+    ``!=``. Anything else that pandas would run is refused, because a recipe may come from a stranger. Raises
+    :class:`UsageError`.
     """
-    _require_harmless(query, set(manifest.columns))
+    checked = _harmless(query, set(manifest.columns))
     try:
-        found = manifest.eval(query, engine="python", local_dict={}, global_dict={})
+        found = manifest.eval(checked, engine="python", local_dict={}, global_dict={})
     except Exception as error:  # pandas meets a senseless query with errors of any kind
         raise UsageError(f"--where {query!r}: {error}; compare columns of the manifest") from error
     if not isinstance(found, pd.Series) or found.dtype != bool:
@@ -37,7 +39,8 @@ def matching(manifest: pd.DataFrame, query: str) -> NDArray[np.bool_]:
     return found.to_numpy()
 
 
-def _require_harmless(query: str, columns: set[str]) -> None:
+def _harmless(query: str, columns: set[str]) -> str:
+    """The query as pandas is to run it: searches are literal, as patterns can take for ever."""
     try:
         # pandas reads & and | as "and" and "or"; Python's grammar knows both.
         tree = ast.parse(query.strip(), mode="eval")
@@ -52,7 +55,22 @@ def _require_harmless(query: str, columns: set[str]) -> None:
                 raise UsageError(
                     f"--where {query!r}: '.{name}' is not allowed; choose of .{', .'.join(sorted(_METHODS))}"
                 )
-            case ast.Call(func=ast.Attribute()):
-                pass
-            case _ if not isinstance(node, _GRAMMAR):
+            case ast.BinOp(left=left, op=op, right=right) if isinstance(op, _ARITHMETIC) and not (
+                _is_number(left) and _is_number(right)
+            ):
+                raise UsageError(f"--where {query!r}: only columns and numbers can be added or multiplied")
+            case ast.Call(func=ast.Attribute(attr=name), keywords=[]):
+                if name == "contains":
+                    node.keywords.append(ast.keyword("regex", ast.Constant(value=False)))
+            case _ if not isinstance(node, (*_GRAMMAR, ast.keyword)):
                 raise UsageError(f"--where {query!r}: only comparisons of columns are allowed")
+    return ast.unparse(tree)
+
+
+def _is_number(node: ast.expr) -> bool:
+    """Whether an operand is no text or list, as far as the query shows it."""
+    return not any(
+        isinstance(part, ast.List | ast.Tuple)
+        or (isinstance(part, ast.Constant) and isinstance(part.value, str))
+        for part in ast.walk(node)
+    )

@@ -7,7 +7,7 @@ import torch
 from pipelines.batch import ClipBatch, ViewBatch, silence_padding
 from pipelines.views.parameter import drawn
 from pipelines.views.rows import by_value
-from pipelines.vocoder import HOP, frame_sizes, synthesise
+from pipelines.vocoder import HOP, finer, frame_sizes, synthesise
 from schemas.views import PitchSpec
 
 
@@ -18,11 +18,12 @@ def pitch(batch: ClipBatch, spec: PitchSpec) -> ViewBatch:
     Magnitudes beyond half the rate are cut off, not folded back.
     """
     semitones = drawn(spec.semitones, batch.keys(spec.name))
-    sizes = [frame_sizes(2 ** (s / 12)) for s in semitones]
+    scale = finer(batch.sample_rate)
+    sizes = [frame_sizes(2 ** (s / 12), scale) for s in semitones]
 
     def moved(part: ClipBatch, pair: tuple[int, int]) -> torch.Tensor:
         # Short frames lie closer, so that as many of them overlap.
-        analysis = part.analysis(pair[0], hop=min(HOP, 2 * pair[1] // 9))
+        analysis = part.analysis(pair[0], hop=min(round(HOP * scale), 2 * pair[1] // 9))
         return synthesise(analysis, size=pair[1], hop=analysis.hop, length=part.kept.shape[-1])
 
     waveforms = silence_padding(by_value(batch, sizes, moved), batch.kept_lengths)

@@ -9,7 +9,7 @@ from pipelines.resample import LARGEST, rational_ratio
 from pipelines.views.parameter import drawn
 from pipelines.views.rows import by_value
 from pipelines.views.speed import source_samples, valid_samples
-from pipelines.vocoder import analyse, synthesise
+from pipelines.vocoder import N_FFT, analyse, finer, synthesise
 from schemas.views import StretchSpec
 
 
@@ -25,9 +25,10 @@ def stretch(batch: ClipBatch, spec: StretchSpec) -> ViewBatch:
     def stretched(part: ClipBatch, ratio: tuple[int, int]) -> torch.Tensor:
         faster, slower = ratio
         source = part.waveforms[:, : source_samples(part.length, ratio)]
-        several = LARGEST // max(ratio)
+        scale = finer(part.sample_rate)
+        several = int(LARGEST * scale) // max(ratio)
         length = min(part.length, -(-source.shape[-1] * slower // faster))
-        analysis = analyse(source, hop=faster * several)
+        analysis = analyse(source, size=2 * round(N_FFT * scale / 2), hop=faster * several)
         return synthesise(analysis, size=analysis.size, hop=slower * several, length=length)
 
     moved = by_value(batch, ratios, stretched)

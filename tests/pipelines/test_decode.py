@@ -80,7 +80,7 @@ BAD = {
     "nan": (_nan(3), "3 samples are NaN or infinite"),
     "too loud": (encoded(1e6 * tone(440, 0.5), RATE, "WAV", "FLOAT"), "times full scale; scale the samples"),
     "silence": (encoded(np.zeros(RATE, np.float32), RATE), "silent"),
-    "ten minutes": (encoded(np.zeros(600 * 8000, np.int16), 8000), "600.0 s long; the limit is 60 s"),
+    "ten minutes": (encoded(np.zeros(600 * 8000, np.int16), 8000), "600 s long; the limit is 60 s"),
 }
 
 

@@ -19,13 +19,14 @@ from tests.pipelines.speech import RATE, Samples, fundamental, gliding_voice, ha
 LENGTH = 3 * RATE
 
 
-def _batch(*clips: Samples, window: int = LENGTH, seed: int = 0) -> ClipBatch:
+def _batch(*clips: Samples, window: int = LENGTH, seed: int = 0, rate: int = RATE) -> ClipBatch:
     waveforms = torch.zeros(len(clips), min(window, max(map(len, clips))))
     for row, clip in enumerate(clips):
         kept = clip[:window]
         waveforms[row, : len(kept)] = torch.from_numpy(kept)
     lengths = tuple(min(len(clip), window) for clip in clips)
-    return ClipBatch(waveforms, lengths, tuple(f"test/{row}" for row in range(len(clips))), seed, LENGTH)
+    names = tuple(f"test/{row}" for row in range(len(clips)))
+    return ClipBatch(waveforms, lengths, names, seed, LENGTH * rate // RATE, rate)
 
 
 def _sound(view: ViewBatch, row: int = 0) -> Samples:
@@ -95,6 +96,22 @@ def test_a_drawn_pitch_moves_each_clip_by_its_own_semitones() -> None:
         assert -2 <= semitones <= 2
         assert _cents(fundamental(_sound(view, row)[6000:30_000]), 140 * 2 ** (semitones / 12)) < 5
     assert len(set(view.parameters)) == len(clips)
+
+
+@pytest.mark.parametrize("rate", [8_000, 48_000, 96_000])
+@pytest.mark.parametrize("semitones", [-2.0, 2.0])
+def test_pitch_holds_at_any_rate(rate: int, semitones: float) -> None:
+    """A low voice: its partials must stay apart, whatever the number of samples between them."""
+    clip = harmonics(80, 2.0, rate, count=20)
+    batch = _batch(clip, window=2 * rate, rate=rate)
+    moved = augmented(batch, PitchSpec(name="pitch", semitones=semitones)).waveforms[0].numpy()
+    middle = moved[rate // 2 : rate + rate // 2]
+    assert _cents(fundamental(middle, rate), 80 * 2 ** (semitones / 12)) < 5
+    assert np.std(middle) == pytest.approx(np.std(clip), rel=0.05)
+    spectrum = np.square(np.abs(np.fft.rfft(middle * np.blackman(len(middle)))))
+    frequencies = np.fft.rfftfreq(len(middle), 1 / rate)
+    partial = (frequencies / (80 * 2 ** (semitones / 12)) + 0.5) % 1 - 0.5
+    assert spectrum[np.abs(partial) > 0.2].sum() < 1e-3 * spectrum.sum()
 
 
 def _log_mel(samples: Samples) -> np.ndarray:

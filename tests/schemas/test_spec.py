@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from schemas.features import MelSpec, MfccSpec
+from schemas.errors import UnknownNameError
+from schemas.features import FEATURE_KINDS, ChromaSpec, MelSpec, MfccSpec, RmsSpec, named_features
 from schemas.model import canonical_json
 from schemas.spec import AudioSpec, SpectralSpec, StorageSpec, StoreSpec
-from schemas.views import NoiseSpec, PitchSpec
+from schemas.views import NoiseSpec, PitchSpec, span
 
 SPEC = StoreSpec(features=(MelSpec(), MfccSpec()), views=(PitchSpec(name="up", semitones=2),))
 
@@ -60,6 +61,21 @@ def test_valid_frames_are_those_centred_before_the_end(samples: int, hop: int) -
         {"features": ({"kind": "mel"},), "views": ({"kind": "pitch", "name": "original", "semitones": 1},)},
         {"features": ({"kind": "mel"},), "views": ({"kind": "noise", "name": "n", "snr_db": (30, 10)},)},
         {"features": ({"kind": "mel"},), "views": ({"kind": "noise", "name": "../n", "snr_db": (1, 2)},)},
+        {"features": ({"kind": "mel"},), "audio": {"duration_s": 3.0, "frames": 130}},
+        {"features": ({"kind": "mel"},), "audio": {"duration_s": None}},
+        {"features": ({"kind": "mel"},), "audio": {"frames": 3}},
+        {"features": ({"kind": "mel"},), "audio": {"frames": 20_001}},
+        {"features": ({"kind": "mel"},), "audio": {"duration_s": 61.0}},
+        {"features": ({"kind": "mel"},), "audio": {"min_duration_s": 2, "max_duration_s": 1}},
+        {"features": ({"kind": "mel", "n_mels": 40},), "spectral": {"n_fft": 64, "hop_length": 64}},
+        {"features": ({"kind": "delta"},)},
+        {"features": ({"kind": "mfcc"}, {"kind": "delta", "width": 8})},
+        {"features": ({"kind": "mfcc"}, {"kind": "delta2", "width": 129}), "audio": {"frames": 100}},
+        {"features": ({"kind": "chroma", "tuning": 0.7},)},
+        {"features": ({"kind": "mel"},), "views": ({"kind": "shift", "name": "s", "fraction": 1.5},)},
+        {"features": ({"kind": "mel"},), "views": ({"kind": "speed", "name": "s", "factor": (0.4, 1)},)},
+        {"features": ({"kind": "mel"},), "views": ({"kind": "stretch", "name": "s", "factor": 2.5},)},
+        {"features": ({"kind": "mel"},), "views": ({"kind": "pitch", "name": "p", "semitones": (2, -2)},)},
         {"features": ({"kind": "mel"},), "colour": "red"},
     ],
 )
@@ -73,5 +89,34 @@ def test_specifications_do_not_change() -> None:
         SPEC.seed = 3  # type: ignore[misc]
 
 
-def test_snr_of_one_value_is_a_range() -> None:
-    assert NoiseSpec(name="n", snr_db=(20, 20)).snr_db == (20, 20)
+def test_parameters_are_fixed_or_a_range() -> None:
+    assert NoiseSpec(name="n", snr_db=20).snr_db == 20
+    assert NoiseSpec(name="n", snr_db=(20, 25)).snr_db == (20, 25)
+    assert span(NoiseSpec(name="n", snr_db=20).snr_db) == (20, 20)
+
+
+def test_a_number_of_frames_fixes_the_length() -> None:
+    spec = StoreSpec(audio=AudioSpec(frames=216), features=(MelSpec(),))
+    assert (spec.frames, spec.length) == (216, 215 * 512)
+    assert StoreSpec.model_validate_json(spec.model_dump_json()) == spec
+
+
+def test_features_by_name_keep_the_recipes_parameters() -> None:
+    listed = (MelSpec(n_mels=64), RmsSpec())
+    assert named_features("rms, mel", listed) == (RmsSpec(), MelSpec(n_mels=64))
+    assert named_features("chroma", listed) == (ChromaSpec(),)
+    assert [feature.kind for feature in named_features("all", listed)] == list(FEATURE_KINDS)
+    assert named_features("all", listed)[0] == MelSpec(n_mels=64)
+    with pytest.raises(UnknownNameError, match="unknown feature 'melt'; choose all, or of mel, mfcc"):
+        named_features("mel,melt", listed)
+
+
+def test_coefficients_and_columns_follow_the_order_of_the_features() -> None:
+    spec = StoreSpec(features=named_features("rms,delta,mfcc,chroma", (MfccSpec(n_mfcc=13),)))
+    assert spec.coefficients == {"rms": 1, "delta": 13, "mfcc": 13, "chroma": 12}
+    assert spec.columns == {
+        "rms": slice(0, 1),
+        "delta": slice(1, 14),
+        "mfcc": slice(14, 27),
+        "chroma": slice(27, 39),
+    }

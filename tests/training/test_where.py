@@ -36,6 +36,9 @@ def manifest(make_manifest: Any) -> pd.DataFrame:
         ("speaker in ['x/1'] or 20 < snr_db < 27", [False, True, False, True]),
         ("intensity.str.startswith('str')", [False, True, False, True]),
         ("snr_db + 1 >= 2 * 5", [True, True, False, True]),
+        ("snr_db != 30", [False, True, True, True]),
+        ("path.str.contains('x/1-')", [False, True, False, True]),
+        ("path.str.contains('(x|y)+')", [False] * 4),
     ],
 )
 def test_a_query_chooses_the_clips_that_meet_it(manifest: pd.DataFrame, query: str, met: list[bool]) -> None:
@@ -71,6 +74,10 @@ def test_a_query_from_a_stranger_runs_no_code(manifest: pd.DataFrame, tmp_path: 
         "[x for x in speaker]",
         "snr_db > 9 ** 9 ** 9 ** 9",
         "snr_db.apply(print)",
+        "label == 'a' * 1000 * 1000 * 1000",
+        "label + label == 'a' + 'b' * 1000",
+        "[0] * 1000000 == snr_db",
+        r"path.str.contains('([\\w/.-]+)+!', flags=2)",
         "'{0.__class__}'.format(snr_db)",
     ):
         with pytest.raises(UsageError):
