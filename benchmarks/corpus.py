@@ -23,8 +23,8 @@ def corpora_of(source: Path | None, datasets: str, clips: int, scratch: Path) ->
         for corpus, path in locate(datasets, source).found
         for clip in corpus.scan(path).clips
     ]
-    step = max(1, len(recordings) // clips)
-    chosen = recordings[::step] if step > 1 else recordings
+    count = min(clips, len(recordings))
+    chosen = [recordings[number * len(recordings) // count] for number in range(count)]
     root = scratch / f"corpora-{clips}"
     files = []
     for number in range(clips):

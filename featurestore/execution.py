@@ -17,7 +17,7 @@ from featurestore.documents import UnitRecord
 from featurestore.plan import SourceClip, Unit
 from featurestore.processing import ProcessedClip, compute_clips
 from featurestore.progress import Progress
-from featurestore.reader import Reading, read_ahead
+from featurestore.reader import ReadClip, Reading, read_ahead
 from featurestore.stages import Stages
 from featurestore.unit import UnitResult, gather_unit
 from featurestore.worker_pool import WorkerPool
@@ -68,7 +68,8 @@ class Execution:
     def _processed(self, sources: Sequence[SourceClip]) -> Generator[ProcessedClip]:
         """The clips with their features, in order, computed ahead."""
         on_cpu = self.device.type == "cpu"
-        if on_cpu and self.decoder == "soundfile" and self.jobs > 1 and len(sources) >= MANY_CLIPS:
+        by_processes = self.decoder == "soundfile" and self.jobs > 1 and len(sources) >= MANY_CLIPS
+        if on_cpu and by_processes:
             with WorkerPool(self.spec, self.jobs, self.stages) as pool:
                 yield from pool.process(sources)
             return
@@ -78,10 +79,16 @@ class Execution:
             alone = read_ahead(sources, reading, lambda read: compute_clips(pipeline, [read], self.stages)[0])
             with closing(alone) as clips:
                 yield from clips
+        elif by_processes:
+            with WorkerPool(self.spec, self.jobs, self.stages, "samples") as pool:
+                yield from self._in_batches(pipeline, pool.read(sources))
         else:
             with closing(read_ahead(sources, reading, lambda read: read)) as reads:
-                while batch := list(islice(reads, pipeline.clips_at_once)):
-                    yield from compute_clips(pipeline, batch, self.stages)
+                yield from self._in_batches(pipeline, reads)
+
+    def _in_batches(self, pipeline: Pipeline, reads: Iterator[ReadClip]) -> Generator[ProcessedClip]:
+        while batch := list(islice(reads, pipeline.clips_at_once)):
+            yield from compute_clips(pipeline, batch, self.stages)
 
     def _counted(self, clips: Iterable[ProcessedClip]) -> Iterator[ProcessedClip]:
         for clip in clips:

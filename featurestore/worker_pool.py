@@ -5,6 +5,7 @@ Threads would share one interpreter lock, which costs two cores a third of their
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 import signal
@@ -19,12 +20,14 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from featurestore.plan import SourceClip
 from featurestore.processing import ProcessedClip
+from featurestore.reader import ReadClip
 from featurestore.stages import Stages
 from featurestore.worker import Answer, Setup, Task
 from schemas.errors import WorkerLostError
@@ -47,13 +50,19 @@ class WorkerPool:
     the calling program matter.
     """
 
-    def __init__(self, spec: StoreSpec, processes: int, stages: Stages) -> None:
-        clip = (len(spec.view_names), sum(spec.coefficients.values()), spec.frames)
-        clip_bytes = int(np.prod(clip)) * np.dtype(spec.storage.dtype).itemsize
+    def __init__(
+        self,
+        spec: StoreSpec,
+        processes: int,
+        stages: Stages,
+        gives: Literal["features", "samples"] = "features",
+    ) -> None:
+        one = Setup(spec, gives, 1, 1)
+        clip_bytes = math.prod(one.clip_shape) * np.dtype(one.dtype).itemsize
         self._clips = max(1, min(8, TASK_BYTES // clip_bytes))
         self._slots = _SLOTS_A_WORKER * processes
         self._stages = stages
-        setup = Setup(spec, (self._slots, self._clips, *clip))
+        setup = replace(one, count=self._slots, clips=self._clips)
         self._workers: list[_Worker] = []
         shared = os.memfd_create("ser-features")
         try:
@@ -86,16 +95,44 @@ class WorkerPool:
         A clip's feature table is valid until the next clip is asked for. Raises :class:`WorkerLostError`
         where a worker process ended by itself.
         """
+        for slot, answer in self._answers(sources):
+            for place, clip in enumerate(answer.clips):
+                if clip.features is None:
+                    yield clip
+                else:
+                    yield replace(clip, features=replace(clip.features, table=slot[place][:, None]))
+
+    def read(self, sources: Sequence[SourceClip]) -> Generator[ReadClip]:
+        """The recordings with their samples, in the order given, read ahead, of a pool that gives samples.
+
+        Raises :class:`WorkerLostError` where a worker process ended by itself.
+        """
+        for slot, answer in self._answers(sources):
+            for place, (clip, count) in enumerate(zip(answer.clips, answer.samples, strict=True)):
+                read = clip.read
+                if read.recording is not None:
+                    recording = replace(read.recording, samples=slot[place, :count].copy())
+                    read = replace(read, recording=recording)
+                yield read
+
+    def _answers(self, sources: Sequence[SourceClip]) -> Generator[tuple[npt.NDArray[np.floating], Answer]]:
+        """Each task's slot of the memory, which is its own until the next is asked for, and the answer."""
         free = deque(range(self._slots))
         pending: deque[tuple[Task, Future[Answer]]] = deque()
         for first in range(0, len(sources), self._clips):
             if not free:
-                free.append(pending[0][0].slot)
-                yield from self._answered(*pending.popleft())
+                task, answer = pending.popleft()
+                yield self._memory[task.slot], self._counted(answer)
+                free.append(task.slot)
             task = Task(free.popleft(), tuple(sources[first : first + self._clips]))
             pending.append((task, self._threads.submit(self._ask, task)))
-        while pending:
-            yield from self._answered(*pending.popleft())
+        for task, answer in pending:
+            yield self._memory[task.slot], self._counted(answer)
+
+    def _counted(self, future: Future[Answer]) -> Answer:
+        answer = future.result()
+        self._stages.add(answer.seconds)
+        return answer
 
     def _end_workers(self) -> None:
         for worker in self._workers:
@@ -107,16 +144,6 @@ class WorkerPool:
             return worker.ask(task)
         finally:
             self._idle.put(worker)
-
-    def _answered(self, task: Task, future: Future[Answer]) -> Generator[ProcessedClip]:
-        answer = future.result()
-        self._stages.add(answer.seconds)
-        for place, clip in enumerate(answer.clips):
-            if clip.features is None:
-                yield clip
-            else:
-                table = self._memory[task.slot, place][:, None]
-                yield ProcessedClip(clip.read, replace(clip.features, table=table))
 
 
 class _Worker:

@@ -10,16 +10,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from data.locate import locate
 from featurestore import execution
 from featurestore.build import BuildRequest, build
-from featurestore.plan import SourceClip
+from featurestore.plan import SourceClip, hash_recordings
+from featurestore.progress import Silent
 from featurestore.spec_choice import SpecRequest
 from featurestore.stages import Stages
 from featurestore.store import FeatureStore
 from featurestore.verify import verify
 from featurestore.worker_pool import WorkerPool
+from pipelines.decode import decode
+from pipelines.pipeline import Pipeline
+from pipelines.views.compute import window_samples
+from schemas.clip import Clip
 from schemas.errors import WorkerLostError
+from schemas.labels import Emotion, Gender
 from schemas.recipe import load_recipe
 
 COMMAND = "from featurestore.cli import main; main()"
@@ -103,7 +111,7 @@ def test_a_worker_that_is_killed_is_one_sentence_and_no_worker_stays(
         killed, other = _workers(os.getpid())
         os.kill(killed, signal.SIGKILL)
         with pytest.raises(
-            WorkerLostError, match=r"exit code -9.*among the clips x/.* run the same command"
+            WorkerLostError, match=r"exit code -9\).*among the clips x/.* run the same command"
         ) as caught:
             list(clips)
         assert "\n" not in str(caught.value)
@@ -113,16 +121,7 @@ def test_a_worker_that_is_killed_is_one_sentence_and_no_worker_stays(
 
 def test_clips_come_in_order_and_survive_their_slot(small_demo: Path, tiny_recipe: str) -> None:
     """Slots are used again and again: each table is that of its own clip."""
-    import torch
-
-    from data.locate import locate
-    from featurestore.plan import hash_recordings
-    from featurestore.progress import Silent
-    from pipelines.decode import decode
-    from pipelines.pipeline import Pipeline
-
-    ((corpus, path),) = locate("demo", small_demo).found
-    sources = hash_recordings(corpus.scan(path), Silent()) * 3
+    sources = _sources(small_demo) * 3
     spec = load_recipe(tiny_recipe).store_spec()
     pipeline = Pipeline(spec, torch.device("cpu"))
     with WorkerPool(spec, 2, Stages()) as pool:
@@ -132,6 +131,19 @@ def test_clips_come_in_order_and_survive_their_slot(small_demo: Path, tiny_recip
             samples = decode(source.file.read_bytes(), spec.audio).samples
             expected = pipeline([source.clip.clip_id], [samples])
             assert np.array_equal(clip.features.table, expected.table)
+
+
+def test_samples_for_a_gpu_are_those_of_the_decoder(small_demo: Path, tiny_recipe: str) -> None:
+    sources = _sources(small_demo)
+    spec = load_recipe(tiny_recipe).store_spec()
+    with WorkerPool(spec, 2, Stages(), "samples") as pool:
+        reads = list(pool.read(sources))
+    window = window_samples(spec)
+    for source, read in zip(sources, reads, strict=True):
+        assert read.recording is not None
+        expected = decode(source.file.read_bytes(), spec.audio)
+        assert np.array_equal(read.recording.samples, expected.samples[:window])
+        assert read.recording.quality == expected.quality
 
 
 def test_workers_end_when_the_build_is_killed(whole_demo: Path, tiny_recipe: str, tmp_path: Path) -> None:
@@ -167,8 +179,10 @@ def test_a_build_needs_no_main_guard_and_no_clean_folder(
     assert (run.returncode, run.stdout.strip()) == (0, "672"), run.stderr
 
 
-def _clip(file: Path) -> object:
-    from schemas.clip import Clip
-    from schemas.labels import Emotion, Gender
+def _sources(corpora: Path) -> tuple[SourceClip, ...]:
+    ((corpus, path),) = locate("demo", corpora).found
+    return hash_recordings(corpus.scan(path), Silent())
 
+
+def _clip(file: Path) -> Clip:
     return Clip(f"x/{file.stem}", "x", file.name, "x/1", Gender.UNKNOWN, Emotion.NEUTRAL, "neutral")
