@@ -17,7 +17,7 @@ class Peak:
 
 
 @contextmanager
-def peak_memory(pid: int, every_s: float = 1.0) -> Iterator[Peak]:
+def peak_memory(pid: int, every_s: float = 0.5) -> Iterator[Peak]:
     """Watch the proportional set size of ``pid`` and its descendants while the block runs.
 
     Not often: reading it walks all pages of a process and holds up what it does with its memory.

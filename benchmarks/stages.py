@@ -24,6 +24,7 @@ from pipelines.features.extract import FeatureExtractor
 from pipelines.pipeline import Pipeline
 from pipelines.process import compute_alone, keep_freed_memory
 from pipelines.views.compute import augmented, original
+from pipelines.vocoder import HOP, N_FFT, frame_sizes
 from schemas.features import named_features
 from schemas.recipe import load_recipe
 from schemas.spec import StoreSpec
@@ -71,6 +72,7 @@ def main() -> None:
                 **{f"view {v.name}": lambda v=v, batch=batch: augmented(batch(), v) for v in spec.views},
                 **{f"features {n}": lambda e=e, w=waveforms: e.table(w) for n, e in extractors.items()},
                 "pipeline, whole": lambda samples=samples: pipeline(["clip"], [samples]),
+                "floor: its Fourier transforms": _transforms(waveforms, spec),
             }
             for name, stage in stages.items():
                 totals[name] = totals.get(name, 0.0) + _median_ms(stage, options.repeat)
@@ -79,6 +81,23 @@ def main() -> None:
         print(f"{name:36} {figure:6.3f} ms")
     command = " ".join(["python", "benchmarks/stages.py", *sys.argv[1:]])
     print(write_result("stages", {"command": command, "ms_per_clip": figures}))
+
+
+def _transforms(waveforms: list[torch.Tensor], spec: StoreSpec) -> Callable[[], object]:
+    """The Fourier transforms of a clip with six views alone, on numbers that lie ready."""
+    n_fft, hop = spec.spectral.n_fft, spec.spectral.hop_length
+    framed = [torch.randn((wave.shape[1] + n_fft // 2) // hop + 1, n_fft) for wave in waveforms]
+    count = (waveforms[0].shape[1] + N_FFT // 2) // HOP + 1
+    analysed, spectra = torch.randn(count, N_FFT), torch.fft.rfft(torch.randn(count, N_FFT))
+    sizes = [frame_sizes(2 ** (semitones / 12))[1] for semitones in (2, -2)]
+
+    def run() -> None:
+        for frames in (*framed, analysed):
+            torch.fft.rfft(frames)
+        for size in sizes:
+            torch.fft.irfft(spectra, n=size)
+
+    return run
 
 
 def _median_ms(stage: Callable[[], object], repeat: int) -> float:
