@@ -11,14 +11,20 @@ from schemas.model import Model
 
 
 class MelSpec(Model):
-    """Mel power spectrogram in dB, re 1.0, floored 80 dB below the clip's maximum."""
+    """Mel power spectrogram, (n_mels, frames) dB re 1.0, floored 80 dB below the clip's maximum.
+
+    Slaney's scale and norm: ``pipelines.features.mel``.
+    """
 
     kind: Literal["mel"] = "mel"
     n_mels: int = Field(128, ge=8, le=512)
 
 
 class MfccSpec(Model):
-    """Mel-frequency cepstral coefficients: orthonormal DCT-II of the mel spectrogram in dB."""
+    """Mel-frequency cepstral coefficients, (n_mfcc, frames) dB: orthonormal DCT-II of the mel dB.
+
+    Davis & Mermelstein 1980: ``pipelines.features.mfcc``.
+    """
 
     kind: Literal["mfcc"] = "mfcc"
     n_mfcc: int = Field(40, ge=1, le=512)
@@ -43,19 +49,25 @@ class _SlopeSpec(Model):
 
 
 class DeltaSpec(_SlopeSpec):
-    """First local derivative of the MFCC in time."""
+    """First derivative of the MFCC in time, (n_mfcc, frames) dB per frame.
+
+    Savitzky & Golay 1964: ``pipelines.features.delta``.
+    """
 
     kind: Literal["delta"] = "delta"
 
 
 class Delta2Spec(_SlopeSpec):
-    """Second local derivative of the MFCC in time."""
+    """Second derivative of the MFCC in time, (n_mfcc, frames) dB per frame²; not the delta of the delta."""
 
     kind: Literal["delta2"] = "delta2"
 
 
 class ChromaSpec(Model):
-    """Energy of the pitch classes, each frame scaled to a maximum of 1."""
+    """Energy of the pitch classes, (n_chroma, frames), each frame scaled to a maximum of 1.
+
+    Ellis 2007: ``pipelines.features.chroma``.
+    """
 
     kind: Literal["chroma"] = "chroma"
     n_chroma: int = Field(12, ge=3, le=96)
@@ -64,13 +76,13 @@ class ChromaSpec(Model):
 
 
 class RmsSpec(Model):
-    """Root-mean-square energy of each frame."""
+    """Root-mean-square energy of each frame, (1, frames), amplitude (``librosa.feature.rms``)."""
 
     kind: Literal["rms"] = "rms"
 
 
 class ZcrSpec(Model):
-    """Zero-crossing rate of each frame."""
+    """Zero-crossing rate of each frame, (1, frames), 0…1 (``librosa.feature.zero_crossing_rate``)."""
 
     kind: Literal["zcr"] = "zcr"
 
