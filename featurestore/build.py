@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +28,7 @@ from featurestore.worklist import Worklist, make_worklist
 from pipelines.decoders import choose_decoder
 from pipelines.device import choose_device
 from pipelines.pipeline import FEATURE_VERSION
-from pipelines.process import keep_freed_memory
+from pipelines.process import keep_freed_memory, usable_jobs
 from schemas.clip import Scan, Status
 from schemas.errors import BadRecordingsError, CorpusNotFoundError, StoreBusyError
 from schemas.spec import StoreSpec
@@ -47,7 +46,7 @@ class BuildRequest:
     spec: SpecRequest = field(default_factory=SpecRequest)
     device: str = "auto"
     decoder: str = "auto"
-    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+    jobs: int = field(default_factory=usable_jobs)
     """Clips that are decoded, and on CPU computed, at the same time."""
     check: bool = False
     """Hash all that stands and rebuild what is damaged, instead of trusting sizes."""

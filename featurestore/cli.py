@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -69,7 +68,7 @@ def build(
         typer.Option(
             min=1,
             help="Clips decoded, and on CPU computed, at the same time.",
-            show_default="one a core",
+            show_default="one a core, if memory allows",
         ),
     ] = None,
     check: Annotated[
@@ -90,7 +89,7 @@ def build(
 
       ser-features build --features mfcc,delta,delta2,chroma --out mfcc.zarr
     """
-    from pipelines.process import spin_briefly
+    from pipelines.process import spin_briefly, usable_jobs
 
     spin_briefly()
     from featurestore.build import BuildRequest
@@ -105,7 +104,7 @@ def build(
         spec=SpecRequest(recipe, augment, features, seed, dtype, codec),
         device=device,
         decoder=decoder,
-        jobs=jobs or os.cpu_count() or 1,
+        jobs=jobs or usable_jobs(),
         check=check,
         strict=strict,
     )

@@ -7,11 +7,21 @@ import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 _ONE_GIB = 2**30
 _SHORT_SPIN = "1000"
+
+_BYTES_A_JOB = 2**30
+"""A worker process takes about half of this, the build beside it less than another."""
+
+
+def usable_jobs() -> int:
+    """Clips to compute at the same time: one a core that this process may use, as far as memory is free."""
+    cores = len(os.sched_getaffinity(0))
+    return max(1, min(cores, _available_memory() // _BYTES_A_JOB))
 
 
 def keep_freed_memory() -> bool:
@@ -61,3 +71,9 @@ def spin_briefly() -> None:
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", _SHORT_SPIN)
+
+
+def _available_memory() -> int:
+    """Bytes that can be had without swapping, the page cache among them."""
+    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))

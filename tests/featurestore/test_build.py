@@ -172,7 +172,7 @@ class TestBadRecordings:
             "no samples",
             "NaN",
             "1 sample ",
-            "600.0 s long",
+            "600 s long",
         ]
         assert len(problems) == len(expected)
         assert all(word in problem for word, problem in zip(expected, problems, strict=True))
