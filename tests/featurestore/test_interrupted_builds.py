@@ -19,7 +19,11 @@ from featurestore.verify import verify
 from schemas.errors import StorageError, StoreBusyError
 from tests.featurestore.conftest import Builder
 
-COMMAND = [sys.executable, "-c", "from featurestore.cli import main; main()", "build", "--datasets", "demo"]
+INTERRUPTIBLE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+"""A test run in the background has inherited that Ctrl-C is ignored."""
+
+PROGRAM = f"{INTERRUPTIBLE}; from featurestore.cli import main; main()"
+COMMAND = [sys.executable, "-c", PROGRAM, "build", "--datasets", "demo"]
 
 
 def _start(out: Path, corpora: Path, recipe: str) -> subprocess.Popen[str]:

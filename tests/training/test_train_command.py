@@ -82,7 +82,10 @@ def test_mistakes_about_a_store_name_the_next_step(demo_store: Path, tmp_path: P
     assert not (tmp_path / "runs").exists()
 
 
-MAIN = [sys.executable, "-c", "from training.cli import main; main()"]
+INTERRUPTIBLE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+"""A test run in the background has inherited that Ctrl-C is ignored."""
+
+MAIN = [sys.executable, "-c", f"{INTERRUPTIBLE}; from training.cli import main; main()"]
 
 
 def test_ctrl_c_tells_the_command_that_goes_on(demo_store: Path, tmp_path: Path) -> None:
