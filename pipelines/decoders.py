@@ -13,8 +13,8 @@ Decoder = Literal["soundfile", "dali"]
 def choose_decoder(name: str) -> Decoder:
     """``soundfile``, ``dali`` or ``auto``.
 
-    ``auto`` is soundfile: measured on two cores, DALI decodes WAV 1.0 to 1.3 times as fast, which is no more
-    than its start-up and a few hundredths of a build (docs/benchmarks.md). A fixed rule, because the two
+    ``auto`` is soundfile: on two cores DALI reads WAV as fast with one thread and slower with two, where its
+    threads compete with those that hash and resample (docs/benchmarks.md). A fixed rule, because the two
     differ in the last bit of a sample and the same command must build the same store. Raises
     :class:`UsageError` for another name, and where DALI is asked for and not installed.
     """
