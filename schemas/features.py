@@ -125,5 +125,5 @@ def named_features(names: str, listed: tuple[FeatureSpec, ...]) -> tuple[Feature
             raise UnknownNameError(
                 f"unknown feature '{name}'; choose all, or of {', '.join(FEATURE_KINDS)}, parted by commas"
             )
-    known = {feature.kind: feature for feature in listed}
-    return tuple(known.get(name) or _ADAPTER.validate_python({"kind": name}) for name in chosen)  # type: ignore[call-overload]
+    known: dict[str, FeatureSpec] = {feature.kind: feature for feature in listed}
+    return tuple(known.get(name) or _ADAPTER.validate_python({"kind": name}) for name in chosen)
