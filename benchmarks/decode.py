@@ -18,8 +18,9 @@ from corpus import corpora_of
 from machine import write_result
 
 from data.locate import locate
-from featurestore.plan import SourceClip, hash_recordings
+from featurestore.plan import SourceClip
 from featurestore.progress import Silent
+from featurestore.recordings import hash_recordings
 from featurestore.reader import Reading, read_ahead
 from featurestore.stages import Stages
 from pipelines.decoders import Decoder

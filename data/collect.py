@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from data.files import LOSSLESS_SUFFIXES, Tree
+from data.files import LOSSLESS_SUFFIXES, Tree, suffix_of
 from schemas.clip import Clip, Ignored, Scan
 
 _ARCHIVES = frozenset({".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz"})
@@ -48,7 +48,7 @@ def collect(
 
 def not_audio(path: str) -> Ignored:
     """Why a file that is no audio file is not taken."""
-    suffix = PurePosixPath(path).suffix.lower()
+    suffix = suffix_of(path).lower()
     if suffix in _ARCHIVES:
         return Ignored(path, "an archive; unpack it to use what it holds")
     if suffix in _VIDEO:
@@ -57,13 +57,13 @@ def not_audio(path: str) -> Ignored:
 
 
 def _rank(path: str) -> tuple[int, bool, str]:
-    lossy = PurePosixPath(path).suffix.lower() not in LOSSLESS_SUFFIXES
+    lossy = suffix_of(path).lower() not in LOSSLESS_SUFFIXES
     return path.count("/"), lossy, path
 
 
 def _nothing(dataset: str, tree: Tree) -> str:
     if tree.audio:
         return f"none of the {len(tree.audio)} audio files could be read as a clip of {dataset}"
-    if any(PurePosixPath(path).suffix.lower() in _ARCHIVES for path in tree.other):
+    if any(suffix_of(path).lower() in _ARCHIVES for path in tree.other):
         return "there are archives and no audio file: unpack them"
     return "there is no audio file"

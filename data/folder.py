@@ -21,13 +21,14 @@ import tomllib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from data.collect import collect, not_audio
-from data.files import walk
+from data.files import suffix_of, walk
 from data.registry import CORPORA
 from data.speakers import Speaker, SpeakerTable, gender_of, read_speakers
 from schemas.clip import Clip, Ignored, Scan
@@ -207,8 +208,8 @@ class _Reader:
         return cls(dataset, {**_EMOTIONS, **own}, pattern, table, description.genders)
 
     def clip_of(self, path: str) -> Clip | Ignored:
-        file = PurePosixPath(path)
-        folders = [folder for folder in reversed(file.parts[:-1]) if _folder_key(folder) in self.emotions]
+        parents = path.split("/")[:-1]
+        folders = [folder for folder in reversed(parents) if _folder_key(folder) in self.emotions]
         if not folders:
             return Ignored(
                 path, f"none of its folders is named after an emotion; see [emotions] in {DESCRIPTION}"
@@ -217,7 +218,7 @@ class _Reader:
         others = [folder for folder in folders[1:] if self.emotions[_folder_key(folder)] != emotion]
         speaker = self._speaker_of(path)
         return Clip(
-            clip_id=f"{self.dataset}/{file.with_suffix('')}",
+            clip_id=f"{self.dataset}/{path.removesuffix(suffix_of(path))}",
             dataset=self.dataset,
             path=path,
             speaker=f"{self.dataset}/{speaker.name}",
@@ -236,6 +237,7 @@ class _Reader:
         return Speaker((match["speaker"] if match is not None else None) or _UNKNOWN)
 
 
+@lru_cache(maxsize=4096)
 def _folder_key(folder: str) -> str:
     """``01_Pleasant-Surprise`` and ``pleasant surprise`` are the same folder name."""
     return re.sub(r"[\s_-]", "", re.sub(r"^[0-9]+[\s._-]*", "", folder).casefold()) or folder.casefold()

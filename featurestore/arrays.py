@@ -4,45 +4,21 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import zarr
-import zarr.codecs
 import zarr.storage
 from zarr.core.buffer import Buffer
 
+from featurestore.codecs import compressors
 from featurestore.documents import CorpusRecord
 from featurestore.layout import FORMAT, FORMAT_VERSION
-from pipelines.features.mel import mel_edges
+from featurestore.zarr_layout import create_feature
+from pipelines.features.mel_scale import mel_edges
 from schemas.features import FeatureSpec, MelSpec
-from schemas.spec import StorageSpec, StoreSpec
-
-COEFFICIENT_NAMES = {
-    "mel": "mel_band",
-    "mfcc": "mfcc_index",
-    "delta": "delta_index",
-    "delta2": "delta2_index",
-    "chroma": "pitch_class",
-    "rms": "rms_index",
-    "zcr": "zcr_index",
-}
-"""Name of each feature's coefficient dimension."""
-
-_UNITS = {
-    "mel": "dB re 1.0",
-    "mfcc": "dB",
-    "delta": "dB per frame",
-    "delta2": "dB per frame²",
-    "chroma": "share of the frame's largest",
-    "rms": "amplitude of full scale",
-    "zcr": "crossings per sample",
-}
-
-_ZSTD_LEVEL = 1
-"""On these arrays level 3 takes about twice the time and saves less than 1 %."""
+from schemas.spec import StoreSpec
 
 
 def hierarchy(spec: StoreSpec, corpora: Mapping[str, CorpusRecord]) -> dict[str, bytes]:
@@ -78,14 +54,14 @@ def _add_corpus(root: zarr.Group, record: CorpusRecord, spec: StoreSpec) -> None
     }
     group = root.create_group(record.dataset, attributes=attributes)
     for feature in spec.features:
-        _create_feature(group, feature, spec, len(record.rows))
+        create_feature(group, feature, spec, len(spec.view_names), len(record.rows))
     for name, values in coordinates(spec).items():
         coordinate = group.create_array(
             name,
             shape=values.shape,
             dtype="float64",
             chunks=values.shape,
-            compressors=_compressors(spec.storage),
+            compressors=compressors(spec.storage),
             fill_value=np.nan,
             dimension_names=(name,),
             attributes={"units": "s" if name == "frame" else "Hz"},
@@ -103,35 +79,29 @@ def coordinates(spec: StoreSpec) -> dict[str, npt.NDArray[np.float64]]:
     return out
 
 
-def write_shards(
-    store: Path, dataset: str, feature: str, first_row: int, values: npt.NDArray[np.floating]
-) -> None:
-    """Write (view, clip, coefficient, frame) ``values``: whole shards from ``first_row`` on.
+class ShardEncoder:
+    """Makes shards as Zarr would write them, in memory: for one thread at a time."""
 
-    Chunks that hold nothing but NaN are written too: an absent file always means a lost one.
-    """
-    with zarr.config.set({"array.write_empty_chunks": True}):
-        array = zarr.open_array(zarr.storage.LocalStore(store), path=f"{dataset}/{feature}", mode="r+")
-    for view, part in enumerate(values):
-        array[view, first_row : first_row + part.shape[0]] = part
+    def __init__(self, spec: StoreSpec) -> None:
+        self._spec = spec
+        self._features: dict[str, FeatureSpec] = {feature.kind: feature for feature in spec.features}
+        self._objects: dict[str, Buffer] = {}
+        self._root = zarr.create_group(zarr.storage.MemoryStore(self._objects), zarr_format=3)
+        self._arrays: dict[tuple[str, int], tuple[str, zarr.Array[Any]]] = {}
 
+    def encode(self, feature: str, values: npt.NDArray[np.floating]) -> bytes:
+        """The shard that holds (clip, coefficient, frame) ``values``, at most ``shard_clips`` clips.
 
-def _create_feature(group: zarr.Group, feature: FeatureSpec, spec: StoreSpec, clips: int) -> None:
-    storage, views = spec.storage, len(spec.view_names)
-    within = (spec.coefficients[feature.kind], spec.frames)
-    group.create_array(
-        feature.kind,
-        shape=(views, clips, *within),
-        dtype=storage.dtype,
-        chunks=(1, storage.chunk_clips, *within),
-        shards=(1, storage.shard_clips, *within),
-        compressors=_compressors(storage),
-        fill_value=np.nan,
-        dimension_names=("view", "clip", COEFFICIENT_NAMES[feature.kind], "frame"),
-        attributes={"units": _UNITS[feature.kind], **feature.model_dump(mode="json")},
-        config={"write_empty_chunks": True},
-    )
+        Chunks that hold nothing but NaN are in it too: an absent one always means a lost one.
+        """
+        path, array = self._array(feature, len(values))
+        array[0] = values
+        return self._objects.pop(f"{path}/c/0/0/0/0").to_bytes()
 
-
-def _compressors(storage: StorageSpec) -> Any:
-    return zarr.codecs.ZstdCodec(level=_ZSTD_LEVEL, checksum=True) if storage.codec == "zstd" else None
+    def _array(self, feature: str, rows: int) -> tuple[str, zarr.Array[Any]]:
+        key = feature, rows
+        if key not in self._arrays:
+            group = self._root.require_group(str(rows))
+            array = create_feature(group, self._features[feature], self._spec, 1, rows)
+            self._arrays[key] = array.path, array
+        return self._arrays[key]

@@ -4,43 +4,43 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from data.corpus import Corpus
 from data.locate import Located, locate
-from featurestore.arrays import hierarchy
+from featurestore.cluster_request import ClusterRequest
 from featurestore.documents import CorpusRecord, IgnoredFile, StoreDocument, UnitRecord, write_document
-from featurestore.durable import storage_errors, write_durably, write_if_other
-from featurestore.execution import Execution
-from featurestore.finalise import finalise, sweep, withdraw
-from featurestore.layout import LOCK, ROOT_METADATA, corpus_record_path
-from featurestore.plan import Unit, hash_recordings, plan_units
+from featurestore.durable import storage_errors
+from featurestore.growth import UnitWork
+from featurestore.layout import ROOT_METADATA, corpus_record_path, unit_record_path
+from featurestore.places.choose import place_at
+from featurestore.places.lease import exclusive, require_held
+from featurestore.places.place import Place
+from featurestore.plan import Unit, plan_units
 from featurestore.progress import Progress, Silent
-from featurestore.records import read_corpus_record
-from featurestore.spec_choice import SpecRequest, choose_spec, spec_of_store
+from featurestore.recordings import hash_recordings
+from featurestore.records import Standing
+from featurestore.spec_choice import SpecRequest, choose_spec
 from featurestore.stages import Stages
+from featurestore.sweep import sweep, withdraw
 from featurestore.worklist import Worklist, make_worklist
 from pipelines.decoders import choose_decoder
-from pipelines.device import choose_device
-from pipelines.pipeline import FEATURE_VERSION
+from pipelines.device import require_device_name
 from pipelines.process import keep_freed_memory, usable_jobs
+from pipelines.version import FEATURE_VERSION
 from schemas.clip import Scan, Status
-from schemas.errors import BadRecordingsError, CorpusNotFoundError, StoreBusyError
+from schemas.errors import BadRecordingsError, CorpusNotFoundError
 from schemas.spec import StoreSpec
-
-_RETRY = "run the same command again, finished units are kept"
 
 
 @dataclass(frozen=True)
 class BuildRequest:
     """What to build, from where, and how."""
 
-    out: Path
+    out: str | Path
+    """A folder, or a URL of an object store."""
     corpora: Path
     datasets: str = "all"
     spec: SpecRequest = field(default_factory=SpecRequest)
@@ -48,6 +48,8 @@ class BuildRequest:
     decoder: str = "auto"
     jobs: int = field(default_factory=usable_jobs)
     """Clips that are decoded, and on CPU computed, at the same time."""
+    cluster: ClusterRequest | None = None
+    """Workers that build units side by side; None: this process does, with ``jobs``."""
     check: bool = False
     """Hash all that stands and rebuild what is damaged, instead of trusting sizes."""
     strict: bool = False
@@ -67,7 +69,7 @@ class Remark:
 class BuildReport:
     """What a build did and what the store holds now."""
 
-    store: Path
+    store: str
     document: StoreDocument
     located: Located
     scans: tuple[Scan, ...]
@@ -92,33 +94,38 @@ def build(request: BuildRequest, progress: Progress | None = None) -> BuildRepor
     """
     progress = progress or Silent()
     started = time.monotonic()
-    keep_freed_memory()
-    device, decoder = choose_device(request.device), choose_decoder(request.decoder)
     stages, fallbacks = Stages(), Counter[str]()
-    spec = choose_spec(request.spec, request.out)
+    require_device_name(request.device)
+    choose_decoder(request.decoder)
+    place = place_at(request.out)
+    choose_spec(request.spec, place)  # before anything is made: what is wrong with the request
     located = locate(request.datasets, request.corpora)
     scans = _scan(located)
-    with storage_errors(request.out, _RETRY), _sole_builder(request.out):
-        spec = choose_spec(request.spec, request.out)  # again: another build may have begun the store
-        if spec_of_store(request.out) is None:
-            write_durably(request.out / ROOT_METADATA, hierarchy(spec, {})[ROOT_METADATA])
-        work = _compare(request, spec, located, scans, progress)
+    with storage_errors(place), exclusive(place) as token:
+        spec = choose_spec(request.spec, place)  # again: another build may have begun the store
+        standing = Standing(place)
+        with stages.timed("hash recordings"):
+            work = _compare(request, spec, located, scans, standing, progress)
         document = work.up_to_date
         built: list[UnitRecord] = []
         if document is None:
-            _open_for_writing(request.out, spec, work, scans)
-            execution = Execution(request.out, spec, device, decoder, request.jobs, stages, fallbacks)
-            built.extend(execution.run(work.todo, progress))
+            _open_for_writing(standing, spec, work, scans)
+            run = _engine(request, place, token, stages, fallbacks)
+            built.extend(run(work.todo, progress))
         records = work.records(built)
         bad = _remarks(records, Status.BAD)
         if request.strict and bad:
             raise BadRecordingsError(_strict_message(bad))
         if document is not None:
-            sweep(request.out, document.datasets, document.objects)
+            sweep(place, document.datasets, document.objects)
         else:
-            document = finalise(request.out, spec, FEATURE_VERSION, work.corpora, records)
+            from featurestore.finalise import finalise
+
+            require_held(place, token)
+            with stages.timed("finalise"):
+                document = finalise(place, spec, FEATURE_VERSION, work.corpora, records)
     return BuildReport(
-        store=request.out,
+        store=str(place),
         document=document,
         located=located,
         scans=scans,
@@ -133,16 +140,22 @@ def build(request: BuildRequest, progress: Progress | None = None) -> BuildRepor
     )
 
 
-@contextmanager
-def _sole_builder(store: Path) -> Iterator[None]:
-    store.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(store / LOCK, timeout=0):
-            yield
-    except Timeout as error:
-        raise StoreBusyError(
-            f"another process is building {store}; wait for it, or end it and run this command again"
-        ) from error
+def _engine(
+    request: BuildRequest, place: Place, token: str, stages: Stages, fallbacks: Counter[str]
+) -> Callable[[Sequence[UnitWork], Progress], Generator[UnitRecord]]:
+    """What computes units: this process, or a cluster. Torch is imported where it is needed."""
+    if request.cluster is not None:
+        from featurestore.cluster import ClusterExecution
+
+        return ClusterExecution(
+            place, token, request.cluster, request.device, request.decoder, stages, fallbacks
+        ).run
+    from featurestore.execution import Execution
+    from pipelines.device import choose_device
+
+    keep_freed_memory()
+    device, decoder = choose_device(request.device), choose_decoder(request.decoder)
+    return Execution(place, token, device, decoder, request.jobs, stages, fallbacks).run
 
 
 def _scan(located: Located) -> tuple[Scan, ...]:
@@ -158,18 +171,21 @@ def _scan(located: Located) -> tuple[Scan, ...]:
 
 
 def _compare(
-    request: BuildRequest, spec: StoreSpec, located: Located, scans: Sequence[Scan], progress: Progress
+    request: BuildRequest,
+    spec: StoreSpec,
+    located: Located,
+    scans: Sequence[Scan],
+    standing: Standing,
+    progress: Progress,
 ) -> Worklist:
     planned: dict[str, tuple[Unit, ...]] = {}
     described: dict[str, CorpusRecord] = {}
     for (corpus, _), scan in zip(located.found, scans, strict=True):
-        standing = read_corpus_record(request.out, scan.dataset)
-        clips = hash_recordings(scan, progress)
-        laid_out = standing.rows if standing else ()
-        units = plan_units(scan.dataset, clips, spec, FEATURE_VERSION, laid_out)
+        clips = hash_recordings(scan, progress, trust=not request.check)
+        units = plan_units(scan.dataset, clips, spec, FEATURE_VERSION, standing.laid_out(scan.dataset))
         planned[scan.dataset] = units
         described[scan.dataset] = _corpus_record(corpus, scan, units)
-    return make_worklist(request.out, planned, described, check=request.check)
+    return make_worklist(standing, spec, planned, described, check=request.check)
 
 
 def _corpus_record(corpus: Corpus, scan: Scan, units: Sequence[Unit]) -> CorpusRecord:
@@ -178,22 +194,29 @@ def _corpus_record(corpus: Corpus, scan: Scan, units: Sequence[Unit]) -> CorpusR
         title=corpus.title,
         licence=corpus.licence,
         home_page=corpus.home_page,
-        rows=tuple(source.clip.clip_id for unit in units for source in unit.clips),
+        rows=tuple(place.clip.clip_id if place else None for unit in units for place in unit.places),
         units=tuple(unit.fingerprint for unit in units),
         ignored=tuple(IgnoredFile(path=entry.path, reason=entry.reason) for entry in scan.ignored),
         notices=scan.notices,
     )
 
 
-def _open_for_writing(store: Path, spec: StoreSpec, work: Worklist, scans: Sequence[Scan]) -> None:
-    """Lay out the arrays. A store whose objects will change is not valid again until it is finished."""
+def _open_for_writing(standing: Standing, spec: StoreSpec, work: Worklist, scans: Sequence[Scan]) -> None:
+    """Say what the store will be. One whose objects will change is not valid again until it is finished."""
+    from featurestore.arrays import hierarchy
+    from featurestore.finalise import write_if_other
+
+    place = standing.place
     if work.altered or work.document is None:
-        withdraw(store)
+        withdraw(place)
+        # Without the arrays: the root tells readers of them when they are whole.
+        write_if_other(place, ROOT_METADATA, hierarchy(spec, {})[ROOT_METADATA], standing.present)
+    stale = [
+        unit_record_path(todo.unit.dataset, todo.unit.index) for todo in work.todo if todo.standing is None
+    ]
+    place.delete(name for name in stale if name in standing.present)
     for scan in scans:
-        write_document(store / corpus_record_path(scan.dataset), work.corpora[scan.dataset])
-    for name, data in hierarchy(spec, work.corpora).items():
-        if name != ROOT_METADATA:  # the root tells readers of all arrays: it follows when they are whole
-            write_if_other(store / name, data)
+        write_document(place, corpus_record_path(scan.dataset), work.corpora[scan.dataset])
 
 
 def _remarks(records: Mapping[str, Sequence[UnitRecord]], status: Status) -> tuple[Remark, ...]:

@@ -20,7 +20,7 @@ Corpora = Annotated[
     Path,
     typer.Option(help="Folder with one folder a corpus.", envvar="SER_CORPORA", show_default="./corpora"),
 ]
-StorePath = Annotated[Path, typer.Argument(help="The store, as features.zarr.")]
+StorePlace = Annotated[str, typer.Argument(help="The store: a folder or a URL.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
@@ -36,9 +36,9 @@ def build(
         ),
     ] = None,
     corpora: Corpora = Path("corpora"),
-    store: Annotated[Path, typer.Option("--out", help="Where the store is, or shall be.")] = Path(
-        "features.zarr"
-    ),
+    store: Annotated[
+        str, typer.Option("--out", help="Where the store is, or shall be: a folder or a URL.")
+    ] = "features.zarr",
     recipe: Annotated[
         str | None,
         typer.Option(
@@ -57,7 +57,8 @@ def build(
     codec: Annotated[
         str | None,
         typer.Option(
-            help="zstd, or none: without checksums, so that damage can be read unnoticed.",
+            help="zstd; blosc: smaller; none: not compressed; bitround, fixed: rounded, for --dtype float32 "
+            "(docs/codecs.md).",
             show_default="zstd",
         ),
     ] = None,
@@ -70,6 +71,13 @@ def build(
             help="Clips decoded, and on CPU computed, at the same time.",
             show_default="one a core, if memory allows",
         ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Build by so many Dask workers on this machine.")
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Build by the workers of a running Dask scheduler, as tcp://host:8786."),
     ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Hash all that stands and rebuild what is damaged.")
@@ -88,12 +96,15 @@ def build(
       ser-features build --datasets mine=/data/recordings --augment 0
 
       ser-features build --features mfcc,delta,delta2,chroma --out mfcc.zarr
+
+      ser-features build --scheduler tcp://head:8786 --corpora /nfs/corpora --out /nfs/features.zarr
     """
     from pipelines.process import spin_briefly, usable_jobs
 
     spin_briefly()
     from featurestore.build import BuildRequest
     from featurestore.build import build as run
+    from featurestore.cluster_request import cluster_of
     from featurestore.spec_choice import SpecRequest
     from featurestore.summary import build_json, build_text
 
@@ -105,6 +116,7 @@ def build(
         device=device,
         decoder=decoder,
         jobs=jobs or usable_jobs(),
+        cluster=cluster_of(workers, scheduler),
         check=check,
         strict=strict,
     )
@@ -144,7 +156,7 @@ def demo(corpora: Corpora = Path("corpora"), json: Json = False) -> None:
 
 
 @app.command(cls=Command)
-def info(store: StorePath, json: Json = False) -> None:
+def info(store: StorePlace, json: Json = False) -> None:
     """Say what a store holds: corpora, clips, features, views, size, digest.
 
     [bold]Example[/]
@@ -160,7 +172,7 @@ def info(store: StorePath, json: Json = False) -> None:
 
 @app.command(cls=Command)
 def verify(
-    store: StorePath,
+    store: StorePlace,
     full: Annotated[bool, typer.Option("--full", help="Hash and decode everything.")] = False,
     json: Json = False,
 ) -> None:
@@ -178,6 +190,35 @@ def verify(
     result = run(store, full=full, progress=ConsoleProgress())
     print_json(verification_json(result)) if json else out.print(verification_text(result))
     if not result.ok:
+        raise typer.Exit(1)
+
+
+@app.command(cls=Command)
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", help="A store: a folder or a URL.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The store to set against it.")],
+    values: Annotated[
+        bool, typer.Option("--values/--no-values", help="Compare the numbers too, not only the tables.")
+    ] = True,
+    json: Json = False,
+) -> None:
+    """Say what differs between two stores: specification, clips, views and values.
+
+    Exit code 0 where they are the same, 1 where they differ, like diff.
+
+    [bold]Examples[/]
+
+      ser-features compare mine.zarr theirs.zarr
+
+      ser-features compare old.zarr s3://lab/emotions --no-values
+    """
+    from featurestore.compare import compare as run
+    from featurestore.compare_text import comparison_json, comparison_text
+    from featurestore.store import FeatureStore
+
+    result = run(FeatureStore.open(a), FeatureStore.open(b), ConsoleProgress(), values=values)
+    print_json(comparison_json(result)) if json else out.print(comparison_text(result, a, b))
+    if not result.same:
         raise typer.Exit(1)
 
 

@@ -4,54 +4,64 @@ from __future__ import annotations
 
 import io
 import math
-from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from featurestore.arrays import write_shards
+from featurestore.arrays import ShardEncoder
 from featurestore.documents import StoredObject, UnitRecord, write_document
-from featurestore.durable import sync_file, sync_folder, write_durably
 from featurestore.layout import shard_path, unit_record_path, unit_statistics_path
-from featurestore.plan import Unit
+from featurestore.places.place import Place
+from featurestore.stages import Stages
+from featurestore.statistics import read_statistics, sort_statistics
 from featurestore.unit import UnitResult
+from schemas.errors import StoreChangedError
 
 
-def commit_unit(store: Path, result: UnitResult) -> UnitRecord:
-    """Write a unit. Its record appears last: a unit without a matching record does not exist."""
-    unit = result.unit
-    discard_unit(store, unit)
+def commit_unit(place: Place, result: UnitResult, encoder: ShardEncoder, stages: Stages) -> UnitRecord:
+    """Write a unit. Its record appears last: a unit without a matching record does not exist.
+
+    Any number of processes may write the same unit at the same time: each object is replaced as a whole,
+    by the same bytes. Raises :class:`StoreChangedError` for a unit of which a part stands, and whose
+    recordings are not those of that part any more.
+    """
+    work = result.work
+    unit, standing = work.unit, work.standing
+    if standing is not None and result.fingerprint != standing.fingerprint:
+        raise StoreChangedError(
+            f"recordings of {unit.dataset} changed while features were added to their unit {unit.index}; "
+            f"run the same command again"
+        )
     objects: dict[str, StoredObject] = {}
-    for feature, values in result.arrays.items():
-        write_shards(store, unit.dataset, feature, unit.first_row, values)
-        for view in range(values.shape[0]):
-            name = shard_path(unit.dataset, feature, view, unit.index)
-            sync_file(store / name)
-            sync_folder((store / name).parent)
-            objects[name] = StoredObject.of(store / name)
-    statistics = unit_statistics_path(unit.dataset, unit.index)
-    write_durably(store / statistics, parquet_bytes(result.statistics))
-    objects[statistics] = StoredObject.of(store / statistics)
+    statistics_name = unit_statistics_path(unit.dataset, unit.index)
+    statistics = result.statistics
+    if standing is not None:
+        objects.update(standing.objects)
+        statistics = pa.concat_tables([read_statistics(place, statistics_name), statistics])
+    for (feature, view), values in result.shards.items():
+        with stages.timed("encode"):
+            data = encoder.encode(feature, values)
+        name = shard_path(unit.dataset, feature, view, unit.index)
+        objects[name] = _write(place, name, data, stages)
+    with stages.timed("encode"):
+        data = parquet_bytes(sort_statistics(statistics, work.spec))
+    objects[statistics_name] = _write(place, statistics_name, data, stages)
     record = UnitRecord(
         feature_version=unit.feature_version,
         dataset=unit.dataset,
         unit=unit.index,
         fingerprint=result.fingerprint,
+        spec=work.spec,
         clips=tuple(result.clips),
-        parameters=tuple(tuple(map(_number_or_none, row)) for row in result.parameters.tolist()),
-        keys=tuple(map(tuple, result.keys)),
-        valid_frames=tuple(map(tuple, result.valid_frames.tolist())),
-        objects=objects,
+        parameters=_by_view(result, "parameters"),
+        keys=_by_view(result, "keys"),
+        valid_frames=_by_view(result, "valid_frames"),
+        objects=dict(sorted(objects.items())),
     )
-    write_document(store / unit_record_path(unit.dataset, unit.index), record)
+    with stages.timed("store"):
+        write_document(place, unit_record_path(unit.dataset, unit.index), record)
     return record
-
-
-def discard_unit(store: Path, unit: Unit) -> None:
-    """Remove a unit's record, then its shards: zarr would merge new clips into a shard that is there."""
-    (store / unit_record_path(unit.dataset, unit.index)).unlink(missing_ok=True)
-    for shard in store.glob(shard_path(unit.dataset, "*", 0, unit.index).replace("/c/0/", "/c/*/")):
-        shard.unlink()
 
 
 def parquet_bytes(table: pa.Table) -> bytes:
@@ -61,5 +71,24 @@ def parquet_bytes(table: pa.Table) -> bytes:
     return buffer.getvalue()
 
 
-def _number_or_none(value: float) -> float | None:
-    return None if math.isnan(value) else value
+def _write(place: Place, name: str, data: bytes, stages: Stages) -> StoredObject:
+    with stages.timed("hash"):
+        stored = StoredObject.of(data)
+    with stages.timed("store"):
+        place.write(name, data)
+    return stored
+
+
+def _by_view(result: UnitResult, field: str) -> tuple[tuple[Any, ...], ...]:
+    """One of the tables [view][clip] of a record: what was computed, else what stands."""
+    computed: dict[str, list[Any]] = getattr(result, field)
+    standing = result.work.standing
+    old = dict(zip(standing.spec.view_names, getattr(standing, field), strict=True)) if standing else {}
+    return tuple(
+        tuple(_null_for_nan(value) for value in computed[name]) if name in computed else old[name]
+        for name in result.work.spec.view_names
+    )
+
+
+def _null_for_nan(value: Any) -> Any:
+    return None if isinstance(value, float) and math.isnan(value) else value

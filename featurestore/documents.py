@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import builtins
+import hashlib
 import json
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
-from featurestore.durable import sha256_of, write_durably
 from featurestore.layout import FORMAT_VERSION
+from featurestore.places.place import Place
 from schemas.errors import StoreDamagedError
 from schemas.model import Model, canonical_digest
 from schemas.recipe import first_problem
 from schemas.spec import StoreSpec
 
 T = TypeVar("T", bound=Model)
+
+MOST_DOCUMENT = 2**28
+"""Bytes of a JSON document: ``store.json`` of ten million clips takes about this much."""
 
 
 class StoredObject(Model):
@@ -25,9 +29,18 @@ class StoredObject(Model):
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
     @classmethod
-    def of(cls, path: Path) -> StoredObject:
-        """Measure a file."""
-        return cls(bytes=path.stat().st_size, sha256=sha256_of(path))
+    def of(cls, data: builtins.bytes) -> StoredObject:
+        """Measure what is to be written."""
+        return cls(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+    @classmethod
+    def at(cls, place: Place, name: str) -> StoredObject:
+        """Measure an object as it stands. Raises :class:`FileNotFoundError`."""
+        digest, count = hashlib.sha256(), 0
+        for block in place.blocks(name):
+            digest.update(block)
+            count += len(block)
+        return cls(bytes=count, sha256=digest.hexdigest())
 
 
 class IgnoredFile(Model):
@@ -40,7 +53,8 @@ class IgnoredFile(Model):
 class CorpusRecord(Model):
     """``records/<dataset>/corpus.json``: what the corpus is, how it is laid out, what was left aside.
 
-    ``rows`` are clip ids in the order of the arrays' rows, ``units`` the fingerprints of all units in order.
+    ``rows`` are clip ids in the order of the arrays' rows, null where a clip was removed; ``units`` the
+    fingerprints of all units in order.
     It is written before any unit is, so that a build that was stopped goes on with the same layout.
     """
 
@@ -48,7 +62,7 @@ class CorpusRecord(Model):
     title: str
     licence: str
     home_page: str
-    rows: tuple[str, ...]
+    rows: tuple[str | None, ...]
     units: tuple[str, ...]
     ignored: tuple[IgnoredFile, ...] = ()
     notices: tuple[str, ...] = ()
@@ -57,15 +71,17 @@ class CorpusRecord(Model):
 class UnitRecord(Model):
     """``records/<dataset>/<unit>.json``: proof that a unit is finished, and its part of the tables.
 
-    ``clips`` are rows of the manifest. ``parameters``, ``keys`` and ``valid_frames`` are indexed
-    [view][clip]; a parameter is null where the view has none or the recording is bad.
+    ``fingerprint`` tells from which recordings, ``spec`` what was computed of them. ``clips`` are rows of
+    the manifest. ``parameters``, ``keys`` and ``valid_frames`` are indexed [view][clip]; a
+    parameter is null where the view has none or the recording is bad.
     """
 
-    format_version: Literal[1] = 1
+    format_version: Literal[3] = FORMAT_VERSION
     feature_version: int
     dataset: str
     unit: int
     fingerprint: str
+    spec: StoreSpec
     clips: tuple[dict[str, Any], ...]
     parameters: tuple[tuple[float | None, ...], ...]
     keys: tuple[tuple[str, ...], ...]
@@ -79,18 +95,22 @@ class DatasetEntry(Model):
     title: str
     licence: str
     home_page: str
-    clips: int
-    bad: int
-    ignored: int
-    units: int
+    rows: int = Field(ge=0)
+    """Of the arrays: the clips, and vacant rows of clips that were removed."""
+    clips: int = Field(ge=0)
+    bad: int = Field(ge=0)
+    ignored: int = Field(ge=0)
+    units: int = Field(ge=0)
 
 
 class StoreDocument(Model):
     """``store.json``: written last, it makes a store valid."""
 
     format: Literal["ser-feature-store"] = "ser-feature-store"
-    format_version: Literal[1] = 1
+    format_version: Literal[3] = FORMAT_VERSION
     digest: str
+    part_of: str | None = None
+    """Digest of the store that this one is a part of; no part of this one's digest."""
     spec: StoreSpec
     spec_digest: str
     feature_version: int
@@ -121,18 +141,28 @@ def store_digest(
     )
 
 
-def write_document(path: Path, document: Model) -> None:
-    """Write a document as indented JSON, durably."""
+def write_document(place: Place, name: str, document: Model) -> StoredObject:
+    """Write a document as indented JSON; returns its size and hash."""
     text = json.dumps(document.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
-    write_durably(path, text.encode() + b"\n")
+    data = text.encode() + b"\n"
+    place.write(name, data)
+    return StoredObject.of(data)
 
 
-def read_document(path: Path, kind: type[T]) -> T:
-    """Read and validate a document. Raises :class:`StoreDamagedError` for one that is not valid."""
+def read_document(place: Place, name: str, kind: type[T]) -> T:
+    """Read and validate a document.
+
+    Raises :class:`StoreDamagedError` for one that is not valid, :class:`FileNotFoundError` for none.
+    """
+    return parse_document(place.read(name, MOST_DOCUMENT), f"{place}/{name}", kind)
+
+
+def parse_document(data: bytes, source: str, kind: type[T]) -> T:
+    """Validate a document. Raises :class:`StoreDamagedError`; ``source`` names it there."""
     try:
-        return kind.model_validate_json(path.read_bytes())
+        return kind.model_validate_json(data)
     except ValidationError as error:
         raise StoreDamagedError(
-            f"{path} is damaged ({first_problem(error)}); "
+            f"{source} is damaged ({first_problem(error)}); "
             f"run `ser-features build --check` with its corpora to repair it"
         ) from error

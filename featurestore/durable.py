@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,28 +30,28 @@ _REASONS = {
 
 def write_durably(path: Path, data: bytes) -> None:
     """Write ``data`` under ``path``: after a crash the file holds either all of it or what it held before."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + PARTIAL_SUFFIX)
+    make_folders(path.parent)
+    # Two processes may write the same file at the same time: each has a partial file of its own.
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
     try:
         with partial.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
-    except OSError:
+    except BaseException:
         partial.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
 
 
-def write_if_other(path: Path, data: bytes) -> None:
-    """Write ``data`` under ``path`` durably, unless it is there already."""
-    try:
-        if path.read_bytes() == data:
-            return
-    except FileNotFoundError:
-        pass
-    write_durably(path, data)
+def make_folders(path: Path) -> None:
+    """Make a folder and those above it, durably."""
+    if path.is_dir():
+        return
+    make_folders(path.parent)
+    path.mkdir(exist_ok=True)
+    sync_folder(path.parent)
 
 
 def sync_file(path: Path) -> None:
@@ -74,8 +75,10 @@ def sha256_of(path: Path) -> str:
 
 
 @contextmanager
-def storage_errors(path: Path, retry: str = "run the same command again") -> Iterator[None]:
-    """Turn the system's errors about ``path`` into a :class:`StorageError` that says what to do.
+def storage_errors(
+    place: object, retry: str = "run the same command again, what is finished is kept"
+) -> Iterator[None]:
+    """Turn the system's errors about a place into a :class:`StorageError` that says what to do.
 
     ``retry`` is the next step once the cause is gone.
     """
@@ -85,7 +88,7 @@ def storage_errors(path: Path, retry: str = "run the same command again") -> Ite
         if isinstance(error, SerError):
             raise
         reason = _REASONS.get(error.errno or 0, "{error}; {retry}")
-        where = error.filename if error.filename is not None else path
+        where = error.filename if error.filename is not None else place
         raise StorageError(
             f"cannot write {where}: {reason.format(error=error.strerror or error, retry=retry)}"
         ) from error

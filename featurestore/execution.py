@@ -7,16 +7,20 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
+from functools import lru_cache
+from itertools import groupby, islice
 
 import torch
 
+from featurestore.arrays import ShardEncoder
 from featurestore.commit import commit_unit
 from featurestore.documents import UnitRecord
-from featurestore.plan import SourceClip, Unit
+from featurestore.growth import UnitWork
+from featurestore.places.lease import require_held
+from featurestore.places.place import Place
+from featurestore.plan import SourceClip
 from featurestore.processing import ProcessedClip, compute_clips
-from featurestore.progress import Progress
+from featurestore.progress import Advance, Progress
 from featurestore.reader import ReadClip, Reading, read_ahead
 from featurestore.stages import Stages
 from featurestore.unit import UnitResult, gather_unit
@@ -39,48 +43,58 @@ class Execution:
     are added to.
     """
 
-    store: Path
-    spec: StoreSpec
+    place: Place
+    token: str
+    """Of this build; a unit is written only while the place knows of no later build."""
     device: torch.device
     decoder: Decoder
     jobs: int
     stages: Stages
     fallbacks: Counter[str]
 
-    def run(self, units: Sequence[Unit], progress: Progress) -> Generator[UnitRecord]:
-        """Compute and commit ``units`` in order, giving each one's record when it is durable."""
-        sources = [source for unit in units for source in unit.clips]
+    def run(self, units: Sequence[UnitWork], progress: Progress) -> Generator[UnitRecord]:
+        """Compute and commit ``units``, giving each one's record when it is durable."""
+        clips = sum(len(work.unit.clips) for work in units)
         with (
-            closing(self._processed(sources)) as clips,
-            progress.task("build", len(sources), "clips") as advance,
+            progress.task("build", clips, "clips") as advance,
             ThreadPoolExecutor(1, thread_name_prefix="write") as writer,
         ):
+            # Units that were added to compute other parts than new ones: one set of workers for each.
+            for spec, group in groupby(units, lambda work: work.compute):
+                yield from self._run(spec, list(group), advance, writer)
+
+    def _run(
+        self, spec: StoreSpec, units: Sequence[UnitWork], advance: Advance, writer: ThreadPoolExecutor
+    ) -> Generator[UnitRecord]:
+        sources = [source for work in units for source in work.unit.clips]
+        encoder = ShardEncoder(units[0].spec)
+        with closing(self._processed(spec, sources)) as clips:
             counted = self._counted(clips)
             pending: Future[UnitRecord] | None = None
-            for unit in units:
-                result = gather_unit(unit, self.spec, counted, advance, self.stages)
+            for work in units:
+                result = gather_unit(work, counted, advance, self.stages)
                 if pending is not None:
                     yield self._written(pending)
-                pending = writer.submit(self._write, result)
+                pending = writer.submit(self._write, result, encoder)
             if pending is not None:
                 yield self._written(pending)
 
-    def _processed(self, sources: Sequence[SourceClip]) -> Generator[ProcessedClip]:
+    def _processed(self, spec: StoreSpec, sources: Sequence[SourceClip]) -> Generator[ProcessedClip]:
         """The clips with their features, in order, computed ahead."""
         on_cpu = self.device.type == "cpu"
         by_processes = self.decoder == "soundfile" and self.jobs > 1 and len(sources) >= MANY_CLIPS
         if on_cpu and by_processes:
-            with WorkerPool(self.spec, self.jobs, self.stages) as pool:
+            with WorkerPool(spec, self.jobs, self.stages) as pool:
                 yield from pool.process(sources)
             return
-        pipeline = Pipeline(self.spec, self.device)
-        reading = Reading(self.spec.audio, pipeline.window, self.jobs, self.decoder, self.stages)
+        pipeline = _pipeline(spec, self.device)
+        reading = Reading(spec.audio, pipeline.window, self.jobs, self.decoder, self.stages)
         if on_cpu:  # the thread that has decoded a clip computes it
             alone = read_ahead(sources, reading, lambda read: compute_clips(pipeline, [read], self.stages)[0])
             with closing(alone) as clips:
                 yield from clips
         elif by_processes:
-            with WorkerPool(self.spec, self.jobs, self.stages, "samples") as pool:
+            with WorkerPool(spec, self.jobs, self.stages, "samples") as pool:
                 yield from self._in_batches(pipeline, pool.read(sources))
         else:
             with closing(read_ahead(sources, reading, lambda read: read)) as reads:
@@ -95,10 +109,17 @@ class Execution:
             self.fallbacks.update([clip.read.fallback] if clip.read.fallback and clip.features else [])
             yield clip
 
-    def _write(self, result: UnitResult) -> UnitRecord:
+    def _write(self, result: UnitResult, encoder: ShardEncoder) -> UnitRecord:
         with self.stages.timed("write"):
-            return commit_unit(self.store, result)
+            require_held(self.place, self.token)
+            return commit_unit(self.place, result, encoder, self.stages)
 
     def _written(self, pending: Future[UnitRecord]) -> UnitRecord:
         with self.stages.timed("waiting for write"):
             return pending.result()
+
+
+@lru_cache(maxsize=2)
+def _pipeline(spec: StoreSpec, device: torch.device) -> Pipeline:
+    """A worker of a cluster computes unit after unit with the same one."""
+    return Pipeline(spec, device)

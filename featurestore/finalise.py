@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from featurestore.arrays import hierarchy
 from featurestore.commit import parquet_bytes
@@ -21,11 +20,8 @@ from featurestore.documents import (
     store_digest,
     write_document,
 )
-from featurestore.durable import sync_folder, write_durably, write_if_other
 from featurestore.layout import (
     MANIFEST,
-    PARTIAL_SUFFIX,
-    RECORDS,
     STATISTICS,
     STORE_JSON,
     VIEWS,
@@ -33,7 +29,9 @@ from featurestore.layout import (
     unit_record_path,
     unit_statistics_path,
 )
-from featurestore.statistics import STATISTICS_SCHEMA
+from featurestore.places.place import Place
+from featurestore.statistics import STATISTICS_SCHEMA, read_statistics
+from featurestore.sweep import sweep, withdraw
 from schemas.clip import MANIFEST_SCHEMA, VIEWS_SCHEMA, Status
 from schemas.spec import StoreSpec
 
@@ -50,37 +48,47 @@ LIBRARIES = (
 )
 
 
+READS_AT_ONCE = 16
+"""Small objects read side by side: over a network each takes a round trip."""
+
+
 def finalise(
-    store: Path,
+    place: Place,
     spec: StoreSpec,
     feature_version: int,
     corpora: Mapping[str, CorpusRecord],
     records: Mapping[str, Sequence[UnitRecord]],
+    part_of: str | None = None,
 ) -> StoreDocument:
-    """Make the units of ``records`` (corpus → its units in order) a valid store; returns its document."""
+    """Make the units of ``records`` (corpus → its units in order) a valid store; returns its document.
+
+    ``part_of`` : digest of the store of which it is a part.
+    """
     ordered = {dataset: records[dataset] for dataset in sorted(records)}
-    withdraw(store)
-    write_durably(store / MANIFEST, parquet_bytes(_manifest(ordered)))
-    write_durably(store / VIEWS, parquet_bytes(_views(spec, ordered)))
-    write_durably(store / STATISTICS, parquet_bytes(_statistics(store, ordered)))
-    zarr_objects = hierarchy(spec, corpora)
-    for name, data in zarr_objects.items():
-        write_if_other(store / name, data)
-    objects: dict[str, StoredObject] = {}
+    withdraw(place)
+    small = {
+        MANIFEST: parquet_bytes(_manifest(ordered)),
+        VIEWS: parquet_bytes(_views(spec, ordered)),
+        STATISTICS: parquet_bytes(_statistics(place, ordered)),
+        **hierarchy(spec, corpora),
+    }
+    present = place.sizes()
+    for name, data in small.items():
+        write_if_other(place, name, data, present)
+    objects = {name: StoredObject.of(data) for name, data in small.items()}
     for units in ordered.values():
         for record in units:
             objects.update(record.objects)
-    metadata = [MANIFEST, VIEWS, STATISTICS, *zarr_objects]
-    for dataset, units in ordered.items():
-        metadata.append(corpus_record_path(dataset))
-        metadata += [unit_record_path(dataset, record.unit) for record in units]
-    objects.update({name: StoredObject.of(store / name) for name in metadata})
+    names = [corpus_record_path(dataset) for dataset in ordered]
+    names += [unit_record_path(dataset, unit.unit) for dataset, units in ordered.items() for unit in units]
+    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+        objects.update(zip(names, pool.map(lambda name: StoredObject.at(place, name), names), strict=True))
     objects = dict(sorted(objects.items()))
-    sweep(store, ordered, objects)
-    sync_folder(store)
+    sweep(place, ordered, objects)
     datasets = {name: _entry(corpora[name], units) for name, units in ordered.items()}
     document = StoreDocument(
         digest=store_digest(spec, feature_version, datasets, objects),
+        part_of=part_of,
         spec=spec,
         spec_digest=spec.digest,
         feature_version=feature_version,
@@ -88,14 +96,14 @@ def finalise(
         objects=objects,
         libraries={name: version(name) for name in LIBRARIES},
     )
-    write_document(store / STORE_JSON, document)
+    write_document(place, STORE_JSON, document)
     return document
 
 
-def withdraw(store: Path) -> None:
-    """Take ``store.json`` away before anything that it names changes: from now on readers are refused."""
-    (store / STORE_JSON).unlink(missing_ok=True)
-    sync_folder(store)
+def write_if_other(place: Place, name: str, data: bytes, present: Mapping[str, int]) -> None:
+    """Write an object, unless it holds just this already. ``present`` : name → bytes of what is there."""
+    if present.get(name) != len(data) or place.read(name, len(data)) != data:
+        place.write(name, data)
 
 
 def _manifest(records: Mapping[str, Sequence[UnitRecord]]) -> pa.Table:
@@ -125,23 +133,11 @@ def _views(spec: StoreSpec, records: Mapping[str, Sequence[UnitRecord]]) -> pa.T
     return pa.Table.from_pylist(rows, schema=VIEWS_SCHEMA)
 
 
-def _statistics(store: Path, records: Mapping[str, Sequence[UnitRecord]]) -> pa.Table:
-    tables = [
-        pq.read_table(store / unit_statistics_path(dataset, record.unit), schema=STATISTICS_SCHEMA)
-        for dataset, units in records.items()
-        for record in units
-    ]
+def _statistics(place: Place, records: Mapping[str, Sequence[UnitRecord]]) -> pa.Table:
+    names = [unit_statistics_path(dataset, unit.unit) for dataset, units in records.items() for unit in units]
+    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+        tables = list(pool.map(lambda name: read_statistics(place, name), names))
     return pa.concat_tables(tables) if tables else STATISTICS_SCHEMA.empty_table()
-
-
-def sweep(store: Path, datasets: Iterable[str], objects: Collection[str]) -> None:
-    """Remove what an interrupted or older build left in the store's own folders."""
-    for folder in (store / RECORDS, *(store / dataset for dataset in datasets)):
-        for path in folder.rglob("*"):
-            if path.is_file() and path.relative_to(store).as_posix() not in objects:
-                path.unlink()
-    for partial in store.glob(f"*{PARTIAL_SUFFIX}"):
-        partial.unlink()
 
 
 def _entry(corpus: CorpusRecord, units: Sequence[UnitRecord]) -> DatasetEntry:
@@ -150,6 +146,7 @@ def _entry(corpus: CorpusRecord, units: Sequence[UnitRecord]) -> DatasetEntry:
         title=corpus.title,
         licence=corpus.licence,
         home_page=corpus.home_page,
+        rows=len(corpus.rows),
         clips=len(clips),
         bad=sum(clip["status"] == Status.BAD for clip in clips),
         ignored=len(corpus.ignored),

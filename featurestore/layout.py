@@ -1,13 +1,15 @@
-"""Where each object of a store stands: names of format 1, relative to the store, forward slashes."""
+"""Where each object of a store stands: names of format 3, relative to the store, forward slashes."""
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from collections.abc import Iterator, Mapping
+from typing import Final
 
-from schemas.errors import StoreDamagedError
+from schemas.features import MelSpec
+from schemas.spec import StoreSpec
 
 FORMAT = "ser-feature-store"
-FORMAT_VERSION = 2
+FORMAT_VERSION: Final = 3
 
 STORE_JSON = "store.json"
 MANIFEST = "manifest.parquet"
@@ -15,8 +17,11 @@ VIEWS = "views.parquet"
 STATISTICS = "statistics.parquet"
 ROOT_METADATA = "zarr.json"
 RECORDS = "records"
-LOCK = ".build.lock"
-"""Held by the process that builds; no object of the store."""
+VERSIONS, LATEST = "versions", "latest.json"
+"""Of a published place: a folder with one store a version, and which is the newest."""
+
+LOCK, TOKEN = ".build.lock", ".build.token"
+"""Held by the process that builds, and the number of its build; no objects of the store."""
 
 PARTIAL_SUFFIX = ".partial"
 """Ends the names of files that are being written; no object of the store."""
@@ -48,18 +53,33 @@ def is_shard(name: str) -> bool:
     return len(parts) == 7 and parts[2] == "c" and parts[4].isdigit()
 
 
-def safe_object_name(name: str) -> str:
-    """``name`` if it stays within the store. Raises :class:`StoreDamagedError` if it would lead out of it."""
-    path = PurePosixPath(name)
-    if (
-        not name
-        or path.is_absolute()
-        or "\\" in name
-        or "\0" in name
-        or str(path) != name
-        or ".." in path.parts
-    ):
-        raise StoreDamagedError(
-            f"store.json names an object outside the store: {name!r}; do not use this store"
-        )
-    return name
+def unit_record_of(shard: str) -> str:
+    """Name of the record of the unit that a shard belongs to."""
+    dataset, _, _, _, unit, _, _ = shard.split("/")
+    return unit_record_path(dataset, int(unit))
+
+
+def coordinate_names(spec: StoreSpec) -> tuple[str, ...]:
+    """Names of the coordinate arrays that each corpus has."""
+    return ("frame", "mel_band") if any(isinstance(f, MelSpec) for f in spec.features) else ("frame",)
+
+
+def units_of(rows: int, spec: StoreSpec) -> int:
+    """How many units hold so many rows."""
+    return -(-rows // spec.storage.shard_clips)
+
+
+def object_names(spec: StoreSpec, rows: Mapping[str, int]) -> Iterator[str]:
+    """Every object of a finished store but ``store.json``, no more, no less, by the rows of each corpus."""
+    yield from (MANIFEST, VIEWS, STATISTICS, ROOT_METADATA)
+    for dataset, count in rows.items():
+        units = range(units_of(count, spec))
+        yield from (corpus_record_path(dataset), f"{dataset}/{ROOT_METADATA}")
+        for name in coordinate_names(spec):
+            yield from (f"{dataset}/{name}/{ROOT_METADATA}", f"{dataset}/{name}/c/0")
+        for unit in units:
+            yield from (unit_record_path(dataset, unit), unit_statistics_path(dataset, unit))
+        for feature in spec.features:
+            yield f"{dataset}/{feature.kind}/{ROOT_METADATA}"
+            for view in range(len(spec.view_names)):
+                yield from (shard_path(dataset, feature.kind, view, unit) for unit in units)

@@ -1,71 +1,119 @@
-"""What stands in a store on disk, read back: finished units, corpora, the store's document."""
+"""What stands in a store, read back: finished units, corpora, the store's document."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
-from featurestore.documents import CorpusRecord, StoredObject, StoreDocument, UnitRecord, read_document
-from featurestore.durable import sha256_of
+from featurestore.documents import (
+    MOST_DOCUMENT,
+    CorpusRecord,
+    StoredObject,
+    StoreDocument,
+    UnitRecord,
+    parse_document,
+    read_document,
+)
 from featurestore.layout import RECORDS, STORE_JSON, corpus_record_path, is_shard
+from featurestore.places.place import Place
 from schemas.errors import StoreDamagedError
 
+READS_AT_ONCE = 16
 
-def read_unit_records(store: Path) -> dict[str, dict[int, UnitRecord]]:
-    """Corpus → unit → record, of all units whose record is readable; a damaged one counts as not built."""
-    records: dict[str, dict[int, UnitRecord]] = {}
-    for path in sorted((store / RECORDS).glob("*/*.json")):
-        if path.stem.isdigit():
-            try:
-                record = read_document(path, UnitRecord)
-            except StoreDamagedError:
-                continue
-            if (record.dataset, record.unit) == (path.parent.name, int(path.stem)):
-                records.setdefault(record.dataset, {})[record.unit] = record
-    return records
+T = TypeVar("T", CorpusRecord, UnitRecord)
 
 
-def read_corpus_record(store: Path, dataset: str) -> CorpusRecord | None:
-    """Description and layout of a corpus of the store; None where there is none that is readable."""
-    try:
-        return read_document(store / corpus_record_path(dataset), CorpusRecord)
-    except (FileNotFoundError, StoreDamagedError):
-        return None
+class Standing:
+    """A store as it stands: what is there, by one listing, and what its documents say.
 
+    A record that ``store.json`` names must have the hash that stands there: most damaged JSON is valid JSON, with
+    other values.
+    """
 
-def datasets_on_disk(store: Path) -> set[str]:
-    """Every corpus of which the store holds records, or that its ``store.json`` names."""
-    try:
-        named = set(read_document(store / STORE_JSON, StoreDocument).datasets)
-    except (FileNotFoundError, StoreDamagedError):
-        named = set()
-    return named | {folder.name for folder in (store / RECORDS).glob("*") if folder.is_dir()}
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.present: Mapping[str, int] = place.sizes()
+        document = self.document()
+        sound = document is not None and document.digest == document.computed_digest()
+        self._named = document.objects if document is not None and sound else {}
 
+    def unit_records(self) -> dict[str, dict[int, UnitRecord]]:
+        """Corpus → unit → record, of all units whose record is readable; a damaged one counts as not built."""
+        names = [name for name in sorted(self.present) if _is_unit_record(name)]
+        records: dict[str, dict[int, UnitRecord]] = {}
+        with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+            for name, record in zip(names, pool.map(self._unit_record, names), strict=True):
+                _, dataset, file = name.split("/")
+                if record is not None and (record.dataset, f"{record.unit:05d}.json") == (dataset, file):
+                    records.setdefault(dataset, {})[record.unit] = record
+        return records
 
-def finished_document(store: Path) -> StoreDocument | None:
-    """``store.json`` where it is there and true of all tables and metadata, else None: finalise again."""
-    try:
-        document = read_document(store / STORE_JSON, StoreDocument)
-    except (FileNotFoundError, StoreDamagedError):
-        return None
-    small = {name: entry for name, entry in document.objects.items() if not is_shard(name)}
-    return document if document.digest == document.computed_digest() and _all_there(store, small) else None
+    def corpus_record(self, dataset: str) -> CorpusRecord | None:
+        """Description and layout of a corpus of the store; None where there is none that is readable."""
+        return self._record(corpus_record_path(dataset), CorpusRecord)
 
+    def laid_out(self, dataset: str) -> Sequence[str | None]:
+        """Clip ids in the order of the corpus's rows, by its record or, where that is lost, by those of its units."""
+        record = self.corpus_record(dataset)
+        if record is not None:
+            return record.rows
+        units = self.unit_records().get(dataset, {})
+        ids = {clip["row"]: clip["clip_id"] for unit in units.values() for clip in unit.clips}
+        return [ids.get(row) for row in range(max(ids, default=-1) + 1)]
 
-def intact(store: Path, record: UnitRecord, *, check: bool) -> bool:
-    """Whether all objects of a unit are there: shards by size or, to ``check``, by hash; the rest by hash."""
-    if not _all_there(store, record.objects):
-        return False
-    return not check or all(sha256_of(store / name) == entry.sha256 for name, entry in record.objects.items())
-
-
-def _all_there(store: Path, objects: Mapping[str, StoredObject]) -> bool:
-    for name, entry in objects.items():
+    def document(self) -> StoreDocument | None:
+        """``store.json`` where it is there and readable."""
         try:
-            if (store / name).stat().st_size != entry.bytes:
-                return False
-            if not is_shard(name) and sha256_of(store / name) != entry.sha256:
-                return False
-        except FileNotFoundError:
+            return read_document(self.place, STORE_JSON, StoreDocument)
+        except (FileNotFoundError, StoreDamagedError):
+            return None
+
+    def finished_document(self) -> StoreDocument | None:
+        """``store.json`` where it is true of all tables and metadata, else None: finalise again."""
+        document = self.document()
+        if document is None or document.digest != document.computed_digest():
+            return None
+        small = {name: entry for name, entry in document.objects.items() if not is_shard(name)}
+        return document if self._hold(small) else None
+
+    def datasets(self) -> set[str]:
+        """Every corpus of which the store holds records, or that its ``store.json`` names."""
+        document = self.document()
+        named = set(document.datasets) if document else set()
+        return named | {name.split("/")[1] for name in self.present if name.startswith(f"{RECORDS}/")}
+
+    def intact(self, record: UnitRecord, *, check: bool) -> bool:
+        """Whether a unit's objects are there: shards by size or, to ``check``, by hash; the rest by hash."""
+        by_hash = {name: entry for name, entry in record.objects.items() if check or not is_shard(name)}
+        sizes_fit = all(self.present.get(name) == entry.bytes for name, entry in record.objects.items())
+        return sizes_fit and self._hold(by_hash)
+
+    def _hold(self, objects: Mapping[str, StoredObject]) -> bool:
+        """Whether the objects have their sizes and hashes."""
+        if any(self.present.get(name) != entry.bytes for name, entry in objects.items()):
             return False
-    return True
+        try:
+            with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+                found = pool.map(lambda name: StoredObject.at(self.place, name), objects)
+                return all(entry == wanted for entry, wanted in zip(found, objects.values(), strict=True))
+        except (FileNotFoundError, StoreDamagedError):
+            return False
+
+    def _unit_record(self, name: str) -> UnitRecord | None:
+        return self._record(name, UnitRecord)
+
+    def _record(self, name: str, kind: type[T]) -> T | None:
+        try:
+            data = self.place.read(name, MOST_DOCUMENT)
+            if name in self._named and StoredObject.of(data) != self._named[name]:
+                return None
+            return parse_document(data, f"{self.place}/{name}", kind)
+        except (FileNotFoundError, StoreDamagedError):
+            return None
+
+
+def _is_unit_record(name: str) -> bool:
+    folder, _, file = name.rpartition("/")
+    stem, _, suffix = file.partition(".")
+    return folder.startswith(f"{RECORDS}/") and folder.count("/") == 1 and suffix == "json" and stem.isdigit()

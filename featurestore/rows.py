@@ -11,9 +11,8 @@ import numpy.typing as npt
 import zarr
 
 from featurestore.layout import shard_path
+from featurestore.opening import REPAIR
 from schemas.errors import StoreDamagedError
-
-REPAIR = "run `ser-features build --check` with its corpora to repair it"
 
 _CHUNKS_AT_ONCE = 32
 """Chunks that one read joins at most: it bounds the memory beside the result."""
@@ -43,7 +42,8 @@ class FeatureArray:
         """
         for start, stop in _spans(rows, self.chunk_clips, self.array.shape[1]):
             try:
-                block = np.asarray(self.array[view, start:stop])
+                # As a slice: an index together with several shards makes zarrs leave the work to Python.
+                block = np.asarray(self.array[view : view + 1, start:stop])[0]
             except (RuntimeError, ValueError, IndexError, OSError) as error:
                 raise StoreDamagedError(
                     f"{self._shard(view, start)} cannot be decoded ({error}): rows {start} to {stop - 1} of "

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from featurestore.documents import StoreDocument, read_document
-from featurestore.layout import FORMAT, FORMAT_VERSION, LOCK, PARTIAL_SUFFIX, ROOT_METADATA, STORE_JSON
+from featurestore.documents import MOST_DOCUMENT, StoreDocument, read_document
+from featurestore.growth import holds_all_of
+from featurestore.layout import (
+    FORMAT,
+    FORMAT_VERSION,
+    LATEST,
+    LOCK,
+    PARTIAL_SUFFIX,
+    ROOT_METADATA,
+    STORE_JSON,
+    TOKEN,
+)
+from featurestore.places.folder import Folder
+from featurestore.places.place import Place
 from schemas.errors import SpecError, StoreConflictError, StoreDamagedError, UsageError
 from schemas.features import named_features
 from schemas.recipe import first_problem, load_recipe
@@ -30,39 +41,60 @@ class SpecRequest:
     codec: str | None = None
 
 
-def choose_spec(request: SpecRequest, store: Path) -> StoreSpec:
-    """Specification to build ``store`` with.
+def choose_spec(request: SpecRequest, place: Place) -> StoreSpec:
+    """Specification to build the store at ``place`` with.
 
     What is not said is taken from the store where there is one, else from the recipe
-    (:data:`DEFAULT_RECIPE`). Raises :class:`StoreConflictError` where the two differ, and
-    :class:`UsageError` or :class:`SpecError` for a request that is none.
+    (:data:`DEFAULT_RECIPE`). Features and views that a store lacks are added to those it has; all else must
+    be as the store was begun. Raises :class:`StoreConflictError` where it is not, and :class:`UsageError` or
+    :class:`SpecError` for a request that is none.
     """
-    standing = spec_of_store(store)
+    standing = spec_of_store(place)
     base = standing.storage if standing else StorageSpec()
     try:
         storage = StorageSpec.model_validate(
             {"dtype": request.dtype or base.dtype, "codec": request.codec or base.codec}
         )
         seed = request.seed if request.seed is not None else (standing.seed if standing else 0)
-        if standing is not None and request.recipe is None:
-            wanted = standing.model_copy(update={"seed": seed, "storage": storage})
-            if request.features is not None:
-                wanted = _with_features(wanted, request.features)
-            if request.augment is not None and request.augment != len(standing.views):
-                raise StoreConflictError(
-                    f"{store} was built with {len(standing.views)} augmented views, {request.augment} are "
-                    f"asked for; give another --out, or leave --augment out"
-                )
-        else:
-            recipe = load_recipe(request.recipe or DEFAULT_RECIPE)
+        recipe = load_recipe(request.recipe or DEFAULT_RECIPE)
+        if standing is None:
             wanted = recipe.store_spec(request.augment, seed, storage)
+            return _with_features(wanted, request.features) if request.features is not None else wanted
+        if request.recipe is not None:
+            asked = recipe.store_spec(request.augment, seed, storage)
             if request.features is not None:
-                wanted = _with_features(wanted, request.features)
+                asked = _with_features(asked, request.features)
+        else:
+            asked = standing.model_copy(update={"seed": seed, "storage": storage})
+            if request.features is not None:
+                asked = _with_features(asked, request.features)
+            if request.augment is not None and request.augment > len(standing.views):
+                asked = asked.model_copy(update={"views": recipe.store_spec(request.augment).views})
+        return _grown(standing, asked, request.augment, place)
     except ValidationError as error:
         raise SpecError(first_problem(error)) from error
-    if standing is not None and wanted != standing:
+
+
+def _grown(standing: StoreSpec, asked: StoreSpec, augment: int | None, place: Place) -> StoreSpec:
+    """The store's specification with the features and views that are asked for beside its own."""
+    if augment is not None and augment < len(standing.views):
         raise StoreConflictError(
-            f"{store} was built with another specification ({_difference(standing, wanted)}); "
+            f"{place} was built with {len(standing.views)} augmented views, {augment} are "
+            f"asked for; give another --out, or leave --augment out"
+        )
+    kinds = {feature.kind for feature in standing.features}
+    further = [feature for feature in asked.features if feature.kind not in kinds]
+    other = [f for f in asked.features if f.kind in kinds and f not in standing.features]
+    whole = kinds <= {feature.kind for feature in asked.features}
+    as_asked = bool(other) or (whole and bool(further))  # in the order that a new store would have
+    features = asked.features if as_asked else (*standing.features, *further)
+    fewer = asked.views == standing.views[: len(asked.views)]
+    views = standing.views if fewer else asked.views
+    parts = {"features": [f.model_dump() for f in features], "views": [view.model_dump() for view in views]}
+    wanted = StoreSpec.model_validate({**asked.model_dump(), **parts})
+    if not holds_all_of(wanted, standing):
+        raise StoreConflictError(
+            f"{place} was built with another specification ({_difference(standing, wanted)}); "
             f"give another --out, or leave the option out to go on as the store was begun"
         )
     return wanted
@@ -83,55 +115,59 @@ class _RootGroup(BaseModel):
     attributes: _RootAttributes = _RootAttributes()
 
 
-def spec_of_store(store: Path) -> StoreSpec | None:
+def spec_of_store(place: Place) -> StoreSpec | None:
     """Specification in the root attributes of a store, finished or not; None where nothing stands yet.
 
-    Raises :class:`UsageError` for a folder that holds something else.
+    Raises :class:`UsageError` for a place that holds something else.
     """
-    if not store.exists():
-        return None
-    if not store.is_dir():
-        raise UsageError(f"{store} is a file, not a feature store; give another --out")
-    document = _document(store)
+    if isinstance(place, Folder) and place.path.exists() and not place.path.is_dir():
+        raise UsageError(f"{place} is a file, not a feature store; give another --out")
+    document = _document(place)
     if document is not None:  # it has the specification too, should the root group be damaged
         return document.spec
-    if not (store / ROOT_METADATA).is_file():
-        entries = [
-            entry.name
-            for entry in store.iterdir()
-            if entry.name != LOCK and not entry.name.endswith(PARTIAL_SUFFIX)
-        ]
-        if entries:
-            raise UsageError(
-                f"{store} is a folder with other things in it ({entries[0]}, …), not a feature store; "
-                f"give another --out"
-            )
+    try:
+        root = place.read(ROOT_METADATA, MOST_DOCUMENT)
+    except FileNotFoundError:
+        _require_empty(place)
         return None
     try:
-        attributes = _RootGroup.model_validate_json((store / ROOT_METADATA).read_bytes()).attributes
+        attributes = _RootGroup.model_validate_json(root).attributes
     except ValidationError as error:
         raise UsageError(
-            f"{store / ROOT_METADATA} is not the root of a feature store; give another --out"
+            f"{place}/{ROOT_METADATA} is not the root of a feature store; give another --out"
         ) from error
     if attributes.format != FORMAT:
-        raise UsageError(f"{store} is a Zarr group but not a feature store; give another --out")
+        raise UsageError(f"{place} is a Zarr group but not a feature store; give another --out")
     if attributes.format_version != FORMAT_VERSION:
         raise StoreConflictError(
-            f"{store} has format version {attributes.format_version}, this program writes "
+            f"{place} has format version {attributes.format_version}, this program writes "
             f"version {FORMAT_VERSION}; install the release that wrote it or build anew"
         )
     try:
         return StoreSpec.model_validate(attributes.spec)
     except ValidationError as error:
         raise StoreConflictError(
-            f"{store} holds a specification that this release does not know ({first_problem(error)}); "
+            f"{place} holds a specification that this release does not know ({first_problem(error)}); "
             f"install the release that wrote it or build anew"
         ) from error
 
 
-def _document(store: Path) -> StoreDocument | None:
+def _require_empty(place: Place) -> None:
+    present = place.sizes()
+    if LATEST in present:
+        raise UsageError(
+            f"{place} holds published versions, which stay as they are; build elsewhere and push"
+        )
+    for name in present:
+        if name not in {LOCK, TOKEN} and not name.endswith(PARTIAL_SUFFIX):
+            raise UsageError(
+                f"{place} holds other things ({name}, …), not a feature store; give another --out"
+            )
+
+
+def _document(place: Place) -> StoreDocument | None:
     try:
-        return read_document(store / STORE_JSON, StoreDocument)
+        return read_document(place, STORE_JSON, StoreDocument)
     except (FileNotFoundError, StoreDamagedError):
         return None
 

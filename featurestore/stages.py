@@ -9,8 +9,20 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Literal
 
-Stage = Literal["decode", "compute", "write", "waiting for clips", "waiting for write"]
-"""The first three add up the seconds of their threads; the others are the coordinator's."""
+Stage = Literal[
+    "hash recordings",
+    "decode",
+    "compute",
+    "write",
+    "encode",
+    "hash",
+    "store",
+    "finalise",
+    "waiting for clips",
+    "waiting for write",
+]
+"""Seconds of the threads that do it. ``write`` is a unit's ``encode`` (Zarr, compression, Parquet), ``hash``
+and ``store`` (until it is on the disk) together; the last two are the coordinator's waiting."""
 
 
 class Stages:

@@ -7,6 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.parquet as pq
+
+from featurestore.places.place import Place
+from schemas.spec import StoreSpec
+
+MOST_TABLE = 2**31
+"""Bytes of a table of a store of one's own."""
 
 STATISTICS_SCHEMA = pa.schema(
     [
@@ -21,6 +28,24 @@ STATISTICS_SCHEMA = pa.schema(
     ]
 )
 """``statistics.parquet``: valid frames counted, mean and M2 = Σ (x − mean)² of each coefficient."""
+
+
+def read_statistics(place: Place, name: str) -> pa.Table:
+    """A unit's own statistics. Raises :class:`StoreDamagedError` where they cannot be read."""
+    return pq.read_table(pa.BufferReader(place.read(name, MOST_TABLE)), schema=STATISTICS_SCHEMA)
+
+
+def sort_statistics(table: pa.Table, spec: StoreSpec) -> pa.Table:
+    """The rows of one unit in their order: by speaker, view, and feature as the specification lists them."""
+    order = {feature.kind: index for index, feature in enumerate(spec.features)}
+    keys = zip(
+        table["speaker"].to_pylist(),
+        table["view"].to_pylist(),
+        (order[feature] for feature in table["feature"].to_pylist()),
+        strict=True,
+    )
+    ranked = [index for index, _ in sorted(enumerate(keys), key=lambda entry: entry[1])]
+    return table.take(pa.array(ranked, pa.int64())).combine_chunks()
 
 
 @dataclass(frozen=True)

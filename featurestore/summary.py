@@ -49,7 +49,7 @@ def build_text(report: BuildReport) -> RenderableType:
     else:
         work = "nothing to do"
     kept = f", kept {report.units_kept} finished units" if report.units_kept else ""
-    lines += [f"[bold]{escape(str(report.store))}[/]: {_holdings(report.document)}", f"  {work}{kept}"]
+    lines += [f"[bold]{escape(report.store)}[/]: {_holdings(report.document)}", f"  {work}{kept}"]
     lines.append(f"  {report.document.digest}")
     return Group(*lines)
 
@@ -57,7 +57,7 @@ def build_text(report: BuildReport) -> RenderableType:
 def build_json(report: BuildReport) -> dict[str, Any]:
     """The report as JSON values."""
     return {
-        "store": str(report.store),
+        "store": report.store,
         "digest": report.document.digest,
         "datasets": {name: entry.model_dump() for name, entry in report.document.datasets.items()},
         "views": list(report.document.spec.view_names),
@@ -146,7 +146,7 @@ def info_text(store: FeatureStore) -> RenderableType:
     trim = f"trimmed at {audio.trim_db:g} dB" if audio.trim_db else "not trimmed"
     normalised = ", peak-normalised" if audio.normalise == "peak" else ""
     return Group(
-        f"[bold]{escape(str(store.path))}[/]: {_holdings(document)}",
+        f"[bold]{escape(str(store.place))}[/]: {_holdings(document)}",
         f"  {document.digest}",
         "",
         table,
@@ -180,7 +180,7 @@ def verification_text(result: Verification) -> RenderableType:
         for _ in result.strangers[:1]
     ]
     if result.ok:
-        verdict = f"[bold green]ok[/] {escape(str(result.store))}: {what}"
+        verdict = f"[bold green]ok[/] {escape(result.store)}: {what}"
         return Group(verdict, f"  {result.digest}", *strange)
     lines = [
         f"{escape(f.name)}: {f.fault}: {escape(f.detail)}" + (f" ({len(f.clips)} clips)" if f.clips else "")
@@ -190,7 +190,7 @@ def verification_text(result: Verification) -> RenderableType:
         *lines[:LISTED],
         *([f"… and {len(lines) - LISTED} more; --json lists all"] if len(lines) > LISTED else []),
         *strange,
-        f"[bold red]damaged[/] {escape(str(result.store))}: {len(lines)} findings in {what}; "
+        f"[bold red]damaged[/] {escape(result.store)}: {len(lines)} findings in {what}; "
         f"run `ser-features build --check` with its corpora to repair",
     )
 
@@ -198,7 +198,7 @@ def verification_text(result: Verification) -> RenderableType:
 def verification_json(result: Verification) -> dict[str, Any]:
     """The verification as JSON values."""
     return {
-        "store": str(result.store),
+        "store": result.store,
         "ok": result.ok,
         "digest": result.digest,
         "full": result.full,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from featurestore.growth import UnitWork
 from featurestore.plan import SourceClip, Unit, fingerprint
 from featurestore.processing import ProcessedClip
 from featurestore.progress import Advance
@@ -21,7 +22,6 @@ from pipelines.pipeline import FeatureBatch
 from pipelines.quality import Quality
 from pipelines.random_stream import stream_key
 from schemas.clip import Status
-from schemas.spec import StoreSpec
 
 _QUALITY = tuple(field.name for field in fields(Quality))
 
@@ -31,54 +31,65 @@ class UnitResult:
     """What a unit's record, shards and statistics are written from.
 
     ``fingerprint`` : of what was read, which is the planned one unless a recording could not be.
-    ``arrays`` : feature → (view, clip, coefficient, frame) in the store's dtype, NaN for bad recordings.
-    ``clips``  : manifest rows. ``parameters``, ``keys``, ``valid_frames`` : [view][clip].
+    ``shards``  : feature, view → (clip, coefficient, frame) in the store's dtype, NaN for bad recordings and
+    vacant rows.
+    ``clips``   : manifest rows. ``parameters``, ``keys``, ``valid_frames`` : view's name → by clip.
+    ``statistics`` : of the shards.
     """
 
-    unit: Unit
+    work: UnitWork
     fingerprint: str
-    arrays: dict[str, npt.NDArray[np.floating]]
+    shards: dict[tuple[str, int], npt.NDArray[np.floating]]
     clips: list[dict[str, Any]]
-    parameters: npt.NDArray[np.float64]
-    keys: list[list[str]]
-    valid_frames: npt.NDArray[np.int64]
+    parameters: dict[str, list[float]]
+    keys: dict[str, list[str]]
+    valid_frames: dict[str, list[int]]
     statistics: pa.Table
 
 
 def gather_unit(
-    unit: Unit, spec: StoreSpec, clips: Iterator[ProcessedClip], advance: Advance, stages: Stages
+    work: UnitWork, clips: Iterator[ProcessedClip], advance: Advance, stages: Stages
 ) -> UnitResult:
     """Put the unit's clips, the next ones of ``clips``, in their places."""
-    views, count = len(spec.view_names), len(unit.clips)
+    unit, spec = work.unit, work.compute
+    views, count = len(spec.view_names), len(unit.places)
     table = np.full(
         (views, count, sum(spec.coefficients.values()), spec.frames), np.nan, dtype=spec.storage.dtype
     )
-    parameters = np.full((views, count), np.nan)
-    valid_frames = np.zeros((views, count), dtype=np.int64)
-    moments = _Moments(unit)
-    rows = []
-    seen: list[SourceClip] = []
-    for row in range(count):
+    parameters = np.full((views, len(unit.clips)), np.nan)
+    valid_frames = np.zeros((views, len(unit.clips)), dtype=np.int64)
+    moments = _Moments(work)
+    rows: list[dict[str, Any]] = []
+    seen: list[SourceClip | None] = []
+    for row, place in enumerate(unit.places):
+        if place is None:
+            seen.append(None)
+            continue
         with stages.timed("waiting for clips"):
             clip = next(clips)
+        position = len(rows)
         seen.append(replace(clip.read.source, audio_sha256=clip.read.audio_sha256))
         rows.append(_manifest_row(clip.read, unit.first_row + row))
         advance(1)
         if clip.features is None:
             continue
         table[:, row] = clip.features.table[:, 0]
-        parameters[:, row] = clip.features.parameters[:, 0]
-        valid_frames[:, row] = clip.features.valid_frames[:, 0]
+        parameters[:, position] = clip.features.parameters[:, 0]
+        valid_frames[:, position] = clip.features.valid_frames[:, 0]
         moments.add(clip.read.source.clip.speaker, clip.features)
+    computed = {name: index for index, name in enumerate(spec.view_names)}
     return UnitResult(
-        unit,
-        fingerprint(seen, spec, unit.feature_version),
-        {feature: table[:, :, part] for feature, part in spec.columns.items()},
+        work,
+        fingerprint(seen, unit.feature_version),
+        {
+            (feature, view): table[computed[name], :, spec.columns[feature]]
+            for feature, view, name in work.lacking
+        },
         rows,
-        parameters,
-        _stream_keys(unit, spec),
-        valid_frames,
-        moments.table(spec.columns),
+        {name: parameters[index].tolist() for name, index in computed.items()},
+        {name: _stream_keys(unit, spec.seed, name) for name in spec.view_names},
+        {name: valid_frames[index].tolist() for name, index in computed.items()},
+        moments.table(),
     )
 
 
@@ -107,18 +118,15 @@ def _manifest_row(read: ReadClip, row: int) -> dict[str, Any]:
     }
 
 
-def _stream_keys(unit: Unit, spec: StoreSpec) -> list[list[str]]:
-    return [
-        [stream_key(spec.seed, source.clip.clip_id, name).hex for source in unit.clips]
-        for name in spec.view_names
-    ]
+def _stream_keys(unit: Unit, seed: int, view: str) -> list[str]:
+    return [stream_key(seed, source.clip.clip_id, view).hex for source in unit.clips]
 
 
 class _Moments:
     """Gathers clips' moments and merges them by speaker, view and feature."""
 
-    def __init__(self, unit: Unit) -> None:
-        self._unit = unit
+    def __init__(self, work: UnitWork) -> None:
+        self._work = work
         self._speakers: list[str] = []
         self._counts: list[npt.NDArray[np.int64]] = []
         self._means: list[npt.NDArray[np.float64]] = []
@@ -130,7 +138,10 @@ class _Moments:
         self._means.append(clip.mean)
         self._m2s.append(clip.m2)
 
-    def table(self, columns: Mapping[str, slice]) -> pa.Table:
+    def table(self) -> pa.Table:
+        """The moments of what the unit lacked, one row a speaker × view × feature."""
+        unit, spec = self._work.unit, self._work.compute
+        computed = {name: index for index, name in enumerate(spec.view_names)}
         out: dict[str, list[Any]] = defaultdict(list)
         if self._speakers:
             speakers = np.array(self._speakers)
@@ -138,16 +149,19 @@ class _Moments:
             means, m2s = np.concatenate(self._means, axis=1), np.concatenate(self._m2s, axis=1)
             for speaker in np.unique(speakers):
                 chosen = speakers == speaker
-                for view in range(len(counts)):
-                    merged = merge(counts[view, chosen], means[view, chosen], m2s[view, chosen])
-                    for feature, part in columns.items():
-                        out["speaker"].append(str(speaker))
-                        out["view"].append(view)
-                        out["feature"].append(feature)
-                        out["count"].append(merged.count)
-                        out["mean"].append(merged.mean[part].tolist())
-                        out["m2"].append(merged.m2[part].tolist())
+                merged = [
+                    merge(counts[view, chosen], means[view, chosen], m2s[view, chosen])
+                    for view in range(len(counts))
+                ]
+                for feature, view, name in self._work.lacking:
+                    moments, part = merged[computed[name]], spec.columns[feature]
+                    out["speaker"].append(str(speaker))
+                    out["view"].append(view)
+                    out["feature"].append(feature)
+                    out["count"].append(moments.count)
+                    out["mean"].append(moments.mean[part].tolist())
+                    out["m2"].append(moments.m2[part].tolist())
         length = len(out["speaker"])
-        out["dataset"] = [self._unit.dataset] * length
-        out["unit"] = [self._unit.index] * length
+        out["dataset"] = [unit.dataset] * length
+        out["unit"] = [unit.index] * length
         return pa.table({name: out[name] for name in STATISTICS_SCHEMA.names}, schema=STATISTICS_SCHEMA)

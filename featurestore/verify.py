@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
 
-from featurestore.documents import StoredObject, UnitRecord, read_document
-from featurestore.durable import sha256_of
-from featurestore.layout import LOCK, RECORDS, STORE_JSON, is_shard
+from featurestore.documents import StoredObject, UnitRecord, parse_document
+from featurestore.layout import RECORDS, is_shard, unit_record_of
+from featurestore.opening import open_place
+from featurestore.places.folder import Folder
+from featurestore.places.place import Place
 from featurestore.progress import Progress, Silent
 from featurestore.store import FeatureStore
+from featurestore.sweep import strangers
 from schemas.clip import Status
-from schemas.errors import StoreDamagedError
+from schemas.errors import SerError, StorageError, StoreDamagedError
+
+_READS_AT_ONCE = 16
+"""From elsewhere: each takes a round trip."""
 
 
 class Fault(StrEnum):
@@ -44,12 +49,14 @@ class Finding:
 class Verification:
     """What verifying found. ``ok`` where it found nothing."""
 
-    store: Path
+    store: str
     digest: str
     full: bool
     objects: int
     bytes: int
     findings: tuple[Finding, ...]
+    decoded: bool
+    """Whether every number was looked at, beside the hashes."""
     strangers: tuple[str, ...]
     """Files that are no part of the store: of a build that was stopped or goes on, or somebody's own."""
 
@@ -59,75 +66,116 @@ class Verification:
         return not self.findings
 
 
-def verify(path: Path, *, full: bool = False, progress: Progress | None = None) -> Verification:
-    """Check a store.
+def verify(where: str | Path, *, full: bool = False, progress: Progress | None = None) -> Verification:
+    """Check the store at a path or URL.
 
     Quick: every object is there with its size, and all metadata and tables have their hashes. Full: the
-    hashes of all objects, and every feature of every usable clip decodes to finite numbers (and of every
-    bad recording to NaN). Raises as :meth:`FeatureStore.open` does.
+    hashes of all objects, and in a folder every feature of every usable clip decodes to finite numbers
+    (and of every bad recording to NaN). Raises as :meth:`FeatureStore.open` does.
     """
     progress = progress or Silent()
-    store = FeatureStore.open(path)
-    objects = store.document.objects
-    findings = [finding for name, entry in objects.items() if (finding := _presence(path, name, entry))]
+    place, document = open_place(where)
+    objects = document.objects
+    present, found_more = _present(place, objects)
+    findings = [finding for name, entry in objects.items() if (finding := _presence(name, entry, present))]
     faulty = {finding.name for finding in findings}
-    hashed = [name for name in objects if name not in faulty and (full or not is_shard(name))]
-    with (
-        progress.task("hash", sum(objects[name].bytes for name in hashed), "bytes") as advance,
-        ThreadPoolExecutor(os.cpu_count() or 1) as pool,
-    ):
-        digests = pool.map(lambda name: sha256_of(path / name), hashed)
-        for name, digest in zip(hashed, digests, strict=True):
-            advance(objects[name].bytes)
-            if digest != objects[name].sha256:
-                findings.append(Finding(name, Fault.CONTENT, "its SHA-256 is not the recorded one"))
-    findings = [_with_clips(path, objects, finding) for finding in findings]
-    if full and not findings:
+    hashed = {
+        name: entry for name, entry in objects.items() if name not in faulty and (full or not is_shard(name))
+    }
+    findings += _contents(place, hashed, progress)
+    store = FeatureStore(place, document)
+    findings = [_with_clips(store, finding) for finding in findings]
+    decoded = full and not findings and isinstance(place, Folder)
+    if decoded:
+        store.objects.accept(hashed)
         findings += _values(store, progress)
     return Verification(
-        store=path,
+        store=str(place),
         digest=store.digest,
         full=full,
         objects=len(objects),
         bytes=sum(entry.bytes for entry in objects.values()),
         findings=tuple(sorted(findings, key=lambda finding: finding.name)),
-        strangers=tuple(_strangers(path, set(objects))),
+        decoded=decoded,
+        strangers=tuple(found_more),
     )
 
 
-def _presence(path: Path, name: str, entry: StoredObject) -> Finding | None:
+def _present(place: Place, objects: Mapping[str, StoredObject]) -> tuple[Mapping[str, int], list[str]]:
+    """Name → bytes of the objects that are there, and what else is, where a place can tell."""
     try:
-        size = (path / name).stat().st_size
-    except FileNotFoundError:
+        present = place.sizes()
+    except StorageError:  # the web lists nothing
+        with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
+            sizes = dict(zip(objects, pool.map(place.size, objects), strict=True))
+        return {name: size for name, size in sizes.items() if size is not None}, []
+    return present, strangers(present, objects)
+
+
+def _presence(name: str, entry: StoredObject, present: Mapping[str, int]) -> Finding | None:
+    size = present.get(name)
+    if size is None:
         return Finding(name, Fault.MISSING, f"{entry.bytes} bytes are gone")
     if size != entry.bytes:
         return Finding(name, Fault.SIZE, f"{size} bytes, recorded {entry.bytes}")
     return None
 
 
-def _strangers(path: Path, known: set[str]) -> Iterator[str]:
-    for file in sorted(path.rglob("*")):
-        name = file.relative_to(path).as_posix()
-        if file.is_file() and name not in known and name not in {STORE_JSON, LOCK}:
-            yield name
+def _contents(place: Place, objects: Mapping[str, StoredObject], progress: Progress) -> Iterator[Finding]:
+    """What is wrong with the bytes of objects that have their size."""
+    threads = (os.cpu_count() or 1) if isinstance(place, Folder) else _READS_AT_ONCE
+
+    def found(name: str) -> str:
+        try:
+            sound = StoredObject.at(place, name) == objects[name]
+        except (OSError, StoreDamagedError) as error:
+            return f"it cannot be read ({error})"
+        return "" if sound else "its SHA-256 is not the recorded one"
+
+    with (
+        progress.task("hash", sum(entry.bytes for entry in objects.values()), "bytes") as advance,
+        ThreadPoolExecutor(threads) as pool,
+    ):
+        for name, problem in zip(objects, pool.map(found, objects), strict=True):
+            advance(objects[name].bytes)
+            if problem:
+                yield Finding(name, Fault.CONTENT, problem)
 
 
-def _with_clips(path: Path, objects: dict[str, StoredObject], finding: Finding) -> Finding:
-    """Add the clips of the unit that a shard or record belongs to, from its record."""
-    parts = finding.name.split("/")
+def _with_clips(store: FeatureStore, finding: Finding) -> Finding:
+    """Add the clips of the unit that a shard or record belongs to: by its record, else by the manifest."""
+    folder, _, file = finding.name.rpartition("/")
     if is_shard(finding.name):
-        record_name = f"{RECORDS}/{parts[0]}/{int(parts[4]):05d}.json"
-    elif parts[0] == RECORDS and Path(finding.name).stem.isdigit():
-        record_name = f"{RECORDS}/{parts[1]}/{Path(finding.name).stem}.json"
+        name = unit_record_of(finding.name)
+    elif folder.startswith(f"{RECORDS}/") and Path(file).stem.isdigit():
+        name = f"{folder}/{Path(file).stem}.json"
     else:
         return finding
-    entry = objects.get(record_name)
-    file = path / record_name
-    if entry is None or not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != entry.sha256:
+    try:
+        clips = _recorded_clips(store, name) or _listed_clips(store, name)
+    except (OSError, SerError):
         return finding
-    record = read_document(file, UnitRecord)
-    clips = tuple(str(row["clip_id"]) for row in record.clips)
-    return Finding(finding.name, finding.fault, finding.detail, clips)
+    return replace(finding, clips=clips)
+
+
+def _recorded_clips(store: FeatureStore, name: str) -> tuple[str, ...]:
+    """The clips of a unit's record; none where it is damaged."""
+    entry = store.document.objects[name]
+    try:
+        data = store.place.read(name, entry.bytes)
+        sound = StoredObject.of(data) == entry
+        rows = parse_document(data, name, UnitRecord).clips if sound else ()
+    except (OSError, SerError):
+        return ()
+    return tuple(str(row["clip_id"]) for row in rows)
+
+
+def _listed_clips(store: FeatureStore, record: str) -> tuple[str, ...]:
+    """The clips that the manifest has for the unit of a record. Raises where that is damaged too."""
+    _, dataset, file = record.split("/")
+    manifest = store.manifest
+    unit = manifest["row"] // store.spec.storage.shard_clips == int(Path(file).stem)
+    return tuple(map(str, manifest["clip_id"][unit & (manifest["dataset"] == dataset)]))
 
 
 def _values(store: FeatureStore, progress: Progress) -> Iterator[Finding]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pipelines.dali import require_dali
 from schemas.errors import UsageError
 
 Decoder = Literal["soundfile", "dali"]
@@ -22,6 +21,8 @@ def choose_decoder(name: str) -> Decoder:
         case "auto" | "soundfile":
             return "soundfile"
         case "dali":
+            from pipelines.dali import require_dali
+
             require_dali()
             return "dali"
     raise UsageError(f"unknown decoder '{name}'; choose auto, soundfile or dali")

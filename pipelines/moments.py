@@ -15,6 +15,13 @@ def clip_moments(table: torch.Tensor, valid_frames: torch.Tensor) -> tuple[torch
     frames = torch.arange(table.shape[1], device=table.device)
     valid = (frames < valid_frames[:, None]).to(torch.float32)[:, None]
     numbers = table.to(torch.float32)
-    mean = (valid @ numbers) / valid_frames.clamp(min=1).to(torch.float32)[:, None, None]
-    squares = valid @ (numbers - mean).square_()
+    mean = _sums(valid, numbers) / valid_frames.clamp(min=1).to(torch.float32)[:, None, None]
+    squares = _sums(valid, (numbers - mean).square_())
     return mean[:, 0].to(torch.float64), squares[:, 0].to(torch.float64)
+
+
+def _sums(valid: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
+    """``valid`` @ ``numbers``. On a CPU one by one: how many are multiplied at once decides the last bits."""
+    if numbers.device.type != "cpu":
+        return valid @ numbers
+    return torch.stack([row @ part for row, part in zip(valid, numbers, strict=True)])

@@ -13,14 +13,12 @@ from pipelines.batch import ClipBatch
 from pipelines.features.extract import FeatureExtractor
 from pipelines.moments import clip_moments
 from pipelines.process import alone
+from pipelines.quantise import quantiser
 from pipelines.views.compute import augmented, original, window_samples
 from schemas.spec import StoreSpec
 
 GPU_CLIPS = 64
 """Clips that a GPU computes at once. Fixed, the last batch filled up with silence."""
-
-FEATURE_VERSION = 2
-"""Raised with every change of code that changes a number; part of each unit's fingerprint."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +72,7 @@ class Pipeline:
         self.clips_at_once = 1 if device.type == "cpu" else GPU_CLIPS
         self._extract = FeatureExtractor(spec, device)
         self._dtype = torch.float16 if spec.storage.dtype == "float16" else torch.float32
+        self._quantise = quantiser(spec, device)
 
     def __call__(self, clip_ids: Sequence[str], samples: Sequence[npt.NDArray[np.float32]]) -> FeatureBatch:
         """Features of up to ``clips_at_once`` clips.
@@ -114,6 +113,8 @@ class Pipeline:
         """Every view of a batch, and the features of its first ``clips``."""
         views = [original(batch), *(augmented(batch, view) for view in self.spec.views)]
         table = self._extract.table([view.waveforms for view in views]).to(self._dtype)
+        if self._quantise is not None:
+            table = self._quantise(table)
         valid = np.array([[self.spec.valid_frames(n) for n in view.lengths] for view in views])
         self._require_finite(table, batch.clip_ids)
         mean, m2 = clip_moments(table, torch.from_numpy(valid.reshape(-1)).to(table.device))

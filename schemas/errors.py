@@ -83,6 +83,10 @@ class WorkerLostError(SerError):
     """A worker process of a build ended by itself."""
 
 
+class ClusterError(SerError):
+    """Workers of a Dask cluster cannot be reached, or cannot do the work."""
+
+
 class LeakageError(SerError):
     """A split puts the same speaker or recording on two sides."""
 

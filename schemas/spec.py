@@ -78,9 +78,25 @@ class StorageSpec(Model):
     """How the arrays are laid out on disk."""
 
     dtype: Literal["float16", "float32"] = "float16"
-    codec: Literal["zstd", "none"] = "zstd"
+    codec: Literal["zstd", "blosc", "none", "bitround", "fixed"] = "zstd"
+    """How chunks become bytes, measured in docs/codecs.md:
+
+    ``zstd``: lossless, level 1, with its checksum: damage is found whenever a chunk is read.
+    ``blosc``: lossless and smaller: bytes of equal weight side by side, then zstd; the same checksum.
+    ``none``: the bare numbers; only the hashes of whole objects in ``store.json`` find damage.
+    ``bitround``: float32 with 13 bits of mantissa kept, each number within 2⁻¹⁴ of itself; stored as blosc.
+    ``fixed``: float32 in steps of a fixed size a feature (``pipelines.quantise.STEPS``); stored as blosc.
+    """
     chunk_clips: Literal[32] = 32
     shard_clips: Literal[256] = 256
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.codec in {"bitround", "fixed"} and self.dtype != "float32":
+            raise ValueError(
+                f"codec {self.codec} rounds float32 numbers, not {self.dtype}: add --dtype float32"
+            )
+        return self
 
 
 class StoreSpec(Model):

@@ -74,7 +74,7 @@ def _views(store: FeatureStore, recipe: Recipe) -> tuple[int, ...]:
     if max(views) > max(count - 1, listed):
         recipes = "view 0 alone" if listed == 0 else f"views 0 to {listed}"
         raise UsageError(
-            f"there is no view {max(views)}: recipe '{recipe.name}' has {recipes} and store {store.path} "
+            f"there is no view {max(views)}: recipe '{recipe.name}' has {recipes} and store {store.place} "
             f"holds 0 to {count - 1}; choose among them with --views"
         )
     return views
@@ -93,7 +93,7 @@ def _require_equal(
 
 def _unfit(store: FeatureStore, recipe: Recipe, source: str, why: str) -> RunError:
     return RunError(
-        f"store {store.path} does not fit recipe '{recipe.name}': {why}; build one that does: "
+        f"store {store.place} does not fit recipe '{recipe.name}': {why}; build one that does: "
         f"{build_command(recipe, source)}"
     )
 

@@ -14,7 +14,8 @@ from featurestore.spec_choice import SpecRequest
 from featurestore.store import FeatureStore
 from featurestore.verify import verify
 from pipelines.decode import decode
-from pipelines.pipeline import FEATURE_VERSION, Pipeline
+from pipelines.pipeline import Pipeline
+from pipelines.version import FEATURE_VERSION
 from schemas.errors import BadRecordingsError, StoreConflictError, StoreUnfinishedError, UsageError
 from schemas.recipe import load_recipe
 from tests.featurestore.conftest import Builder

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from featurestore import build as builder
 from featurestore import execution
 from featurestore.build import BuildRequest, build
 from featurestore.spec_choice import SpecRequest
@@ -32,7 +31,7 @@ def test_batches_fill_the_same_store(
     files[7].write_bytes(b"no sound")
     spec = SpecRequest(recipe=tiny_recipe)
     build(BuildRequest(tmp_path / "cpu.zarr", own_demo, "demo", spec))
-    monkeypatch.setattr(builder, "choose_device", lambda _: torch.device("cuda"))
+    monkeypatch.setattr("pipelines.device.choose_device", lambda _: torch.device("cuda"))
     monkeypatch.setattr(execution, "Pipeline", PaddedBatches)
     monkeypatch.setattr(execution, "MANY_CLIPS", many)
     report = build(BuildRequest(tmp_path / "gpu.zarr", own_demo, "demo", spec, jobs=2))

@@ -15,8 +15,9 @@ import torch
 from data.locate import locate
 from featurestore import execution
 from featurestore.build import BuildRequest, build
-from featurestore.plan import SourceClip, hash_recordings
+from featurestore.plan import SourceClip
 from featurestore.progress import Silent
+from featurestore.recordings import hash_recordings
 from featurestore.spec_choice import SpecRequest
 from featurestore.stages import Stages
 from featurestore.store import FeatureStore

@@ -11,7 +11,7 @@ import torch
 from pipelines.decode import decode
 from pipelines.features.chroma import chroma_filters
 from pipelines.features.extract import FeatureExtractor
-from pipelines.features.mel import mel_edges, mel_filters
+from pipelines.features.mel_scale import mel_edges, mel_filters
 from schemas.features import ChromaSpec, Delta2Spec, DeltaSpec, MelSpec, MfccSpec, RmsSpec, ZcrSpec
 from schemas.spec import AudioSpec, SpectralSpec, StoreSpec
 from tests.pipelines.speech import Samples, harmonics

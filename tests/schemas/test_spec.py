@@ -120,3 +120,19 @@ def test_coefficients_and_columns_follow_the_order_of_the_features() -> None:
         "mfcc": slice(14, 27),
         "chroma": slice(27, 39),
     }
+
+
+@pytest.mark.parametrize("codec", ["bitround", "fixed"])
+def test_rounding_codecs_take_float32_alone(codec: str) -> None:
+    assert StorageSpec.model_validate({"codec": codec, "dtype": "float32"}).codec == codec
+    for asked in ({"codec": codec}, {"codec": codec, "dtype": "float16"}):
+        with pytest.raises(ValidationError, match=f"codec {codec} rounds float32 .*add --dtype float32"):
+            StorageSpec.model_validate(asked)
+
+
+def test_lossless_codecs_take_both_types() -> None:
+    for codec in ("zstd", "blosc", "none"):
+        for dtype in ("float16", "float32"):
+            assert StorageSpec.model_validate({"codec": codec, "dtype": dtype}).dtype == dtype
+    with pytest.raises(ValidationError, match="'zstd', 'blosc', 'none', 'bitround' or 'fixed'"):
+        StorageSpec.model_validate({"codec": "lz4"})

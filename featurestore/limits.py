@@ -1,0 +1,231 @@
+"""What a store can rightly declare: bounds that hold before anything of it is read or allocated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from math import ceil
+from typing import Protocol
+
+from featurestore.layout import MANIFEST, RECORDS, ROOT_METADATA, STATISTICS, STORE_JSON, VIEWS
+from schemas.errors import StoreDamagedError
+from schemas.spec import StoreSpec
+
+MOST_STORE_JSON = 128 * 2**20
+"""Bytes of ``store.json``: 140 an object, so some five million clips with seven features and views."""
+
+MOST_ROWS = 10_000_000
+"""Rows of all corpora of a store together."""
+
+MOST_VIEWS = 128
+MOST_CORPORA = 1_000
+MOST_CHUNK_BYTES = 256 * 2**20
+"""Of one decoded chunk: five times that of 60 s in 128 bands every 10 ms."""
+
+MOST_TITLE = 4_096
+"""Characters of a corpus's title, licence and home page each."""
+
+_SHARD_CLIPS = 256
+_RECORD = 2**20
+_TABLE = 16 * 2**20
+_CLIP_JSON = 8 * 2**10
+_CLIP_ROW = 2 * 2**10
+_VIEW_ROW = 256
+
+_CORPUS_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+_TAKEN = frozenset(
+    {RECORDS, "versions", "con", "prn", "aux", "nul"}
+    | {f"{device}{number}" for device in ("com", "lpt") for number in range(10)}
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class Extent(Protocol):
+    """How much of a corpus a store holds: an entry of ``datasets`` in ``store.json``."""
+
+    @property
+    def clips(self) -> int:
+        """Clips, bad ones too."""
+
+    @property
+    def bad(self) -> int:
+        """Clips without numbers."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of its arrays, at least as many as clips."""
+
+    @property
+    def units(self) -> int:
+        """Units that hold the rows."""
+
+    @property
+    def ignored(self) -> int:
+        """Files that are no clips."""
+
+
+class Sized(Protocol):
+    """An entry of ``objects`` in ``store.json``."""
+
+    @property
+    def bytes(self) -> int:
+        """Its size."""
+
+
+class Declared(Protocol):
+    """What :func:`check_declared` looks at in ``store.json``."""
+
+    @property
+    def spec(self) -> StoreSpec:
+        """What was computed."""
+
+    @property
+    def datasets(self) -> Mapping[str, Extent]:
+        """Corpora by name."""
+
+    @property
+    def objects(self) -> Mapping[str, Sized]:
+        """Objects by name."""
+
+
+def is_corpus_name(name: str) -> bool:
+    """Whether a corpus may have this name: it becomes a folder, on whatever system the store is copied to."""
+    return _CORPUS_NAME.fullmatch(name) is not None and name not in _TAKEN
+
+
+def check_declared(document: Declared) -> None:
+    """Make sure that the totals in ``store.json`` fit each other, and that nobody has to allocate the absurd.
+
+    It costs little whatever the numbers are, and comes before anything is made from them, such as the list
+    of the names that the store's objects must have. That those are the names is not checked here.
+
+    Raises :class:`StoreDamagedError`.
+    """
+    check_spec(document.spec)
+    if len(document.datasets) > MOST_CORPORA:
+        raise _absurd(f"names {len(document.datasets):,} corpora, at most {MOST_CORPORA:,} are possible")
+    for name, extent in document.datasets.items():
+        _check_corpus(name, extent)
+    rows = {name: extent.rows for name, extent in document.datasets.items()}
+    if sum(rows.values()) > MOST_ROWS:
+        raise _absurd(f"declares {sum(rows.values()):,} rows, at most {MOST_ROWS:,} are possible")
+    units = sum(extent.units for extent in document.datasets.values())
+    shards = units * len(document.spec.view_names) * len(document.spec.features)
+    if shards > len(document.objects):
+        raise _absurd(
+            f"declares {units:,} units, which take {shards:,} shards, "
+            f"but names {len(document.objects):,} objects"
+        )
+    for name, entry in document.objects.items():
+        most = most_bytes(name, document.spec, rows)
+        if not 0 <= entry.bytes <= most:
+            raise _absurd(f"gives {name!r} {entry.bytes:,} bytes, at most {most:,} can be right")
+
+
+def check_spec(spec: StoreSpec) -> None:
+    """Bounds of a specification beside its own. Raises :class:`StoreDamagedError`."""
+    if len(spec.view_names) > MOST_VIEWS:
+        raise _absurd(f"has {len(spec.view_names):,} views, at most {MOST_VIEWS} are possible")
+    for feature in spec.features:
+        size = _chunk_bytes(spec, feature.kind)
+        if size > MOST_CHUNK_BYTES:
+            raise _absurd(
+                f"has chunks of {size:,} bytes of {feature.kind}, at most {MOST_CHUNK_BYTES:,} are possible"
+            )
+
+
+def most_bytes(name: str, spec: StoreSpec, rows: Mapping[str, int]) -> int:
+    """The most bytes that the object ``name`` can rightly have, where corpora have ``rows`` rows.
+
+    For a shard: its chunks, incompressible, with each codec's overhead, and the index. For tables, records
+    and metadata a generous multiple of what they take.
+
+    Raises :class:`StoreDamagedError` for a name of no kind.
+    """
+    match name.split("/"):
+        case [only]:
+            most = _of_store(only, spec, rows)
+        case [folder, dataset, record] if folder == RECORDS and dataset in rows:
+            most = _of_records(record, spec, rows[dataset])
+        case [dataset, *within] if dataset in rows:
+            most = _of_corpus(within, spec)
+        case _:
+            most = None
+    if most is None:
+        raise _absurd(f"names {name[:200]!r}, which is no object of a store")
+    return most
+
+
+def _of_store(name: str, spec: StoreSpec, rows: Mapping[str, int]) -> int | None:
+    total = sum(rows.values())
+    return {
+        MANIFEST: _TABLE + total * _CLIP_ROW,
+        VIEWS: _TABLE + total * len(spec.view_names) * _VIEW_ROW,
+        STATISTICS: _TABLE + total * _moments(spec),
+        STORE_JSON: MOST_STORE_JSON,
+        ROOT_METADATA: _RECORD + (1 + len(rows)) * _metadata(spec),
+    }.get(name)
+
+
+def _of_records(name: str, spec: StoreSpec, rows: int) -> int | None:
+    views, features = len(spec.view_names), len(spec.features)
+    if name == "corpus.json":
+        return 2 * _TABLE + rows * _CLIP_ROW
+    if name.endswith(".json"):
+        return _RECORD + _SHARD_CLIPS * (_CLIP_JSON + views * _VIEW_ROW) + views * features * 1024
+    return _RECORD + _SHARD_CLIPS * _moments(spec) if name.endswith(".parquet") else None
+
+
+def _of_corpus(within: Sequence[str], spec: StoreSpec) -> int | None:
+    match within:
+        case [*_, metadata] if metadata == ROOT_METADATA:
+            return _RECORD + _metadata(spec)
+        case [_, "c", "0"]:
+            return 64 * 2**10 + 16 * max(spec.frames, 512)
+        case [feature, "c", _, _, "0", "0"] if feature in spec.coefficients:
+            chunk = _chunk_bytes(spec, feature)
+            chunks = ceil(spec.storage.shard_clips / spec.storage.chunk_clips)
+            return chunks * (chunk + chunk // 128 + 1024) + 4096
+        case _:
+            return None
+
+
+def _moments(spec: StoreSpec) -> int:
+    """Bytes in a table of one group's moments, in every view of every feature."""
+    return len(spec.view_names) * (len(spec.features) * 512 + 16 * sum(spec.coefficients.values()))
+
+
+def _check_corpus(name: str, extent: Extent) -> None:
+    if not is_corpus_name(name):
+        raise _absurd(f"names a corpus {name[:60]!r}: small letters, digits, - and _ make a name")
+    for field in ("clips", "rows", "bad", "ignored", "units"):
+        value = getattr(extent, field)
+        if not 0 <= value < 2**40:
+            raise _absurd(f"gives {name} {_shown(value)} {field}")
+    if not extent.bad <= extent.clips <= extent.rows:
+        raise _absurd(f"gives {name} {extent.bad:,} bad of {extent.clips:,} clips in {extent.rows:,} rows")
+    if extent.units != ceil(extent.rows / _SHARD_CLIPS):
+        raise _absurd(f"gives {name} {extent.units:,} units for {extent.rows:,} rows of {_SHARD_CLIPS} each")
+    for field in ("title", "licence", "home_page"):
+        text = getattr(extent, field)
+        if len(text) > MOST_TITLE or _CONTROL.search(text):
+            raise _absurd(f"gives {name} the {field} {text[:60]!r}: too long, or with control characters")
+
+
+def _chunk_bytes(spec: StoreSpec, feature: str) -> int:
+    width = {"float16": 2, "float32": 4}.get(spec.storage.dtype, 8)
+    return spec.storage.chunk_clips * spec.coefficients[feature] * spec.frames * width
+
+
+def _metadata(spec: StoreSpec) -> int:
+    """Bytes of the metadata of one corpus: its group, arrays and coordinates."""
+    return (3 + len(spec.features)) * 2**15 + 8 * MOST_TITLE * 3 + len(spec.view_names) * 512
+
+
+def _shown(value: int) -> str:
+    """A whole number of any length."""
+    return f"{value:,}" if abs(value) < 10**30 else f"a number of {value.bit_length():,} bits"
+
+
+def _absurd(what: str) -> StoreDamagedError:
+    return StoreDamagedError(f"{STORE_JSON} {what}; do not use this store")

@@ -1,0 +1,96 @@
+"""From what a user names to a store's document and the place of its objects, nothing of it trusted."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+from pathlib import Path
+
+from featurestore.documents import MOST_DOCUMENT, StoreDocument, parse_document
+from featurestore.layout import FORMAT_VERSION, ROOT_METADATA, STORE_JSON, object_names
+from featurestore.limits import check_declared
+from featurestore.places.choose import is_url, place_at
+from featurestore.places.place import Place
+from featurestore.versions import find_version, read_versions, split_version, version_folder
+from schemas.errors import StoreConflictError, StoreDamagedError, StoreNotFoundError, StoreUnfinishedError
+
+REPAIR = "run `ser-features build --check` with its corpora to repair it"
+
+
+def open_place(where: str | Path) -> tuple[Place, StoreDocument]:
+    """The store at a path or URL, or the newest version published there; ``URL@1a2b…`` names a version.
+
+    Raises as :meth:`featurestore.store.FeatureStore.open` does.
+    """
+    name, wanted = split_version(str(where))
+    if wanted is not None and not is_url(where) and Path(where).exists():
+        name, wanted = str(where), None
+    place = place_at(name)
+    if wanted is None:
+        document = _document_at(place)
+        if document is not None:
+            return place, document
+    published = read_versions(place)
+    if published is not None:
+        version = place_at(f"{name.rstrip('/')}/{version_folder(find_version(published, wanted, place))}")
+        document = _document_at(version)
+        if document is None:
+            raise StoreDamagedError(
+                f"{version} has no {STORE_JSON}, and {place} names it; ask who published it, or push it again"
+            )
+        return version, document
+    if place.size(ROOT_METADATA) is not None:
+        raise StoreUnfinishedError(
+            f"{place} is not finished; run `ser-features build --out {place}` with its corpora"
+        )
+    raise StoreNotFoundError(
+        f"there is no feature store at {place}; build one with `ser-features build --out {place}`"
+    )
+
+
+def read_document_at(place: Place) -> StoreDocument:
+    """The document of the very store at ``place``. Raises :class:`StoreUnfinishedError` for none."""
+    document = _document_at(place)
+    if document is None:
+        raise StoreUnfinishedError(f"{place} has no {STORE_JSON}; finish or repair it")
+    return document
+
+
+def _document_at(place: Place) -> StoreDocument | None:
+    """``store.json``, valid, true to its own digest, and naming just the objects that such a store has."""
+    try:
+        data = place.read(STORE_JSON, MOST_DOCUMENT)
+    except FileNotFoundError:
+        return None
+    try:
+        document = parse_document(data, f"{place}/{STORE_JSON}", StoreDocument)
+    except StoreDamagedError:
+        _refuse_other_version(data, place)
+        raise
+    if document.digest != document.computed_digest():
+        raise StoreDamagedError(f"{place}/{STORE_JSON} does not match its own digest; {REPAIR}")
+    check_declared(document)
+    wanted = set(object_names(document.spec, {name: entry.rows for name, entry in document.datasets.items()}))
+    if wanted != document.objects.keys():
+        more, fewer = document.objects.keys() - wanted, wanted - document.objects.keys()
+        odd = [
+            *(f"names {name!r}" for name in islice(sorted(more), 1)),
+            *(f"lacks {n}" for n in sorted(fewer)[:1]),
+        ]
+        raise StoreDamagedError(
+            f"{place}/{STORE_JSON} {' and '.join(odd)}, which is not what its specification asks for; "
+            f"do not use this store"
+        )
+    return document
+
+
+def _refuse_other_version(data: bytes, place: Place) -> None:
+    try:
+        version = json.loads(data).get("format_version")
+    except (ValueError, AttributeError, RecursionError):
+        return
+    if isinstance(version, int) and version != FORMAT_VERSION:
+        raise StoreConflictError(
+            f"{place} has format version {version}, this program reads version {FORMAT_VERSION}; "
+            f"install the release that wrote it, or build it anew"
+        )

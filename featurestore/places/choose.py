@@ -1,0 +1,56 @@
+"""A place by its name: a folder's path or a URL."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from featurestore.places.filesystems import HTTP, WRAPPERS, check_protocol, protocol_of
+from featurestore.places.folder import Folder
+from featurestore.places.place import Place
+from featurestore.places.refusals import masked
+from featurestore.places.remote import Remote
+from schemas.errors import StorageError
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(://|::)")
+
+
+def is_url(where: str | Path) -> bool:
+    """Whether ``where`` names a place by protocol, ``file://`` and chains like ``zip::`` included."""
+    return isinstance(where, str) and _URL.match(where) is not None
+
+
+def place_at(where: str | Path) -> Place:
+    """The place that a path or a URL names; nothing is opened.
+
+    Raises :class:`~schemas.errors.StorageError` for a protocol that is unknown, whose package is missing, or
+    that stands for another one (``zip::``, ``simplecache::``).
+    """
+    if not isinstance(where, str) or not is_url(where):
+        return Folder(Path(where))
+    _refuse_chain(where)
+    try:
+        parts = urlsplit(where)
+        parts.port  # noqa: B018 (raises for one that is no number)
+    except ValueError as error:
+        raise StorageError(f"{masked(where)} is no URL: {error}") from None
+    if protocol_of(where) in ("file", "local"):
+        if parts.netloc not in ("", "localhost"):
+            raise StorageError(f"{where} names a file of another host; give file:///folder, or a path")
+        return Folder(Path(unquote(parts.path)))
+    if protocol_of(where) in HTTP and (parts.query or parts.fragment):
+        raise StorageError(
+            f"{masked(where)} has a query or a fragment; give the address of the store's folder"
+        )
+    check_protocol(where)
+    return Remote(where.rstrip("/"))
+
+
+def _refuse_chain(url: str) -> None:
+    if "::" in url or protocol_of(url) in WRAPPERS:
+        outer = re.split("::|://", url)[0]
+        raise StorageError(
+            f"{masked(url)} puts {outer} around another place; give that place's own URL or path "
+            f"(remote stores are cached without it, and `unpack` opens packed ones)"
+        )

@@ -1,0 +1,176 @@
+"""One builder at a time: a lock on a file system, a lease that must be renewed everywhere else."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from threading import Event, Thread
+
+from filelock import FileLock, Timeout
+
+from featurestore.durable import storage_errors
+from featurestore.layout import LOCK, TOKEN
+from featurestore.places.folder import Folder
+from featurestore.places.place import Place
+from featurestore.places.remote import Remote
+from schemas.errors import SerError, StoreBusyError, StoreDamagedError
+
+_MOST_BYTES = 4096
+"""Of a lock or a token that one of us wrote."""
+
+
+@dataclass(frozen=True)
+class LeaseTimes:
+    """Seconds, each by the clock of the process that waits: clocks of two hosts are never compared."""
+
+    beat: float = 5.0
+    """Between two renewals."""
+    patience: float = 30.0
+    """A lease that was not renewed for so long has lost its holder. Several beats, and slow requests."""
+    settle: float = 2.0
+    """From taking over to looking who has it, when several take over at once. Longer than a request."""
+
+
+_TIMES = LeaseTimes()
+
+
+@contextmanager
+def exclusive(place: Place, times: LeaseTimes = _TIMES) -> Iterator[str]:
+    """Be the only builder at ``place``. Gives the builder's token; see :func:`holds`.
+
+    In a folder the system's own lock is held: it ends with the process. At a URL the lease is an object
+    that this process renews; one that stands still for ``times.patience`` is taken over, so that the
+    next build waits that long after a builder that was killed. A builder that was only suspended may
+    wake up after its lease was taken: hence every worker asks :func:`holds` before it commits.
+
+    Raises :class:`~schemas.errors.StoreBusyError` if another process builds.
+    """
+    token = secrets.token_hex(16)
+    if isinstance(place, Folder):
+        with _locked(place, token):
+            yield token
+    elif isinstance(place, Remote):
+        with _leased(place, token, times):
+            yield token
+    else:
+        raise TypeError(f"no lock is known for {type(place).__name__}")
+
+
+def holds(place: Place, token: str) -> bool:
+    """Whether the builder with this token still is the one; false once another one has begun."""
+    if isinstance(place, Folder):
+        return _read(place, TOKEN) == token.encode()
+    return _token_of(_read(place, LOCK)) == token
+
+
+def require_held(place: Place, token: str) -> None:
+    """Raise :class:`~schemas.errors.StoreBusyError` where the builder with this token is not the one."""
+    if not holds(place, token):
+        raise StoreBusyError(
+            f"this build of {place} is over: it was ended, or another one has begun; run the command again "
+            f"once no other build is running"
+        )
+
+
+@contextmanager
+def _locked(folder: Folder, token: str) -> Iterator[None]:
+    with storage_errors(folder.path):
+        folder.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder.path / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise _busy(folder) from None
+    try:
+        folder.write(TOKEN, token.encode())
+        yield
+    finally:
+        with suppress(SerError):  # a disk that refuses this too: the next build writes its own token
+            folder.delete([TOKEN])
+        lock.release()
+
+
+@contextmanager
+def _leased(place: Remote, token: str, times: LeaseTimes) -> Iterator[None]:
+    _acquire(place, token, times)
+    stop = Event()
+    renewal = Thread(target=_renew, args=(place, token, times, stop), daemon=True, name="lease")
+    renewal.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        renewal.join()
+        with suppress(SerError):  # it stands still from now on, and the next build takes it over
+            if holds(place, token):
+                place.delete([LOCK])
+
+
+def _acquire(place: Remote, token: str, times: LeaseTimes) -> None:
+    mine = _lease(token, 0)
+    while not place.create(LOCK, mine):
+        time.sleep(times.beat / 50)
+        found = _read(place, LOCK)
+        if _token_of(found) == token:
+            return  # made by an attempt whose answer was lost
+        if found is None or (stands := _watched(place, found, times)) is None:
+            continue
+        if stands != found:
+            raise _busy(place)
+        place.write(LOCK, mine)
+        time.sleep(times.settle)
+        if not holds(place, token):
+            raise _busy(place)
+        return
+
+
+def _watched(place: Remote, found: bytes, times: LeaseTimes) -> bytes | None:
+    """The lease after as long as its holder may need to renew it, or as soon as it changes."""
+    begun = time.monotonic()
+    stands: bytes | None = found
+    while stands == found and time.monotonic() - begun < times.patience:
+        time.sleep(min(times.beat / 2, times.patience / 4))
+        stands = _read(place, LOCK)
+    return stands
+
+
+def _renew(place: Remote, token: str, times: LeaseTimes, stop: Event) -> None:
+    beat = 0
+    while not stop.wait(times.beat):
+        with suppress(SerError):  # tried again at the next beat
+            if not holds(place, token):
+                return
+            beat += 1
+            place.write(LOCK, _lease(token, beat))
+
+
+def _lease(token: str, beat: int) -> bytes:
+    return json.dumps({"token": token, "beat": beat}).encode()
+
+
+def _read(place: Place, name: str) -> bytes | None:
+    try:
+        return place.read(name, _MOST_BYTES)
+    except FileNotFoundError:
+        return None
+    except StoreDamagedError:  # none of ours is so large
+        return b""
+
+
+def _token_of(lease: bytes | None) -> str | None:
+    try:
+        found = json.loads(lease or b"null")
+    except (ValueError, RecursionError):
+        return None
+    token = found.get("token") if isinstance(found, dict) else None
+    return token if isinstance(token, str) else None
+
+
+def _busy(place: Place) -> StoreBusyError:
+    return StoreBusyError(
+        f"another process is building {place}; wait for it, or end it and run this command again"
+    )

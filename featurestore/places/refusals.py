@@ -1,0 +1,179 @@
+"""What a remote place's error means: whether it may pass, and the sentence for it."""
+
+from __future__ import annotations
+
+import errno
+import re
+import socket
+from collections.abc import Iterator
+from urllib.parse import unquote, urlsplit
+
+from featurestore.places.filesystems import HTTP, S3, protocol_of
+from schemas.errors import SerError, StorageError
+
+_PASSING_STATUS = {408, 429, 500, 502, 503, 504}
+_PASSING_CODES = {"RequestTimeout", "SlowDown", "InternalError", "OperationAborted", "IncompleteBody",
+                  "ConditionalRequestConflict", "XAmzContentSHA256Mismatch"}  # fmt: skip
+_BROKEN = {"aiohttp.ClientPayloadError", "aiohttp.ClientConnectionError", "botocore.HTTPClientError",
+           "botocore.ConnectionError", "botocore.ResponseStreamingError", "botocore.IncompleteReadError",
+           "botocore.ResponseParserError", "asyncssh.ConnectionLost", "asyncssh.SFTPConnectionLost",
+           "asyncssh.SFTPNoConnection", "httpx.TransportError", "httpx2.TransportError",
+           "requests.ConnectionError"}  # fmt: skip
+"""Named, not imported: none of these libraries need be installed."""
+_LATE = {"aiohttp.ServerTimeoutError", "botocore.ConnectTimeoutError", "botocore.ReadTimeoutError",
+         "httpx.TimeoutException", "httpx2.TimeoutException"}  # fmt: skip
+_ABSENT = {"asyncssh.SFTPNoSuchFile", "asyncssh.SFTPNoSuchPath"}
+_ANONYMOUS = {"botocore.NoCredentialsError", "botocore.PartialCredentialsError",
+              "botocore.ProfileNotFound", "botocore.TokenRetrievalError"}  # fmt: skip
+_REJECTED = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"}
+_ELSEWHERE = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
+_FULL = {"asyncssh.SFTPNoSpaceOnFilesystem", "asyncssh.SFTPQuotaExceeded"}
+
+
+def masked(url: str) -> str:
+    """A URL without what may be secret: the part before ``@`` and the query."""
+    try:
+        urlsplit(url)
+    except ValueError:
+        return f"{protocol_of(url)}://…"
+    plain = re.sub(r"://[^/]*@", "://***@", url.partition("#")[0])
+    return re.sub(r"\?.*", "?***", plain)
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether the same request may succeed a moment later."""
+    if isinstance(error, SerError) or absent(error):
+        return False
+    if _errnos(error) & {errno.ENOSPC, errno.EDQUOT} or _unknown_host(error):
+        return False
+    status, code = _answer(error)
+    if status is not None:
+        return status in _PASSING_STATUS or code in _PASSING_CODES
+    return isinstance(error, (ConnectionError, TimeoutError)) or bool(_names(error) & (_BROKEN | _LATE))
+
+
+def absent(error: Exception) -> bool:
+    """Whether the error says that an object is not there, in a place that is."""
+    if _answer(error)[1] == "NoSuchBucket":
+        return False
+    return isinstance(error, (FileNotFoundError, NotADirectoryError)) or bool(_names(error) & _ABSENT)
+
+
+def refusal(error: Exception, verb: str, url: str, name: str = "") -> SerError:
+    """The error in a sentence without secrets. ``verb`` is what was tried: read, write, list…"""
+    if isinstance(error, SerError):
+        return error
+    where = masked(url) + (f"/{name}" if name else "")
+    return StorageError(f"cannot {verb} {where}: {_reason(error, url)}")
+
+
+def _reason(error: Exception, url: str) -> str:
+    host = urlsplit(url).hostname
+    server = "the server that AWS_ENDPOINT_URL names" if protocol_of(url) in S3 else str(host)
+    return (
+        _of_the_bucket(error, host)
+        or _of_the_login(error, url, server)
+        or _of_the_server(error, server)
+        or f"{_scrubbed(error, url)}; check the URL"
+    )
+
+
+def _of_the_bucket(error: Exception, bucket: str | None) -> str | None:
+    code = _answer(error)[1]
+    if code == "NoSuchBucket":
+        return f"there is no bucket {bucket}; make it, or check the name and AWS_ENDPOINT_URL"
+    if code in _ELSEWHERE:
+        return f"the bucket {bucket} lies in another region; set AWS_DEFAULT_REGION to it"
+    if code in _REJECTED:
+        return f"the credentials are not accepted ({code}); set others, or get new ones"
+    if _names(error) & _ANONYMOUS:
+        return (
+            "no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or "
+            "FSSPEC_S3_ANON=true for a public bucket"
+        )
+    return None
+
+
+def _of_the_login(error: Exception, url: str, server: str) -> str | None:
+    status, names = _answer(error)[0], _names(error)
+    behind = {name for found in _chain(error) for name in _names(found)}
+    if "asyncssh.HostKeyNotVerifiable" in names:
+        return f"the key of {server} is not in ~/.ssh/known_hosts; connect once with ssh and check it"
+    if status == 401 or "asyncssh.PermissionDenied" in behind:
+        return "the login is not accepted; check the user, and the password, key or token"
+    if status == 403 or isinstance(error, PermissionError) or "asyncssh.SFTPPermissionDenied" in names:
+        hint = "; web servers answer so for files that are not there, too" if protocol_of(url) in HTTP else ""
+        return f"access is denied; check the path, or ask its owner for access{hint}"
+    return None
+
+
+def _of_the_server(error: Exception, server: str) -> str | None:
+    status, names, errnos = _answer(error)[0], _names(error), _errnos(error)
+    if _unknown_host(error):
+        return f"the host of {server} is unknown; check the name and the network"
+    if errno.ECONNREFUSED in errnos:
+        return f"{server} refuses the connection; check the address and that the server runs"
+    if names & _FULL or errnos & {errno.ENOSPC, errno.EDQUOT}:
+        return "the disk there is full; free some space and run the same command again"
+    if names & {"httpx.ConnectError", "httpx2.ConnectError"}:
+        return "the service cannot be reached; check the network and run the same command again"
+    if not may_pass(error):
+        return None
+    if status is not None:
+        return f"the server answers {status} again and again; run the same command again later"
+    if names & _LATE or isinstance(error, TimeoutError):
+        return "no answer in time, again and again; check the network and run the same command again"
+    return "the connection breaks off again and again; check the network and run the same command again"
+
+
+def _scrubbed(error: Exception, url: str) -> str:
+    """The server's or the library's own words, in one line, without the URL's secrets."""
+    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    for found in _chain(error):
+        if isinstance(response := getattr(found, "response", None), dict):
+            said = "{Code}: {Message}".format_map({"Code": "", "Message": "", **response.get("Error", {})})
+    text = " ".join(str(said).split())[:200]
+    parts = urlsplit(url)
+    for secret in (url, parts.netloc.rpartition("@")[0], parts.query, parts.password, parts.username):
+        for form in (secret, unquote(secret)) if secret else ():
+            text = text.replace(form, "***")
+    return text
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and what lies behind it."""
+    seen: set[int] = set()
+    found: BaseException | None = error
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
+        yield found
+        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
+
+
+def _names(error: BaseException) -> set[str]:
+    """``library.Class`` of the error and of all classes it is one of."""
+    return {f"{cls.__module__.partition('.')[0]}.{cls.__name__}" for cls in type(error).__mro__}
+
+
+def _errnos(error: Exception) -> set[int]:
+    return {found.errno for found in _chain(error) if isinstance(found, OSError) and found.errno is not None}
+
+
+def _unknown_host(error: Exception) -> bool:
+    return any(
+        isinstance(found, socket.gaierror) or isinstance(getattr(found, "os_error", None), socket.gaierror)
+        for found in _chain(error)
+    )
+
+
+def _answer(error: Exception) -> tuple[int | None, str]:
+    """HTTP status and S3's code, of the last answer behind the error."""
+    for found in _chain(error):
+        response = getattr(found, "response", None)
+        if isinstance(response, dict):  # botocore
+            status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+            return status, str(response.get("Error", {}).get("Code", ""))
+        status = getattr(found, "status", None) or getattr(response, "status_code", None)
+        if isinstance(status, int):
+            return status, ""
+    return None, ""

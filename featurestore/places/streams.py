@@ -1,0 +1,235 @@
+"""Bytes of a remote object as they arrive, a bounded number at a time, whatever the server announces."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Protocol
+
+from featurestore.places.filesystems import (
+    CONNECT_S,
+    HTTP,
+    OBJECT_STORES,
+    READ_S,
+    S3,
+    FileSystem,
+    open_file,
+    protocol_of,
+)
+from featurestore.places.place import BLOCK_BYTES
+from schemas.errors import StoreDamagedError
+
+
+class CutOffError(ConnectionError):
+    """A body ended before the length that the server announced."""
+
+
+class Stream(Protocol):
+    """An object from some byte on."""
+
+    announced: int | None
+    """Bytes that will come, in the server's words; None where it does not say."""
+
+    def read(self, most: int) -> bytes:
+        """The next bytes, ``most`` of them unless the end comes before; none at the end.
+
+        Raises :class:`CutOffError` for an end that comes too early.
+        """
+
+    def close(self) -> None:
+        """Give the connection back, or end it."""
+
+
+def open_stream(filesystem: FileSystem, url: str, path: str, start: int) -> Stream:
+    """Begin to read ``path`` at byte ``start``, with a range where the server knows ranges."""
+    protocol = protocol_of(url)
+    if protocol in HTTP:
+        return _http(filesystem, path, start)
+    if protocol in S3:
+        return _s3(filesystem, path, start)
+    return _File(filesystem, url, path, start)
+
+
+def http_size(filesystem: FileSystem, path: str) -> int | None:
+    """Bytes of what stands at a web address; None where there is nothing.
+
+    Raises an ``OSError`` for a server that does not say.
+    """
+    from fsspec.asyn import sync
+
+    response = sync(filesystem.loop, _request, filesystem, path, "HEAD", {})
+    if response is not None and response.status in (405, 501):
+        response = sync(filesystem.loop, _request, filesystem, path, "GET", {})
+    if response is None:
+        return None
+    filesystem.loop.call_soon_threadsafe(response.close)
+    length = response.headers.get("Content-Length")
+    if length is None or not length.isdigit():
+        raise OSError("the server does not say how large it is")
+    return int(length)
+
+
+class _Body:
+    """The body of a response, read on fsspec's own event loop."""
+
+    def __init__(self, filesystem: FileSystem, reader: Any, closing: Any, announced: int | None) -> None:
+        self.announced = announced
+        self._loop = filesystem.loop
+        self._reader = reader
+        self._closing = closing
+        self._left = announced
+        self._broken: Exception | None = None
+
+    def read(self, most: int) -> bytes:
+        from fsspec.asyn import sync
+
+        if self._broken is not None:
+            raise self._broken
+        data, self._broken = sync(self._loop, _filled, self._reader, most)
+        if self._left is not None:
+            self._left -= len(data)
+            if self._left > 0 and len(data) < most and self._broken is None:
+                self._broken = CutOffError(f"{self._left:,} bytes are missing at the end")
+        if not data and self._broken is not None:
+            raise self._broken
+        return bytes(data)
+
+    def skip(self, count: int) -> None:
+        """Read and forget: the server knows no ranges."""
+        while count and (data := self.read(min(count, BLOCK_BYTES))):
+            count -= len(data)
+        self.announced = self._left
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._closing.close)
+
+
+class _File:
+    """A file of any other file system, through its ``open``."""
+
+    def __init__(self, filesystem: FileSystem, url: str, path: str, start: int) -> None:
+        found = filesystem.info(path)
+        if found["type"] != "file":
+            if protocol_of(url) in OBJECT_STORES:
+                raise FileNotFoundError(path)
+            raise StoreDamagedError(f"{path} is no regular file; do not use this store")
+        size = found.get("size")
+        self.announced = None if size is None else max(size - start, 0)
+        self._left = self.announced
+        self._file = open_file(filesystem, url, path, "rb")
+        if start:
+            self._file.seek(start)
+
+    def read(self, most: int) -> bytes:
+        if self._left == 0:
+            return b""
+        data: bytes = self._file.read(most)
+        if self._left is not None:
+            self._left = max(self._left - len(data), 0)
+            if not data:
+                raise CutOffError(f"{self._left:,} bytes are missing at the end")
+        return data
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _Nothing:
+    """What comes from the end of an object on."""
+
+    announced: int | None = 0
+
+    def read(self, most: int) -> bytes:  # noqa: ARG002
+        return b""
+
+    def close(self) -> None:
+        pass
+
+
+def _http(filesystem: FileSystem, path: str, start: int) -> Stream:
+    from fsspec.asyn import sync
+
+    wanted = {"Range": f"bytes={start}-"} if start else {}
+    response = sync(filesystem.loop, _request, filesystem, path, "GET", wanted)
+    if response is None:
+        raise FileNotFoundError(path)
+    if response.status == 416:
+        filesystem.loop.call_soon_threadsafe(response.close)
+        return _Nothing()
+    encoded = response.headers.get("Content-Encoding", "identity") != "identity"
+    body = _Body(filesystem, response.content, response, None if encoded else response.content_length)
+    return _from(body, start, response.status, response.headers.get("Content-Range", ""))
+
+
+async def _request(filesystem: FileSystem, path: str, method: str, headers: dict[str, str]) -> Any:
+    """A response whose body is still to be read, or None for what is not there.
+
+    An encoded body could be a zip bomb, and its ranges count other bytes: none is asked for.
+    """
+    import aiohttp
+
+    session = await filesystem.set_session()
+    given = dict(filesystem.kwargs)
+    response = await session.request(
+        method,
+        filesystem.encode_url(path),
+        allow_redirects=True,
+        headers={**given.pop("headers", {}), "Accept-Encoding": "identity", **headers},
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=READ_S),
+        **given,
+    )
+    if response.status in (404, 410):
+        response.close()
+        return None
+    if (
+        response.status >= 400
+        and response.status != 416
+        and not (method == "HEAD" and response.status in (405, 501))
+    ):
+        response.close()
+        response.raise_for_status()
+    return response
+
+
+def _s3(filesystem: FileSystem, path: str, start: int) -> Stream:
+    bucket, key, _ = filesystem.split_path(path)
+    wanted = {"Range": f"bytes={start}-"} if start else {}
+    try:
+        answer = filesystem.call_s3("get_object", Bucket=bucket, Key=key, **wanted)
+    except OSError as error:
+        if start and "InvalidRange" in _code(error):
+            return _Nothing()
+        raise
+    body = _Body(filesystem, answer["Body"], answer["Body"], answer.get("ContentLength"))
+    status = answer["ResponseMetadata"]["HTTPStatusCode"]
+    return _from(body, start, status, answer.get("ContentRange", ""))
+
+
+def _code(error: OSError) -> str:
+    response = getattr(error.__cause__, "response", {})
+    return str(response.get("Error", {}).get("Code", ""))
+
+
+def _from(body: _Body, start: int, status: int, content_range: str) -> _Body:
+    """``body`` from byte ``start`` of the object on, whether the server heeded the range or not."""
+    if not start:
+        return body
+    if status != 206:
+        body.skip(start)
+        return body
+    begin = re.match(r"bytes (\d+)-", content_range)
+    if begin is None or int(begin[1]) != start:
+        body.close()
+        raise OSError(f"the server was asked for byte {start:,} on and answers {content_range[:40]!r}")
+    return body
+
+
+async def _filled(reader: Any, most: int) -> tuple[bytes, Exception | None]:
+    """The next ``most`` bytes, or those before the end or an error: what came need not come again."""
+    parts = []
+    try:
+        while most and (part := await reader.read(most)):
+            parts.append(part)
+            most -= len(part)
+    except Exception as error:  # noqa: BLE001 (each library has its own)
+        return b"".join(parts), error
+    return b"".join(parts), None

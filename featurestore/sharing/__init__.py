@@ -1,0 +1,1 @@
+"""Stores that teammates share: push, pull, pack and unpack."""

@@ -1,0 +1,105 @@
+"""A store from any place into a folder: hashed, resumed, and valid only once all of it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from featurestore.documents import StoredObject, StoreDocument, write_document
+from featurestore.durable import storage_errors
+from featurestore.fetch import fetch
+from featurestore.layout import STORE_JSON
+from featurestore.places.folder import Folder
+from featurestore.places.lease import exclusive
+from featurestore.places.place import Place
+from featurestore.progress import Progress
+from featurestore.sharing.moving import moving
+from featurestore.sharing.target import mark, marked_corpora, require_space, require_target
+from featurestore.sweep import sweep, withdraw
+from schemas.errors import StoppedError, StoreDamagedError
+
+_HASHED_AT_ONCE = 4
+
+
+@dataclass(frozen=True)
+class Brought:
+    """Bytes of objects that were moved, and of those that stood as they should."""
+
+    bytes_moved: int
+    bytes_kept: int
+
+
+def bring(
+    place: Place,
+    document: StoreDocument,
+    target: Folder,
+    known: Collection[str],
+    progress: Progress,
+    at_once: int,
+) -> Brought:
+    """Make ``target`` the store that ``document`` describes, its objects from ``place``, ``at_once`` side by side.
+
+    Objects that stand in the folder with the right hash stay; all others are fetched, which repairs a damaged
+    store, too. Another version (``known`` : its digest) is withdrawn first and written over. Raises
+    :class:`UsageError`, :class:`StorageError`, :class:`StoreDamagedError`, :class:`StoreBusyError`, and
+    :class:`StoppedError` for Ctrl-C; whatever happens, what has come is kept for the next call.
+    """
+    require_target(target, document, known)  # before anything is made
+    try:
+        with storage_errors(target), exclusive(target):
+            return _bring(place, document, target, known, progress, at_once)
+    except KeyboardInterrupt:
+        raise StoppedError(
+            f"stopped; what has come to {target} is kept: run the same command again to go on from there"
+        ) from None
+
+
+def _bring(
+    place: Place,
+    document: StoreDocument,
+    target: Folder,
+    known: Collection[str],
+    progress: Progress,
+    at_once: int,
+) -> Brought:
+    standing = require_target(target, document, known)  # again: now nobody else changes it
+    missing = _missing(target, document, progress)
+    require_space(target, document, missing)
+    whole = standing is not None and standing.digest == document.digest
+    corpora = {*document.datasets, *marked_corpora(target), *(standing.datasets if standing else ())}
+    if not whole:
+        mark(target, standing)
+        withdraw(target)
+    with moving(progress, "fetch", sum(document.objects[name].bytes for name in missing)) as move:
+
+        def fetched(name: str) -> int:
+            return fetch(place, name, document.objects[name], target.path / name, move.advance)
+
+        moved = sum(move.each(fetched, missing, at_once))
+    sweep(target, corpora, document.objects)
+    if not whole:
+        write_document(target, STORE_JSON, document)
+    total = sum(entry.bytes for entry in document.objects.values())
+    return Brought(moved, total - sum(document.objects[name].bytes for name in missing))
+
+
+def _missing(target: Folder, document: StoreDocument, progress: Progress) -> list[str]:
+    """The objects that are not there as they should be."""
+    objects, present = document.objects, target.sizes()
+    there = [name for name, entry in objects.items() if present.get(name) == entry.bytes]
+    with moving(progress, "check", sum(objects[name].bytes for name in there)) as move:
+
+        def sound(name: str) -> bool:
+            try:
+                found = StoredObject.at(target, name)
+            except (FileNotFoundError, StoreDamagedError):
+                return False
+            move.advance(found.bytes)
+            return found == objects[name]
+
+        good = {
+            name
+            for name, is_sound in zip(there, move.each(sound, there, _HASHED_AT_ONCE), strict=True)
+            if is_sound
+        }
+    return [name for name in objects if name not in good]

@@ -1,0 +1,79 @@
+"""Objects moved side by side: counted, stopped by the first error or Ctrl-C, with bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from threading import Condition, Event, Lock
+from typing import TypeVar
+
+from featurestore.progress import Advance, Progress
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Moving:
+    """Work on many items in threads. ``done`` : what :meth:`advance` was told so far."""
+
+    def __init__(self, advance: Advance) -> None:
+        self.done = 0
+        self._advance = advance
+        self._lock = Lock()
+        self._stop = Event()
+
+    def advance(self, count: int) -> None:
+        """Count what was moved, from any thread; ends the thread's work if another one has failed."""
+        with self._lock:
+            if self._stop.is_set():
+                raise _StoppedEarly
+            self.done += count
+            self._advance(count)
+
+    def each(self, action: Callable[[T], R], items: Sequence[T], threads: int) -> list[R]:
+        """The results of ``action``, in order. The first error is raised as soon as the other threads stopped."""
+        with ThreadPoolExecutor(threads) as pool:
+            futures = [pool.submit(action, item) for item in items]
+            try:
+                for future in wait(futures, return_when=FIRST_EXCEPTION).done:
+                    future.result()
+                return [future.result() for future in futures]
+            except BaseException:
+                self._stop.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+
+@contextmanager
+def moving(progress: Progress, description: str, total: int, unit: str = "bytes") -> Iterator[Moving]:
+    """A task of ``total`` units for threads."""
+    with progress.task(description, total, unit) as advance:
+        yield Moving(advance)
+
+
+class Budget:
+    """Bytes that threads may hold in memory together; one object that is larger than all has it alone."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held = 0
+        self._changed = Condition()
+
+    @contextmanager
+    def holding(self, count: int) -> Iterator[None]:
+        """Wait until ``count`` bytes more are allowed."""
+        count = min(count, self._most)
+        with self._changed:
+            self._changed.wait_for(lambda: self._held + count <= self._most)
+            self._held += count
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._held -= count
+                self._changed.notify_all()
+
+
+class _StoppedEarly(Exception):
+    """Another thread has failed; nobody sees this."""

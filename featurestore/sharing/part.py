@@ -1,0 +1,166 @@
+"""A part of a store is a store: the very one that a build with the smaller specification makes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from featurestore.documents import CorpusRecord, StoreDocument, UnitRecord, parse_document, write_document
+from featurestore.layout import (
+    corpus_record_path,
+    shard_path,
+    unit_record_path,
+    unit_statistics_path,
+)
+from featurestore.places.place import Place
+from featurestore.progress import Progress
+from featurestore.sharing.hashed import read_hashed
+from featurestore.sharing.moving import moving
+from featurestore.sharing.part_place import PartPlace
+from featurestore.sharing.selection import Selection
+from featurestore.statistics import STATISTICS_SCHEMA
+from featurestore.tables import read_table
+from schemas.errors import StoreDamagedError
+from schemas.spec import StoreSpec
+
+_READS_AT_ONCE = 16
+
+
+def take_part(
+    place: Place, document: StoreDocument, selection: Selection, progress: Progress
+) -> tuple[Place, StoreDocument]:
+    """The part of a store that ``selection`` names, as a place and its document; the store itself for all of it.
+
+    Only the records and statistics of the corpora asked for are read, each hashed; they are held in memory
+    (about 2 KiB a clip). Tables and Zarr's metadata are made anew from them, shards of later views get the view's
+    new index in their names.
+
+    Raises :class:`UsageError` as :class:`Selection` does, :class:`StoreDamagedError`.
+    """
+    spec, datasets = selection.spec_of(document), selection.datasets_of(document)
+    if spec == document.spec and datasets == sorted(document.datasets):
+        return place, document
+    part = PartPlace(place, _shards(document, spec, datasets))
+    units = [(name, unit) for name in datasets for unit in range(document.datasets[name].units)]
+    with moving(progress, "read records", len(units), "units") as move:
+
+        def taken(key: tuple[str, int]) -> UnitRecord:
+            record = _take_unit(part, place, document, spec, *key)
+            move.advance(1)
+            return record
+
+        taken_units = move.each(taken, units, _READS_AT_ONCE)
+    records = {name: [record for record in taken_units if record.dataset == name] for name in datasets}
+    corpora: dict[str, CorpusRecord] = {}
+    for name in datasets:
+        path = corpus_record_path(name)
+        data = read_hashed(place, path, document.objects[path])
+        corpora[name] = parse_document(data, f"{place}/{path}", CorpusRecord)
+        if corpora[name].dataset != name:
+            raise _unfit(place, path)
+        part.write(path, data)
+    return part, _finished(part, document, spec, corpora, records)
+
+
+def _shards(document: StoreDocument, spec: StoreSpec, datasets: list[str]) -> dict[str, str]:
+    """Name in the part → name in the store."""
+    old = {name: index for index, name in enumerate(document.spec.view_names)}
+    return {
+        shard_path(dataset, feature.kind, new, unit): shard_path(dataset, feature.kind, old[name], unit)
+        for dataset in datasets
+        for unit in range(document.datasets[dataset].units)
+        for feature in spec.features
+        for new, name in enumerate(spec.view_names)
+    }
+
+
+def _take_unit(
+    part: PartPlace, place: Place, document: StoreDocument, spec: StoreSpec, dataset: str, unit: int
+) -> UnitRecord:
+    """Write a unit's reduced record and statistics."""
+    path, statistics = unit_record_path(dataset, unit), unit_statistics_path(dataset, unit)
+    data = read_hashed(place, path, document.objects[path])
+    record = parse_document(data, f"{place}/{path}", UnitRecord)
+    _require_fit(record, document, dataset, unit, f"{place}/{path}")
+    old = {name: index for index, name in enumerate(document.spec.view_names)}
+    views = [old[name] for name in spec.view_names]
+    table = _statistics(place, statistics, document, spec, views)
+    from featurestore.commit import parquet_bytes
+    from featurestore.documents import StoredObject
+
+    data = parquet_bytes(table)
+    part.write(statistics, data)
+    objects = {statistics: StoredObject.of(data)}
+    for feature in spec.features:
+        for new, view in enumerate(views):
+            source = shard_path(dataset, feature.kind, view, unit)
+            objects[shard_path(dataset, feature.kind, new, unit)] = document.objects[source]
+    reduced = record.model_copy(
+        update={
+            "spec": spec,
+            "parameters": tuple(record.parameters[view] for view in views),
+            "keys": tuple(record.keys[view] for view in views),
+            "valid_frames": tuple(record.valid_frames[view] for view in views),
+            "objects": dict(sorted(objects.items())),
+        }
+    )
+    write_document(part, path, reduced)
+    return reduced
+
+
+def _require_fit(record: UnitRecord, document: StoreDocument, dataset: str, unit: int, source: str) -> None:
+    views, clips = len(document.spec.view_names), len(record.clips)
+    by_view = (record.parameters, record.keys, record.valid_frames)
+    fits = (
+        (record.dataset, record.unit) == (dataset, unit)
+        and record.spec == document.spec
+        and record.feature_version == document.feature_version
+        and all(len(table) == views and all(len(row) == clips for row in table) for table in by_view)
+    )
+    if not fits:
+        raise _unfit(source)
+
+
+def _statistics(
+    place: Place, name: str, document: StoreDocument, spec: StoreSpec, views: list[int]
+) -> pa.Table:
+    """The rows of the features and views asked for, with the views' new indices."""
+    whole = document.spec
+    rows = whole.storage.shard_clips * len(whole.view_names) * len(whole.features)
+    data = read_hashed(place, name, document.objects[name])
+    most = max(whole.coefficients.values())
+    table = read_table(data, name, STATISTICS_SCHEMA, rows, exact=False, most_values=most)
+    wanted = pc.and_(
+        pc.is_in(table["view"], pa.array(views, pa.int64())),
+        pc.is_in(table["feature"], pa.array(list(spec.coefficients), pa.string())),
+    )
+    table = table.filter(wanted).combine_chunks()
+    new = pc.index_in(table["view"], pa.array(views, pa.int64())).cast(pa.int64())
+    column = STATISTICS_SCHEMA.get_field_index("view")
+    return table.set_column(column, STATISTICS_SCHEMA.field(column), new).combine_chunks()
+
+
+def _finished(
+    part: PartPlace,
+    document: StoreDocument,
+    spec: StoreSpec,
+    corpora: Mapping[str, CorpusRecord],
+    records: Mapping[str, list[UnitRecord]],
+) -> StoreDocument:
+    from featurestore.finalise import finalise
+
+    try:
+        made = finalise(part, spec, document.feature_version, corpora, records, part_of=document.digest)
+    except (LookupError, TypeError, ValueError, pa.ArrowException) as error:  # records that are not a build's
+        first = " ".join(str(error)[:200].split())
+        raise StoreDamagedError(
+            f"the records of {part} make no tables ({first}); do not use this store"
+        ) from error
+    return made.model_copy(update={"libraries": document.libraries})
+
+
+def _unfit(*where: object) -> StoreDamagedError:
+    path = "/".join(map(str, where))
+    return StoreDamagedError(f"{path} does not fit the store.json beside it; do not use this store")

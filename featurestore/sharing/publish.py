@@ -1,0 +1,62 @@
+"""Which versions a place has, and which is the newest: ``latest.json``, changed by one at a time."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from featurestore.documents import StoreDocument
+from featurestore.layout import LATEST
+from featurestore.places.lease import exclusive
+from featurestore.places.place import Place
+from featurestore.versions import Version, Versions, read_versions
+from schemas.errors import StoreBusyError
+
+_PATIENCE_S = 120.0
+"""Of waiting for others: several pushes, and a lease whose holder was killed."""
+
+
+def publish(place: Place, document: StoreDocument) -> Versions:
+    """Make a version that is whole the newest one; returns all versions.
+
+    The file is read and written under the place's lock, so that no other push is lost: by the system's lock
+    in a folder, by a lease where an object can be made only once (S3, SFTP). Where it cannot (the Hugging Face
+    Hub), of two pushes in the same second one may be missing from the list; pushing it again, which
+    sends nothing, puts it in. Raises :class:`StoreBusyError`.
+    """
+    with _alone(place):
+        before = read_versions(place)
+        version = Version.of(document)
+        versions = before.versions if before else ()
+        if version.id not in {entry.id for entry in versions}:
+            versions = (*versions, version)
+        after = Versions(latest=version.id, versions=versions)
+        if after != before:
+            text = json.dumps(after.model_dump(mode="json"), indent=1, ensure_ascii=False)
+            place.write(LATEST, text.encode() + b"\n")
+    return after
+
+
+@contextmanager
+def _alone(place: Place) -> Iterator[None]:
+    """Hold the place's lock, waiting for others."""
+    begun = time.monotonic()
+    while True:
+        lock = exclusive(place)
+        try:
+            lock.__enter__()
+        except StoreBusyError:
+            if time.monotonic() - begun > _PATIENCE_S:
+                raise StoreBusyError(
+                    f"others are writing to {place} all the time; run the same command again later, "
+                    f"nothing will be sent twice"
+                ) from None
+            time.sleep(0.1)
+        else:
+            break
+    try:
+        yield
+    finally:
+        lock.__exit__(None, None, None)

@@ -1,0 +1,126 @@
+"""The folder that a store is brought into: what may stand there, and whether there is room."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from featurestore.documents import StoredObject, StoreDocument
+from featurestore.layout import LATEST, LOCK, PARTIAL_SUFFIX, ROOT_METADATA, STORE_JSON, TOKEN
+from featurestore.limits import is_corpus_name
+from featurestore.opening import read_document_at
+from featurestore.places.choose import place_at
+from featurestore.places.folder import Folder
+from schemas.errors import SerError, StorageError, StoreDamagedError, StoreUnfinishedError, UsageError
+
+MARK = f".pull{PARTIAL_SUFFIX}"
+"""Stands in a folder while it holds an unfinished store from elsewhere; lists the corpora of the one before."""
+
+
+def target_folder(store: str | Path) -> Folder:
+    """The folder that a path names. Raises :class:`UsageError` for a URL."""
+    place = place_at(store)
+    if not isinstance(place, Folder):
+        raise UsageError(f"a store is brought into a folder of this machine, not to {place}; give a path")
+    return place
+
+
+def require_target(target: Folder, document: StoreDocument, known: Collection[str]) -> StoreDocument | None:
+    """The finished store in a folder that may become the store of ``document``; None where there is none.
+
+    ``known`` : digests of versions that it may replace, whole or in part. Raises :class:`UsageError` for a
+    folder that holds anything else.
+    """
+    path = target.path
+    if path.is_symlink() and not path.exists():
+        raise UsageError(f"{path} is a link to nothing; remove it, or give another folder")
+    if not path.exists():
+        return None
+    if not path.is_dir():
+        raise UsageError(f"{path} is a file; give another folder")
+    _refuse_linked_folders(path, document.objects)
+    try:
+        standing = read_document_at(target)
+    except StoreUnfinishedError:
+        standing = None
+    except StoreDamagedError:
+        if _same_layout(target, document):
+            return None
+        raise
+    if standing is not None:
+        if standing.digest in known or standing.part_of in known or standing.digest == document.digest:
+            return standing
+        raise UsageError(
+            f"{path} holds another store ({standing.digest[:23]}…), which is no version of this one; give "
+            f"another folder, or remove that store"
+        )
+    found = sorted(entry.name for entry in path.iterdir())
+    if LATEST in found:
+        raise UsageError(f"{path} holds published versions, which stay as they are; give another folder")
+    odd = [name for name in found if name not in {LOCK, TOKEN} and not name.endswith(PARTIAL_SUFFIX)]
+    if odd and MARK not in found and not _same_layout(target, document):
+        raise UsageError(f"{path} holds other things ({odd[0]}, …); give another folder")
+    return None
+
+
+def mark(target: Folder, standing: StoreDocument | None) -> None:
+    """Say that what stands in the folder is unfinished and may be gone on with."""
+    corpora = sorted({*marked_corpora(target), *(standing.datasets if standing else ())})
+    target.write(MARK, json.dumps(corpora).encode())
+
+
+def marked_corpora(target: Folder) -> list[str]:
+    """Corpora of the store that stood in the folder before."""
+    try:
+        names = json.loads(target.read(MARK, 2**16))
+    except (OSError, ValueError, RecursionError, StoreDamagedError):
+        return []
+    return (
+        [name for name in names if isinstance(name, str) and is_corpus_name(name)]
+        if isinstance(names, list)
+        else []
+    )
+
+
+def require_space(target: Folder, document: StoreDocument, missing: Iterable[str]) -> None:
+    """Make sure that the disk has room. Raises :class:`StorageError`."""
+    needed = 0
+    for name in missing:
+        partial = target.size(name + PARTIAL_SUFFIX) or 0
+        needed += max(document.objects[name].bytes - partial, 0)
+    require_free(target.path, needed)
+
+
+def require_free(path: Path, needed: int) -> None:
+    """Make sure that the disk of a file or folder has room for so many bytes. Raises :class:`StorageError`."""
+    existing = next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
+    free = shutil.disk_usage(existing).free
+    if needed > free:
+        raise StorageError(
+            f"{path} needs {needed / 1e6:,.1f} MB and its disk has {free / 1e6:,.1f} MB free; free some space, "
+            f"choose another place, or take a part"
+        )
+
+
+def _same_layout(target: Folder, document: StoreDocument) -> bool:
+    """Whether the root's metadata is the store's: what lost its ``store.json`` is the same store."""
+    try:
+        return StoredObject.at(target, ROOT_METADATA) == document.objects[ROOT_METADATA]
+    except (FileNotFoundError, SerError):
+        return False
+
+
+def _refuse_linked_folders(path: Path, names: Iterable[str]) -> None:
+    """Nothing is written through a link that leads out of the folder."""
+    seen: set[Path] = set()
+    for name in (STORE_JSON, *names):
+        for folder in Path(name).parents:
+            if folder in seen:
+                break
+            seen.add(folder)
+            if folder != Path() and (path / folder).is_symlink():
+                raise UsageError(
+                    f"{path / folder} is a link to another folder; remove it, or give another folder"
+                )

@@ -1,0 +1,101 @@
+"""Structs in Thrift's compact protocol, as Parquet's metadata are, from a stranger.
+
+Stricter than the protocol, so that no two readers can understand the bytes differently: fields rise and none
+stands twice, numbers fit their type and are written no longer than they must be, no maps and no sets.
+
+Format: Apache Thrift, ``doc/specs/thrift-compact-protocol.md``.
+"""
+
+from __future__ import annotations
+
+_TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _STRUCT = 1, 2, 3, 4, 5, 6, 7, 8, 9, 12
+_BITS = {_I16: 16, _I32: 32, _I64: 64}
+
+_MOST_FIELDS = 32
+_MOST_DEPTH = 8
+
+Struct = dict[int, object]
+"""Field number → value: an integer, bytes, a list of one kind, or another struct."""
+
+
+def read_struct(data: memoryview, start: int = 0) -> tuple[Struct, int]:
+    """The struct that begins at ``start``, and where it ends. Raises :class:`ValueError` if it is none."""
+    reader = _Reader(data, start)
+    return reader.struct(0), reader.position
+
+
+def natural(fields: Struct, number: int) -> int:
+    """A field that counts something. Raises :class:`ValueError` where it is not there, or negative."""
+    value = fields.get(number)
+    if type(value) is not int or value < 0:
+        raise ValueError(f"its metadata give {value!r} for a count")
+    return value
+
+
+class _Reader:
+    def __init__(self, data: memoryview, position: int) -> None:
+        self._data = data
+        self.position = position
+
+    def struct(self, depth: int) -> Struct:
+        fields: Struct = {}
+        number = 0
+        if depth == _MOST_DEPTH:
+            raise ValueError("its metadata are nested too deeply")
+        while head := self._byte():
+            step, kind = divmod(head, 16)  # step 0: the number follows, in a width on which readers differ
+            number += step
+            if not step or number > _MOST_FIELDS:
+                raise ValueError("its metadata hold a field that no table needs")
+            fields[number] = kind == _TRUE if kind in {_TRUE, _FALSE} else self._value(kind, depth)
+        return fields
+
+    def _value(self, kind: int, depth: int) -> object:
+        if kind in _BITS:
+            value = self._varint(_BITS[kind])
+            return (value >> 1) ^ -(value & 1)
+        if kind == _BINARY:
+            return self._bytes(self._varint(32))
+        if kind == _STRUCT:
+            return self.struct(depth + 1)
+        if kind == _LIST:
+            return self._list(depth)
+        if kind in {_BYTE, _TRUE, _FALSE}:
+            return self._byte()
+        if kind == _DOUBLE:
+            return self._bytes(8)
+        raise ValueError(f"its metadata hold a value of kind {kind}")
+
+    def _list(self, depth: int) -> list[object]:
+        count, kind = divmod(self._byte(), 16)
+        if count == 15:
+            count = self._varint(32)
+        if count > len(self._data) - self.position or depth == _MOST_DEPTH:
+            raise ValueError("its metadata hold a list that runs over their end")
+        return [self._value(kind, depth + 1) for _ in range(count)]
+
+    def _byte(self) -> int:
+        if self.position >= len(self._data):
+            raise ValueError("its metadata are cut off")
+        self.position += 1
+        return self._data[self.position - 1]
+
+    def _bytes(self, count: int) -> bytes:
+        if count > len(self._data) - self.position:
+            raise ValueError("its metadata are cut off")
+        self.position += count
+        return bytes(self._data[self.position - count : self.position])
+
+    def _varint(self, bits: int) -> int:
+        value = shift = 0
+        while True:
+            byte = self._byte()
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                break
+            if shift >= bits:
+                raise ValueError("its metadata hold a number out of range")
+        if value >> bits or (byte == 0 and shift > 7):
+            raise ValueError("its metadata hold a number out of range")
+        return value

@@ -1,0 +1,104 @@
+"""What can stand in a folder instead of an object."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from featurestore.places.folder import Folder
+from schemas.errors import StorageError, StoreDamagedError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    folder = Folder(tmp_path / "store")
+    folder.write("ravdess/mel", b"0123456789")
+    return folder
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["to-a-file", "to-nothing"])
+def test_a_link_is_no_object(there: bool, folder: Folder, tmp_path: Path) -> None:
+    if there:
+        (tmp_path / "outside").write_bytes(b"private")
+    (folder.path / "link").symlink_to(tmp_path / "outside")
+    with pytest.raises(StoreDamagedError, match="is a link to another file"):
+        folder.read("link", 100)
+    with pytest.raises(StoreDamagedError, match="is a link to another file"):
+        list(folder.blocks("link"))
+    assert folder.size("link") is None
+    folder.write("link", b"new")
+    assert folder.read("link", 3) == b"new"
+    assert not there or (tmp_path / "outside").read_bytes() == b"private"
+
+
+def test_a_pipe_is_no_object_and_nobody_waits_for_it(folder: Folder) -> None:
+    os.mkfifo(folder.path / "pipe")
+    problems: list[Exception] = []
+
+    def read() -> None:
+        for action in (lambda: folder.read("pipe", 10), lambda: list(folder.blocks("pipe"))):
+            try:
+                action()
+            except StoreDamagedError as error:
+                problems.append(error)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    reader.join(5)
+    assert len(problems) == 2
+    assert all("no regular file" in str(problem) for problem in problems)
+    assert folder.size("pipe") is None
+
+
+def test_a_folder_in_the_way_is_no_object(folder: Folder) -> None:
+    with pytest.raises(StoreDamagedError, match="no regular file"):
+        folder.read("ravdess", 10)
+    assert folder.size("ravdess") is None
+    with pytest.raises(StorageError, match="a folder of that name is in the way"):
+        folder.write("ravdess", b"x")
+    assert folder.sizes() == {"ravdess/mel": 10}
+
+
+def test_a_file_in_the_way_of_a_folder_is_a_sentence(folder: Folder) -> None:
+    with pytest.raises(StorageError, match=r"is in the way|is a file and no folder"):
+        folder.write("ravdess/mel/c/0", b"x")
+
+
+def test_what_is_larger_than_can_be_right_is_not_read(folder: Folder) -> None:
+    with (folder.path / "huge").open("wb") as file:
+        file.truncate(2**42)
+    with pytest.raises(StoreDamagedError, match=r"4,398,046,511,104 bytes, at most 1,000 can be right"):
+        folder.read("huge", 1000)
+
+
+def test_a_disk_that_cannot_be_read_is_a_sentence() -> None:
+    kernel = Folder(Path("/proc/self"))  # reading its memory at 0 is an input/output error
+    with pytest.raises(StorageError, match="cannot read /proc/self/mem: Input/output error"):
+        kernel.read("mem", 10)
+    with pytest.raises(StorageError, match="cannot read /proc/self/mem"):
+        list(kernel.blocks("mem"))
+
+
+def test_a_folder_that_cannot_be_listed_does_not_pass_for_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(StorageError, match=r"cannot list .*loop"):
+        Folder(tmp_path / "loop").sizes()
+
+
+def test_a_copy_is_stored_once(folder: Folder) -> None:
+    assert folder.copy("ravdess/mel", "tess/mel")
+    assert (folder.path / "tess/mel").stat().st_ino == (folder.path / "ravdess/mel").stat().st_ino
+
+
+def test_a_copy_across_file_systems_is_left_to_the_caller(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.write("target", b"old")
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    assert folder.copy("ravdess/mel", "target") is False
+    assert folder.read("target", 3) == b"old"
