@@ -15,8 +15,9 @@ import pyarrow as pa
 from featurestore.layout import shard_path
 from featurestore.progress import Progress, Silent
 from featurestore.store import FeatureStore
-from schemas.clip import MANIFEST_SCHEMA, VIEWS_SCHEMA, Status
+from schemas.clip import Status
 from schemas.spec import StoreSpec
+from schemas.tables import MANIFEST_SCHEMA, VIEWS_SCHEMA
 
 ABSENT = "absent"
 """Stands for the value of a field that one of the two stores does not have."""

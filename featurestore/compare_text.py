@@ -12,9 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from featurestore.compare import ColumnDifference, Comparison, FieldDifference, Numbers, OnlyIn
-
-LISTED = 20
-"""Lines of a long list that are printed; ``--json`` has all."""
+from featurestore.summary import LISTED
 
 
 def comparison_text(result: Comparison, a: str, b: str) -> RenderableType:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,6 +14,10 @@ from featurestore.durable import make_folders, storage_errors, sync_folder
 from featurestore.layout import PARTIAL_SUFFIX
 from featurestore.places.place import BLOCK_BYTES, Place
 from schemas.errors import StoreDamagedError
+
+
+class ObjectGoneError(StoreDamagedError, FileNotFoundError):
+    """A place lacks an object that its ``store.json`` names."""
 
 
 def fetch(
@@ -26,7 +30,8 @@ def fetch(
     """Bring ``place``'s object ``name`` to the file ``target``; returns the bytes that were moved.
 
     ``advance`` is told of bytes as they come, also of those that an earlier call has left. Raises
-    :class:`StoreDamagedError` where they are not those of ``entry``, before more than its size is taken.
+    :class:`StoreDamagedError` where they are not those of ``entry``, before more than its size is taken, and
+    :class:`ObjectGoneError` where there is no such object.
     """
     with storage_errors(target):
         make_folders(target.parent)
@@ -68,7 +73,7 @@ def _fill(
         advance(have)
     moved = 0
     if have < entry.bytes:
-        for block in place.blocks(name, have):
+        for block in _blocks(place, name, have):
             moved += len(block)
             if have + moved > entry.bytes:
                 return moved, False
@@ -78,6 +83,15 @@ def _fill(
                 advance(len(block))
     file.flush()
     return moved, have + moved == entry.bytes and digest.hexdigest() == entry.sha256
+
+
+def _blocks(place: Place, name: str, start: int) -> Iterator[bytes]:
+    try:
+        yield from place.blocks(name, start)
+    except FileNotFoundError as error:
+        raise ObjectGoneError(
+            f"{place} has no {name}, which its store.json names; ask who published it, or push it again"
+        ) from error
 
 
 def _sole(partial: Path) -> BinaryIO:

@@ -32,8 +32,9 @@ from featurestore.layout import (
 from featurestore.places.place import Place
 from featurestore.statistics import STATISTICS_SCHEMA, read_statistics
 from featurestore.sweep import sweep, withdraw
-from schemas.clip import MANIFEST_SCHEMA, VIEWS_SCHEMA, Status
+from schemas.clip import Status
 from schemas.spec import StoreSpec
+from schemas.tables import MANIFEST_SCHEMA, VIEWS_SCHEMA
 
 LIBRARIES = (
     "torch",

@@ -46,6 +46,16 @@ def check_shard(path: Path, name: str, spec: StoreSpec) -> None:
         ) from error
 
 
+def check_coordinate(data: bytes, name: str, size: int, codec: str) -> None:
+    """The same for the one chunk of a coordinate of ``size`` numbers. Raises :class:`StoreDamagedError`."""
+    try:
+        _check_chunk(memoryview(data), 8 * size, codec)
+    except (ValueError, IndexError, OSError, struct.error, pa.ArrowException) as error:
+        raise StoreDamagedError(
+            f"{name} is no chunk of {size:,} numbers ({error}); do not use this store"
+        ) from error
+
+
 def _check(data: memoryview, chunks: int, chunk: int, codec: str) -> None:
     with data:
         index = 16 * chunks + _INDEX_CHECKSUM

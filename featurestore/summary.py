@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
@@ -12,10 +12,12 @@ from rich.table import Table
 from featurestore.build import BuildReport, Remark
 from featurestore.catalogue import CatalogueEntry
 from featurestore.documents import StoreDocument
-from featurestore.store import FeatureStore
-from featurestore.verify import Verification
 from schemas.clip import Scan
 from schemas.spec import StoreSpec
+
+if TYPE_CHECKING:  # pandas and zarr cost a build that has nothing to do a third of its time
+    from featurestore.store import FeatureStore
+    from featurestore.verify import Verification
 
 LISTED = 20
 """Lines of a long list that are printed; ``--json`` has all."""

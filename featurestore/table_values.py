@@ -14,9 +14,10 @@ import pyarrow.compute as pc
 from featurestore.layout import MANIFEST, STATISTICS, VIEWS
 from featurestore.statistics import STATISTICS_SCHEMA
 from featurestore.tables import read_table, to_frame, told_of
-from schemas.clip import MANIFEST_SCHEMA, VIEWS_SCHEMA, Status
+from schemas.clip import Status
 from schemas.labels import Emotion, Gender
 from schemas.spec import StoreSpec
+from schemas.tables import MANIFEST_SCHEMA, VIEWS_SCHEMA
 
 _SHA256 = "^[0-9a-f]{64}$"
 _KEY = "^[0-9a-f]{32}$"

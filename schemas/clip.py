@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-import pyarrow as pa
-
 from schemas.labels import Emotion, Gender
 
 
@@ -59,54 +57,3 @@ class Scan:
     ignored: tuple[Ignored, ...] = ()
     notices: tuple[str, ...] = field(default=())
     """Sentences about the corpus as a whole, for the person who builds."""
-
-
-MANIFEST_SCHEMA = pa.schema(
-    [
-        pa.field("clip_id", pa.string(), nullable=False),
-        pa.field("dataset", pa.string(), nullable=False),
-        pa.field("row", pa.int64(), nullable=False),
-        pa.field("path", pa.string(), nullable=False),
-        pa.field("audio_sha256", pa.string()),
-        pa.field("speaker", pa.string(), nullable=False),
-        pa.field("gender", pa.string(), nullable=False),
-        pa.field("emotion", pa.string(), nullable=False),
-        pa.field("label", pa.string(), nullable=False),
-        pa.field("intensity", pa.string(), nullable=False),
-        pa.field("sentence", pa.string(), nullable=False),
-        pa.field("repetition", pa.int64()),
-        pa.field("duration_s", pa.float64()),
-        pa.field("sample_rate", pa.int64()),
-        pa.field("channels", pa.int64()),
-        pa.field("snr_db", pa.float64()),
-        pa.field("clipping_ratio", pa.float64()),
-        pa.field("silence_ratio", pa.float64()),
-        pa.field("peak", pa.float64()),
-        pa.field("loudness_lufs", pa.float64()),
-        pa.field("status", pa.string(), nullable=False),
-        pa.field("problem", pa.string(), nullable=False),
-    ]
-)
-"""Columns of ``manifest.parquet``: one row a clip. ``row`` is the clip's index in its corpus's arrays.
-
-``snr_db`` to ``loudness_lufs`` describe the recording's quality (``pipelines.quality``); null where unknown.
-"""
-
-VIEWS_SCHEMA = pa.schema(
-    [
-        pa.field("clip_id", pa.string(), nullable=False),
-        pa.field("dataset", pa.string(), nullable=False),
-        pa.field("row", pa.int64(), nullable=False),
-        pa.field("view", pa.int64(), nullable=False),
-        pa.field("name", pa.string(), nullable=False),
-        pa.field("kind", pa.string(), nullable=False),
-        pa.field("parameter", pa.float64()),
-        pa.field("key", pa.string(), nullable=False),
-        pa.field("valid_frames", pa.int64(), nullable=False),
-    ]
-)
-"""Columns of ``views.parquet``: one row a clip × view.
-
-``parameter`` is the value drawn or fixed for the view (SNR in dB, semitones, samples of shift, speed
-factor; null for the original), ``key`` the 128-bit key of its random stream as 32 hexadecimal digits.
-"""

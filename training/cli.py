@@ -30,8 +30,8 @@ class DeviceName(StrEnum):
 @app.command(cls=Command)
 def train(
     store: Annotated[
-        Path | None,
-        typer.Option(help="The feature store.", show_default="features.zarr, or the resumed run's"),
+        str | None,
+        typer.Option(help="The feature store: a folder or a URL.", show_default="features.zarr, or the resumed run's"),
     ] = None,
     model: Annotated[str | None, typer.Option(help="Model, as A.", show_default="the recipe's")] = None,
     recipe: Annotated[
@@ -88,7 +88,7 @@ def train(
 
     new = resume is None
     request = TrainRequest(
-        store=store or (Path("features.zarr") if new else None),
+        store=store or ("features.zarr" if new else None),
         recipe=load_recipe(recipe or DEFAULT_RECIPE) if new or recipe else None,
         recipe_source=recipe,
         model=model,

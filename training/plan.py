@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from pydantic import ValidationError
 
+from featurestore.places.choose import is_url
 from featurestore.store import FeatureStore
 from pipelines.device import choose_device
 from schemas.errors import RunError, SpecError, StoreNotFoundError, UsageError
@@ -34,7 +35,8 @@ class TrainRequest:
     seed and threads; it finds its store by itself where that was given as a relative path.
     """
 
-    store: Path | None = None
+    store: str | Path | None = None
+    """A folder or a URL."""
     recipe: Recipe | None = None
     recipe_source: str | None = None
     """Name or file of the recipe, for messages; its name where it is None."""
@@ -60,7 +62,7 @@ class Plan:
     """All that is decided before the first array is read."""
 
     store: FeatureStore
-    store_option: Path | None
+    store_option: str | Path | None
     """What ``--store`` must be given when the run is resumed; None where the run finds its store."""
     record: RunRecord
     split: Split
@@ -134,7 +136,7 @@ def _new(request: TrainRequest) -> Plan:
         seed=seed,
         device="cuda" if device.type == "cuda" else "cpu",
         threads=torch.get_num_threads(),
-        store=None if request.store.is_absolute() else request.store.as_posix(),
+        store=Path(request.store).as_posix() if _is_relative(request.store) else None,
         store_digest=store.digest,
         store_spec=store.spec,
         features=selection.features,
@@ -143,7 +145,7 @@ def _new(request: TrainRequest) -> Plan:
     )
     return Plan(
         store=store,
-        store_option=request.store if request.store.is_absolute() else None,
+        store_option=None if _is_relative(request.store) else request.store,
         record=record,
         split=split,
         targets=targets,
@@ -199,11 +201,16 @@ def _resumed(request: TrainRequest, path: Path) -> Plan:
     )
 
 
+def _is_relative(store: str | Path) -> bool:
+    """Whether a run may keep the name of its store: it tells nothing of the machine."""
+    return not is_url(store) and not Path(store).is_absolute()
+
+
 def _recorded_store(path: Path, record: RunRecord) -> Path:
     """Where the run says that its store is, seen from the current folder."""
     if record.store is None:
         raise UsageError(
-            f"the store of {path} was given as an absolute path, which a run does not keep; give --store"
+            f"the store of {path} was given as an absolute path or a URL, which a run does not keep; give --store"
         )
     if not Path(record.store).exists():
         raise StoreNotFoundError(

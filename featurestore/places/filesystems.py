@@ -67,7 +67,7 @@ def path_of(filesystem: FileSystem, url: str, name: str) -> str:
     if protocol_of(url) in HTTP:
         return f"{url.rstrip('/')}/{quote(name)}"
     root = filesystem._strip_protocol(url).rstrip("/")  # noqa: SLF001 (fsspec's way to read a URL)
-    return f"{root}/{name}" if name else str(root)
+    return f"{root}/{name}" if name else root or "/"
 
 
 def open_file(filesystem: FileSystem, url: str, path: str, mode: str) -> Any:

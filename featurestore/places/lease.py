@@ -17,6 +17,7 @@ from featurestore.layout import LOCK, TOKEN
 from featurestore.places.folder import Folder
 from featurestore.places.place import Place
 from featurestore.places.remote import Remote
+from featurestore.places.retry import Patience
 from schemas.errors import SerError, StoreBusyError, StoreDamagedError
 
 _MOST_BYTES = 4096
@@ -122,10 +123,13 @@ def _acquire(place: Remote, token: str, times: LeaseTimes) -> None:
         if stands != found:
             raise _busy(place)
         place.write(LOCK, mine)
-        time.sleep(times.settle)
-        if not holds(place, token):
-            raise _busy(place)
-        return
+        break
+    else:
+        if place.promises_creation:
+            return
+    time.sleep(times.settle)
+    if not holds(place, token):
+        raise _busy(place)
 
 
 def _watched(place: Remote, found: bytes, times: LeaseTimes) -> bytes | None:
@@ -140,8 +144,9 @@ def _watched(place: Remote, found: bytes, times: LeaseTimes) -> bytes | None:
 
 def _renew(place: Remote, token: str, times: LeaseTimes, stop: Event) -> None:
     beat = 0
+    place = place.patient(Patience(attempts=1))  # what fails is tried again at the next beat
     while not stop.wait(times.beat):
-        with suppress(SerError):  # tried again at the next beat
+        with suppress(SerError):
             if not holds(place, token):
                 return
             beat += 1

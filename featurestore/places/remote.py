@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import posixpath
-import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from featurestore.layout import PARTIAL_SUFFIX
-from featurestore.places.filesystems import (
-    HTTP,
-    OBJECT_STORES,
-    S3,
-    SFTP,
-    FileSystem,
-    filesystem_of,
-    forget,
-    open_file,
-    path_of,
-    protocol_of,
+from featurestore.places.filesystems import HTTP, S3, FileSystem, filesystem_of, forget, path_of, protocol_of
+from featurestore.places.operations import (
+    CREATES_ONCE,
+    copy_object,
+    create_object,
+    delete_from_s3,
+    list_objects,
+    write_object,
 )
 from featurestore.places.place import BLOCK_BYTES
 from featurestore.places.refusals import absent, masked, may_pass, refusal
@@ -31,8 +25,6 @@ from schemas.errors import StorageError, StoreDamagedError
 
 _Result = TypeVar("_Result")
 _PATIENCE = Patience()
-_PART_BYTES = 32 * 2**20
-"""Of a multipart upload to S3; objects of less than two parts are sent in one request."""
 _DELETED_AT_ONCE = 1000
 """The most that S3 takes in a request."""
 
@@ -105,26 +97,24 @@ class Remote:
 
     def write(self, name: str, data: bytes) -> None:
         """See :meth:`Place.write`."""
-        protocol = protocol_of(self.url)
-        self._refuse_web("write")
-        if protocol in S3:
-            self._persist("write", name, lambda fs, path: fs.pipe_file(path, data, chunksize=_PART_BYTES))
-        elif protocol in OBJECT_STORES:
-            self._persist("write", name, lambda fs, path: fs.pipe_file(path, data))
-        else:
-            self._persist("write", name, lambda fs, path: _write_and_move(fs, self.url, path, data))
+        self._refuse_web()
+        self._persist("write", name, lambda fs, path: write_object(fs, self.url, path, data))
+
+    @property
+    def promises_creation(self) -> bool:
+        """Whether of several who :meth:`create` the same object at once exactly one succeeds."""
+        return protocol_of(self.url) in CREATES_ONCE
 
     def create(self, name: str, data: bytes) -> bool:
         """Make an object unless there is one of its name already; False where there is.
 
-        One of several who try at once succeeds, where the place can promise that: S3, SFTP, memory. Raises
-        as :meth:`write` does. After a fault in between, the one that is there may be the caller's.
+        Raises as :meth:`write` does. After a fault in between, the object that is there may be the caller's.
         """
-        self._refuse_web("write")
+        self._refuse_web()
 
         def exclusive(filesystem: FileSystem, path: str) -> bool:
             with suppress(FileExistsError):
-                _create(filesystem, self.url, path, data)
+                create_object(filesystem, self.url, path, data)
                 return True
             return False
 
@@ -151,17 +141,11 @@ class Remote:
             raise StorageError(
                 f"cannot list {self}: web servers have no listing; name the objects that you want"
             )
-        flat = protocol_of(self.url) in OBJECT_STORES
 
         def listed(filesystem: FileSystem, path: str) -> dict[str, int]:
-            filesystem.invalidate_cache()
-            root = path_of(filesystem, self.url, "") + "/"
-            found = filesystem.find(path, detail=True).values() if flat else _walk(filesystem, path)
-            return {
-                entry["name"].removeprefix(root): int(entry["size"])
-                for entry in found
-                if entry["type"] == "file" and entry["name"].startswith(root) and entry["name"][-1] != "/"
-            }
+            root = path_of(filesystem, self.url, "").rstrip("/") + "/"
+            found = list_objects(filesystem, self.url, path)
+            return {name.removeprefix(root): size for name, size in found if name.startswith(root)}
 
         try:
             return self._persist("list", folder, listed)
@@ -170,12 +154,12 @@ class Remote:
 
     def delete(self, names: Iterable[str]) -> None:
         """See :meth:`Place.delete`."""
-        self._refuse_web("write")
+        self._refuse_web()
         wanted = list(names)
         if protocol_of(self.url) in S3:
             for begin in range(0, len(wanted), _DELETED_AT_ONCE):
                 some = wanted[begin : begin + _DELETED_AT_ONCE]
-                self._persist("delete in", "", partial(self._delete_from_s3, some))
+                self._persist("delete in", "", partial(delete_from_s3, self.url, some))
             return
         for name in wanted:
             with suppress(FileNotFoundError):
@@ -183,13 +167,11 @@ class Remote:
 
     def copy(self, source: str, target: str) -> bool:
         """See :meth:`Place.copy`: in object stores, and by SFTP where the server lets run ``cp``."""
-        protocol = protocol_of(self.url)
-        if protocol in SFTP:
-            return self._persist("copy to", target, lambda fs, path: self._copy_by_shell(fs, source, path))
-        if protocol not in OBJECT_STORES:
-            return False
-        self._persist("copy to", target, lambda fs, path: fs.cp_file(path_of(fs, self.url, source), path))
-        return True
+        return self._persist(
+            "copy to",
+            target,
+            lambda fs, path: copy_object(fs, self.url, path_of(fs, self.url, source), path),
+        )
 
     def patient(self, patience: Patience) -> Remote:
         """The same place with other patience."""
@@ -222,89 +204,6 @@ class Remote:
             f"{self}/{name} has more than the {most:,} bytes that can be right; do not use this store"
         )
 
-    def _refuse_web(self, verb: str) -> None:
+    def _refuse_web(self) -> None:
         if protocol_of(self.url) in HTTP:
-            raise StorageError(f"cannot {verb} {self}: web addresses can only be read; choose another place")
-
-    def _delete_from_s3(self, names: list[str], filesystem: FileSystem, _: str) -> None:
-        paths = [filesystem.split_path(path_of(filesystem, self.url, name)) for name in names]
-        objects = [{"Key": key} for _, key, _ in paths]
-        answer = filesystem.call_s3(
-            "delete_objects", Bucket=paths[0][0], Delete={"Objects": objects, "Quiet": True}
-        )
-        for failed in answer.get("Errors", ()):
-            raise PermissionError(failed.get("Message", failed.get("Code", "refused")))
-
-    def _copy_by_shell(self, filesystem: FileSystem, source: str, path: str) -> bool:
-        partial = _partial(path)
-        filesystem.makedirs(posixpath.dirname(path), exist_ok=True)
-        try:
-            filesystem.cp_file(path_of(filesystem, self.url, source), partial)
-            filesystem.mv(partial, path)
-        except FileNotFoundError:
-            raise
-        except Exception as error:
-            if may_pass(error):
-                raise
-            return False
-        return True
-
-
-def _partial(path: str) -> str:
-    return f"{path}.{secrets.token_hex(8)}{PARTIAL_SUFFIX}"
-
-
-def _write_and_move(filesystem: FileSystem, url: str, path: str, data: bytes) -> None:
-    partial = _partial(path)
-    try:
-        _write_file(filesystem, url, partial, "wb", data)
-        filesystem.mv(partial, path)
-    except BaseException:
-        with suppress(Exception):
-            filesystem.rm_file(partial)
-        raise
-
-
-def _write_file(filesystem: FileSystem, url: str, path: str, mode: str, data: bytes) -> None:
-    try:
-        file = open_file(filesystem, url, path, mode)
-    except FileNotFoundError:
-        filesystem.makedirs(posixpath.dirname(path), exist_ok=True)
-        file = open_file(filesystem, url, path, mode)
-    with file:
-        file.write(data)
-        if flush := getattr(file, "fsync", None):
-            with suppress(Exception):  # an extension of the protocol that a server may lack
-                flush()
-
-
-def _create(filesystem: FileSystem, url: str, path: str, data: bytes) -> None:
-    protocol = protocol_of(url)
-    if protocol in S3 or protocol == "memory":
-        filesystem.pipe_file(path, data, mode="create")
-    elif protocol in SFTP:
-        try:
-            _write_file(filesystem, url, path, "xb", data)
-        except Exception as error:
-            if not may_pass(error) and filesystem.exists(path):  # SFTP has no code of its own for that
-                raise FileExistsError(path) from None
-            raise
-    else:
-        filesystem.invalidate_cache()
-        if filesystem.exists(path):
-            raise FileExistsError(path)
-        if protocol in OBJECT_STORES:
-            filesystem.pipe_file(path, data)
-        else:
-            _write_and_move(filesystem, url, path, data)
-
-
-def _walk(filesystem: FileSystem, path: str) -> Iterator[dict[str, Any]]:
-    """Entries of all folders below: fsspec's own walk leaves out in silence what it could not list."""
-    waiting = [path]
-    while waiting:
-        with suppress(FileNotFoundError):
-            for entry in filesystem.ls(waiting.pop(), detail=True):
-                if entry["type"] == "directory":
-                    waiting.append(entry["name"])
-                yield entry
+            raise StorageError(f"cannot write {self}: web addresses can only be read; choose another place")

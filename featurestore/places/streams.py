@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any, Protocol
 
 from featurestore.places.filesystems import (
@@ -130,7 +131,8 @@ class _File:
         return data
 
     def close(self) -> None:
-        self._file.close()
+        with suppress(Exception):  # of a session that is lost
+            self._file.close()
 
 
 class _Nothing:
@@ -168,15 +170,13 @@ async def _request(filesystem: FileSystem, path: str, method: str, headers: dict
     import aiohttp
 
     session = await filesystem.set_session()
-    given = dict(filesystem.kwargs)
-    response = await session.request(
-        method,
-        filesystem.encode_url(path),
-        allow_redirects=True,
-        headers={**given.pop("headers", {}), "Accept-Encoding": "identity", **headers},
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=READ_S),
-        **given,
-    )
+    options = {
+        "timeout": aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=READ_S),
+        "allow_redirects": True,
+        **filesystem.kwargs,
+    }
+    options["headers"] = {**options.get("headers", {}), "Accept-Encoding": "identity", **headers}
+    response = await session.request(method, filesystem.encode_url(path), **options)
     if response.status in (404, 410):
         response.close()
         return None
@@ -211,15 +211,16 @@ def _code(error: OSError) -> str:
 
 def _from(body: _Body, start: int, status: int, content_range: str) -> _Body:
     """``body`` from byte ``start`` of the object on, whether the server heeded the range or not."""
-    if not start:
-        return body
-    if status != 206:
-        body.skip(start)
-        return body
     begin = re.match(r"bytes (\d+)-", content_range)
-    if begin is None or int(begin[1]) != start:
+    if start and status == 206 and (begin is None or int(begin[1]) != start):
         body.close()
         raise OSError(f"the server was asked for byte {start:,} on and answers {content_range[:40]!r}")
+    if start and status != 206:
+        try:
+            body.skip(start)
+        except Exception:
+            body.close()
+            raise
     return body
 
 

@@ -37,7 +37,7 @@ def bring(
     progress: Progress,
     at_once: int,
 ) -> Brought:
-    """Make ``target`` the store that ``document`` describes, its objects from ``place``, ``at_once`` side by side.
+    """Make ``target`` the store that ``document`` describes, ``at_once`` objects side by side from ``place``.
 
     Objects that stand in the folder with the right hash stay; all others are fetched, which repairs a damaged
     store, too. Another version (``known`` : its digest) is withdrawn first and written over. Raises

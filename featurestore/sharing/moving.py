@@ -27,12 +27,12 @@ class Moving:
         """Count what was moved, from any thread; ends the thread's work if another one has failed."""
         with self._lock:
             if self._stop.is_set():
-                raise _StoppedEarly
+                raise _StoppedError
             self.done += count
             self._advance(count)
 
     def each(self, action: Callable[[T], R], items: Sequence[T], threads: int) -> list[R]:
-        """The results of ``action``, in order. The first error is raised as soon as the other threads stopped."""
+        """The results of ``action``, in order; the first error, once the other threads have stopped."""
         with ThreadPoolExecutor(threads) as pool:
             futures = [pool.submit(action, item) for item in items]
             try:
@@ -75,5 +75,5 @@ class Budget:
                 self._changed.notify_all()
 
 
-class _StoppedEarly(Exception):
+class _StoppedError(Exception):
     """Another thread has failed; nobody sees this."""

@@ -31,11 +31,11 @@ _READS_AT_ONCE = 16
 def take_part(
     place: Place, document: StoreDocument, selection: Selection, progress: Progress
 ) -> tuple[Place, StoreDocument]:
-    """The part of a store that ``selection`` names, as a place and its document; the store itself for all of it.
+    """The part of a store that ``selection`` names, as a place and its document; for all of it, the store.
 
     Only the records and statistics of the corpora asked for are read, each hashed; they are held in memory
-    (about 2 KiB a clip). Tables and Zarr's metadata are made anew from them, shards of later views get the view's
-    new index in their names.
+    (about 2 KiB a clip). Tables and Zarr's metadata are made anew from them, shards of later views get the
+    view's new index in their names.
 
     Raises :class:`UsageError` as :class:`Selection` does, :class:`StoreDamagedError`.
     """

@@ -22,8 +22,8 @@ def publish(place: Place, document: StoreDocument) -> Versions:
     """Make a version that is whole the newest one; returns all versions.
 
     The file is read and written under the place's lock, so that no other push is lost: by the system's lock
-    in a folder, by a lease where an object can be made only once (S3, SFTP). Where it cannot (the Hugging Face
-    Hub), of two pushes in the same second one may be missing from the list; pushing it again, which
+    in a folder, by a lease where an object can be made only once (S3, SFTP). Where it cannot (the Hugging
+    Face Hub), of two pushes in the same second one may be missing from the list; pushing it again, which
     sends nothing, puts it in. Raises :class:`StoreBusyError`.
     """
     with _alone(place):

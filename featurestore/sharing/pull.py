@@ -43,15 +43,15 @@ def pull(
     selection: Selection | None = None,
     progress: Progress | None = None,
 ) -> PullReport:
-    """Make the folder ``store`` a copy of the store at ``url`` (``URL@1a2b…`` : of that version), or of a part.
+    """Make the folder ``store`` a copy of the store at ``url`` (``URL@1a2b…``: of that version) or of a part.
 
     Every byte is hashed before it gets its name, ``store.json`` is written last. What stands in the folder
-    with the right hash is not fetched again: the same call goes on after an interruption, repairs a damaged copy,
-    and follows a newer version of the same place.
+    with the right hash is not fetched again: the same call goes on after an interruption, repairs a damaged
+    copy, and follows a newer version of the same place.
 
     Raises :class:`UsageError` for a folder that holds anything else and for parts that the store has not,
-    :class:`StorageError` where there is no room, :class:`StoreDamagedError`, naming the object, where the source is
-    not what it says, :class:`StoppedError` for Ctrl-C, and as :meth:`FeatureStore.open`.
+    :class:`StorageError` where there is no room, :class:`StoreDamagedError`, naming the object, where the
+    source is not what it says, :class:`StoppedError` for Ctrl-C, and as :meth:`FeatureStore.open`.
     """
     progress, started = progress or Silent(), time.monotonic()
     target = target_folder(store)

@@ -16,7 +16,7 @@ from schemas.views import ORIGINAL
 
 @dataclass(frozen=True)
 class Selection:
-    """Names of corpora, features and views; None: all of them. The original is in every store, asked for or not."""
+    """Names of corpora, features and views; None: all. The original is in every part, asked for or not."""
 
     datasets: tuple[str, ...] | None = None
     features: tuple[str, ...] | None = None
@@ -36,8 +36,8 @@ class Selection:
     def spec_of(self, document: StoreDocument) -> StoreSpec:
         """What the part holds: features and views in the store's order, whatever the order of asking.
 
-        Raises :class:`UnknownNameError` for what the store has not, :class:`UsageError` for a part that cannot
-        stand by itself: slopes without what they are the slopes of.
+        Raises :class:`UnknownNameError` for what the store has not, :class:`UsageError` for a part that
+        cannot stand by itself: slopes without what they are the slopes of.
         """
         spec = document.spec
         features = _chosen("feature", self.features, tuple(spec.coefficients))

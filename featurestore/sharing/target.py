@@ -16,7 +16,7 @@ from featurestore.places.folder import Folder
 from schemas.errors import SerError, StorageError, StoreDamagedError, StoreUnfinishedError, UsageError
 
 MARK = f".pull{PARTIAL_SUFFIX}"
-"""Stands in a folder while it holds an unfinished store from elsewhere; lists the corpora of the one before."""
+"""Stands in a folder that holds an unfinished store from elsewhere; lists the corpora of the one before."""
 
 
 def target_folder(store: str | Path) -> Folder:
@@ -34,12 +34,10 @@ def require_target(target: Folder, document: StoreDocument, known: Collection[st
     folder that holds anything else.
     """
     path = target.path
-    if path.is_symlink() and not path.exists():
-        raise UsageError(f"{path} is a link to nothing; remove it, or give another folder")
-    if not path.exists():
-        return None
     if not path.is_dir():
-        raise UsageError(f"{path} is a file; give another folder")
+        if path.exists() or path.is_symlink():
+            raise UsageError(f"{path} is no folder; give another name")
+        return None
     _refuse_linked_folders(path, document.objects)
     try:
         standing = read_document_at(target)
@@ -56,13 +54,19 @@ def require_target(target: Folder, document: StoreDocument, known: Collection[st
             f"{path} holds another store ({standing.digest[:23]}…), which is no version of this one; give "
             f"another folder, or remove that store"
         )
+    _require_own(target, document)
+    return None
+
+
+def _require_own(target: Folder, document: StoreDocument) -> None:
+    """Whether a folder without a finished store is empty, or holds a part of this one."""
+    path = target.path
     found = sorted(entry.name for entry in path.iterdir())
     if LATEST in found:
         raise UsageError(f"{path} holds published versions, which stay as they are; give another folder")
     odd = [name for name in found if name not in {LOCK, TOKEN} and not name.endswith(PARTIAL_SUFFIX)]
     if odd and MARK not in found and not _same_layout(target, document):
         raise UsageError(f"{path} holds other things ({odd[0]}, …); give another folder")
-    return None
 
 
 def mark(target: Folder, standing: StoreDocument | None) -> None:
@@ -94,13 +98,13 @@ def require_space(target: Folder, document: StoreDocument, missing: Iterable[str
 
 
 def require_free(path: Path, needed: int) -> None:
-    """Make sure that the disk of a file or folder has room for so many bytes. Raises :class:`StorageError`."""
+    """Make sure that the disk of a file or folder has so many bytes free. Raises :class:`StorageError`."""
     existing = next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
     free = shutil.disk_usage(existing).free
     if needed > free:
         raise StorageError(
-            f"{path} needs {needed / 1e6:,.1f} MB and its disk has {free / 1e6:,.1f} MB free; free some space, "
-            f"choose another place, or take a part"
+            f"{path} needs {needed / 1e6:,.1f} MB and its disk has {free / 1e6:,.1f} MB free; free some "
+            f"space, choose another place, or take a part"
         )
 
 

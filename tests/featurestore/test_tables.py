@@ -17,9 +17,9 @@ from featurestore.documents import DatasetEntry
 from featurestore.statistics import STATISTICS_SCHEMA
 from featurestore.table_values import read_manifest, read_statistics, read_views
 from featurestore.tables import read_table
-from schemas.clip import MANIFEST_SCHEMA, VIEWS_SCHEMA
 from schemas.errors import StoreDamagedError
 from schemas.spec import StoreSpec
+from schemas.tables import MANIFEST_SCHEMA, VIEWS_SCHEMA
 from tests.hostile.parquet import data_page, dictionary_page, varint, with_chunk, write
 
 SPEC = StoreSpec.model_validate(

@@ -21,6 +21,9 @@ SPARE_BYTES = 6 * 2**30
 
 TIMEOUT_S = 60
 
+TARGET = "target/pulled.zarr"
+"""Where a store is pulled or unpacked to, beside what it comes from."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -109,7 +112,26 @@ def _verify(store: str) -> None:
         raise StoreDamagedError("; ".join(f"{f.name}: {f.fault}, {f.detail}" for f in result.findings[:3]))
 
 
-_ACTIONS = {"open": _open, "read": _read, "xarray": _xarray, "verify": _verify}
+def _pull(store: str) -> None:
+    from featurestore.sharing.pull import pull
+
+    pull(store, Path(store).parent / TARGET)
+
+
+def _unpack(file: str) -> None:
+    from featurestore.sharing.unpack import unpack
+
+    unpack(file, Path(file).parent / TARGET)
+
+
+_ACTIONS = {
+    "open": _open,
+    "read": _read,
+    "xarray": _xarray,
+    "verify": _verify,
+    "pull": _pull,
+    "unpack": _unpack,
+}
 
 
 def _peak_kb(*, reset: bool = False) -> int:
@@ -142,6 +164,8 @@ def _act(action: str, store: str) -> dict[str, Any]:
 
 
 def _main() -> None:
+    import featurestore.sharing.pull
+    import featurestore.sharing.unpack
     import featurestore.store
     import featurestore.verify  # noqa: F401 imported before memory is measured
 

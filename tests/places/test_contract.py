@@ -77,7 +77,7 @@ def test_large_objects_come_in_bounded_blocks(place: Place) -> None:
 
 
 def test_reading_may_stop_early(place: Place) -> None:
-    data = DATA * (3 * BLOCK_BYTES // len(DATA))
+    data = DATA * (BLOCK_BYTES // len(DATA) + 9)
     place.write(NAME, data)
     for _ in range(35):  # more than the connections that are kept
         blocks = place.blocks(NAME)

@@ -1,6 +1,8 @@
 """Web servers: with and without ranges, and such as lie."""
 
 import gzip
+import threading
+import time
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
@@ -131,6 +133,22 @@ def test_no_more_is_taken_than_can_be_right(answer: Callable[[Any], None], web: 
     blocks.close()  # type: ignore[attr-defined]
     assert tracemalloc.get_traced_memory()[1] < 32 * MiB
     tracemalloc.stop()
+
+
+def test_what_is_announced_as_too_large_is_not_waited_for(web: Web) -> None:
+    def announce(handler: Any) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(2**40))
+        handler.end_headers()
+        handler.wfile.flush()
+        threading.Event().wait(4)
+        handler.close_connection = True
+
+    web.special["/object"] = announce
+    began = time.monotonic()
+    with pytest.raises(StoreDamagedError, match="2,000,000"):
+        Remote(web.url, QUICK).read("object", 2_000_000)
+    assert time.monotonic() - began < 3
 
 
 def test_a_compressed_answer_is_not_blown_up(web: Web) -> None:

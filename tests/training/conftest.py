@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
-from schemas.clip import MANIFEST_SCHEMA
+from schemas.tables import MANIFEST_SCHEMA
 from training.loader.ram import RamSource
 from training.loop import Problem
 from training.models.cnn_bilstm import CnnBiLstm

@@ -1,0 +1,34 @@
+"""What is published at a place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from featurestore.layout import STORE_JSON
+from featurestore.places.choose import place_at
+from featurestore.versions import Version, read_versions, split_version
+
+
+@dataclass(frozen=True)
+class Published:
+    """The versions of a place, from the oldest to the newest push, and which of them opens by default."""
+
+    url: str
+    latest: str
+    versions: tuple[Version, ...]
+
+
+def published(url: str | Path) -> Published | None:
+    """The versions at a path or URL; None where there are none, where a store stands, and for ``URL@1a2b…``.
+
+    Raises :class:`~schemas.errors.StorageError` where the place refuses and
+    :class:`~schemas.errors.StoreDamagedError` for a list that is none.
+    """
+    if split_version(str(url))[1] is not None:
+        return None
+    place = place_at(url)
+    if place.size(STORE_JSON) is not None:
+        return None
+    found = read_versions(place)
+    return Published(str(place), found.latest, found.versions) if found else None

@@ -1,0 +1,113 @@
+"""A store, or a part of one, in one file for mail or a USB stick."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from featurestore.documents import StoredObject, StoreDocument
+from featurestore.durable import make_folders, storage_errors, sync_folder
+from featurestore.layout import PARTIAL_SUFFIX, STORE_JSON
+from featurestore.opening import open_place
+from featurestore.places.place import Place
+from featurestore.progress import Advance, Progress, Silent
+from featurestore.sharing.archive import MOST_MEMBER, end, write_padded
+from featurestore.sharing.part import take_part
+from featurestore.sharing.selection import Selection
+from featurestore.sharing.target import require_free
+from schemas.errors import StorageError, StoreDamagedError, UsageError
+
+
+@dataclass(frozen=True)
+class PackReport:
+    """What was packed; ``bytes`` of the file."""
+
+    store: str
+    file: str
+    digest: str
+    part_of: str | None
+    objects: int
+    bytes: int
+    seconds: float
+
+
+def pack(
+    store: str | Path,
+    file: str | Path,
+    selection: Selection | None = None,
+    progress: Progress | None = None,
+) -> PackReport:
+    """Write the store at a path or URL, or a part of it, as a tar: ``store.json``, then objects by name.
+
+    Equal stores make equal bytes: no times, no owners. Every object is hashed on the way; the file gets its
+    name when it is whole and on the disk. What is in it is compressed already.
+
+    Raises :class:`UsageError` where ``file`` is there already, :class:`StoreDamagedError`, naming the object,
+    :class:`StorageError` where there is no room, and as :meth:`FeatureStore.open`.
+    """
+    progress, started = progress or Silent(), time.monotonic()
+    path = Path(file)
+    if path.exists() or path.is_symlink():
+        raise UsageError(f"{path} is there already; remove it, or give another name")
+    origin, document = open_place(store)
+    place, document = take_part(origin, document, selection or Selection(), progress)
+    too_large = [name for name, entry in document.objects.items() if entry.bytes > MOST_MEMBER]
+    if too_large:
+        raise StorageError(
+            f"{too_large[0]} has more than the 8 GiB that a tar can hold; push the store instead"
+        )
+    total = sum(entry.bytes for entry in document.objects.values())
+    require_free(path, total)
+    with storage_errors(path):
+        make_folders(path.parent)
+        partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
+        try:
+            with progress.task("pack", total, "bytes") as advance:
+                size = _write(partial, place, document, advance)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+        sync_folder(path.parent)
+    seconds = time.monotonic() - started
+    return PackReport(
+        str(origin), str(path), document.digest, document.part_of, len(document.objects), size, seconds
+    )
+
+
+def _write(partial: Path, place: Place, document: StoreDocument, advance: Advance) -> int:
+    text = json.dumps(document.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
+    data = text.encode() + b"\n"
+    with partial.open("xb") as file:
+        size = write_padded(file, STORE_JSON, len(data), [data])
+        for name, entry in sorted(document.objects.items()):
+            size += write_padded(file, name, entry.bytes, _hashed(place, name, entry, advance))
+        size += file.write(end(size))
+        file.flush()
+        os.fsync(file.fileno())
+    return size
+
+
+def _hashed(place: Place, name: str, entry: StoredObject, advance: Advance) -> Iterator[bytes]:
+    """The blocks of an object, then an error if they were not what they should be."""
+    digest, left = hashlib.sha256(), entry.bytes
+    try:
+        for block in place.blocks(name):
+            digest.update(block)
+            left -= len(block)
+            if left < 0:
+                break
+            yield block
+            advance(len(block))
+    except FileNotFoundError:
+        left = -1
+    if left or digest.hexdigest() != entry.sha256:
+        raise StoreDamagedError(
+            f"{name} in {place} is not what store.json says, so nothing was packed; "
+            f"run `ser-features build --check` with its corpora to repair it"
+        )

@@ -1,0 +1,135 @@
+"""The objects of one version on their way: sent, or reused where the place has them already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from threading import Lock
+
+from featurestore.documents import StoredObject, StoreDocument, write_document
+from featurestore.fetch import fetch
+from featurestore.layout import STORE_JSON
+from featurestore.opening import REPAIR, read_document_at
+from featurestore.places.choose import place_at
+from featurestore.places.folder import Folder
+from featurestore.places.place import Place
+from featurestore.progress import Progress
+from featurestore.sharing.hashed import read_hashed
+from featurestore.sharing.moving import Budget, Moving, moving
+from featurestore.versions import Versions, version_folder
+from schemas.errors import SerError, StoreDamagedError
+
+_TO_FOLDER, _TO_ELSEWHERE = 4, 16
+"""Objects sent side by side."""
+
+_IN_MEMORY = 256 * 2**20
+"""Bytes of objects that are being sent, together."""
+
+_VERSIONS_SEARCHED = 10
+"""Of the newest versions, for objects that need not be sent: each costs its ``store.json``."""
+
+
+class Sending:
+    """One version on its way. ``sent``, ``reused``, ``there`` : bytes, as in :class:`PushReport`."""
+
+    def __init__(self, source: Place, document: StoreDocument, url: str, folder: str) -> None:
+        self.sent = self.reused = self.there = 0
+        self._source, self._document = source, document
+        self._url, self._folder = url, folder
+        self._root, self._target = place_at(url), place_at(f"{url}/{folder}")
+        self._budget = Budget(_IN_MEMORY)
+        self._lock = Lock()
+
+    def send(self, published: Versions | None, progress: Progress) -> None:
+        """Make the version whole: its objects, then its ``store.json``."""
+        objects = self._document.objects
+        at_once = _TO_FOLDER if isinstance(self._root, Folder) else _TO_ELSEWHERE
+        missing = self._missing(progress)
+        self.there = sum(e.bytes for e in objects.values()) - sum(objects[name].bytes for name in missing)
+        earlier = self._earlier(published, missing)
+        with moving(progress, "push", sum(objects[name].bytes for name in missing)) as move:
+            move.each(lambda name: self._bring(name, earlier, move), missing, at_once)
+        if not self._is_finished():
+            self.sent += write_document(self._target, STORE_JSON, self._document).bytes
+
+    def _missing(self, progress: Progress) -> list[str]:
+        objects, present = self._document.objects, self._target.sizes()
+        there = [name for name, entry in objects.items() if present.get(name) == entry.bytes]
+        if not isinstance(self._target, Folder):
+            return sorted(objects.keys() - set(there))
+        with moving(progress, "check", sum(objects[name].bytes for name in there)) as move:
+
+            def sound(name: str) -> bool:
+                move.advance(objects[name].bytes)
+                return _is(self._target, name, objects[name])
+
+            good = move.each(sound, there, _TO_FOLDER)
+        return sorted(objects.keys() - {name for name, is_sound in zip(there, good, strict=True) if is_sound})
+
+    def _earlier(self, published: Versions | None, missing: Iterable[str]) -> dict[StoredObject, str]:
+        """Content that is missing → an object under the root that holds it."""
+        wanted = {self._document.objects[name] for name in missing}
+        found: dict[StoredObject, str] = {}
+        versions = published.versions if published else ()
+        for version in reversed(versions[-_VERSIONS_SEARCHED:]):
+            if wanted <= found.keys():
+                break
+            folder = version_folder(version.id)
+            if folder == self._folder:
+                continue
+            try:
+                document = read_document_at(place_at(f"{self._url}/{folder}"))
+            except SerError:  # a version that is damaged gives nothing
+                continue
+            for name, entry in document.objects.items():
+                if entry in wanted:
+                    found.setdefault(entry, f"{folder}/{name}")
+        return found
+
+    def _bring(self, name: str, earlier: dict[StoredObject, str], move: Moving) -> None:
+        entry = self._document.objects[name]
+        if self._copy(name, entry, earlier.get(entry)):
+            move.advance(entry.bytes)
+            with self._lock:
+                self.reused += entry.bytes
+            return
+        try:
+            if isinstance(self._target, Folder):
+                sent = fetch(self._source, name, entry, self._target.path / name, move.advance)
+            else:
+                with self._budget.holding(entry.bytes):
+                    data = read_hashed(self._source, name, entry)
+                    self._target.write(name, data)
+                    sent = len(data)
+                move.advance(sent)
+        except StoreDamagedError as error:
+            raise damaged(self._source, name, "is not what store.json says") from error
+        with self._lock:
+            self.sent += sent
+
+    def _copy(self, name: str, entry: StoredObject, held_by: str | None) -> bool:
+        if held_by is None or (isinstance(self._root, Folder) and not _is(self._root, held_by, entry)):
+            return False
+        try:
+            return self._root.copy(held_by, f"{self._folder}/{name}")
+        except FileNotFoundError:
+            return False
+
+    def _is_finished(self) -> bool:
+        try:
+            return read_document_at(self._target).digest == self._document.digest
+        except SerError:
+            return False
+
+
+def _is(place: Place, name: str, entry: StoredObject) -> bool:
+    try:
+        return StoredObject.at(place, name) == entry
+    except (FileNotFoundError, SerError):
+        return False
+
+
+def damaged(source: Place, name: str, what: str) -> StoreDamagedError:
+    """The error for an object of the store that is to be pushed."""
+    return StoreDamagedError(
+        f"{name} in {source} {what}, so nothing was published; {REPAIR}, then push again"
+    )

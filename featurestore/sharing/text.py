@@ -1,0 +1,112 @@
+"""What the commands that share stores print, as text for people and as JSON for machines."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from featurestore.sharing.listing import Published
+from featurestore.sharing.pack import PackReport
+from featurestore.sharing.pull import PullReport
+from featurestore.sharing.push import PushReport
+from featurestore.sharing.unpack import UnpackReport
+
+_Report = PushReport | PullReport | PackReport | UnpackReport
+
+
+def push_text(report: PushReport) -> RenderableType:
+    """What was sent, what was not, and how others get it."""
+    saved = [
+        f"{_megabytes(size)} {where}"
+        for size, where in (
+            (report.bytes_reused, "reused from earlier versions"),
+            (report.bytes_there, "there already"),
+        )
+        if size
+    ]
+    sent = f"sent {_megabytes(report.bytes_sent)} {_rate(report.bytes_sent, report.seconds)}"
+    several = f", {report.versions} versions in all" if report.versions > 1 else ""
+    return Group(
+        f"[bold]{escape(report.url)}[/]: version {report.version} is the newest{several}",
+        f"  {', '.join([sent if report.bytes_sent else 'nothing to send', *saved])}",
+        f"  {report.digest}",
+        f"  others get it with: ser-features pull {escape(report.url)} STORE",
+    )
+
+
+def pull_text(report: PullReport) -> RenderableType:
+    """What came, what was there, and of what it is a part."""
+    return Group(*_brought("fetched", report.bytes_fetched, report))
+
+
+def pack_text(report: PackReport) -> RenderableType:
+    """The file and how others open it."""
+    return Group(
+        f"[bold]{escape(report.file)}[/]: {report.objects:,} objects, {_megabytes(report.bytes)} "
+        f"{_rate(report.bytes, report.seconds)}",
+        f"  {report.digest}",
+        *part_lines(report.part_of),
+        f"  others open it with: ser-features unpack {escape(report.file)} STORE",
+    )
+
+
+def unpack_text(report: UnpackReport) -> RenderableType:
+    """What was written and what was there."""
+    return Group(*_brought("unpacked", report.bytes_written, report))
+
+
+def published_text(published: Published) -> RenderableType:
+    """The versions of a place, the newest push first."""
+    table = Table("version", "clips", "size", "features", "views", "", box=None)
+    for version in reversed(published.versions):
+        table.add_row(
+            version.id,
+            f"{version.clips:,}",
+            _megabytes(version.bytes),
+            escape(", ".join(version.features)),
+            escape(", ".join(version.views)),
+            "[bold]latest[/]" if version.id == published.latest else "",
+        )
+    count = len(published.versions)
+    return Group(f"[bold]{escape(published.url)}[/]: {count} version{'s' if count != 1 else ''}", table)
+
+
+def report_json(report: _Report) -> dict[str, Any]:
+    """A report as JSON values."""
+    return {**asdict(report), "seconds": round(report.seconds, 3)}
+
+
+def published_json(published: Published) -> dict[str, Any]:
+    """The versions as JSON values, from the oldest to the newest."""
+    return {
+        "url": published.url,
+        "latest": published.latest,
+        "versions": [version.model_dump(mode="json") for version in published.versions],
+    }
+
+
+def part_lines(part_of: str | None) -> list[str]:
+    """The line that says what a store is a part of; none for a whole one."""
+    return [f"  part of {part_of}"] if part_of else []
+
+
+def _brought(verb: str, size: int, report: PullReport | UnpackReport) -> list[str]:
+    kept = f", kept {_megabytes(report.bytes_kept)}" if report.bytes_kept else ""
+    moved = f"{verb} {_megabytes(size)} {_rate(size, report.seconds)}" if size else "nothing to do"
+    return [
+        f"[bold]{escape(report.store)}[/]: {report.objects:,} objects; {moved}{kept}",
+        f"  {report.digest}",
+        *part_lines(report.part_of),
+    ]
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
+
+
+def _rate(size: int, seconds: float) -> str:
+    return f"in {seconds:.1f} s ({size / 1e6 / max(seconds, 1e-9):.1f} MB/s)"
