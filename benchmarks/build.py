@@ -53,9 +53,13 @@ class Runs:
 
 
 def build_once(corpora: Path, out: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """One build in a process of its own: its JSON report."""
+    """One build in a process of its own, which knows no recording's hash yet: its JSON report."""
     process = subprocess.run(
-        build_command(corpora, out, options), capture_output=True, text=True, check=False
+        build_command(corpora, out, options),
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "SER_CACHE": f"{out}.cache"},
     )
     if process.returncode:
         sys.exit(process.stderr)

@@ -20,8 +20,8 @@ from machine import write_result
 from data.locate import locate
 from featurestore.plan import SourceClip
 from featurestore.progress import Silent
-from featurestore.recordings import hash_recordings
 from featurestore.reader import Reading, read_ahead
+from featurestore.recordings import hash_recordings
 from featurestore.stages import Stages
 from pipelines.decoders import Decoder
 from pipelines.process import keep_freed_memory

@@ -116,10 +116,11 @@ def check_declared(document: Declared) -> None:
             f"declares {units:,} units, which take {shards:,} shards, "
             f"but names {len(document.objects):,} objects"
         )
+    bounds = _Bounds(document.spec, rows)
     for name, entry in document.objects.items():
-        most = most_bytes(name, document.spec, rows)
+        most = bounds.of(name)
         if not 0 <= entry.bytes <= most:
-            raise _absurd(f"gives {name!r} {entry.bytes:,} bytes, at most {most:,} can be right")
+            raise _absurd(f"gives {name!r} {_shown(entry.bytes)} bytes, at most {most:,} can be right")
 
 
 def check_spec(spec: StoreSpec) -> None:
@@ -142,57 +143,66 @@ def most_bytes(name: str, spec: StoreSpec, rows: Mapping[str, int]) -> int:
 
     Raises :class:`StoreDamagedError` for a name of no kind.
     """
-    match name.split("/"):
-        case [only]:
-            most = _of_store(only, spec, rows)
-        case [folder, dataset, record] if folder == RECORDS and dataset in rows:
-            most = _of_records(record, spec, rows[dataset])
-        case [dataset, *within] if dataset in rows:
-            most = _of_corpus(within, spec)
-        case _:
-            most = None
-    if most is None:
-        raise _absurd(f"names {name[:200]!r}, which is no object of a store")
-    return most
+    return _Bounds(spec, rows).of(name)
 
 
-def _of_store(name: str, spec: StoreSpec, rows: Mapping[str, int]) -> int | None:
-    total = sum(rows.values())
-    return {
-        MANIFEST: _TABLE + total * _CLIP_ROW,
-        VIEWS: _TABLE + total * len(spec.view_names) * _VIEW_ROW,
-        STATISTICS: _TABLE + total * _moments(spec),
-        STORE_JSON: MOST_STORE_JSON,
-        ROOT_METADATA: _RECORD + (1 + len(rows)) * _metadata(spec),
-    }.get(name)
+class _Bounds:
+    """The most bytes of every kind of object of a store, computed once."""
 
+    def __init__(self, spec: StoreSpec, rows: Mapping[str, int]) -> None:
+        views, features = len(spec.view_names), len(spec.features)
+        total = sum(rows.values())
+        moments = views * (features * 512 + 16 * sum(spec.coefficients.values()))
+        metadata = (3 + features) * 2**15 + 8 * MOST_TITLE * 3 + views * 512
+        chunks = ceil(spec.storage.shard_clips / spec.storage.chunk_clips)
+        self._rows = rows
+        self._store = {
+            MANIFEST: _TABLE + total * _CLIP_ROW,
+            VIEWS: _TABLE + total * views * _VIEW_ROW,
+            STATISTICS: _TABLE + total * moments,
+            STORE_JSON: MOST_STORE_JSON,
+            ROOT_METADATA: _RECORD + (1 + len(rows)) * metadata,
+        }
+        self._unit = _RECORD + _SHARD_CLIPS * (_CLIP_JSON + views * _VIEW_ROW) + views * features * 1024
+        self._unit_table = _RECORD + _SHARD_CLIPS * moments
+        self._metadata = _RECORD + metadata
+        self._coordinate = 64 * 2**10 + 16 * max(spec.frames, 512)
+        self._shards = {
+            feature.kind: chunks * (chunk + chunk // 128 + 1024) + 4096
+            for feature in spec.features
+            for chunk in (_chunk_bytes(spec, feature.kind),)
+        }
 
-def _of_records(name: str, spec: StoreSpec, rows: int) -> int | None:
-    views, features = len(spec.view_names), len(spec.features)
-    if name == "corpus.json":
-        return 2 * _TABLE + rows * _CLIP_ROW
-    if name.endswith(".json"):
-        return _RECORD + _SHARD_CLIPS * (_CLIP_JSON + views * _VIEW_ROW) + views * features * 1024
-    return _RECORD + _SHARD_CLIPS * _moments(spec) if name.endswith(".parquet") else None
+    def of(self, name: str) -> int:
+        """The bound of one object. Raises :class:`StoreDamagedError` for a name of no kind."""
+        parts = name.split("/")
+        if len(parts) == 1:
+            most = self._store.get(name)
+        elif parts[0] == RECORDS and len(parts) == 3 and parts[1] in self._rows:
+            most = self._of_record(parts[2], self._rows[parts[1]])
+        else:
+            most = self._of_corpus(parts[1:]) if parts[0] in self._rows else None
+        if most is None:
+            raise _absurd(f"names {name[:200]!r}, which is no object of a store")
+        return most
 
+    def _of_record(self, name: str, rows: int) -> int | None:
+        if name == "corpus.json":
+            return 2 * _TABLE + rows * _CLIP_ROW
+        if name.endswith(".json"):
+            return self._unit
+        return self._unit_table if name.endswith(".parquet") else None
 
-def _of_corpus(within: Sequence[str], spec: StoreSpec) -> int | None:
-    match within:
-        case [*_, metadata] if metadata == ROOT_METADATA:
-            return _RECORD + _metadata(spec)
-        case [_, "c", "0"]:
-            return 64 * 2**10 + 16 * max(spec.frames, 512)
-        case [feature, "c", _, _, "0", "0"] if feature in spec.coefficients:
-            chunk = _chunk_bytes(spec, feature)
-            chunks = ceil(spec.storage.shard_clips / spec.storage.chunk_clips)
-            return chunks * (chunk + chunk // 128 + 1024) + 4096
-        case _:
-            return None
-
-
-def _moments(spec: StoreSpec) -> int:
-    """Bytes in a table of one group's moments, in every view of every feature."""
-    return len(spec.view_names) * (len(spec.features) * 512 + 16 * sum(spec.coefficients.values()))
+    def _of_corpus(self, within: Sequence[str]) -> int | None:
+        match within:
+            case [feature, "c", _, _, "0", "0"]:
+                return self._shards.get(feature)
+            case [*_, metadata] if metadata == ROOT_METADATA:
+                return self._metadata
+            case [_, "c", "0"]:
+                return self._coordinate
+            case _:
+                return None
 
 
 def _check_corpus(name: str, extent: Extent) -> None:
@@ -215,11 +225,6 @@ def _check_corpus(name: str, extent: Extent) -> None:
 def _chunk_bytes(spec: StoreSpec, feature: str) -> int:
     width = {"float16": 2, "float32": 4}.get(spec.storage.dtype, 8)
     return spec.storage.chunk_clips * spec.coefficients[feature] * spec.frames * width
-
-
-def _metadata(spec: StoreSpec) -> int:
-    """Bytes of the metadata of one corpus: its group, arrays and coordinates."""
-    return (3 + len(spec.features)) * 2**15 + 8 * MOST_TITLE * 3 + len(spec.view_names) * 512
 
 
 def _shown(value: int) -> str:

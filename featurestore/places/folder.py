@@ -49,7 +49,7 @@ class Folder:
     def write(self, name: str, data: bytes) -> None:
         """See :meth:`Place.write`."""
         with storage_errors(self.path / name):
-            write_durably(self.path / name, data)
+            write_durably(self._within(name), data)
 
     def size(self, name: str) -> int | None:
         """See :meth:`Place.size`."""
@@ -75,7 +75,7 @@ class Folder:
         with storage_errors(self.path):
             folders = set()
             for name in names:
-                path = self.path / name
+                path = self._within(name)
                 with suppress(FileNotFoundError, NotADirectoryError):
                     path.unlink()
                     folders.add(path.parent)
@@ -84,12 +84,12 @@ class Folder:
 
     def copy(self, source: str, target: str) -> bool:
         """See :meth:`Place.copy`: a hard link, so that the bytes are stored once."""
-        path = self.path / target
+        path = self._within(target)
         partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
         with storage_errors(path):
             make_folders(path.parent)
         try:
-            os.link(self.path / source, partial, follow_symlinks=False)
+            os.link(self._within(source), partial, follow_symlinks=False)
         except FileNotFoundError:
             raise
         except OSError:  # a file system without links, or another one in between
@@ -102,9 +102,25 @@ class Folder:
             sync_folder(path.parent)
         return True
 
+    def _within(self, name: str) -> Path:
+        """Path of an object. Raises :class:`StoreDamagedError` for a folder that is a link to elsewhere.
+
+        The store's own folder may be a link, and those above it: they are its owner's. A link inside is a
+        stranger's, or was made by hand; what is written or removed through it is no part of the store.
+        """
+        folder = str(self.path)
+        for part in name.split("/")[:-1]:
+            folder = f"{folder}/{part}"
+            if os.path.islink(folder):  # noqa: PTH114 making a Path takes longer, and this is asked often
+                raise StoreDamagedError(
+                    f"{folder} leads out of the store through a link; put the files themselves there, or do "
+                    f"not use this store"
+                )
+        return self.path / name
+
     def _opened(self, name: str) -> int:
         """A descriptor of a regular file: of no pipe, on which one would wait, nor of what a link names."""
-        path = self.path / name
+        path = self._within(name)
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:

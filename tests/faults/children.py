@@ -70,10 +70,14 @@ class Children:
             child.process.kill()
             child.process.join()
 
-    def start(self, function: Callable[..., Any], *arguments: Any, die_at: int | None = None, root: str = "") -> Child:
+    def start(
+        self, function: Callable[..., Any], *arguments: Any, die_at: int | None = None, root: str = ""
+    ) -> Child:
         """Call ``function`` in a child, which dies just before its operation ``die_at`` (from 0) below ``root``."""
         ours, theirs = self._context.Pipe(duplex=False)
-        process = self._context.Process(target=_run, args=(theirs, function, arguments, die_at, root), daemon=False)
+        process = self._context.Process(
+            target=_run, args=(theirs, function, arguments, die_at, root), daemon=False
+        )
         process.start()
         theirs.close()
         child = Child(process, ours)
@@ -81,7 +85,9 @@ class Children:
         return child
 
 
-def operations(function: Callable[..., Any], arguments: tuple[Any, ...], root: str) -> list[tuple[float, str]]:
+def operations(
+    function: Callable[..., Any], arguments: tuple[Any, ...], root: str
+) -> list[tuple[float, str]]:
     """Call ``function`` to its end; returns when (s) it did what to the disk below ``root``."""
     noted: list[tuple[float, str]] = []
     begun = time.monotonic()
@@ -91,7 +97,11 @@ def operations(function: Callable[..., Any], arguments: tuple[Any, ...], root: s
 
 
 def _run(
-    answers: Connection, function: Callable[..., Any], arguments: tuple[Any, ...], die_at: int | None, root: str
+    answers: Connection,
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    die_at: int | None,
+    root: str,
 ) -> None:
     if die_at is not None:
         counter = itertools.count()
@@ -99,7 +109,7 @@ def _run(
     try:
         answer: Any = function(*arguments)
     except Exception as error:
-        error.add_note("".join(traceback.format_exception(error)))
+        error.add_note("In the child:\n" + "".join(traceback.format_exception(error)))
         answer = error
     answers.send(answer)
     answers.close()

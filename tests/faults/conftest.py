@@ -35,7 +35,9 @@ class Sound:
 
     def request(self, out: Path, **other: Any) -> BuildRequest:
         """The build that makes this store."""
-        return BuildRequest(**{"out": out, "corpora": self.corpora, "datasets": "demo", "spec": self.spec, "jobs": 1, **other})
+        return BuildRequest(
+            **{"out": out, "corpora": self.corpora, "datasets": "demo", "spec": self.spec, "jobs": 1, **other}
+        )
 
     def build(self, out: Path, **other: Any) -> BuildReport:
         """Build this store at ``out``."""
@@ -54,7 +56,9 @@ def make_sound(path: Path, corpora: Path, spec: SpecRequest) -> Sound:
 @pytest.fixture(scope="session")
 def sound(whole_demo: Path, tiny_recipe: str, tmp_path_factory: pytest.TempPathFactory) -> Sound:
     """672 clips, three views, three units; zstd."""
-    return make_sound(tmp_path_factory.mktemp("sound") / "s.zarr", whole_demo, SpecRequest(recipe=tiny_recipe))
+    return make_sound(
+        tmp_path_factory.mktemp("sound") / "s.zarr", whole_demo, SpecRequest(recipe=tiny_recipe)
+    )
 
 
 @pytest.fixture(scope="session")
@@ -71,6 +75,6 @@ def children() -> Iterator[Children]:
         yield started
 
 
-def copied(sound: Path, target: Path) -> Path:
+def copied(store: Path, target: Path) -> Path:
     """A store of one's own."""
     return Path(shutil.copytree(store, target))

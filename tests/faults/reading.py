@@ -41,7 +41,11 @@ def _statistics(store: FeatureStore) -> dict[str, Any]:
     everybody = set(store.manifest["speaker"])
     views = range(len(store.spec.view_names))
     merged = store.statistics(everybody, views)
-    return {f"{name} {field}": getattr(m, field) for name, m in merged.items() for field in ("count", "mean", "m2")}
+    return {
+        f"{name} {field}": getattr(m, field)
+        for name, m in merged.items()
+        for field in ("count", "mean", "m2")
+    }
 
 
 WAYS: Mapping[str, Callable[[FeatureStore], Any]] = {

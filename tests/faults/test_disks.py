@@ -44,7 +44,9 @@ class TestFull:
     def test_full_at(self, first_refused: str, small_disk: Path, sound: Sound) -> None:
         out = small_disk / "s.zarr"
         _leave_free(small_disk, _pages_before(sound.path, first_refused) * PAGE)
-        with pytest.raises(StorageError, match="the disk is full; free some space and run the same") as refused:
+        with pytest.raises(
+            StorageError, match="the disk is full; free some space and run the same"
+        ) as refused:
             sound.build(out)
         assert first_refused in str(refused.value)
         assert not list(out.rglob("*.partial"))
@@ -96,7 +98,11 @@ def as_nobody(request: BuildRequest, place: str) -> list[str]:
     os.setgid(NOBODY)
     os.setuid(NOBODY)
     told = []
-    for act in (lambda: build(request), lambda: FeatureStore.open(place).manifest, lambda: verify(place, full=True)):
+    for act in (
+        lambda: build(request),
+        lambda: FeatureStore.open(place).manifest,
+        lambda: verify(place, full=True),
+    ):
         try:
             act()
             told.append("no error")
@@ -147,7 +153,7 @@ class TestPermissions:
         recipe = Path(shutil.copy(str(sound.spec.recipe), place.parent))
         request = sound.request(place, corpora=corpora, spec=replace(sound.spec, recipe=str(recipe)))
         answer = children.start(as_nobody, request, str(place)).result()
-        assert isinstance(answer, list), answer
+        assert isinstance(answer, list), getattr(answer, "__notes__", answer)
         return answer
 
 

@@ -28,10 +28,19 @@ def scheduler(*workers: str) -> Iterator[str]:
         try:
             assert process.stderr is not None
             address = next(
-                found[1] for line in process.stderr if (found := re.search(r"Scheduler at: +(tcp://\S+)", line))
+                found[1]
+                for line in process.stderr
+                if (found := re.search(r"Scheduler at: +(tcp://\S+)", line))
             )
             for options in workers:
-                worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, *host, *options.split()]
+                worker = [
+                    sys.executable,
+                    "-m",
+                    "distributed.cli.dask_worker",
+                    address,
+                    *host,
+                    *options.split(),
+                ]
                 started.append(subprocess.Popen(worker, stderr=subprocess.DEVNULL))
             yield address
         finally:

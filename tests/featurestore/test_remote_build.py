@@ -65,7 +65,10 @@ class TestBuilding:
     def test_a_second_builder_is_turned_away(self, s3_url: str, small_demo: Path, tiny_recipe: str) -> None:
         place = place_at(s3_url)
         times = LeaseTimes(beat=0.2, patience=2.0, settle=0.1)
-        with exclusive(place, times), pytest.raises(StoreBusyError, match="another process is building s3://"):
+        with (
+            exclusive(place, times),
+            pytest.raises(StoreBusyError, match="another process is building s3://"),
+        ):
             _build(s3_url, small_demo, tiny_recipe)
 
     @pytest.mark.slow

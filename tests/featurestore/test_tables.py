@@ -347,6 +347,16 @@ def test_lists_longer_than_the_feature_are_refused_before_they_are_decoded() -> 
         read_table(data, "x", LISTS, 1, most_values=13)
 
 
+def test_a_table_cut_into_crumbs_is_refused() -> None:
+    made = pa.table({"n": np.arange(20_000)}, schema=NUMBERS)
+    with pytest.raises(StoreDamagedError, match="cut into 2,000 row groups"):
+        read_table(write(made, row_group_size=10), "x", NUMBERS, 20_000)
+    with pytest.raises(StoreDamagedError, match="bytes in 335 pages"):
+        read_table(
+            write(made, use_dictionary=False, data_page_size=1, write_batch_size=16), "x", NUMBERS, 20_000
+        )
+
+
 def test_a_million_columns_are_refused() -> None:
     footer_alone = write(pa.table({f"c{index}": [1] for index in range(30_000)}))
     with pytest.raises(StoreDamagedError, match="x is no such table"):

@@ -33,6 +33,21 @@ class Struct:
         self.parts.append(varint(zigzag(value)))
         return self
 
+    def i64(self, number: int, value: int) -> Struct:
+        self._head(number, 6)
+        self.parts.append(varint(zigzag(value)))
+        return self
+
+    def text(self, number: int, value: bytes) -> Struct:
+        self._head(number, 8)
+        self.parts.append(varint(len(value)) + value)
+        return self
+
+    def structs(self, number: int, values: list[Struct]) -> Struct:
+        self._head(number, 9)
+        self.parts.append(bytes([len(values) << 4 | 12]) + b"".join(value.encode() for value in values))
+        return self
+
     def struct(self, number: int, value: Struct) -> Struct:
         self._head(number, 12)
         self.parts.append(value.encode())

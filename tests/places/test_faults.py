@@ -1,5 +1,6 @@
 """Servers that fail: a given number of faults is survived, and one more is one sentence."""
 
+import gc
 import random
 import re
 from pathlib import Path
@@ -131,6 +132,16 @@ def test_web_reading_survives(fault: str, ranges: bool, web: Web) -> None:
         _one_sentence(caught.value)
 
 
+@pytest.mark.parametrize("fault", ["503", "reset"])
+def test_reading_by_blocks_gives_up_as_well(fault: str, web: Web) -> None:
+    (web.root / "object").write_bytes(DATA)
+    with proxy_server(web.url) as proxy:
+        proxy.faults.extend([fault] * TOO_MANY[fault])
+        with pytest.raises(OSError, match="again and again") as caught:
+            list(Remote(proxy.url, QUICK).blocks("object"))
+        _one_sentence(caught.value)
+
+
 @pytest.mark.parametrize("fault", ["500", "503", "429", "reset"])
 def test_a_web_server_in_trouble_does_not_pass_for_an_empty_one(fault: str, web: Web) -> None:
     (web.root / "object").write_bytes(DATA)
@@ -169,7 +180,9 @@ def test_sftp_survives_a_server_that_drops_its_sessions(sftp: Sftp, tmp_path: Pa
         assert place.size(NAME) == len(DATA)
 
 
-def test_sftp_reading_goes_on_where_the_session_ended(sftp: Sftp, tmp_path: Path) -> None:
+def test_sftp_reading_goes_on_where_the_session_ended_and_logs_no_traceback(
+    sftp: Sftp, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     data = DATA * (3 * BLOCK_BYTES // len(DATA))
     place = Remote(sftp.url(tmp_path / "store"), QUICK)
     place.write(NAME, data)
@@ -177,3 +190,5 @@ def test_sftp_reading_goes_on_where_the_session_ended(sftp: Sftp, tmp_path: Path
     got = next(blocks)
     sftp.drop_connections()
     assert got + b"".join(blocks) == data
+    gc.collect()  # asyncio logs what nobody asked for when it is collected
+    assert "never retrieved" not in caplog.text

@@ -102,3 +102,38 @@ def test_a_copy_across_file_systems_is_left_to_the_caller(
     monkeypatch.setattr(os, "link", refuse)
     assert folder.copy("ravdess/mel", "target") is False
     assert folder.read("target", 3) == b"old"
+
+
+class TestFoldersThatAreLinks:
+    @pytest.fixture
+    def linked(self, tmp_path: Path) -> Folder:
+        """A place in which ``corpus`` is a link to a folder outside of it."""
+        (tmp_path / "outside").mkdir()
+        (tmp_path / "outside" / "theirs").write_bytes(b"secret")
+        (tmp_path / "store").mkdir()
+        (tmp_path / "store" / "corpus").symlink_to(tmp_path / "outside")
+        return Folder(tmp_path / "store")
+
+    def test_nothing_is_read_written_linked_or_removed_through_them(self, linked: Folder) -> None:
+        (linked.path / "mine").write_bytes(b"mine")
+        for action in (
+            lambda: linked.read("corpus/theirs", 100),
+            lambda: list(linked.blocks("corpus/theirs")),
+            lambda: linked.write("corpus/new", b""),
+            lambda: linked.write("corpus/deep/new", b""),
+            lambda: linked.copy("mine", "corpus/new"),
+            lambda: linked.copy("corpus/theirs", "copied"),
+            lambda: linked.delete(["corpus/theirs"]),
+        ):
+            with pytest.raises(StoreDamagedError, match="leads out of the store through a link"):
+                action()
+        outside = linked.path.parent / "outside"
+        assert [path.name for path in outside.iterdir()] == ["theirs"]
+        assert linked.sizes() == {"mine": 4}
+
+    def test_the_place_itself_may_be_one(self, tmp_path: Path) -> None:
+        (tmp_path / "real").mkdir()
+        (tmp_path / "link").symlink_to(tmp_path / "real")
+        place = Folder(tmp_path / "link")
+        place.write("corpus/one", b"1")
+        assert place.read("corpus/one", 9) == b"1"

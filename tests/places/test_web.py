@@ -161,6 +161,23 @@ def test_a_compressed_answer_is_not_blown_up(web: Web) -> None:
     tracemalloc.stop()
 
 
+def test_no_compressed_answer_is_asked_for(web: Web) -> None:
+    accepted = []
+
+    def note(handler: Any) -> None:
+        accepted.append(handler.headers["Accept-Encoding"])
+        handler.send_response(200)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    web.special["/object"] = note
+    place = Remote(web.url, QUICK)
+    place.read("object", 1)
+    list(place.blocks("object", 5))
+    place.size("object")
+    assert accepted == ["identity"] * 3
+
+
 def test_a_size_that_is_not_told_is_no_size(web: Web) -> None:
     web.special["/object"] = _endless
     with pytest.raises(StorageError, match="does not say how large"):

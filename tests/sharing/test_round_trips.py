@@ -43,7 +43,10 @@ def test_a_published_folder_is_served_by_any_web_server(
 ) -> None:
     push(tiny_store, tmp_path / "web")
     with web_server(tmp_path / "web", ranges=ranges) as web:
-        assert FeatureStore.open(web.url).read([5])["mel"].tobytes() == FeatureStore.open(tiny_store).read([5])["mel"].tobytes()
+        assert (
+            FeatureStore.open(web.url).read([5])["mel"].tobytes()
+            == FeatureStore.open(tiny_store).read([5])["mel"].tobytes()
+        )
         pull(web.url, tmp_path / "pulled.zarr")
     assert files_of(tmp_path / "pulled.zarr") == files_of(tiny_store)
 
@@ -76,12 +79,16 @@ def test_a_reader_fetches_once_and_then_only_asks_for_the_version(
     truth = FeatureStore.open(tiny_store)
     with web_server(tmp_path / "web") as web:
         first = FeatureStore.open(web.url)
-        assert np.array_equal(first.read([0, 300, 671], [0, 2])["mel"], truth.read([0, 300, 671], [0, 2])["mel"])
+        assert np.array_equal(
+            first.read([0, 300, 671], [0, 2])["mel"], truth.read([0, 300, 671], [0, 2])["mel"]
+        )
         assert first.manifest.equals(truth.manifest)
         assert any("/mel/c/" in path for _, path, _ in web.requests)
         web.requests.clear()
         second = FeatureStore.open(web.url)
-        assert np.array_equal(second.read([0, 300, 671], [0, 2])["mel"], truth.read([0, 300, 671], [0, 2])["mel"])
+        assert np.array_equal(
+            second.read([0, 300, 671], [0, 2])["mel"], truth.read([0, 300, 671], [0, 2])["mel"]
+        )
         assert second.manifest.equals(truth.manifest)
         asked = {path.rsplit("/", 1)[1] for _, path, _ in web.requests}
     assert asked == {STORE_JSON, LATEST}
