@@ -167,7 +167,7 @@ class _Bounds:
         self._unit_table = _RECORD + _SHARD_CLIPS * moments
         self._metadata = _RECORD + metadata
         self._coordinate = 64 * 2**10 + 16 * max(spec.frames, 512)
-        self._shards = {
+        self._shards: dict[str, int] = {
             feature.kind: chunks * (chunk + chunk // 128 + 1024) + 4096
             for feature in spec.features
             for chunk in (_chunk_bytes(spec, feature.kind),)

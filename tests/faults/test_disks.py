@@ -146,10 +146,15 @@ class TestPermissions:
         for sentence in (opened, verified):
             assert "ermission denied" in sentence or name in sentence, sentence
 
+    def test_closed_corpora(self, public: Path, sound: Sound, children: Children) -> None:
+        built, *_ = self._told(children, sound, public, corpora_mode=0o700)
+        assert "ermission denied" in built
+
     @staticmethod
-    def _told(children: Children, sound: Sound, place: Path) -> Any:
+    def _told(children: Children, sound: Sound, place: Path, corpora_mode: int = 0o755) -> Any:
         corpora = place.parent / "corpora"
         shutil.copytree(sound.corpora, corpora)
+        corpora.chmod(corpora_mode)
         recipe = Path(shutil.copy(str(sound.spec.recipe), place.parent))
         request = sound.request(place, corpora=corpora, spec=replace(sound.spec, recipe=str(recipe)))
         answer = children.start(as_nobody, request, str(place)).result()

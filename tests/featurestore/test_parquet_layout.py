@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 
 from featurestore.parquet_layout import read_layout
+from featurestore.tables import read_table
 from featurestore.thrift import read_struct
+from schemas.errors import StoreDamagedError
 from tests.hostile.parquet import Struct, data_page
 
 PAGE = data_page(9, 72, bytes(72))
@@ -36,6 +39,19 @@ def file(chunk: Struct | None = None, rows: int = 9, groups: int = 1, group_rows
     return b"PAR1" + PAGE + encoded + len(encoded).to_bytes(4, "little") + b"PAR1"
 
 
+def longer_footer(data: bytes) -> bytes:
+    """One byte more in the footer than its struct takes."""
+    size = int.from_bytes(data[-8:-4], "little")
+    return data[:-8] + b"\0" + (size + 1).to_bytes(4, "little") + b"PAR1"
+
+
+def test_values_in_the_footer_are_those_in_the_pages() -> None:
+    """Else Arrow would stop, or go on, elsewhere than what was checked."""
+    schema = pa.schema([pa.field("n", pa.int64(), nullable=False)])
+    with pytest.raises(StoreDamagedError, match="announces 9 values for 9 rows"):
+        read_table(file(Struct().struct(3, column(values=8))), "x", schema, 9)
+
+
 def test_a_plain_file_is_understood() -> None:
     layout = read_layout(file(), 1)
     ((chunk,),) = layout.columns
@@ -58,7 +74,7 @@ def test_a_plain_file_is_understood() -> None:
         (file(rows=10), "do not add up to 10 rows"),
         (file(rows=18, groups=2, group_rows=-9), "give -9 for a count"),
         (file(rows=2**62, group_rows=2**62, groups=3), "do not add up"),
-        (file()[:-9] + b"\0" + file()[-8:], "."),
+        (longer_footer(file()), "holds more than a table's"),
         (file().replace(b"PAR1", b"PARE"), "no Parquet file"),
     ],
 )
