@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from featurestore.console import Command, ConsoleProgress, Version, out, print_json
+from featurestore.sharing.cli import add_commands
 
 app = typer.Typer(
     help="Turn speech corpora into a verified, chunked feature store.",
@@ -157,17 +158,26 @@ def demo(corpora: Corpora = Path("corpora"), json: Json = False) -> None:
 
 @app.command(cls=Command)
 def info(store: StorePlace, json: Json = False) -> None:
-    """Say what a store holds: corpora, clips, features, views, size, digest.
+    """Say what a store holds: corpora, clips, features, views, size, digest; of a URL also its versions.
 
-    [bold]Example[/]
+    [bold]Examples[/]
 
       ser-features info features.zarr
+
+      ser-features info s3://lab/emotions
     """
+    from featurestore.sharing.listing import published
+    from featurestore.sharing.text import published_json, published_text
     from featurestore.store import FeatureStore
     from featurestore.summary import info_json, info_text
 
-    opened = FeatureStore.open(store)
-    print_json(info_json(opened)) if json else out.print(info_text(opened))
+    opened, versions = FeatureStore.open(store), published(store)
+    if json:
+        print_json(info_json(opened) | ({"published": published_json(versions)} if versions else {}))
+        return
+    out.print(info_text(opened))
+    if versions:
+        out.print(published_text(versions))
 
 
 @app.command(cls=Command)
@@ -182,7 +192,7 @@ def verify(
 
       ser-features verify features.zarr
 
-      ser-features verify features.zarr --full
+      ser-features verify s3://lab/emotions --full
     """
     from featurestore.summary import verification_json, verification_text
     from featurestore.verify import verify as run
@@ -220,6 +230,9 @@ def compare(
     print_json(comparison_json(result)) if json else out.print(comparison_text(result, a, b))
     if not result.same:
         raise typer.Exit(1)
+
+
+add_commands(app)
 
 
 @app.callback()

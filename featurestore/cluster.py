@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from asyncio import CancelledError
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -118,7 +118,8 @@ class ClusterExecution:
 
     @contextmanager
     def _client(self) -> Iterator[Client]:
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        for name in ("distributed", "distributed.client"):  # the second has a level of its own
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         if self.request.scheduler is None:
             with (
                 _without_interrupt(),

@@ -150,6 +150,7 @@ def info_text(store: FeatureStore) -> RenderableType:
     return Group(
         f"[bold]{escape(str(store.place))}[/]: {_holdings(document)}",
         f"  {document.digest}",
+        *([f"  part of {document.part_of}"] if document.part_of else []),
         "",
         table,
         "",
@@ -175,7 +176,7 @@ def info_json(store: FeatureStore) -> dict[str, Any]:
 
 def verification_text(result: Verification) -> RenderableType:
     """The findings, or that there are none."""
-    what = f"{result.objects:,} objects, {result.bytes / 1e6:,.1f} MB ({'full' if result.full else 'quick'})"
+    what = f"{result.objects:,} objects, {result.bytes / 1e6:,.1f} MB ({_depth(result)})"
     strange = [
         f"{len(result.strangers)} files are not part of the store, as {escape(result.strangers[0])}: of a "
         f"build that was stopped or goes on, or somebody's own"
@@ -197,6 +198,12 @@ def verification_text(result: Verification) -> RenderableType:
     )
 
 
+def _depth(result: Verification) -> str:
+    if not result.full:
+        return "quick: sizes, tables, metadata"
+    return "full: every hash and every number" if result.decoded or not result.ok else "full: every hash"
+
+
 def verification_json(result: Verification) -> dict[str, Any]:
     """The verification as JSON values."""
     return {
@@ -204,6 +211,7 @@ def verification_json(result: Verification) -> dict[str, Any]:
         "ok": result.ok,
         "digest": result.digest,
         "full": result.full,
+        "decoded": result.decoded,
         "objects": result.objects,
         "bytes": result.bytes,
         "findings": [

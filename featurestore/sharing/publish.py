@@ -26,17 +26,22 @@ def publish(place: Place, document: StoreDocument) -> Versions:
     Face Hub), of two pushes in the same second one may be missing from the list; pushing it again, which
     sends nothing, puts it in. Raises :class:`StoreBusyError`.
     """
+    version = Version.of(document)
+    before = read_versions(place)
+    if before is not None and before == _with(before, version):
+        return before
     with _alone(place):
-        before = read_versions(place)
-        version = Version.of(document)
-        versions = before.versions if before else ()
-        if version.id not in {entry.id for entry in versions}:
-            versions = (*versions, version)
-        after = Versions(latest=version.id, versions=versions)
-        if after != before:
-            text = json.dumps(after.model_dump(mode="json"), indent=1, ensure_ascii=False)
-            place.write(LATEST, text.encode() + b"\n")
+        after = _with(read_versions(place), version)
+        text = json.dumps(after.model_dump(mode="json"), indent=1, ensure_ascii=False)
+        place.write(LATEST, text.encode() + b"\n")
     return after
+
+
+def _with(before: Versions | None, version: Version) -> Versions:
+    versions = before.versions if before else ()
+    if version.id not in {entry.id for entry in versions}:
+        versions = (*versions, version)
+    return Versions(latest=version.id, versions=versions)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from threading import Lock
 
 from featurestore.documents import StoredObject, StoreDocument, write_document
 from featurestore.fetch import fetch
-from featurestore.layout import STORE_JSON
+from featurestore.layout import PARTIAL_SUFFIX, STORE_JSON
 from featurestore.opening import REPAIR, read_document_at
 from featurestore.places.choose import place_at
 from featurestore.places.folder import Folder
@@ -36,6 +36,7 @@ class Sending:
         self._source, self._document = source, document
         self._url, self._folder = url, folder
         self._root, self._target = place_at(url), place_at(f"{url}/{folder}")
+        self._left: list[str] = []
         self._budget = Budget(_IN_MEMORY)
         self._lock = Lock()
 
@@ -48,11 +49,14 @@ class Sending:
         earlier = self._earlier(published, missing)
         with moving(progress, "push", sum(objects[name].bytes for name in missing)) as move:
             move.each(lambda name: self._bring(name, earlier, move), missing, at_once)
+        self._target.delete(self._left)
         if not self._is_finished():
             self.sent += write_document(self._target, STORE_JSON, self._document).bytes
 
     def _missing(self, progress: Progress) -> list[str]:
         objects, present = self._document.objects, self._target.sizes()
+        # Of a push that was killed; those of one that goes on will have got their names by the end of ours.
+        self._left = [name for name in present if name.endswith(PARTIAL_SUFFIX)]
         there = [name for name, entry in objects.items() if present.get(name) == entry.bytes]
         if not isinstance(self._target, Folder):
             return sorted(objects.keys() - set(there))

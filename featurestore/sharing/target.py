@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Collection, Iterable
 from pathlib import Path
+from stat import S_ISDIR
 
 from featurestore.documents import StoredObject, StoreDocument
 from featurestore.layout import LATEST, LOCK, PARTIAL_SUFFIX, ROOT_METADATA, STORE_JSON, TOKEN
@@ -34,10 +35,12 @@ def require_target(target: Folder, document: StoreDocument, known: Collection[st
     folder that holds anything else.
     """
     path = target.path
-    if not path.is_dir():
-        if path.exists() or path.is_symlink():
-            raise UsageError(f"{path} is no folder; give another name")
-        return None
+    try:
+        is_folder = S_ISDIR(path.stat().st_mode)
+    except FileNotFoundError:
+        is_folder = not path.is_symlink()
+    if not is_folder:
+        raise UsageError(f"{path} is no folder; give another name")
     _refuse_linked_folders(path, document.objects)
     try:
         standing = read_document_at(target)
@@ -61,7 +64,10 @@ def require_target(target: Folder, document: StoreDocument, known: Collection[st
 def _require_own(target: Folder, document: StoreDocument) -> None:
     """Whether a folder without a finished store is empty, or holds a part of this one."""
     path = target.path
-    found = sorted(entry.name for entry in path.iterdir())
+    try:
+        found = sorted(entry.name for entry in path.iterdir())
+    except FileNotFoundError:
+        return
     if LATEST in found:
         raise UsageError(f"{path} holds published versions, which stay as they are; give another folder")
     odd = [name for name in found if name not in {LOCK, TOKEN} and not name.endswith(PARTIAL_SUFFIX)]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import subprocess
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -98,14 +98,14 @@ def as_nobody(request: BuildRequest, place: str) -> list[str]:
     os.setgid(NOBODY)
     os.setuid(NOBODY)
     told = []
-    for act in (
-        lambda: build(request),
-        lambda: FeatureStore.open(place).manifest,
-        lambda: verify(place, full=True),
-    ):
+    acts: tuple[Callable[[], object], ...] = (
+        lambda: build(request) and "",
+        lambda: FeatureStore.open(place).manifest.empty or "",
+        lambda: "; ".join(f"{found.name}: {found.detail}" for found in verify(place, full=True).findings),
+    )
+    for act in acts:
         try:
-            act()
-            told.append("no error")
+            told.append(str(act()))
         except SerError as error:
             told.append(f"{type(error).__name__}: {error}")
     return told
@@ -114,14 +114,11 @@ def as_nobody(request: BuildRequest, place: str) -> list[str]:
 @pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
 class TestPermissions:
     @pytest.fixture
-    def public(self, sound: Sound, tmp_path: Path) -> Iterator[Path]:
-        """A place that anybody can walk into: pytest's own folders are closed."""
-        closed = [path for path in (tmp_path, *tmp_path.parents) if not path.stat().st_mode & stat.S_IXOTH]
-        for path in closed:
-            path.chmod(path.stat().st_mode | 0o055)
-        yield Path(shutil.copytree(sound.path, tmp_path / "s.zarr"))
-        for path in closed:
-            path.chmod(0o700)
+    def public(self, sound: Sound) -> Iterator[Path]:
+        """A place that anybody can walk into: pytest's own folders are closed, and closed again by other runs."""
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder).chmod(0o755)
+            yield Path(shutil.copytree(sound.path, Path(folder) / "s.zarr"))
 
     def test_somebody_elses_store_is_read_and_not_written(
         self, public: Path, sound: Sound, whole_demo: Path, children: Children
@@ -130,7 +127,7 @@ class TestPermissions:
         built, opened, verified = self._told(children, sound, public)
         assert built.startswith("StorageError: cannot write"), built
         assert "permission denied; change the permissions" in built
-        assert (opened, verified) == ("no error", "no error")
+        assert (opened, verified) == ("", "")
         assert _states(public) == before
 
     def test_a_closed_folder(self, public: Path, sound: Sound, children: Children) -> None:
@@ -144,8 +141,10 @@ class TestPermissions:
         (public / name).chmod(0o600)
         _, opened, verified = self._told(children, sound, public)
         for sentence in (opened, verified):
-            assert "ermission denied" in sentence or name in sentence, sentence
+            assert "ermission denied" in sentence, sentence
+            assert name in sentence, sentence
 
+    @pytest.mark.xfail(strict=True, reason="data/locate.py asks is_file() in a folder that is closed: a traceback")
     def test_closed_corpora(self, public: Path, sound: Sound, children: Children) -> None:
         built, *_ = self._told(children, sound, public, corpora_mode=0o700)
         assert "ermission denied" in built
@@ -158,7 +157,7 @@ class TestPermissions:
         recipe = Path(shutil.copy(str(sound.spec.recipe), place.parent))
         request = sound.request(place, corpora=corpora, spec=replace(sound.spec, recipe=str(recipe)))
         answer = children.start(as_nobody, request, str(place)).result()
-        assert isinstance(answer, list), getattr(answer, "__notes__", answer)
+        assert isinstance(answer, list), "".join(getattr(answer, "__notes__", [repr(answer)]))
         return answer
 
 

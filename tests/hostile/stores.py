@@ -126,7 +126,7 @@ def _replaced(name: str, put: Callable[[Path], object]) -> Callable[[Forge], Non
     return make
 
 
-_LINKED = "is a link|is no regular|not what store.json|missing"
+_LINKED = "is a link|leads out of the store|is no regular|not what store.json|missing"
 
 for _name, _at in (
     ("store.json", "open"),
@@ -565,6 +565,15 @@ _SHARDS: list[tuple[str, str, Callable[[Forge], None]]] = [
         "a chunk of ten thousand frames",
         f"{SHARD}",
         _shard(lambda forge: shard_of(zstd_frame(2**17) * 10_000)),
+    ),
+    (
+        "a chunk that is right, and thousands behind it",
+        f"{SHARD}",
+        _shard(
+            lambda forge: shard_of(
+                numcodecs.Zstd(level=1).encode(np.zeros(CHUNK, np.uint8)) + zstd_frame(2**17) * 10_000
+            )
+        ),
     ),
     (
         "a chunk that says nothing of its size",

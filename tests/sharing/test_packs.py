@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from featurestore.fetch import fetch
 from featurestore.layout import STORE_JSON
 from featurestore.sharing.pack import pack
 from featurestore.sharing.unpack import unpack
@@ -62,10 +63,9 @@ def test_a_file_that_is_there_is_not_written_over(tiny_store: Path, tmp_path: Pa
 
 
 def test_an_interrupted_unpack_goes_on(packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from featurestore.sharing import bring
 
     calls = []
-    original = bring.fetch
+    original = fetch
 
     def failing(*arguments: object) -> int:
         calls.append(arguments)
@@ -73,7 +73,7 @@ def test_an_interrupted_unpack_goes_on(packed: Path, tmp_path: Path, monkeypatch
             raise OSError(28, "No space left on device")
         return original(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(bring, "fetch", failing)
+    monkeypatch.setattr("featurestore.sharing.bring.fetch", failing)
     out = tmp_path / "out.zarr"
     with pytest.raises(OSError, match="the disk is full"):
         unpack(packed, out)

@@ -10,6 +10,7 @@ import xarray
 import zarr
 
 from featurestore.layout import LATEST, STORE_JSON
+from featurestore.places.remote import Remote
 from featurestore.sharing.pull import pull
 from featurestore.sharing.push import push
 from featurestore.store import FeatureStore
@@ -92,6 +93,15 @@ def test_a_reader_fetches_once_and_then_only_asks_for_the_version(
         assert second.manifest.equals(truth.manifest)
         asked = {path.rsplit("/", 1)[1] for _, path, _ in web.requests}
     assert asked == {STORE_JSON, LATEST}
+
+
+def test_pushing_again_writes_nothing_at_all(
+    s3_url: str, tiny_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push(tiny_store, s3_url)
+    monkeypatch.setattr(Remote, "write", None)
+    monkeypatch.setattr(Remote, "create", None)
+    assert push(tiny_store, s3_url).versions == 1
 
 
 def test_a_store_built_in_place_is_pulled(tiny_store: Path, tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from featurestore.fetch import fetch
 from featurestore.layout import LOCK, MANIFEST, ROOT_METADATA, STORE_JSON
-from featurestore.sharing import bring, target
 from featurestore.sharing.pull import pull
 from featurestore.sharing.push import push
 from featurestore.sharing.target import MARK
@@ -58,13 +58,13 @@ def test_a_store_stays_readable_while_it_is_repaired(
     tiny_store: Path, own_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (own_store / "demo/mel/c/0/1/0/0").unlink()
-    original, digests = bring.fetch, []
+    original, digests = fetch, []
 
     def looking(*arguments: object) -> int:
         digests.append(FeatureStore.open(own_store).digest)
         return original(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(bring, "fetch", looking)
+    monkeypatch.setattr("featurestore.sharing.bring.fetch", looking)
     pull(tiny_store, own_store)
     assert digests == [FeatureStore.open(tiny_store).digest]
 
@@ -75,7 +75,7 @@ def test_while_one_version_becomes_another_nobody_reads(
     push(tiny_store, tmp_path / "shared")
     pull(tmp_path / "shared", tmp_path / "copy.zarr")
     push(grown_store, tmp_path / "shared")
-    original, refused = bring.fetch, []
+    original, refused = fetch, []
 
     def looking(*arguments: object) -> int:
         with pytest.raises(StoreUnfinishedError) as caught:
@@ -83,7 +83,7 @@ def test_while_one_version_becomes_another_nobody_reads(
         refused.append(caught.value)
         return original(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(bring, "fetch", looking)
+    monkeypatch.setattr("featurestore.sharing.bring.fetch", looking)
     pull(tmp_path / "shared", tmp_path / "copy.zarr")
     assert refused
     assert not (tmp_path / "copy.zarr" / MARK).exists()
@@ -133,7 +133,7 @@ def test_too_little_space_is_told_before_anything_is_written(
     tiny_store: Path, own_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = shutil.disk_usage(tmp_path)._replace(free=1_500_000)
-    monkeypatch.setattr(target.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
     with pytest.raises(StorageError, match=r"needs 2\.5 MB and its disk has 1\.5 MB free; free some"):
         pull(tiny_store, tmp_path / "copy.zarr")
     assert not list((tmp_path / "copy.zarr").glob("[!.]*"))
@@ -168,12 +168,13 @@ def test_a_pulled_store_is_built_on(
 
 def test_two_pulls_into_one_folder_do_not_mix(tiny_store: Path, tmp_path: Path) -> None:
     """One wins, the other is told, or finds all of it there."""
-    out, errors = tmp_path / "copy.zarr", []
+    out = tmp_path / "copy.zarr"
+    errors: list[BaseException] = []
 
     def run() -> None:
         try:
             pull(tiny_store, out)
-        except StoreBusyError as error:
+        except BaseException as error:  # noqa: BLE001
             errors.append(error)
 
     threads = [threading.Thread(target=run) for _ in range(2)]
@@ -181,7 +182,7 @@ def test_two_pulls_into_one_folder_do_not_mix(tiny_store: Path, tmp_path: Path) 
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(errors) < 2
+    assert [type(error) for error in errors] in ([], [StoreBusyError])
     assert verify(out, full=True).ok
 
 

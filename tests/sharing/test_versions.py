@@ -180,6 +180,15 @@ def test_objects_of_an_interrupted_push_are_not_sent_again(
     assert verify(url, full=True).ok
 
 
+def test_what_a_killed_push_has_left_is_swept(url: str, tiny_store: Path) -> None:
+    version = digest_of(tiny_store)[7:23]
+    place = Folder(Path(url)) if "://" not in url else Remote(url)
+    place.write(f"versions/{version}/demo/mel/c/0/0/0/0.0123456789abcdef.partial", b"half")
+    push(tiny_store, url)
+    found = place.sizes(f"versions/{version}")
+    assert len(found) == len(FeatureStore.open(tiny_store).document.objects) + 1
+
+
 def test_a_damaged_object_of_a_shared_folder_is_neither_kept_nor_linked(
     tiny_store: Path, grown_store: Path, tmp_path: Path
 ) -> None:

@@ -1,0 +1,265 @@
+"""Clusters that lose their parts: a worker, the scheduler, a builder that wakes up too late."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from featurestore.build import BuildRequest, build
+from featurestore.cluster_request import ClusterRequest
+from featurestore.growth import UnitWork
+from featurestore.layout import LOCK, STORE_JSON, TOKEN
+from featurestore.places.folder import Folder
+from featurestore.places.lease import exclusive
+from featurestore.plan import plan_units
+from featurestore.progress import Silent
+from featurestore.recordings import hash_recordings
+from featurestore.store import FeatureStore
+from featurestore.unit_task import UnitTask, build_unit
+from featurestore.verify import verify
+from pipelines.version import FEATURE_VERSION
+from schemas.errors import ClusterError, StoreBusyError, StoreDamagedError, StoreUnfinishedError
+from tests.faults.children import Children
+from tests.faults.conftest import Sound, copied
+from tests.faults.damage import unit_of
+
+FIRST_SHARD = "demo/mel/c/0/0/0/0"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A scheduler and workers, each a process of its own."""
+
+    address: str
+    scheduler: subprocess.Popen[str]
+    workers: list[subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    """Started from the command line, on loopback; workers without a nanny, so that a kill is a loss."""
+    local = ["--host", "127.0.0.1", "--no-dashboard"]
+    module = [sys.executable, "-m"]
+    with subprocess.Popen(
+        [*module, "distributed.cli.dask_scheduler", *local, "--port", "0"], stderr=subprocess.PIPE, text=True
+    ) as scheduler:
+        workers: list[subprocess.Popen[bytes]] = []
+        try:
+            assert scheduler.stderr is not None
+            lines = (re.search(r"Scheduler at: +(tcp://\S+)", line) for line in scheduler.stderr)
+            address = next(found[1] for found in lines if found)
+            worker = [*module, "distributed.cli.dask_worker", address, *local, "--nthreads", "1", "--no-nanny"]
+            workers += [subprocess.Popen(worker, stderr=subprocess.DEVNULL) for _ in range(2)]
+            yield Cluster(address, scheduler, workers)
+        finally:
+            for process in [*workers, scheduler]:
+                process.kill()
+            for process in [*workers, scheduler]:
+                process.communicate()
+
+
+def digest_of(request: BuildRequest) -> str:
+    return build(request).document.digest
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_in_the_middle_of_a_unit(
+    cluster: Cluster, sound: Sound, children: Children, tmp_path: Path
+) -> None:
+    out = tmp_path / "s.zarr"
+    request = sound.request(out, cluster=ClusterRequest(scheduler=cluster.address))
+    child = children.start(digest_of, request)
+    _wait_for(lambda: any((out / "demo").rglob("0")), "the first shard")
+    cluster.workers[0].kill()
+    assert child.result() == sound.digest
+    _is_sound(out, sound)
+
+
+@pytest.mark.slow
+def test_a_local_worker_that_is_killed_is_started_again(
+    sound: Sound, children: Children, tmp_path: Path
+) -> None:
+    out = tmp_path / "s.zarr"
+    child = children.start(digest_of, sound.request(out, cluster=ClusterRequest(workers=2)))
+    _wait_for(lambda: any((out / "demo").rglob("0")), "the first shard")
+    busy = max(_python_below(child.pid), key=lambda process: sum(process.cpu_times()[:2]))
+    busy.kill()
+    assert child.result() == sound.digest
+    _is_sound(out, sound)
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_is_killed(
+    cluster: Cluster, sound: Sound, children: Children, tmp_path: Path
+) -> None:
+    out = tmp_path / "s.zarr"
+    request = sound.request(out, cluster=ClusterRequest(scheduler=cluster.address))
+    child = children.start(digest_of, request)
+    _wait_for(lambda: any((out / "demo").rglob("0")), "the first shard")
+    cluster.scheduler.kill()
+    error = child.result()
+    assert isinstance(error, ClusterError), error
+    assert "is gone; run the same command again, finished units are kept" in str(error)
+    with pytest.raises(StoreUnfinishedError):
+        FeatureStore.open(out)
+    assert sound.build(out).document.digest == sound.digest
+    _is_sound(out, sound)
+
+
+@pytest.mark.slow
+def test_a_killed_build_leaves_workers_that_change_nothing_more(
+    cluster: Cluster, sound: Sound, children: Children, tmp_path: Path
+) -> None:
+    """The builder dies, its tasks may go on; the next build finishes, and is what it is a while later too."""
+    out = tmp_path / "s.zarr"
+    request = sound.request(out, cluster=ClusterRequest(scheduler=cluster.address))
+    child = children.start(digest_of, request)
+    _wait_for(lambda: any((out / "demo").rglob("0")), "the first shard")
+    child.process.kill()
+    assert child.result() is None
+    assert digest_of(replace(request, cluster=None)) == sound.digest
+    before = _states(out)
+    time.sleep(3)
+    assert _states(out) == before
+    _is_sound(out, sound)
+
+
+def test_a_unit_that_is_built_twice_at_the_same_time(sound: Sound, children: Children, tmp_path: Path) -> None:
+    out = copied(sound.path, tmp_path / "s.zarr")
+    with exclusive(Folder(out)) as token:
+        task = _task(sound, out, 1, token)
+        for name in sound_names(out, 1):
+            (out / name).unlink()
+        twice = [children.start(build_unit, task) for _ in range(2)]
+        answers = [child.result() for child in twice]
+    assert answers[0].record == answers[1].record
+    for name in sound_names(sound.path, 1):
+        assert (out / name).read_bytes() == (sound.path / name).read_bytes(), name
+    _is_sound(out, sound)
+
+
+def test_a_zombie_of_an_older_build_does_not_write(sound: Sound, children: Children, tmp_path: Path) -> None:
+    """It was suspended when its build ended; other recordings would be its, so its unit must not appear."""
+    out = copied(sound.path, tmp_path / "s.zarr")
+    with exclusive(Folder(out)) as old:
+        task = _task(sound, out, 1, old)
+    before = _states(out)
+    for newer in (False, True):
+        if newer:
+            with exclusive(Folder(out)):
+                error = children.start(build_unit, task).result()
+        else:
+            error = children.start(build_unit, task).result()
+        assert isinstance(error, StoreBusyError), error
+        assert "this build of" in str(error)
+        assert "is over" in str(error)
+    assert _states(out) == before
+    _is_sound(out, sound)
+
+
+def stopped_before_writing(task: UnitTask, name: str) -> Any:
+    """Build a unit, standing still just before the file ``name`` is opened for writing, until it exists no more."""
+    waiting = Path(task.place.path, "waiting")  # type: ignore[attr-defined]
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open" and name in str(arguments[0]) and str(arguments[0]).endswith(".partial"):
+            waiting.touch()
+            while waiting.exists():
+                time.sleep(0.01)
+
+    sys.addaudithook(hook)
+    return build_unit(task)
+
+
+@pytest.mark.parametrize("name", [FIRST_SHARD.replace("0/0/0/0", "0/1/0/0"), "records/demo/00001.parquet"])
+def test_a_zombie_that_wakes_in_the_middle_of_a_unit(
+    name: str, sound: Sound, children: Children, tmp_path: Path
+) -> None:
+    """It has asked for its token already. What it then writes are the bytes that its recordings give."""
+    out = copied(sound.path, tmp_path / "s.zarr")
+    with exclusive(Folder(out)) as old:
+        zombie = children.start(stopped_before_writing, _task(sound, out, 1, old), name)
+        _wait_for((out / "waiting").exists, "the zombie to come to the file")
+    shutil.copy(sound.path / STORE_JSON, out)
+    assert sound.build(out).document.digest == sound.digest
+    (out / "waiting").unlink()
+    zombie.result()
+    _is_sound(out, sound)
+
+
+def test_a_zombie_that_wakes_with_recordings_of_the_past(
+    sound: Sound, children: Children, tmp_path: Path
+) -> None:
+    """The gap of the token: asked for, and taken away before the write. It is damage, so it is told and repaired."""
+    out, corpora = copied(sound.path, tmp_path / "s.zarr"), tmp_path / "corpora"
+    shutil.copytree(sound.corpora, corpora)
+    recordings = sorted((corpora / "demo").glob("*/*.wav"))
+    with exclusive(Folder(out)) as old:
+        task = _task(sound, out, 1, old)
+        zombie = children.start(stopped_before_writing, task, "demo/mel/c/0/1/0/0")
+        _wait_for((out / "waiting").exists, "the zombie to come to the file")
+    shutil.copy(recordings[0], recordings[300])
+    new = sound.request(out, corpora=corpora)
+    digest = digest_of(new)
+    assert digest != sound.digest
+    (out / "waiting").unlink()
+    zombie.result()
+    store = FeatureStore.open(out)
+    assert store.digest == digest
+    with pytest.raises(StoreDamagedError, match="demo/mel/c/0/1/0/0"):
+        store.read(range(256, 512))
+    assert digest_of(replace(new, check=True)) == digest
+    assert verify(out, full=True).ok
+
+
+def _task(sound: Sound, out: Path, unit: int, token: str) -> UnitTask:
+    from data.locate import locate
+
+    ((corpus, path),) = locate("demo", sound.corpora).found
+    scan = corpus.scan(path)
+    spec = FeatureStore.open(sound.path).spec
+    units = plan_units("demo", hash_recordings(scan, Silent()), spec, FEATURE_VERSION, ())
+    return UnitTask(UnitWork(units[unit], spec, spec, None), Folder(out), token, "cpu", "soundfile")
+
+
+def sound_names(store: Path, unit: int) -> list[str]:
+    """The objects of a unit."""
+    names = (path.relative_to(store).as_posix() for path in store.rglob("*") if path.is_file())
+    return sorted(name for name in names if unit_of(name) == unit)
+
+
+def _is_sound(out: Path, sound: Sound) -> None:
+    result = verify(out, full=True)
+    assert result.ok, result.findings
+    assert (result.digest, result.strangers) == (sound.digest, ())
+
+
+def _states(store: Path) -> dict[str, tuple[int, int]]:
+    return {
+        str(path): (path.stat().st_ino, path.stat().st_mtime_ns)
+        for path in store.rglob("*")
+        if path.is_file() and path.name not in {LOCK, TOKEN}
+    }
+
+
+def _python_below(pid: int) -> list[psutil.Process]:
+    """Dask's workers below a build: not its resource tracker, nor its scheduler, which is in the build itself."""
+    below = psutil.Process(pid).children(recursive=True)
+    return [process for process in below if "spawn_main" in " ".join(process.cmdline())]
+
+
+def _wait_for(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + 90
+    while not condition():
+        assert time.monotonic() < deadline, f"waited for {what}"
+        time.sleep(0.002)
