@@ -1,7 +1,7 @@
 """Builds in child processes that die at a chosen moment.
 
-The children are forked from a process that has imported everything and has no threads, so that a kill costs no
-second of importing. What a child does to the disk is counted by Python's own audit events (``os.rename``,
+The children are forked from a process that has imported everything and has no threads, so that a kill costs
+no importing. What a child does to the disk is counted by Python's own audit events (``os.rename``,
 ``os.remove``, ``os.mkdir``, files opened for writing): our code is not touched.
 """
 
@@ -73,7 +73,7 @@ class Children:
     def start(
         self, function: Callable[..., Any], *arguments: Any, die_at: int | None = None, root: str = ""
     ) -> Child:
-        """Call ``function`` in a child, which dies just before its operation ``die_at`` (from 0) below ``root``."""
+        """Call ``function`` in a child that dies just before its operation ``die_at`` below ``root``."""
         ours, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(
             target=_run, args=(theirs, function, arguments, die_at, root), daemon=False
@@ -108,7 +108,7 @@ def _run(
         _watch(root, lambda _: os.kill(os.getpid(), signal.SIGKILL) if next(counter) == die_at else None)
     try:
         answer: Any = function(*arguments)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 # the test judges it
         error.add_note("In the child:\n" + "".join(traceback.format_exception(error)))
         answer = error
     answers.send(answer)

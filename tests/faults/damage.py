@@ -24,14 +24,14 @@ KINDS = {
     "coordinate metadata": r"demo/(frame|mel_band)/zarr\.json",
     "coordinate chunk": r"demo/(frame|mel_band)/c/0",
 }
-"""Every kind of object but ``store.json``, which is damaged alone: with it gone, little can be said of the rest."""
+"""Every kind of object but ``store.json``, which is damaged alone: the hashes of the rest stand in it."""
 
 OF_UNITS = ("shard", "unit record", "unit statistics")
 
 
 @dataclass(frozen=True)
 class Damage:
-    """One fault. ``what``: flip (bit ``bit`` of byte ``place``), truncate (to ``place`` bytes), delete, swap."""
+    """One fault, ``what``: flip bit ``bit`` of byte ``place``, truncate to ``place`` bytes, delete, swap."""
 
     what: str
     name: str

@@ -1,4 +1,4 @@
-"""Every way of reading a store, and what may come of each: the right numbers, or an error that says why not."""
+"""Every way of reading a store, and what may come of it: the right numbers, or an error that says why."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def everything(where: Path) -> dict[str, Any]:
 
 
 def outcomes(where: Path, truth: Mapping[str, Any], fault: object) -> dict[str, str]:
-    """For each way of reading: right or refused. Fails where numbers are wrong, or the error is none of ours."""
+    """Way of reading → right or refused. Fails where numbers are wrong, or the error is none of ours."""
     found = {}
     for way, read in WAYS.items():
         try:

@@ -1,4 +1,4 @@
-"""Several builds of one store at the same time: one builds, the others are told so, and nothing is mixed up."""
+"""Several builds of one store at the same time: one builds, the others are told so, nothing is mixed up."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def test_objects_of_another_time(moment: int, sound: Sound, tmp_path: Path) -> N
 def test_recordings_of_another_time_that_change_within_their_size(
     moment: int, sound: Sound, small_demo: Path, tmp_path: Path
 ) -> None:
-    """A recording is replaced by another one of the same size and time: the store must not keep the old one."""
+    """A recording is replaced by one of the same size and time: the store must not keep the old one."""
     corpora, out = tmp_path / "corpora", tmp_path / "s.zarr"
     shutil.copytree(small_demo, corpora)
     victim = sorted((corpora / "demo").glob("*/*.wav"))[7]

@@ -58,7 +58,15 @@ def cluster() -> Iterator[Cluster]:
             assert scheduler.stderr is not None
             lines = (re.search(r"Scheduler at: +(tcp://\S+)", line) for line in scheduler.stderr)
             address = next(found[1] for found in lines if found)
-            worker = [*module, "distributed.cli.dask_worker", address, *local, "--nthreads", "1", "--no-nanny"]
+            worker = [
+                *module,
+                "distributed.cli.dask_worker",
+                address,
+                *local,
+                "--nthreads",
+                "1",
+                "--no-nanny",
+            ]
             workers += [subprocess.Popen(worker, stderr=subprocess.DEVNULL) for _ in range(2)]
             yield Cluster(address, scheduler, workers)
         finally:
@@ -134,7 +142,9 @@ def test_a_killed_build_leaves_workers_that_change_nothing_more(
     _is_sound(out, sound)
 
 
-def test_a_unit_that_is_built_twice_at_the_same_time(sound: Sound, children: Children, tmp_path: Path) -> None:
+def test_a_unit_that_is_built_twice_at_the_same_time(
+    sound: Sound, children: Children, tmp_path: Path
+) -> None:
     out = copied(sound.path, tmp_path / "s.zarr")
     with exclusive(Folder(out)) as token:
         task = _task(sound, out, 1, token)
@@ -168,7 +178,7 @@ def test_a_zombie_of_an_older_build_does_not_write(sound: Sound, children: Child
 
 
 def stopped_before_writing(task: UnitTask, name: str) -> Any:
-    """Build a unit, standing still just before the file ``name`` is opened for writing, until it exists no more."""
+    """Build a unit, standing still just before the object ``name`` is written until one lets it go on."""
     waiting = Path(task.place.path, "waiting")  # type: ignore[attr-defined]
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -200,7 +210,7 @@ def test_a_zombie_that_wakes_in_the_middle_of_a_unit(
 def test_a_zombie_that_wakes_with_recordings_of_the_past(
     sound: Sound, children: Children, tmp_path: Path
 ) -> None:
-    """The gap of the token: asked for, and taken away before the write. It is damage, so it is told and repaired."""
+    """The gap of the token: asked for, and taken away before the write. That is damage: told and repaired."""
     out, corpora = copied(sound.path, tmp_path / "s.zarr"), tmp_path / "corpora"
     shutil.copytree(sound.corpora, corpora)
     recordings = sorted((corpora / "demo").glob("*/*.wav"))
@@ -253,7 +263,7 @@ def _states(store: Path) -> dict[str, tuple[int, int]]:
 
 
 def _python_below(pid: int) -> list[psutil.Process]:
-    """Dask's workers below a build: not its resource tracker, nor its scheduler, which is in the build itself."""
+    """Dask's workers below a build, not its resource tracker; the scheduler is in the build itself."""
     below = psutil.Process(pid).children(recursive=True)
     return [process for process in below if "spawn_main" in " ".join(process.cmdline())]
 

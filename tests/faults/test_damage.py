@@ -17,16 +17,18 @@ import pandas as pd
 import pytest
 import zarr
 
-from featurestore.layout import STORE_JSON
 from featurestore.store import FeatureStore
 from featurestore.verify import verify
 from schemas.errors import SerError
 from tests.faults.conftest import Sound
-from tests.faults.damage import Damage, draw, of_store_json, one_of_each_kind, swaps, unit_of
+from tests.faults.damage import Damage, of_store_json, one_of_each_kind, swaps, unit_of
 from tests.faults.reading import READS_FEATURES, REFUSED, RIGHT, outcomes
 
 FLIPS, CUTS, LOSSES = 24, 4, 4
 """Rounds, each of one fault of every kind of object."""
+
+QUICK = 2
+"""Rounds of flips that `make quick` runs."""
 
 
 @pytest.fixture
@@ -46,7 +48,9 @@ def test_the_sound_store_is_what_other_readers_see(sound: Sound) -> None:
         assert other.astype(object).equals(sound.truth[table].astype(object))
 
 
-@pytest.mark.parametrize("round_", range(FLIPS))
+@pytest.mark.parametrize(
+    "round_", [pytest.param(r, marks=pytest.mark.slow if r >= QUICK else ()) for r in range(FLIPS)]
+)
 def test_flipped_bits(round_: int, store: tuple[Path, Sound]) -> None:
     out, of = store
     _each_then_all(out, of, one_of_each_kind("flip", of.path, random.Random(f"flip {round_}")))

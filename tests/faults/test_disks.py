@@ -115,7 +115,7 @@ def as_nobody(request: BuildRequest, place: str) -> list[str]:
 class TestPermissions:
     @pytest.fixture
     def public(self, sound: Sound) -> Iterator[Path]:
-        """A place that anybody can walk into: pytest's own folders are closed, and closed again by other runs."""
+        """A place that anybody can walk into: pytest's own folders are closed."""
         with tempfile.TemporaryDirectory() as folder:
             Path(folder).chmod(0o755)
             yield Path(shutil.copytree(sound.path, Path(folder) / "s.zarr"))
@@ -144,7 +144,9 @@ class TestPermissions:
             assert "ermission denied" in sentence, sentence
             assert name in sentence, sentence
 
-    @pytest.mark.xfail(strict=True, reason="data/locate.py asks is_file() in a folder that is closed: a traceback")
+    @pytest.mark.xfail(
+        strict=True, reason="data/locate.py asks is_file() in a folder that is closed: a traceback"
+    )
     def test_closed_corpora(self, public: Path, sound: Sound, children: Children) -> None:
         built, *_ = self._told(children, sound, public, corpora_mode=0o700)
         assert "ermission denied" in built
@@ -162,7 +164,7 @@ class TestPermissions:
 
 
 def _pages_before(store: Path, refused: str) -> int:
-    """Pages that a build takes until it writes ``refused``: objects in the order in which they are written."""
+    """Pages that a build takes until it writes ``refused``, by the order in which objects are written."""
     order = ["demo/zarr.json", "records/demo/corpus.json"]
     for unit in range(3):
         order += [f"demo/{feature}/c/{view}/{unit}/0/0" for feature in ("mel", "rms") for view in range(3)]

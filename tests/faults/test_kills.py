@@ -1,4 +1,4 @@
-"""kill -9 at random moments: whatever a build was doing, the next one ends with the same store and nothing else.
+"""kill -9 at random moments: whatever a build was doing, the next one ends with the same store, and no more.
 
 Moments are of two kinds: just before the n-th operation on the disk (a file opened for writing, a rename, a
 removal, a folder made), spread over all of them; and after a random time, spread over the whole duration.
@@ -75,6 +75,7 @@ def course_of(children: Children, request: BuildRequest) -> Course:
     return Course(done)
 
 
+@pytest.mark.slow
 def test_twenty_kills_of_a_build(sound: Sound, course: Course, children: Children, tmp_path: Path) -> None:
     labels: list[str] = []
     for number, operation in enumerate(course.moments("build", BY_OPERATION, FINALISING)):
@@ -132,9 +133,10 @@ GROWTH: dict[str, Callable[[SpecRequest], SpecRequest]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("growth", GROWTH)
 def test_kills_of_an_extension(growth: str, sound: Sound, children: Children, tmp_path: Path) -> None:
-    """Until it is finished the store is the old one, or none; then it is the one of an undisturbed extension."""
+    """Until it is finished the store is the old one or none; then that of an undisturbed extension."""
     corpora, before, truth = tmp_path / "corpora", tmp_path / "before.zarr", tmp_path / "truth.zarr"
     shutil.copytree(sound.corpora, corpora)
     whole = sound.spec
@@ -179,7 +181,7 @@ def test_kills_of_a_repair(sound: Sound, children: Children, tmp_path: Path) -> 
 def _comes_back(
     out: Path, answer: Any, label: str, request: BuildRequest, valid: set[str], digest: str | None = None
 ) -> None:
-    """After a kill: readers are refused or see a store that was whole; the build goes on from what is finished."""
+    """After a kill readers are refused or see a whole store, and the build goes on from what is finished."""
     assert answer is None or isinstance(answer, SerError) or answer in valid, f"{label}: {answer}"
     try:
         assert FeatureStore.open(out).digest in valid, label

@@ -1,4 +1,4 @@
-"""A build while others read: they get the right numbers of the version that they opened, or are told why not."""
+"""A build while others read: they get the right numbers of the version that they opened, or are told why."""
 
 from __future__ import annotations
 

@@ -200,6 +200,28 @@ def test_killed_at_random_moments_it_ends_as_if_it_had_not_been(
 
 
 @pytest.mark.slow
+def test_a_push_to_s3_that_is_killed_is_gone_on_with(
+    s3_proxy: Proxy, tiny_store: Path, grown_store: Path, tmp_path: Path
+) -> None:
+    """Over an older version, which readers get until the new one is whole."""
+    url = f"s3://{new_bucket(s3_proxy.upstream)}/shared"
+    push(tiny_store, url)
+    codes = []
+    for moment in (0.15, 0.3, 0.5):
+        slow = "from featurestore.places.remote import Remote\noriginal = Remote.write\n"
+        slow += "Remote.write = lambda *arguments: (time.sleep(0.2), original(*arguments))[1]"
+        code = KILLED.format(verb="push", moment=moment, slow=slow, source=str(grown_store), target=url)
+        codes.append(subprocess.run([sys.executable, "-c", code], check=False).returncode)
+        if codes[-1]:
+            assert digest_of(url) == digest_of(tiny_store)
+    assert -9 in codes
+    push(grown_store, url)
+    assert verify(url, full=True).digest == digest_of(grown_store)
+    pull(url, tmp_path / "copy.zarr")
+    assert files_of(tmp_path / "copy.zarr") == files_of(grown_store)
+
+
+@pytest.mark.slow
 def test_a_web_server_that_is_restarted_in_the_middle(tiny_store: Path, tmp_path: Path) -> None:
     """It is down for longer than the places' patience; the pull fails in a sentence and goes on later."""
     push(tiny_store, tmp_path / "web")
