@@ -4,8 +4,8 @@
 
 Two stores of 4,096 clips are built from short noises: raw float32 (1 GB) and the default codec. Each is
 verified in turn with the peers: `openssl speed`, which hashes memory, and `sha256sum` and `openssl dgst` on
-the very files. Rates are bytes by the CPU time of all threads and of the system, so a core's, and by the clock;
-medians. Files are in the page cache: a disk that is slower than this bounds instead.
+the very files. Rates are bytes by the CPU time of all threads and of the system, so a core's, and by the
+clock; medians. Files are in the page cache: a disk that is slower than this bounds instead.
 """
 
 from __future__ import annotations

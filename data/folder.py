@@ -35,15 +35,12 @@ from schemas.clip import Clip, Ignored, Scan
 from schemas.errors import CorpusError, UsageError
 from schemas.labels import Emotion, Gender
 from schemas.model import Model
+from schemas.names import RESERVED, is_corpus_name
 from schemas.recipe import first_problem
 
 DESCRIPTION = "corpus.toml"
 """File in the root of a folder corpus that describes it."""
 
-RESERVED = frozenset({"records", "all"})
-"""Names no corpus may take: the store keeps its records under the one, the other means every corpus."""
-
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _UNKNOWN = "unknown"
 _SYNONYMS: Mapping[Emotion, str] = {
     Emotion.NEUTRAL: "neutral neutrality neu",
@@ -244,8 +241,8 @@ def _folder_key(folder: str) -> str:
 
 
 def _name_problem(name: str) -> str:
-    if not _NAME.fullmatch(name):
-        return "use up to 32 of a–z, 0–9, _ and -, the first a letter or digit"
     if name in RESERVED:
         return "the name is reserved"
+    if not is_corpus_name(name):
+        return "use up to 32 of a–z, 0–9, _ and -, the first a letter or digit"
     return "it is the name of a known corpus" if name in CORPORA else ""

@@ -1,9 +1,9 @@
-"""The Zarr side of a store: groups, arrays, coordinates and whole shards."""
+"""The Zarr side of a build: metadata, coordinates and whole shards, made in memory."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,61 +12,33 @@ import zarr
 import zarr.storage
 from zarr.core.buffer import Buffer
 
-from featurestore.codecs import compressors
 from featurestore.documents import CorpusRecord
-from featurestore.layout import FORMAT, FORMAT_VERSION
 from featurestore.zarr_layout import create_feature
+from featurestore.zarr_metadata import create_coordinate, metadata_objects
 from pipelines.features.mel_scale import mel_edges
 from schemas.features import FeatureSpec, MelSpec
 from schemas.spec import StoreSpec
 
 
+@dataclass(frozen=True)
+class _Corpus:
+    title: str
+    licence: str
+    home_page: str
+    rows: int
+
+
 def hierarchy(spec: StoreSpec, corpora: Mapping[str, CorpusRecord]) -> dict[str, bytes]:
-    """Every Zarr object of a store but the features' shards: name → bytes, the same for equal arguments.
-
-    The root's metadata holds that of all groups and arrays (consolidated), so that opening reads one file.
-    """
-    objects: dict[str, Buffer] = {}
-    memory = zarr.storage.MemoryStore(objects)
-    attributes = {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "spec": spec.model_dump(mode="json"),
-        "spec_digest": spec.digest,
+    """Every Zarr object of a store but the features' shards: name → bytes, the same for equal arguments."""
+    described = {
+        name: _Corpus(record.title, record.licence, record.home_page, len(record.rows))
+        for name, record in corpora.items()
     }
-    root = zarr.create_group(memory, attributes=attributes, zarr_format=3)
-    for dataset in sorted(corpora):
-        _add_corpus(root, corpora[dataset], spec)
-    if corpora:
-        with warnings.catch_warnings():
-            # Version 3 of the Zarr format has no agreed place for it yet; meant (docs/store-format.md).
-            warnings.filterwarnings("ignore", message="Consolidated metadata")
-            zarr.consolidate_metadata(memory)
-    return {name: buffer.to_bytes() for name, buffer in sorted(objects.items())}
-
-
-def _add_corpus(root: zarr.Group, record: CorpusRecord, spec: StoreSpec) -> None:
-    attributes = {
-        "title": record.title,
-        "licence": record.licence,
-        "home_page": record.home_page,
-        "view_names": list(spec.view_names),
-    }
-    group = root.create_group(record.dataset, attributes=attributes)
-    for feature in spec.features:
-        create_feature(group, feature, spec, len(spec.view_names), len(record.rows))
-    for name, values in coordinates(spec).items():
-        coordinate = group.create_array(
-            name,
-            shape=values.shape,
-            dtype="float64",
-            chunks=values.shape,
-            compressors=compressors(spec.storage),
-            fill_value=np.nan,
-            dimension_names=(name,),
-            attributes={"units": "s" if name == "frame" else "Hz"},
-        )
-        coordinate[:] = values
+    objects = metadata_objects(spec, described)
+    chunks = {name: _coordinate_chunk(spec, name, values) for name, values in coordinates(spec).items()}
+    for dataset in corpora:
+        objects.update({f"{dataset}/{name}/c/0": chunk for name, chunk in chunks.items()})
+    return dict(sorted(objects.items()))
 
 
 def coordinates(spec: StoreSpec) -> dict[str, npt.NDArray[np.float64]]:
@@ -77,6 +49,13 @@ def coordinates(spec: StoreSpec) -> dict[str, npt.NDArray[np.float64]]:
         if isinstance(feature, MelSpec):
             out["mel_band"] = mel_edges(spec.audio.sample_rate, feature.n_mels)[1:-1]
     return out
+
+
+def _coordinate_chunk(spec: StoreSpec, name: str, values: npt.NDArray[np.float64]) -> bytes:
+    objects: dict[str, Buffer] = {}
+    root = zarr.create_group(zarr.storage.MemoryStore(objects), zarr_format=3)
+    create_coordinate(root, name, len(values), spec)[:] = values
+    return objects[f"{name}/c/0"].to_bytes()
 
 
 class ShardEncoder:

@@ -38,7 +38,7 @@ def commit_unit(place: Place, result: UnitResult, encoder: ShardEncoder, stages:
     statistics = result.statistics
     if standing is not None:
         objects.update(standing.objects)
-        statistics = pa.concat_tables([read_statistics(place, statistics_name), statistics])
+        statistics = pa.concat_tables([read_statistics(place, statistics_name, work.spec), statistics])
     for (feature, view), values in result.shards.items():
         with stages.timed("encode"):
             data = encoder.encode(feature, values)

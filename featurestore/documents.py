@@ -7,16 +7,17 @@ import hashlib
 import json
 from typing import Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
+from featurestore.json_limits import parse_json_document
 from featurestore.layout import FORMAT_VERSION
 from featurestore.places.place import Place
-from schemas.errors import StoreDamagedError
 from schemas.model import Model, canonical_digest
-from schemas.recipe import first_problem
 from schemas.spec import StoreSpec
 
 T = TypeVar("T", bound=Model)
+
+_DIGEST = "^sha256:[0-9a-f]{64}$"
 
 MOST_DOCUMENT = 2**28
 """Bytes of a JSON document: ``store.json`` of ten million clips takes about this much."""
@@ -108,11 +109,11 @@ class StoreDocument(Model):
 
     format: Literal["ser-feature-store"] = "ser-feature-store"
     format_version: Literal[3] = FORMAT_VERSION
-    digest: str
-    part_of: str | None = None
+    digest: str = Field(pattern=_DIGEST)
+    part_of: str | None = Field(None, pattern=_DIGEST)
     """Digest of the store that this one is a part of; no part of this one's digest."""
     spec: StoreSpec
-    spec_digest: str
+    spec_digest: str = Field(pattern=_DIGEST)
     feature_version: int
     datasets: dict[str, DatasetEntry]
     objects: dict[str, StoredObject]
@@ -159,10 +160,4 @@ def read_document(place: Place, name: str, kind: type[T]) -> T:
 
 def parse_document(data: bytes, source: str, kind: type[T]) -> T:
     """Validate a document. Raises :class:`StoreDamagedError`; ``source`` names it there."""
-    try:
-        return kind.model_validate_json(data)
-    except ValidationError as error:
-        raise StoreDamagedError(
-            f"{source} is damaged ({first_problem(error)}); "
-            f"run `ser-features build --check` with its corpora to repair it"
-        ) from error
+    return parse_json_document(data, source, kind)

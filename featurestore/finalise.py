@@ -70,7 +70,7 @@ def finalise(
     small = {
         MANIFEST: parquet_bytes(_manifest(ordered)),
         VIEWS: parquet_bytes(_views(spec, ordered)),
-        STATISTICS: parquet_bytes(_statistics(place, ordered)),
+        STATISTICS: parquet_bytes(_statistics(place, spec, ordered)),
         **hierarchy(spec, corpora),
     }
     present = place.sizes()
@@ -134,10 +134,10 @@ def _views(spec: StoreSpec, records: Mapping[str, Sequence[UnitRecord]]) -> pa.T
     return pa.Table.from_pylist(rows, schema=VIEWS_SCHEMA)
 
 
-def _statistics(place: Place, records: Mapping[str, Sequence[UnitRecord]]) -> pa.Table:
+def _statistics(place: Place, spec: StoreSpec, records: Mapping[str, Sequence[UnitRecord]]) -> pa.Table:
     names = [unit_statistics_path(dataset, unit.unit) for dataset, units in records.items() for unit in units]
     with ThreadPoolExecutor(READS_AT_ONCE) as pool:
-        tables = list(pool.map(lambda name: read_statistics(place, name), names))
+        tables = list(pool.map(lambda name: read_statistics(place, name, spec), names))
     return pa.concat_tables(tables) if tables else STATISTICS_SCHEMA.empty_table()
 
 

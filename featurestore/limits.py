@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from math import ceil
-from typing import Protocol
 
+from featurestore.documents import DatasetEntry, StoreDocument
 from featurestore.layout import MANIFEST, RECORDS, ROOT_METADATA, STATISTICS, STORE_JSON, VIEWS
 from schemas.errors import StoreDamagedError
+from schemas.names import is_corpus_name
 from schemas.spec import StoreSpec
 
 MOST_STORE_JSON = 128 * 2**20
@@ -17,11 +18,7 @@ MOST_STORE_JSON = 128 * 2**20
 MOST_ROWS = 10_000_000
 """Rows of all corpora of a store together."""
 
-MOST_VIEWS = 128
 MOST_CORPORA = 1_000
-MOST_CHUNK_BYTES = 256 * 2**20
-"""Of one decoded chunk: five times that of 60 s in 128 bands every 10 ms."""
-
 MOST_TITLE = 4_096
 """Characters of a corpus's title, licence and home page each."""
 
@@ -32,68 +29,10 @@ _CLIP_JSON = 8 * 2**10
 _CLIP_ROW = 2 * 2**10
 _VIEW_ROW = 256
 
-_CORPUS_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
-_TAKEN = frozenset(
-    {RECORDS, "versions", "con", "prn", "aux", "nul"}
-    | {f"{device}{number}" for device in ("com", "lpt") for number in range(10)}
-)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-class Extent(Protocol):
-    """How much of a corpus a store holds: an entry of ``datasets`` in ``store.json``."""
-
-    @property
-    def clips(self) -> int:
-        """Clips, bad ones too."""
-
-    @property
-    def bad(self) -> int:
-        """Clips without numbers."""
-
-    @property
-    def rows(self) -> int:
-        """Rows of its arrays, at least as many as clips."""
-
-    @property
-    def units(self) -> int:
-        """Units that hold the rows."""
-
-    @property
-    def ignored(self) -> int:
-        """Files that are no clips."""
-
-
-class Sized(Protocol):
-    """An entry of ``objects`` in ``store.json``."""
-
-    @property
-    def bytes(self) -> int:
-        """Its size."""
-
-
-class Declared(Protocol):
-    """What :func:`check_declared` looks at in ``store.json``."""
-
-    @property
-    def spec(self) -> StoreSpec:
-        """What was computed."""
-
-    @property
-    def datasets(self) -> Mapping[str, Extent]:
-        """Corpora by name."""
-
-    @property
-    def objects(self) -> Mapping[str, Sized]:
-        """Objects by name."""
-
-
-def is_corpus_name(name: str) -> bool:
-    """Whether a corpus may have this name: it becomes a folder, on whatever system the store is copied to."""
-    return _CORPUS_NAME.fullmatch(name) is not None and name not in _TAKEN
-
-
-def check_declared(document: Declared) -> None:
+def check_declared(document: StoreDocument) -> None:
     """Make sure that the totals in ``store.json`` fit each other, and that nobody has to allocate the absurd.
 
     It costs little whatever the numbers are, and comes before anything is made from them, such as the list
@@ -101,7 +40,6 @@ def check_declared(document: Declared) -> None:
 
     Raises :class:`StoreDamagedError`.
     """
-    check_spec(document.spec)
     if len(document.datasets) > MOST_CORPORA:
         raise _absurd(f"names {len(document.datasets):,} corpora, at most {MOST_CORPORA:,} are possible")
     for name, extent in document.datasets.items():
@@ -121,18 +59,6 @@ def check_declared(document: Declared) -> None:
         most = bounds.of(name)
         if not 0 <= entry.bytes <= most:
             raise _absurd(f"gives {name!r} {_shown(entry.bytes)} bytes, at most {most:,} can be right")
-
-
-def check_spec(spec: StoreSpec) -> None:
-    """Bounds of a specification beside its own. Raises :class:`StoreDamagedError`."""
-    if len(spec.view_names) > MOST_VIEWS:
-        raise _absurd(f"has {len(spec.view_names):,} views, at most {MOST_VIEWS} are possible")
-    for feature in spec.features:
-        size = _chunk_bytes(spec, feature.kind)
-        if size > MOST_CHUNK_BYTES:
-            raise _absurd(
-                f"has chunks of {size:,} bytes of {feature.kind}, at most {MOST_CHUNK_BYTES:,} are possible"
-            )
 
 
 def most_bytes(name: str, spec: StoreSpec, rows: Mapping[str, int]) -> int:
@@ -205,7 +131,7 @@ class _Bounds:
                 return None
 
 
-def _check_corpus(name: str, extent: Extent) -> None:
+def _check_corpus(name: str, extent: DatasetEntry) -> None:
     if not is_corpus_name(name):
         raise _absurd(f"names a corpus {name[:60]!r}: small letters, digits, - and _ make a name")
     for field in ("clips", "rows", "bad", "ignored", "units"):

@@ -13,6 +13,7 @@ from featurestore.layout import is_shard, unit_record_of
 from featurestore.opening import REPAIR, read_document_at
 from featurestore.places.folder import Folder
 from featurestore.places.place import Place
+from featurestore.shard_frames import check_shard
 from featurestore.versions import version_id
 from schemas.errors import SerError, StoreChangedError, StoreDamagedError
 
@@ -72,7 +73,9 @@ class Objects:
                 pass
 
     def accept(self, names: Collection[str]) -> None:
-        """Take files for sound that the caller has hashed."""
+        """Take files for sound that the caller has hashed. Raises :class:`StoreDamagedError` for a bomb."""
+        for name in filter(is_shard, names):
+            check_shard(self.folder / name, name, self._document.spec)
         identities = {name: self._identity(name) for name in names}
         with self._lock:
             self._sound.update({name: found for name, found in identities.items() if found is not None})
@@ -100,6 +103,8 @@ class Objects:
                 raise self._wrong(name, "is missing")
             if not self._holds(name, entry):
                 raise self._wrong(name, "is not what store.json says")
+        if is_shard(name):
+            check_shard(self.folder / name, name, self._document.spec)
         if identity is not None:
             with self._lock:
                 self._sound[name] = identity
@@ -116,7 +121,7 @@ class Objects:
     def _identity(self, name: str) -> _Identity | None:
         try:
             status = (self.folder / name).lstat()
-        except (FileNotFoundError, NotADirectoryError):
+        except OSError:  # also where a link leads to itself
             return None
         return status.st_ino, status.st_mtime_ns, status.st_size
 

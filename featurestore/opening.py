@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from itertools import islice
 from pathlib import Path
+
+from pydantic import BaseModel, Field, ValidationError
 
 from featurestore.documents import MOST_DOCUMENT, StoreDocument, parse_document
 from featurestore.layout import FORMAT_VERSION, ROOT_METADATA, STORE_JSON, object_names
 from featurestore.limits import check_declared
 from featurestore.places.choose import is_url, place_at
 from featurestore.places.place import Place
-from featurestore.versions import find_version, read_versions, split_version, version_folder
+from featurestore.versions import find_version, read_versions, split_version, version_folder, version_id
 from schemas.errors import StoreConflictError, StoreDamagedError, StoreNotFoundError, StoreUnfinishedError
 
 REPAIR = "run `ser-features build --check` with its corpora to repair it"
@@ -32,12 +33,15 @@ def open_place(where: str | Path) -> tuple[Place, StoreDocument]:
             return place, document
     published = read_versions(place)
     if published is not None:
-        version = place_at(f"{name.rstrip('/')}/{version_folder(find_version(published, wanted, place))}")
+        identity = find_version(published, wanted, place)
+        version = place_at(f"{name.rstrip('/')}/{version_folder(identity)}")
         document = _document_at(version)
         if document is None:
             raise StoreDamagedError(
                 f"{version} has no {STORE_JSON}, and {place} names it; ask who published it, or push it again"
             )
+        if version_id(document.digest) != identity:
+            raise StoreDamagedError(f"{version} holds another store than its name says; do not use it")
         return version, document
     if place.size(ROOT_METADATA) is not None:
         raise StoreUnfinishedError(
@@ -67,7 +71,7 @@ def _document_at(place: Place) -> StoreDocument | None:
     except StoreDamagedError:
         _refuse_other_version(data, place)
         raise
-    if document.digest != document.computed_digest():
+    if document.digest != document.computed_digest() or document.spec_digest != document.spec.digest:
         raise StoreDamagedError(f"{place}/{STORE_JSON} does not match its own digest; {REPAIR}")
     check_declared(document)
     wanted = set(object_names(document.spec, {name: entry.rows for name, entry in document.datasets.items()}))
@@ -84,12 +88,18 @@ def _document_at(place: Place) -> StoreDocument | None:
     return document
 
 
+class _Version(BaseModel):
+    """All that is asked of a document that cannot be read."""
+
+    format_version: int = Field(FORMAT_VERSION, ge=0, lt=10**6)
+
+
 def _refuse_other_version(data: bytes, place: Place) -> None:
     try:
-        version = json.loads(data).get("format_version")
-    except (ValueError, AttributeError, RecursionError):
+        version = _Version.model_validate_json(data).format_version
+    except ValidationError:
         return
-    if isinstance(version, int) and version != FORMAT_VERSION:
+    if version != FORMAT_VERSION:
         raise StoreConflictError(
             f"{place} has format version {version}, this program reads version {FORMAT_VERSION}; "
             f"install the release that wrote it, or build it anew"

@@ -27,8 +27,8 @@ T = TypeVar("T", CorpusRecord, UnitRecord)
 class Standing:
     """A store as it stands: what is there, by one listing, and what its documents say.
 
-    A record that ``store.json`` names must have the hash that stands there: most damaged JSON is valid JSON, with
-    other values.
+    A record that ``store.json`` names must have the hash that stands there: most damaged JSON is valid
+    JSON, with other values.
     """
 
     def __init__(self, place: Place) -> None:
@@ -39,7 +39,7 @@ class Standing:
         self._named = document.objects if document is not None and sound else {}
 
     def unit_records(self) -> dict[str, dict[int, UnitRecord]]:
-        """Corpus → unit → record, of all units whose record is readable; a damaged one counts as not built."""
+        """Corpus → unit → record, of all units whose record is sound; a damaged one counts as not built."""
         names = [name for name in sorted(self.present) if _is_unit_record(name)]
         records: dict[str, dict[int, UnitRecord]] = {}
         with ThreadPoolExecutor(READS_AT_ONCE) as pool:
@@ -54,7 +54,7 @@ class Standing:
         return self._record(corpus_record_path(dataset), CorpusRecord)
 
     def laid_out(self, dataset: str) -> Sequence[str | None]:
-        """Clip ids in the order of the corpus's rows, by its record or, where that is lost, by those of its units."""
+        """Clip ids by row, by the corpus's record or, where that is lost, by those of its units."""
         record = self.corpus_record(dataset)
         if record is not None:
             return record.rows

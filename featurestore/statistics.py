@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from featurestore.places.place import Place
+from featurestore.tables import read_table
 from schemas.spec import StoreSpec
 
-MOST_TABLE = 2**31
-"""Bytes of a table of a store of one's own."""
+_MOST_BYTES = 2**30
 
 STATISTICS_SCHEMA = pa.schema(
     [
@@ -30,9 +29,15 @@ STATISTICS_SCHEMA = pa.schema(
 """``statistics.parquet``: valid frames counted, mean and M2 = Σ (x − mean)² of each coefficient."""
 
 
-def read_statistics(place: Place, name: str) -> pa.Table:
-    """A unit's own statistics. Raises :class:`StoreDamagedError` where they cannot be read."""
-    return pq.read_table(pa.BufferReader(place.read(name, MOST_TABLE)), schema=STATISTICS_SCHEMA)
+def read_statistics(place: Place, name: str, spec: StoreSpec) -> pa.Table:
+    """A unit's own statistics, of ``spec`` or of a part of it.
+
+    Raises :class:`StoreDamagedError` where they cannot be that.
+    """
+    rows = spec.storage.shard_clips * len(spec.view_names) * len(spec.features)
+    data = place.read(name, _MOST_BYTES)
+    most = max(spec.coefficients.values())
+    return read_table(data, name, STATISTICS_SCHEMA, rows, exact=False, most_values=most)
 
 
 def sort_statistics(table: pa.Table, spec: StoreSpec) -> pa.Table:

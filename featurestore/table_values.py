@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from featurestore.documents import DatasetEntry
 from featurestore.layout import MANIFEST, STATISTICS, VIEWS
 from featurestore.statistics import STATISTICS_SCHEMA
 from featurestore.tables import read_table, to_frame, told_of
@@ -24,23 +25,7 @@ _KEY = "^[0-9a-f]{32}$"
 _LEADS_OUT = r"(^/)|((^|/)\.\.(/|$))|\x00|^$"
 
 
-class Extent(Protocol):
-    """How much of a corpus a store holds: an entry of ``datasets`` in ``store.json``."""
-
-    @property
-    def clips(self) -> int:
-        """Clips, bad ones too."""
-
-    @property
-    def bad(self) -> int:
-        """Clips without numbers."""
-
-    @property
-    def rows(self) -> int:
-        """Rows of its arrays, at least as many as clips."""
-
-
-def read_manifest(data: bytes, datasets: Mapping[str, Extent]) -> pd.DataFrame:
+def read_manifest(data: bytes, datasets: Mapping[str, DatasetEntry]) -> pd.DataFrame:
     """``manifest.parquet``, columns of :data:`schemas.clip.MANIFEST_SCHEMA`.
 
     Holds: corpora by name and each with the clips that ``datasets`` says; rows rise within a corpus and lie
@@ -117,7 +102,7 @@ def read_statistics(data: bytes, manifest: pd.DataFrame, spec: StoreSpec) -> pd.
     return to_frame(table)
 
 
-def _require_rows(part: pa.Table, name: str, extent: Extent) -> None:
+def _require_rows(part: pa.Table, name: str, extent: DatasetEntry) -> None:
     """The rows of one corpus: all its own, rising, as many bad ones as declared."""
     _require(part, "dataset", pc.equal(part["dataset"], name), repr(name))
     rows = part["row"].to_numpy()

@@ -6,15 +6,19 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 
 import zarr.storage
-from zarr.abc.store import ByteRequest
+from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, SuffixByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
 
 from featurestore.documents import StoreDocument
 from featurestore.objects import Objects
+from featurestore.shard_frames import check_coordinate
+from featurestore.zarr_metadata import coordinate_sizes, metadata_objects
 
 
 class VerifiedStore(zarr.storage.WrapperStore[zarr.storage.LocalStore]):
     """What readers of Zarr see of a store: its objects and nothing else, each once its hash was checked.
+
+    Metadata are made from the document: what stands in ``zarr.json`` is for readers without this package.
 
     Getting raises as :meth:`featurestore.objects.Objects.ensure`.
     """
@@ -23,6 +27,13 @@ class VerifiedStore(zarr.storage.WrapperStore[zarr.storage.LocalStore]):
         super().__init__(zarr.storage.LocalStore(objects.folder, read_only=True))
         self._objects = objects
         self._names = frozenset(document.objects)
+        self._spec = document.spec
+        self._metadata = metadata_objects(document.spec, document.datasets)
+        self._coordinates = {
+            f"{dataset}/{name}/c/0": size
+            for dataset in document.datasets
+            for name, size in coordinate_sizes(document.spec).items()
+        }
 
     async def get(
         self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
@@ -30,12 +41,29 @@ class VerifiedStore(zarr.storage.WrapperStore[zarr.storage.LocalStore]):
         """See :class:`zarr.abc.store.Store`."""
         if key not in self._names:
             return None
+        if key in self._metadata:
+            return self._part(self._metadata[key], prototype, byte_range)
+        if key in self._coordinates:
+            chunk = await asyncio.to_thread(self._objects.read, key)
+            check_coordinate(chunk, key, self._coordinates[key], self._spec.storage.codec)
+            return self._part(chunk, prototype, byte_range)
         await asyncio.to_thread(self._objects.ensure, [key])
         data = await super().get(key, prototype, byte_range)
         await asyncio.to_thread(
             self._objects.require_unchanged, [key]
         )  # a build may have replaced it in between
         return data
+
+    @staticmethod
+    def _part(data: bytes, prototype: BufferPrototype, byte_range: ByteRequest | None) -> Buffer:
+        match byte_range:
+            case RangeByteRequest():
+                data = data[byte_range.start : byte_range.end]
+            case OffsetByteRequest():
+                data = data[byte_range.offset :]
+            case SuffixByteRequest():
+                data = data[max(0, len(data) - byte_range.suffix) :]
+        return prototype.buffer.from_bytes(data)
 
     async def get_partial_values(
         self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from featurestore.documents import StoredObject, UnitRecord, parse_document
-from featurestore.layout import RECORDS, is_shard, unit_record_of
+from featurestore.layout import MANIFEST, RECORDS, STATISTICS, VIEWS, is_shard, unit_record_of
 from featurestore.opening import open_place
 from featurestore.places.folder import Folder
 from featurestore.places.place import Place
@@ -84,11 +84,13 @@ def verify(where: str | Path, *, full: bool = False, progress: Progress | None =
     }
     findings += _contents(place, hashed, progress)
     store = FeatureStore(place, document)
+    if not findings:
+        findings += _tables(store)
     findings = [_with_clips(store, finding) for finding in findings]
     decoded = full and not findings and isinstance(place, Folder)
     if decoded:
-        store.objects.accept(hashed)
-        findings += _values(store, progress)
+        findings += _bombs(store, hashed)
+        findings += [] if findings else _values(store, progress)
     return Verification(
         store=str(place),
         digest=store.digest,
@@ -176,6 +178,25 @@ def _listed_clips(store: FeatureStore, record: str) -> tuple[str, ...]:
     manifest = store.manifest
     unit = manifest["row"] // store.spec.storage.shard_clips == int(Path(file).stem)
     return tuple(map(str, manifest["clip_id"][unit & (manifest["dataset"] == dataset)]))
+
+
+def _tables(store: FeatureStore) -> Iterator[Finding]:
+    """The table, if one has its hash and yet cannot be true."""
+    for name, read in ((MANIFEST, "manifest"), (VIEWS, "views"), (STATISTICS, "_statistics")):
+        try:
+            getattr(store, read)
+        except StoreDamagedError as error:
+            yield Finding(name, Fault.VALUES, str(error))
+            return
+
+
+def _bombs(store: FeatureStore, hashed: Iterable[str]) -> Iterator[Finding]:
+    """Shards that have their hash and would expand without bounds; the others need not be hashed again."""
+    for name in hashed:
+        try:
+            store.objects.accept([name])
+        except StoreDamagedError as error:
+            yield Finding(name, Fault.VALUES, str(error))
 
 
 def _values(store: FeatureStore, progress: Progress) -> Iterator[Finding]:

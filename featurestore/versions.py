@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -16,6 +16,9 @@ from schemas.model import Model
 _MOST_LATEST = 2**24
 _NAMED = re.compile(r"^(?P<where>.+)@(?P<version>[0-9a-f]{4,64})$")
 
+_Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]{0,31}$")]
+"""Of a feature or a view: what is printed holds no control characters."""
+
 
 class Version(Model):
     """One version: where it lies, and what a person wants to know before choosing it."""
@@ -24,8 +27,8 @@ class Version(Model):
     digest: str = Field(pattern="^sha256:[0-9a-f]{64}$")
     clips: int = Field(ge=0)
     bytes: int = Field(ge=0)
-    features: tuple[str, ...]
-    views: tuple[str, ...]
+    features: tuple[_Name, ...]
+    views: tuple[_Name, ...]
 
     @classmethod
     def of(cls, document: StoreDocument) -> Version:

@@ -1,10 +1,10 @@
-"""The metadata that the arrays of a store must have, made from its document: a reader needs no stranger's."""
+"""The metadata that a store's groups and arrays must have: builders write it, readers need no stranger's."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import zarr
@@ -39,9 +39,9 @@ class Described(Protocol):
 
 
 def metadata_objects(spec: StoreSpec, corpora: Mapping[str, Described]) -> dict[str, bytes]:
-    """Every ``zarr.json`` of a store, the root's with all the others: name → bytes.
+    """Every ``zarr.json`` of a store: name → bytes, the same for equal arguments and the same zarr.
 
-    They are those that a build writes, with the same zarr.
+    The root's holds that of all groups and arrays (consolidated), so that opening reads one file.
     """
     objects: dict[str, Buffer] = {}
     memory = zarr.storage.MemoryStore(objects)
@@ -82,13 +82,18 @@ def _add_corpus(root: zarr.Group, name: str, corpus: Described, spec: StoreSpec)
     for feature in spec.features:
         create_feature(group, feature, spec, len(spec.view_names), corpus.rows)
     for coordinate, size in coordinate_sizes(spec).items():
-        group.create_array(
-            coordinate,
-            shape=(size,),
-            dtype="float64",
-            chunks=(size,),
-            compressors=compressors(spec.storage),
-            fill_value=np.nan,
-            dimension_names=(coordinate,),
-            attributes={"units": "s" if coordinate == "frame" else "Hz"},
-        )
+        create_coordinate(group, coordinate, size, spec)
+
+
+def create_coordinate(group: zarr.Group, name: str, size: int, spec: StoreSpec) -> zarr.Array[Any]:
+    """The array (``size``,) of a coordinate, without any numbers yet."""
+    return group.create_array(
+        name,
+        shape=(size,),
+        dtype="float64",
+        chunks=(size,),
+        compressors=compressors(spec.storage),
+        fill_value=np.nan,
+        dimension_names=(name,),
+        attributes={"units": "s" if name == "frame" else "Hz"},
+    )

@@ -18,6 +18,11 @@ from schemas.views import ORIGINAL, ViewSpec
 MOST_SECONDS, MOST_FRAMES = 60, 20_000
 """Limits of a clip: hundreds of them are held in memory at a time."""
 
+MOST_VIEWS = 128
+
+MOST_CHUNK_BYTES = 256 * 2**20
+"""Of one decoded chunk of a feature: five times that of 60 s in 128 bands every 10 ms."""
+
 
 class AudioSpec(Model):
     """How a recording becomes a waveform of fixed length."""
@@ -145,6 +150,16 @@ class StoreSpec(Model):
                 f"{seconds:.4g} s in {self.frames:,} frames; at most {MOST_SECONDS} s and {MOST_FRAMES:,} "
                 "frames are possible"
             )
+        if len(self.view_names) > MOST_VIEWS:
+            raise ValueError(f"{len(self.view_names):,} views; at most {MOST_VIEWS} are possible")
+        width = 2 if self.storage.dtype == "float16" else 4
+        for name, count in self.coefficients.items():
+            size = self.storage.chunk_clips * count * self.frames * width
+            if size > MOST_CHUNK_BYTES:
+                raise ValueError(
+                    f"{name}: {count} rows × {self.frames:,} frames make chunks of {size:,} bytes; at most "
+                    f"{MOST_CHUNK_BYTES:,} are possible"
+                )
         if self.length < self.spectral.n_fft:
             raise ValueError(
                 f"{self.length} samples ({seconds:.3g} s) are shorter than one window: "

@@ -31,7 +31,9 @@ class DeviceName(StrEnum):
 def train(
     store: Annotated[
         str | None,
-        typer.Option(help="The feature store: a folder or a URL.", show_default="features.zarr, or the resumed run's"),
+        typer.Option(
+            help="The feature store: a folder or a URL.", show_default="features.zarr, or the resumed run's"
+        ),
     ] = None,
     model: Annotated[str | None, typer.Option(help="Model, as A.", show_default="the recipe's")] = None,
     recipe: Annotated[

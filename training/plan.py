@@ -210,7 +210,8 @@ def _recorded_store(path: Path, record: RunRecord) -> Path:
     """Where the run says that its store is, seen from the current folder."""
     if record.store is None:
         raise UsageError(
-            f"the store of {path} was given as an absolute path or a URL, which a run does not keep; give --store"
+            f"the store of {path} was given as an absolute path or a URL, which a run does not keep; "
+            "give --store"
         )
     if not Path(record.store).exists():
         raise StoreNotFoundError(

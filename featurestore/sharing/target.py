@@ -10,11 +10,11 @@ from stat import S_ISDIR
 
 from featurestore.documents import StoredObject, StoreDocument
 from featurestore.layout import LATEST, LOCK, PARTIAL_SUFFIX, ROOT_METADATA, STORE_JSON, TOKEN
-from featurestore.limits import is_corpus_name
 from featurestore.opening import read_document_at
 from featurestore.places.choose import place_at
 from featurestore.places.folder import Folder
 from schemas.errors import SerError, StorageError, StoreDamagedError, StoreUnfinishedError, UsageError
+from schemas.names import is_corpus_name
 
 MARK = f".pull{PARTIAL_SUFFIX}"
 """Stands in a folder that holds an unfinished store from elsewhere; lists the corpora of the one before."""

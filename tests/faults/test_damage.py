@@ -92,6 +92,33 @@ def test_a_damaged_store_json(what: str, count: int, sound: Sound, tmp_path: Pat
         shutil.rmtree(out)
 
 
+@pytest.mark.parametrize("what", ["flip", "delete"])
+def test_the_layout_of_a_corpus_with_a_history_survives_its_record(
+    what: str, sound: Sound, small_demo: Path, tmp_path: Path
+) -> None:
+    """Clips that came later stand at the end, a removed one has left its row: sorting would lay out anew."""
+    corpora, out = tmp_path / "corpora", tmp_path / "s.zarr"
+    shutil.copytree(small_demo, corpora)
+    recordings = sorted((corpora / "demo").glob("*/*.wav"))
+    recordings[3].rename(tmp_path / "late.wav")
+    sound.build(out, corpora=corpora)
+    (tmp_path / "late.wav").rename(recordings[3])
+    recordings[50].unlink()
+    grown = sound.build(out, corpora=corpora).document
+    recordings[20].unlink()
+    digest = sound.build(out, corpora=corpora).document.digest
+    assert digest != grown.digest
+    path = out / "records/demo/corpus.json"
+    clip_id = FeatureStore.open(out).manifest["clip_id"].iloc[30].encode()
+    data = path.read_bytes()
+    path.unlink()
+    if what == "flip":
+        path.write_bytes(data.replace(clip_id, clip_id[:-1] + bytes([clip_id[-1] ^ 1])))
+    report = sound.build(out, corpora=corpora)
+    assert (report.units_built, report.document.digest) == (0, digest)
+    assert verify(out, full=True).ok
+
+
 def _each_then_all(out: Path, of: Sound, faults: Sequence[Damage]) -> None:
     for fault in faults:
         fault.do(out)

@@ -11,8 +11,9 @@ import pytest
 
 from featurestore.documents import DatasetEntry, StoreDocument
 from featurestore.json_limits import parse_json_document
-from featurestore.limits import MOST_STORE_JSON, check_declared, is_corpus_name, most_bytes
+from featurestore.limits import MOST_STORE_JSON, check_declared, most_bytes
 from schemas.errors import StoreDamagedError
+from schemas.names import is_corpus_name
 from schemas.spec import StoreSpec
 
 ENTRY = {
@@ -160,13 +161,13 @@ def _corpus(name: str) -> Callable[[dict[str, Any]], None]:
                     "storage": {"dtype": "float32"},
                 }
             ),
-            "has chunks of 1,258,356,736 bytes of mel",
+            "make chunks of [0-9,]+ bytes",
         ),
         (
             lambda value: value["spec"].update(
                 views=[{"name": f"v{index}", "kind": "noise", "snr_db": 10} for index in range(200)]
             ),
-            "has 201 views",
+            "201 views",
         ),
     ],
 )

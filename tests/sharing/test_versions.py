@@ -1,5 +1,6 @@
 """Several versions under one URL: each whole, only what is new is sent, nobody sees a mixture."""
 
+import json
 import shutil
 import threading
 from pathlib import Path
@@ -15,7 +16,7 @@ from featurestore.sharing.pull import pull
 from featurestore.sharing.push import push
 from featurestore.store import FeatureStore
 from featurestore.verify import verify
-from schemas.errors import UsageError
+from schemas.errors import StoreDamagedError, UsageError
 from tests.places.servers import Proxy, new_bucket
 from tests.sharing.conftest import digest_of, files_of, size_of
 
@@ -223,6 +224,27 @@ def test_a_place_that_holds_something_else_is_refused(holds: str, tiny_store: Pa
     with pytest.raises(UsageError, match=sentence):
         push(tiny_store, place)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_version_is_the_store_that_its_name_says(
+    tiny_store: Path, grown_store: Path, tmp_path: Path
+) -> None:
+    shared = tmp_path / "shared"
+    folder = shared / "versions" / push(tiny_store, shared).version
+    shutil.rmtree(folder)
+    shutil.copytree(grown_store, folder)
+    with pytest.raises(StoreDamagedError, match="holds another store than its name says"):
+        FeatureStore.open(shared)
+
+
+@pytest.mark.parametrize("name", ["\x1b[2Jmel", "m" * 1000, "", "../mel"])
+def test_a_list_from_a_stranger_holds_names_alone(name: str, tiny_store: Path, tmp_path: Path) -> None:
+    push(tiny_store, tmp_path / "shared")
+    listed = json.loads((tmp_path / "shared" / LATEST).read_text())
+    listed["versions"][0]["features"] = [name]
+    (tmp_path / "shared" / LATEST).write_text(json.dumps(listed))
+    with pytest.raises(StoreDamagedError, match=r"latest\.json is damaged"):
+        published(tmp_path / "shared")
 
 
 def test_a_version_cannot_be_pushed_to(tiny_store: Path, tmp_path: Path) -> None:
