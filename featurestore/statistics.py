@@ -83,6 +83,12 @@ def merge(
         zeros = np.zeros(means.shape[1])
         return Statistics(0, zeros, zeros)
     weights = counts.astype(np.float64)[:, None]
-    mean = (weights * means).sum(axis=0) / total
-    m2 = m2s.sum(axis=0) + (weights * np.square(means - mean)).sum(axis=0)
+    mean = _sums(weights * means) / total
+    m2 = _sums(m2s) + _sums(weights * np.square(means - mean))
     return Statistics(total, mean, m2)
+
+
+def _sums(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Sum of each column, in an order that does not depend on how many columns there are."""
+    total: npt.NDArray[np.float64] = np.ascontiguousarray(values.T).sum(axis=1)
+    return total

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from pipelines.features.by_waveform import by_waveform, waveform_rows
 from pipelines.features.spectrum import Spectra
 from pipelines.features.tuning import STEPS, TuningEstimator
 
@@ -29,12 +30,12 @@ class Chroma:
 
     def _energy(self, spectra: Spectra) -> torch.Tensor:
         if self._estimate is None:
-            return spectra.power @ self._banks[0]
+            return by_waveform(lambda part: part @ self._banks[0], spectra.power, spectra.counts)
         index = self._estimate(spectra)
-        if spectra.uniform:
+        if spectra.uniform and spectra.power.device.type != "cpu":  # see by_waveform
             shape = (len(spectra.counts), spectra.frames, -1)
             return torch.bmm(spectra.power.view(shape), self._banks[index]).flatten(0, 1)
-        parts = zip(torch.split(spectra.power, list(spectra.counts)), index.tolist(), strict=True)
+        parts = zip(waveform_rows(spectra.power, spectra.counts), index.tolist(), strict=True)
         return torch.cat([power @ self._banks[step] for power, step in parts])
 
 

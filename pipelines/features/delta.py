@@ -34,6 +34,13 @@ class Slope:
         for offset, weight in enumerate(self._inner):
             if weight:
                 slope.add_(values[:, offset : offset + inner], alpha=weight)
-        first = self._first @ values[:, : self._width]
-        last = self._last @ values[:, -self._width :]
+        first = _each(self._first, values[:, : self._width])
+        last = _each(self._last, values[:, -self._width :])
         return torch.cat([first, slope, last], dim=1)
+
+
+def _each(weights: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    """``weights`` @ each of ``values``. On a CPU one by one: how many there are decides the last bits."""
+    if values.device.type != "cpu":
+        return weights @ values
+    return torch.stack([weights @ part for part in values])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
+from pipelines.features.by_waveform import by_waveform
 from pipelines.features.chroma import Chroma
 from pipelines.features.delta import Slope
 from pipelines.features.mel import MelBands, power_to_db
@@ -60,7 +61,10 @@ class FeatureExtractor:
         if not self.columns.keys() - {"rms", "zcr"}:
             return {}
         spectra = power_spectra(waveforms, self._window, self.spec.spectral.hop_length, self.spec.frames)
-        mel = {n: power_to_db(spectra.spread(bands(spectra.power))) for n, bands in self._bands.items()}
+        mel = {
+            n: power_to_db(spectra.spread(by_waveform(bands, spectra.power, spectra.counts)))
+            for n, bands in self._bands.items()
+        }
         out: dict[str, torch.Tensor] = {}
         for feature in self.spec.features:
             match feature:

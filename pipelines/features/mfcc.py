@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 import torchaudio.functional
 
+from pipelines.features.by_waveform import by_waveform
+
 
 class Mfcc:
     """The first ``n_mfcc`` coefficients of the orthonormal DCT-II of ``n_mels`` bands in dB, no lifter.
@@ -19,5 +21,8 @@ class Mfcc:
     def __call__(self, decibels: torch.Tensor) -> torch.Tensor:
         """Coefficients (waveform, frame, n_mfcc) float32 of (waveform, frame, n_mels) float32 mel dB."""
         # float64: float32 sums of 128 values near −80 dB would lose 2e-3
-        coefficients: torch.Tensor = decibels.double() @ self._matrix
-        return coefficients.float()
+        waveforms, frames, _ = decibels.shape
+        rows = by_waveform(
+            lambda part: part @ self._matrix, decibels.double().flatten(0, 1), [frames] * waveforms
+        )
+        return rows.float().view(waveforms, frames, -1)

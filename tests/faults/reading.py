@@ -57,7 +57,7 @@ WAYS: Mapping[str, Callable[[FeatureStore], Any]] = {
     "xarray": _xarray,
 }
 
-READS_FEATURES = ("read", "arrays", "xarray")
+READS_FEATURES = frozenset({"read", "arrays", "xarray"})
 
 
 def everything(where: Path) -> dict[str, Any]:
@@ -67,12 +67,21 @@ def everything(where: Path) -> dict[str, Any]:
 
 def outcomes(where: Path, truth: Mapping[str, Any], fault: object) -> dict[str, str]:
     """Way of reading → right or refused. Fails where numbers are wrong, or the error is none of ours."""
+    return {way: RIGHT if told == RIGHT else REFUSED for way, told in sentences(where, truth, fault).items()}
+
+
+def sentences(where: Path, truth: Mapping[str, Any], fault: object) -> dict[str, str]:
+    """Way of reading → right, or the error's sentence; see :func:`outcomes`."""
+    try:
+        store = FeatureStore.open(where)
+    except SerError as error:
+        return dict.fromkeys(WAYS, str(error))
     found = {}
     for way, read in WAYS.items():
         try:
-            got = read(FeatureStore.open(where))
-        except SerError:
-            found[way] = REFUSED
+            got = read(store)
+        except SerError as error:
+            found[way] = str(error)
             continue
         assert same(got, truth[way]), f"{way} gave wrong numbers in silence after {fault}"
         found[way] = RIGHT

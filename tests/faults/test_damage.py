@@ -22,7 +22,7 @@ from featurestore.verify import verify
 from schemas.errors import SerError
 from tests.faults.conftest import Sound
 from tests.faults.damage import Damage, of_store_json, one_of_each_kind, swaps, unit_of
-from tests.faults.reading import READS_FEATURES, REFUSED, RIGHT, outcomes
+from tests.faults.reading import READS_FEATURES, REFUSED, RIGHT, outcomes, sentences
 
 FLIPS, CUTS, LOSSES = 24, 4, 4
 """Rounds, each of one fault of every kind of object."""
@@ -148,15 +148,15 @@ def _is_found(out: Path, of: Sound, fault: Damage) -> None:
 
 
 def _is_never_read_in_silence(out: Path, of: Sound, fault: Damage) -> None:
-    found = outcomes(out, of.truth, fault)
+    found = sentences(out, of.truth, fault)
+    right = {way for way, told in found.items() if told == RIGHT}
     if fault.name.count("/") == 6:
-        assert {found[way] for way in READS_FEATURES} == {REFUSED}, fault
-        with pytest.raises(SerError, match=f"{fault.name}|{fault.other or fault.name}"):
-            FeatureStore.open(out).read(range(672), (0, 1, 2))
+        assert right == found.keys() - READS_FEATURES, fault
+        assert all(any(name in found[way] for name in fault.names) for way in READS_FEATURES), (fault, found)
     elif fault.name.startswith("records/") or fault.name.endswith("/zarr.json"):
-        assert {found[way] for way in ("manifest", "views", "statistics", "read", "arrays")} == {RIGHT}, fault
+        assert right >= {"manifest", "views", "statistics", "read", "arrays"}, (fault, found)
     elif fault.name.endswith(".parquet"):
-        assert found[fault.name.removesuffix(".parquet")] == REFUSED, fault
+        assert fault.name.removesuffix(".parquet") not in right, fault
 
 
 def _states(out: Path, units: set[int]) -> dict[str, tuple[int, int]]:
