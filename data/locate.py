@@ -210,7 +210,11 @@ def _nothing(root: Path, folders: tuple[Path, ...]) -> str:
 
 def _itself(root: Path) -> str:
     """What to do where ``root`` is the folder of one corpus and not of several; empty where it is not."""
-    if (root / DESCRIPTION).is_file():
+    try:
+        described = (root / DESCRIPTION).is_file()
+    except PermissionError:
+        return "permission denied; change its permissions, or give another --corpora"
+    if described:
         return f"it is a corpus itself: give it as --datasets {FolderCorpus.open(root).name}={root}"
     name = recognise(root)
     return f"it looks like the folder of {name} itself: give it as --datasets {name}={root}" if name else ""

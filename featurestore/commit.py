@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from featurestore.arrays import ShardEncoder
 from featurestore.documents import StoredObject, UnitRecord, write_document
 from featurestore.layout import shard_path, unit_record_path, unit_statistics_path
+from featurestore.places.lease import Fence
 from featurestore.places.place import Place
 from featurestore.stages import Stages
 from featurestore.statistics import read_statistics, sort_statistics
@@ -19,12 +20,14 @@ from featurestore.unit import UnitResult
 from schemas.errors import StoreChangedError
 
 
-def commit_unit(place: Place, result: UnitResult, encoder: ShardEncoder, stages: Stages) -> UnitRecord:
+def commit_unit(
+    place: Place, result: UnitResult, encoder: ShardEncoder, fence: Fence, stages: Stages
+) -> UnitRecord:
     """Write a unit. Its record appears last: a unit without a matching record does not exist.
 
     Any number of processes may write the same unit at the same time: each object is replaced as a whole,
     by the same bytes. Raises :class:`StoreChangedError` for a unit of which a part stands, and whose
-    recordings are not those of that part any more.
+    recordings are not those of that part any more, :class:`StoreBusyError` once another build has begun.
     """
     work = result.work
     unit, standing = work.unit, work.standing
@@ -43,6 +46,7 @@ def commit_unit(place: Place, result: UnitResult, encoder: ShardEncoder, stages:
         with stages.timed("encode"):
             data = encoder.encode(feature, values)
         name = shard_path(unit.dataset, feature, view, unit.index)
+        fence.require()
         objects[name] = _write(place, name, data, stages)
     with stages.timed("encode"):
         data = parquet_bytes(sort_statistics(statistics, work.spec))
@@ -59,6 +63,7 @@ def commit_unit(place: Place, result: UnitResult, encoder: ShardEncoder, stages:
         valid_frames=_by_view(result, "valid_frames"),
         objects=dict(sorted(objects.items())),
     )
+    fence.require()
     with stages.timed("store"):
         write_document(place, unit_record_path(unit.dataset, unit.index), record)
     return record

@@ -12,6 +12,8 @@ from pydantic import Field
 from featurestore.json_limits import parse_json_document
 from featurestore.layout import FORMAT_VERSION
 from featurestore.places.place import Place
+from featurestore.seal import sealed, unsealed
+from schemas.errors import StoreDamagedError
 from schemas.model import Model, canonical_digest
 from schemas.spec import StoreSpec
 
@@ -124,6 +126,10 @@ class StoreDocument(Model):
         return store_digest(self.spec, self.feature_version, self.datasets, self.objects)
 
 
+SEALED = (StoreDocument, UnitRecord)
+"""Documents that end with the hash of what stands before: nothing else vouches for all of them."""
+
+
 def store_digest(
     spec: StoreSpec,
     feature_version: int,
@@ -143,11 +149,16 @@ def store_digest(
 
 
 def write_document(place: Place, name: str, document: Model) -> StoredObject:
-    """Write a document as indented JSON; returns its size and hash."""
-    text = json.dumps(document.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
-    data = text.encode() + b"\n"
+    """Write a document; returns its size and hash."""
+    data = document_bytes(document)
     place.write(name, data)
     return StoredObject.of(data)
+
+
+def document_bytes(document: Model) -> bytes:
+    """A document as indented JSON, with its seal where its kind has one."""
+    text = json.dumps(document.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
+    return sealed(text) if isinstance(document, SEALED) else text.encode() + b"\n"
 
 
 def read_document(place: Place, name: str, kind: type[T]) -> T:
@@ -160,4 +171,18 @@ def read_document(place: Place, name: str, kind: type[T]) -> T:
 
 def parse_document(data: bytes, source: str, kind: type[T]) -> T:
     """Validate a document. Raises :class:`StoreDamagedError`; ``source`` names it there."""
-    return parse_json_document(data, source, kind)
+    if not issubclass(kind, SEALED):
+        return parse_json_document(data, source, kind)
+    body, true = unsealed(data)
+    document = parse_json_document(body, source, kind)
+    if not true:
+        raise broken_seal(source)
+    return document
+
+
+def broken_seal(source: str) -> StoreDamagedError:
+    """The error for a document that was changed since it was written."""
+    return StoreDamagedError(
+        f"{source} was changed since it was written: its last line is not the hash of the rest; do not use "
+        f"it, or run `ser-features build --check` with its corpora to repair it"
+    )

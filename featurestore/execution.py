@@ -16,7 +16,7 @@ from featurestore.arrays import ShardEncoder
 from featurestore.commit import commit_unit
 from featurestore.documents import UnitRecord
 from featurestore.growth import UnitWork
-from featurestore.places.lease import require_held
+from featurestore.places.lease import Fence
 from featurestore.places.place import Place
 from featurestore.plan import SourceClip
 from featurestore.processing import ProcessedClip, compute_clips
@@ -111,8 +111,7 @@ class Execution:
 
     def _write(self, result: UnitResult, encoder: ShardEncoder) -> UnitRecord:
         with self.stages.timed("write"):
-            require_held(self.place, self.token)
-            return commit_unit(self.place, result, encoder, self.stages)
+            return commit_unit(self.place, result, encoder, Fence(self.place, self.token), self.stages)
 
     def _written(self, pending: Future[UnitRecord]) -> UnitRecord:
         with self.stages.timed("waiting for write"):

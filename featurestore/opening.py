@@ -7,11 +7,13 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field, ValidationError
 
-from featurestore.documents import MOST_DOCUMENT, StoreDocument, parse_document
+from featurestore.documents import MOST_DOCUMENT, StoreDocument, broken_seal
+from featurestore.json_limits import parse_json_document
 from featurestore.layout import FORMAT_VERSION, ROOT_METADATA, STORE_JSON, object_names
 from featurestore.limits import check_declared
 from featurestore.places.choose import is_url, place_at
 from featurestore.places.place import Place
+from featurestore.seal import unsealed
 from featurestore.versions import find_version, read_versions, split_version, version_folder, version_id
 from schemas.errors import StoreConflictError, StoreDamagedError, StoreNotFoundError, StoreUnfinishedError
 
@@ -43,6 +45,8 @@ def open_place(where: str | Path) -> tuple[Place, StoreDocument]:
         if version_id(document.digest) != identity:
             raise StoreDamagedError(f"{version} holds another store than its name says; do not use it")
         return version, document
+    if wanted is not None:
+        raise StoreNotFoundError(f"nothing is published at {place}, so there is no version @{wanted} of it")
     if place.size(ROOT_METADATA) is not None:
         raise StoreUnfinishedError(
             f"{place} is not finished; run `ser-features build --out {place}` with its corpora"
@@ -67,7 +71,8 @@ def _document_at(place: Place) -> StoreDocument | None:
     except FileNotFoundError:
         return None
     try:
-        document = parse_document(data, f"{place}/{STORE_JSON}", StoreDocument)
+        body, true = unsealed(data)
+        document = parse_json_document(body, f"{place}/{STORE_JSON}", StoreDocument)
     except StoreDamagedError:
         _refuse_other_version(data, place)
         raise
@@ -85,6 +90,8 @@ def _document_at(place: Place) -> StoreDocument | None:
             f"{place}/{STORE_JSON} {' and '.join(odd)}, which is not what its specification asks for; "
             f"do not use this store"
         )
+    if not true:  # last: what else is wrong tells more
+        raise broken_seal(f"{place}/{STORE_JSON}")
     return document
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import secrets
 import time
 from collections.abc import Iterator
@@ -66,6 +67,21 @@ def holds(place: Place, token: str) -> bool:
     if isinstance(place, Folder):
         return _read(place, TOKEN) == token.encode()
     return _token_of(_read(place, LOCK)) == token
+
+
+class Fence:
+    """Asked again and again while something is written: whether the builder still is the one."""
+
+    def __init__(self, place: Place, token: str) -> None:
+        self._place = place
+        self._token = token
+        self._asked = -math.inf
+
+    def require(self) -> None:
+        """Raise :class:`~schemas.errors.StoreBusyError` where it is not; the place is asked once a second."""
+        if time.monotonic() - self._asked > 1.0:
+            require_held(self._place, self._token)
+            self._asked = time.monotonic()
 
 
 def require_held(place: Place, token: str) -> None:

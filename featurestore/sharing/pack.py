@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import secrets
 import time
@@ -11,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from featurestore.documents import StoredObject, StoreDocument
+from featurestore.documents import StoredObject, StoreDocument, document_bytes
 from featurestore.durable import make_folders, storage_errors, sync_folder
 from featurestore.layout import PARTIAL_SUFFIX, STORE_JSON
 from featurestore.opening import open_place
@@ -81,8 +80,7 @@ def pack(
 
 
 def _write(partial: Path, place: Place, document: StoreDocument, advance: Advance) -> int:
-    text = json.dumps(document.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
-    data = text.encode() + b"\n"
+    data = document_bytes(document)
     with partial.open("xb") as file:
         size = write_padded(file, STORE_JSON, len(data), [data])
         for name, entry in sorted(document.objects.items()):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from featurestore.documents import StoreDocument
+from featurestore.documents import StoreDocument, write_document
 from featurestore.layout import LATEST
 from featurestore.places.lease import exclusive
 from featurestore.places.place import Place
@@ -32,8 +31,7 @@ def publish(place: Place, document: StoreDocument) -> Versions:
         return before
     with _alone(place):
         after = _with(read_versions(place), version)
-        text = json.dumps(after.model_dump(mode="json"), indent=1, ensure_ascii=False)
-        place.write(LATEST, text.encode() + b"\n")
+        write_document(place, LATEST, after)
     return after
 
 

@@ -144,9 +144,6 @@ class TestPermissions:
             assert "ermission denied" in sentence, sentence
             assert name in sentence, sentence
 
-    @pytest.mark.xfail(
-        strict=True, reason="data/locate.py asks is_file() in a folder that is closed: a traceback"
-    )
     def test_closed_corpora(self, public: Path, sound: Sound, children: Children) -> None:
         built, *_ = self._told(children, sound, public, corpora_mode=0o700)
         assert "ermission denied" in built

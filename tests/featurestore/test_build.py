@@ -344,3 +344,31 @@ def test_irregular_tess_files_are_read_and_noted(
     manifest = FeatureStore.open(tmp_path / "s.zarr").manifest.set_index("clip_id")
     assert sorted(manifest["sample_rate"].unique()) == [24_414, 44_100, 96_000]
     assert manifest.loc["tess/YAF_neat_fear", "problem"] == "AIFF data under a .wav name"
+
+
+@pytest.mark.parametrize("codec", ["zstd", "blosc", "none", "bitround", "fixed"])
+def test_every_codec_builds_a_store_that_reads_as_it_was_computed(
+    codec: str, small_demo: Path, tiny_recipe: str, tmp_path: Path
+) -> None:
+    def store(codec: str) -> FeatureStore:
+        spec = SpecRequest(recipe=tiny_recipe, dtype="float32", codec=codec)
+        build(BuildRequest(tmp_path / f"{codec}.zarr", small_demo, "demo", spec))
+        return FeatureStore.open(tmp_path / f"{codec}.zarr")
+
+    built = store(codec)
+    assert verify(built.place.path, full=True).ok  # type: ignore[attr-defined]
+    exact = built if codec == "none" else store("none")
+    clips = np.arange(len(built.manifest))
+    bounds = {"bitround": 2.0**-14, "fixed": 2.0**-6}
+    for name, values in built.read(clips, (0, 1, 2)).items():
+        truth = exact.read(clips, (0, 1, 2))[name]
+        allowed = bounds.get(codec, 0.0) * (np.abs(truth) if codec == "bitround" else 1.0)
+        assert (np.abs(values - truth) <= allowed).all()
+        plain = zarr.open_array(str(tmp_path / f"{codec}.zarr"), path=f"demo/{name}", mode="r")
+        assert np.array_equal(np.asarray(plain[:]), values)
+    statistics = built.statistics(built.manifest["speaker"].unique())["mel"]
+    frames = built.valid_frames(clips)[0]
+    numbers = np.concatenate(
+        [values[:, :n].T for values, n in zip(built.read(clips)["mel"][0], frames, strict=True)]
+    )
+    assert np.allclose(statistics.mean, numbers.mean(axis=0, dtype=np.float64), atol=1e-4)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from featurestore.documents import StoredObject, StoreDocument, read_document, write_document
 from featurestore.layout import STORE_JSON, shard_path
 from featurestore.places.folder import Folder
+from featurestore.seal import sealed, unsealed
 from featurestore.store import FeatureStore
 from schemas.errors import (
     StoreDamagedError,
@@ -102,9 +103,9 @@ class TestOpening:
             FeatureStore.open(own_store)
 
     def test_an_edited_document(self, own_store: Path) -> None:
-        document = json.loads((own_store / STORE_JSON).read_text())
+        document = json.loads(unsealed((own_store / STORE_JSON).read_bytes())[0])
         document["spec"]["seed"] = 1
-        (own_store / STORE_JSON).write_text(json.dumps(document))
+        (own_store / STORE_JSON).write_bytes(sealed(json.dumps(document)))
         with pytest.raises(StoreDamagedError, match="digest"):
             FeatureStore.open(own_store)
 

@@ -8,6 +8,7 @@ import pytest
 
 from featurestore.build import BuildReport, BuildRequest, build
 from featurestore.layout import STORE_JSON
+from featurestore.seal import sealed, unsealed
 from featurestore.sharing.pack import pack
 from featurestore.sharing.pull import pull
 from featurestore.sharing.push import push
@@ -198,12 +199,12 @@ def test_what_a_store_has_not_is_one_sentence(
 def test_records_that_do_not_fit_are_refused(what: str, own_store: Path, tmp_path: Path) -> None:
     """Damaged ones, and those of a stranger which have the hashes that his ``store.json`` gives them."""
     path = own_store / "records/demo/00000.json"
-    record = json.loads(path.read_text())
+    record = json.loads(unsealed(path.read_bytes())[0])
     if what == "clips":
         record["clips"][3] = {"clip_id": 5}
     else:
         record["parameters"] = record["parameters"][:1]
-    path.write_text(json.dumps(record))
+    path.write_bytes(sealed(json.dumps(record)))
     if what != "hash":
         resign(own_store, "records/demo/00000.json")
     with pytest.raises(StoreDamagedError) as caught:
@@ -214,10 +215,12 @@ def test_records_that_do_not_fit_are_refused(what: str, own_store: Path, tmp_pat
 
 def resign(store: Path, name: str) -> None:
     """Give a changed object the hash that it has, and the store the digest."""
-    from featurestore.documents import StoredObject, StoreDocument
+    from featurestore.documents import StoredObject, StoreDocument, read_document, write_document
+    from featurestore.places.folder import Folder
 
-    document = StoreDocument.model_validate_json((store / STORE_JSON).read_bytes())
+    place = Folder(store)
+    document = read_document(place, STORE_JSON, StoreDocument)
     objects = {**document.objects, name: StoredObject.of((store / name).read_bytes())}
     changed = document.model_copy(update={"objects": objects})
     signed = changed.model_copy(update={"digest": changed.computed_digest()})
-    (store / STORE_JSON).write_text(signed.model_dump_json())
+    write_document(place, STORE_JSON, signed)
