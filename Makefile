@@ -4,12 +4,13 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help install dev demo check test quick format constraints clean
+.PHONY: help install dev demo check test test-all commands quick format constraints clean
 
 help:
 	@echo "make demo     install, synthesise voices, build a store with 6 views, train model A on it"
-	@echo "make test     install the test tools, check style, types and layers, run all tests"
-	@echo "make quick    the tests without the long ones"
+	@echo "make test     install the test tools, check style, types and layers, run all tests but the long ones"
+	@echo "make test-all the same with the long ones: kills, clusters, thousands of faults"
+	@echo "make quick    the tests of make test alone"
 	@echo "make check    style, types and layers alone"
 	@echo "make format   let ruff put the code into its form"
 
@@ -37,11 +38,15 @@ check: dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check
+test: check commands quick
+
+test-all: check commands
+	$(BIN)/pytest
+
+commands: install
 	$(BIN)/ser-features --version
 	$(BIN)/ser-features datasets --corpora corpora
 	$(BIN)/ser-train --help
-	$(BIN)/pytest
 
 quick: dev
 	$(BIN)/pytest -m "not slow"
