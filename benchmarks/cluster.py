@@ -106,7 +106,7 @@ def _round_trip_ms(store: Path, tasks: int = 200) -> float:
     record = read_document(Folder(store), unit_record_path("bench", 0), UnitRecord)
     payload = os.urandom(100 * UNIT)  # a clip's description and path
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster) as client,
     ):
         client.gather([client.submit(_answer, payload, record, n, pure=False) for n in range(10)])

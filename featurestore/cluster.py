@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import logging
 import signal
-import threading
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from importlib.metadata import version
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import dask
@@ -19,17 +17,31 @@ from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
 from featurestore.cluster_request import ClusterRequest
 from featurestore.documents import UnitRecord
 from featurestore.growth import UnitWork
+from featurestore.places.folder import Folder
 from featurestore.places.place import Place
 from featurestore.progress import Progress
 from featurestore.stages import Stages
-from featurestore.unit_task import COMPARED, UnitAnswer, UnitTask, WorkerState, build_unit, look_around
+from featurestore.unit_task import (
+    UnitAnswer,
+    UnitTask,
+    WorkerState,
+    build_unit,
+    library_versions,
+    look_around,
+)
 from pipelines.version import FEATURE_VERSION
-from schemas.errors import ClusterError, SerError, WorkerLostError
+from schemas.errors import ClusterError, WorkerLostError
 
 _CONNECT_SECONDS = 15
 _WORKERS_SECONDS = 60
 _UNITS_A_THREAD = 2
 """Units that are with the cluster at a time: one that is built, one that waits behind it."""
+
+_NO_PAGES: dict[str, list[str]] = {
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+}
+"""Dask's pages about a cluster are read by whoever asks, without TLS."""
 
 _AGAIN = "run the same command again, finished units are kept"
 
@@ -61,13 +73,13 @@ class ClusterExecution:
             progress.task("build", clips, "clips") as advance,
         ):
             device = self._require_able(client, units)
-            waiting = iter(units)
+            waiting, here = iter(units), library_versions()
             sent: dict[str, UnitWork] = {}
 
             def submit(count: int) -> list[Future]:
                 futures = []
                 for work in islice(waiting, count):
-                    task = UnitTask(work, self.place, self.token, device, self.decoder)
+                    task = UnitTask(_anywhere(work), self._place, self.token, device, self.decoder, here)
                     key = f"unit-{work.unit.dataset}-{work.unit.index}-{self.token}"
                     futures.append(client.submit(build_unit, task, key=key, pure=False))
                     sent[key] = work
@@ -86,9 +98,7 @@ class ClusterExecution:
 
     def _answer(self, future: Future, work: UnitWork) -> UnitAnswer:
         try:
-            answer: UnitAnswer = future.result()
-        except SerError:
-            raise
+            answer: UnitAnswer | Exception = future.result()
         except KilledWorker as error:
             clips = work.unit.clips
             raise WorkerLostError(
@@ -96,25 +106,43 @@ class ClusterExecution:
                 f"by themselves, as they do when memory is short; {_AGAIN}, with fewer workers a machine"
             ) from error
         except (CancelledError, OSError) as error:
-            raise ClusterError(f"the scheduler {self.request.scheduler or ''} is gone; {_AGAIN}") from error
+            raise self._gone() from error
+        if isinstance(answer, Exception):
+            raise answer
+        if answer.record.fingerprint != work.unit.fingerprint:
+            raise ClusterError(
+                f"a worker could not read recordings of unit {work.unit.index} of {work.unit.dataset} as "
+                f"planned; if none was changed meanwhile, look for a worker that lost the corpora's "
+                f"folder, and {_AGAIN}"
+            )
         return answer
+
+    def _gone(self) -> ClusterError:
+        return ClusterError(f"the scheduler {self.request.scheduler or 'of this build'} is gone; {_AGAIN}")
 
     def _require_able(self, client: Client, units: Sequence[UnitWork]) -> str:
         """Make sure that every worker can do the work; returns the device that all of them have."""
         files = {work.unit.dataset: work.unit.clips[0].file.absolute() for work in units if work.unit.clips}
         try:
             client.wait_for_workers(1, timeout=_WORKERS_SECONDS)
-            asked = client.run(look_around, self.place, self.token, self.device, list(files.values()))
+            asked = client.run(look_around, self._place, self.token, self.device, list(files.values()))
         except TimeoutError as error:
             raise ClusterError(
                 f"no worker came to {self.request.scheduler} within {_WORKERS_SECONDS} s; start some with "
                 f"`dask worker {self.request.scheduler}`"
             ) from error
+        except OSError as error:
+            raise self._gone() from error
         except ModuleNotFoundError as error:
             raise ClusterError(
                 f"a worker has no package '{error.name}'; install this very ser-features on every worker"
             ) from error
         return _common_device(asked, self.place)
+
+    @property
+    def _place(self) -> Place:
+        """The store as a worker in another folder names it."""
+        return Folder(self.place.path.absolute()) if isinstance(self.place, Folder) else self.place
 
     @contextmanager
     def _client(self) -> Iterator[Client]:
@@ -122,18 +150,19 @@ class ClusterExecution:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         if self.request.scheduler is None:
             with (
-                _without_interrupt(),
+                dask.config.set(_NO_PAGES),
+                _interrupts_held_back() as let_through,
                 LocalCluster(
                     n_workers=self.request.workers,
                     threads_per_worker=1,
-                    dashboard_address=None,
+                    dashboard_address="127.0.0.1:0",
                     memory_limit=0,
                     silence_logs=logging.CRITICAL,
                     security=True,  # a port on this machine is open to all of its users
                 ) as cluster,
-                _with_interrupt(),
                 Client(cluster) as client,
             ):
+                let_through()
                 yield client
             return
         try:
@@ -153,7 +182,7 @@ class ClusterExecution:
 
 def _common_device(asked: Mapping[str, WorkerState], place: Place) -> str:
     """The device that all workers compute on. Raises :class:`ClusterError`, naming a worker and its lack."""
-    here = {name: version(name) for name in COMPARED}
+    here = library_versions()
     for address, state in asked.items():
         if not state.sees_store:
             raise ClusterError(
@@ -182,30 +211,29 @@ def _common_device(asked: Mapping[str, WorkerState], place: Place) -> str:
     return devices.pop()
 
 
-@contextmanager
-def _without_interrupt() -> Iterator[None]:
-    """Let processes that are started ignore Ctrl-C: it is for the build, which ends its workers."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+def _anywhere(work: UnitWork) -> UnitWork:
+    """The same work for a worker in another folder."""
+    places = tuple(
+        replace(source, file=source.file.absolute()) if source else None for source in work.unit.places
+    )
+    return replace(work, unit=replace(work.unit, places=places))
 
 
 @contextmanager
-def _with_interrupt() -> Iterator[None]:
-    """Within :func:`_without_interrupt`: let Ctrl-C reach the build again."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+def _interrupts_held_back() -> Iterator[Callable[[], None]]:
+    """Hold Ctrl-C back until the function is called that this gives, or to the end; it is not lost.
+
+    Processes that are started meanwhile never see it: it is for the build, which ends its workers.
+    """
+    held = {signal.SIGINT} - signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+    def let_through() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, held)
+
     try:
-        yield
+        yield let_through
     finally:
-        signal.signal(signal.SIGINT, before)
+        let_through()
 
 
 def _first_line(error: BaseException) -> str:

@@ -41,7 +41,8 @@ def commit_unit(
     statistics = result.statistics
     if standing is not None:
         objects.update(standing.objects)
-        statistics = pa.concat_tables([read_statistics(place, statistics_name, work.spec), statistics])
+        before = _without(read_statistics(place, statistics_name, work.spec), set(work.lacking))
+        statistics = pa.concat_tables([before, statistics])
     for (feature, view), values in result.shards.items():
         with stages.timed("encode"):
             data = encoder.encode(feature, values)
@@ -82,6 +83,13 @@ def _write(place: Place, name: str, data: bytes, stages: Stages) -> StoredObject
     with stages.timed("store"):
         place.write(name, data)
     return stored
+
+
+def _without(table: pa.Table, lacking: set[tuple[str, int, str]]) -> pa.Table:
+    """Rows of what stands alone: another run of this unit may have written those of what it lacks already."""
+    parts = {(feature, view) for feature, view, _ in lacking}
+    rows = zip(table["feature"].to_pylist(), table["view"].to_pylist(), strict=True)
+    return table.filter(pa.array([row not in parts for row in rows], pa.bool_()))
 
 
 def _by_view(result: UnitResult, field: str) -> tuple[tuple[Any, ...], ...]:

@@ -12,6 +12,7 @@ from typing import BinaryIO
 from featurestore.documents import StoredObject
 from featurestore.durable import make_folders, storage_errors, sync_folder
 from featurestore.layout import PARTIAL_SUFFIX
+from featurestore.places.folder import Folder
 from featurestore.places.place import BLOCK_BYTES, Place
 from schemas.errors import StoreDamagedError
 
@@ -37,6 +38,9 @@ def fetch(
         make_folders(target.parent)
         partial = target.with_name(target.name + PARTIAL_SUFFIX)
         with _sole(partial) as file:
+            if _stands(target, entry):  # another call has brought it meanwhile
+                partial.unlink(missing_ok=True)
+                return 0
             moved, whole = _fill(file, place, name, entry, advance)
             if not whole and moved < entry.bytes:  # what was there was something else: once more, all of it
                 file.truncate(0)
@@ -51,6 +55,11 @@ def fetch(
             partial.replace(target)
         sync_folder(target.parent)
     return moved
+
+
+def _stands(target: Path, entry: StoredObject) -> bool:
+    place = Folder(target.parent)
+    return place.size(target.name) == entry.bytes and StoredObject.at(place, target.name) == entry
 
 
 def _fill(

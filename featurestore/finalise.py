@@ -12,11 +12,13 @@ import pyarrow as pa
 from featurestore.arrays import hierarchy
 from featurestore.commit import parquet_bytes
 from featurestore.documents import (
+    MOST_DOCUMENT,
     CorpusRecord,
     DatasetEntry,
     StoredObject,
     StoreDocument,
     UnitRecord,
+    broken_seal,
     store_digest,
     write_document,
 )
@@ -30,6 +32,7 @@ from featurestore.layout import (
     unit_statistics_path,
 )
 from featurestore.places.place import Place
+from featurestore.seal import unsealed
 from featurestore.statistics import STATISTICS_SCHEMA, read_statistics
 from featurestore.sweep import sweep, withdraw
 from schemas.clip import Status
@@ -83,7 +86,7 @@ def finalise(
     names = [corpus_record_path(dataset) for dataset in ordered]
     names += [unit_record_path(dataset, unit.unit) for dataset, units in ordered.items() for unit in units]
     with ThreadPoolExecutor(READS_AT_ONCE) as pool:
-        objects.update(zip(names, pool.map(lambda name: StoredObject.at(place, name), names), strict=True))
+        objects.update(zip(names, pool.map(lambda name: _record_object(place, name), names), strict=True))
     objects = dict(sorted(objects.items()))
     sweep(place, ordered, objects)
     datasets = {name: _entry(corpora[name], units) for name, units in ordered.items()}
@@ -99,6 +102,14 @@ def finalise(
     )
     write_document(place, STORE_JSON, document)
     return document
+
+
+def _record_object(place: Place, name: str) -> StoredObject:
+    """Size and hash of a record, which must be what was written."""
+    data = place.read(name, MOST_DOCUMENT)
+    if not name.endswith("/corpus.json") and not unsealed(data)[1]:
+        raise broken_seal(f"{place}/{name}")
+    return StoredObject.of(data)
 
 
 def write_if_other(place: Place, name: str, data: bytes, present: Mapping[str, int]) -> None:

@@ -90,7 +90,6 @@ class Objects:
         entry = self._document.objects[name]
         identity = self._identity(name)
         if self._elsewhere and (identity is None or not self._holds(name, entry)):
-            (self.folder / name).unlink(missing_ok=True)
             try:
                 fetch(self._place, name, entry, self.folder / name)
             except (FileNotFoundError, StoreDamagedError) as error:

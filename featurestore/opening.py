@@ -12,6 +12,7 @@ from featurestore.json_limits import parse_json_document
 from featurestore.layout import FORMAT_VERSION, ROOT_METADATA, STORE_JSON, object_names
 from featurestore.limits import check_declared
 from featurestore.places.choose import is_url, place_at
+from featurestore.places.folder import Folder
 from featurestore.places.place import Place
 from featurestore.seal import unsealed
 from featurestore.versions import find_version, read_versions, split_version, version_folder, version_id
@@ -45,6 +46,8 @@ def open_place(where: str | Path) -> tuple[Place, StoreDocument]:
         if version_id(document.digest) != identity:
             raise StoreDamagedError(f"{version} holds another store than its name says; do not use it")
         return version, document
+    if isinstance(place, Folder) and place.path.is_file():
+        raise StoreNotFoundError(f"{place} is a file, not a feature store; unpack it if it is a packed one")
     if wanted is not None:
         raise StoreNotFoundError(f"nothing is published at {place}, so there is no version @{wanted} of it")
     if place.size(ROOT_METADATA) is not None:

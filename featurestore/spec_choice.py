@@ -63,13 +63,18 @@ def choose_spec(request: SpecRequest, place: Place) -> StoreSpec:
         if request.recipe is not None:
             asked = recipe.store_spec(request.augment, seed, storage)
             if request.features is not None:
-                asked = _with_features(asked, request.features)
+                asked = _with_features(asked, request.features, standing)
         else:
             asked = standing.model_copy(update={"seed": seed, "storage": storage})
             if request.features is not None:
-                asked = _with_features(asked, request.features)
+                asked = _with_features(asked, request.features, standing)
             if request.augment is not None and request.augment > len(standing.views):
                 asked = asked.model_copy(update={"views": recipe.store_spec(request.augment).views})
+                if asked.views[: len(standing.views)] != standing.views:
+                    raise StoreConflictError(
+                        f"the {len(standing.views)} augmented views of {place} are not the first ones of "
+                        f"recipe '{recipe.name}'; give the --recipe that has them and more"
+                    )
         return _grown(standing, asked, request.augment, place)
     except ValidationError as error:
         raise SpecError(first_problem(error)) from error
@@ -100,9 +105,16 @@ def _grown(standing: StoreSpec, asked: StoreSpec, augment: int | None, place: Pl
     return wanted
 
 
-def _with_features(spec: StoreSpec, names: str) -> StoreSpec:
-    features = [feature.model_dump() for feature in named_features(names, spec.features)]
-    return StoreSpec.model_validate({**spec.model_dump(), "features": features})
+def _with_features(spec: StoreSpec, names: str, standing: StoreSpec | None = None) -> StoreSpec:
+    """The specification with the features named, and those of a store that stands."""
+    named = named_features(names, spec.features)
+    kinds = {feature.kind for feature in named}
+    before = standing.features if standing else ()
+    if not {feature.kind for feature in before} <= kinds:
+        named = (*before, *(feature for feature in named if feature not in before))
+    return StoreSpec.model_validate(
+        {**spec.model_dump(), "features": [feature.model_dump() for feature in named]}
+    )
 
 
 class _RootAttributes(BaseModel):

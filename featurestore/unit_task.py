@@ -13,9 +13,11 @@ from featurestore.documents import UnitRecord
 from featurestore.growth import UnitWork
 from featurestore.places.lease import holds
 from featurestore.places.place import Place
+from featurestore.portable import portable
 from featurestore.progress import Silent
 from featurestore.stages import Stages
 from pipelines.version import FEATURE_VERSION
+from schemas.errors import ClusterError
 
 COMPARED = ("ser-features", "torch", "numpy", "soxr", "zarr", "numcodecs", "pyarrow")
 """Libraries whose versions must be the same everywhere: they decide about bytes."""
@@ -33,6 +35,8 @@ class UnitTask:
     token: str
     device: str
     decoder: str
+    libraries: Mapping[str, str]
+    """:func:`library_versions` where the build runs."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ def look_around(place: Place, token: str, device: str, files: Sequence[Path]) ->
     from pipelines.device import choose_device
 
     return WorkerState(
-        libraries={name: version(name) for name in COMPARED},
+        libraries=library_versions(),
         feature_version=FEATURE_VERSION,
         device=choose_device(device).type,
         sees_store=holds(place, token),
@@ -69,8 +73,21 @@ def look_around(place: Place, token: str, device: str, files: Sequence[Path]) ->
     )
 
 
-def build_unit(task: UnitTask) -> UnitAnswer:
-    """Compute and commit a unit. Raises a :class:`~schemas.errors.SerError`."""
+def library_versions() -> dict[str, str]:
+    """Versions of :data:`COMPARED` in this process."""
+    return {name: version(name) for name in COMPARED}
+
+
+def build_unit(task: UnitTask) -> UnitAnswer | Exception:
+    """Compute and commit a unit. An error is returned, not raised: Dask may not be able to bring it back."""
+    try:
+        return _build_unit(task)
+    except Exception as error:  # noqa: BLE001 # the build raises it
+        return portable(error)
+
+
+def _build_unit(task: UnitTask) -> UnitAnswer:
+    _require_able(task)
     from featurestore.execution import Execution
     from pipelines.decoders import choose_decoder
     from pipelines.device import choose_device
@@ -89,3 +106,22 @@ def build_unit(task: UnitTask) -> UnitAnswer:
         with _GPU:
             (record,) = execution.run([task.work], Silent())
     return UnitAnswer(record, stages.seconds(), fallbacks)
+
+
+def _require_able(task: UnitTask) -> None:
+    """Refuse on a worker that came after the others were asked, and lacks what they have."""
+    if task.work.unit.feature_version != FEATURE_VERSION:
+        raise ClusterError("a worker has another version of the pipeline than the build; install the same")
+    here = library_versions()
+    for name, number in task.libraries.items():
+        if here[name] != number:
+            raise ClusterError(
+                f"a worker has {name} {here[name]}, the build {number}; install the same versions "
+                f"everywhere, for they decide about the last bit"
+            )
+    for source in task.work.unit.clips:
+        if source.audio_sha256 is not None and not source.file.is_file():
+            raise ClusterError(
+                f"a worker cannot read {source.file}, which is there for the build; the corpora must be "
+                f"under the same path on every worker"
+            )

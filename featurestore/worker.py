@@ -10,7 +10,6 @@ import gc
 import mmap
 import signal
 import sys
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from featurestore.plan import SourceClip
+from featurestore.portable import portable
 from featurestore.processing import ProcessedClip, compute_clips
 from featurestore.reader import ReadClip, Reading, read_clip
 from featurestore.stages import Stages
@@ -146,15 +146,7 @@ def main() -> None:
             try:
                 answer: Answer | Exception = processor.process(task)
             except Exception as error:  # noqa: BLE001 # the build raises it
-                answer = _portable(error)
+                answer = portable(error)
             connection.send(answer)
     except (EOFError, ConnectionError):
         return
-
-
-def _portable(error: Exception) -> Exception:
-    """The error as another process can take it: of a class that it knows, with the traceback as a note."""
-    known = type(error).__module__ in {"builtins", "schemas.errors"}
-    portable = error if known else RuntimeError(f"{type(error).__name__}: {error}")
-    portable.add_note("In a worker process:\n" + "".join(traceback.format_exception(error)))
-    return portable

@@ -43,6 +43,10 @@ def place_at(where: str | Path) -> Place:
         raise StorageError(
             f"{masked(where)} has a query or a fragment; give the address of the store's folder"
         )
+    if not where.partition("://")[2].strip("/"):
+        raise StorageError(
+            f"{where} names no place; give it whole, as {where.partition(':')[0]}://lab/emotions"
+        )
     check_protocol(where)
     return Remote(where.rstrip("/"))
 

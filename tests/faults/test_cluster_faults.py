@@ -25,7 +25,7 @@ from featurestore.plan import plan_units
 from featurestore.progress import Silent
 from featurestore.recordings import hash_recordings
 from featurestore.store import FeatureStore
-from featurestore.unit_task import UnitTask, build_unit
+from featurestore.unit_task import UnitTask, build_unit, library_versions
 from featurestore.verify import verify
 from pipelines.version import FEATURE_VERSION
 from schemas.errors import ClusterError, StoreBusyError, StoreDamagedError, StoreUnfinishedError
@@ -239,7 +239,9 @@ def _task(sound: Sound, out: Path, unit: int, token: str) -> UnitTask:
     scan = corpus.scan(path)
     spec = FeatureStore.open(sound.path).spec
     units = plan_units("demo", hash_recordings(scan, Silent()), spec, FEATURE_VERSION, ())
-    return UnitTask(UnitWork(units[unit], spec, spec, None), Folder(out), token, "cpu", "soundfile")
+    return UnitTask(
+        UnitWork(units[unit], spec, spec, None), Folder(out), token, "cpu", "soundfile", library_versions()
+    )
 
 
 def sound_names(store: Path, unit: int) -> list[str]:

@@ -1,26 +1,39 @@
 """Units built by Dask workers: the same store, whoever built it."""
 
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from data.locate import locate
 from featurestore.build import BuildRequest, build
 from featurestore.cluster_request import ClusterRequest, cluster_of
+from featurestore.growth import UnitWork
+from featurestore.places.folder import Folder
+from featurestore.places.lease import exclusive
+from featurestore.plan import plan_units
+from featurestore.progress import Silent
+from featurestore.recordings import hash_recordings
 from featurestore.spec_choice import SpecRequest
 from featurestore.store import FeatureStore
+from featurestore.unit_task import UnitTask, build_unit, library_versions, look_around
 from featurestore.verify import verify
+from pipelines.version import FEATURE_VERSION
 from schemas.errors import ClusterError, UsageError
+from schemas.recipe import load_recipe
+from tests.conftest import REPOSITORY
 from tests.featurestore.conftest import Builder
 
 
 @contextmanager
-def scheduler(*workers: str) -> Iterator[str]:
-    """A scheduler in a process of its own, and one worker process for each set of arguments."""
+def scheduler(*workers: str, folder: Path | None = None) -> Iterator[str]:
+    """A scheduler in a process of its own, and a worker in ``folder`` for each set of arguments."""
     host = ["--host", "127.0.0.1", "--no-dashboard"]
     command = [sys.executable, "-m", "distributed.cli.dask_scheduler", *host, "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
@@ -41,7 +54,9 @@ def scheduler(*workers: str) -> Iterator[str]:
                     *host,
                     *options.split(),
                 ]
-                started.append(subprocess.Popen(worker, stderr=subprocess.DEVNULL))
+                environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+                quiet = subprocess.DEVNULL
+                started.append(subprocess.Popen(worker, stderr=quiet, cwd=folder, env=environment))
             yield address
         finally:
             for child in [*started, process]:
@@ -91,9 +106,6 @@ def test_a_worker_that_does_not_see_the_store_or_the_recordings_is_named(
 ) -> None:
     """Before anything is computed; a worker elsewhere would take every recording for unreadable."""
     from featurestore.cluster import _common_device
-    from featurestore.places.folder import Folder
-    from featurestore.places.lease import exclusive
-    from featurestore.unit_task import look_around
 
     place = Folder(tmp_path / "s.zarr")
     with exclusive(place) as token:
@@ -105,6 +117,38 @@ def test_a_worker_that_does_not_see_the_store_or_the_recordings_is_named(
         deaf = look_around(place, token, "cpu", [tmp_path / "no.wav"])
         with pytest.raises(ClusterError, match=r"worker tcp://b:1 cannot read .*no\.wav"):
             _common_device({"tcp://b:1": deaf}, place)
+
+
+@pytest.mark.slow
+def test_relative_paths_are_those_of_the_build_and_not_of_its_workers(
+    own_demo: Path, tiny_recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(own_demo.parent)
+    (tmp_path / "elsewhere").mkdir()
+    with scheduler("--nthreads 1", folder=tmp_path / "elsewhere") as address:
+        cluster = ClusterRequest(scheduler=address)
+        spec = SpecRequest(recipe=tiny_recipe)
+        report = build(BuildRequest("s.zarr", Path(own_demo.name), "demo", spec, cluster=cluster))
+    assert report.bad == ()
+    assert (own_demo.parent / "s.zarr" / "store.json").is_file()
+
+
+def test_a_worker_that_came_later_is_refused_before_it_computes(
+    own_demo: Path, tiny_recipe: str, tmp_path: Path
+) -> None:
+    place = Folder(tmp_path / "s.zarr")
+    ((corpus, path),) = locate("demo", own_demo).found
+    spec = load_recipe(tiny_recipe).store_spec()
+    (unit,) = plan_units("demo", hash_recordings(corpus.scan(path), Silent()), spec, FEATURE_VERSION, ())
+    with exclusive(place) as token:
+        task = UnitTask(
+            UnitWork(unit, spec, spec, None), place, token, "cpu", "soundfile", library_versions()
+        )
+        other = replace(task, libraries={**library_versions(), "soxr": "0.0.1"})
+        assert "a worker has soxr" in str(build_unit(other))
+        unit.clips[3].file.rename(tmp_path / "gone.wav")
+        assert f"a worker cannot read {unit.clips[3].file}" in str(build_unit(task))
+    assert place.sizes().keys() <= {".build.lock"}
 
 
 def test_no_scheduler_is_one_sentence(small_demo: Path, tiny_recipe: str, tmp_path: Path) -> None:

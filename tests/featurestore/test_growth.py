@@ -5,13 +5,22 @@ from pathlib import Path
 
 import pytest
 
+from data.locate import locate
 from featurestore.build import BuildReport, BuildRequest, build
 from featurestore.compare import compare
-from featurestore.layout import is_shard
+from featurestore.documents import UnitRecord, read_document
+from featurestore.growth import work_on
+from featurestore.layout import is_shard, unit_record_path
 from featurestore.places.folder import Folder
+from featurestore.places.lease import exclusive
+from featurestore.plan import plan_units
+from featurestore.progress import Silent
+from featurestore.recordings import hash_recordings
 from featurestore.spec_choice import SpecRequest
 from featurestore.store import FeatureStore
+from featurestore.unit_task import UnitAnswer, UnitTask, build_unit, library_versions
 from featurestore.verify import verify
+from pipelines.version import FEATURE_VERSION
 from schemas.errors import StoreConflictError, StoreUnfinishedError
 from tests.featurestore.conftest import TINY_RECIPE, Builder
 
@@ -97,6 +106,35 @@ class TestFeaturesAndViews:
         report = build(BuildRequest(own_store, whole_demo, "demo", SpecRequest(features="zcr")))
         assert list(report.document.spec.coefficients) == ["mel", "rms", "zcr"]
         assert verify(own_store, full=True).ok
+
+    def test_a_slope_is_added_to_what_it_is_the_slope_of(
+        self, larger: dict[str, str], own_store: Path, whole_demo: Path
+    ) -> None:
+        build(BuildRequest(own_store, whole_demo, "demo", SpecRequest(features="mfcc")))
+        report = build(BuildRequest(own_store, whole_demo, "demo", SpecRequest(features="delta")))
+        assert list(report.document.spec.coefficients) == ["mel", "rms", "mfcc", "delta"]
+        assert verify(own_store, full=True).ok
+
+    def test_a_unit_that_grows_twice_is_the_same_as_once(
+        self, larger: dict[str, str], own_store: Path, whole_demo: Path
+    ) -> None:
+        """As after a worker that died between the statistics and the record."""
+        record, statistics = (own_store / f"records/demo/00001.{kind}" for kind in ("json", "parquet"))
+        ungrown = record.read_bytes()
+        spec = _build(own_store, whole_demo, larger["both"]).document.spec
+        after = record.read_bytes(), statistics.read_bytes()
+        record.write_bytes(ungrown)
+        place = Folder(own_store)
+        ((corpus, path),) = locate("demo", whole_demo).found
+        clips = hash_recordings(corpus.scan(path), Silent())
+        unit = plan_units("demo", clips, spec, FEATURE_VERSION, ())[1]
+        work = work_on(unit, spec, read_document(place, unit_record_path("demo", 1), UnitRecord))
+        assert work is not None
+        assert work.standing is not None
+        with exclusive(place) as token:
+            answer = build_unit(UnitTask(work, place, token, "cpu", "soundfile", library_versions()))
+        assert isinstance(answer, UnitAnswer), answer
+        assert (record.read_bytes(), statistics.read_bytes()) == after
 
     def test_another_feature_of_the_same_name_is_a_conflict(
         self, own_store: Path, whole_demo: Path, tmp_path: Path

@@ -12,6 +12,7 @@ import pytest
 from featurestore.documents import DatasetEntry, StoreDocument
 from featurestore.json_limits import parse_json_document
 from featurestore.limits import MOST_STORE_JSON, check_declared, most_bytes
+from featurestore.store import FeatureStore
 from schemas.errors import StoreDamagedError
 from schemas.names import is_corpus_name
 from schemas.spec import StoreSpec
@@ -53,7 +54,7 @@ def test_a_sound_declaration_passes() -> None:
 
 
 def test_every_object_of_a_store_is_within_its_most_bytes_and_not_by_much_more(tiny_store: Path) -> None:
-    stored = StoreDocument.model_validate_json((tiny_store / "store.json").read_bytes())
+    stored = FeatureStore.open(tiny_store).document
     rows = {name: entry.rows for name, entry in stored.datasets.items()}
     for name, entry in stored.objects.items():
         assert entry.bytes <= most_bytes(name, stored.spec, rows)

@@ -46,7 +46,7 @@ def _workers(pid: int) -> list[int]:
     return [
         child
         for child in _children(pid)
-        if b"featurestore.worker" in Path(f"/proc/{child}/cmdline").read_bytes()
+        if b"featurestore.worker import main" in Path(f"/proc/{child}/cmdline").read_bytes()
     ]
 
 

@@ -153,7 +153,7 @@ threading.Thread(target=kill, daemon=True).start()
 SLOW = """
 import featurestore.sharing.{module} as module
 original = module.fetch
-module.fetch = lambda *arguments: (time.sleep(0.02), original(*arguments))[1]
+module.fetch = lambda *arguments: (time.sleep(0.2), original(*arguments))[1]
 """
 
 
