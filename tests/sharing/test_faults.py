@@ -101,7 +101,7 @@ def test_a_damaged_object_at_the_source_is_named_and_never_taken(
     assert not (out / STORE_JSON).exists()
     assert not (out / SHARD).exists()
     shard.write_bytes(data)
-    assert pull(web.url, out).bytes_kept > 0
+    pull(web.url, out)
     assert files_of(out) == files_of(tiny_store)
 
 
