@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from itertools import islice
 
 import dask
@@ -144,6 +145,15 @@ class ClusterExecution:
         """The store as a worker in another folder names it."""
         return Folder(self.place.path.absolute()) if isinstance(self.place, Folder) else self.place
 
+    def _local_cluster(self) -> type[LocalCluster]:
+        """What starts workers here: dask-cuda where it is installed and there are GPUs."""
+        if self.device == "cpu" or find_spec("dask_cuda") is None or not _has_cuda():
+            return LocalCluster
+        from dask_cuda import LocalCUDACluster
+
+        cuda: type[LocalCluster] = LocalCUDACluster
+        return cuda
+
     @contextmanager
     def _client(self) -> Iterator[Client]:
         for name in ("distributed", "distributed.client"):  # the second has a level of its own
@@ -152,7 +162,7 @@ class ClusterExecution:
             with (
                 dask.config.set(_NO_PAGES),
                 _interrupts_held_back() as let_through,
-                LocalCluster(
+                self._local_cluster()(
                     n_workers=self.request.workers,
                     threads_per_worker=1,
                     dashboard_address="127.0.0.1:0",
@@ -178,6 +188,12 @@ class ClusterExecution:
         finally:
             with suppress(Exception):  # it may be gone; what it still does, it may not write
                 client.close(timeout=5)
+
+
+def _has_cuda() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def _common_device(asked: Mapping[str, WorkerState], place: Place) -> str:
