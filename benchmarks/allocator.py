@@ -20,6 +20,7 @@ from machine import write_result
 
 from pipelines.pipeline import Pipeline
 from pipelines.process import keep_freed_memory
+from schemas.architecture import MODELS
 from schemas.recipe import load_recipe
 from training.models.registry import build_model
 
@@ -41,7 +42,7 @@ def pipeline_clips_per_s() -> float:
 def training_samples_per_s() -> float:
     """Forward, backward and Adam step of model A at batch 32, channels last."""
     torch.manual_seed(0)
-    model = build_model("A", coefficients=170, frames=130, classes=14, dropout=0.3)
+    model = build_model(MODELS["A"], coefficients=170, frames=130, classes=14)
     torch.nn.utils.convert_conv2d_weight_memory_format(model, torch.channels_last)
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
     features, valid = torch.randn(32, 1, 170, 130), torch.full((32,), 120)

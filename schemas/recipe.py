@@ -9,15 +9,18 @@ from __future__ import annotations
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from schemas.architecture import ModelSpec, named_model
 from schemas.errors import SpecError, UnknownNameError, UsageError
 from schemas.features import FeatureSpec
 from schemas.labels import LABEL_SETS, Target
 from schemas.model import Model
+from schemas.protocol import SplitSpec
 from schemas.spec import AudioSpec, SpectralSpec, StorageSpec, StoreSpec
+from schemas.training import InputSpec, TrainSpec
 from schemas.views import ViewSpec
 
 
@@ -34,40 +37,6 @@ class LabelsSpec(Model):
         return self
 
 
-class ModelSpec(Model):
-    """Which network is trained, by its short name (A, …)."""
-
-    name: str
-
-
-class SplitSpec(Model):
-    """How clips are divided into training, validation and test sides."""
-
-    protocol: Literal["speaker"] = "speaker"
-    validation: float = Field(0.15, gt=0, lt=0.5)
-    """Share of the speakers of each corpus and gender."""
-    test: float = Field(0.15, gt=0, lt=0.5)
-    """Share of the speakers of each corpus and gender."""
-
-
-class TrainSpec(Model):
-    """Optimiser, schedule and stopping rule."""
-
-    views: tuple[int, ...] | None = None
-    """View indices that training reads; null: all of the store's. Validation and test read view 0."""
-    batch_size: int = Field(32, ge=1)
-    epochs: int = Field(200, ge=1)
-    lr: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(1e-5, ge=0)
-    """L2 penalty, added to the gradient (``torch.optim.Adam``)."""
-    dropout: float = Field(0.3, ge=0, lt=1)
-    patience: int = Field(5, ge=1)
-    """Epochs in a row whose validation loss is not below all before, after which training stops."""
-    lr_patience: int = Field(2, ge=0)
-    """Epochs without a better validation loss that are borne; after one more the learning rate falls."""
-    lr_factor: float = Field(0.5, gt=0, lt=1)
-
-
 class Recipe(Model):
     """A system that can be built and trained end to end."""
 
@@ -80,9 +49,23 @@ class Recipe(Model):
     labels: LabelsSpec = LabelsSpec()
     where: str | None = None
     """Clips that are learnt from and tested on: a pandas query over the manifest; null: all."""
+    datasets: tuple[str, ...] | None = None
+    """Corpora that are learnt from and tested on, as far as the store holds them; null: all that it holds."""
+    input: InputSpec = InputSpec()
     model: ModelSpec
     split: SplitSpec = SplitSpec()
     train: TrainSpec = TrainSpec()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_model(cls, values: Any) -> Any:
+        """Fill in what a model's name stands for."""
+        if isinstance(values, dict) and isinstance(model := values.get("model"), dict):
+            try:
+                return {**values, "model": named_model(model)}
+            except UnknownNameError as error:
+                raise ValueError(str(error)) from error
+        return values
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -62,6 +62,10 @@ class Progress:
         """Epochs since the best one."""
         return self.epoch - self.best.epoch if self.best else 0
 
+    def exhausted(self, patience: int | None) -> bool:
+        """Whether ``patience`` epochs in a row were not better; never where it is None."""
+        return patience is not None and self.epochs_without_better >= patience
+
 
 @dataclass(frozen=True)
 class Trainee:

@@ -28,7 +28,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from schemas.errors import RunError
-from schemas.recipe import TrainSpec
+from schemas.training import TrainSpec
 from training.checkpoint import Progress, Trainee, resume_last, save_best, save_last
 from training.loader.sampler import Position, Sampler, in_order
 from training.loader.source import Batch, Source
@@ -70,7 +70,7 @@ def fit(
     torch.manual_seed(problem.seed)
     progress = resume_last(checkpoints, trainee)
     save_best(checkpoints, progress)
-    while progress.epoch < spec.epochs and progress.epochs_without_better < spec.patience:
+    while progress.epoch < spec.epochs and not progress.exhausted(spec.patience):
         started = time.perf_counter()
         observer.epoch_started(progress.epoch + 1, len(sampler))
         batches = sampler.batches(Position(problem.seed, progress.epoch))

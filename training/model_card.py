@@ -73,7 +73,7 @@ Samples are clips in views (copies that were augmented); validation and test rea
 
 {result.ending.capitalize()}. Views {", ".join(map(str, train.views or ()))}.
 Adam, {rate},
-weight decay {train.weight_decay:g}, dropout {train.dropout:g}, batch {train.batch_size}.
+weight decay {train.weight_decay:g}, batch {train.batch_size}.
 Seed {record.seed}, CPU threads {record.threads}.
 
 ## Model

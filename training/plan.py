@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from featurestore.places.choose import is_url
 from featurestore.store import FeatureStore
 from pipelines.device import choose_device
+from schemas.architecture import named_model
 from schemas.errors import RunError, SpecError, StoreNotFoundError, UsageError
 from schemas.labels import label_set
 from schemas.recipe import Recipe, first_problem
@@ -308,7 +309,13 @@ def _overridden(recipe: Recipe, request: TrainRequest) -> Recipe:
     recipe = _updated(recipe, "train", **wanted)
     if request.where is not None:
         recipe = recipe.model_copy(update={"where": request.where or None})
-    return recipe if request.model is None else _updated(recipe, "model", name=request.model)
+    return recipe if request.model is None else _with_model(recipe, request.model)
+
+
+def _with_model(recipe: Recipe, name: str) -> Recipe:
+    content = recipe.model_dump()
+    content["model"] = named_model({"name": name})
+    return Recipe.model_validate(content)
 
 
 def _updated(recipe: Recipe, part: str, **values: Any) -> Recipe:  # fields of any type

@@ -45,7 +45,7 @@ class RunResult:
         """Why training ended, as ``12 epochs: stopped early, after 5 without a better validation loss``."""
         spec, epochs = self.record.recipe.train, len(self.history)
         counted = f"{epochs} epoch{'' if epochs == 1 else 's'}"
-        if epochs - self.best_epoch >= spec.patience:
+        if spec.patience is not None and epochs - self.best_epoch >= spec.patience:
             return f"{counted}: stopped early, after {spec.patience} without a better validation loss"
         return f"{counted}: the limit was reached"
 

@@ -18,7 +18,7 @@ import pandas as pd
 
 from schemas.clip import Status
 from schemas.errors import RunError, SplitError
-from schemas.recipe import SplitSpec
+from schemas.protocol import SplitSpec
 from training.samples import SIDES, Side
 
 PROTOCOL_TITLES: Mapping[str, str] = MappingProxyType({"speaker": "speaker-independent"})

@@ -104,11 +104,10 @@ def _new_model(planned: Plan) -> nn.Module:
     record = planned.record
     torch.manual_seed(record.seed)
     return build_model(
-        record.recipe.model.name,
+        record.recipe.model,
         coefficients=sum(record.store_spec.coefficients[feature] for feature in record.features),
         frames=record.store_spec.frames,
         classes=len(record.classes),
-        dropout=record.recipe.train.dropout,
     )
 
 

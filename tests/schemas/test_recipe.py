@@ -27,7 +27,7 @@ def test_four_corpora_a_is_recipe_r1() -> None:
     assert (slow.factor, fast.factor) == (0.8, 1.25)
     train = recipe.train
     assert (train.batch_size, train.epochs, train.patience) == (32, 200, 5)
-    assert (train.dropout, train.weight_decay) == (0.3, 1e-5)
+    assert (recipe.model.dropout, train.weight_decay) == (0.3, 1e-5)
     assert (recipe.labels.set, recipe.labels.target, recipe.model.name) == ("common7", "gender_emotion", "A")
 
 

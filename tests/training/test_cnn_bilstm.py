@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from schemas.architecture import MODELS, named_model
 from schemas.errors import SpecError, UnknownNameError
 from training.models.cnn_bilstm import CnnBiLstm, MaskedBiLstm, step_mask
 from training.models.registry import build_model
@@ -14,7 +15,7 @@ from training.models.registry import build_model
 def model() -> CnnBiLstm:
     """Model A for 40 coefficients, in evaluation, its batch norms not at their initial state."""
     torch.manual_seed(0)
-    model = build_model("A", coefficients=40, frames=64, classes=14, dropout=0.3)
+    model = build_model(MODELS["A"], coefficients=40, frames=64, classes=14)
     with torch.no_grad():
         for module in model.modules():
             if isinstance(module, nn.BatchNorm2d):
@@ -32,7 +33,7 @@ def test_logits_have_the_stated_shape(model: CnnBiLstm) -> None:
 
 
 def test_model_a_for_the_four_corpora_has_four_convolutions_and_one_bilstm() -> None:
-    model = build_model("A", coefficients=170, frames=130, classes=14, dropout=0.3)
+    model = build_model(MODELS["A"], coefficients=170, frames=130, classes=14)
     assert sum(isinstance(m, nn.Conv2d) for m in model.modules()) == 4
     assert sum(isinstance(m, MaskedBiLstm) for m in model.modules()) == 1
     # Conv 9·(1·16 + 16·32 + 32·64 + 64·64), batch norm 2·176, LSTM 2·4·128·(640 + 128 + 2), linear 257·14.
@@ -112,7 +113,8 @@ def test_dropout_keeps_the_mean_and_drops_whole_channels() -> None:
 
 def test_model_learns_32_samples_of_random_labels() -> None:
     torch.manual_seed(0)
-    model = build_model("A", coefficients=48, frames=64, classes=14, dropout=0.0)
+    spec = MODELS["A"].model_copy(update={"dropout": 0.0})
+    model = build_model(spec, coefficients=48, frames=64, classes=14)
     model = model.to(memory_format=torch.channels_last)
     x, labels = torch.randn(32, 1, 48, 64), torch.randint(14, (32,))
     valid = torch.randint(20, 65, (32,))
@@ -132,9 +134,9 @@ def test_blocks_and_layers_are_arguments() -> None:
 
 def test_features_that_pooling_uses_up_are_a_sentence() -> None:
     with pytest.raises(SpecError, match="12 coefficients × 20 frames are too small"):
-        build_model("A", coefficients=12, frames=20, classes=14, dropout=0.3)
+        build_model(MODELS["A"], coefficients=12, frames=20, classes=14)
 
 
 def test_unknown_models_are_named_with_the_known_ones() -> None:
     with pytest.raises(UnknownNameError, match="unknown model 'Z'; choose one of A"):
-        build_model("Z", coefficients=170, frames=130, classes=14, dropout=0.3)
+        named_model({"name": "Z"})

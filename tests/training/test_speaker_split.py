@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import RunError, SplitError
-from schemas.recipe import SplitSpec
+from schemas.protocol import SplitSpec
 from training.samples import SIDES
 from training.split import Split, speaker_split
 

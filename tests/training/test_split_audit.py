@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from schemas.errors import LeakageError
-from schemas.recipe import SplitSpec
+from schemas.protocol import SplitSpec
 from training.audit import Audit, audit
 from training.samples import SIDES, Samples, Side, cross
 from training.split import Split, speaker_split

@@ -10,7 +10,7 @@ import torch
 from lightning.fabric import Fabric
 
 from schemas.errors import RunError
-from schemas.recipe import TrainSpec
+from schemas.training import TrainSpec
 from training import loop
 from training.checkpoint import BEST, LAST, Progress, load_best, read_history
 from training.loop import Problem, fit, forward_all

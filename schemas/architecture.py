@@ -1,0 +1,154 @@
+"""Networks as recipes state them: a family with its sizes, and the named models of the published systems.
+
+A recipe that gives a name alone takes that model; fields beside the name replace the model's own; a model of
+one's own states its family and every field that has no default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from schemas.errors import UnknownNameError
+from schemas.model import Model
+
+BlockStep = Literal["pool", "norm", "relu", "dropout"]
+"""What follows the convolution of a block; each at most once, in the order listed."""
+
+Pool = tuple[int, int]
+"""(coefficients, frames) that a max-pool joins."""
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+Width = Annotated[int, Field(ge=1, le=8192)]
+
+
+class _Named(Model):
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    """For reports: ``model A``."""
+
+
+class _Convolutions(_Named):
+    channels: tuple[Width, ...] = Field(min_length=1, max_length=32)
+    """Output channels of each block; their number is the number of blocks."""
+    pools: tuple[Pool, ...] = Field(min_length=1, max_length=32)
+    """Max-pooling of each block."""
+    block: tuple[BlockStep, ...] = ("pool", "norm", "relu", "dropout")
+    block_dropout: Share = 0.3
+    """Share of channels dropped after each block."""
+
+    @model_validator(mode="after")
+    def _check_blocks(self) -> Self:
+        if len(self.channels) != len(self.pools):
+            raise ValueError(
+                f"{len(self.channels)} channels and {len(self.pools)} pools; give one of each a block"
+            )
+        if len(set(self.block)) < len(self.block):
+            raise ValueError(f"a step is listed twice: {', '.join(self.block)}")
+        return self
+
+
+class CnnBiLstmSpec(_Convolutions):
+    """Convolution blocks, bidirectional LSTM layers, pooling over time, dense layers."""
+
+    family: Literal["cnn_bilstm"] = "cnn_bilstm"
+    hidden: Width = 128
+    """Units of the LSTM in each direction."""
+    layers: int = Field(1, ge=1, le=8)
+    pooling: Literal["mean", "attention", "last"] = "mean"
+    """Over the valid steps: their mean; a learnt weighted mean; the final state of both directions."""
+    dense: tuple[Width, ...] = ()
+    """Widths of dense layers with ReLU before the output."""
+    dropout: Share = 0.3
+    """Before each linear layer but an attention's."""
+
+
+class CnnSpec(_Convolutions):
+    """Convolution blocks, flattened, dense layers with batch norm."""
+
+    family: Literal["cnn"] = "cnn"
+    dense: tuple[Width, ...] = (512, 256)
+    """Widths of the dense layers, each with batch norm, ReLU and dropout."""
+    dropout: Share = 0.3
+    """After each dense layer."""
+
+
+class FunctionalsSpec(_Named):
+    """The baseline: functionals of each coefficient over the valid frames, and a linear SVM."""
+
+    family: Literal["functionals_svm"] = "functionals_svm"
+    functionals: tuple[Literal["mean", "std", "min", "max", "p10", "p50", "p90", "slope"], ...] = Field(
+        ("mean", "std", "p10", "p90"), min_length=1
+    )
+    c: float = Field(1e-3, gt=0)
+    """Inverse strength of the SVM's L2 penalty."""
+
+
+ModelSpec = Annotated[CnnBiLstmSpec | CnnSpec | FunctionalsSpec, Field(discriminator="family")]
+
+_A = CnnBiLstmSpec(name="A", channels=(16, 32, 64, 64), pools=((2, 2), (2, 2), (2, 1), (2, 1)))
+
+MODELS: Mapping[str, ModelSpec] = MappingProxyType(
+    {
+        model.name: model
+        for model in (
+            _A,
+            CnnBiLstmSpec(
+                name="B", channels=(16, 32, 64, 64, 128), pools=((2, 2), (2, 2), (2, 1), (2, 1), (2, 1))
+            ),
+            _A.model_copy(update={"name": "C"}),
+            CnnBiLstmSpec(
+                name="cremad",
+                channels=(64,),
+                pools=((2, 2),),
+                block=("relu", "pool"),
+                block_dropout=0.0,
+                pooling="last",
+                dropout=0.0,
+            ),
+            CnnBiLstmSpec(
+                name="ravdess-attention",
+                channels=(32, 64),
+                pools=((2, 2), (2, 2)),
+                block=("relu", "norm", "dropout", "pool"),
+                block_dropout=0.2,
+                pooling="attention",
+                dropout=0.2,
+            ),
+            CnnBiLstmSpec(
+                name="tess-delta",
+                channels=(32, 64),
+                pools=((2, 2), (2, 2)),
+                block=("norm", "relu", "pool"),
+                block_dropout=0.0,
+                dense=(128,),
+            ),
+            CnnSpec(
+                name="three-corpora-cnn",
+                channels=(64, 128, 256, 512),
+                pools=((2, 2), (2, 2), (2, 2), (2, 2)),
+                block=("norm", "relu", "pool", "dropout"),
+                block_dropout=0.2,
+            ),
+            FunctionalsSpec(name="functionals"),
+        )
+    }
+)
+"""Models by name."""
+
+
+def named_model(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of the model that ``values`` name, with the other values in place of its own.
+
+    ``values`` as a recipe's ``[model]`` has them; returned as they are where they state a family. Raises
+    :class:`UnknownNameError` for a name that is no model.
+    """
+    if "family" in values or "name" not in values:
+        return dict(values)
+    if values["name"] not in MODELS:
+        raise UnknownNameError(
+            f"unknown model '{values['name']}'; choose one of {', '.join(MODELS)}, or state its family"
+        )
+    return {**MODELS[values["name"]].model_dump(), **values}
