@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-import signal
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import CancelledError
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from itertools import islice
 
-import dask
-from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
+from distributed import Client, Future, KilledWorker, as_completed
 
 from featurestore.cluster_request import ClusterRequest
+from featurestore.dask_client import dask_client
 from featurestore.documents import UnitRecord
 from featurestore.growth import UnitWork
 from featurestore.places.folder import Folder
@@ -33,16 +29,9 @@ from featurestore.unit_task import (
 from pipelines.version import FEATURE_VERSION
 from schemas.errors import ClusterError, WorkerLostError
 
-_CONNECT_SECONDS = 15
 _WORKERS_SECONDS = 60
 _UNITS_A_THREAD = 2
 """Units that are with the cluster at a time: one that is built, one that waits behind it."""
-
-_NO_PAGES: dict[str, list[str]] = {
-    "distributed.scheduler.http.routes": [],
-    "distributed.worker.http.routes": [],
-}
-"""Dask's pages about a cluster are read by whoever asks, without TLS."""
 
 _AGAIN = "run the same command again, finished units are kept"
 
@@ -70,7 +59,7 @@ class ClusterExecution:
         """
         clips = sum(len(work.unit.clips) for work in units)
         with (
-            self._client() as client,
+            dask_client(self.request, self.device) as client,
             progress.task("build", clips, "clips") as advance,
         ):
             device = self._require_able(client, units)
@@ -145,56 +134,6 @@ class ClusterExecution:
         """The store as a worker in another folder names it."""
         return Folder(self.place.path.absolute()) if isinstance(self.place, Folder) else self.place
 
-    def _local_cluster(self) -> type[LocalCluster]:
-        """What starts workers here: dask-cuda where it is installed and there are GPUs."""
-        if self.device == "cpu" or find_spec("dask_cuda") is None or not _has_cuda():
-            return LocalCluster
-        from dask_cuda import LocalCUDACluster
-
-        cuda: type[LocalCluster] = LocalCUDACluster
-        return cuda
-
-    @contextmanager
-    def _client(self) -> Iterator[Client]:
-        for name in ("distributed", "distributed.client"):  # the second has a level of its own
-            logging.getLogger(name).setLevel(logging.CRITICAL)
-        if self.request.scheduler is None:
-            with (
-                dask.config.set(_NO_PAGES),
-                _interrupts_held_back() as let_through,
-                self._local_cluster()(
-                    n_workers=self.request.workers,
-                    threads_per_worker=1,
-                    dashboard_address="127.0.0.1:0",
-                    memory_limit=0,
-                    silence_logs=logging.CRITICAL,
-                    security=True,  # a port on this machine is open to all of its users
-                ) as cluster,
-                Client(cluster) as client,
-            ):
-                let_through()
-                yield client
-            return
-        try:
-            with dask.config.set({"distributed.comm.timeouts.connect": f"{_CONNECT_SECONDS}s"}):
-                client = Client(self.request.scheduler, timeout=_CONNECT_SECONDS)
-        except (OSError, ValueError, TimeoutError) as error:
-            raise ClusterError(
-                f"no scheduler answers at {self.request.scheduler}: {_first_line(error)}; start one with "
-                f"`dask scheduler`, or leave --scheduler out"
-            ) from error
-        try:
-            yield client
-        finally:
-            with suppress(Exception):  # it may be gone; what it still does, it may not write
-                client.close(timeout=5)
-
-
-def _has_cuda() -> bool:
-    import torch
-
-    return torch.cuda.is_available()
-
 
 def _common_device(asked: Mapping[str, WorkerState], place: Place) -> str:
     """The device that all workers compute on. Raises :class:`ClusterError`, naming a worker and its lack."""
@@ -233,24 +172,3 @@ def _anywhere(work: UnitWork) -> UnitWork:
         replace(source, file=source.file.absolute()) if source else None for source in work.unit.places
     )
     return replace(work, unit=replace(work.unit, places=places))
-
-
-@contextmanager
-def _interrupts_held_back() -> Iterator[Callable[[], None]]:
-    """Hold Ctrl-C back until the function is called that this gives, or to the end; it is not lost.
-
-    Processes that are started meanwhile never see it: it is for the build, which ends its workers.
-    """
-    held = {signal.SIGINT} - signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-
-    def let_through() -> None:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, held)
-
-    try:
-        yield let_through
-    finally:
-        let_through()
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().split("\n")[0] or type(error).__name__
