@@ -13,15 +13,22 @@ def clip_moments(table: torch.Tensor, valid_frames: torch.Tensor) -> tuple[torch
     merging in float64 loses nothing.
     """
     frames = torch.arange(table.shape[1], device=table.device)
-    valid = (frames < valid_frames[:, None]).to(torch.float32)[:, None]
+    valid = (frames < valid_frames[:, None]).to(torch.float32)[:, :, None]
     numbers = table.to(torch.float32)
-    mean = _sums(valid, numbers) / valid_frames.clamp(min=1).to(torch.float32)[:, None, None]
-    squares = _sums(valid, (numbers - mean).square_())
-    return mean[:, 0].to(torch.float64), squares[:, 0].to(torch.float64)
+    mean = _sums(numbers * valid) / valid_frames.clamp(min=1).to(torch.float32)[:, None]
+    squares = _sums((numbers - mean[:, None]).square_().mul_(valid))
+    return mean.to(torch.float64), squares.to(torch.float64)
 
 
-def _sums(valid: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
-    """``valid`` @ ``numbers``. On a CPU one by one: how many are multiplied at once decides the last bits."""
-    if numbers.device.type != "cpu":
-        return valid @ numbers
-    return torch.stack([row @ part for row, part in zip(valid, numbers, strict=True)])
+def _sums(numbers: torch.Tensor) -> torch.Tensor:
+    """Sums over the frames of (waveform, frame, coefficient), which is overwritten: (waveform, coefficient).
+
+    The second half is added to the first, again and again. In a matrix product, and in ``torch.sum``, how many
+    coefficients and waveforms stand side by side can decide the last bits, and on which processor.
+    """
+    frames = numbers.shape[1]
+    while frames > 1:
+        half = (frames + 1) // 2
+        numbers[:, : frames - half] += numbers[:, half:frames]
+        frames = half
+    return numbers[:, 0]
