@@ -22,6 +22,7 @@ from featurestore.opening import open_place
 from featurestore.places.place import Place
 from featurestore.rows import FeatureArray
 from featurestore.selection import Positions, chosen_features, chosen_positions, chosen_views
+from featurestore.spans import SpanReader
 from featurestore.statistics import Statistics, merge
 from featurestore.table_values import read_manifest, read_statistics, read_views
 from featurestore.verified_store import VerifiedStore
@@ -141,6 +142,19 @@ class FeatureStore:
                     part[places] = block
         self.objects.require_unchanged(needed)
         return out
+
+    def span_reader(self, features: Sequence[str]) -> SpanReader:
+        """Reader of scattered runs of rows, for whoever streams: ``features`` stacked in that order.
+
+        Raises :class:`UsageError` for a feature that the store does not hold.
+        """
+        return SpanReader(
+            self.objects,
+            self.manifest,
+            self._files,
+            chosen_features(self.spec, features),
+            self.spec.storage.shard_clips,
+        )
 
     def valid_frames(self, clips: Positions, views: Sequence[int] = (0,)) -> npt.NDArray[np.int64]:
         """Frames centred on sound rather than padding, (view, clip) int64; 0 for bad recordings."""

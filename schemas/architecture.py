@@ -18,8 +18,11 @@ from schemas.model import Model
 BlockStep = Literal["pool", "norm", "relu", "dropout"]
 """What follows the convolution of a block; each at most once, in the order listed."""
 
-Pool = tuple[int, int]
+Pool = tuple[Annotated[int, Field(ge=1, le=64)], Annotated[int, Field(ge=1, le=64)]]
 """(coefficients, frames) that a max-pool joins."""
+
+Functional = Literal["mean", "std", "min", "max", "p10", "p50", "p90", "slope"]
+"""Of a coefficient over the valid frames; p10: 10th percentile, slope: of the least-squares line."""
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Width = Annotated[int, Field(ge=1, le=8192)]
@@ -34,10 +37,11 @@ class _Convolutions(_Named):
     channels: tuple[Width, ...] = Field(min_length=1, max_length=32)
     """Output channels of each block; their number is the number of blocks."""
     pools: tuple[Pool, ...] = Field(min_length=1, max_length=32)
-    """Max-pooling of each block."""
+    """Max-pooling of each block, where ``block`` has it."""
     block: tuple[BlockStep, ...] = ("pool", "norm", "relu", "dropout")
+    """Max-pool, batch norm, ReLU and dropout after each convolution 3×3, in this order."""
     block_dropout: Share = 0.3
-    """Share of channels dropped after each block."""
+    """Share of channels dropped in each block, where ``block`` has it."""
 
     @model_validator(mode="after")
     def _check_blocks(self) -> Self:
@@ -47,6 +51,8 @@ class _Convolutions(_Named):
             )
         if len(set(self.block)) < len(self.block):
             raise ValueError(f"a step is listed twice: {', '.join(self.block)}")
+        if "pool" not in self.block and any(pool != (1, 1) for pool in self.pools):
+            raise ValueError("block has no pool; list it, or give pools of 1 × 1")
         return self
 
 
@@ -57,12 +63,14 @@ class CnnBiLstmSpec(_Convolutions):
     hidden: Width = 128
     """Units of the LSTM in each direction."""
     layers: int = Field(1, ge=1, le=8)
+    sequence_dropout: Share = 0.0
+    """Share of the LSTM's outputs dropped before pooling."""
     pooling: Literal["mean", "attention", "last"] = "mean"
     """Over the valid steps: their mean; a learnt weighted mean; the final state of both directions."""
     dense: tuple[Width, ...] = ()
     """Widths of dense layers with ReLU before the output."""
     dropout: Share = 0.3
-    """Before each linear layer but an attention's."""
+    """Share of units dropped after each dense layer; of the pooled ones where there is none."""
 
 
 class CnnSpec(_Convolutions):
@@ -72,6 +80,18 @@ class CnnSpec(_Convolutions):
     dense: tuple[Width, ...] = (512, 256)
     """Widths of the dense layers, each with batch norm, ReLU and dropout."""
     dropout: Share = 0.3
+    """Share of units dropped after each dense layer."""
+
+
+class MlpSpec(_Named):
+    """A perceptron: all values of a sample side by side, dense layers with batch norm."""
+
+    family: Literal["mlp"] = "mlp"
+    hidden: tuple[Width, ...] = (256,)
+    """Widths of the dense layers, each with batch norm, ReLU and dropout."""
+    input_dropout: Share = 0.2
+    """Of the values of a sample."""
+    dropout: Share = 0.5
     """After each dense layer."""
 
 
@@ -79,14 +99,12 @@ class FunctionalsSpec(_Named):
     """The baseline: functionals of each coefficient over the valid frames, and a linear SVM."""
 
     family: Literal["functionals_svm"] = "functionals_svm"
-    functionals: tuple[Literal["mean", "std", "min", "max", "p10", "p50", "p90", "slope"], ...] = Field(
-        ("mean", "std", "p10", "p90"), min_length=1
-    )
+    functionals: tuple[Functional, ...] = Field(("mean", "std", "p10", "p90"), min_length=1)
     c: float = Field(1e-3, gt=0)
     """Inverse strength of the SVM's L2 penalty."""
 
 
-ModelSpec = Annotated[CnnBiLstmSpec | CnnSpec | FunctionalsSpec, Field(discriminator="family")]
+ModelSpec = Annotated[CnnBiLstmSpec | CnnSpec | MlpSpec | FunctionalsSpec, Field(discriminator="family")]
 
 _A = CnnBiLstmSpec(name="A", channels=(16, 32, 64, 64), pools=((2, 2), (2, 2), (2, 1), (2, 1)))
 
@@ -114,8 +132,9 @@ MODELS: Mapping[str, ModelSpec] = MappingProxyType(
                 pools=((2, 2), (2, 2)),
                 block=("relu", "norm", "dropout", "pool"),
                 block_dropout=0.2,
+                sequence_dropout=0.2,
                 pooling="attention",
-                dropout=0.2,
+                dropout=0.0,
             ),
             CnnBiLstmSpec(
                 name="tess-delta",
@@ -132,6 +151,7 @@ MODELS: Mapping[str, ModelSpec] = MappingProxyType(
                 block=("norm", "relu", "pool", "dropout"),
                 block_dropout=0.2,
             ),
+            MlpSpec(name="functionals-mlp"),
             FunctionalsSpec(name="functionals"),
         )
     }

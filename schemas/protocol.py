@@ -10,6 +10,8 @@ from schemas.model import Model
 
 Protocol = Literal["speaker", "loso", "kfold", "emobox", "cross-corpus", "random"]
 
+NearDuplicateRule = Literal["refuse", "report"]
+
 
 class SplitSpec(Model):
     """A protocol and its numbers.
@@ -28,6 +30,9 @@ class SplitSpec(Model):
     """Of ``cross-corpus`` alone."""
     leak_views: bool = False
     """Of ``random`` alone: views are drawn too, so that copies of one recording are on several sides."""
+    near_duplicates: NearDuplicateRule = "refuse"
+    """Clips on different sides that sound the same though their files differ: whether they keep a training
+    from beginning, or are told of beside its result."""
     validation: float = Field(0.15, gt=0, lt=0.5)
     """Share of the speakers of each corpus and gender; of the clips under ``random``."""
     test: float = Field(0.15, gt=0, lt=0.5)
@@ -47,7 +52,7 @@ class SplitSpec(Model):
     def _check(self) -> Self:
         if self.protocol == "cross-corpus":
             if not self.test_corpora:
-                raise ValueError("cross-corpus needs the corpora to test on: test_corpora")
+                raise ValueError("cross-corpus needs test_corpora, the corpora to test on (--test-on)")
             both = sorted({*self.train_corpora} & {*self.test_corpora})
             if both:
                 raise ValueError(f"{', '.join(both)} cannot be trained on and tested on")

@@ -1,16 +1,17 @@
 """Checkpoints: all that a training needs to go on as if it had never stopped.
 
-``last.safetensors`` alone is the truth: weights, the best epoch's weights, Adam's moments and generator
-states are its body, the rest is JSON in its header, under ``state``. Being one file that is renamed into
-place, it cannot be half of one epoch and half of another. ``best.safetensors`` is a part of it, written
-after it and again when a run is resumed, for those who want to predict. There is no pickle.
+``last.safetensors`` alone is the truth: weights, the best epoch's weights, the optimiser's moments and the
+average are its body, the rest is JSON in its header, under ``state``. Being one file that is renamed into
+place, it cannot be half of one step and half of another. ``best.safetensors`` is a part of it, written after
+it and again when a run is resumed, for those who want to predict. There is no pickle, and no state of a
+generator: every step seeds its own (:func:`training.step.step_seed`).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,52 +20,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from featurestore.durable import write_durably
 from schemas.errors import RunError
+from training.average import AveragedWeights
 from training.observer import EpochResult
+from training.optimise import Schedule
+from training.progress import Progress
 
 LAST, BEST = "last.safetensors", "best.safetensors"
-
-_PLATEAU_KEYS = ("best", "num_bad_epochs", "cooldown_counter", "last_epoch")
-"""What of a ReduceLROnPlateau changes during training."""
-
-
-@dataclass
-class Progress:
-    """How far a training has come. ``history`` has one entry a finished epoch.
-
-    ``best_weights`` is the state of the model, on the CPU, after the best of these epochs.
-    """
-
-    history: list[EpochResult] = field(default_factory=list)
-    best_weights: dict[str, Tensor] = field(default_factory=dict)
-
-    def add(self, result: EpochResult, model: nn.Module) -> None:
-        """Take up one more epoch, after which ``model`` is as it is now."""
-        self.history.append(result)
-        if result.best:
-            self.best_weights = {name: t.detach().cpu().clone() for name, t in model.state_dict().items()}
-
-    @property
-    def epoch(self) -> int:
-        """Epochs finished."""
-        return len(self.history)
-
-    @property
-    def best(self) -> EpochResult | None:
-        """The epoch of the lowest validation loss, the first of equals."""
-        return min(self.history, key=lambda result: result.validation_loss, default=None)
-
-    @property
-    def epochs_without_better(self) -> int:
-        """Epochs since the best one."""
-        return self.epoch - self.best.epoch if self.best else 0
-
-    def exhausted(self, patience: int | None) -> bool:
-        """Whether ``patience`` epochs in a row were not better; never where it is None."""
-        return patience is not None and self.epochs_without_better >= patience
 
 
 @dataclass(frozen=True)
@@ -73,24 +37,28 @@ class Trainee:
 
     model: nn.Module
     optimizer: Optimizer
-    scheduler: ReduceLROnPlateau
+    schedule: Schedule
+    average: AveragedWeights | None
 
 
-def save_last(folder: Path, trainee: Trainee, progress: Progress) -> None:
-    """Write ``last.safetensors``: model, best weights, optimiser, scheduler, generators, history."""
-    moments, groups = _optimizer_state(trainee.optimizer)
+def save_last(folder: Path, trainee: Trainee, progress: Progress, fingerprint: str) -> None:
+    """Write ``last.safetensors``; ``fingerprint`` is that of the loader's order."""
+    average = trainee.average
     tensors = {
-        **{f"model.{name}": tensor for name, tensor in trainee.model.state_dict().items()},
-        **{f"best.{name}": tensor for name, tensor in progress.best_weights.items()},
-        **moments,
-        **_generator_states(trainee.model),
+        **_named("model", trainee.model.state_dict()),
+        **_named("best", progress.best_weights),
+        **_named("average", {} if average is None else average.state()),
+        **_moments(trainee.optimizer),
     }
-    scheduler = trainee.scheduler.state_dict()
     state = {
-        "epoch": progress.epoch,
         "history": [asdict(result) for result in progress.history],
-        "scheduler": {key: scheduler[key] for key in _PLATEAU_KEYS},
-        "learning_rates": [group["lr"] for group in groups],
+        "batch": progress.batch,
+        "loss": progress.loss,
+        "weight": progress.weight,
+        "seconds": progress.seconds,
+        "loader": fingerprint,
+        "schedule": trainee.schedule.to_json(),
+        "learning_rates": [float(group["lr"]) for group in trainee.optimizer.param_groups],
     }
     _write(folder / LAST, tensors, state)
 
@@ -99,31 +67,45 @@ def save_best(folder: Path, progress: Progress) -> None:
     """Write ``best.safetensors``: the best weights alone, and their epoch; nothing before epoch 1."""
     if progress.best is None:
         return
-    tensors = {f"model.{name}": tensor for name, tensor in progress.best_weights.items()}
     state = {"epoch": progress.best.epoch, "validation_loss": progress.best.validation_loss}
-    _write(folder / BEST, tensors, state)
+    _write(folder / BEST, _named("model", progress.best_weights), state)
 
 
-def resume_last(folder: Path, trainee: Trainee) -> Progress:
-    """Put ``last.safetensors`` into ``trainee`` and torch's generators; a new Progress if there is none.
+def resume_last(folder: Path, trainee: Trainee, fingerprint: str) -> Progress:
+    """Put ``last.safetensors`` into ``trainee``; a new Progress if there is none.
 
-    Raises :class:`RunError` where the file is damaged, of another model, or lost.
+    Raises :class:`RunError` where the file is damaged, lost, of another model, or stands in the order of
+    another store, split or batch size.
     """
     if not _has_last(folder):
         return Progress()
     tensors, state = _read(folder / LAST)
     try:
         best_weights = _part(tensors, "best")
-        trainee.model.load_state_dict(best_weights)  # only to see that they fit
+        if best_weights:
+            trainee.model.load_state_dict(best_weights)  # only to see that they fit
         trainee.model.load_state_dict(_part(tensors, "model"))
+        if trainee.average is not None:
+            trainee.average.load(_part(tensors, "average"))
         _load_optimizer(trainee.optimizer, tensors, state["learning_rates"])
-        trainee.scheduler.load_state_dict({**state["scheduler"], "_last_lr": state["learning_rates"]})
-        torch.set_rng_state(tensors["generator.cpu"])
-        if "generator.cuda" in tensors and any(p.is_cuda for p in trainee.model.parameters()):
-            torch.cuda.set_rng_state(tensors["generator.cuda"])
-        return Progress(_history(folder, state), best_weights)
-    except (KeyError, TypeError, RuntimeError) as error:
+        trainee.schedule.load(state["schedule"])
+        progress = Progress(
+            history=_history(folder, state),
+            best_weights=best_weights,
+            batch=int(state["batch"]),
+            loss=float(state["loss"]),
+            weight=float(state["weight"]),
+            seconds=float(state["seconds"]),
+        )
+        saved = state["loader"]
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise RunError(f"{folder / LAST} is of another model: {error}; start a new run") from error
+    if saved != fingerprint:
+        raise RunError(
+            f"{folder / LAST} stands in epoch {progress.epoch + 1} of another store, split, set of views or "
+            "batch size; go on with those that it was started with, or start a new run"
+        )
+    return progress
 
 
 def read_history(folder: Path) -> list[EpochResult]:
@@ -168,30 +150,29 @@ def _has_last(folder: Path) -> bool:
     return False
 
 
+def _named(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{name}.{key}": tensor for key, tensor in tensors.items()}
+
+
 def _part(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
     """Tensors under ``name.``, by what follows it."""
     return {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.startswith(f"{name}.")}
 
 
-def _optimizer_state(optimizer: Optimizer) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
-    """Adam's tensors as ``adam.<parameter>.<name>``, and the parameter groups."""
-    state = optimizer.state_dict()
-    moments = {
+def _moments(optimizer: Optimizer) -> dict[str, Tensor]:
+    """The optimiser's tensors as ``adam.<parameter>.<name>``."""
+    return {
         f"adam.{parameter}.{name}": tensor
-        for parameter, slots in state["state"].items()
+        for parameter, slots in optimizer.state_dict()["state"].items()
         for name, tensor in slots.items()
     }
-    return moments, state["param_groups"]
 
 
 def _load_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], rates: list[float]) -> None:
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     slots: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        kind, _, rest = name.partition(".")
-        if kind != "adam":
-            continue
-        index, _, slot = rest.partition(".")
+    for name, tensor in _part(tensors, "adam").items():
+        index, _, slot = name.partition(".")
         like = parameters[int(index)]
         # Moments must lie in memory as their parameter does (channels last): Adam's fused loop walks both.
         moment = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
@@ -199,14 +180,6 @@ def _load_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], rates: 
     optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
     for group, rate in zip(optimizer.param_groups, rates, strict=True):
         group["lr"] = rate
-
-
-def _generator_states(model: nn.Module) -> dict[str, Tensor]:
-    """States of the generators that draw for ``model`` where it is."""
-    states = {"generator.cpu": torch.get_rng_state()}
-    if any(parameter.is_cuda for parameter in model.parameters()):
-        states["generator.cuda"] = torch.cuda.get_rng_state()
-    return states
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:

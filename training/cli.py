@@ -1,22 +1,20 @@
-"""``ser-train``: from a store to a tested model."""
+"""``ser-train``: from a store to tested models."""
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from featurestore.console import Command, Version, out, print_json
-from schemas.errors import UsageError
-
-DEFAULT_RECIPE = "four-corpora-a"
-
-_VIEWS = re.compile(r"\s*([0-9]{1,3})(?:\s*-\s*([0-9]{1,3}))?\s*")
+from featurestore.console import Command, Version, err, out, print_json
+from training.options import DEFAULT_RECIPE, Options, require_no_protocol, require_untouched
+from training.ranks import is_first
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich", add_completion=False)
+
+_WHAT, _TEST, _WHERE = "What is trained", "How it is tested", "Where and how it runs"
 
 
 class DeviceName(StrEnum):
@@ -27,6 +25,15 @@ class DeviceName(StrEnum):
     CUDA = "cuda"
 
 
+class LoaderName(StrEnum):
+    """Places for samples to choose from."""
+
+    AUTO = "auto"
+    DEVICE = "device"
+    RAM = "ram"
+    STREAM = "stream"
+
+
 @app.command(cls=Command)
 def train(
     store: Annotated[
@@ -35,9 +42,20 @@ def train(
             help="The feature store: a folder or a URL.", show_default="features.zarr, or the resumed run's"
         ),
     ] = None,
-    model: Annotated[str | None, typer.Option(help="Model, as A.", show_default="the recipe's")] = None,
     recipe: Annotated[
-        str | None, typer.Option(help="Name of a recipe or a TOML file.", show_default=DEFAULT_RECIPE)
+        str | None,
+        typer.Option(
+            help="Name of a recipe or a TOML file.", show_default=f"the model's, or {DEFAULT_RECIPE}"
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Model, as A, or functionals.", show_default="the recipe's")
+    ] = None,
+    datasets: Annotated[
+        str | None,
+        typer.Option(
+            help="Corpora to train and test on: all, or names parted by commas.", show_default="the recipe's"
+        ),
     ] = None,
     views: Annotated[
         str | None,
@@ -56,27 +74,110 @@ def train(
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Samples a step.", show_default="the recipe's")
     ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="Any field of the recipe, as train.lr=3e-4."),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option(min=0, max=2**63 - 1, help="Seed of split, weights and order.", show_default="0"),
     ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            help="speaker, loso, kfold:K, emobox, cross-corpus or random.",
+            show_default="the recipe's",
+            rich_help_panel=_TEST,
+        ),
+    ] = None,
+    fold: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="One fold of a protocol that has several.",
+            show_default="all of them",
+            rich_help_panel=_TEST,
+        ),
+    ] = None,
+    split: Annotated[
+        Path | None,
+        typer.Option(help="A split.json to use instead of a protocol.", rich_help_panel=_TEST),
+    ] = None,
+    train_on: Annotated[
+        str | None,
+        typer.Option(
+            help="Corpora that cross-corpus trains on.", show_default="the others", rich_help_panel=_TEST
+        ),
+    ] = None,
+    test_on: Annotated[
+        str | None, typer.Option(help="Corpora that cross-corpus tests on.", rich_help_panel=_TEST)
+    ] = None,
+    leak_views: Annotated[
+        bool,
+        typer.Option(
+            "--leak-views",
+            help="Under random: copies of a recording on several sides.",
+            rich_help_panel=_TEST,
+        ),
+    ] = False,
     device: Annotated[
-        DeviceName | None, typer.Option(help="Where to compute.", show_default="auto, or the resumed run's")
+        DeviceName | None,
+        typer.Option(
+            help="Where to compute.", show_default="auto, or the resumed run's", rich_help_panel=_WHERE
+        ),
+    ] = None,
+    loader: Annotated[
+        LoaderName,
+        typer.Option(help="Where samples are kept; auto: as near as there is room.", rich_help_panel=_WHERE),
+    ] = LoaderName.AUTO,
+    memory: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001,
+            help="GB that samples may take of memory.",
+            show_default="half of what is free",
+            rich_help_panel=_WHERE,
+        ),
+    ] = None,
+    cuda_graphs: Annotated[
+        bool,
+        typer.Option(
+            "--cuda-graphs", help="Record steps as CUDA graphs, on one GPU.", rich_help_panel=_WHERE
+        ),
+    ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Train folds by so many Dask workers on this machine.", rich_help_panel=_WHERE
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Train folds by the workers of a running Dask scheduler.", rich_help_panel=_WHERE),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--out", help="Folder that gets the run's folder.", show_default="runs")
+        Path | None,
+        typer.Option(
+            "--out", help="Folder that gets the run's folder.", show_default="runs", rich_help_panel=_WHERE
+        ),
     ] = None,
-    resume: Annotated[Path | None, typer.Option(help="Folder of a stopped run to go on with.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Folder of a stopped run to go on with.", rich_help_panel=_WHERE)
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
     version: Version = False,
 ) -> None:
-    """Train a speaker-independent emotion classifier and test it on speakers that it has never heard.
+    """Train emotion classifiers and test them on speakers that they have never heard.
 
     [bold]Examples[/]
 
       ser-train --store features.zarr --model A
 
-      ser-train --store features.zarr --views 0 --epochs 15
+      ser-train --store features.zarr --recipe ravdess-attention --protocol emobox
+
+      ser-train --store features.zarr --protocol cross-corpus --train-on ravdess --test-on tess
+
+      ser-train --store features.zarr --views 0 --epochs 15 --set train.lr=3e-4 --set train.mixup=0.2
 
       ser-train --store features.zarr --where "snr_db > 10 and clipping_ratio == 0"
 
@@ -85,55 +186,67 @@ def train(
     from pipelines.process import keep_freed_memory, spin_briefly
 
     spin_briefly()
+    err.quiet = not is_first()
+    from featurestore.cluster_request import cluster_of
     from schemas.recipe import load_recipe
-    from training.plan import TrainRequest
+    from training.request import Hardware, TrainRequest
 
-    new = resume is None
-    request = TrainRequest(
-        store=store or ("features.zarr" if new else None),
-        recipe=load_recipe(recipe or DEFAULT_RECIPE) if new or recipe else None,
-        recipe_source=recipe,
+    options = Options(
+        recipe=recipe,
         model=model,
-        views=None if views is None else _views(views),
+        datasets=datasets,
+        views=views,
         where=where,
         epochs=epochs,
         batch_size=batch_size,
+        protocol=protocol,
+        train_on=train_on,
+        test_on=test_on,
+        leak_views=leak_views,
+        set=tuple(set_ or ()),
+    )
+    new = resume is None
+    asked = None
+    if new:
+        asked = load_recipe(options.recipe_name())
+        if split is not None:
+            require_no_protocol(options.given, fold)
+    else:
+        require_untouched(options.given, fold=fold, split=split, seed=seed, out=output)
+    request = TrainRequest(
+        store=store or ("features.zarr" if new else None),
+        recipe=asked,
+        recipe_source=options.recipe_name() if new else None,
+        changes=() if asked is None else options.changes(asked),
+        fold=fold,
+        split=split,
         seed=seed,
-        device=None if device is None else device.value,
         output=output,
         resume=resume,
+        hardware=Hardware(
+            device=None if device is None else device.value,
+            loader=loader.value,
+            memory=None if memory is None else round(memory * 1e9),
+            cuda_graphs=cuda_graphs,
+        ),
     )
+    cluster = cluster_of(workers, scheduler)
     # After the request is known to make sense: these take seconds to import.
+    from training.campaign import train_all
     from training.console import ConsoleObserver
-    from training.train import train as run
+    from training.observer import SilentObserver
 
     keep_freed_memory()
+    if not is_first():
+        train_all(request, cluster, SilentObserver())
+        return
     with ConsoleObserver() as observer:
-        result = run(request, observer)
+        outcome = train_all(request, cluster, observer)
     if json:
-        print_json({"run": str(result.folder.path), **result.to_json()})
+        print_json(outcome.to_json())
     else:
-        out.print(result.report, markup=False)
-        out.print(f"run folder: {result.folder.path}", markup=False)
-
-
-def _views(text: str) -> tuple[int, ...] | Literal["all"]:
-    """``all``, or view indices from ``0``, ``0,3`` or ``0-6``. Raises :class:`UsageError` for other text."""
-    if text == "all":
-        return "all"
-    how = "write all, or view indices as 0 or 0,2-4"
-    indices: list[int] = []
-    for part in text.split(","):
-        found = _VIEWS.fullmatch(part)
-        if not found:
-            raise UsageError(f"--views {text}: {how}")
-        first, last = int(found[1]), int(found[2] or found[1])
-        if last < first:
-            raise UsageError(f"--views {text}: {part.strip()} runs backwards; {how}")
-        indices += range(first, last + 1)
-    if len(set(indices)) < len(indices):
-        raise UsageError(f"--views {text}: name each view once")
-    return tuple(indices)
+        out.print(outcome.text, markup=False)
+        out.print(f"{outcome.kind} folder: {outcome.path}", markup=False)
 
 
 def main() -> None:

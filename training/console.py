@@ -38,7 +38,7 @@ class ConsoleObserver:
             f"{name} {size.clips} clips of {size.speakers} speaker{'' if size.speakers == 1 else 's'}"
             for name, size in start.sides.items()
         )
-        err.print(f"{sides}; {start.sides['train'].samples} samples an epoch")
+        err.print(f"{sides}; {start.epoch_samples} samples an epoch")
         err.print(f"training on {start.device}, CPU threads: {start.threads}")
 
     def loading_started(self, samples: int) -> None:
@@ -49,9 +49,10 @@ class ConsoleObserver:
         """See :class:`training.observer.Observer`."""
         self._advance(samples)
 
-    def epoch_started(self, epoch: int, batches: int) -> None:
+    def epoch_started(self, epoch: int, batches: int, done: int) -> None:
         """See :class:`training.observer.Observer`."""
         self._open(f"epoch {epoch}", batches, "batches")
+        self._advance(done)
 
     def batch_done(self) -> None:
         """See :class:`training.observer.Observer`."""

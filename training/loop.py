@@ -1,13 +1,11 @@
-"""The training loop: epochs, validation, learning rate, early stopping, checkpoints.
+"""The training loop: epochs, validation, early stopping, checkpoints.
 
 On the CPU a seed gives the same weights, bit for bit, on the same machine with the same number of threads,
-also when a run is stopped and resumed. On CUDA the order of samples and the draws of dropout are the same;
-sums of gradients may be taken in another order, so that results agree closely but not in every bit.
+also when a run is stopped and resumed, in mid-epoch too. On CUDA the order of samples and all draws are the
+same; sums of gradients may be taken in another order, so that results agree closely but not in every bit.
 
-An epoch is *better* when its validation loss is lower than that of every epoch before it, by however little.
-Training stops after ``patience`` epochs in a row that are not better. The learning rate is multiplied by
-``lr_factor`` when ``lr_patience`` + 1 epochs in a row are not better, from the next epoch on, and then
-counts anew: with an ``lr_patience`` of 2, the third such epoch is the last at the old rate.
+An epoch is *better* when its validation metric (``train.monitor``) is better than that of every epoch before
+it, by however little. Training stops after ``patience`` epochs in a row that are not better.
 """
 
 from __future__ import annotations
@@ -15,40 +13,56 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 
-import numpy as np
 import torch
+import torch.distributed
 import torch.nn.functional as F
 from lightning.fabric import Fabric
-from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from schemas.errors import RunError
 from schemas.training import TrainSpec
-from training.checkpoint import Progress, Trainee, resume_last, save_best, save_last
-from training.loader.sampler import Position, Sampler, in_order
-from training.loader.source import Batch, Source
+from training.augment import Augment
+from training.average import AveragedWeights
+from training.checkpoint import Trainee, resume_last, save_best, save_last
+from training.fabric import share_of
+from training.graphed import graphed_where_possible
+from training.loader.order import Order, Position
+from training.loader.source import Source
+from training.loss import Loss
 from training.metrics import unweighted_average_recall
 from training.normalise import Normaliser
 from training.observer import EpochObserver, EpochResult
+from training.optimise import optimiser_of, schedule_of
+from training.progress import Progress
+from training.step import Step
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is learnt from: sources of the two sides, normalisation, seed and digest of the store.
+    """What is learnt from: sources of the two sides, the order of the first, normalisation, loss and seed.
 
-    The normaliser is on the device of the sources' batches.
+    Normaliser and loss are on the device of the sources' batches.
     """
 
     train: Source
     validation: Source
+    order: Order
     normaliser: Normaliser
+    loss: Loss
     seed: int
-    store_digest: str
+
+
+@dataclass(frozen=True)
+class Saving:
+    """Where a training is saved, and after how many seconds within an epoch; one process of all saves."""
+
+    folder: Path
+    every: float = math.inf
 
 
 def fit(
@@ -56,104 +70,149 @@ def fit(
     model: nn.Module,
     problem: Problem,
     spec: TrainSpec,
-    checkpoints: Path,
+    saving: Saving,
     observer: EpochObserver,
+    *,
+    cuda_graphs: bool = False,
 ) -> Progress:
-    """Train ``model`` until the validation loss no longer falls; resume where ``checkpoints`` holds a run.
+    """Train ``model`` until validation no longer gets better; resume where ``saving.folder`` holds a run.
 
-    Afterwards ``checkpoints`` holds the last and the best epoch, and ``model`` the last one. The caller
-    has initialised the model from the seed. Raises :class:`RunError` where the loss is no longer finite.
+    Afterwards the folder holds the last and the best epoch, and ``model`` the last one. The caller has
+    initialised the model from the seed. ``cuda_graphs``: :func:`graphed_where_possible`. Raises
+    :class:`RunError` where the loss is no longer finite.
     """
     trainee = _trainee(fabric, model, spec)
     runner, stepper = fabric.setup(model, trainee.optimizer)
-    sampler = Sampler(len(problem.train), spec.batch_size, problem.store_digest)
-    torch.manual_seed(problem.seed)
-    progress = resume_last(checkpoints, trainee)
-    save_best(checkpoints, progress)
+    progress = resume_last(saving.folder, trainee, problem.order.fingerprint)
+    if fabric.is_global_zero:
+        save_best(saving.folder, progress)
+    augment = Augment(spec).to(fabric.device)
+    step = Step(fabric, runner, stepper, trainee, problem.normaliser, augment, problem.loss, spec)
+    if cuda_graphs:
+        step = graphed_where_possible(step)
     while progress.epoch < spec.epochs and not progress.exhausted(spec.patience):
-        started = time.perf_counter()
-        observer.epoch_started(progress.epoch + 1, len(sampler))
-        batches = sampler.batches(Position(problem.seed, progress.epoch))
-        train_loss = _train_epoch(fabric, runner, stepper, problem, batches, observer)
-        logits, true = forward_all(runner, problem.normaliser, problem.validation, spec.batch_size)
-        validation_loss = float(F.cross_entropy(logits, true))
-        if not (math.isfinite(train_loss) and math.isfinite(validation_loss)):
-            raise RunError(
-                f"the loss is no longer finite in epoch {progress.epoch + 1} (training {train_loss}, "
-                f"validation {validation_loss}); lower the recipe's lr ({spec.lr:g})"
+        started = time.perf_counter() - progress.seconds
+        observer.epoch_started(progress.epoch + 1, len(problem.order), progress.batch)
+        _train_epoch(step, problem, progress, saving, observer)
+        train_loss = progress.loss / progress.weight
+        with _validated_weights(trainee):
+            result = EpochResult(
+                epoch=progress.epoch + 1,
+                train_loss=train_loss,
+                **_validated(fabric, model, problem, spec.batch_size),
+                learning_rate=float(trainee.optimizer.param_groups[0]["lr"]),
+                seconds=round(time.perf_counter() - started, 3),
+                best=False,
             )
-        predicted = logits.argmax(dim=1).numpy()
-        result = EpochResult(
-            epoch=progress.epoch + 1,
-            train_loss=train_loss,
-            validation_loss=validation_loss,
-            validation_ua=unweighted_average_recall(true.numpy(), predicted),
-            validation_wa=float((true.numpy() == predicted).mean()),
-            learning_rate=trainee.optimizer.param_groups[0]["lr"],
-            seconds=round(time.perf_counter() - started, 3),
-            best=progress.best is None or validation_loss < progress.best.validation_loss,
-        )
-        trainee.scheduler.step(validation_loss)
-        progress.add(result, model)
+            _require_finite(result, spec)
+            result = replace(result, best=progress.improves(result, spec.monitor))
+            progress.add(result, model.state_dict())
+        trainee.schedule.epoch_done(result.validation_loss)
         # Last before best, which is a part of it: after a kill between the two, resuming writes best again.
-        save_last(checkpoints, trainee, progress)
-        if result.best:
-            save_best(checkpoints, progress)
+        if fabric.is_global_zero:
+            save_last(saving.folder, trainee, progress, problem.order.fingerprint)
+            if result.best:
+                save_best(saving.folder, progress)
         observer.epoch_done(result)
     return progress
 
 
 def forward_all(
-    model: nn.Module, normaliser: Normaliser, source: Source, batch_size: int
+    fabric: Fabric, model: nn.Module, normaliser: Normaliser, source: Source, batch_size: int
 ) -> tuple[Tensor, Tensor]:
     """Logits (n, classes) float32 and targets (n,) int64 of all of ``source``, on the CPU, dropout off.
 
-    ``model`` and ``normaliser`` are on the device of the source's batches.
+    Each process computes its batches, and every one gets all. ``model`` and ``normaliser`` are on the device
+    of the source's batches.
     """
     model.eval()
-    logits, true = [], []
+    own: list[tuple[Tensor, Tensor]] = []
+    logits = targets = torch.empty(0)
+    done = 0
     with torch.inference_mode():
-        for indices in in_order(len(source), batch_size):
-            batch = source.gather(indices)
-            logits.append(_logits(model, normaliser, batch).float())
-            true.append(batch.targets)
-    return torch.cat(logits).cpu(), torch.cat(true).cpu()
+        for batch in source.in_order(batch_size, share_of(fabric)):
+            with fabric.autocast():
+                found = model(normaliser(batch.features, batch.valid_frames), batch.valid_frames)
+            if not done:
+                # At once: small tensors kept between large batches would leave holes in the heap.
+                logits = torch.empty((len(source), found.shape[1]))
+                targets = torch.empty(len(source), dtype=torch.int64)
+            part = slice(done, done + len(found))
+            logits[part], targets[part] = found, batch.targets
+            own.append((logits[part], targets[part]))
+            done = part.stop
+    if fabric.world_size == 1:
+        return logits, targets
+    parts = _from_all_ranks(own)
+    return torch.cat([logits for logits, _ in parts]), torch.cat([targets for _, targets in parts])
+
+
+def place(model: nn.Module, device: torch.device) -> None:
+    """Bring ``model`` to ``device``, its convolutions channels last: half as fast again on a CPU."""
+    nn.utils.convert_conv2d_weight_memory_format(model.to(device), torch.channels_last)
 
 
 def _trainee(fabric: Fabric, model: nn.Module, spec: TrainSpec) -> Trainee:
-    """Model on its device, channels last (half as fast again on a CPU), with Adam and its schedule."""
-    nn.utils.convert_conv2d_weight_memory_format(model.to(fabric.device), torch.channels_last)
-    optimizer = torch.optim.Adam(model.parameters(), lr=spec.lr, weight_decay=spec.weight_decay, fused=True)
-    scheduler = ReduceLROnPlateau(
-        optimizer, factor=spec.lr_factor, patience=spec.lr_patience, threshold=0, eps=0
-    )
-    return Trainee(model, optimizer, scheduler)
+    """Model on its device, with optimiser, schedule and average."""
+    place(model, fabric.device)
+    optimizer = optimiser_of(model, spec)
+    average = None if spec.average is None else AveragedWeights(model, spec.average)
+    return Trainee(model, optimizer, schedule_of(optimizer, spec), average)
 
 
 def _train_epoch(
-    fabric: Fabric,
-    model: nn.Module,
-    optimizer: Optimizer,
-    problem: Problem,
-    batches: Iterator[NDArray[np.int64]],
-    observer: EpochObserver,
-) -> float:
-    """One pass over ``batches``; mean loss of the samples."""
-    model.train()
-    total = torch.zeros((), device=fabric.device, dtype=torch.float64)
-    count = 0
-    for indices in batches:
-        batch = problem.train.gather(indices)
-        loss = F.cross_entropy(_logits(model, problem.normaliser, batch), batch.targets)
-        optimizer.zero_grad()
-        fabric.backward(loss)
-        optimizer.step()
-        total += loss.detach() * len(indices)
-        count += len(indices)
+    step: Step, problem: Problem, progress: Progress, saving: Saving, observer: EpochObserver
+) -> None:
+    """Go on with the current epoch to its end; ``progress`` has its sums."""
+    fabric, order = step.fabric, problem.order
+    step.runner.train()
+    total = torch.tensor([progress.loss, progress.weight], device=fabric.device, dtype=torch.float64)
+    began = saved = time.perf_counter()
+    earlier = progress.seconds
+    start = Position(problem.seed, progress.epoch, progress.batch)
+    for batch in problem.train.batches(order, start, share_of(fabric)):
+        at = Position(problem.seed, progress.epoch, progress.batch)
+        total += torch.stack(step(batch, at, progress.batch / len(order)))
+        progress.batch += 1
         observer.batch_done()
-    return float(total) / count
+        now = time.perf_counter()
+        if fabric.is_global_zero and now - saved > saving.every:
+            progress.loss, progress.weight = total.tolist()
+            progress.seconds = earlier + now - began
+            save_last(saving.folder, step.trainee, progress, order.fingerprint)
+            saved = time.perf_counter()
+    progress.loss, progress.weight = total.tolist()
 
 
-def _logits(model: nn.Module, normaliser: Normaliser, batch: Batch) -> Tensor:
-    logits: Tensor = model(normaliser(batch.features, batch.valid_frames), batch.valid_frames)
-    return logits
+def _validated(fabric: Fabric, model: nn.Module, problem: Problem, batch_size: int) -> dict[str, float]:
+    """Loss, UA and WA of the validation side, as :class:`EpochResult` names them."""
+    logits, true = forward_all(fabric, model, problem.normaliser, problem.validation, batch_size)
+    predicted = logits.argmax(dim=1).numpy()
+    return {
+        "validation_loss": float(F.cross_entropy(logits, true)),
+        "validation_ua": unweighted_average_recall(true.numpy(), predicted),
+        "validation_wa": float((true.numpy() == predicted).mean()),
+    }
+
+
+def _require_finite(result: EpochResult, spec: TrainSpec) -> None:
+    if not (math.isfinite(result.train_loss) and math.isfinite(result.validation_loss)):
+        raise RunError(
+            f"the loss is no longer finite in epoch {result.epoch} (training {result.train_loss}, "
+            f"validation {result.validation_loss}); lower the recipe's lr ({spec.lr:g})"
+        )
+
+
+@contextmanager
+def _validated_weights(trainee: Trainee) -> Iterator[None]:
+    """Within it the model has the weights that are validated: their average, where one is kept."""
+    with nullcontext() if trainee.average is None else trainee.average.swapped_in(trainee.model):
+        yield
+
+
+def _from_all_ranks(parts: list[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:
+    """The batches of all ranks, of which rank r had every world-th from r on, in their order."""
+    parts = [(logits.clone(), targets.clone()) for logits, targets in parts]  # of a part all would be sent
+    gathered: list[list[tuple[Tensor, Tensor]]] = [[] for _ in range(torch.distributed.get_world_size())]
+    torch.distributed.all_gather_object(gathered, parts)
+    return [part for group in zip_longest(*gathered) for part in group if part is not None]

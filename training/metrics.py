@@ -1,4 +1,4 @@
-"""Metrics of a classifier: UA, WA, macro-F1, per class, per corpus and per gender. No torch."""
+"""Metrics of a classifier: UA, WA, macro-F1 with intervals, by class and group, calibration. No torch."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from schemas.errors import RunError
 from schemas.labels import LabelSet, Target
+from training.bootstrap import SpeakerIntervals, speaker_intervals
+from training.calibration import Calibration, calibration_of
+from training.confusion import Tally, confusions
+from training.predictions import Predictions
 from training.targets import emotion_marginal
+
+_SMALLEST = float(np.finfo(np.float32).tiny)
+"""A smaller probability of the true class counts as this one: a clip's loss is at most 87 nats."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +34,15 @@ class ClassScore:
 
 @dataclass(frozen=True)
 class GroupScore:
-    """UA and WA over the ``support`` clips of one corpus or gender, by ``speakers`` speakers."""
+    """UA, WA and macro-F1 over the ``support`` clips of one corpus, gender or speaker.
+
+    UA and macro-F1 are over the classes that the group has clips of. ``speakers`` is how many it holds.
+    """
 
     name: str
     ua: float
     wa: float
+    macro_f1: float
     support: int
     speakers: int
 
@@ -51,9 +61,13 @@ class Scores:
     macro_f1: float
     support: int
     speakers: int
+    intervals: SpeakerIntervals | None
+    """None where there are too few speakers."""
+    calibration: Calibration
     per_class: tuple[ClassScore, ...]
     by_corpus: tuple[GroupScore, ...]
     by_gender: tuple[GroupScore, ...]
+    by_speaker: tuple[GroupScore, ...]
     confusion: tuple[tuple[int, ...], ...]
 
     @property
@@ -90,6 +104,21 @@ class Evaluation:
         return {"loss": self.loss, "own": self.own.to_json(), "emotion": self.emotion.to_json()}
 
 
+def evaluate_predictions(predictions: Predictions, labels: LabelSet, target: Target) -> Evaluation:
+    """Metrics of predictions, those of a file too.
+
+    Raises :class:`RunError` where there is no clip, or the classes are not those of labels and target.
+    """
+    if predictions.classes != labels.class_names(target):
+        raise RunError(
+            f"the predictions are of {', '.join(predictions.classes)}, and label set '{labels.name}' with "
+            f"target {target} has {', '.join(labels.class_names(target))}; name those that were trained on"
+        )
+    return evaluate(
+        predictions.true, predictions.probabilities.astype(np.float64), labels, target, predictions.groups
+    )
+
+
 def evaluate(
     true: NDArray[np.int64],
     probabilities: NDArray[np.float64],
@@ -114,66 +143,93 @@ def evaluate(
     RunError
         If there is no clip.
     """
-    emotions = emotion_marginal(probabilities, labels, target)
+    own = scores(true, probabilities, labels.class_names(target), groups)
+    emotion = own
+    if target is not Target.EMOTION:
+        emotion = scores(
+            true % len(labels.classes),
+            emotion_marginal(probabilities, labels, target),
+            labels.class_names(Target.EMOTION),
+            groups,
+        )
     chosen = probabilities[np.arange(len(true)), true]
-    return Evaluation(
-        own=scores(true, probabilities.argmax(axis=1), labels.class_names(target), groups),
-        emotion=scores(
-            true % len(labels.classes), emotions.argmax(axis=1), labels.class_names(Target.EMOTION), groups
-        ),
-        loss=float(-np.log(np.maximum(chosen, np.finfo(np.float64).tiny)).mean()),
-    )
+    return Evaluation(own=own, emotion=emotion, loss=float(-np.log(np.maximum(chosen, _SMALLEST)).mean()))
 
 
 def scores(
     true: NDArray[np.int64],
-    predicted: NDArray[np.int64],
+    probabilities: NDArray[np.float64],
     names: tuple[str, ...],
     groups: Mapping[str, ArrayLike],
 ) -> Scores:
-    """Metrics of predicted against true class indices, both (clips,); ``groups`` as in :func:`evaluate`.
+    """Metrics of probabilities (clips, classes) for true class indices (clips,) of the classes ``names``.
 
-    Raises :class:`RunError` where there is no clip.
+    ``groups`` as in :func:`evaluate`. Raises :class:`RunError` where there is no clip.
     """
     if not len(true):
         raise RunError("there is no clip to test on; choose a label set that the test speakers' clips are in")
-    indices = np.arange(len(names))
-    precision, recall, f1, support = precision_recall_fscore_support(
-        true, predicted, labels=indices, zero_division=0.0
-    )
-    present = support > 0
+    predicted = probabilities.argmax(axis=1)
+    grouped = {
+        kind: _Grouped.of(true, predicted, len(names), groups[kind], groups["speaker"])
+        for kind in ("corpus", "gender", "speaker")
+    }
+    matrix = grouped["speaker"].matrices.sum(axis=0)
+    tally = Tally.of(matrix)
     return Scores(
-        ua=float(recall[present].mean()),
-        wa=float((true == predicted).mean()),
-        macro_f1=float(f1[present].mean()),
+        ua=float(tally.ua),
+        wa=float(tally.wa),
+        macro_f1=float(tally.macro_f1),
         support=len(true),
-        speakers=len(np.unique(np.asarray(groups["speaker"], dtype=str))),
+        speakers=len(grouped["speaker"].names),
+        intervals=speaker_intervals(grouped["speaker"].matrices),
+        calibration=calibration_of(true, probabilities),
         per_class=tuple(
-            ClassScore(name, float(p), float(r), float(f), int(n))
-            for name, p, r, f, n in zip(names, precision, recall, f1, support, strict=True)
+            ClassScore(name, float(precision), float(recall), float(f1), int(support))
+            for name, precision, recall, f1, support in zip(
+                names, tally.precision, tally.recall, tally.f1, tally.true, strict=True
+            )
         ),
-        by_corpus=_by_group(true, predicted, groups["corpus"], groups["speaker"]),
-        by_gender=_by_group(true, predicted, groups["gender"], groups["speaker"]),
-        confusion=tuple(
-            tuple(int(n) for n in row) for row in confusion_matrix(true, predicted, labels=indices)
-        ),
+        by_corpus=grouped["corpus"].scores(),
+        by_gender=grouped["gender"].scores(),
+        by_speaker=grouped["speaker"].scores(),
+        confusion=tuple(tuple(row) for row in matrix.tolist()),
     )
 
 
-def _by_group(
-    true: NDArray[np.int64], predicted: NDArray[np.int64], groups: ArrayLike, speakers: ArrayLike
-) -> tuple[GroupScore, ...]:
-    of, by = np.asarray(groups, dtype=str), np.asarray(speakers, dtype=str)
-    return tuple(
-        GroupScore(
-            str(name),
-            ua=unweighted_average_recall(true[of == name], predicted[of == name]),
-            wa=float((true == predicted)[of == name].mean()),
-            support=int((of == name).sum()),
-            speakers=len(np.unique(by[of == name])),
+@dataclass(frozen=True, eq=False)
+class _Grouped:
+    """Confusion matrices (groups, classes, classes) of groups by name, sorted, and their speakers."""
+
+    names: tuple[str, ...]
+    speakers: tuple[int, ...]
+    matrices: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls,
+        true: NDArray[np.int64],
+        predicted: NDArray[np.int64],
+        classes: int,
+        groups: ArrayLike,
+        speakers: ArrayLike,
+    ) -> _Grouped:
+        names, group = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+        by = np.asarray(speakers, dtype=str)
+        return cls(
+            names=tuple(map(str, names)),
+            speakers=tuple(len(np.unique(by[group == i])) for i in range(len(names))),
+            matrices=confusions(true, predicted, classes, group),
         )
-        for name in np.unique(of)
-    )
+
+    def scores(self) -> tuple[GroupScore, ...]:
+        """Scores of every group."""
+        tally = Tally.of(self.matrices)
+        return tuple(
+            GroupScore(name, float(ua), float(wa), float(f1), int(true.sum()), speakers)
+            for name, ua, wa, f1, true, speakers in zip(
+                self.names, tally.ua, tally.wa, tally.macro_f1, tally.true, self.speakers, strict=True
+            )
+        )
 
 
 def unweighted_average_recall(true: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:

@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from data.registry import CORPORA
+from schemas.architecture import FunctionalsSpec
 from schemas.labels import Target
-from training.audit import Audit
+from training.audits.audit import Audit
+from training.recipe_prose import BEST_BY, input_prose, model_prose, training_prose
 from training.report import (
-    AVERAGES,
     CLASS_HEADER,
     GROUP_HEADER,
+    RATE_HEADER,
+    SUMMARY_HEADER,
     class_rows,
     group_rows,
+    rate_rows,
     summary_rows,
     tested_on,
 )
 from training.result import RunResult
+from training.tables import markdown_table
+from training.wording import AVERAGES, calibration_sentence, interval_note, speaker_spread, warning
 
 _LIMITS = """\
 - Trained on acted speech recorded in studios: expect less on spontaneous speech, other languages, other
@@ -31,10 +37,10 @@ _LIMITS = """\
 def model_card(result: RunResult) -> str:
     """Markdown of a run's ``README.md``."""
     record, recipe, test = result.record, result.record.recipe, result.test
-    target, train = recipe.labels.target, recipe.train
+    target = recipe.labels.target
     what = "gender × emotion" if target is Target.GENDER_EMOTION else "emotion"
     left_out = "".join(f"\n- {notice}" for notice in result.notices) + "\n" if result.notices else ""
-    rate = f"learning rate {train.lr:g} (times {train.lr_factor:g} where validation stands still)"
+    groups = (*test.emotion.by_corpus, *test.emotion.by_gender)
     return f"""\
 # Speech emotion classifier: {result.subject}
 
@@ -42,45 +48,45 @@ Trained {record.created} on {record.device} by `ser-train` of ser-features {reco
 
 ## Result: {result.title}
 
-{tested_on(test.own)}; weights of epoch {result.best_epoch}, the one with the lowest validation loss.
+{tested_on(test.own)}; {_weights(result)}.
+{_caution(result.title)}
+{markdown_table(("test", *SUMMARY_HEADER), summary_rows(test, target))}
 
-{_table(("test", "UA", "WA", "macro-F1"), summary_rows(test, target))}
+{interval_note(test.emotion)} {AVERAGES}
 
-{_table(("test, corpus (emotion)", *GROUP_HEADER), group_rows(test.emotion.by_corpus))}
+{markdown_table(("test, emotion in", *GROUP_HEADER), group_rows(groups))}
 
-{_table(("test, gender (emotion)", *GROUP_HEADER), group_rows(test.emotion.by_gender))}
+{_sentence(speaker_spread(test.emotion) or "one speaker alone is tested")}
+{_sentence(calibration_sentence(test.emotion))}
 
-{_table(("validation", "UA", "WA", "macro-F1"), summary_rows(result.validation, target))}
+{markdown_table(("validation", *RATE_HEADER), rate_rows(result.validation, target))}
 
-{AVERAGES}
-The validation result is of the clips that chose the epoch: it is no estimate of what to expect.
+The validation result is of the clips that {_chosen_by(result)}: it is no estimate of what to expect.
 
-{_table(("class", *CLASS_HEADER), class_rows(test.own))}
+{_class_tables(result)}
 
-{_table(("emotion", *CLASS_HEADER), class_rows(test.emotion))}
-
-Confusion matrices: `confusion.png`, `confusion-emotion.png`. All figures: `metrics.json`.
+{_files(result)}
 
 ## Split
 
-{_table(("side", "clips", "speakers", "samples"), _side_rows(result))}
+{markdown_table(("side", "clips", "speakers", "samples"), _side_rows(result))}
 
-Samples are clips in views (copies that were augmented); validation and test read originals alone.
-`audit.json` proves that no speaker and no recording is on two sides.
+Samples are clips in views (copies that were augmented){_originals(result.title)}.
+{_audited(result)}
 {_heard(result.audit)}
 {left_out}
 ## Training
 
-{result.ending.capitalize()}. Views {", ".join(map(str, train.views or ()))}.
-Adam, {rate},
-weight decay {train.weight_decay:g}, batch {train.batch_size}.
+{_sentence(result.ending)} Views {", ".join(map(str, recipe.train.views or ()))}.
+{_how(result)}
 Seed {record.seed}, CPU threads {record.threads}.
 
 ## Model
 
 Predicts {what}, {len(record.classes)} classes: {", ".join(record.classes)} (label set `{recipe.labels.set}`).
-Features: {", ".join(record.features)}, of {recipe.audio.duration_s:g} s at {recipe.audio.sample_rate} Hz in
-{record.store_spec.frames} frames, normalised by `normalisation.safetensors`.
+{_sentence(model_prose(recipe.model))}{_parameters(result)}
+Features: {", ".join(record.features)}, of {_seconds(result):.3g} s at {recipe.audio.sample_rate} Hz in
+{record.store_spec.frames} frames. Input: {input_prose(recipe.input)} (`normalisation.safetensors`).
 Store `{record.store_digest}`.
 
 ## Recipe
@@ -96,10 +102,85 @@ Store `{record.store_digest}`.
 {_LIMITS}"""
 
 
+def _seconds(result: RunResult) -> float:
+    """Length of a clip as the model sees it."""
+    spec = result.record.store_spec
+    return spec.length / spec.audio.sample_rate
+
+
+def _weights(result: RunResult) -> str:
+    if result.best_epoch is None:
+        return "trained without epochs"
+    monitor = result.record.recipe.train.monitor
+    if monitor == "last":
+        return f"weights of epoch {result.best_epoch}, the last"
+    best_by = BEST_BY[monitor]
+    return f"weights of epoch {result.best_epoch}, the one with the {best_by}"
+
+
+def _caution(title: str) -> str:
+    caution = warning(title)
+    return f"\n**Warning.** {_sentence(caution)}\n" if caution else ""
+
+
+def _chosen_by(result: RunResult) -> str:
+    return "nothing was chosen by" if result.best_epoch is None else "chose the epoch"
+
+
+def _class_tables(result: RunResult) -> str:
+    test = result.test
+    tables = [markdown_table(("emotion", *CLASS_HEADER), class_rows(test.emotion))]
+    if result.record.recipe.labels.target is Target.GENDER_EMOTION:
+        tables.insert(0, markdown_table(("gender × emotion", *CLASS_HEADER), class_rows(test.own)))
+    return "\n\n".join(tables)
+
+
+def _files(result: RunResult) -> str:
+    both = result.record.recipe.labels.target is Target.GENDER_EMOTION
+    matrices = "`confusion.png`, `confusion-emotion.png`" if both else "`confusion-emotion.png`"
+    clips = " Every test clip: `predictions.csv`." if result.predictions is not None else ""
+    return (
+        f"Confusion matrices: {matrices}. Calibration: `reliability.png`. All figures, those of each speaker "
+        f"too: `metrics.json`.{clips}"
+    )
+
+
 def _side_rows(result: RunResult) -> list[tuple[str, ...]]:
     return [
         (side, str(size.clips), str(size.speakers), str(size.samples)) for side, size in result.sides.items()
     ]
+
+
+def _originals(title: str) -> str:
+    return "" if title.startswith("leaky ") else "; validation and test read originals alone"
+
+
+def _audited(result: RunResult) -> str:
+    """What the audit shows, and whom validation is of."""
+    if warning(result.title) is not None:
+        return "`audit.json` tells what the sides share."
+    if result.validation_by == "speaker":
+        return "`audit.json` proves that no speaker and no recording is on two sides."
+    lacking = ", in sentences that training lacks" if result.validation_by == "sentence" else ""
+    return (
+        "`audit.json` proves that no speaker of the test and no recording is on two sides. Validation clips "
+        f"are of the training speakers{lacking}."
+    )
+
+
+def _how(result: RunResult) -> str:
+    recipe = result.record.recipe
+    if isinstance(recipe.model, FunctionalsSpec):
+        return "Solved once, without epochs."
+    return "\n".join(_sentence(line) for line in training_prose(recipe.train))
+
+
+def _parameters(result: RunResult) -> str:
+    return "" if result.parameters is None else f" {result.parameters:,} parameters."
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _heard(audit: Audit) -> str:
@@ -110,12 +191,6 @@ def _heard(audit: Audit) -> str:
     if heard == known:
         return "Every test sentence was also heard in training, from other speakers."
     return f"{heard} of {known} test sentences were also heard in training, from other speakers."
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Markdown table, the first column aligned left, the others right."""
-    lines = [header, ("---", *["---:"] * (len(header) - 1)), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _corpora(datasets: Sequence[str]) -> str:

@@ -27,6 +27,8 @@ class Start:
     device: str
     threads: int
     sides: Mapping[Side, SideSize]
+    epoch_samples: int
+    """Samples that are trained on in an epoch."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,14 @@ class EpochResult:
     learning_rate: float
     seconds: float
     best: bool
-    """Whether the validation loss is the lowest so far."""
+    """Whether the validation metric that is monitored is the best so far."""
 
 
 class EpochObserver(Protocol):
     """Is told what the training loop does. Every method returns at once and changes nothing."""
 
-    def epoch_started(self, epoch: int, batches: int) -> None:
-        """Epoch ``epoch`` begins, of ``batches`` training batches."""
+    def epoch_started(self, epoch: int, batches: int, done: int) -> None:
+        """Epoch ``epoch`` begins, of ``batches`` training batches, of which ``done`` are done already."""
 
     def batch_done(self) -> None:
         """One more training batch is done."""
@@ -88,7 +90,7 @@ class SilentObserver:
     def loaded(self, samples: int) -> None:
         """Do nothing."""
 
-    def epoch_started(self, epoch: int, batches: int) -> None:
+    def epoch_started(self, epoch: int, batches: int, done: int) -> None:
         """Do nothing."""
 
     def batch_done(self) -> None:

@@ -36,9 +36,9 @@ class Recorder:
     ) -> None:
         self._events.close()
 
-    def epoch_started(self, epoch: int, batches: int) -> None:
+    def epoch_started(self, epoch: int, batches: int, done: int) -> None:
         """Pass on."""
-        self._observer.epoch_started(epoch, batches)
+        self._observer.epoch_started(epoch, batches, done)
 
     def batch_done(self) -> None:
         """Pass on."""

@@ -2,85 +2,131 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from schemas.labels import Target
 from training.metrics import Evaluation, GroupScore, Scores
-
-AVERAGES = (
-    "UA (unweighted average recall) and macro-F1 are means over the classes that have test clips; "
-    "WA is the accuracy."
+from training.tables import text_table
+from training.wording import (
+    AVERAGES,
+    calibration_sentence,
+    classes,
+    interval_cell,
+    interval_note,
+    percent,
+    speaker_spread,
+    speakers,
+    ua_with_interval,
+    warning,
+    wrapped,
 )
-"""The conventions behind the figures."""
 
+RATE_HEADER = ("UA", "WA", "macro-F1")
+SUMMARY_HEADER = ("UA", "95 %", "WA", "95 %", "macro-F1", "95 %", "ECE")
 CLASS_HEADER = ("precision", "recall", "F1", "clips")
-GROUP_HEADER = ("UA", "WA", "clips", "speakers")
+GROUP_HEADER = ("UA", "WA", "macro-F1", "clips", "speakers")
 
 
-def report(evaluation: Evaluation, target: Target, title: str, best_epoch: int) -> str:
-    """Text table of a test result.
+def report(evaluation: Evaluation, target: Target, title: str, best_epoch: int | None) -> str:
+    """Text of a test result, for a terminal of 100 columns.
 
-    ``title`` is :attr:`training.split.Split.title`, such as ``speaker-independent (protocol: speaker)``.
+    ``title`` is :attr:`training.split.Split.title`, such as ``speaker-independent (protocol: speaker)``; a
+    title that does not begin so is followed by a warning. ``best_epoch`` is None where there are no epochs.
+    The headline is of emotions, so that it compares with that of any other model.
     """
+    emotion = evaluation.emotion
+    weights = f"; weights of epoch {best_epoch}" if best_epoch is not None else ""
+    lines = [
+        f"{title}: {ua_with_interval(emotion)}",
+        f"WA {percent(emotion.wa)}, macro-F1 {percent(emotion.macro_f1)}; {tested_on(emotion)}{weights}",
+    ]
+    if caution := warning(title):
+        lines.append(wrapped(caution))
+    return "\n\n".join(["\n".join(lines), *details(evaluation, target)]) + "\n"
+
+
+def details(evaluation: Evaluation, target: Target) -> list[str]:
+    """Paragraphs and tables below a headline."""
     own, emotion = evaluation.own, evaluation.emotion
-    headline = f"{title}: UA {_percent(own.ua)}, WA {_percent(own.wa)}, macro-F1 {_percent(own.macro_f1)}"
-    parts = [f"{headline}\n{tested_on(own)}, weights of epoch {best_epoch}"]
-    parts.append(_table(("", "UA", "WA", "macro-F1"), summary_rows(evaluation, target)))
-    parts.append(_table(("corpus (emotion)", *GROUP_HEADER), group_rows(emotion.by_corpus)))
-    parts.append(AVERAGES)
-    parts.append(_table(("class", *CLASS_HEADER), class_rows(own)))
+    spread = speaker_spread(emotion)
+    parts = [
+        text_table(("", *SUMMARY_HEADER), summary_rows(evaluation, target)),
+        "\n".join(map(wrapped, (interval_note(emotion), AVERAGES))),
+        text_table(("emotion in", *GROUP_HEADER), group_rows((*emotion.by_corpus, *emotion.by_gender))),
+        "\n".join(map(wrapped, filter(None, (spread, calibration_sentence(emotion))))),
+        text_table(("emotion", *CLASS_HEADER), class_rows(emotion)),
+    ]
     if target is Target.GENDER_EMOTION:
-        parts.append(_table(("emotion", *CLASS_HEADER), class_rows(emotion)))
-    parts.append(_table(("gender (emotion)", *GROUP_HEADER), group_rows(emotion.by_gender)))
-    return "\n\n".join(parts) + "\n"
+        parts.append(text_table(("gender × emotion", *CLASS_HEADER), class_rows(own)))
+    parts.append(
+        text_table(("true \\ predicted", *_abbreviated(emotion.class_names)), confusion_rows(emotion))
+    )
+    return parts
 
 
 def summary_rows(evaluation: Evaluation, target: Target) -> list[tuple[str, ...]]:
-    """Name, UA, WA and macro-F1 of the model's own classes and, where they differ, of emotions alone."""
-    rows = [("emotion", evaluation.emotion)]
-    if target is Target.GENDER_EMOTION:
-        rows.insert(0, ("gender × emotion", evaluation.own))
+    """Cells under a name and :data:`SUMMARY_HEADER`: own classes, then emotions alone where they differ."""
+    rows = []
+    for name, found in _sets(evaluation, target):
+        bounds = found.intervals
+        rates = (
+            (found.ua, bounds.ua if bounds else None),
+            (found.wa, bounds.wa if bounds else None),
+            (found.macro_f1, bounds.macro_f1 if bounds else None),
+        )
+        cells = (cell for rate, interval in rates for cell in (percent(rate), interval_cell(interval)))
+        rows.append((f"{name} ({classes(found)})", *cells, percent(found.calibration.ece)))
+    return rows
+
+
+def rate_rows(evaluation: Evaluation, target: Target) -> list[tuple[str, ...]]:
+    """Cells under a name and :data:`RATE_HEADER`, otherwise as :func:`summary_rows`."""
     return [
-        (f"{name} ({_classes(s)})", _percent(s.ua), _percent(s.wa), _percent(s.macro_f1)) for name, s in rows
+        (f"{name} ({classes(found)})", percent(found.ua), percent(found.wa), percent(found.macro_f1))
+        for name, found in _sets(evaluation, target)
     ]
 
 
 def tested_on(scores: Scores) -> str:
     """Size of the test beside its result: ``940 test clips of 5 speakers``, and classes where some lack."""
-    lacking = "" if scores.tested == len(scores.per_class) else f", UA over {_classes(scores)}"
-    speakers = "speaker" if scores.speakers == 1 else "speakers"
-    return f"{scores.support} test clips of {scores.speakers} {speakers}{lacking}"
+    lacking = "" if scores.tested == len(scores.per_class) else f", UA over {classes(scores)}"
+    return f"{scores.support:,} test clips of {speakers(scores.speakers)}{lacking}"
 
 
 def class_rows(scores: Scores) -> list[tuple[str, ...]]:
     """Cells under a name and :data:`CLASS_HEADER`; a dash for what a class without clips does not have."""
     return [
-        (s.name, *(_percent(x) if s.support else "–" for x in (s.precision, s.recall, s.f1)), str(s.support))
+        (s.name, *(percent(x) if s.support else "–" for x in (s.precision, s.recall, s.f1)), f"{s.support:,}")
         for s in scores.per_class
     ]
 
 
 def group_rows(groups: Iterable[GroupScore]) -> list[tuple[str, ...]]:
     """Cells under a name and :data:`GROUP_HEADER`."""
-    return [(g.name, _percent(g.ua), _percent(g.wa), str(g.support), str(g.speakers)) for g in groups]
+    return [
+        (g.name, percent(g.ua), percent(g.wa), percent(g.macro_f1), f"{g.support:,}", str(g.speakers))
+        for g in groups
+    ]
 
 
-def _classes(scores: Scores) -> str:
-    count = len(scores.per_class)
-    return f"{count} classes" if scores.tested == count else f"{scores.tested} of {count} classes"
+def confusion_rows(scores: Scores) -> list[tuple[str, ...]]:
+    """Name of each true class and its clips by predicted class; a dot where there are none."""
+    return [
+        (name, *(str(count) if count else "·" for count in row))
+        for name, row in zip(scores.class_names, scores.confusion, strict=True)
+    ]
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+def _sets(evaluation: Evaluation, target: Target) -> list[tuple[str, Scores]]:
+    emotion = [("emotion", evaluation.emotion)]
+    return [("gender × emotion", evaluation.own), *emotion] if target is Target.GENDER_EMOTION else emotion
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns two spaces apart; the first aligned left, the others right."""
-    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if i == 0 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in (header, *rows)
-    )
+def _abbreviated(names: tuple[str, ...]) -> list[str]:
+    """First letters of each name, as many as it takes to tell them apart, four at least."""
+    longest = max(map(len, names))
+    for letters in range(4, longest):
+        short = [name[:letters] for name in names]
+        if len(set(short)) == len(names):
+            return short
+    return list(names)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from featurestore.store import FeatureStore
 from schemas.errors import RunError, UsageError
 from schemas.model import Model
 from schemas.recipe import Recipe
+from schemas.spec import StoreSpec
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,35 @@ def build_command(recipe: Recipe, source: str) -> str:
     """Command that builds a store for ``recipe``, found at ``source``, with the views that training reads."""
     augment = len(recipe.views) if recipe.train.views is None else max((0, *recipe.train.views))
     views = min(augment, len(recipe.views))
-    return f"ser-features build --recipe {shlex.quote(source)} --augment {views} --out {recipe.name}.zarr"
+    datasets = f"--datasets {','.join(recipe.datasets)} " if recipe.datasets else ""
+    return (
+        f"ser-features build --recipe {shlex.quote(source)} {datasets}--augment {views} "
+        f"--out {recipe.name}.zarr"
+    )
+
+
+def require_features(store: FeatureStore, learnt: StoreSpec, features: Sequence[str], run: Path) -> None:
+    """Raise :class:`RunError` unless ``store`` holds ``features`` as the model of ``run`` has learnt them."""
+    held = {feature.kind: feature for feature in store.spec.features}
+    for feature in learnt.features:
+        if feature.kind not in features:
+            continue
+        if feature.kind not in held:
+            raise RunError(
+                f"store {store.place} lacks the feature {feature.kind} that {run} has learnt from; add it "
+                f"with: ser-features build --features {','.join([*held, feature.kind])} --out {store.place}"
+            )
+        _require_same(store, run, feature.kind, held[feature.kind], feature)
+    _require_same(store, run, "audio", store.spec.audio, learnt.audio)
+    _require_same(store, run, "framing", store.spec.spectral, learnt.spectral)
+
+
+def _require_same(store: FeatureStore, run: Path, what: str, held: Model, learnt: Model) -> None:
+    if fields := _differing(held, learnt, "learnt"):
+        raise RunError(
+            f"store {store.place} does not fit {run}: its {what} has {fields}; build a store with the "
+            "run's recipe"
+        )
 
 
 def _views(store: FeatureStore, recipe: Recipe) -> tuple[int, ...]:
@@ -84,11 +115,15 @@ def _require_equal(
     store: FeatureStore, recipe: Recipe, source: str, what: str, held: Model, needed: Model
 ) -> None:
     """Raise unless two specifications are equal, naming the fields that are not."""
-    have, need = held.model_dump(), needed.model_dump()
-    differing = [name for name in sorted({*have, *need}) if have.get(name) != need.get(name)]
-    if differing:
-        fields = " and ".join(f"{name} {have.get(name)} (recipe: {need.get(name)})" for name in differing)
+    if fields := _differing(held, needed, "recipe"):
         raise _unfit(store, recipe, source, f"its {what} has {fields}")
+
+
+def _differing(held: Model, needed: Model, by: str) -> str:
+    """``n_fft 512 (recipe: 2048)`` of the fields that differ; empty where none does."""
+    have, need = held.model_dump(), needed.model_dump()
+    names = [name for name in sorted({*have, *need}) if have.get(name) != need.get(name)]
+    return " and ".join(f"{name} {have.get(name)} ({by}: {need.get(name)})" for name in names)
 
 
 def _unfit(store: FeatureStore, recipe: Recipe, source: str, why: str) -> RunError:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from training.audit import Audit
+from schemas.architecture import FunctionalsSpec
+from training.audits.audit import Audit
 from training.metrics import Evaluation
 from training.observer import EpochResult, SideSize
+from training.predictions import Predictions
 from training.run import RunFolder, RunRecord
 from training.samples import Side
+from training.splits.split_document import ValidationBy
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,10 @@ class RunResult:
     """:attr:`training.split.Split.title`, such as ``speaker-independent (protocol: speaker)``."""
     test: Evaluation
     validation: Evaluation
-    best_epoch: int
+    best_epoch: int | None
+    """None where there are no epochs."""
     history: tuple[EpochResult, ...]
+    """Empty where there are no epochs."""
     sides: Mapping[Side, SideSize]
     corpora: Mapping[Side, tuple[str, ...]]
     """Names of the corpora on each side, sorted."""
@@ -32,21 +37,33 @@ class RunResult:
     notices: tuple[str, ...]
     report: str
     """Text table for people."""
+    predictions: Predictions | None = None
+    """Of the test clips, as in ``predictions.csv``; None: they were not kept."""
+    parameters: int | None = None
+    """Numbers that were learnt; None: not counted."""
+    validation_by: ValidationBy = "speaker"
+    """What validation shares nothing of with training."""
 
     @property
     def subject(self) -> str:
         """Model and what it was trained on: ``model A, trained on ravdess and tess``."""
-        *others, last = self.corpora["train"]
-        named = f"{', '.join(others)} and {last}" if others else last
-        return f"model {self.record.recipe.model.name}, trained on {named}"
+        return subject_of(self.record.recipe.model.name, self.corpora["train"])
 
     @property
     def ending(self) -> str:
-        """Why training ended, as ``12 epochs: stopped early, after 5 without a better validation loss``."""
+        """Why training ended, as ``12 epochs: stopped early, after 5 without a lower validation loss``."""
         spec, epochs = self.record.recipe.train, len(self.history)
+        if self.best_epoch is None:
+            solver = (
+                "the SVM was solved" if isinstance(self.record.recipe.model, FunctionalsSpec) else "solved"
+            )
+            return f"no epochs: {solver}"
         counted = f"{epochs} epoch{'' if epochs == 1 else 's'}"
         if spec.patience is not None and epochs - self.best_epoch >= spec.patience:
-            return f"{counted}: stopped early, after {spec.patience} without a better validation loss"
+            better = {"loss": "a lower validation loss", "wa": "a higher validation WA"}.get(
+                spec.monitor, "a higher validation UA"
+            )
+            return f"{counted}: stopped early, after {spec.patience} without {better}"
         return f"{counted}: the limit was reached"
 
     def to_json(self) -> dict[str, Any]:
@@ -57,11 +74,20 @@ class RunResult:
             "title": self.title,
             "recipe": recipe.name,
             "model": recipe.model.name,
+            "parameters": self.parameters,
             "store_digest": self.record.store_digest,
             "seed": self.record.seed,
             "views": list(recipe.train.views or ()),
+            "monitor": recipe.train.monitor,
             "best_epoch": self.best_epoch,
             "epochs": len(self.history),
             "test": self.test.to_json(),
             "validation": self.validation.to_json(),
         }
+
+
+def subject_of(model: str, corpora: Sequence[str]) -> str:
+    """A model and what it was trained on: ``model A, trained on ravdess and tess``."""
+    *others, last = corpora
+    named = f"{', '.join(others)} and {last}" if others else last
+    return f"model {model}, trained on {named}"

@@ -5,10 +5,11 @@
     runs/20260131-140501-four-corpora-a-speaker/
       run.json                    resolved recipe, store digest and specification, seed, classes, versions
       split.json  audit.json      clips of each side with the hash of their recording; proof of no leak
-      normalisation.safetensors   mean and deviation of every coefficient, over the training speakers
+      normalisation.safetensors   offset and scale of every coefficient, over the training clips
       checkpoints/                last.safetensors, best.safetensors
       history.csv  curves.png  tensorboard/
-      metrics.json  confusion.png  confusion-emotion.png
+      metrics.json  predictions.csv   results, and what was said of every test clip
+      confusion-emotion.png  confusion.png  reliability.png
       README.md                   model card
 """
 
@@ -42,7 +43,7 @@ _ROWS = re.compile(r"\[\n\s*-?\d+(?:,\n\s*-?\d+)*\n\s*\]")
 class RunRecord(Model):
     """What ``run.json`` holds; written once, before training starts."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     created: str
     """UTC, ISO 8601."""
     recipe: Recipe
@@ -59,6 +60,8 @@ class RunRecord(Model):
     """In the order in which they are stacked."""
     classes: tuple[str, ...]
     """In index order."""
+    heard: tuple[str, ...]
+    """Speakers of the training and validation sides: of others a result is speaker-independent."""
     versions: dict[str, str]
 
 
@@ -69,25 +72,18 @@ class RunFolder:
     path: Path
 
     @classmethod
-    def create(cls, root: Path, record: RunRecord) -> RunFolder:
-        """New empty folder ``<timestamp>-<recipe>-<protocol>`` under ``root``; never one that exists."""
-        stamp = datetime.fromisoformat(record.created).strftime("%Y%m%d-%H%M%S")
-        name = f"{stamp}-{record.recipe.name}-{record.recipe.split.protocol}"
+    def create(cls, root: Path, name: str) -> RunFolder:
+        """New empty folder ``name`` under ``root``, or ``name-2`` and so on; never one that exists."""
+        folder = cls(new_folder(root, name))
         with storage_errors(root):
-            root.mkdir(parents=True, exist_ok=True)
-            for attempt in count(1):
-                folder = cls(root / (name if attempt == 1 else f"{name}-{attempt}"))
-                try:
-                    folder.path.mkdir()
-                except FileExistsError:
-                    continue
-                folder.checkpoints.mkdir()
-                return folder
-        raise AssertionError  # count() has no end
+            folder.checkpoints.mkdir()
+        return folder
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
         """Folder of an earlier run. Raises :class:`RunError` where there is none."""
+        if (path / "series.json").is_file():
+            raise RunError(f"{path} is a series of folds; give the folder of one, as {path / 'fold-1'}")
         if not (path / "run.json").is_file():
             raise RunError(
                 f"{path} is not the folder of a run (it has no run.json); give one that ser-train made"
@@ -101,8 +97,13 @@ class RunFolder:
 
     @property
     def normalisation(self) -> Path:
-        """Mean and deviation, safetensors."""
+        """Offset and scale, safetensors."""
         return self.path / "normalisation.safetensors"
+
+    @property
+    def baseline(self) -> Path:
+        """The tabular baseline, safetensors; of a run that trains it."""
+        return self.path / "baseline.safetensors"
 
     def record(self) -> RunRecord:
         """Read ``run.json``. Raises :class:`RunError` where it is none of this version's."""
@@ -138,6 +139,25 @@ class RunFolder:
     def write_bytes(self, name: str, content: bytes) -> None:
         """Write ``content``: after a crash the file holds the old content or the new."""
         write_durably(self.path / name, content)
+
+
+def run_name(created: str, recipe: str, protocol: str) -> str:
+    """Name of a run's folder: ``20260131-140501-four-corpora-a-speaker``."""
+    return f"{datetime.fromisoformat(created):%Y%m%d-%H%M%S}-{recipe}-{protocol}"
+
+
+def new_folder(root: Path, name: str) -> Path:
+    """New empty folder ``name`` under ``root``, or ``name-2`` and so on. Raises :class:`StorageError`."""
+    with storage_errors(root):
+        root.mkdir(parents=True, exist_ok=True)
+        for attempt in count(1):
+            folder = root / (name if attempt == 1 else f"{name}-{attempt}")
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                continue
+            return folder
+    raise AssertionError  # count() has no end
 
 
 def now() -> str:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+
+from schemas.errors import RunError
+from training.targets import NO_CLASS, Targets
+
+if TYPE_CHECKING:
+    from training.splits.split import Split
 
 Side = Literal["train", "validation", "test"]
 """A side of a split."""
@@ -37,6 +44,33 @@ class Samples:
     def view_indices(self) -> tuple[int, ...]:
         """Views that are read at all, ascending."""
         return tuple(int(view) for view in np.unique(self.views))
+
+
+def samples_of(
+    split: Split, manifest: pd.DataFrame, targets: Targets, views: Sequence[int]
+) -> dict[Side, Samples]:
+    """Samples of each side: training in all ``views``, the others in the original alone.
+
+    A split that says itself which views are on which side is followed. Raises :class:`RunError` where a side
+    has no clip that has a class.
+    """
+    samples: dict[Side, Samples] = {}
+    for side in SIDES:
+        if split.views is None:
+            clips = split.positions(manifest, side)
+            clips = clips[targets.classes[clips] != NO_CLASS]
+            read = cross(clips, targets.classes[clips], views if side == "train" else (ORIGINAL_VIEW,))
+        else:
+            clips, indices = split.view_positions(manifest, side)
+            kept = targets.classes[clips] != NO_CLASS
+            read = Samples(clips[kept], indices[kept], targets.classes[clips[kept]])
+        if not len(read):
+            raise RunError(
+                f"no clip of the {side} side is of the recipe's corpora and has a class under its labels; "
+                "use other corpora, another label set, another seed, or a store with more speakers"
+            )
+        samples[side] = read
+    return samples
 
 
 def cross(clips: NDArray[np.int64], targets: NDArray[np.int64], views: Sequence[int]) -> Samples:

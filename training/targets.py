@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,8 @@ class Targets:
     names: tuple[str, ...]
     classes: NDArray[np.int64]
     bad: int
+    other_corpus: int
+    """Clips of corpora that the recipe does not train on."""
     unmet: int
     """Clips that do not meet the recipe's ``where``."""
     other_emotion: int
@@ -41,6 +44,7 @@ class Targets:
         total = len(self.classes)
         reasons = (
             (self.bad, "are marked bad in the store"),
+            (self.other_corpus, "are of corpora that the recipe does not train on"),
             (self.unmet, "do not meet the recipe's where"),
             (self.other_emotion, "show an emotion that the label set leaves out"),
             (self.unknown_gender, "are of a speaker of unknown gender"),
@@ -48,15 +52,27 @@ class Targets:
         return tuple(f"{n} of {total} clips {why} and are left out" for n, why in reasons if n)
 
 
-def targets_of(manifest: pd.DataFrame, labels: LabelSet, target: Target, where: str | None = None) -> Targets:
-    """Class of every clip of ``manifest`` under a label set and target; clips that fail ``where`` have none.
+def targets_of(
+    manifest: pd.DataFrame,
+    labels: LabelSet,
+    target: Target,
+    where: str | None = None,
+    datasets: Collection[str] | None = None,
+) -> Targets:
+    """Class of every clip of ``manifest`` under a label set and target.
+
+    Clips that fail ``where``, and those of other corpora than ``datasets``, have none.
 
     Gender × emotion classes are female first: index = gender · emotions + emotion. Raises
     :class:`RunError` where no clip is left, :class:`UsageError` for a query that is none.
     """
     index_of = {str(source): labels.classes.index(kept) for source, kept in labels.rule.items()}
     emotion = manifest["emotion"].map(index_of).fillna(NO_CLASS).to_numpy(dtype=np.int64)
-    usable = (manifest["status"] == Status.OK).to_numpy()
+    of = np.ones(len(manifest), dtype=bool)
+    if datasets is not None:
+        of = manifest["dataset"].isin(list(datasets)).to_numpy()
+    ok = (manifest["status"] == Status.OK).to_numpy()
+    usable = of & ok
     met = usable if where is None else usable & matching(manifest, where)
     kept = met & (emotion != NO_CLASS)
     known = np.ones(len(manifest), dtype=bool)
@@ -69,7 +85,8 @@ def targets_of(manifest: pd.DataFrame, labels: LabelSet, target: Target, where: 
     found = Targets(
         names=labels.class_names(target),
         classes=np.where(kept & known, classes, NO_CLASS),
-        bad=int((~usable).sum()),
+        bad=int((of & ~ok).sum()),
+        other_corpus=int((~of).sum()),
         unmet=int((usable & ~met).sum()),
         other_emotion=int((met & ~kept).sum()),
         unknown_gender=int((kept & ~known).sum()),

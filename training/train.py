@@ -19,24 +19,24 @@ from lightning.fabric import Fabric
 from torch import nn
 
 from featurestore.durable import storage_errors
+from schemas.architecture import FunctionalsSpec
 from schemas.errors import RunError, StoppedError
 from schemas.labels import label_set
-from training.checkpoint import Progress, load_best, read_history
-from training.figures import confusion_png, curves_png
-from training.loader.ram import read_samples
-from training.loader.source import Source
-from training.loop import Problem, fit, forward_all
-from training.metrics import Evaluation, evaluate
-from training.model_card import model_card
-from training.models.registry import build_model
-from training.normalise import Normalisation, Normaliser, normalisation_of
+from training.evaluate import predictions_of
+from training.fabric import fabric_for
+from training.metrics import evaluate_predictions
+from training.network import Trained, new_network, require_room, train_network
+from training.normalise import normalisation_of
 from training.observer import Observer, SilentObserver, Start
-from training.plan import Plan, TrainRequest, plan
-from training.recorder import Recorder, history_csv
+from training.outcome import write_result
+from training.plan import Plan
+from training.planning import plan
 from training.report import report
+from training.request import TrainRequest
 from training.result import RunResult
-from training.run import RunFolder
-from training.samples import SIDES, Side
+from training.run import RunFolder, run_name
+from training.samples import SIDES
+from training.tabular import train_baseline
 
 __all__ = ["RunResult", "TrainRequest", "train"]
 
@@ -46,33 +46,49 @@ def train(request: TrainRequest, observer: Observer | None = None) -> RunResult:
 
     The folder is made only once the plan stands and its audit is clean. A run that was killed at any
     later moment can be resumed, and on a CPU ends with the very metrics of one that was not. Seeds torch's
-    global generator, and gives torch as many threads as the run was begun with.
+    global generator, and gives torch as many threads as the run was begun with. Under ``torchrun`` all
+    processes call this with the same request, and train one model together.
 
     Raises
     ------
     SerError
-        What :func:`training.plan.plan` raises; :class:`RunError` where the run is being trained by another
-        process or its loss is no longer finite; :class:`StorageError` where it cannot be written;
+        What :func:`training.planning.plan` raises; :class:`RunError` where the run is being trained by
+        another process or its loss is no longer finite; :class:`StorageError` where it cannot be written;
         :class:`StoppedError` on Ctrl-C, once there is a run to go on with.
     """
     observer = observer or SilentObserver()
     planned = plan(request)
     torch.set_num_threads(planned.record.threads)
+    fabric = fabric_for(planned.device, planned.record.recipe.train)
     for sentence in planned.notices:
         observer.notice(sentence)
-    model = _new_model(planned)
-    folder = RunFolder.open(request.resume) if request.resume else _begun(request, planned)
+    tabular = isinstance(planned.record.recipe.model, FunctionalsSpec)
+    network = None
+    if not tabular:  # before there is a folder: it may not fit
+        network = new_network(planned.record)
+        require_room(planned.record, planned.store, planned.samples, fabric.device, planned.hardware)
+    folder = _folder(fabric, request, planned)
     resume = planned.resume_command(folder.path)
-    with _locked(folder, resume):
+    with _locked(fabric, folder, resume):
         try:
-            return _trained(planned, folder, model, observer, resume)
+            return _trained(fabric, planned, folder, network, observer, resume)
         except KeyboardInterrupt:
             raise StoppedError(f"stopped; go on with: {resume}") from None
 
 
+def _folder(fabric: Fabric, request: TrainRequest, planned: Plan) -> RunFolder:
+    """Folder of the run, the same for all processes; the first one makes it."""
+    if request.resume is not None:
+        return RunFolder.open(request.resume)
+    path = str(_begun(request, planned).path) if fabric.is_global_zero else ""
+    return RunFolder.open(Path(fabric.broadcast(path)))
+
+
 def _begun(request: TrainRequest, planned: Plan) -> RunFolder:
     """Folder of a new run with its plan; no folder stays where the plan could not be written."""
-    folder = RunFolder.create(request.output or Path("runs"), planned.record)
+    record = planned.record
+    name = request.name or run_name(record.created, record.recipe.name, planned.split.protocol)
+    folder = RunFolder.create(request.output or Path("runs"), name)
     try:
         with storage_errors(folder.path):
             _write_plan(folder, planned)
@@ -83,8 +99,11 @@ def _begun(request: TrainRequest, planned: Plan) -> RunFolder:
 
 
 @contextmanager
-def _locked(folder: RunFolder, resume: str) -> Iterator[None]:
-    """Keep other processes out of the run."""
+def _locked(fabric: Fabric, folder: RunFolder, resume: str) -> Iterator[None]:
+    """Keep other trainings out of the run; the first process holds the lock for all."""
+    if not fabric.is_global_zero:
+        yield
+        return
     lock = FileLock(folder.path / ".lock")
     with storage_errors(folder.path, retry=f"run {resume}"):
         try:
@@ -99,24 +118,11 @@ def _locked(folder: RunFolder, resume: str) -> Iterator[None]:
         lock.release()
 
 
-def _new_model(planned: Plan) -> nn.Module:
-    """Model of the recipe, initialised from the run's seed."""
-    record = planned.record
-    torch.manual_seed(record.seed)
-    return build_model(
-        record.recipe.model,
-        coefficients=sum(record.store_spec.coefficients[feature] for feature in record.features),
-        frames=record.store_spec.frames,
-        classes=len(record.classes),
-    )
-
-
 def _write_plan(folder: RunFolder, planned: Plan) -> None:
     """Write what a resumed run starts from; ``run.json`` last."""
-    manifest, record = planned.store.manifest, planned.record
-    trained = manifest["speaker"][manifest["clip_id"].isin(planned.split.train)]
+    record, samples = planned.record, planned.samples["train"]
     normalisation_of(
-        planned.store, sorted(trained.unique()), planned.samples["train"].view_indices, record.features
+        planned.store, record.recipe.input, samples.clips, samples.view_indices, record.features
     ).save(folder.normalisation)
     folder.write_json("split.json", planned.split.to_json())
     folder.write_json("audit.json", planned.audit.to_json())
@@ -124,79 +130,54 @@ def _write_plan(folder: RunFolder, planned: Plan) -> None:
 
 
 def _trained(
-    planned: Plan, folder: RunFolder, model: nn.Module, observer: Observer, resume: str
+    fabric: Fabric,
+    planned: Plan,
+    folder: RunFolder,
+    network: nn.Module | None,
+    observer: Observer,
+    resume: str,
 ) -> RunResult:
-    record = planned.record
-    observer.started(Start(folder.path, planned.device.type, record.threads, planned.sides))
-    fabric = Fabric(accelerator=planned.device.type, devices=1)
-    observer.loading_started(sum(map(len, planned.samples.values())))
-    sources: dict[Side, Source] = {
-        side: read_samples(
-            planned.store, samples, record.features, planned.home, fabric.device, observer.loaded
-        )
-        for side, samples in planned.samples.items()
-    }
-    normaliser = Normaliser(Normalisation.load(folder.normalisation)).to(fabric.device)
-    problem = Problem(sources["train"], sources["validation"], normaliser, record.seed, record.store_digest)
-    earlier = read_history(folder.checkpoints)
-    with (
-        storage_errors(folder.path, retry=f"run {resume}"),
-        Recorder(folder, earlier, observer) as recorder,
-    ):
-        progress = fit(fabric, model, problem, record.recipe.train, folder.checkpoints, recorder)
-    best_epoch = load_best(folder.checkpoints, model)
-    tested: dict[Side, Evaluation] = {
-        side: _evaluated(fabric.setup_module(model), normaliser, planned, sources[side], side)
-        for side in ("validation", "test")
-    }
-    result = _result(planned, folder, tested, progress, best_epoch)
-    with storage_errors(folder.path, retry=f"run {resume}"):
-        _write_result(result)
+    observer.started(
+        Start(folder.path, planned.device.type, planned.record.threads, planned.sides, planned.epoch_samples)
+    )
+    spec = planned.record.recipe.model
+    if isinstance(spec, FunctionalsSpec):
+        trained = train_baseline(planned, folder, spec, observer)
+    else:
+        trained = train_network(fabric, planned, folder, network or new_network(planned.record), observer)
+    result = _result(planned, folder, trained)
+    if fabric.is_global_zero:
+        with storage_errors(folder.path, retry=f"run {resume}"):
+            write_result(result)
     return result
 
 
-def _evaluated(
-    model: nn.Module, normaliser: Normaliser, planned: Plan, source: Source, side: Side
-) -> Evaluation:
-    recipe = planned.record.recipe
-    logits, true = forward_all(model, normaliser, source, recipe.train.batch_size)
-    rows = planned.store.manifest.iloc[planned.samples[side].clips]
-    return evaluate(
-        true.numpy(),
-        logits.double().softmax(dim=1).numpy(),
-        label_set(recipe.labels.set),
-        recipe.labels.target,
-        {"corpus": rows["dataset"], "gender": rows["gender"], "speaker": rows["speaker"]},
-    )
-
-
-def _result(
-    planned: Plan, folder: RunFolder, tested: dict[Side, Evaluation], progress: Progress, best_epoch: int
-) -> RunResult:
-    record, title = planned.record, planned.split.title
+def _result(planned: Plan, folder: RunFolder, trained: Trained) -> RunResult:
+    record, split = planned.record, planned.split
+    labels = record.recipe.labels
     datasets = planned.store.manifest["dataset"]
+    predictions = {
+        side: predictions_of(planned.store, planned.samples[side], record.classes, probabilities)
+        for side, probabilities in trained.probabilities.items()
+    }
+    tested = {
+        side: evaluate_predictions(found, label_set(labels.set), labels.target)
+        for side, found in predictions.items()
+    }
     return RunResult(
         folder=folder,
         record=record,
-        title=title,
+        title=split.title,
         test=tested["test"],
         validation=tested["validation"],
-        best_epoch=best_epoch,
-        history=tuple(progress.history),
+        best_epoch=trained.best_epoch,
+        history=trained.history,
         sides=planned.sides,
         corpora={side: tuple(sorted(datasets.iloc[planned.samples[side].clips].unique())) for side in SIDES},
         audit=planned.audit,
         notices=planned.notices,
-        report=report(tested["test"], record.recipe.labels.target, title, best_epoch),
+        report=report(tested["test"], labels.target, split.title, trained.best_epoch),
+        predictions=predictions["test"],
+        parameters=trained.parameters,
+        validation_by=split.validation_by,
     )
-
-
-def _write_result(result: RunResult) -> None:
-    """Write history, figures, model card and, last, ``metrics.json``."""
-    folder, heading = result.folder, f"{result.subject}\n{result.title}"
-    folder.write_text("history.csv", history_csv(result.history))
-    folder.write_bytes("curves.png", curves_png(result.history, heading))
-    folder.write_bytes("confusion.png", confusion_png(result.test.own, heading))
-    folder.write_bytes("confusion-emotion.png", confusion_png(result.test.emotion, heading))
-    folder.write_text("README.md", model_card(result))
-    folder.write_json("metrics.json", result.to_json())

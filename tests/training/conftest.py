@@ -12,8 +12,11 @@ import pytest
 import torch
 
 from schemas.tables import MANIFEST_SCHEMA
+from training.loader.cells import Cells
+from training.loader.order import WINDOW_CHUNKS, Order
 from training.loader.ram import RamSource
 from training.loop import Problem
+from training.loss import Loss
 from training.models.cnn_bilstm import CnnBiLstm
 from training.normalise import Normalisation, Normaliser
 
@@ -98,4 +101,18 @@ def problem() -> Problem:
         )
 
     ones = np.ones(COEFFICIENTS, dtype=np.float32)
-    return Problem(source(70), source(30), Normaliser(Normalisation(0 * ones, ones)), 3, "sha256:x")
+    return Problem(
+        train=source(70),
+        validation=source(30),
+        order=order_of(70, 16),
+        normaliser=Normaliser(Normalisation(0 * ones, ones)),
+        loss=Loss(np.ones(CLASSES)),
+        seed=3,
+    )
+
+
+def order_of(count: int, batch_size: int) -> Order:
+    """Order of samples without a store, in chunks of 32."""
+    of_sample = np.arange(count) // 32
+    cells = Cells(of_sample, np.arange(of_sample[-1] + 1))
+    return Order(cells, batch_size, "all", "sha256:x", WINDOW_CHUNKS, f"sha256:{count} by {batch_size}")

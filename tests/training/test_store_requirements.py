@@ -59,7 +59,9 @@ def test_a_recipe_of_fewer_features_and_views_fits_in_the_stores_order(store: Fe
 def test_a_store_of_other_numbers_is_refused_with_the_command_that_builds_the_right_one(
     store: FeatureStore, parts: dict[str, Any], complaint: str
 ) -> None:
-    command = r"ser-features build --recipe 'my recipes/a\.toml' --augment"
+    command = (
+        r"ser-features build --recipe 'my recipes/a\.toml' --datasets ravdess,tess,savee,cremad --augment"
+    )
     with pytest.raises(RunError, match=rf"{complaint}.*{command}"):
         selection_of(store, changed(**parts), "my recipes/a.toml")
 

@@ -19,11 +19,13 @@ from featurestore.store import FeatureStore
 from schemas.errors import DeviceError, LeakageError, RunError, StorageError, UnknownNameError, UsageError
 from schemas.recipe import load_recipe
 from training.observer import SideSize, SilentObserver, Start
+from training.request import Hardware
 from training.result import RunResult
-from training.run import RunFolder, RunRecord
+from training.run import RunFolder, RunRecord, run_name
 from training.train import TrainRequest, train
 
 RECIPE = load_recipe("four-corpora-a")
+CPU = Hardware(device="cpu")
 
 
 class Listener(SilentObserver):
@@ -51,11 +53,9 @@ def result(demo_store: Path, tmp_path_factory: pytest.TempPathFactory, listener:
     request = TrainRequest(
         store=demo_store,
         recipe=RECIPE,
-        views=(0, 3),
-        epochs=2,
-        batch_size=16,
+        changes=("train.views=[0, 3]", "train.epochs=2", "train.batch_size=16"),
         seed=1,
-        device="cpu",
+        hardware=CPU,
         output=tmp_path_factory.mktemp("runs"),
     )
     return train(request, listener)
@@ -78,6 +78,8 @@ def test_a_run_folder_holds_everything(result: RunResult) -> None:
         "curves.png",
         "tensorboard",
         "metrics.json",
+        "predictions.csv",
+        "reliability.png",
         "confusion.png",
         "confusion-emotion.png",
         "README.md",
@@ -105,7 +107,7 @@ def test_run_json_holds_what_prediction_needs(result: RunResult, demo_store: Pat
     assert len(record.classes) == 14
     assert record.recipe.train.views == (0, 3)
     assert (record.recipe.train.epochs, record.recipe.train.batch_size, record.seed) == (2, 16, 1)
-    assert load_file(result.folder.normalisation)["mean"].shape == (170,)
+    assert load_file(result.folder.normalisation)["offset"].shape == (170,)
 
 
 def test_training_reads_the_views_asked_for_and_the_tests_originals_alone(
@@ -167,13 +169,13 @@ def test_results_name_their_protocol_first(result: RunResult) -> None:
 
 def test_resuming_a_finished_run_gives_the_same_result_again(result: RunResult, demo_store: Path) -> None:
     before = (result.folder.path / "metrics.json").read_bytes()
-    again = train(TrainRequest(store=demo_store, resume=result.folder.path, device="cpu"))
+    again = train(TrainRequest(store=demo_store, resume=result.folder.path, hardware=CPU))
     assert again.history == result.history
     assert (result.folder.path / "metrics.json").read_bytes() == before
 
 
 def test_resuming_on_another_store_is_refused(result: RunResult, demo_store: Path, tmp_path: Path) -> None:
-    other = RunFolder.create(tmp_path, result.folder.record())
+    other = RunFolder.create(tmp_path, "other")
     other.write_record(
         RunRecord.model_validate({**result.folder.record().model_dump(), "store_digest": "sha256:other"})
     )
@@ -184,7 +186,7 @@ def test_resuming_on_another_store_is_refused(result: RunResult, demo_store: Pat
 def test_a_tampered_split_is_refused_before_training(
     result: RunResult, demo_store: Path, tmp_path: Path
 ) -> None:
-    other = RunFolder.create(tmp_path, result.folder.record())
+    other = RunFolder.create(tmp_path, "other")
     split = read_json(result, "split.json")
     moved = dict(list(split["test"].items())[:1])  # type: ignore[attr-defined]
     other.write_json("split.json", {**split, "train": {**split["train"], **moved}})  # type: ignore[dict-item]
@@ -194,8 +196,8 @@ def test_a_tampered_split_is_refused_before_training(
 
 
 def test_a_resumed_run_takes_no_overrides(result: RunResult, demo_store: Path) -> None:
-    with pytest.raises(UsageError, match="leave out --epochs, --seed,"):
-        train(TrainRequest(store=demo_store, resume=result.folder.path, epochs=9, seed=3))
+    with pytest.raises(UsageError, match=r"leave out train\.epochs=9, --seed,"):
+        train(TrainRequest(store=demo_store, resume=result.folder.path, changes=("train.epochs=9",), seed=3))
     with pytest.raises(UsageError, match="give --store"):
         train(TrainRequest(resume=result.folder.path))
     with pytest.raises(RunError, match="not the folder of a run"):
@@ -252,7 +254,7 @@ def test_a_run_that_was_stopped_before_its_plan_was_written_leaves_no_folder(
 
     monkeypatch.setattr(RunFolder, "write_json", stopped)
     with pytest.raises(KeyboardInterrupt):
-        train(TrainRequest(store=demo_store, recipe=RECIPE, views=(0,), output=tmp_path))
+        train(TrainRequest(store=demo_store, recipe=RECIPE, changes=("train.views=[0]",), output=tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -269,9 +271,15 @@ def test_two_processes_cannot_train_one_run(result: RunResult, demo_store: Path)
 def test_a_request_that_is_wrong_leaves_no_folder(demo_store: Path, tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     wrong = [
-        (TrainRequest(store=demo_store, recipe=RECIPE, model="Z", output=runs), UnknownNameError),
-        (TrainRequest(store=demo_store, recipe=RECIPE, views=(0, 9), output=runs), UsageError),
-        (TrainRequest(store=demo_store, recipe=RECIPE, epochs=0, output=runs), UsageError),
+        (
+            TrainRequest(store=demo_store, recipe=RECIPE, changes=("model.name=Z",), output=runs),
+            UnknownNameError,
+        ),
+        (
+            TrainRequest(store=demo_store, recipe=RECIPE, changes=("train.views=[0, 9]",), output=runs),
+            UsageError,
+        ),
+        (TrainRequest(store=demo_store, recipe=RECIPE, changes=("train.epochs=0",), output=runs), UsageError),
         (TrainRequest(store=demo_store, output=runs), UsageError),
     ]
     for request, error in wrong:
@@ -283,13 +291,14 @@ def test_a_request_that_is_wrong_leaves_no_folder(demo_store: Path, tmp_path: Pa
 @pytest.mark.skipif("__import__('torch').cuda.is_available()", reason="there is a GPU here")
 def test_cuda_without_a_gpu_is_a_sentence(demo_store: Path) -> None:
     with pytest.raises(DeviceError, match="CUDA"):
-        train(TrainRequest(store=demo_store, recipe=RECIPE, device="cuda"))
+        train(TrainRequest(store=demo_store, recipe=RECIPE, hardware=Hardware(device="cuda")))
 
 
 def test_run_folders_never_overwrite_each_other(result: RunResult, tmp_path: Path) -> None:
-    record = result.folder.record()
-    names = [RunFolder.create(tmp_path, record).path.name for _ in range(3)]
-    assert names == [names[0], f"{names[0]}-2", f"{names[0]}-3"]
+    name = run_name(result.record.created, "four-corpora-a", "speaker")
+    assert name == result.folder.path.name
+    names = [RunFolder.create(tmp_path, name).path.name for _ in range(3)]
+    assert names == [name, f"{name}-2", f"{name}-3"]
 
 
 TRAIN = """
@@ -297,22 +306,28 @@ import os, signal, sys
 from pathlib import Path
 from schemas.recipe import load_recipe
 from training.observer import SilentObserver
-from training.train import TrainRequest, train
+from training.request import Hardware
+from training.request import Hardware, TrainRequest
+from training.train import train
 
 class Killer(SilentObserver):
     epoch = 0
-    def epoch_started(self, epoch, batches):
+    def epoch_started(self, epoch, batches, done):
         self.epoch = epoch
+        self.batches = done
     def batch_done(self):
-        if self.epoch == int(sys.argv[3]):
+        self.batches += 1
+        if [str(self.epoch), str(self.batches)] == sys.argv[3].split("."):
             os.kill(os.getpid(), signal.SIGKILL)
 
 store, place, kill = sys.argv[1:]
+hardware = Hardware(device="cpu", save_every=0.0)  # after every batch
 if Path(place).is_dir():
-    request = TrainRequest(store=Path(store), resume=next(Path(place).iterdir()), device="cpu")
+    request = TrainRequest(store=Path(store), resume=next(Path(place).iterdir()), hardware=hardware)
 else:
-    request = TrainRequest(store=Path(store), recipe=load_recipe("four-corpora-a"), views=(0, 1), epochs=3,
-                           batch_size=16, device="cpu", output=Path(place))
+    changes = ("train.views=[0, 1]", "train.epochs=3", "train.batch_size=16")
+    request = TrainRequest(store=Path(store), recipe=load_recipe("four-corpora-a"), changes=changes,
+                           output=Path(place), hardware=hardware)
 train(request, Killer())
 """
 
@@ -321,15 +336,17 @@ train(request, Killer())
 def test_a_run_that_was_killed_with_sigkill_ends_with_the_metrics_of_one_that_was_not(
     demo_store: Path, tmp_path: Path
 ) -> None:
-    def run(place: str, kill_in_epoch: int) -> int:
-        command = [sys.executable, "-c", TRAIN, str(demo_store), str(tmp_path / place), str(kill_in_epoch)]
+    def run(place: str, kill_at: str) -> int:
+        command = [sys.executable, "-c", TRAIN, str(demo_store), str(tmp_path / place), kill_at]
         environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
         return subprocess.run(command, check=False, env=environment).returncode
 
-    assert run("whole", 0) == 0
-    assert run("killed", 2) == -signal.SIGKILL
-    assert run("killed", 3) == -signal.SIGKILL
-    assert run("killed", 0) == 0
+    assert run("whole", "never") == 0
+    assert run("killed", "1.4") == -signal.SIGKILL
+    assert run("killed", "2.7") == -signal.SIGKILL
+    assert run("killed", "2.9") == -signal.SIGKILL
+    assert run("killed", "3.1") == -signal.SIGKILL
+    assert run("killed", "never") == 0
     whole, killed = (next((tmp_path / place).iterdir()) for place in ("whole", "killed"))
     for name in ("metrics.json", "split.json", "normalisation.safetensors", "checkpoints/best.safetensors"):
         assert (killed / name).read_bytes() == (whole / name).read_bytes(), name

@@ -29,7 +29,7 @@ def test_training_prints_its_protocol_and_leaves_a_run_folder(demo_store: Path, 
     assert folder.parent == tmp_path
     assert result["protocol"] == "speaker"
     assert result["epochs"] == 2
-    start, *_ = trained.stderr.splitlines()
+    start = next(line for line in trained.stderr.splitlines() if not line.startswith("note: "))
     assert start == f"run folder: {folder}"
     assert "train 84 clips of 12 speakers; validation 14 clips of 2 speakers; test 14" in trained.stderr
     assert "84 samples an epoch" in trained.stderr
@@ -55,6 +55,12 @@ MISTAKES = {
     "place of a resumed run": (["--resume", "x", "--out", "runs"], 2, "leave out --out,"),
     "recipe": (["--recipe", "nothing"], 2, "unknown recipe 'nothing'"),
     "device": (["--device", "tpu"], 2, "tpu"),
+    "split and protocol": (
+        ["--split", "s.json", "--protocol", "loso", "--fold", "1"],
+        2,
+        "--split gives the sides itself; leave out --protocol, --fold",
+    ),
+    "corpora to test on": (["--protocol", "cross-corpus"], 2, "the corpora to test on (--test-on)"),
     "resume": (["--resume", "nowhere"], 1, "nowhere is not the folder of a run"),
 }
 
@@ -72,6 +78,7 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing(
 def test_mistakes_about_a_store_name_the_next_step(demo_store: Path, tmp_path: Path) -> None:
     cases = {
         ("--views", "7"): (2, "has views 0 to 6"),
+        ("--datasets", "savee"): (2, "the store has no corpus savee; it has demo"),
         ("--model", "Z"): (2, "Z"),
         ("--recipe", str(recipe := _other_recipe(tmp_path))): (1, f"ser-features build --recipe {recipe} "),
     }

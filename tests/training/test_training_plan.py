@@ -7,15 +7,18 @@ import numpy as np
 import pytest
 
 from schemas.errors import DeviceError, RunError, StoreNotFoundError, UsageError
+from schemas.overrides import overridden
 from schemas.recipe import Recipe, load_recipe
-from training.loader import ram
 from training.observer import SideSize
-from training.plan import TrainRequest, _absent_classes, plan
+from training.plan import _absent_classes
+from training.planning import plan
+from training.request import Hardware, TrainRequest
 from training.run import RunFolder, RunRecord
 from training.samples import SIDES, Samples, Side
 from training.train import train
 
-RECIPE = load_recipe("four-corpora-a")
+RECIPE = overridden(load_recipe("four-corpora-a"), ["datasets=null"])
+VIEW_0 = ("train.views=[0]",)
 
 
 def changed(**parts: Any) -> Recipe:
@@ -27,7 +30,12 @@ def changed(**parts: Any) -> Recipe:
 
 def test_overrides_are_part_of_the_recipe_that_is_recorded(demo_store: Path) -> None:
     planned = plan(
-        TrainRequest(store=demo_store, recipe=RECIPE, views=(4, 0), epochs=3, batch_size=5, seed=9)
+        TrainRequest(
+            store=demo_store,
+            recipe=RECIPE,
+            changes=("train.views=[4, 0]", "train.epochs=3", "train.batch_size=5"),
+            seed=9,
+        )
     )
     train = planned.record.recipe.train
     assert (train.views, train.epochs, train.batch_size, planned.record.seed) == ((0, 4), 3, 5, 9)
@@ -61,21 +69,21 @@ def test_a_store_of_fewer_views_than_the_recipe_lists_is_used_and_noticed(demo_s
     (notice,) = planned.notices
     assert notice.startswith("the store holds 6 of the recipe's 7 augmented views")
     assert notice.endswith("build a store with --augment 7")
-    chosen = plan(TrainRequest(store=demo_store, recipe=changed(views=more), views=(0, 1)))
+    chosen = plan(TrainRequest(store=demo_store, recipe=changed(views=more), changes=("train.views=[0, 1]",)))
     assert chosen.notices == (), "whoever chooses views has chosen"
 
 
 def test_all_views_are_all_of_the_store_also_where_the_recipe_names_some(demo_store: Path) -> None:
     recipe = changed(train={"views": (0, 1)})
     assert plan(TrainRequest(store=demo_store, recipe=recipe)).record.recipe.train.views == (0, 1)
-    every = plan(TrainRequest(store=demo_store, recipe=recipe, views="all"))
+    every = plan(TrainRequest(store=demo_store, recipe=recipe, changes=("train.views=null",)))
     assert every.record.recipe.train.views == (0, 1, 2, 3, 4, 5, 6)
 
 
 def test_sides_are_counted_by_what_is_learnt_from(demo_store: Path) -> None:
     """Six of seven emotions, and three views."""
     recipe = changed(labels={"set": "common6", "target": "emotion"})
-    sides = plan(TrainRequest(store=demo_store, recipe=recipe, views=(0, 1, 2))).sides
+    sides = plan(TrainRequest(store=demo_store, recipe=recipe, changes=("train.views=[0, 1, 2]",))).sides
     assert sides["train"] == SideSize(clips=72, speakers=12, samples=216)
     assert sides["test"] == SideSize(clips=12, speakers=2, samples=12)
 
@@ -93,22 +101,23 @@ def test_classes_that_a_side_lacks_are_noticed_once() -> None:
     ]
 
 
-def test_samples_that_do_not_fit_into_memory_leave_no_folder(
-    demo_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_samples_that_do_not_fit_where_they_are_wanted_are_a_sentence(
+    demo_store: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(ram.os, "sysconf", {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": 10**6}.__getitem__)
-    with pytest.raises(RunError, match="fewer views"):
-        train(TrainRequest(store=demo_store, recipe=RECIPE, output=tmp_path / "runs"))
-    assert not (tmp_path / "runs").exists()
+    hardware = Hardware("cpu", loader="ram", memory=10**6)
+    with pytest.raises(RunError, match=r"give --loader stream, or train on fewer views"):
+        train(TrainRequest(store=demo_store, recipe=RECIPE, output=tmp_path / "runs", hardware=hardware))
 
 
 def test_a_relative_store_is_kept_and_found_again(
     demo_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(demo_store.parent)
-    planned = plan(TrainRequest(store=Path(demo_store.name), recipe=RECIPE, views=(0, 2), seed=4))
+    planned = plan(
+        TrainRequest(store=Path(demo_store.name), recipe=RECIPE, changes=("train.views=[0, 2]",), seed=4)
+    )
     assert planned.record.store == demo_store.name
-    folder = RunFolder.create(tmp_path, planned.record)
+    folder = RunFolder.create(tmp_path, "run")
     folder.write_json("split.json", planned.split.to_json())
     folder.write_record(planned.record)
     again = plan(TrainRequest(resume=folder.path))
@@ -126,8 +135,8 @@ def test_a_relative_store_is_kept_and_found_again(
 
 
 def test_a_resumed_run_notices_what_changed(demo_store: Path, tmp_path: Path) -> None:
-    planned = plan(TrainRequest(store=demo_store, recipe=RECIPE, views=(0,), device="cpu"))
-    folder = RunFolder.create(tmp_path, planned.record)
+    planned = plan(TrainRequest(store=demo_store, recipe=RECIPE, changes=VIEW_0, hardware=Hardware("cpu")))
+    folder = RunFolder.create(tmp_path, "run")
     folder.write_json("split.json", planned.split.to_json())
     before = planned.record.model_dump()
     folder.write_record(RunRecord.model_validate(before))
@@ -143,19 +152,19 @@ def test_a_resumed_run_notices_what_changed(demo_store: Path, tmp_path: Path) ->
 
 @pytest.mark.skipif("__import__('torch').cuda.is_available()", reason="there is a GPU here")
 def test_a_resumed_run_wants_the_device_that_it_was_started_on(demo_store: Path, tmp_path: Path) -> None:
-    planned = plan(TrainRequest(store=demo_store, recipe=RECIPE, views=(0,)))
+    planned = plan(TrainRequest(store=demo_store, recipe=RECIPE, changes=VIEW_0))
     record = RunRecord.model_validate({**planned.record.model_dump(), "device": "cuda"})
-    folder = RunFolder.create(tmp_path, record)
+    folder = RunFolder.create(tmp_path, "run")
     folder.write_json("split.json", planned.split.to_json())
     folder.write_record(record)
     with pytest.raises(DeviceError, match="CUDA"):
         plan(TrainRequest(store=demo_store, resume=folder.path))
-    (notice,) = plan(TrainRequest(store=demo_store, resume=folder.path, device="cpu")).notices
+    (notice,) = plan(TrainRequest(store=demo_store, resume=folder.path, hardware=Hardware("cpu"))).notices
     assert notice.startswith("the run was started on cuda and goes on with cpu")
 
 
 def test_a_run_json_that_is_none_is_a_sentence(demo_store: Path, tmp_path: Path) -> None:
-    (tmp_path / "run.json").write_text('{"format": 2}')
+    (tmp_path / "run.json").write_text('{"format": 1}')
     with pytest.raises(RunError, match=r"run\.json.*start a new run"):
         plan(TrainRequest(store=demo_store, resume=tmp_path))
 
@@ -163,3 +172,14 @@ def test_a_run_json_that_is_none_is_a_sentence(demo_store: Path, tmp_path: Path)
 def test_a_new_run_needs_store_and_recipe() -> None:
     with pytest.raises(UsageError, match="needs a store and a recipe"):
         plan(TrainRequest(recipe=RECIPE))
+
+
+def test_corpora_that_the_recipe_does_not_name_are_used_where_it_finds_none_of_its_own(
+    demo_store: Path,
+) -> None:
+    named = plan(TrainRequest(store=demo_store, recipe=changed(datasets=("ravdess", "tess"))))
+    assert named.record.recipe.datasets is None
+    assert named.notices == ("the store has none of the recipe's corpora (ravdess, tess); all of it is used",)
+    part = plan(TrainRequest(store=demo_store, recipe=changed(datasets=("ravdess", "demo"))))
+    assert part.notices == ("the recipe trains on ravdess, demo; the store lacks ravdess",)
+    assert part.split == named.split

@@ -1,1 +1,1 @@
-"""The loader in two halves: *what* is read (:mod:`sampler`), *how* it is read (:mod:`source`, :mod:`ram`)."""
+"""The loader in two halves: *what* is read (:mod:`order`), *how* it is read (:mod:`ram`, :mod:`stream`)."""

@@ -1,0 +1,164 @@
+"""What protocols make of the same systems: leaky, random and speaker-independent results side by side.
+
+    python benchmarks/protocols.py --corpora corpora
+
+Each row is one `ser-train` command on RAVDESS or TESS, printed before it runs. Stores, runs and finished rows
+are kept in `--work`: called again, it goes on where it was. All rows take hours on two cores; `--only NAME`
+takes some of them and
+leaves the others' rows as they were.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from machine import RESULTS, write_result
+
+from training.bootstrap import Interval
+from training.comparison import ComparisonRow, compare_table
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One row: a name for ``--only``, the store it reads and the options of ``ser-train``."""
+
+    name: str
+    system: str
+    store: str
+    options: tuple[str, ...]
+
+
+STORES = {
+    "r3": ("--recipe", "ravdess-attention", "--datasets", "ravdess"),
+    "r4": ("--recipe", "tess-delta", "--datasets", "tess"),
+    "functionals": ("--recipe", "ravdess-functionals", "--datasets", "ravdess"),
+    "r1": ("--recipe", "four-corpora-a", "--datasets", "ravdess,tess"),
+}
+
+_R3 = ("--recipe", "ravdess-attention")
+_R4 = ("--recipe", "tess-delta")
+_R1 = ("--datasets", "ravdess,tess", "--protocol", "kfold:4", "--set", "train.view_sampling=one")
+_EMOBOX = ("--datasets", "ravdess", "--protocol", "emobox")
+
+EXPERIMENTS = (
+    Experiment(
+        "r3-leaky",
+        "R3 ravdess-attention",
+        "r3",
+        (*_R3, "--protocol", "random", "--leak-views", "--set", "train.view_sampling=all"),
+    ),
+    Experiment("r3-random", "R3 ravdess-attention", "r3", (*_R3, "--protocol", "random")),
+    Experiment("r3-speaker", "R3 ravdess-attention", "r3", (*_R3, "--protocol", "speaker")),
+    Experiment("r3-emobox", "R3 ravdess-attention", "r3", (*_R3, "--protocol", "emobox")),
+    Experiment("r4-random", "R4 tess-delta", "r4", (*_R4, "--protocol", "random")),
+    Experiment("r4-loso", "R4 tess-delta", "r4", (*_R4, "--protocol", "loso")),
+    Experiment("a", "R1 A, gender × emotion", "r1", ("--model", "A", *_R1)),
+    Experiment("c", "R1 C, emotion", "r1", ("--model", "C", *_R1)),
+    Experiment(
+        "mlp-emobox", "functionals, perceptron", "functionals", ("--recipe", "ravdess-functionals")
+    ),
+    Experiment(
+        "functionals-emobox",
+        "functionals, linear SVM",
+        "r1",
+        ("--model", "functionals", *_EMOBOX, "--views", "0", "--set", "labels.set=ravdess8",
+         "--set", "labels.target=emotion"),
+    ),
+)  # fmt: skip
+
+
+def main() -> None:
+    """Run what is not finished, print the table, write the result."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--corpora", type=Path, default=Path("corpora"))
+    parser.add_argument("--work", type=Path, default=Path("protocols"))
+    parser.add_argument("--only", nargs="+", choices=[each.name for each in EXPERIMENTS])
+    parser.add_argument("--device", default="auto")
+    arguments = parser.parse_args()
+    chosen = [each for each in EXPERIMENTS if arguments.only is None or each.name in arguments.only]
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    rows = [_row(each, arguments) for each in chosen]
+    print(compare_table([_comparison(row) for row in rows], "markdown"))
+    write_result("protocols", {"rows": _with_earlier(rows)})
+
+
+def _with_earlier(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows in the order of the experiments, those that were not run this time as they were found before."""
+    file = RESULTS / "protocols.json"
+    found = {row["name"]: row for row in json.loads(file.read_text())["rows"]} if file.exists() else {}
+    found |= {row["name"]: row for row in rows}
+    return [found[each.name] for each in EXPERIMENTS if each.name in found]
+
+
+def _row(experiment: Experiment, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Result of an experiment, from its file where it is finished."""
+    done = arguments.work / f"{experiment.name}.json"
+    if not done.exists():
+        store = _store(experiment.store, arguments)
+        options = [*experiment.options, "--device", arguments.device, "--json"]
+        values = _run("training.cli", "--store", str(store), "--out", str(arguments.work / "runs"), *options)
+        done.write_text(json.dumps(_figures(values)))
+    command = f"ser-train --store {experiment.store}.zarr {shlex.join(experiment.options)}"
+    return {
+        "name": experiment.name,
+        "system": experiment.system,
+        "command": command,
+        **json.loads(done.read_text()),
+    }
+
+
+def _figures(values: dict[str, Any]) -> dict[str, Any]:
+    """What a table needs of one run, or of a series with its folds."""
+    scores = values["pooled" if "pooled" in values else "test"]["emotion"]
+    kept = ("ua", "wa", "macro_f1", "support", "speakers", "intervals")
+    folds = {"over_folds": values["over_folds"]["emotion"]} if "over_folds" in values else {}
+    return {"title": values["title"], **{name: scores[name] for name in kept}, **folds}
+
+
+def _comparison(row: dict[str, Any]) -> ComparisonRow:
+    interval = row["intervals"] and row["intervals"]["ua"]
+    return ComparisonRow(
+        name=row["system"],
+        title=row["title"],
+        ua=row["ua"],
+        ua_interval=Interval(interval["low"], interval["high"]) if interval else None,
+        wa=row["wa"],
+        macro_f1=row["macro_f1"],
+        clips=row["support"],
+        speakers=row["speakers"],
+    )
+
+
+def _store(name: str, arguments: argparse.Namespace) -> Path:
+    """The store called ``name``; building it where it stands takes no time."""
+    path: Path = arguments.work / f"{name}.zarr"
+    options = [
+        "--corpora",
+        str(arguments.corpora),
+        "--device",
+        arguments.device,
+        "--out",
+        str(path),
+        "--json",
+    ]
+    _run("training.features_cli", "build", *STORES[name], *options)
+    return path
+
+
+def _run(module: str, *arguments: str) -> dict[str, Any]:
+    print(f"$ {module} {shlex.join(arguments)}", file=sys.stderr, flush=True)
+    command = [sys.executable, "-c", f"from {module} import main; main()", *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    values: dict[str, Any] = json.loads(done.stdout)
+    return values
+
+
+if __name__ == "__main__":
+    main()

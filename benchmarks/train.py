@@ -1,0 +1,170 @@
+"""How fast each named network trains, against plain PyTorch and Lightning's Trainer on the same store.
+
+    python benchmarks/train.py                    on the CPU
+    python benchmarks/train.py --device cuda      on a GPU: samples on the device, bf16, graphs
+
+Samples a second of training batches in a row once they are warm; reading, and in ours normalisation, is in
+them, validation is not. Ours is a training as `ser-train` runs it, stopped when its batches are timed. The
+plain version is the textbook module, eager, float32, with a DataLoader that reads a sample at a time from the
+same Zarr arrays (without workers and with two: the better counts); Lightning's Trainer trains the same module
+with the better loader. Stores are built of the demo voices, one for each recipe. Every run is a process of
+its own; runs alternate, figures are medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from machine import write_result
+
+from data.demo import write_demo
+from schemas.recipe import load_recipe, shipped_recipes
+
+WARM_UP = {"cpu": 4, "cuda": 200}
+BATCHES = {"cpu": 24, "cuda": 2000}
+PEERS = ("plain, no workers", "plain, 2 workers", "lightning")
+
+
+@dataclass
+class Model:
+    """A network, the recipe that names it, and the samples a second of every contender's runs."""
+
+    name: str
+    recipe: str
+    runs: dict[str, list[float]] = field(default_factory=dict)
+
+    @property
+    def medians(self) -> dict[str, float]:
+        """Samples a second by contender."""
+        return {contender: statistics.median(runs) for contender, runs in self.runs.items() if runs}
+
+
+def networks() -> list[Model]:
+    """The models of all shipped recipes, one of each name."""
+    recipes = {load_recipe(name).model.name: name for name in shipped_recipes()}
+    return [Model(name, recipe) for name, recipe in sorted(recipes.items())]
+
+
+def ours(device: str) -> tuple[str, ...]:
+    """Our contenders: float32, and bfloat16 where the device has instructions for it."""
+    flags = Path("/proc/cpuinfo").read_text()
+    return ("ours, 32", "ours, bf16") if device == "cuda" or "amx_bf16" in flags else ("ours, 32",)
+
+
+def run_once(contender: str, model: Model, store: Path, options: argparse.Namespace) -> float:
+    """Samples a second of one run in a process of its own."""
+    command = [
+        *(sys.executable, __file__, "--one", contender, model.name, model.recipe, str(store)),
+        *("--device", options.device, "--batches", str(options.batches or BATCHES[options.device])),
+    ]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    if process.returncode:
+        sys.exit(f"{contender}, {model.name}: {process.stderr}")
+    return float(json.loads(process.stdout.splitlines()[-1]))
+
+
+def be_one(contender: str, model: str, name: str, store: Path, device: str, batches: int) -> float:
+    """Samples a second of this process."""
+    recipe = load_recipe(name)
+    who, _, how = contender.partition(", ")
+    if who == "ours":
+        import train_ours
+
+        seconds = train_ours.seconds_a_batch(name, model, store, device, how, WARM_UP[device], batches)
+        return recipe.train.batch_size / seconds
+    import torch
+    from batch_clock import BatchClock
+    from peers import train_lightning, train_plain
+
+    peer = train_plain if who == "plain" else train_lightning
+    where = torch.device(device)
+    seconds = peer.seconds_a_batch(
+        model,
+        store,
+        tuple(feature.kind for feature in recipe.features),
+        recipe.train.batch_size,
+        2 if how == "2 workers" else 0,
+        where,
+        BatchClock(WARM_UP[device], batches, where),
+    )
+    return recipe.train.batch_size / seconds
+
+
+def build(recipe: str, corpora: Path, out: Path) -> None:
+    """Store of the demo voices with all of the recipe's views."""
+    command = [
+        *(sys.executable, "-c", "from featurestore.cli import main; main()", "build", "--json"),
+        *("--recipe", recipe, "--datasets", "demo", "--corpora", str(corpora), "--out", str(out)),
+        *("--augment", str(len(load_recipe(recipe).views))),
+    ]
+    subprocess.run(command, capture_output=True, check=True)
+
+
+def measure(models: list[Model], options: argparse.Namespace, scratch: Path) -> None:
+    """Fill the runs of all models."""
+    corpora = options.scratch or scratch
+    write_demo(corpora)
+    for model in models:
+        kind = "four-corpora-a" if model.recipe.startswith("four-corpora") else model.recipe
+        store = corpora / f"{kind}.zarr"
+        if not store.exists():
+            build(kind, corpora, store)
+        for _ in range(options.repeat):
+            for contender in (*ours(options.device), "plain, no workers", "plain, 2 workers"):
+                model.runs.setdefault(contender, []).append(run_once(contender, model, store, options))
+            better = max(("no workers", "2 workers"), key=lambda how: model.medians[f"plain, {how}"])
+            rate = run_once(f"lightning, {better}", model, store, options)
+            model.runs.setdefault("lightning", []).append(rate)
+        print(row(model, options.device), flush=True)
+
+
+def row(model: Model, device: str) -> str:
+    """One row of the table."""
+    medians = model.medians
+    plain = max(medians[name] for name in PEERS[:2])
+    cells = [f"{medians[name]:,.0f}" for name in (*ours(device), *PEERS)]
+    ratios = [f"{medians[name] / plain:.1f}" for name in ours(device)]
+    return f"| {model.name} | " + " | ".join((*cells, *ratios)) + " |"
+
+
+def main() -> None:
+    """Measure and write the result; with ``--one``, be one of the runs."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--one", nargs=4, metavar=("CONTENDER", "MODEL", "RECIPE", "STORE"))
+    parser.add_argument("--models", help="names parted by commas; without it all networks")
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--batches", type=int, help="batches that are timed; 24 on a CPU, 2,000 on a GPU")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--scratch", type=Path, help="folder that keeps the stores for the next time")
+    options = parser.parse_args()
+    if options.one:
+        contender, model, recipe, store = options.one
+        print(be_one(contender, model, recipe, Path(store), options.device, options.batches))
+        return
+    wanted = options.models.split(",") if options.models else None
+    models = [model for model in networks() if wanted is None or model.name in wanted]
+    titles = (*ours(options.device), *PEERS, *(f"{name}: times plain" for name in ours(options.device)))
+    print("| model | " + " | ".join(titles) + " |\n|" + "---|" * (len(titles) + 1))
+    with tempfile.TemporaryDirectory() as scratch:
+        measure(models, options, Path(scratch))
+    result: dict[str, Any] = {
+        "command": " ".join(["python", "benchmarks/train.py", *sys.argv[1:]]),
+        "batches": options.batches or BATCHES[options.device],
+        "models": {
+            model.name: {"recipe": model.recipe, "samples_per_s": model.medians, "runs": model.runs}
+            for model in models
+        },
+    }
+    print(write_result("train" if options.device == "cpu" else "train-gpu", result))
+
+
+if __name__ == "__main__":
+    main()

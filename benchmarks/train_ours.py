@@ -1,0 +1,74 @@
+"""What `ser-train` does with a store and a recipe, timed batch by batch and stopped when that is done."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from pipelines.process import keep_freed_memory, spin_briefly
+
+spin_briefly()  # before torch is imported, as the command does
+
+import torch  # noqa: E402
+from batch_clock import BatchClock  # noqa: E402
+
+from schemas.recipe import load_recipe  # noqa: E402
+from training.observer import EpochResult, SilentObserver  # noqa: E402
+from training.request import Hardware, TrainRequest  # noqa: E402
+from training.train import train  # noqa: E402
+
+
+class EnoughError(Exception):
+    """No fault: ends a training whose batches are timed."""
+
+
+class Timer(SilentObserver):
+    """Times the training batches of all epochs and nothing between them."""
+
+    def __init__(self, clock: BatchClock) -> None:
+        self.clock = clock
+        self.left = 0
+
+    def epoch_started(self, epoch: int, batches: int, done: int) -> None:  # noqa: ARG002
+        """Let the clock run on."""
+        self.left = batches - done
+        self.clock.go()
+
+    def batch_done(self) -> None:
+        """Count; validation follows the last batch of an epoch."""
+        self.clock.batch_done()
+        self.left -= 1
+        if self.clock.full:
+            raise EnoughError
+        if self.left == 0:
+            self.clock.pause()
+
+    def epoch_done(self, result: EpochResult) -> None:
+        """Do nothing: the clock stands still."""
+
+
+def seconds_a_batch(
+    recipe: str, model: str, store: Path, device: str, precision: str, warm_up: int, batches: int
+) -> float:
+    """Of a training on ``store``, as the command runs it; ``precision`` as the recipe's field has it."""
+    keep_freed_memory()
+    clock = BatchClock(warm_up, batches, torch.device(device))
+    with tempfile.TemporaryDirectory() as runs:
+        request = TrainRequest(
+            store=store,
+            recipe=load_recipe(recipe),
+            changes=(
+                *(() if load_recipe(recipe).model.name == model else (f"model.name={model}",)),
+                f'train.precision="{precision}"',
+                'split.protocol="speaker"',
+                "where=null",
+                "train.patience=null",
+                "train.epochs=100000",
+            ),
+            output=Path(runs),
+            hardware=Hardware(device="cuda" if device == "cuda" else "cpu", cuda_graphs=device == "cuda"),
+        )
+        with suppress(EnoughError):
+            train(request, Timer(clock))
+    return clock.seconds / clock.timed

@@ -1,0 +1,68 @@
+"""Fields of a recipe replaced by name: ``train.lr=3e-4``, ``model.hidden=64``, ``split.protocol=loso``."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import ValidationError
+
+from schemas.architecture import named_model
+from schemas.errors import UsageError
+from schemas.recipe import Recipe, first_problem
+
+NOTHING = "null"
+"""What stands for no value, where a field can have none."""
+
+
+def overridden(recipe: Recipe, changes: Iterable[str]) -> Recipe:
+    """``recipe`` with fields replaced, checked as if all had been read from its file.
+
+    A change is ``field.subfield=value``: the value as TOML has it, a bare word for a text, ``null`` for no
+    value. ``model.name=B`` takes the whole model of that name, whatever the recipe's had. Later changes win.
+
+    Raises :class:`UsageError` for a change that is none, a field that does not exist and a value that does
+    not fit, :class:`UnknownNameError` for a model that is not known.
+    """
+    content = recipe.model_dump(mode="json")
+    changes = tuple(changes)
+    for change in changes:
+        name, equals, text = change.partition("=")
+        *parents, field = (part.strip() for part in name.split("."))
+        if not equals or not field:
+            raise UsageError(f"'{change}' sets nothing; write a field and its value, as train.lr=3e-4")
+        at = content
+        for parent in parents:
+            inner = at.get(parent) if isinstance(at, dict) else None
+            if not isinstance(inner, dict):
+                raise UsageError(f"{change}: a recipe has no '{name.rpartition('.')[0]}'{_has(at)}")
+            at = inner
+        if not parents and isinstance(at.get(field), dict):
+            raise UsageError(f"{change}: '{field}' has fields of its own{_has(at[field])}")
+        value = _value(text.strip())
+        if parents == ["model"] and field == "name":
+            content["model"] = named_model({"name": value})
+        elif field not in at:
+            raise UsageError(f"{change}: a recipe has no '{name.strip()}'{_has(at)}")
+        else:
+            at[field] = value
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        place = ".".join(str(part) for part in error.errors()[0]["loc"])
+        blamed = [change for change in changes if change.partition("=")[0].strip() == place] or changes
+        raise UsageError(f"{', '.join(blamed)}: {first_problem(error)}") from error
+
+
+def _value(text: str) -> Any:
+    if text == NOTHING:
+        return None
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _has(at: object) -> str:
+    return f"; it has {', '.join(sorted(at))}" if isinstance(at, dict) else ""

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from schemas.architecture import MODELS, CnnBiLstmSpec, CnnSpec, FunctionalsSpec, ModelSpec, named_model
+from schemas.errors import SpecError, UnknownNameError
+from schemas.recipe import parse_recipe
+
+ANY: TypeAdapter = TypeAdapter(ModelSpec)
+OWN = {"family": "cnn_bilstm", "name": "mine", "channels": [8], "pools": [[2, 2]]}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_models_are_named_as_they_are_found_and_read_back(name: str) -> None:
+    assert MODELS[name].name == name
+    assert ANY.validate_python(named_model({"name": name})) == MODELS[name]
+    assert ANY.validate_json(MODELS[name].model_dump_json()) == MODELS[name]
+
+
+def test_fields_beside_a_name_replace_the_models_own() -> None:
+    model = ANY.validate_python(named_model({"name": "A", "hidden": 64, "pooling": "attention"}))
+    assert model == MODELS["A"].model_copy(update={"hidden": 64, "pooling": "attention"})
+
+
+def test_a_model_of_ones_own_states_its_family() -> None:
+    model = ANY.validate_python(named_model(OWN))
+    assert isinstance(model, CnnBiLstmSpec)
+    assert (model.channels, model.pools, model.hidden) == ((8,), ((2, 2),), 128)
+    assert isinstance(ANY.validate_python({**OWN, "family": "cnn"}), CnnSpec)
+    assert isinstance(ANY.validate_python({"family": "functionals_svm", "name": "f"}), FunctionalsSpec)
+
+
+def test_an_unknown_name_is_told_the_known_ones() -> None:
+    with pytest.raises(UnknownNameError, match="unknown model 'Z'; choose one of A, B, C, cremad"):
+        named_model({"name": "Z"})
+    with pytest.raises(SpecError, match=r"unknown model 'Z'.*or state its family"):
+        parse_recipe('name = "m"\nmodel = {name = "Z"}\n[[features]]\nkind = "rms"', "m.toml")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"channels": [8, 8]}, "2 channels and 1 pools"),
+        ({"channels": []}, "at least 1 item"),
+        ({"channels": [0]}, "greater than or equal to 1"),
+        ({"pools": [[0, 2]]}, "greater than or equal to 1"),
+        ({"block": ["pool", "pool"]}, "a step is listed twice"),
+        ({"block": ["swish"]}, "Input should be"),
+        ({"block": ["norm", "relu"]}, "block has no pool"),
+        ({"dropout": 1.0}, "less than 1"),
+        ({"sequence_dropout": -0.1}, "greater than or equal to 0"),
+        ({"layers": 0}, "greater than or equal to 1"),
+        ({"pooling": "max"}, "'mean', 'attention' or 'last'"),
+        ({"hiden": 3}, "Extra inputs"),
+        ({"name": "my model"}, "match pattern"),
+        ({"family": "rnn"}, "does not match any of the expected tags"),
+    ],
+)
+def test_senseless_models_are_refused(fields: dict, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        ANY.validate_python({**OWN, **fields})
+
+
+def test_blocks_without_pooling_may_pool_nothing() -> None:
+    assert ANY.validate_python({**OWN, "block": ["norm"], "pools": [[1, 1]]}).block == ("norm",)
+
+
+def test_functionals_need_a_penalty_and_at_least_one_functional() -> None:
+    for fields in ({"c": 0}, {"functionals": []}, {"functionals": ["kurtosis"]}):
+        with pytest.raises(ValidationError):
+            FunctionalsSpec(name="f", **fields)

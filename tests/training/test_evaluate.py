@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from featurestore.build import BuildRequest, build
+from featurestore.spec_choice import SpecRequest
+from featurestore.store import FeatureStore
+from schemas.errors import RunError, UsageError
+from schemas.overrides import overridden
+from schemas.recipe import load_recipe
+from training.evaluate import EvaluationRequest, evaluate_run
+from training.request import Hardware, TrainRequest
+from training.result import RunResult
+from training.run import RunFolder
+from training.train import train
+
+CPU = Hardware("cpu")
+RECIPE = overridden(load_recipe("four-corpora-c"), ["datasets=null", "train.views=[0]", "train.epochs=1"])
+
+
+@pytest.fixture(scope="module", params=["C", "functionals"])
+def run(
+    request: pytest.FixtureRequest, demo_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> RunResult:
+    out = tmp_path_factory.mktemp("runs")
+    changes = (f"model.name={request.param}",)
+    return train(TrainRequest(store=demo_store, recipe=RECIPE, changes=changes, output=out, hardware=CPU))
+
+
+@pytest.fixture(scope="module")
+def other_store(small_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo corpus, in its original alone, and beside it all of its angry recordings as ``mine``."""
+    root = tmp_path_factory.mktemp("other")
+    mine = root / "mine"
+    (mine / "angry").mkdir(parents=True)
+    (mine / "corpus.toml").write_text("speaker = '^angry/(?P<speaker>[a-z0-9]+)_'\n")
+    for source in sorted((small_demo / "demo").rglob("*angry*.wav")):
+        shutil.copyfile(source, mine / "angry" / f"{source.parent.name}_{source.name}")
+    out = root / "other.zarr"
+    build(BuildRequest(out, small_demo, f"demo,mine={mine}", SpecRequest(augment=0)))
+    return out
+
+
+@pytest.fixture(scope="module")
+def sixteen_khz_store(small_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("16k")
+    recipe = root / "r.toml"
+    features = "".join(f'[[features]]\nkind = "{kind}"\n' for kind in ("mel", "mfcc", "rms", "zcr"))
+    recipe.write_text(f'name = "r"\n[audio]\nsample_rate = 16000\n{features}[model]\nname = "A"\n')
+    build(BuildRequest(root / "16k.zarr", small_demo, "demo", SpecRequest(recipe=str(recipe))))
+    return root / "16k.zarr"
+
+
+def test_on_its_own_store_a_model_has_the_result_of_its_run(run: RunResult, demo_store: Path) -> None:
+    tested = evaluate_run(EvaluationRequest(run.folder.path, demo_store, hardware=CPU))
+    assert tested.title == run.title
+    assert tested.evaluation == run.test
+    assert tested.report.startswith("speaker-independent (protocol: speaker): UA ")
+    assert tested.subject == run.subject
+
+
+def test_on_another_store_no_speaker_and_no_recording_is_tested_that_was_heard(
+    run: RunResult, demo_store: Path, other_store: Path
+) -> None:
+    tested = evaluate_run(EvaluationRequest(run.folder.path, other_store, hardware=CPU))
+    heard = set(run.record.heard)
+    manifest = FeatureStore.open(demo_store).manifest
+    assert heard == set(manifest["speaker"]) - set(run.predictions.speaker if run.predictions else ())
+    assert not heard & set(tested.predictions.speaker)
+    recordings = set(manifest["audio_sha256"][manifest["speaker"].isin(heard)])
+    other = FeatureStore.open(other_store).manifest.set_index("clip_id")
+    assert not recordings & set(other["audio_sha256"].loc[list(tested.predictions.clip_id)])
+    assert {clip.partition("/")[0] for clip in tested.predictions.clip_id} == {"demo", "mine"}
+    assert tested.title == "speaker-independent (trained on demo, tested on demo and mine)"
+    trained_on, renamed = (notice for notice in tested.notices if notice.endswith("are left out"))
+    assert trained_on.startswith("98 of 128 clips are of speakers that the model was trained or chosen on")
+    assert renamed.startswith("14 of 128 clips are recordings that the model was trained or chosen on, under")
+
+
+def test_clips_can_be_chosen(run: RunResult, demo_store: Path) -> None:
+    asked = EvaluationRequest(run.folder.path, demo_store, where='emotion == "sad"', hardware=CPU)
+    tested = evaluate_run(asked)
+    assert {tested.predictions.classes[i] for i in tested.predictions.true} == {"sad"}
+    with pytest.raises(RunError, match="112 of 112 clips are of corpora"):
+        evaluate_run(EvaluationRequest(run.folder.path, demo_store, datasets=("tess",), hardware=CPU))
+    with pytest.raises(UsageError, match="no column 'loudness'"):
+        evaluate_run(EvaluationRequest(run.folder.path, demo_store, where="loudness > 1", hardware=CPU))
+
+
+def test_a_store_of_other_features_is_a_sentence(run: RunResult, sixteen_khz_store: Path) -> None:
+    with pytest.raises(RunError, match=r"its audio has sample_rate 16000 \(learnt: 22050\)"):
+        evaluate_run(EvaluationRequest(run.folder.path, sixteen_khz_store, hardware=CPU))
+
+
+def test_a_folder_that_is_no_run_is_a_sentence(run: RunResult, demo_store: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="is not the folder of a run"):
+        evaluate_run(EvaluationRequest(tmp_path, demo_store))
+    with pytest.raises(UsageError, match="give --store"):
+        evaluate_run(EvaluationRequest(run.folder.path))
+    series = tmp_path / "series"
+    series.mkdir()
+    (series / "series.json").write_text("{}")
+    with pytest.raises(RunError, match=r"is a series of folds; give the folder of one, as .*fold-1"):
+        evaluate_run(EvaluationRequest(series, demo_store))
+    RunFolder.create(tmp_path, "empty")
+    with pytest.raises(RunError, match="is not the folder of a run"):
+        evaluate_run(EvaluationRequest(tmp_path / "empty", demo_store))
+
+
+def test_the_command_prints_the_result_and_writes_a_folder(
+    run: RunResult, demo_store: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-c", "from training.evaluate_cli import main; main()"]
+    options = [
+        str(run.folder.path),
+        "--store",
+        str(demo_store),
+        "--device",
+        "cpu",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("speaker-independent (protocol: speaker): UA ")
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["test"] == json.loads((run.folder.path / "metrics.json").read_text())["test"]
+    table = pd.read_csv(tmp_path / "out" / "predictions.csv")
+    assert len(table) == len(run.predictions or ())
+    refused = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert "Traceback" not in refused.stderr

@@ -1,0 +1,54 @@
+"""How far two sounds differ once one is laid on the other. No torch."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.audits.sounds import Floats, Sounds
+
+OFFSETS_SECONDS = np.arange(-16, 17) * 0.006
+"""By which the second sound is moved about its middle: trimming and codecs shift a copy's frames."""
+
+LEAST_SECONDS = 0.4
+"""Shorter sounds are alike by chance."""
+
+MOST_GAIN_DB = 3.0
+"""How far the loudest level of a copy may be off its original's, on which levels are based."""
+
+_FIRM_DB = 5.0
+"""Levels from which the gain between two sounds is read."""
+
+
+def difference_db(sounds: Sounds, a: int, b: int, frames_a_second: float) -> float:
+    """Mean absolute difference of two clips' levels, dB, over what sounds in either, at the best offset.
+
+    ``a`` and ``b`` are their places in ``sounds``. Infinite where less than :data:`LEAST_SECONDS` sounds in
+    both: too short to tell.
+    """
+    reach = sounds.levels.shape[2]
+    steps = np.arange(-reach, reach + 1)
+    still = _at(sounds.levels[a], sounds.middles[a] + steps)
+    best = np.inf
+    for offset in OFFSETS_SECONDS * frames_a_second:
+        moved = _at(sounds.levels[b], sounds.middles[b] + offset + steps)
+        if (still.any(axis=0) & moved.any(axis=0)).sum() >= LEAST_SECONDS * frames_a_second:
+            best = min(best, _mean_difference(still, moved))
+    return float(best)
+
+
+def _mean_difference(one: Floats, other: Floats) -> float:
+    either, both = (one > 0) | (other > 0), (one > _FIRM_DB) & (other > _FIRM_DB)
+    differences = one - other
+    gain = np.median(differences[both]) if both.any() else 0.0
+    return float(np.abs(differences[either] - np.clip(gain, -MOST_GAIN_DB, MOST_GAIN_DB)).mean())
+
+
+def _at(levels: Floats, frames: NDArray[np.float64]) -> Floats:
+    """Levels (bands, frames) at fractions of frames, linearly; silence outside."""
+    count = levels.shape[1]
+    padded = np.concatenate([levels, np.zeros((len(levels), 1), dtype=np.float32)], axis=1)
+    below = np.floor(frames).astype(np.int64)
+    share = (frames - below).astype(np.float32)
+    first, second = (np.where((i >= 0) & (i < count), i, count) for i in (below, below + 1))
+    return np.asarray(padded[:, first] * (1 - share) + padded[:, second] * share, dtype=np.float32)

@@ -1,0 +1,98 @@
+"""What is on several sides of a split: clips, speakers, recordings, sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from training.audits.near_duplicates import Pair
+from training.samples import SIDES, Side
+
+MOST_NAMED = 100
+"""Offenders of a check that are named; the others are counted."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """How many offenders a check has, and sentences about the first of them: leaks, then what is admitted."""
+
+    leaks: int = 0
+    admitted: int = 0
+    sentences: tuple[str, ...] = ()
+
+
+def found(leaks: Sequence[str], admitted: Sequence[str] = ()) -> Findings:
+    """Findings of which every one is a sentence."""
+    return Findings(len(leaks), len(admitted), tuple([*leaks, *admitted][:MOST_NAMED]))
+
+
+def straddling(clips: pd.DataFrame, column: str, admitted: Collection[Side]) -> Findings:
+    """Values of ``column`` that stand on more than one side, each with a clip of every side.
+
+    ``clips`` has a row for each clip and side, with ``clip_id`` and ``side``. A value is admitted where all
+    its sides are ``admitted``; else it leaks.
+    """
+    first = clips.drop_duplicates([column, "side"])
+    several = first[first.duplicated(column, keep=False)]
+    outside = set(several[column][~several["side"].isin(list(admitted))])
+    values = sorted(set(several[column]))
+    leaks = [value for value in values if value in outside]
+    rest = [value for value in values if value not in outside]
+    named = [*leaks, *rest][:MOST_NAMED]
+    where = several[several[column].isin(named)].groupby(column)
+    told = {
+        value: " and ".join(
+            side if clip == value else f"{side} ({clip})"
+            for side, clip in zip(group["side"], group["clip_id"], strict=True)
+        )
+        for value, group in where
+    }
+    return Findings(len(leaks), len(rest), tuple(f"{value} is on {told[value]}" for value in named))
+
+
+def copies(clips: pd.DataFrame, pairs: Sequence[Pair], admitted: Collection[Side]) -> Findings:
+    """Pairs on different sides that sound the same and are not the same file; see :func:`straddling`."""
+    involved = clips[clips["clip_id"].isin({c for pair in pairs for c in (pair.clip_a, pair.clip_b)})]
+    sides = involved.groupby("clip_id")["side"].agg(set).to_dict()
+    digest = dict(zip(involved["clip_id"], involved["audio_sha256"].fillna(""), strict=True))
+    leaks: list[str] = []
+    rest: list[str] = []
+    for pair in pairs:
+        one, other = sides.get(pair.clip_a, set()), sides.get(pair.clip_b, set())
+        same_file = digest.get(pair.clip_a, "") == digest.get(pair.clip_b, "") != ""
+        if same_file or not one or not other or len(one | other) < 2:
+            continue
+        sentence = (
+            f"{pair.clip_a} ({_listed(one)}) and {pair.clip_b} ({_listed(other)}) sound the same "
+            f"({pair.difference_db:.2f} dB apart)"
+        )
+        (rest if one | other <= set(admitted) else leaks).append(sentence)
+    return found(leaks, rest)
+
+
+def sentences_of(clips: pd.DataFrame, side: Side) -> set[tuple[str, str]]:
+    """Corpus and sentence of what is spoken on one side, as far as it is known."""
+    spoken = clips[(clips["side"] == side) & (clips["sentence"].fillna("") != "")]
+    return set(zip(spoken["dataset"], spoken["sentence"], strict=True))
+
+
+def shared_sentences(clips: pd.DataFrame) -> tuple[str, ...]:
+    """A line for each corpus of which sentences of training are spoken in validation or test too."""
+    spoken = clips[clips["sentence"].fillna("") != ""]
+    lines = []
+    for dataset, of_corpus in spoken.groupby("dataset", sort=True):
+        trained = set(of_corpus["sentence"][of_corpus["side"] == "train"])
+        held_out = of_corpus[of_corpus["side"] != "train"]
+        shared = held_out["sentence"].isin(trained)
+        if shared.any():
+            lines.append(
+                f"{dataset}: {held_out['sentence'][shared].nunique()} sentences, "
+                f"in {int(shared.sum())} of {len(held_out)} validation and test clips"
+            )
+    return tuple(lines)
+
+
+def _listed(sides: Collection[Side]) -> str:
+    return " and ".join(side for side in SIDES if side in sides)

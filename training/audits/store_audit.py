@@ -1,0 +1,196 @@
+"""Audit of the splits of a store before anything is trained: of a protocol, of a file, or of a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from featurestore.durable import storage_errors, write_durably
+from featurestore.store import FeatureStore
+from schemas.errors import UsageError
+from schemas.overrides import overridden
+from schemas.protocol import SplitSpec
+from schemas.recipe import load_recipe
+from training.audits.audit import Audit, audit
+from training.audits.near_duplicates import Fingerprints
+from training.audits.sounds import can_hear
+from training.options import Options
+from training.samples import ORIGINAL_VIEW, SIDES, Samples, Side, cross
+from training.splits.choose import splits_of
+from training.splits.split import Split
+
+
+@dataclass(frozen=True)
+class AuditRequest:
+    """What to audit: the splits that ``options`` and ``seed`` make, or those of ``split`` or ``run``."""
+
+    store: str
+    options: Options = field(default_factory=Options)
+    seed: int | None = None
+    """0 where it is None."""
+    split: Path | None = None
+    """File of a split."""
+    run: Path | None = None
+    """Folder of a run, or of a series of folds."""
+    save: Path | None = None
+    """File that gets the split; of several folds, a file each: ``NAME-1.json``."""
+
+
+@dataclass(frozen=True)
+class AuditedSplit:
+    """A split and what its audit found."""
+
+    split: Split
+    audit: Audit
+
+
+@dataclass(frozen=True)
+class StoreAudit:
+    """What :func:`audit_store` found."""
+
+    splits: tuple[AuditedSplit, ...]
+    saved: tuple[Path, ...]
+    notices: tuple[str, ...]
+
+    @property
+    def leaks_at_all(self) -> bool:
+        """Whether any split has two sides that overlap, be it admitted by its protocol or not."""
+        return any(one.audit.leaks_at_all for one in self.splits)
+
+
+def audit_store(request: AuditRequest) -> StoreAudit:
+    """Audit every split that is asked for, on all views of the store; save them where that is asked for too.
+
+    A split that leaks is not saved, unless its protocol admits it.
+
+    Raises
+    ------
+    UsageError
+        If the request contradicts itself, or names files or corpora that are not there.
+    SplitError
+        If the protocol has no split of the store's clips.
+    RunError
+        If a file is no split.
+    """
+    _require_one_source(request)
+    store = FeatureStore.open(request.store)
+    splits = _read(request) or _made(request, store)
+    targets = _targets(request, splits)
+    notices = []
+    fingerprints = None
+    if can_hear(store.spec):
+        fingerprints = Fingerprints.of(store, *splits)
+    else:
+        notices.append("the store holds neither mel nor mfcc: copies under other names were not looked for")
+    notices += dict.fromkeys(notice for split in splits for notice in split.notices)
+    audited = tuple(
+        AuditedSplit(
+            split,
+            audit(
+                split,
+                store.manifest,
+                _samples(split, store.manifest, len(store.spec.view_names)),
+                None if fingerprints is None else fingerprints.across(split),
+            ),
+        )
+        for split in splits
+    )
+    saved = []
+    for one, path in zip(audited, targets, strict=False):
+        if one.audit.leaks:
+            notices.append(f"{path} was not written: the split leaks")
+            continue
+        with storage_errors(path):
+            write_durably(
+                path, (json.dumps(one.split.to_json(), indent=1, ensure_ascii=False) + "\n").encode()
+            )
+        saved.append(path)
+    return StoreAudit(audited, tuple(saved), tuple(notices))
+
+
+def _require_one_source(request: AuditRequest) -> None:
+    made = request.options.given or request.seed is not None
+    given = [
+        name
+        for name, is_given in (
+            ("--split", request.split is not None),
+            ("--run", request.run is not None),
+            ("a protocol, recipe, seed or corpora", made),
+        )
+        if is_given
+    ]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} each name other splits; give one of them")
+
+
+def _read(request: AuditRequest) -> tuple[Split, ...]:
+    if request.split is not None:
+        return (Split.read(request.split),)
+    if request.run is None:
+        return ()
+    if (request.run / "split.json").is_file():
+        return (Split.read(request.run),)
+    folds = [path.parent for path in request.run.glob("fold-*/split.json")]
+    if not folds:
+        raise UsageError(
+            f"{request.run} is not the folder of a run: it has no split.json; give one of ser-train"
+        )
+    splits = (Split.read(path) for path in folds)
+    return tuple(sorted(splits, key=lambda split: split.fold.index if split.fold else 0))
+
+
+def _made(request: AuditRequest, store: FeatureStore) -> tuple[Split, ...]:
+    options = request.options
+    recipe = load_recipe(options.recipe_name())
+    if options.recipe is None:
+        recipe = recipe.model_copy(update={"datasets": None, "split": SplitSpec()})
+    recipe = overridden(recipe, options.changes(recipe))
+    manifest, asked = store.manifest, options.datasets is not None
+    if recipe.datasets is not None:
+        _require_corpora(recipe.datasets, set(manifest["dataset"]), every=asked)
+        manifest = manifest[manifest["dataset"].isin(recipe.datasets)]
+    views = range(len(store.spec.view_names))
+    return splits_of(manifest, recipe.split, request.seed or 0, store.digest, views)
+
+
+def _require_corpora(wanted: Sequence[str], held: set[str], *, every: bool) -> None:
+    """Raise where the store lacks any, or else all, of the corpora that are wanted."""
+    absent = [name for name in wanted if name not in held]
+    if absent and (every or len(absent) == len(wanted)):
+        raise UsageError(
+            f"the store has no corpus {' or '.join(absent)}; it has {', '.join(sorted(held))}: choose of "
+            "them with --datasets"
+        )
+
+
+def _targets(request: AuditRequest, splits: Sequence[Split]) -> tuple[Path, ...]:
+    """Files to write, one a split, none of which is there."""
+    if request.save is None:
+        return ()
+    paths: tuple[Path, ...] = (request.save,)
+    if len(splits) > 1:
+        paths = tuple(
+            request.save.with_name(f"{request.save.stem}-{number}{request.save.suffix or '.json'}")
+            for number in range(1, len(splits) + 1)
+        )
+    there = [path for path in paths if path.exists()]
+    if there:
+        raise UsageError(f"--save {there[0]}: it is there already; choose another name, or remove it")
+    return paths
+
+
+def _samples(split: Split, manifest: pd.DataFrame, views: int) -> dict[Side, Samples]:
+    """Samples that a training on all views would read, whatever its labels."""
+    samples: dict[Side, Samples] = {}
+    for side in SIDES:
+        clips, indices = split.view_positions(manifest, side)
+        read = Samples(clips, indices, np.zeros_like(clips))
+        if split.views is None and side == "train":
+            read = cross(clips, read.targets, range(ORIGINAL_VIEW, views))
+        samples[side] = read
+    return samples

@@ -1,0 +1,79 @@
+"""What ``ser-features audit`` prints: text for people, JSON for machines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from training.audits.audit import Check
+from training.audits.store_audit import AuditedSplit, StoreAudit
+from training.samples import SIDES
+
+LISTED = 5
+"""Offenders of a check that are printed; ``--json`` has more."""
+
+
+def audit_text(found: StoreAudit) -> str:
+    """Each split with its sides, then each check that found something, then those that are clean."""
+    blocks = [_split_text(one) for one in found.splits]
+    lines = [f"note: {notice}" for notice in found.notices] + [f"split: {path}" for path in found.saved]
+    blocks += ["\n".join(lines)] if lines else []
+    return "\n\n".join([*blocks, _conclusion(found)])
+
+
+def audit_json(found: StoreAudit) -> dict[str, Any]:
+    """The findings as JSON values."""
+    return {
+        "clean": not found.leaks_at_all,
+        "notices": list(found.notices),
+        "saved": [str(path) for path in found.saved],
+        "splits": [
+            {
+                "title": one.split.title,
+                "fold": one.split.fold.name if one.split.fold else None,
+                "validation_by": one.split.validation_by,
+                **one.audit.to_json(),
+            }
+            for one in found.splits
+        ],
+    }
+
+
+def _split_text(one: AuditedSplit) -> str:
+    split, audit = one.split, one.audit
+    name = f", {split.fold.name}" if split.fold and split.fold.name != str(split.fold.index) else ""
+    sides = "; ".join(
+        f"{side} {audit.clips[side]:,} clips of {_counted(audit.speakers[side], 'speaker')}" for side in SIDES
+    )
+    lines = [f"{split.title}{name}", f"  {sides}"]
+    for check in audit.checks:
+        if check.verdict != "clean" and check.count:
+            lines += _check_lines(check)
+    clean = [check.name for check in audit.checks if check.verdict == "clean"]
+    lines += [f"  {'clean':9} {', '.join(clean)}"] if clean else []
+    return "\n".join(lines)
+
+
+def _check_lines(check: Check) -> list[str]:
+    if check.verdict == "reported":
+        return [f"  {check.verdict:9} {check.name}: {'; '.join(check.offenders)}"]
+    more = check.count - min(len(check.offenders), LISTED)
+    return [
+        f"  {check.verdict:9} {check.name}: {check.count:,}",
+        *(f"  {'':9}   {offender}" for offender in check.offenders[:LISTED]),
+        *([f"  {'':9}   and {more:,} more"] if more else []),
+    ]
+
+
+def _conclusion(found: StoreAudit) -> str:
+    leaking = sum(bool(one.audit.leaks) for one in found.splits)
+    admitting = sum(one.audit.leaks_at_all and not one.audit.leaks for one in found.splits)
+    of = "" if len(found.splits) == 1 else f"{{}} of {len(found.splits)} splits: "
+    if leaking:
+        return f"{of.format(leaking)}leaks: ser-train would refuse it"
+    if admitting:
+        return f"{of.format(admitting)}overlaps, as its protocol admits: say so beside the result"
+    return f"{of.format(len(found.splits))}clean"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,134 @@
+"""What ``ser-train`` is asked to do: one run, or a series of folds with its summary."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from featurestore.cluster_request import ClusterRequest
+from schemas.errors import StoppedError, UsageError
+from schemas.labels import label_set
+from training.observer import Observer
+from training.planning import Choice, chosen, recorded_store, same_store
+from training.predictions import Predictions
+from training.ranks import is_one_of_several
+from training.request import TrainRequest
+from training.result import subject_of
+from training.run import RunFolder, now, run_name
+from training.series import SeriesFolder, SeriesRecord
+from training.splits.split import Split
+from training.summary import FoldResult, Summary, summarise, summary_title
+from training.summary_report import summary_text, write_summary
+from training.train import train
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was trained, for people and for machines."""
+
+    kind: Literal["run", "series"]
+    path: Path
+    text: str
+    values: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, with the folder under ``run`` or ``series``."""
+        return {self.kind: str(self.path), **self.values}
+
+
+def train_all(request: TrainRequest, cluster: ClusterRequest | None, observer: Observer) -> Outcome:
+    """Train what is asked for: every fold of the protocol, but where one is chosen or there is but one.
+
+    ``cluster``: Dask workers that train the folds, each by itself; None: this process, one after another.
+
+    Raises
+    ------
+    SerError
+        What :func:`training.train.train` raises; :class:`UsageError` for workers where there are no folds.
+    """
+    if request.resume is not None and SeriesFolder.is_one(request.resume):
+        return _series(SeriesFolder(request.resume), request, cluster, observer)
+    if request.resume is None and request.fold is None and request.split is None:
+        choice = chosen(request)
+        if len(choice.splits) > 1:
+            _require_one_process()
+            return _series(_new_series(request, choice), request, cluster, observer)
+    if cluster is not None:
+        raise UsageError("workers train folds, and there is one split; leave --workers and --scheduler out")
+    result = train(request, observer)
+    return Outcome("run", result.folder.path, result.report, result.to_json())
+
+
+def _require_one_process() -> None:
+    if is_one_of_several():
+        raise UsageError("torchrun trains one model by several processes; choose one fold with --fold")
+
+
+def _new_series(request: TrainRequest, choice: Choice) -> SeriesFolder:
+    record = SeriesRecord(
+        created=now(),
+        recipe=choice.recipe,
+        recipe_source=request.recipe_source,
+        seed=request.seed or 0,
+        store=recorded_store(choice.place),
+        store_digest=choice.store.digest,
+        folds=choice.folds,
+    )
+    name = request.name or run_name(record.created, record.recipe.name, record.recipe.split.protocol)
+    return SeriesFolder.create(request.output or Path("runs"), name, record)
+
+
+def _series(
+    folder: SeriesFolder, request: TrainRequest, cluster: ClusterRequest | None, observer: Observer
+) -> Outcome:
+    """Train the folds of ``folder`` that are not finished, and sum all up."""
+    record = folder.record()
+    same_store(folder.path, request.store, record.store, record.store_digest)
+    todo = [number for number in range(1, len(record.folds) + 1) if not folder.finished(number)]
+    try:
+        if cluster is None:
+            for number in todo:
+                fold = f"fold {number} of {len(record.folds)}"
+                name = record.folds[number - 1]
+                observer.notice(fold if name == str(number) else f"{fold}: {name}")
+                result = train(folder.request(number, request), observer)
+                observer.notice(f"{fold}: {result.report.splitlines()[0]}")
+        else:
+            from training.fold_cluster import train_folds
+
+            train_folds(folder, todo, request, cluster, observer)
+    except (StoppedError, KeyboardInterrupt):
+        again = f"ser-train --resume {shlex.quote(str(folder.path))}"
+        store = "" if request.store is None else f" --store {shlex.quote(str(request.store))}"
+        raise StoppedError(f"stopped; go on with: {again}{store}") from None
+    summary = _summary(folder, record)
+    write_summary(summary, RunFolder(folder.path))
+    return Outcome("series", folder.path, summary_text(summary), summary.to_json())
+
+
+def _summary(folder: SeriesFolder, record: SeriesRecord) -> Summary:
+    labels = record.recipe.labels
+    folds, splits = list(_folds(folder, record)), [_split(folder, n) for n in range(1, len(record.folds) + 1)]
+    title = summary_title(splits[0].independence, record.recipe.split.shorthand, len(folds), len(splits))
+    corpora = sorted({name for fold in folds for name in fold.predictions.dataset})
+    return summarise(
+        folds, label_set(labels.set), labels.target, title, subject_of(record.recipe.model.name, corpora)
+    )
+
+
+def _folds(folder: SeriesFolder, record: SeriesRecord) -> Iterator[FoldResult]:
+    for number, name in enumerate(record.folds, start=1):
+        run = RunFolder.open(folder.fold(number))
+        yield FoldResult(
+            name=name,
+            predictions=Predictions.read(run.path / "predictions.csv"),
+            best_epoch=run.read_json("metrics.json")["best_epoch"],
+            run=run.path.name,
+        )
+
+
+def _split(folder: SeriesFolder, number: int) -> Split:
+    return Split.from_json(RunFolder.open(folder.fold(number)).read_json("split.json"))

@@ -1,0 +1,47 @@
+"""The processes that train one model together: one, or those that ``torchrun`` has started."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+
+import torch
+import torch.distributed
+from lightning.fabric import Fabric
+
+from schemas.training import TrainSpec
+from training.loader.source import Share
+
+
+def fabric_for(device: torch.device, spec: TrainSpec, environment: Mapping[str, str] = os.environ) -> Fabric:
+    """Lightning's Fabric on ``device``, launched; with distributed data parallel under ``torchrun``.
+
+    Ranks on CPUs talk through gloo, on GPUs through NCCL.
+    """
+    ranks = int(environment.get("WORLD_SIZE", "1"))
+    here = int(environment.get("LOCAL_WORLD_SIZE", "1"))
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)  # banners of every process
+    fabric = Fabric(
+        accelerator=device.type,
+        devices=here,
+        num_nodes=ranks // here,
+        strategy="ddp" if ranks > 1 else "auto",
+        precision="bf16-mixed" if spec.precision == "bf16" else "32-true",
+    )
+    fabric.launch()
+    return fabric
+
+
+def share_of(fabric: Fabric) -> Share:
+    """Which rows of each batch this process trains on."""
+    return Share(fabric.global_rank, fabric.world_size)
+
+
+def sum_over_ranks(fabric: Fabric, values: torch.Tensor) -> torch.Tensor:
+    """``values`` summed over all processes; as they are where there is one."""
+    if fabric.world_size == 1:
+        return values
+    summed = values.clone()
+    torch.distributed.all_reduce(summed)
+    return summed

@@ -1,0 +1,91 @@
+"""Frame descriptors: stored features, and what follows from them frame by frame.
+
+::
+
+    mel (dB)  ──▶ 32 wide bands · 40 lowest bands · centre of the low bands · crest
+              ──▶ flux of the wide bands · roll-off · shares of five regions
+    mfcc · 20 chroma · 50 zcr · 5 ln rms
+
+The factors bring all to a spread of some units, as decibels have. Descriptors of features that a store lacks
+are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+WIDE_BANDS = 32
+LOW_BANDS = 40
+
+_CENTRED = slice(2, 34)
+"""Bands whose centre of energy tells the pitch and the first formant."""
+
+_CENTRE_DB = 6.0
+"""A band this much louder weighs e times as much in the centre."""
+
+_ROLL_OFF = (0.25, 0.5, 0.75, 0.9)
+_REGIONS = (0.0, 12 / 128, 30 / 128, 60 / 128, 90 / 128, 1.0)
+"""Edges of five regions, as shares of the bands."""
+
+_FLOOR = 1e-8
+
+
+def descriptors(x: Tensor, columns: Mapping[str, slice]) -> Tensor:
+    """Stored features (B, C, T), stacked as ``columns`` tell → (B, D, T) float32.
+
+    ``columns``: feature → its rows. At least one of mel, mfcc, chroma, zcr and rms.
+    """
+    found = []
+    if "mel" in columns:
+        found += _of_mel(x[:, columns["mel"]].float())
+    for name, factor in (("mfcc", 1.0), ("chroma", 20.0), ("zcr", 50.0)):
+        if name in columns:
+            found.append(factor * x[:, columns[name]].float())
+    if "rms" in columns:
+        found.append(5.0 * (x[:, columns["rms"]].float() + 1e-5).log())
+    return torch.cat(found, dim=1)
+
+
+def count(coefficients: Mapping[str, int]) -> int:
+    """Number of descriptors D of features with so many rows each."""
+    mel = WIDE_BANDS + LOW_BANDS + 2 + WIDE_BANDS + len(_ROLL_OFF) + len(_REGIONS) - 1
+    rows = {name: rows for name, rows in coefficients.items() if name in {"mfcc", "chroma", "zcr", "rms"}}
+    return sum(rows.values()) + (mel if "mel" in coefficients else 0)
+
+
+def _of_mel(mel: Tensor) -> list[Tensor]:
+    """Descriptors of ``mel`` (B, bands, T) dB, (B, ·, T) each."""
+    wide = _wide(mel)
+    low = mel[:, _CENTRED]
+    place = torch.arange(low.shape[1], device=mel.device, dtype=mel.dtype)[:, None]
+    centre = (torch.softmax(low / _CENTRE_DB, dim=1) * place).sum(1, keepdim=True)
+    crest = mel.amax(1, keepdim=True) - mel.mean(1, keepdim=True)
+    return [wide, mel[:, :LOW_BANDS], centre, crest, _flux(mel), *_shape(mel)]
+
+
+def _wide(values: Tensor) -> Tensor:
+    """(B, bands, T) → (B, 32, T): means of neighbours."""
+    return F.adaptive_avg_pool2d(values[:, None], (WIDE_BANDS, values.shape[2]))[:, 0]
+
+
+def _flux(mel: Tensor) -> Tensor:
+    """What each wide band gains from frame to frame, (B, 32, T) dB; what it loses counts nothing."""
+    return _wide(F.pad((mel[:, :, 1:] - mel[:, :, :-1]).clamp(min=0), (1, 0)))
+
+
+def _shape(mel: Tensor) -> list[Tensor]:
+    """Bands below which shares of the power lie (B, 4, T), and the level of five regions (B, 5, T) dB."""
+    power = 10 ** (mel / 10)
+    total = power.sum(1, keepdim=True)
+    cumulated = power.cumsum(1) / total
+    bands = mel.shape[1]
+    roll_off = torch.stack([(cumulated < share).sum(1).float() for share in _ROLL_OFF], 1) * (32 / bands)
+    edges = [round(share * bands) for share in _REGIONS]
+    levels = [power[:, a:b].sum(1) for a, b in pairwise(edges)]
+    whole = 10 * (total + _FLOOR).log10()
+    return [roll_off, 10 * (torch.stack(levels, 1) + _FLOOR).log10() - whole]

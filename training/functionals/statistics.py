@@ -1,0 +1,104 @@
+"""Statistics of frame descriptors over a clip's valid frames.
+
+33 of each descriptor: mean, deviation; mean and deviation of its steps from frame to frame; five quantiles;
+skewness, kurtosis; autocorrelation at four lags; slope, curvature and skew in time (Legendre moments); energy
+in seven bands of its modulation spectrum; means of eight equal stretches of time.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+STATISTICS = 33
+
+_QUANTILES = (0.05, 0.2, 0.5, 0.8, 0.95)
+_LAGS = (1, 2, 4, 8)
+_MODULATION = ((1, 3), (3, 6), (6, 10), (10, 16), (16, 26), (26, 40), (40, 64))
+"""Bins of a Fourier transform over 128 frames."""
+_MODULATION_FRAMES = 128
+_STRETCHES = 8
+_MOST_KURTOSIS = 30.0
+_SMALLEST = 1e-2
+"""Added to a deviation before it divides."""
+
+
+def statistics(x: Tensor, valid_frames: Tensor) -> Tensor:
+    """(B, D, T) float32 with ``valid_frames`` (B,) ≥ 2 → (B, D, 33).
+
+    What stands behind the valid frames does not matter.
+    """
+    clip = _Clip(x, valid_frames)
+    parts = [clip.moments(), clip.steps(), clip.quantiles(), clip.shape(), clip.autocorrelation()]
+    return torch.cat([*parts, clip.legendre(), clip.modulation(), clip.stretches()], dim=2)
+
+
+class _Clip:
+    """Descriptors of clips with what several statistics share."""
+
+    def __init__(self, x: Tensor, valid_frames: Tensor) -> None:
+        self.length = x.shape[2]
+        self.count = valid_frames.clamp(min=2)
+        self.frame = torch.arange(self.length, device=x.device)
+        valid = self.frame < self.count[:, None]
+        self.mask = valid.float()[:, None]
+        self.x = torch.where(valid[:, None], x, 0.0)
+        self.n = self.count.float()[:, None]
+        self.mean = self.x.sum(2) / self.n
+        centred = (self.x - self.mean[:, :, None]) * self.mask
+        self.deviation = (centred.square().sum(2) / self.n).sqrt()
+        self.z = centred / (self.deviation + _SMALLEST)[:, :, None]
+
+    def moments(self) -> Tensor:
+        """Mean and population deviation."""
+        return torch.stack((self.mean, self.deviation), 2)
+
+    def steps(self) -> Tensor:
+        """Mean size and deviation of the differences of neighbouring frames."""
+        steps = (self.x[:, :, 1:] - self.x[:, :, :-1]) * self.mask[:, :, 1:]
+        n = self.n - 1
+        variance = steps.square().sum(2) / n - (steps.sum(2) / n).square()
+        return torch.stack((steps.abs().sum(2) / n, variance.clamp(min=1e-8).sqrt()), 2)
+
+    def quantiles(self) -> Tensor:
+        """Five quantiles, between order statistics by a line."""
+        ordered = torch.where(self.mask > 0, self.x, torch.inf).sort(2)[0]
+        share = torch.tensor(_QUANTILES, device=self.x.device)
+        place = share * (self.n - 1)
+        below = place.floor()
+        at = below.long()[:, None].expand(-1, self.x.shape[1], -1)
+        above = (at + 1).minimum(self.count[:, None, None] - 1)
+        low, high = ordered.gather(2, at), ordered.gather(2, above)
+        return low + (high - low) * (place - below)[:, None]
+
+    def shape(self) -> Tensor:
+        """Skewness and kurtosis."""
+        kurtosis = (self.z**4).sum(2) / self.n
+        return torch.stack(((self.z**3).sum(2) / self.n, kurtosis.clamp(max=_MOST_KURTOSIS)), 2)
+
+    def autocorrelation(self) -> Tensor:
+        """Autocorrelation at 1, 2, 4 and 8 frames."""
+        lags = [
+            (self.z[:, :, lag:] * self.z[:, :, :-lag]).sum(2) / (self.n - lag).clamp(min=1) for lag in _LAGS
+        ]
+        return torch.stack(lags, 2)
+
+    def legendre(self) -> Tensor:
+        """Moments of the first three Legendre polynomials of time, −1 … 1 over the clip."""
+        t = self.frame * 2 / (self.n - 1) - 1
+        polynomials = torch.stack((t, t * t - 1 / 3, t**3 - 0.6 * t), 2) * self.mask[:, 0, :, None]
+        return torch.bmm(self.x, polynomials) / self.n[:, :, None]
+
+    def modulation(self) -> Tensor:
+        """Natural logarithm of the modulation spectrum in seven bands."""
+        spectrum = torch.fft.rfft(self.z[:, :, :_MODULATION_FRAMES], _MODULATION_FRAMES).abs()
+        spectrum = spectrum / self.n[:, :, None]
+        return torch.stack([(spectrum[:, :, a:b].mean(2) + 1e-4).log() for a, b in _MODULATION], 2)
+
+    def stretches(self) -> Tensor:
+        """Means of eight equal stretches; 0 of one that holds no frame."""
+        of = (self.frame * _STRETCHES / self.n).floor()
+        edges = torch.arange(_STRETCHES, device=self.x.device)
+        belongs = (of[:, :, None] == edges) & (self.mask[:, 0, :, None] > 0)
+        weights = belongs.float()
+        return torch.bmm(self.x, weights / weights.sum(1, keepdim=True).clamp(min=1))

@@ -1,0 +1,81 @@
+"""How much memory samples take, and how much there is."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from featurestore.store import FeatureStore
+from schemas.errors import RunError
+
+SHARE_OF_FREE_MEMORY = 0.5
+"""That samples take where nothing else is said; the rest is the page cache's and other programs'."""
+
+SHARE_OF_GPU = 0.7
+"""Of the free GPU memory that samples may take; the rest is the model's."""
+
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def stored_dtype(store: FeatureStore) -> torch.dtype:
+    """Of a store's features."""
+    return torch.float16 if store.spec.storage.dtype == "float16" else torch.float32
+
+
+def sample_bytes(store: FeatureStore, features: Sequence[str]) -> int:
+    """Bytes of one sample with ``features``, as stored."""
+    coefficients = sum(store.spec.coefficients[feature] for feature in features)
+    return coefficients * store.spec.frames * stored_dtype(store).itemsize
+
+
+def default_budget() -> int:
+    """Bytes that samples may take of the machine's memory: half of what is free."""
+    return int(SHARE_OF_FREE_MEMORY * _free_memory())
+
+
+def gpu_budget(device: torch.device) -> int:
+    """Bytes that samples may take of a GPU's memory."""
+    return int(SHARE_OF_GPU * torch.cuda.mem_get_info(device)[0])
+
+
+def own_pages(count: int, shape: tuple[int, int], dtype: torch.dtype) -> torch.Tensor:
+    """Memory for ``count`` samples of ``shape``, apart from the heap.
+
+    The system has it back once it is dropped, also in a process that keeps freed memory
+    (:mod:`pipelines.process`).
+    """
+    size = count * shape[0] * shape[1] * dtype.itemsize
+    pages = mmap.mmap(-1, max(1, size), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    flat = (
+        torch.frombuffer(pages, dtype=torch.uint8, count=size) if size else torch.empty(0, dtype=torch.uint8)
+    )
+    return flat.view(dtype).view(count, *shape)
+
+
+def window_buffers(window: int, budget: int) -> int:
+    """Windows of ``window`` bytes that are held at a time: two, so that one is read while one is used.
+
+    One, and no reading ahead, where ``budget`` bytes have room for that alone. Raises :class:`RunError` where
+    they have not.
+    """
+    if window > budget:
+        raise RunError(
+            f"a window of samples takes {window / 1e9:.2f} GB and {budget / 1e9:.2f} GB may be used; give "
+            "more (--memory), or build a store with fewer features"
+        )
+    return 2 if 2 * window <= budget else 1
+
+
+def _free_memory() -> int:
+    """Bytes that can be had without swapping, the page cache among them, and within the cgroup's limit."""
+    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    try:
+        limit = int((_CGROUP / "memory.max").read_text(encoding="ascii"))
+        used = int((_CGROUP / "memory.current").read_text(encoding="ascii"))
+    except (OSError, ValueError):  # no cgroup of version 2, or no limit: "max"
+        return free
+    return min(free, max(0, limit - used))

@@ -1,0 +1,86 @@
+"""Where samples are kept: on the training device, in memory, or in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Literal
+
+import torch
+
+from featurestore.store import FeatureStore
+from schemas.errors import RunError
+from training.loader.cells import Cells
+from training.loader.memory import default_budget, gpu_budget, sample_bytes, window_buffers
+from training.loader.order import WINDOW_CHUNKS
+from training.loader.ram import RamSource
+from training.loader.source import Source
+from training.loader.stream import StreamSource
+from training.samples import Samples
+
+Home = Literal["device", "ram", "stream"]
+"""Where samples are while they are not needed."""
+
+
+def choose_home(
+    store: FeatureStore,
+    sides: Collection[Samples],
+    features: Sequence[str],
+    device: torch.device,
+    budget: int | None = None,
+    wanted: Literal["auto", "device", "ram", "stream"] = "auto",
+) -> Home:
+    """Home of the samples of all ``sides``: the nearest to ``device`` that has room for them.
+
+    ``budget``: bytes of the machine's memory that they may take; None: half of what is free. On a CPU device
+    and memory are one. Raises :class:`RunError` where there is no room at the home that is wanted.
+    """
+    each = sample_bytes(store, features)
+    count = sum(map(len, sides))
+    size = count * each
+    memory = default_budget() if budget is None else budget
+    on_gpu = device.type == "cuda"
+    if on_gpu and wanted in ("auto", "device"):
+        room = gpu_budget(device)
+        if size <= room:
+            return "device"
+        if wanted == "device":
+            raise RunError(_too_large(count, size, room, "of the GPU's memory", "--loader ram"))
+    if wanted != "stream":
+        if size <= memory:
+            return "ram" if wanted == "auto" else wanted
+        if wanted != "auto":
+            raise RunError(_too_large(count, size, memory, "of memory", "--loader stream"))
+    chunks = max((len(Cells.of(store, side).chunk) for side in sides), default=0)
+    window_buffers(min(WINDOW_CHUNKS, chunks) * store.spec.storage.chunk_clips * each, memory)
+    return "stream"
+
+
+def open_source(
+    store: FeatureStore,
+    samples: Samples,
+    features: Sequence[str],
+    home: Home,
+    device: torch.device,
+    budget: int | None = None,
+    loaded: Callable[[int], None] = lambda _: None,
+) -> Source:
+    """Source of ``samples`` at ``home``, with ``features`` stacked in order, for training on ``device``.
+
+    ``loaded`` is called with numbers of samples while they are read into memory. Raises
+    :class:`StoreDamagedError` and :class:`StoreChangedError`, and :class:`RunError` where ``budget`` (bytes,
+    None: half of the free memory) has no room for a window.
+    """
+    stream = StreamSource(store, samples, features, device if home == "stream" else _CPU, budget)
+    if home == "stream":
+        return stream
+    return RamSource.read(stream, device if home == "device" else _CPU, device, loaded)
+
+
+def _too_large(count: int, size: int, room: int, what: str, instead: str) -> str:
+    return (
+        f"the {count} samples take {size / 1e9:.2f} GB and {room / 1e9:.2f} GB {what} may be used; "
+        f"give {instead}, or train on fewer views (--views 0)"
+    )
+
+
+_CPU = torch.device("cpu")

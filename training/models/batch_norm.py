@@ -1,0 +1,97 @@
+"""Batch norm over the batches of all ranks together (Ioffe & Szegedy 2015).
+
+::
+
+    rank 0: n₀, mean₀, var₀ ┐              mean = Σ nᵣ·meanᵣ / Σ nᵣ
+    rank 1: n₁, mean₁, var₁ ┴─ all-reduce  var  = Σ nᵣ·(varᵣ + (meanᵣ − mean)²) / Σ nᵣ
+
+In one process, and in evaluation, it is torch's own. torch's ``SyncBatchNorm`` does the same as this one, but
+on GPUs alone.
+
+A training batch with a single value a channel has no variance, and torch refuses it: here it is normalised by
+the running statistics, which it leaves as they are.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, distributed, nn
+from torch.distributed.nn.functional import all_reduce
+
+
+class BatchNorm1d(nn.BatchNorm1d):
+    """Of (B, K)."""
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+    momentum: float
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, K) → the same shape, each column normalised over the rows of all ranks."""
+        return _normalised(self, x) if _needs_more(self, x) else super().forward(x)
+
+
+class BatchNorm2d(nn.BatchNorm2d):
+    """Of (B, K, C, T)."""
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+    momentum: float
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, K, C, T) → the same shape, each channel normalised over all else and all ranks."""
+        return _normalised(self, x) if _needs_more(self, x) else super().forward(x)
+
+
+def _needs_more(layer: nn.Module, x: Tensor) -> bool:
+    """Whether torch's own batch norm is not enough."""
+    return layer.training and (_ranks() > 1 or x.numel() == x.shape[1])
+
+
+def _ranks() -> int:
+    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+
+
+def _normalised(layer: BatchNorm1d | BatchNorm2d, x: Tensor) -> Tensor:
+    mean, variance, count = _moments(x)
+    # A rank with more rows knows the answer without waiting for its device.
+    if x.numel() <= x.shape[1] and count.item() == 1:
+        return F.batch_norm(x, layer.running_mean, layer.running_var, layer.weight, layer.bias, eps=layer.eps)
+    with torch.no_grad():
+        layer.num_batches_tracked.add_(1)
+        layer.running_mean.lerp_(mean, layer.momentum)
+        layer.running_var.lerp_(variance * (count / (count - 1)), layer.momentum)
+    scale = layer.weight * torch.rsqrt(variance + layer.eps)
+    shape = (1, -1, *(1 for _ in x.shape[2:]))
+    normal = torch.addcmul((layer.bias - mean * scale).view(shape), x, scale.view(shape))
+    return normal.to(x.dtype)
+
+
+def _moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean and variance (K,) float32 of ``x`` (B, K, …) over all ranks, and the number of values a channel.
+
+    A rank may have no rows. Gradients flow to the inputs of all ranks.
+    """
+    dims = (0, *range(2, x.ndim))
+    own = x.numel() // x.shape[1]
+    values = x.float()
+    if own:
+        variance, mean = torch.var_mean(values, dims, correction=0)
+    else:
+        variance = mean = values.sum(dims)
+    summed = _over_ranks(torch.cat((own * mean, mean.new_tensor([own]))))
+    count = summed[-1].detach()
+    together = summed[:-1] / count
+    variance = _over_ranks(own * (variance + (mean - together).square())) / count
+    return together, variance, count
+
+
+def _over_ranks(values: Tensor) -> Tensor:
+    """``values`` summed over all ranks; gradients are too."""
+    if _ranks() == 1:
+        return values
+    summed: Tensor = all_reduce(values)  # type: ignore[no-untyped-call]
+    return summed

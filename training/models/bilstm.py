@@ -1,0 +1,28 @@
+"""A bidirectional LSTM that does not see padding (Hochreiter & Schmidhuber 1997; Schuster & Paliwal 1997)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class MaskedBiLstm(nn.Module):
+    """One bidirectional LSTM layer whose backward direction starts at the last valid step."""
+
+    def __init__(self, inputs: int, hidden: int) -> None:
+        super().__init__()
+        self.forwards = nn.LSTM(inputs, hidden, batch_first=True)
+        self.backwards = nn.LSTM(inputs, hidden, batch_first=True)
+
+    def forward(self, sequence: Tensor, valid_steps: Tensor) -> Tensor:
+        """(B, T, inputs) → (B, T, 2 · hidden). Steps behind the valid ones hold no meaning."""
+        step = torch.arange(sequence.shape[1], device=sequence.device)
+        mirrored = torch.where(step < valid_steps[:, None], valid_steps[:, None] - 1 - step, step)
+        ahead, _ = self.forwards(sequence)
+        back, _ = self.backwards(_at(sequence, mirrored))
+        return torch.cat((ahead, _at(back, mirrored)), dim=2)
+
+
+def _at(sequence: Tensor, steps: Tensor) -> Tensor:
+    """(B, T, K) with its steps in the order ``steps`` (B, T)."""
+    return sequence.gather(1, steps[..., None].expand_as(sequence))

@@ -1,0 +1,70 @@
+"""From the states of all steps to one vector a clip, over the valid steps alone.
+
+Each takes ``sequence`` (B, T, 2H), the states of both directions side by side, and ``valid_steps`` (B,) int64
+of at least 1, and gives (B, 2H).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from training.models.conv_block import step_mask
+
+Pooling = Literal["mean", "attention", "last"]
+
+
+class MeanPooling(nn.Module):
+    """Mean over the valid steps."""
+
+    def forward(self, sequence: Tensor, valid_steps: Tensor) -> Tensor:
+        """(B, T, 2H) → (B, 2H)."""
+        mask = step_mask(valid_steps, sequence.shape[1])
+        mean: Tensor = (sequence * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
+        return mean
+
+
+class AttentionPooling(nn.Module):
+    """Mean weighted by a softmax, over the valid steps, of one learnt linear score a step.
+
+    As Lin et al. 2017 with a single head and without a hidden layer.
+    """
+
+    def __init__(self, units: int) -> None:
+        super().__init__()
+        self.score = nn.Linear(units, 1)
+
+    def forward(self, sequence: Tensor, valid_steps: Tensor) -> Tensor:
+        """(B, T, 2H) → (B, 2H)."""
+        weights = self.weights(sequence, valid_steps)
+        return (sequence * weights[..., None]).sum(dim=1)
+
+    def weights(self, sequence: Tensor, valid_steps: Tensor) -> Tensor:
+        """How much each step counts, (B, T): 0 behind the valid ones, 1 in sum."""
+        padded = step_mask(valid_steps, sequence.shape[1]) == 0
+        scores: Tensor = self.score(sequence).squeeze(2)
+        return scores.masked_fill(padded, -torch.inf).softmax(dim=1)
+
+
+class LastState(nn.Module):
+    """Final states: forward at the last valid step, backward at step 0."""
+
+    def forward(self, sequence: Tensor, valid_steps: Tensor) -> Tensor:
+        """(B, T, 2H) → (B, 2H)."""
+        hidden = sequence.shape[2] // 2
+        last = (valid_steps - 1)[:, None, None].expand(-1, 1, hidden)
+        ahead = sequence[..., :hidden].gather(1, last).squeeze(1)
+        return torch.cat((ahead, sequence[:, 0, hidden:]), dim=1)
+
+
+def pooling_of(name: Pooling, units: int) -> nn.Module:
+    """Pooling by its name in recipes, for ``units`` = 2H."""
+    match name:
+        case "mean":
+            return MeanPooling()
+        case "attention":
+            return AttentionPooling(units)
+        case "last":
+            return LastState()

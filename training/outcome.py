@@ -1,0 +1,55 @@
+"""The files that a finished training, or a test of a model, leaves in a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from featurestore.durable import storage_errors
+from schemas.labels import Target
+from training.evaluate import Tested
+from training.figures import confusion_png, curves_png, reliability_png
+from training.metrics import Evaluation
+from training.model_card import model_card
+from training.predictions import Predictions
+from training.recipe_prose import BEST_BY
+from training.recorder import history_csv
+from training.result import RunResult
+from training.run import RunFolder
+
+
+def write_result(result: RunResult) -> None:
+    """Write history, predictions, figures, model card and, last, ``metrics.json`` into the run's folder."""
+    folder, heading = result.folder, f"{result.subject}\n{result.title}"
+    if result.history:
+        reason = BEST_BY[result.record.recipe.train.monitor]
+        folder.write_text("history.csv", history_csv(result.history))
+        folder.write_bytes("curves.png", curves_png(result.history, heading, reason))
+    _write_test(folder, result.test, result.predictions, result.record.recipe.labels.target, heading)
+    folder.write_text("README.md", model_card(result))
+    folder.write_json("metrics.json", result.to_json())
+
+
+def write_tested(path: Path, tested: Tested) -> None:
+    """Write predictions, figures, the report and, last, ``metrics.json`` into a folder, made where it is not.
+
+    Raises :class:`StorageError`.
+    """
+    with storage_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+        folder, heading = RunFolder(path), f"{tested.subject}\n{tested.title}"
+        _write_test(
+            folder, tested.evaluation, tested.predictions, tested.record.recipe.labels.target, heading
+        )
+        folder.write_text("report.txt", tested.report)
+        folder.write_json("metrics.json", tested.to_json())
+
+
+def _write_test(
+    folder: RunFolder, test: Evaluation, predictions: Predictions | None, target: Target, heading: str
+) -> None:
+    if predictions is not None:
+        folder.write_text("predictions.csv", predictions.to_csv())
+    folder.write_bytes("confusion-emotion.png", confusion_png(test.emotion, heading))
+    if target is Target.GENDER_EMOTION:
+        folder.write_bytes("confusion.png", confusion_png(test.own, heading))
+    folder.write_bytes("reliability.png", reliability_png(test, target, heading))

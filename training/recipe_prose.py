@@ -1,0 +1,123 @@
+"""A recipe's input, model and training as sentences, for model cards; what is left at its default is left out
+where it does nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from schemas.architecture import CnnBiLstmSpec, CnnSpec, FunctionalsSpec, MlpSpec, ModelSpec
+from schemas.training import InputSpec, TrainSpec
+
+BEST_BY: Mapping[str, str] = MappingProxyType(
+    {
+        "loss": "lowest validation loss",
+        "wa": "highest validation WA",
+        "ua": "highest validation UA",
+        "last": "last",
+    }
+)
+"""What the best epoch has, by ``train.monitor``."""
+
+_NORMALISED = MappingProxyType(
+    {
+        "standard": "zero mean and unit deviation of each coefficient over the training clips",
+        "minmax": "the range of each coefficient over the training clips becomes 0 to 1",
+        "sample": "zero mean and unit deviation of each sample by itself",
+        "none": "values as they are stored",
+    }
+)
+
+_POOLED = MappingProxyType(
+    {
+        "mean": "mean over the valid steps",
+        "attention": "attention over the valid steps",
+        "last": "final state of both directions",
+    }
+)
+
+
+def input_prose(spec: InputSpec) -> str:
+    """How features become the model's input."""
+    cut = f", cut to ±{spec.clip:g}" if spec.clip is not None else ""
+    functionals = "functionals of the frames, " if spec.representation == "functionals" else ""
+    return f"{functionals}{_NORMALISED[spec.normalise]}{cut}"
+
+
+def model_prose(spec: ModelSpec) -> str:
+    """The network, from input to output."""
+    match spec:
+        case CnnBiLstmSpec():
+            lstm = (
+                f"{spec.layers} BiLSTM layer{'s' if spec.layers > 1 else ''} of {spec.hidden} units each way"
+            )
+            drop = f", dropout {spec.sequence_dropout:g}" if spec.sequence_dropout else ""
+            pooled = f"{lstm}{drop}; {_POOLED[spec.pooling]}"
+            return f"{_blocks(spec)}; {pooled}; {_dense(spec.dense)}dropout {spec.dropout:g}"
+        case CnnSpec():
+            return f"{_blocks(spec)}; flattened; {_dense(spec.dense)}dropout {spec.dropout:g}"
+        case MlpSpec():
+            return f"dropout {spec.input_dropout:g}; {_dense(spec.hidden)}dropout {spec.dropout:g}"
+        case FunctionalsSpec():
+            return f"{', '.join(spec.functionals)} of each coefficient; linear SVM, C {spec.c:g}"
+
+
+def training_prose(spec: TrainSpec) -> list[str]:
+    """A line each for optimiser, schedule, stopping, and whatever of the rest is used."""
+    name = {"adam": "Adam", "adamw": "AdamW"}[spec.optimiser]
+    decay = "L2 penalty" if spec.optimiser == "adam" else "decoupled weight decay"
+    step = f"{decay} {spec.weight_decay:g}, batch {spec.batch_size}"
+    limit = f"{spec.epochs} epochs"
+    if spec.patience is not None:
+        limit = f"up to {limit}, stopped after {spec.patience} without a better one"
+    kept = "last epoch" if spec.monitor == "last" else f"epoch of the {BEST_BY[spec.monitor]}"
+    lines = [
+        f"{name}, learning rate {spec.lr:g} {_schedule(spec)}, {step}",
+        f"Kept: the {kept}; {limit}",
+    ]
+    used = [
+        "every clip once an epoch, in a view drawn for it" if spec.view_sampling == "one" else "",
+        "classes weighted inversely to their clips" if spec.class_weights == "balanced" else "",
+        f"label smoothing {spec.label_smoothing:g}" if spec.label_smoothing else "",
+        f"mixup, alpha {spec.mixup:g}" if spec.mixup else "",
+        _masks(spec),
+        f"gradients clipped to a norm of {spec.gradient_clip:g}" if spec.gradient_clip is not None else "",
+        f"moving average of the weights, decay {spec.average:g}" if spec.average is not None else "",
+        "products in bfloat16" if spec.precision == "bf16" else "",
+    ]
+    if chosen := "; ".join(text for text in used if text):
+        lines.append(f"{chosen[0].upper()}{chosen[1:]}")
+    return lines
+
+
+def _schedule(spec: TrainSpec) -> str:
+    match spec.schedule:
+        case "plateau":
+            return f"(times {spec.lr_factor:g} where validation stands still)"
+        case "cosine":
+            rise = f"after a linear rise over {spec.warmup:g} epochs, " if spec.warmup else ""
+            return f"({rise}along half a cosine to 0)"
+        case "constant":
+            return "(constant)"
+
+
+def _masks(spec: TrainSpec) -> str:
+    masks = spec.spec_augment
+    parts = [
+        f"{masks.band_masks} of up to {masks.band_width} bands" if masks.band_masks else "",
+        f"{masks.frame_masks} of up to {masks.frame_width} frames" if masks.frame_masks else "",
+    ]
+    named = " and ".join(part for part in parts if part)
+    return f"SpecAugment masks, {named}" if named else ""
+
+
+def _blocks(spec: CnnBiLstmSpec | CnnSpec) -> str:
+    channels = "-".join(map(str, spec.channels))
+    plural = "s" if len(spec.channels) > 1 else ""
+    drop = f", channel dropout {spec.block_dropout:g}" if spec.block_dropout else ""
+    return f"{len(spec.channels)} convolution block{plural} of {channels} channels{drop}"
+
+
+def _dense(widths: tuple[int, ...]) -> str:
+    return f"dense {', '.join(map(str, widths))}; " if widths else ""

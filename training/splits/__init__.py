@@ -1,0 +1,1 @@
+"""Which clips train, validate and test: the evaluation protocols, one a file. No torch."""

@@ -1,0 +1,49 @@
+"""From the side that each clip was drawn to, to a :class:`~training.splits.split.Split`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from schemas.protocol import SplitSpec
+from training.samples import Side
+from training.splits.split import Fold, Split, digests
+from training.splits.split_document import ValidationBy
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What a protocol draws with: its numbers, the seed, and the digest of the store that is split."""
+
+    spec: SplitSpec
+    seed: int
+    store_digest: str = ""
+
+
+def assemble(
+    usable: pd.DataFrame,
+    sides: pd.Series,
+    draw: Draw,
+    *,
+    stratified_by: tuple[str, ...],
+    validation_by: ValidationBy = "speaker",
+    fold: Fold | None = None,
+) -> Split:
+    """Split of ``usable`` clips by ``sides`` (their side, on the same index), all of them on one."""
+
+    def of(side: Side) -> tuple[str, ...]:
+        return tuple(sorted(usable["clip_id"][sides == side]))
+
+    return Split(
+        protocol=draw.spec.protocol,
+        seed=draw.seed,
+        store_digest=draw.store_digest,
+        stratified_by=stratified_by,
+        train=of("train"),
+        validation=of("validation"),
+        test=of("test"),
+        audio_sha256=digests(usable),
+        fold=fold,
+        validation_by=validation_by,
+    )

@@ -1,0 +1,62 @@
+"""Splits by protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from schemas.clip import Status
+from schemas.protocol import SplitSpec
+from training.samples import ORIGINAL_VIEW
+from training.splits.assemble import Draw
+from training.splits.cross_corpus import cross_corpus
+from training.splits.emobox import emobox
+from training.splits.folds import grouped_folds, leave_one_speaker_out
+from training.splits.random import at_random, at_random_with_leaked_views
+from training.splits.speaker import by_speaker
+from training.splits.split import Split
+
+
+def splits_of(
+    manifest: pd.DataFrame,
+    spec: SplitSpec,
+    seed: int,
+    store_digest: str = "",
+    views: Sequence[int] = (ORIGINAL_VIEW,),
+) -> tuple[Split, ...]:
+    """All splits of a protocol: one for each fold, else one.
+
+    What is drawn depends on ``seed`` and the clips, not on their order, and in one corpus not on the others.
+
+    Parameters
+    ----------
+    manifest : DataFrame
+        Columns of :data:`schemas.tables.MANIFEST_SCHEMA`, or of a part of its rows. Bad clips are on no side.
+    store_digest : str
+        Kept in the splits.
+    views : sequence of int
+        Views that ``spec.leak_views`` draws among.
+
+    Raises
+    ------
+    SplitError
+        If there is no such split of these clips; the message says why and what to do.
+    """
+    usable = manifest[manifest["status"] == Status.OK].reset_index(drop=True)
+    draw = Draw(spec, seed, store_digest)
+    match spec.protocol:
+        case "speaker":
+            return (by_speaker(usable, draw),)
+        case "loso":
+            return leave_one_speaker_out(usable, draw)
+        case "kfold":
+            return grouped_folds(usable, draw)
+        case "emobox":
+            return emobox(usable, draw)
+        case "cross-corpus":
+            return (cross_corpus(usable, draw),)
+        case "random" if spec.leak_views:
+            return (at_random_with_leaked_views(usable, draw, views),)
+        case "random":
+            return (at_random(usable, draw),)

@@ -1,0 +1,95 @@
+"""The protocols ``loso`` and ``kfold``: every speaker is tested on once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from schemas.errors import SplitError
+from training.samples import SIDES
+from training.splits.assemble import Draw, assemble
+from training.splits.draw import generator, shuffled, strata
+from training.splits.people import Person, people_of, some_names, spoken_by
+from training.splits.split import Fold, Split
+from training.splits.validation import validation_of
+
+_TRAIN, _VALIDATION, _TEST = SIDES
+
+
+def leave_one_speaker_out(usable: pd.DataFrame, draw: Draw) -> tuple[Split, ...]:
+    """A fold for each speaker, named after who is tested, in alphabetical order.
+
+    Raises
+    ------
+    SplitError
+        If fewer than two speakers are there.
+    """
+    people = people_of(usable)
+    if len(people) < 2:
+        raise SplitError(
+            f"loso needs at least two speakers, and the store has {len(people)} "
+            f"({some_names(usable['speaker'].unique()) or 'none'}); build it with another corpus"
+        )
+    return folds_of(usable, [(person.name, [person]) for person in people], draw)
+
+
+def grouped_folds(usable: pd.DataFrame, draw: Draw) -> tuple[Split, ...]:
+    """``draw.spec.folds`` groups of speakers, each the test once.
+
+    The speakers of each corpus and gender are dealt to the groups in turn, from a group that is drawn. Where
+    a group stays empty that way, genders are dealt together, then corpora too.
+
+    Raises
+    ------
+    SplitError
+        If there are more groups than speakers.
+    """
+    people, count = people_of(usable), draw.spec.folds
+    if count > len(people):
+        most = f"give kfold:K with K up to {len(people)}, or loso" if len(people) > 1 else "add a corpus"
+        raise SplitError(f"kfold:{count} needs {count} speakers, and the store has {len(people)}; {most}")
+    for columns in (("dataset", "gender"), ("dataset",), ()):
+        groups = _deal(people, columns, draw)
+        if all(groups):
+            break
+    named = [(str(index), group) for index, group in enumerate(groups, start=1)]
+    return folds_of(usable, named, draw, columns)
+
+
+def folds_of(
+    usable: pd.DataFrame,
+    tested: Sequence[tuple[str, Sequence[Person]]],
+    draw: Draw,
+    stratified_by: tuple[str, ...] = ("dataset", "gender"),
+) -> tuple[Split, ...]:
+    """A split for each name and the people who are tested in it; the others train and validate."""
+    splits = []
+    for index, (name, people) in enumerate(tested, start=1):
+        in_test = spoken_by(usable, people)
+        validation = validation_of(usable[~in_test], draw, draw.spec.shorthand, name)
+        sides = pd.Series(_TRAIN, index=usable.index, dtype=object)
+        sides[in_test] = _TEST
+        sides[validation.clips.index[validation.clips]] = _VALIDATION
+        splits.append(
+            assemble(
+                usable,
+                sides,
+                draw,
+                stratified_by=min(stratified_by, validation.stratified_by, key=len),
+                validation_by=validation.by,
+                fold=Fold(index, len(tested), name),
+            )
+        )
+    return tuple(splits)
+
+
+def _deal(people: tuple[Person, ...], columns: tuple[str, ...], draw: Draw) -> list[list[Person]]:
+    count = draw.spec.folds
+    groups: list[list[Person]] = [[] for _ in range(count)]
+    for stratum, members in strata(people, lambda person: tuple(getattr(person, c) for c in columns)):
+        name = draw.spec.shorthand
+        first = int(generator(draw.seed, name, "first", *stratum).integers(count))
+        for place, person in enumerate(shuffled(members, draw.seed, name, *stratum)):
+            groups[(first + place) % count].append(person)
+    return groups

@@ -1,0 +1,36 @@
+"""What must stay on one side because some of its recordings are identical."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+
+def joined(keys: pd.Series, audio_sha256: pd.Series) -> pd.Series:
+    """Representative of each clip's key: the same for keys of which any recordings are identical.
+
+    Parameters
+    ----------
+    keys : Series of str
+        What each clip belongs to: its speaker, its sentence, or the clip itself.
+    audio_sha256 : Series of str
+        Hash of each clip's recording; a missing or empty one is like no other.
+
+    Returns
+    -------
+    Series of str, like ``keys``: of each group of keys the first in alphabetical order.
+    """
+    known = audio_sha256.fillna("") != ""
+    twins = known & audio_sha256.where(known).duplicated(keep=False)
+    if not twins.any():
+        return keys
+    parent = {key: key for key in sorted(keys[twins].unique())}
+
+    def root(key: str) -> str:
+        while parent[key] != key:
+            key = parent[key]
+        return key
+
+    for _, sharing in keys[twins].groupby(audio_sha256[twins], sort=True):
+        first, *others = sorted({root(key) for key in sharing})
+        parent.update(dict.fromkeys(others, first))
+    return keys.map({key: root(key) for key in parent}).fillna(keys)

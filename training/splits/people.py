@@ -1,0 +1,48 @@
+"""Who is heard: speakers, joined where their recordings are identical."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from training.splits.joined import joined
+
+
+@dataclass(frozen=True)
+class Person:
+    """Speakers that must stay together, sorted, and the corpus and gender that they count in."""
+
+    speakers: tuple[str, ...]
+    dataset: str
+    gender: str
+
+    @property
+    def name(self) -> str:
+        """``ravdess/03``; of several speakers ``tess/OAF and mine/7``."""
+        return " and ".join(self.speakers)
+
+
+def people_of(usable: pd.DataFrame) -> tuple[Person, ...]:
+    """Everybody who speaks in ``usable``, sorted by first speaker, who also gives corpus and gender."""
+    described = (
+        usable.sort_values("clip_id").groupby("speaker")[["dataset", "gender"]].first().T.to_dict("list")
+    )
+    together = joined(usable["speaker"], usable["audio_sha256"])
+    members = usable["speaker"].groupby(together).unique()
+    return tuple(
+        Person(tuple(sorted(speakers)), *map(str, described[first]))
+        for first, speakers in sorted(members.items())
+    )
+
+
+def spoken_by(usable: pd.DataFrame, people: Iterable[Person]) -> pd.Series:
+    """Boolean, like the rows of ``usable``: which clips are spoken by any of ``people``."""
+    return usable["speaker"].isin([speaker for person in people for speaker in person.speakers])
+
+
+def some_names(names: Collection[str]) -> str:
+    """The first five names: ``a, b, c, d, e, …``."""
+    shown = sorted(names)
+    return f"{', '.join(shown[:5])}{', …' if len(shown) > 5 else ''}"

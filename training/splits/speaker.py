@@ -1,0 +1,67 @@
+"""The protocol ``speaker``: speakers drawn into training, validation and test."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from schemas.errors import SplitError
+from training.samples import SIDES, Side
+from training.splits.assemble import Draw, assemble
+from training.splits.draw import held_out, shuffled, strata
+from training.splits.people import Person, people_of, some_names, spoken_by
+from training.splits.split import Split
+from training.splits.validation import validation_of
+
+_TRAIN, _VALIDATION, _TEST = SIDES
+
+
+def by_speaker(usable: pd.DataFrame, draw: Draw) -> Split:
+    """Speakers of each corpus and gender drawn into three sides.
+
+    Of n speakers in a stratum, ``round(share · n)`` but at least one go to test (n ≥ 2) and to validation (n
+    ≥ 3); the rest, at least one, train. Where a side stays empty that way, genders are drawn together, then
+    corpora too. Of two speakers in all, one is tested on and the other trains and validates
+    (:func:`training.splits.validation.validation_of`). Speakers of whom recordings are identical count as
+    one.
+
+    Raises
+    ------
+    SplitError
+        If fewer than two speakers are there.
+    """
+    people = people_of(usable)
+    if len(people) < 2:
+        raise SplitError(_too_few(usable, people))
+    for columns in (("dataset", "gender"), ("dataset",), ()):
+        side_of = _sides(people, columns, draw)
+        if set(side_of.values()) == set(SIDES):
+            return assemble(usable, usable["speaker"].map(side_of), draw, stratified_by=columns)
+    tested = spoken_by(usable, [person for person in people if side_of[person.speakers[0]] == _TEST])
+    validation = validation_of(usable[~tested], draw)
+    sides = pd.Series(_TRAIN, index=usable.index, dtype=object)
+    sides[tested] = _TEST
+    sides[validation.clips.index[validation.clips]] = _VALIDATION
+    return assemble(usable, sides, draw, stratified_by=validation.stratified_by, validation_by=validation.by)
+
+
+def _sides(people: tuple[Person, ...], columns: tuple[str, ...], draw: Draw) -> dict[str, Side]:
+    """Side of every speaker when drawn within the strata of ``columns``."""
+    side_of: dict[str, Side] = {}
+    for stratum, members in strata(people, lambda person: tuple(getattr(person, c) for c in columns)):
+        test, validation = held_out(len(members), draw.spec)
+        sides = [_TEST] * test + [_VALIDATION] * validation
+        sides += [_TRAIN] * (len(members) - len(sides))
+        for person, side in zip(shuffled(members, draw.seed, *stratum), sides, strict=True):
+            side_of.update(dict.fromkeys(person.speakers, side))
+    return side_of
+
+
+def _too_few(usable: pd.DataFrame, people: tuple[Person, ...]) -> str:
+    speakers = usable["speaker"].unique()
+    named = f" ({some_names(speakers)})" if len(speakers) else ""
+    alike = " after joining those with identical recordings" if len(people) < len(speakers) else ""
+    return (
+        f"the store has {len(people)} usable speaker{'' if len(people) == 1 else 's'}{named}{alike}, and a "
+        "speaker-independent split needs at least two: one to train on and one to test; build the store with "
+        f"another corpus beside {', '.join(sorted(usable['dataset'].unique())) or 'it'}"
+    )

@@ -1,0 +1,188 @@
+"""A split: the clips of training, validation and test, how they were drawn, and the recordings they were."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from schemas.clip import Status
+from schemas.errors import RunError
+from schemas.protocol import Protocol
+from training.samples import SIDES, Side
+from training.splits.split_document import SplitDocument, ValidationBy
+
+Independence = Literal["speaker-independent", "speaker-dependent", "leaky"]
+"""Whether those who are tested on were heard in training; ``leaky``: their very recordings were."""
+
+_NO_NEW_SPEAKERS: Mapping[ValidationBy, str] = {
+    "sentence": "too few speakers are left to validate on others than those trained on: validation clips are "
+    "of the training speakers, in sentences that training lacks",
+    "clip": "too few speakers are left to validate on others than those trained on, and the corpus does not "
+    "tell its sentences: validation clips are of the training speakers",
+}
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Which of a protocol's splits this is. ``index`` counts from 1; ``name`` tells who is tested."""
+
+    index: int
+    count: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Split:
+    """Clip ids of the three sides, each sorted, and what they were made from.
+
+    ``stratified_by`` names the manifest columns within which was drawn: fewer than corpus and gender where
+    there are too few speakers. ``audio_sha256`` is the hash of each clip's recording when the split was made,
+    so that a clip that changed later is noticed. The test side is always of other speakers than the rest,
+    unless the protocol is ``random``; ``validation_by`` tells what validation shares nothing of with
+    training.
+
+    ``views`` is given where views were drawn too: side → clip id → view indices. A clip may then be on
+    several sides.
+    """
+
+    protocol: Protocol
+    seed: int
+    store_digest: str
+    stratified_by: tuple[str, ...]
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+    audio_sha256: Mapping[str, str]
+    fold: Fold | None = None
+    validation_by: ValidationBy = "speaker"
+    views: Mapping[Side, Mapping[str, tuple[int, ...]]] | None = None
+
+    @property
+    def independence(self) -> Independence:
+        """What a result under this split is worth, in a word."""
+        if self.protocol != "random":
+            return "speaker-independent"
+        return "speaker-dependent" if self.views is None else "leaky"
+
+    @property
+    def title(self) -> str:
+        """Protocol as it stands beside every result: ``speaker-independent (protocol: speaker)``."""
+        details = [f"protocol: {self.protocol}"]
+        if self.fold is not None:
+            details.append(f"fold {self.fold.index} of {self.fold.count}")
+        if self.protocol == "cross-corpus":
+            details.append(f"tested on {' and '.join(sorted({clip.split('/')[0] for clip in self.test}))}")
+        if self.views is not None:
+            details.append("views on both sides")
+        crossing = "cross-corpus, " if self.protocol == "cross-corpus" else ""
+        return f"{crossing}{self.independence} ({', '.join(details)})"
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Sentences about what the split had to do without."""
+        if self.validation_by != "speaker":
+            return (_NO_NEW_SPEAKERS[self.validation_by],) if self.protocol != "random" else ()
+        if self.protocol == "random" or self.stratified_by == ("dataset", "gender"):
+            return ()
+        within = "within each corpus" if self.stratified_by else "from all together"
+        return (f"there are too few speakers to draw them by corpus and gender; drawn {within}",)
+
+    def side(self, name: Side) -> tuple[str, ...]:
+        """Clip ids of one side."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}[name]
+
+    def positions(self, manifest: pd.DataFrame, name: Side) -> NDArray[np.int64]:
+        """(n,) int64, ascending: where the clips of one side stand in ``manifest``."""
+        return np.flatnonzero(manifest["clip_id"].isin(self.side(name)).to_numpy()).astype(np.int64)
+
+    def view_positions(
+        self, manifest: pd.DataFrame, name: Side
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Positions in ``manifest`` and views of one side's samples, each (n,) int64, view by view.
+
+        Every clip's original where :attr:`views` is None.
+        """
+        positions = self.positions(manifest, name)
+        if self.views is None:
+            return positions, np.zeros(len(positions), dtype=np.int64)
+        of_side = self.views[name]
+        drawn = [of_side[clip] for clip in manifest["clip_id"].to_numpy()[positions]]
+        clips = np.repeat(positions, [len(views) for views in drawn])
+        views = np.array([view for views in drawn for view in views], dtype=np.int64)
+        order = np.lexsort((clips, views))
+        return clips[order], views[order]
+
+    def changed(self, manifest: pd.DataFrame) -> tuple[str, ...]:
+        """Clips of the split that ``manifest`` lacks, calls bad or holds another recording for, sorted."""
+        now = digests(manifest[manifest["status"] == Status.OK])
+        return tuple(sorted(clip for clip, digest in self.audio_sha256.items() if now.get(clip) != digest))
+
+    def require_unchanged(self, manifest: pd.DataFrame) -> None:
+        """Raise :class:`RunError` where :meth:`changed` names clips: the result would be another's."""
+        changed = self.changed(manifest)
+        if changed:
+            named = f"{', '.join(changed[:3])}{', …' if len(changed) > 3 else ''}"
+            raise RunError(
+                f"the split does not fit the store: {len(changed):,} of its {len(self.audio_sha256):,} "
+                f"clips are gone, bad or hold another recording ({named}); take a store of the same "
+                "recordings, or make a new split"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; :meth:`from_json` gives an equal split."""
+        value: dict[str, Any] = {
+            "format": 1,
+            "protocol": self.protocol,
+            "fold": asdict(self.fold) if self.fold else None,
+            "seed": self.seed,
+            "store_digest": self.store_digest,
+            "stratified_by": list(self.stratified_by),
+            "validation_by": self.validation_by,
+            **{name: {clip: self.audio_sha256[clip] for clip in self.side(name)} for name in SIDES},
+        }
+        if self.views is not None:
+            value["views"] = {
+                name: {clip: list(views) for clip, views in self.views[name].items()} for name in SIDES
+            }
+        return value
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Split from :meth:`to_json`. Raises :class:`RunError` where ``value`` is not one."""
+        return cls._of(SplitDocument.of(value))
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Split of a file, or of a run's folder, whoever wrote it; see :meth:`SplitDocument.read`."""
+        return cls._of(SplitDocument.read(path))
+
+    @classmethod
+    def _of(cls, document: SplitDocument) -> Self:
+        fold = document.fold
+        sides = {name: tuple(sorted(clips)) for name, clips in document.sides.items()}
+        views = document.views
+        return cls(
+            protocol=document.protocol,
+            seed=document.seed,
+            store_digest=document.store_digest,
+            stratified_by=document.stratified_by,
+            train=sides["train"],
+            validation=sides["validation"],
+            test=sides["test"],
+            audio_sha256=dict(sorted({**document.train, **document.validation, **document.test}.items())),
+            fold=None if fold is None else Fold(fold.index, fold.count, fold.name),
+            validation_by=document.validation_by,
+            views=views and {name: {clip: views[name][clip] for clip in sides[name]} for name in SIDES},
+        )
+
+
+def digests(usable: pd.DataFrame) -> dict[str, str]:
+    """Hash of the recording by clip id, sorted; empty where the store has none."""
+    hashes = usable["audio_sha256"].astype(object).where(usable["audio_sha256"].notna(), "")
+    return dict(sorted(zip(usable["clip_id"], hashes, strict=True)))

@@ -1,0 +1,148 @@
+"""``split.json`` as anybody may have written it: what it must hold, and how much it may be."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, StringConstraints, ValidationError, model_validator
+
+from schemas.errors import RunError, UsageError
+from schemas.model import Model
+from schemas.protocol import Protocol
+from schemas.recipe import first_problem
+from training.samples import SIDES, Side
+
+ValidationBy = Literal["speaker", "sentence", "clip"]
+"""What validation shares nothing of with training: speakers, or else sentences, or else the clips alone."""
+
+_MOST_BYTES = 64 * 2**20
+"""About half a million clips; what is parsed of it takes ten times as much memory."""
+
+_MARKS = (b"[", b"{", b'"')
+_BYTES_A_MARK = 4
+"""At least, in the mean of a large file: a clip of many views takes 7, a clip with its hash 25."""
+
+_MOST_MESSAGE = 300
+
+ClipId = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,1000}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")]
+View = Annotated[int, Field(ge=0, lt=1000)]
+
+
+class FoldDocument(Model):
+    """See :class:`training.splits.split.Fold`."""
+
+    index: int = Field(ge=1)
+    count: int = Field(ge=1, le=10**6)
+    name: ClipId
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.index > self.count:
+            raise ValueError(f"there is no fold {self.index} of {self.count}")
+        return self
+
+
+class SplitDocument(Model):
+    """The values of ``split.json``; see :class:`training.splits.split.Split`."""
+
+    format: Literal[1] = 1
+    protocol: Protocol
+    fold: FoldDocument | None = None
+    seed: int = Field(ge=0, lt=2**63)
+    store_digest: str = Field(max_length=100)
+    stratified_by: tuple[Literal["dataset", "gender", "emotion"], ...] = Field(max_length=3)
+    validation_by: ValidationBy = "speaker"
+    train: dict[ClipId, Sha256] = Field(min_length=1)
+    validation: dict[ClipId, Sha256] = Field(min_length=1)
+    test: dict[ClipId, Sha256] = Field(min_length=1)
+    views: dict[Side, dict[ClipId, tuple[View, ...]]] | None = None
+
+    @classmethod
+    def of(cls, value: object, source: str = "split.json") -> Self:
+        """Check plain values strictly; ``source`` names them. Raises :class:`RunError`."""
+        try:
+            return cls.model_validate_json(json.dumps(value, allow_nan=False), strict=True)
+        except ValidationError as error:
+            raise _no_split(source, first_problem(error)) from error
+        except (TypeError, ValueError, RecursionError) as error:
+            raise _no_split(source, str(error)) from error
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a file, or the split of a run's folder.
+
+        Raises
+        ------
+        UsageError
+            If there is nothing to read.
+        RunError
+            If it is no split, or larger than one can rightly be.
+        """
+        file = path / "split.json" if path.is_dir() else path
+        try:
+            with file.open("rb") as opened:
+                data = opened.read(_MOST_BYTES + 1)
+        except OSError as error:
+            raise UsageError(
+                f"cannot read the split {file}: {error.strerror or error}; give a file that "
+                "`ser-features audit --save` wrote, or the folder of a run"
+            ) from error
+        if len(data) > _MOST_BYTES:
+            raise _no_split(str(file), f"it has more than {_MOST_BYTES:,} bytes")
+        if sum(map(data.count, _MARKS)) > 10_000 + len(data) // _BYTES_A_MARK:
+            raise _no_split(str(file), "it holds more values than a split of its size")
+        try:
+            value = json.loads(data, object_pairs_hook=_unique)
+        except (ValueError, RecursionError) as error:
+            raise _no_split(str(file), str(error)) from error
+        return cls.of(value, str(file))
+
+    @property
+    def sides(self) -> dict[Side, dict[str, str]]:
+        """Hash by clip id, of each side."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    @model_validator(mode="after")
+    def _check_hashes(self) -> Self:
+        known: dict[str, str] = {}
+        for clips in self.sides.values():
+            for clip, digest in clips.items():
+                if known.setdefault(clip, digest) != digest:
+                    raise ValueError(f"{clip} has two hashes")
+        return self
+
+    @model_validator(mode="after")
+    def _check_views(self) -> Self:
+        if self.views is None:
+            return self
+        if self.protocol != "random":
+            raise ValueError(f"views are drawn under the protocol random, not {self.protocol}")
+        for side in SIDES:
+            views, clips = self.views.get(side, {}), self.sides[side]
+            if views.keys() != clips.keys():
+                odd = min(views.keys() ^ clips.keys())
+                raise ValueError(f"{odd} stands in {side} or its views alone")
+            for clip, indices in views.items():
+                if not indices or list(indices) != sorted(set(indices)):
+                    raise ValueError(f"the views of {clip} are not in order, each once")
+        return self
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"{twice[:100]!r} stands in it twice")
+    return values
+
+
+def _no_split(source: str, what: str) -> RunError:
+    told = " ".join(what.split())
+    told = told if len(told) <= _MOST_MESSAGE else f"{told[:_MOST_MESSAGE]}…"
+    return RunError(
+        f"{source} is not a split: {told}; make one with `ser-features audit --save`, or start a new run"
+    )

@@ -1,0 +1,92 @@
+"""Validation out of the clips that are not tested on: by other speakers, or else by other sentences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from schemas.errors import SplitError
+from training.splits.assemble import Draw
+from training.splits.draw import shuffled, strata
+from training.splits.joined import joined
+from training.splits.people import Person, people_of, some_names, spoken_by
+from training.splits.split_document import ValidationBy
+
+FEWEST_SPEAKERS = 3
+"""Of so many that are not tested on, some validate; of fewer all train."""
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """Which clips validate: boolean, on the index of the clips that it was drawn from."""
+
+    clips: pd.Series
+    by: ValidationBy
+    stratified_by: tuple[str, ...]
+
+
+def validation_of(rest: pd.DataFrame, draw: Draw, *key: str) -> Validation:
+    """Draw validation from ``rest``, the usable clips that are not tested on; keyed by seed and ``key``.
+
+    Of n ≥ 3 speakers of a corpus and gender, ``round(share · n)`` but at least one validate. Where that
+    leaves validation empty, genders are drawn together, then corpora. Of fewer than three speakers in all,
+    each trains: validation is the share of their sentences, of every emotion where a sentence has but one;
+    or, where a corpus does not tell its sentences, of their clips by emotion. Identical recordings stay
+    together.
+
+    Raises
+    ------
+    SplitError
+        If ``rest`` cannot be shared out at all.
+    """
+    people = people_of(rest)
+    if len(people) < FEWEST_SPEAKERS:
+        return _of_the_same_speakers(rest, draw, key)
+    for columns in (("dataset", "gender"), ("dataset",), ()):
+        chosen = _speakers(people, columns, draw, key)
+        if chosen:
+            break
+    return Validation(spoken_by(rest, chosen), "speaker", columns)
+
+
+def _speakers(
+    people: tuple[Person, ...], columns: tuple[str, ...], draw: Draw, key: tuple[str, ...]
+) -> list[Person]:
+    chosen = []
+    for stratum, members in strata(people, lambda person: tuple(getattr(person, c) for c in columns)):
+        n = len(members)
+        count = max(1, round(draw.spec.validation * n)) if n >= FEWEST_SPEAKERS else 0
+        chosen += shuffled(members, draw.seed, "validation", *key, *stratum)[:count]
+    return chosen
+
+
+def _of_the_same_speakers(rest: pd.DataFrame, draw: Draw, key: tuple[str, ...]) -> Validation:
+    sentence = rest["dataset"] + "/" + rest["sentence"].fillna("")
+    by: tuple[tuple[ValidationBy, pd.Series], ...] = (("clip", rest["clip_id"]),)
+    if (rest["sentence"].fillna("") != "").all():
+        by = (("sentence", sentence), *by)
+    for name, unit in by:
+        units = joined(unit, rest["audio_sha256"])
+        chosen = _units(rest, units, draw, key)
+        if chosen:
+            return Validation(units.isin(chosen), name, ("dataset", "emotion"))
+    raise SplitError(
+        f"{some_names(rest['speaker'].unique()) or 'nobody'} alone would train and validate, and has not two "
+        "different recordings of any emotion to be shared out; build the store with more clips"
+    )
+
+
+def _units(rest: pd.DataFrame, units: pd.Series, draw: Draw, key: tuple[str, ...]) -> set[str]:
+    """Sentences or clips that validate: of each corpus, and of each emotion as far as it has its own."""
+    facts = rest.groupby(units)[["dataset", "emotion"]].agg(["min", "max"])
+    own = (facts[("emotion", "min")] == facts[("emotion", "max")]).groupby(facts[("dataset", "min")])
+    by_emotion = own.transform("all")
+    emotion = facts[("emotion", "min")].where(by_emotion, "")
+    of = dict(zip(facts.index, zip(facts[("dataset", "min")], emotion, strict=True), strict=True))
+    chosen: set[str] = set()
+    for stratum, members in strata(sorted(of), lambda unit: of[unit]):
+        n = len(members)
+        count = max(1, round(draw.spec.validation * n)) if n >= 2 else 0
+        chosen |= set(shuffled(members, draw.seed, "validation", *key, *stratum)[:count])
+    return chosen

@@ -1,0 +1,58 @@
+"""A trained model, opened from its run folder to be tried on clips."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+from numpy.typing import NDArray
+
+from featurestore.store import FeatureStore
+from schemas.architecture import FunctionalsSpec
+from training.checkpoint import load_best
+from training.loop import forward_all, place
+from training.network import new_network, sources_of
+from training.normalise import Normalisation, Normaliser
+from training.observer import SilentObserver
+from training.request import Hardware
+from training.run import RunFolder, RunRecord
+from training.samples import Samples, Side
+from training.tabular import predict_baseline
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """The best epoch's model of a run."""
+
+    folder: RunFolder
+    record: RunRecord
+
+    @classmethod
+    def open(cls, path: Path) -> TrainedModel:
+        """Model of the run at ``path``. Raises :class:`RunError` where there is none."""
+        folder = RunFolder.open(path)
+        return cls(folder, folder.record())
+
+    def probabilities(
+        self, store: FeatureStore, samples: Samples, device: torch.device, hardware: Hardware
+    ) -> NDArray[np.float64]:
+        """(samples, classes): how probable each class is, for samples of a store that fits the run.
+
+        Raises :class:`RunError` where the run holds no finished epoch.
+        """
+        record = self.record
+        if isinstance(record.recipe.model, FunctionalsSpec):
+            return predict_baseline(self.folder, record.recipe.model, record, store, samples)
+        fabric = Fabric(accelerator=device.type, devices=1)
+        sides: dict[Side, Samples] = {"test": samples}
+        source = sources_of(record, store, sides, device, hardware, SilentObserver())["test"]
+        model = new_network(record)
+        place(model, device)
+        load_best(self.folder.checkpoints, model)
+        normaliser = Normaliser(Normalisation.load(self.folder.normalisation)).to(device)
+        logits, _ = forward_all(fabric, model, normaliser, source, record.recipe.train.batch_size)
+        probabilities: NDArray[np.float64] = logits.double().softmax(dim=1).numpy()
+        return probabilities
