@@ -51,6 +51,6 @@ def test_ranks_train_what_one_process_trains(demo_store: Path, tmp_path: Path, r
     assert several["metrics"]["best_epoch"] == one["metrics"]["best_epoch"]
     ours = load_file(several["folder"] / "checkpoints" / "best.safetensors")
     theirs = load_file(one["folder"] / "checkpoints" / "best.safetensors")
-    for name, tensor in theirs.items():
-        # Adam makes whole steps of gradients that are all but zero, whichever sign they round to.
-        assert np.linalg.norm(ours[name] - tensor) <= 5e-3 * np.linalg.norm(tensor), name
+    # Together: Adam makes whole steps of gradients that are all but zero, whichever sign they round to.
+    of_one, of_several = (np.concatenate([t[name].ravel() for name in theirs]) for t in (theirs, ours))
+    assert np.linalg.norm(of_several - of_one) <= 1e-3 * np.linalg.norm(of_one)
