@@ -60,7 +60,7 @@ def test_a_models_name_takes_all_of_it_and_fields_beside_it_replace_its_own() ->
         ("train.lr.x=1", "a recipe has no 'train.lr'"),
         ("train=3", "'train' has fields of its own; it has average,"),
         ("train.lr=-1", "train.lr: Input should be greater than 0 (got -1)"),
-        ("train.monitor=f1", "train.monitor: Input should be 'loss', 'wa' or 'ua' (got 'f1')"),
+        ("train.monitor=f1", "train.monitor: Input should be 'loss', 'wa', 'ua' or 'last' (got 'f1')"),
         ("split.test_corpora=[1]", "split.test_corpora"),
         ("split.leak_views=true", "leak_views is for the protocol random, not speaker"),
     ],
