@@ -23,8 +23,8 @@ def clip_moments(table: torch.Tensor, valid_frames: torch.Tensor) -> tuple[torch
 def _sums(numbers: torch.Tensor) -> torch.Tensor:
     """Sums over the frames of (waveform, frame, coefficient), which is overwritten: (waveform, coefficient).
 
-    The second half is added to the first, again and again. In a matrix product, and in ``torch.sum``, how many
-    coefficients and waveforms stand side by side can decide the last bits, and on which processor.
+    The second half is added to the first, again and again. In a matrix product, and in ``torch.sum``, how
+    many coefficients and waveforms stand side by side can decide the last bits, and on which processor.
     """
     frames = numbers.shape[1]
     while frames > 1:
