@@ -90,9 +90,8 @@ class TrainSpec(Model):
     """Decay a step of the exponential moving average of the weights that is validated, tested and kept;
     null: the weights themselves are."""
     precision: Literal["32", "bf16"] = "32"
-    """``bf16``: products of matrices and convolutions in bfloat16, weights and sums in float32. Several times
-    as fast on GPUs; model A on a CPU with AMX 1.7 times as fast, on one without it 0.8 (AVX512-BF16) to 0.1
-    times (AVX2)."""
+    """``bf16``: products of matrices and convolutions in bfloat16, weights and sums in float32. Meant
+    for GPUs and for CPUs with AMX; on a CPU without it training is slower than in float32."""
 
     @field_validator("patience", mode="before")
     @classmethod

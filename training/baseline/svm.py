@@ -4,8 +4,8 @@
 
     values (n, D) ──▶ (x − mean) / scale ──▶ one-vs-rest margins (n, classes) ──▶ softmax ──▶ (n, classes)
 
-liblinear's dual solver: 12,000 samples × 1,000 values × 14 classes in 11 s on one core, where the primal one
-takes 53 s, and ``SVC(kernel="linear")`` is already at 4,000 samples twice as slow as it.
+liblinear's dual solver: with about as many values as samples it is done well before the primal one, and
+before ``SVC(kernel="linear")``.
 
 Probabilities are the softmax of the margins. They rank classes as the machine does, and are not calibrated:
 calibration by cross-validation within the training clips, as scikit-learn offers it, would have copies and
