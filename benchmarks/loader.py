@@ -15,7 +15,8 @@ Epochs are cut off after ``--seconds``.
   has 1 throughout.
 - CPU: of the process and its workers; it suffers less than the clock where other programs run beside.
 
-Then a model is trained from memory and from the store, in turn. ``--work`` keeps what was written, 4 GB.
+Then model A is trained from memory and from the store, whole epochs in turn; ``--training`` does that alone
+and leaves the other figures as they were. ``--work`` keeps what was written, 4 GB.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from typing import Any
 
 import numpy as np
 from loader_data import BATCH, FEATURES, Data, drop_from_page_cache
-from machine import write_result
+from machine import RESULTS, write_result
 
 from pipelines.process import keep_freed_memory, spin_briefly
 
@@ -204,8 +205,8 @@ def own_memory(pid: int) -> int:
     return total
 
 
-def training(work: Path, seconds: float, repeat: int) -> dict[str, Any]:
-    """Samples a second of model A in training, from memory and from the store, in turn, ``seconds`` each."""
+def training(work: Path, repeat: int) -> dict[str, Any]:
+    """Samples a second of model A in training, from memory and from the store, an epoch each in turn."""
     import torch
     import torch.nn.functional as F
     from peers.loader_ours import Epochs
@@ -232,8 +233,6 @@ def training(work: Path, seconds: float, repeat: int) -> dict[str, Any]:
                 loss.backward()
                 optimizer.step()
                 count += len(images)
-                if time.perf_counter() - begun > seconds:
-                    break
             if device.type == "cuda":
                 torch.cuda.synchronize()
             rates[home].append(count / (time.perf_counter() - begun))
@@ -267,7 +266,8 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="folder for stores and peers' files; a temporary one")
     parser.add_argument("--seconds", type=float, default=30.0, help="an epoch is cut off after these")
     parser.add_argument("--repeat", type=int, default=3, help="warm epochs")
-    parser.add_argument("--only", help="runs whose title contains this")
+    parser.add_argument("--only", help="runs whose title contains this; nothing is written")
+    parser.add_argument("--training", action="store_true", help="the training alone")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
     spin_briefly()
@@ -280,13 +280,16 @@ def main() -> None:
         options.work.mkdir(parents=True, exist_ok=True)
         prepare(options.work, options.corpora.resolve())
         found = []
-        for run in runs():
+        for run in () if options.training else runs():
             if options.only is None or options.only in run.title:
                 found.append(in_own_process(run, options))
                 print(f"{run.title}: {found[-1]['warm_samples_s']:,.0f} samples/s", flush=True)
-        trained = training(options.work, options.seconds, options.repeat)
+        print(table(found))
+        if options.only is not None:
+            return
+        trained = training(options.work, options.repeat)
         data = Data.of(options.work / "zstd.zarr")
-        result = {
+        measured = {
             "command": " ".join(["python", "benchmarks/loader.py", *sys.argv[1:]]),
             "samples": len(data.samples),
             "features": FEATURES,
@@ -295,11 +298,12 @@ def main() -> None:
             "repeat": options.repeat,
             "peers": {package: version(package) for package in PEERS if find_spec(package)},
             "runs": found,
-            "training": trained,
         }
-    print(table(found))
+    if options.training:
+        measured = json.loads((RESULTS / "loader.json").read_text())
+        del measured["machine"]
     print(f"training: {trained['ram']:.0f} samples/s from memory, {trained['stream']:.0f} streaming")
-    print(write_result("loader", result))
+    print(write_result("loader", {**measured, "training": trained}))
 
 
 if __name__ == "__main__":

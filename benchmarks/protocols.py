@@ -2,10 +2,9 @@
 
     python benchmarks/protocols.py --corpora corpora
 
-Each row is one `ser-train` command on RAVDESS or TESS, printed before it runs. Stores, runs and finished rows
-are kept in `--work`: called again, it goes on where it was. All rows take hours on two cores; `--only NAME`
-takes some of them and
-leaves the others' rows as they were.
+Each row is one `ser-train` command on RAVDESS or TESS, or one `ser-evaluate` of several rows' series, printed
+before it runs. Stores, runs and finished rows are kept in `--work`: called again, it goes on where it was.
+All rows take hours on two cores; `--only NAME` takes some of them and leaves the others' rows as they were.
 """
 
 from __future__ import annotations
@@ -32,7 +31,9 @@ class Experiment:
     name: str
     system: str
     store: str
-    options: tuple[str, ...]
+    options: tuple[str, ...] = ()
+    mean_of: tuple[str, ...] = ()
+    """Names of experiments whose mean this one is."""
 
 
 STORES = {
@@ -42,17 +43,23 @@ STORES = {
     "r1": ("--recipe", "four-corpora-a", "--datasets", "ravdess,tess"),
 }
 
-_R3 = ("--recipe", "ravdess-attention")
+_R3 = ("--recipe", "ravdess-attention", "--views", "0,1", "--epochs", "30")
+"""An epoch is every clip once; of a leaky split every clip in both views, so half as many epochs."""
 _R4 = ("--recipe", "tess-delta")
-_R1 = ("--datasets", "ravdess,tess", "--protocol", "kfold:4", "--set", "train.view_sampling=one")
-_EMOBOX = ("--datasets", "ravdess", "--protocol", "emobox")
+_R1 = (
+    *("--datasets", "ravdess,tess", "--protocol", "kfold:4", "--epochs", "20"),
+    *("--set", "train.view_sampling=one"),
+)
+_RAVDESS8 = ("--datasets", "ravdess", "--set", "labels.set=ravdess8", "--set", "labels.target=emotion")
+_SVM = ("--model", "functionals", *_RAVDESS8)
+_F = ("--recipe", "ravdess-functionals")
 
 EXPERIMENTS = (
     Experiment(
         "r3-leaky",
         "R3 ravdess-attention",
         "r3",
-        (*_R3, "--protocol", "random", "--leak-views", "--set", "train.view_sampling=all"),
+        (*_R3[:-1], "15", "--protocol", "random", "--leak-views", "--set", "train.view_sampling=all"),
     ),
     Experiment("r3-random", "R3 ravdess-attention", "r3", (*_R3, "--protocol", "random")),
     Experiment("r3-speaker", "R3 ravdess-attention", "r3", (*_R3, "--protocol", "speaker")),
@@ -62,14 +69,28 @@ EXPERIMENTS = (
     Experiment("a", "R1 A, gender × emotion", "r1", ("--model", "A", *_R1)),
     Experiment("c", "R1 C, emotion", "r1", ("--model", "C", *_R1)),
     Experiment(
-        "mlp-emobox", "functionals, perceptron", "functionals", ("--recipe", "ravdess-functionals")
+        "svm-leaky", "functionals, linear SVM", "r1", (*_SVM, "--protocol", "random", "--leak-views")
     ),
     Experiment(
-        "functionals-emobox",
-        "functionals, linear SVM",
-        "r1",
-        ("--model", "functionals", *_EMOBOX, "--views", "0", "--set", "labels.set=ravdess8",
-         "--set", "labels.target=emotion"),
+        "svm-random", "functionals, linear SVM", "r1", (*_SVM, "--protocol", "random", "--views", "0")
+    ),
+    Experiment(
+        "svm-emobox", "functionals, linear SVM", "r1", (*_SVM, "--protocol", "emobox", "--views", "0")
+    ),
+    Experiment(
+        "lda-emobox",
+        "functionals, linear discriminant analysis",
+        "functionals",
+        (*_F, "--model", "functionals-lda", "--views", "0,3,4"),
+    ),
+    Experiment("mlp-emobox", "functionals, perceptron", "functionals", _F),
+    Experiment("mlp-emobox-1", "the same, seed 1", "functionals", (*_F, "--seed", "1")),
+    Experiment("mlp-emobox-2", "the same, seed 2", "functionals", (*_F, "--seed", "2")),
+    Experiment(
+        "mean-emobox",
+        "mean of these four",
+        "functionals",
+        mean_of=("lda-emobox", "mlp-emobox", "mlp-emobox-1", "mlp-emobox-2"),
     ),
 )  # fmt: skip
 
@@ -101,17 +122,30 @@ def _row(experiment: Experiment, arguments: argparse.Namespace) -> dict[str, Any
     """Result of an experiment, from its file where it is finished."""
     done = arguments.work / f"{experiment.name}.json"
     if not done.exists():
-        store = _store(experiment.store, arguments)
-        options = [*experiment.options, "--device", arguments.device, "--json"]
-        values = _run("training.cli", "--store", str(store), "--out", str(arguments.work / "runs"), *options)
+        values = _mean(experiment, arguments) if experiment.mean_of else _trained(experiment, arguments)
         done.write_text(json.dumps(_figures(values)))
     command = f"ser-train --store {experiment.store}.zarr {shlex.join(experiment.options)}"
-    return {
-        "name": experiment.name,
-        "system": experiment.system,
-        "command": command,
-        **json.loads(done.read_text()),
-    }
+    if experiment.mean_of:
+        command = f"ser-evaluate {shlex.join(experiment.mean_of)}"
+    row = json.loads(done.read_text())
+    row.pop("folder")
+    return {"name": experiment.name, "system": experiment.system, "command": command, **row}
+
+
+def _trained(experiment: Experiment, arguments: argparse.Namespace) -> dict[str, Any]:
+    """What `ser-train` says."""
+    store = _store(experiment.store, arguments)
+    options = [*experiment.options, "--device", arguments.device, "--json"]
+    return _run("training.cli", "--store", str(store), "--out", str(arguments.work / "runs"), *options)
+
+
+def _mean(experiment: Experiment, arguments: argparse.Namespace) -> dict[str, Any]:
+    """What `ser-evaluate` says of the mean of finished rows."""
+    rows = [arguments.work / f"{name}.json" for name in experiment.mean_of]
+    if absent := [row.stem for row in rows if not row.exists()]:
+        sys.exit(f"{experiment.name} needs {', '.join(absent)}: name them with --only, too")
+    folders = [json.loads(row.read_text())["folder"] for row in rows]
+    return _run("training.evaluate_cli", *folders, "--json")
 
 
 def _figures(values: dict[str, Any]) -> dict[str, Any]:
@@ -119,7 +153,8 @@ def _figures(values: dict[str, Any]) -> dict[str, Any]:
     scores = values["pooled" if "pooled" in values else "test"]["emotion"]
     kept = ("ua", "wa", "macro_f1", "support", "speakers", "intervals")
     folds = {"over_folds": values["over_folds"]["emotion"]} if "over_folds" in values else {}
-    return {"title": values["title"], **{name: scores[name] for name in kept}, **folds}
+    folder = values.get("run", values.get("series"))
+    return {"folder": folder, "title": values["title"], **{name: scores[name] for name in kept}, **folds}
 
 
 def _comparison(row: dict[str, Any]) -> ComparisonRow:

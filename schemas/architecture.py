@@ -21,8 +21,14 @@ BlockStep = Literal["pool", "norm", "relu", "dropout"]
 Pool = tuple[Annotated[int, Field(ge=1, le=64)], Annotated[int, Field(ge=1, le=64)]]
 """(coefficients, frames) that a max-pool joins."""
 
-Functional = Literal["mean", "std", "min", "max", "p10", "p50", "p90", "slope"]
-"""Of a coefficient over the valid frames; p10: 10th percentile, slope: of the least-squares line."""
+Statistic = Literal[
+    "mean", "std", "step_size", "step_std",
+    "p05", "p20", "p50", "p80", "p95", "skewness", "kurtosis",
+    "lag1", "lag2", "lag4", "lag8", "slope", "curvature", "time_skew",
+    "modulation1", "modulation2", "modulation3", "modulation4", "modulation5", "modulation6", "modulation7",
+    "stretch1", "stretch2", "stretch3", "stretch4", "stretch5", "stretch6", "stretch7", "stretch8",
+]  # fmt: skip
+"""Of a frame descriptor over the valid frames (:mod:`training.functionals.statistics`)."""
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Width = Annotated[int, Field(ge=1, le=8192)]
@@ -95,16 +101,20 @@ class MlpSpec(_Named):
     """After each dense layer."""
 
 
-class FunctionalsSpec(_Named):
-    """The baseline: functionals of each coefficient over the valid frames, and a linear SVM."""
+class LinearSpec(_Named):
+    """A linear classifier on functionals: statistics of each frame descriptor. It has no epochs."""
 
-    family: Literal["functionals_svm"] = "functionals_svm"
-    functionals: tuple[Functional, ...] = Field(("mean", "std", "p10", "p90"), min_length=1)
+    family: Literal["linear"] = "linear"
+    classifier: Literal["svm", "lda"]
+    """A linear support vector machine, or linear discriminant analysis."""
+    statistics: tuple[Statistic, ...] = Field(min_length=1)
     c: float = Field(1e-3, gt=0)
-    """Inverse strength of the SVM's L2 penalty."""
+    """Inverse strength of the L2 penalty, of ``svm``."""
+    shrinkage: float = Field(0.2, ge=0, le=1)
+    """Share of a multiple of the identity in the covariance, of ``lda`` (Ledoit & Wolf 2004)."""
 
 
-ModelSpec = Annotated[CnnBiLstmSpec | CnnSpec | MlpSpec | FunctionalsSpec, Field(discriminator="family")]
+ModelSpec = Annotated[CnnBiLstmSpec | CnnSpec | MlpSpec | LinearSpec, Field(discriminator="family")]
 
 _A = CnnBiLstmSpec(name="A", channels=(16, 32, 64, 64), pools=((2, 2), (2, 2), (2, 1), (2, 1)))
 
@@ -152,7 +162,12 @@ MODELS: Mapping[str, ModelSpec] = MappingProxyType(
                 block_dropout=0.2,
             ),
             MlpSpec(name="functionals-mlp"),
-            FunctionalsSpec(name="functionals"),
+            LinearSpec(name="functionals", classifier="svm", statistics=("mean", "std", "p05", "p95")),
+            LinearSpec(
+                name="functionals-lda",
+                classifier="lda",
+                statistics=("mean", "std", "step_size", "step_std", "slope", "curvature", "time_skew"),
+            ),
         )
     }
 )

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from featurestore.cluster_request import ClusterRequest
 from schemas.errors import StoppedError, UsageError
-from schemas.labels import label_set
 from training.observer import Observer
 from training.planning import Choice, chosen, recorded_store, same_store
-from training.predictions import Predictions
 from training.ranks import is_one_of_several
 from training.request import TrainRequest
-from training.result import subject_of
 from training.run import RunFolder, now, run_name
 from training.series import SeriesFolder, SeriesRecord
-from training.splits.split import Split
-from training.summary import FoldResult, Summary, summarise, summary_title
+from training.series_summary import summary_of
 from training.summary_report import summary_text, write_summary
 from training.train import train
 
@@ -77,7 +72,9 @@ def _new_series(request: TrainRequest, choice: Choice) -> SeriesFolder:
         store_digest=choice.store.digest,
         folds=choice.folds,
     )
-    name = request.name or run_name(record.created, record.recipe.name, record.recipe.split.protocol)
+    name = request.name or run_name(
+        record.created, record.recipe, record.recipe.split.protocol, request.recipe
+    )
     return SeriesFolder.create(request.output or Path("runs"), name, record)
 
 
@@ -104,31 +101,6 @@ def _series(
         again = f"ser-train --resume {shlex.quote(str(folder.path))}"
         store = "" if request.store is None else f" --store {shlex.quote(str(request.store))}"
         raise StoppedError(f"stopped; go on with: {again}{store}") from None
-    summary = _summary(folder, record)
+    summary = summary_of([folder])
     write_summary(summary, RunFolder(folder.path))
     return Outcome("series", folder.path, summary_text(summary), summary.to_json())
-
-
-def _summary(folder: SeriesFolder, record: SeriesRecord) -> Summary:
-    labels = record.recipe.labels
-    folds, splits = list(_folds(folder, record)), [_split(folder, n) for n in range(1, len(record.folds) + 1)]
-    title = summary_title(splits[0].independence, record.recipe.split.shorthand, len(folds), len(splits))
-    corpora = sorted({name for fold in folds for name in fold.predictions.dataset})
-    return summarise(
-        folds, label_set(labels.set), labels.target, title, subject_of(record.recipe.model.name, corpora)
-    )
-
-
-def _folds(folder: SeriesFolder, record: SeriesRecord) -> Iterator[FoldResult]:
-    for number, name in enumerate(record.folds, start=1):
-        run = RunFolder.open(folder.fold(number))
-        yield FoldResult(
-            name=name,
-            predictions=Predictions.read(run.path / "predictions.csv"),
-            best_epoch=run.read_json("metrics.json")["best_epoch"],
-            run=run.path.name,
-        )
-
-
-def _split(folder: SeriesFolder, number: int) -> Split:
-    return Split.from_json(RunFolder.open(folder.fold(number)).read_json("split.json"))

@@ -23,7 +23,7 @@ class ComparisonRow:
     name: str
     """Of the model or recipe."""
     title: str
-    """:attr:`training.split.Split.title`, or that of a summary of folds."""
+    """:attr:`training.splits.split.Split.title`, or that of a summary of folds."""
     ua: float
     ua_interval: Interval | None
     wa: float

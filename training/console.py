@@ -18,6 +18,7 @@ class ConsoleObserver:
         self._progress = ConsoleProgress()
         self._bar = ExitStack()
         self._advance: Callable[[int], None] = _ignore
+        self._noticed: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -28,8 +29,10 @@ class ConsoleObserver:
         self._bar.close()
 
     def notice(self, sentence: str) -> None:
-        """See :class:`training.observer.Observer`."""
-        err.print(f"note: {sentence}", markup=False)
+        """See :class:`training.observer.Observer`; what every fold says is printed once."""
+        if sentence not in self._noticed:
+            self._noticed.add(sentence)
+            err.print(f"note: {sentence}", markup=False)
 
     def started(self, start: Start) -> None:
         """See :class:`training.observer.Observer`."""

@@ -1,9 +1,12 @@
-"""A trained model tested on a store: its own test side again, or another store's clips.
+"""Trained models tested on a store: their own test side again, or another store's clips.
 
 ::
 
-    same store     the run's test side
+    same store     the test side of the run
     another store  every clip with a class, but those of speakers, and those recordings, that were trained on
+
+Of several runs the mean of their probabilities is tested: on the test side that all of them have, or on what
+none of them has heard.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from numpy.typing import NDArray
 from featurestore.store import FeatureStore
 from pipelines.device import choose_device
 from schemas.errors import RunError
-from schemas.labels import label_set
+from schemas.labels import Target, label_set
 from training.metrics import Evaluation, evaluate_predictions
 from training.planning import same_store
 from training.predictions import Predictions
@@ -36,15 +39,15 @@ from training.trained import TrainedModel
 
 @dataclass(frozen=True)
 class EvaluationRequest:
-    """Which model is tested on what.
+    """Which models are tested on what; of several, the mean of their probabilities.
 
     ``datasets`` None: the run's test side in its own store, all corpora of another one; ``where`` None: as
     the run has it.
     """
 
-    run: Path
+    runs: tuple[Path, ...]
     store: str | Path | None = None
-    """None: the run's own, where it was given as a relative path."""
+    """None: the first run's own, where it was given as a relative path."""
     datasets: tuple[str, ...] | None = None
     where: str | None = None
     hardware: Hardware = field(default_factory=Hardware)
@@ -52,9 +55,10 @@ class EvaluationRequest:
 
 @dataclass(frozen=True, eq=False)
 class Tested:
-    """Result of a model on a store."""
+    """Result of a model, or of the mean of several, on a store."""
 
-    record: RunRecord
+    records: tuple[RunRecord, ...]
+    """Of the runs; all with the same labels."""
     title: str
     """Protocol, such as ``cross-corpus, speaker-independent (trained on ravdess, tested on tess)``."""
     evaluation: Evaluation
@@ -63,50 +67,64 @@ class Tested:
 
     @property
     def subject(self) -> str:
-        """Model and what it was trained on."""
-        heard = sorted({speaker.partition("/")[0] for speaker in self.record.heard})
-        return subject_of(self.record.recipe.model.name, heard)
+        """Models and what they were trained on."""
+        return subject_of([record.recipe.model.name for record in self.records], _corpora(self.records))
+
+    @property
+    def target(self) -> Target:
+        """What the models tell."""
+        return self.records[0].recipe.labels.target
 
     @property
     def report(self) -> str:
         """Text table for people."""
-        return report(self.evaluation, self.record.recipe.labels.target, self.title, None)
+        return report(self.evaluation, self.target, self.title, None)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return {
             "title": self.title,
-            "recipe": self.record.recipe.name,
-            "model": self.record.recipe.model.name,
-            "trained_on": self.record.store_digest,
+            "runs": [
+                {
+                    "recipe": record.recipe.name,
+                    "model": record.recipe.model.name,
+                    "seed": record.seed,
+                    "trained_on": record.store_digest,
+                }
+                for record in self.records
+            ],
             "notices": list(self.notices),
             "test": self.evaluation.to_json(),
         }
 
 
-def evaluate_run(request: EvaluationRequest) -> Tested:
-    """Test the model of a run on a store.
+def evaluate_runs(request: EvaluationRequest) -> Tested:
+    """Test the model of a run, or the mean of those of several, on a store.
 
     Raises
     ------
     RunError
-        If the store holds other features than the model learnt from, or no clip to test on.
+        If the store holds other features than a model learnt from, or no clip to test on; if the runs have
+        other labels, or on their own store other test clips, than the first.
     SplitError
-        If clips of the run's split were changed in its own store.
+        If clips of a run's split were changed in its own store.
     """
-    trained = TrainedModel.open(request.run)
-    record = trained.record
-    split = Split.from_json(trained.folder.read_json("split.json"))
-    store = _store(request, record)
-    require_features(store, record.store_spec, record.features, request.run)
-    own = store.digest == record.store_digest and request.datasets is None
-    held_out = _own_test(split, store) if own else _unheard(split, record, store)
+    models = [TrainedModel.open(path) for path in request.runs]
+    records = tuple(model.record for model in models)
+    _require_same_labels(request.runs, records)
+    splits = [Split.from_json(model.folder.read_json("split.json")) for model in models]
+    first, split = records[0], splits[0]
+    store = _store(request, first)
+    for path, record in zip(request.runs, records, strict=True):
+        require_features(store, record.store_spec, record.features, path)
+    own = request.datasets is None and all(store.digest == record.store_digest for record in records)
+    held_out = _own_test(request.runs, splits, store) if own else _unheard(splits, records, store)
     targets = targets_of(
         store.manifest,
-        label_set(record.recipe.labels.set),
-        record.recipe.labels.target,
-        record.recipe.where if request.where is None else request.where or None,
-        request.datasets or (record.recipe.datasets if own else None),
+        label_set(first.recipe.labels.set),
+        first.recipe.labels.target,
+        first.recipe.where if request.where is None else request.where or None,
+        request.datasets or (first.recipe.datasets if own else None),
     )
     notices = (*targets.notices, *held_out.notices)
     clips = held_out.clips[targets.classes[held_out.clips] != NO_CLASS]
@@ -114,22 +132,32 @@ def evaluate_run(request: EvaluationRequest) -> Tested:
         raise RunError(f"store {store.place} has no clip to test on: {'; '.join(notices)}")
     samples = cross(clips, targets.classes[clips], (ORIGINAL_VIEW,))
     device = choose_device(request.hardware.device or "auto")
-    probabilities = trained.probabilities(store, samples, device, request.hardware)
-    predictions = predictions_of(store, samples, record.classes, probabilities)
-    corpora = sorted(store.manifest["dataset"].iloc[clips].unique())
-    labels = record.recipe.labels
+    probabilities = sum(model.probabilities(store, samples, device, request.hardware) for model in models)
+    predictions = predictions_of(store, samples, first.classes, np.asarray(probabilities) / len(models))
     return Tested(
-        record=record,
-        title=split.title if own else _title(record, corpora),
-        evaluation=evaluate_predictions(predictions, label_set(labels.set), labels.target),
+        records=records,
+        title=split.title if own else _title(records, sorted(store.manifest["dataset"].iloc[clips].unique())),
+        evaluation=evaluate_predictions(
+            predictions, label_set(first.recipe.labels.set), first.recipe.labels.target
+        ),
         predictions=predictions,
         notices=notices,
     )
 
 
+def _require_same_labels(runs: Sequence[Path], records: Sequence[RunRecord]) -> None:
+    for path, record in zip(runs[1:], records[1:], strict=True):
+        labels, wanted = record.recipe.labels, records[0].recipe.labels
+        if (record.classes, labels) != (records[0].classes, wanted):
+            raise RunError(
+                f"{path} tells {labels.target} of {labels.set}, and {runs[0]} {wanted.target} of "
+                f"{wanted.set}; give runs of the same labels"
+            )
+
+
 def _store(request: EvaluationRequest, record: RunRecord) -> FeatureStore:
     if request.store is None:
-        return same_store(request.run, None, record.store, record.store_digest)
+        return same_store(request.runs[0], None, record.store, record.store_digest)
     return FeatureStore.open(request.store)
 
 
@@ -141,31 +169,47 @@ class _HeldOut:
     notices: tuple[str, ...] = ()
 
 
-def _own_test(split: Split, store: FeatureStore) -> _HeldOut:
-    split.require_unchanged(store.manifest)
-    return _HeldOut(split.positions(store.manifest, "test"))
+def _own_test(runs: Sequence[Path], splits: Sequence[Split], store: FeatureStore) -> _HeldOut:
+    """Test side of the runs: the same of all, under the same protocol."""
+    for path, split in zip(runs, splits, strict=True):
+        split.require_unchanged(store.manifest)
+        if (split.title, {*split.test}) != (splits[0].title, {*splits[0].test}):
+            raise RunError(
+                f"{path} was tested on other clips than {runs[0]}; train both on the same split: "
+                f"--split {runs[0] / 'split.json'}"
+            )
+    return _HeldOut(splits[0].positions(store.manifest, "test"))
 
 
-def _unheard(split: Split, record: RunRecord, store: FeatureStore) -> _HeldOut:
-    """Clips of speakers and of recordings that are neither trained on nor validated."""
+def _unheard(splits: Sequence[Split], records: Sequence[RunRecord], store: FeatureStore) -> _HeldOut:
+    """Clips of speakers and of recordings that no model was trained or validated on."""
     manifest = store.manifest
-    of_speaker = manifest["speaker"].isin(record.heard).to_numpy()
-    recordings = {split.audio_sha256[clip] for clip in (*split.train, *split.validation)} - {""}
+    heard = {speaker for record in records for speaker in record.heard}
+    of_speaker = manifest["speaker"].isin(heard).to_numpy()
+    recordings = {
+        split.audio_sha256[clip] for split in splits for clip in (*split.train, *split.validation)
+    } - {""}
     known = manifest["audio_sha256"].isin(recordings).to_numpy() & ~of_speaker
+    model = "the model was" if len(records) == 1 else "a model was"
     notices = [
         f"{count} of {len(manifest)} clips are {what} and are left out"
         for count, what in (
-            (int(of_speaker.sum()), "of speakers that the model was trained or chosen on"),
-            (int(known.sum()), "recordings that the model was trained or chosen on, under another name"),
+            (int(of_speaker.sum()), f"of speakers that {model} trained or chosen on"),
+            (int(known.sum()), f"recordings that {model} trained or chosen on, under another name"),
         )
         if count
     ]
     return _HeldOut(np.flatnonzero(~(of_speaker | known)).astype(np.int64), tuple(notices))
 
 
-def _title(record: RunRecord, tested: Sequence[str]) -> str:
+def _corpora(records: Sequence[RunRecord]) -> list[str]:
+    """Corpora whose speakers were heard."""
+    return sorted({speaker.partition("/")[0] for record in records for speaker in record.heard})
+
+
+def _title(records: Sequence[RunRecord], tested: Sequence[str]) -> str:
     """``cross-corpus, speaker-independent (trained on ravdess, tested on tess)``."""
-    trained = sorted({speaker.partition("/")[0] for speaker in record.heard})
+    trained = _corpora(records)
     kind = "speaker-independent" if {*trained} & {*tested} else "cross-corpus, speaker-independent"
     return f"{kind} (trained on {' and '.join(trained)}, tested on {' and '.join(tested)})"
 

@@ -1,4 +1,4 @@
-"""``ser-evaluate``: a trained model tested on a store."""
+"""``ser-evaluate``: trained models tested on a store."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from featurestore.console import Command, Version, err, out, print_json
+from schemas.errors import UsageError
 from training.cli import DeviceName
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich", add_completion=False)
@@ -15,7 +16,12 @@ app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich", add_c
 
 @app.command(cls=Command)
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="The run's folder.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...", help="Folders of runs, or of series of folds; of several, the mean is tested."
+        ),
+    ],
     store: Annotated[
         str | None,
         typer.Option(help="The feature store: a folder or a URL.", show_default="the run's own"),
@@ -43,31 +49,62 @@ def evaluate(
 ) -> None:
     """Test a trained model: on its own test side, or on clips of another store that it has never heard.
 
+    Of several runs, or series of folds, the mean of their probabilities is tested.
+
     [bold]Examples[/]
 
       ser-evaluate runs/20260131-140501-four-corpora-a-speaker
 
       ser-evaluate runs/20260131-140501-four-corpora-a-speaker --store other.zarr --out results
+
+      ser-evaluate runs/perceptron-emobox runs/lda-emobox
     """
+    from training.series import SeriesFolder
+
+    if any(map(SeriesFolder.is_one, runs)):
+        asked = {"--store": store, "--datasets": datasets, "--where": where}
+        _evaluate_series(runs, [name for name, value in asked.items() if value is not None], output, json)
+        return
     from training.evaluate import EvaluationRequest
     from training.request import Hardware
 
     request = EvaluationRequest(
-        run=run,
+        runs=tuple(runs),
         store=store,
         datasets=None if datasets is None else tuple(name.strip() for name in datasets.split(",")),
         where=where,
         hardware=Hardware(device=device.value),
     )
-    from training.evaluate import evaluate_run
+    from training.evaluate import evaluate_runs
     from training.outcome import write_tested
 
-    tested = evaluate_run(request)
+    tested = evaluate_runs(request)
     for sentence in tested.notices:
         err.print(f"note: {sentence}", markup=False)
     if output is not None:
         write_tested(output, tested)
     print_json(tested.to_json()) if json else out.print(tested.report, markup=False)
+
+
+def _evaluate_series(runs: list[Path], asked: list[str], output: Path | None, json: bool) -> None:
+    """Test series of folds on the test sides of their folds, from what was predicted there."""
+    from training.outcome import write_tested_series
+    from training.series import SeriesFolder
+    from training.series_summary import summary_of
+    from training.summary_report import summary_text
+
+    if asked:
+        raise UsageError(
+            f"a series of folds is tested on its own folds: leave out {', '.join(asked)}, or give the "
+            f"folder of one fold, as {runs[0] / 'fold-1'}"
+        )
+    single = [path for path in runs if not SeriesFolder.is_one(path)]
+    if single:
+        raise UsageError(f"{single[0]} is no series of folds, and others are; give series, or runs, alone")
+    summary = summary_of([SeriesFolder(path) for path in runs])
+    if output is not None:
+        write_tested_series(output, summary)
+    print_json(summary.to_json()) if json else out.print(summary_text(summary), markup=False)
 
 
 def main() -> None:

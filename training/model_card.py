@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from data.registry import CORPORA
-from schemas.architecture import FunctionalsSpec
+from schemas.architecture import LinearSpec
 from schemas.labels import Target
 from training.audits.audit import Audit
 from training.recipe_prose import BEST_BY, input_prose, model_prose, training_prose
@@ -48,7 +48,7 @@ Trained {record.created} on {record.device} by `ser-train` of ser-features {reco
 
 ## Result: {result.title}
 
-{tested_on(test.own)}; {_weights(result)}.
+{tested_on(test.own, result.title)}; {_weights(result)}.
 {_caution(result.title)}
 {markdown_table(("test", *SUMMARY_HEADER), summary_rows(test, target))}
 
@@ -170,7 +170,7 @@ def _audited(result: RunResult) -> str:
 
 def _how(result: RunResult) -> str:
     recipe = result.record.recipe
-    if isinstance(recipe.model, FunctionalsSpec):
+    if isinstance(recipe.model, LinearSpec):
         return "Solved once, without epochs."
     return "\n".join(_sentence(line) for line in training_prose(recipe.train))
 

@@ -16,7 +16,7 @@ from featurestore.store import FeatureStore
 from training.checkpoint import load_best, read_history
 from training.functionals.source import (
     functionals_count,
-    read_functionals,
+    functionals_source,
     require_room_for_functionals,
 )
 from training.loader.open import choose_home, open_source
@@ -127,7 +127,7 @@ def sources_of(
     if record.recipe.input.representation == "functionals":
         observer.loading_started(count)
         return {
-            side: read_functionals(store, read, record.features, device, observer.loaded)
+            side: functionals_source(store, read, record.features, device, observer.loaded)
             for side, read in samples.items()
         }
     home = choose_home(

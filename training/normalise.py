@@ -103,7 +103,7 @@ def _of_functionals(
 ) -> Normalisation:
     chosen = np.unique(clips)
     originals = Samples(chosen, np.full(len(chosen), ORIGINAL_VIEW), np.zeros(len(chosen), dtype=np.int64))
-    vectors = read_functionals(store, originals, features, torch.device("cpu")).features[..., 0].double()
+    vectors = read_functionals(store, originals, features, torch.device("cpu")).double()
     offset, scale = vectors.mean(0).numpy(), vectors.std(0, correction=0).numpy()
     if spec.normalise == "none":
         offset, scale = np.zeros_like(offset), np.ones_like(scale)

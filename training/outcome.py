@@ -15,6 +15,8 @@ from training.recipe_prose import BEST_BY
 from training.recorder import history_csv
 from training.result import RunResult
 from training.run import RunFolder
+from training.summary import Summary
+from training.summary_report import write_summary
 
 
 def write_result(result: RunResult) -> None:
@@ -37,11 +39,16 @@ def write_tested(path: Path, tested: Tested) -> None:
     with storage_errors(path):
         path.mkdir(parents=True, exist_ok=True)
         folder, heading = RunFolder(path), f"{tested.subject}\n{tested.title}"
-        _write_test(
-            folder, tested.evaluation, tested.predictions, tested.record.recipe.labels.target, heading
-        )
+        _write_test(folder, tested.evaluation, tested.predictions, tested.target, heading)
         folder.write_text("report.txt", tested.report)
         folder.write_json("metrics.json", tested.to_json())
+
+
+def write_tested_series(path: Path, summary: Summary) -> None:
+    """Write the summary of series into a folder, made where it is not. Raises :class:`StorageError`."""
+    with storage_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+        write_summary(summary, RunFolder(path))
 
 
 def _write_test(

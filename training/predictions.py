@@ -15,7 +15,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -90,7 +90,7 @@ class Predictions:
                     f"predictions of {', '.join(part.classes)} cannot be joined with those of "
                     f"{', '.join(parts[0].classes)}; train all folds with the same labels"
                 )
-        heard = [clip for part in parts for clip in zip(part.clip_id, part.view.tolist(), strict=True)]
+        heard = [clip for part in parts for clip in part.heard]
         if twice := [clip for clip, count in Counter(heard).items() if count > 1]:
             raise RunError(
                 f"{twice[0][0]} is tested in two folds, and their tests cannot be pooled; give each fold once"
@@ -102,6 +102,37 @@ class Predictions:
             probabilities=np.concatenate([part.probabilities for part in parts]),
             **{column: tuple(text for part in parts for text in getattr(part, column)) for column in _TEXTS},
         )
+
+    @classmethod
+    def averaged(cls, parts: Sequence[Predictions]) -> Predictions:
+        """The mean of what ``parts``, at least one, say of the same clips, in the order of the first.
+
+        Raises :class:`RunError` where they have other classes, other clips, or other labels for a clip.
+        """
+        first = parts[0]
+        order = {clip: row for row, clip in enumerate(first.heard)}
+        total = np.zeros(first.probabilities.shape)
+        for part in parts:
+            if part.classes != first.classes:
+                raise RunError(
+                    f"the mean of {', '.join(part.classes)} and {', '.join(first.classes)} tells nothing; "
+                    "give models of the same labels"
+                )
+            if {*part.heard} != {*order}:
+                raise RunError(
+                    "these models were tested on other clips each; train them on the same split: "
+                    "--split RUN/split.json"
+                )
+            rows = [order[clip] for clip in part.heard]
+            if not np.array_equal(first.true[rows], part.true):
+                raise RunError("a clip has other labels in one of these than in another; train them again")
+            total[rows] += part.probabilities
+        return replace(first, probabilities=(total / len(parts)).astype(np.float32))
+
+    @property
+    def heard(self) -> list[tuple[str, int]]:
+        """Clip and view of each row."""
+        return list(zip(self.clip_id, self.view.tolist(), strict=True))
 
     @property
     def predicted(self) -> NDArray[np.int64]:
@@ -214,5 +245,5 @@ def _problem(found: Predictions) -> str | None:
     right &= np.abs(found.probabilities.sum(axis=1, dtype=np.float64) - 1) <= _TOLERANCE
     if not right.all():
         return f"the probabilities of {found.clip_id[int(right.argmin())]} do not sum to 1"
-    heard = Counter(zip(found.clip_id, found.view.tolist(), strict=True))
+    heard = Counter(found.heard)
     return next((f"{clip} stands there twice" for (clip, _), count in heard.items() if count > 1), None)

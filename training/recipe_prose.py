@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from schemas.architecture import CnnBiLstmSpec, CnnSpec, FunctionalsSpec, MlpSpec, ModelSpec
+from schemas.architecture import CnnBiLstmSpec, CnnSpec, LinearSpec, MlpSpec, ModelSpec
 from schemas.training import InputSpec, TrainSpec
 
 BEST_BY: Mapping[str, str] = MappingProxyType(
@@ -59,8 +59,12 @@ def model_prose(spec: ModelSpec) -> str:
             return f"{_blocks(spec)}; flattened; {_dense(spec.dense)}dropout {spec.dropout:g}"
         case MlpSpec():
             return f"dropout {spec.input_dropout:g}; {_dense(spec.hidden)}dropout {spec.dropout:g}"
-        case FunctionalsSpec():
-            return f"{', '.join(spec.functionals)} of each coefficient; linear SVM, C {spec.c:g}"
+        case LinearSpec():
+            classifier = {
+                "svm": f"linear SVM, C {spec.c:g}",
+                "lda": f"linear discriminant analysis, shrinkage {spec.shrinkage:g}",
+            }[spec.classifier]
+            return f"{', '.join(spec.statistics)} of each frame descriptor; {classifier}"
 
 
 def training_prose(spec: TrainSpec) -> list[str]:

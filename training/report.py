@@ -13,6 +13,7 @@ from training.wording import (
     classes,
     interval_cell,
     interval_note,
+    is_leaky,
     percent,
     speaker_spread,
     speakers,
@@ -30,15 +31,17 @@ GROUP_HEADER = ("UA", "WA", "macro-F1", "clips", "speakers")
 def report(evaluation: Evaluation, target: Target, title: str, best_epoch: int | None) -> str:
     """Text of a test result, for a terminal of 100 columns.
 
-    ``title`` is :attr:`training.split.Split.title`, such as ``speaker-independent (protocol: speaker)``; a
-    title that does not begin so is followed by a warning. ``best_epoch`` is None where there are no epochs.
+    ``title`` is :attr:`training.splits.split.Split.title`, such as
+    ``speaker-independent (protocol: speaker)``; one that does not begin so is followed by a warning.
+    ``best_epoch`` is None where there are no epochs.
     The headline is of emotions, so that it compares with that of any other model.
     """
     emotion = evaluation.emotion
     weights = f"; weights of epoch {best_epoch}" if best_epoch is not None else ""
+    tested = f"{tested_on(emotion, title)}{weights}"
     lines = [
         f"{title}: {ua_with_interval(emotion)}",
-        f"WA {percent(emotion.wa)}, macro-F1 {percent(emotion.macro_f1)}; {tested_on(emotion)}{weights}",
+        f"WA {percent(emotion.wa)}, macro-F1 {percent(emotion.macro_f1)}; {tested}",
     ]
     if caution := warning(title):
         lines.append(wrapped(caution))
@@ -87,10 +90,14 @@ def rate_rows(evaluation: Evaluation, target: Target) -> list[tuple[str, ...]]:
     ]
 
 
-def tested_on(scores: Scores) -> str:
-    """Size of the test beside its result: ``940 test clips of 5 speakers``, and classes where some lack."""
+def tested_on(scores: Scores, title: str) -> str:
+    """Size of the test beside its result: ``940 test clips of 5 speakers``, and classes where some lack.
+
+    Where views of a clip are on several sides, as ``title`` tells: ``940 test samples (views of clips) …``.
+    """
+    what = "samples (views of clips)" if is_leaky(title) else "clips"
     lacking = "" if scores.tested == len(scores.per_class) else f", UA over {classes(scores)}"
-    return f"{scores.support:,} test clips of {speakers(scores.speakers)}{lacking}"
+    return f"{scores.support:,} test {what} of {speakers(scores.speakers)}{lacking}"
 
 
 def class_rows(scores: Scores) -> list[tuple[str, ...]]:

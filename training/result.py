@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.architecture import FunctionalsSpec
 from training.audits.audit import Audit
 from training.metrics import Evaluation
 from training.observer import EpochResult, SideSize
@@ -23,7 +23,7 @@ class RunResult:
     folder: RunFolder
     record: RunRecord
     title: str
-    """:attr:`training.split.Split.title`, such as ``speaker-independent (protocol: speaker)``."""
+    """:attr:`training.splits.split.Split.title`, such as ``speaker-independent (protocol: speaker)``."""
     test: Evaluation
     validation: Evaluation
     best_epoch: int | None
@@ -47,17 +47,14 @@ class RunResult:
     @property
     def subject(self) -> str:
         """Model and what it was trained on: ``model A, trained on ravdess and tess``."""
-        return subject_of(self.record.recipe.model.name, self.corpora["train"])
+        return subject_of([self.record.recipe.model.name], self.corpora["train"])
 
     @property
     def ending(self) -> str:
         """Why training ended, as ``12 epochs: stopped early, after 5 without a lower validation loss``."""
         spec, epochs = self.record.recipe.train, len(self.history)
         if self.best_epoch is None:
-            solver = (
-                "the SVM was solved" if isinstance(self.record.recipe.model, FunctionalsSpec) else "solved"
-            )
-            return f"no epochs: {solver}"
+            return "no epochs: solved at once"
         counted = f"{epochs} epoch{'' if epochs == 1 else 's'}"
         if spec.patience is not None and epochs - self.best_epoch >= spec.patience:
             better = {"loss": "a lower validation loss", "wa": "a higher validation WA"}.get(
@@ -86,8 +83,14 @@ class RunResult:
         }
 
 
-def subject_of(model: str, corpora: Sequence[str]) -> str:
-    """A model and what it was trained on: ``model A, trained on ravdess and tess``."""
+def subject_of(models: Sequence[str], corpora: Sequence[str]) -> str:
+    """What was trained, and on what: ``model A, trained on ravdess and tess``.
+
+    Of several: ``mean of 4 models (functionals-mlp × 3, functionals-lda), trained on ravdess``.
+    """
     *others, last = corpora
     named = f"{', '.join(others)} and {last}" if others else last
-    return f"model {model}, trained on {named}"
+    if len(models) == 1:
+        return f"model {models[0]}, trained on {named}"
+    counted = (f"{name} × {n}" if n > 1 else name for name, n in Counter(models).items())
+    return f"mean of {len(models)} models ({', '.join(counted)}), trained on {named}"

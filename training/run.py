@@ -101,9 +101,9 @@ class RunFolder:
         return self.path / "normalisation.safetensors"
 
     @property
-    def baseline(self) -> Path:
-        """The tabular baseline, safetensors; of a run that trains it."""
-        return self.path / "baseline.safetensors"
+    def linear(self) -> Path:
+        """The linear classifier, safetensors; of a run that fits one."""
+        return self.path / "linear.safetensors"
 
     def record(self) -> RunRecord:
         """Read ``run.json``. Raises :class:`RunError` where it is none of this version's."""
@@ -141,9 +141,15 @@ class RunFolder:
         write_durably(self.path / name, content)
 
 
-def run_name(created: str, recipe: str, protocol: str) -> str:
-    """Name of a run's folder: ``20260131-140501-four-corpora-a-speaker``."""
-    return f"{datetime.fromisoformat(created):%Y%m%d-%H%M%S}-{recipe}-{protocol}"
+def run_name(created: str, recipe: Recipe, protocol: str, asked: Recipe | None = None) -> str:
+    """Name of a run's folder: ``20260131-140501-four-corpora-a-speaker``.
+
+    With the model's name where it is not that of the recipe that was ``asked`` for:
+    ``20260131-140501-four-corpora-a-functionals-speaker``.
+    """
+    own = asked is None or asked.model.name == recipe.model.name
+    what = recipe.name if own else f"{recipe.name}-{recipe.model.name}"
+    return f"{datetime.fromisoformat(created):%Y%m%d-%H%M%S}-{what}-{protocol}"
 
 
 def new_folder(root: Path, name: str) -> Path:

@@ -119,7 +119,7 @@ def _pooled_sentence(summary: Summary) -> str:
     emotion = summary.pooled.emotion
     return (
         f"pooled {ua_with_interval(emotion)}, WA {percent(emotion.wa)}, macro-F1 "
-        f"{percent(emotion.macro_f1)}; {tested_on(emotion)}"
+        f"{percent(emotion.macro_f1)}; {tested_on(emotion, summary.title)}"
     )
 
 

@@ -19,11 +19,12 @@ from lightning.fabric import Fabric
 from torch import nn
 
 from featurestore.durable import storage_errors
-from schemas.architecture import FunctionalsSpec
+from schemas.architecture import LinearSpec
 from schemas.errors import RunError, StoppedError
 from schemas.labels import label_set
 from training.evaluate import predictions_of
 from training.fabric import fabric_for
+from training.linear.training import train_linear
 from training.metrics import evaluate_predictions
 from training.network import Trained, new_network, require_room, train_network
 from training.normalise import normalisation_of
@@ -36,7 +37,6 @@ from training.request import TrainRequest
 from training.result import RunResult
 from training.run import RunFolder, run_name
 from training.samples import SIDES
-from training.tabular import train_baseline
 
 __all__ = ["RunResult", "TrainRequest", "train"]
 
@@ -62,9 +62,9 @@ def train(request: TrainRequest, observer: Observer | None = None) -> RunResult:
     fabric = fabric_for(planned.device, planned.record.recipe.train)
     for sentence in planned.notices:
         observer.notice(sentence)
-    tabular = isinstance(planned.record.recipe.model, FunctionalsSpec)
+    linear = isinstance(planned.record.recipe.model, LinearSpec)
     network = None
-    if not tabular:  # before there is a folder: it may not fit
+    if not linear:  # before there is a folder: it may not fit
         network = new_network(planned.record)
         require_room(planned.record, planned.store, planned.samples, fabric.device, planned.hardware)
     folder = _folder(fabric, request, planned)
@@ -87,7 +87,7 @@ def _folder(fabric: Fabric, request: TrainRequest, planned: Plan) -> RunFolder:
 def _begun(request: TrainRequest, planned: Plan) -> RunFolder:
     """Folder of a new run with its plan; no folder stays where the plan could not be written."""
     record = planned.record
-    name = request.name or run_name(record.created, record.recipe.name, planned.split.protocol)
+    name = request.name or run_name(record.created, record.recipe, planned.split.protocol, request.recipe)
     folder = RunFolder.create(request.output or Path("runs"), name)
     try:
         with storage_errors(folder.path):
@@ -141,8 +141,8 @@ def _trained(
         Start(folder.path, planned.device.type, planned.record.threads, planned.sides, planned.epoch_samples)
     )
     spec = planned.record.recipe.model
-    if isinstance(spec, FunctionalsSpec):
-        trained = train_baseline(planned, folder, spec, observer)
+    if isinstance(spec, LinearSpec):
+        trained = train_linear(planned, folder, spec, observer)
     else:
         trained = train_network(fabric, planned, folder, network or new_network(planned.record), observer)
     result = _result(planned, folder, trained)

@@ -11,8 +11,9 @@ from lightning.fabric import Fabric
 from numpy.typing import NDArray
 
 from featurestore.store import FeatureStore
-from schemas.architecture import FunctionalsSpec
+from schemas.architecture import LinearSpec
 from training.checkpoint import load_best
+from training.linear.training import predict_linear
 from training.loop import forward_all, place
 from training.network import new_network, sources_of
 from training.normalise import Normalisation, Normaliser
@@ -20,7 +21,6 @@ from training.observer import SilentObserver
 from training.request import Hardware
 from training.run import RunFolder, RunRecord
 from training.samples import Samples, Side
-from training.tabular import predict_baseline
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class TrainedModel:
         Raises :class:`RunError` where the run holds no finished epoch.
         """
         record = self.record
-        if isinstance(record.recipe.model, FunctionalsSpec):
-            return predict_baseline(self.folder, record.recipe.model, record, store, samples)
+        if isinstance(record.recipe.model, LinearSpec):
+            return predict_linear(self.folder, record.recipe.model, record, store, samples)
         fabric = Fabric(accelerator=device.type, devices=1)
         sides: dict[Side, Samples] = {"test": samples}
         source = sources_of(record, store, sides, device, hardware, SilentObserver())["test"]

@@ -36,6 +36,11 @@ def warning(title: str) -> str | None:
     return WARNINGS.get(title.partition(" (")[0].rpartition(", ")[2])
 
 
+def is_leaky(title: str) -> bool:
+    """Whether views of one clip are on several sides under the protocol of ``title``."""
+    return "leaky" in title.partition(" (")[0]
+
+
 def percent(share: float) -> str:
     """``46.3 %``."""
     return f"{100 * share:.1f} %"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from schemas.architecture import MODELS, CnnBiLstmSpec, CnnSpec, FunctionalsSpec, ModelSpec, named_model
+from schemas.architecture import MODELS, CnnBiLstmSpec, CnnSpec, LinearSpec, ModelSpec, named_model
 from schemas.errors import SpecError, UnknownNameError
 from schemas.recipe import parse_recipe
 
@@ -28,7 +28,8 @@ def test_a_model_of_ones_own_states_its_family() -> None:
     assert isinstance(model, CnnBiLstmSpec)
     assert (model.channels, model.pools, model.hidden) == ((8,), ((2, 2),), 128)
     assert isinstance(ANY.validate_python({**OWN, "family": "cnn"}), CnnSpec)
-    assert isinstance(ANY.validate_python({"family": "functionals_svm", "name": "f"}), FunctionalsSpec)
+    linear = {"family": "linear", "name": "f", "classifier": "lda", "statistics": ["mean", "step_std"]}
+    assert isinstance(ANY.validate_python(linear), LinearSpec)
 
 
 def test_an_unknown_name_is_told_the_known_ones() -> None:
@@ -66,7 +67,7 @@ def test_blocks_without_pooling_may_pool_nothing() -> None:
     assert ANY.validate_python({**OWN, "block": ["norm"], "pools": [[1, 1]]}).block == ("norm",)
 
 
-def test_functionals_need_a_penalty_and_at_least_one_functional() -> None:
-    for fields in ({"c": 0}, {"functionals": []}, {"functionals": ["kurtosis"]}):
+def test_linear_classifiers_need_a_penalty_and_at_least_one_statistic() -> None:
+    for fields in ({"c": 0}, {"shrinkage": 1.5}, {"statistics": []}, {"statistics": ["median"]}):
         with pytest.raises(ValidationError):
-            FunctionalsSpec(name="f", **fields)
+            LinearSpec.model_validate({"name": "f", "classifier": "svm", "statistics": ["mean"], **fields})

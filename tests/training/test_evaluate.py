@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import balanced_accuracy_score
 
 from featurestore.build import BuildRequest, build
 from featurestore.spec_choice import SpecRequest
@@ -15,7 +17,7 @@ from featurestore.store import FeatureStore
 from schemas.errors import RunError, UsageError
 from schemas.overrides import overridden
 from schemas.recipe import load_recipe
-from training.evaluate import EvaluationRequest, evaluate_run
+from training.evaluate import EvaluationRequest, evaluate_runs
 from training.request import Hardware, TrainRequest
 from training.result import RunResult
 from training.run import RunFolder
@@ -59,7 +61,7 @@ def sixteen_khz_store(small_demo: Path, tmp_path_factory: pytest.TempPathFactory
 
 
 def test_on_its_own_store_a_model_has_the_result_of_its_run(run: RunResult, demo_store: Path) -> None:
-    tested = evaluate_run(EvaluationRequest(run.folder.path, demo_store, hardware=CPU))
+    tested = evaluate_runs(EvaluationRequest((run.folder.path,), demo_store, hardware=CPU))
     assert tested.title == run.title
     assert tested.evaluation == run.test
     assert tested.report.startswith("speaker-independent (protocol: speaker): UA ")
@@ -69,7 +71,7 @@ def test_on_its_own_store_a_model_has_the_result_of_its_run(run: RunResult, demo
 def test_on_another_store_no_speaker_and_no_recording_is_tested_that_was_heard(
     run: RunResult, demo_store: Path, other_store: Path
 ) -> None:
-    tested = evaluate_run(EvaluationRequest(run.folder.path, other_store, hardware=CPU))
+    tested = evaluate_runs(EvaluationRequest((run.folder.path,), other_store, hardware=CPU))
     heard = set(run.record.heard)
     manifest = FeatureStore.open(demo_store).manifest
     assert heard == set(manifest["speaker"]) - set(run.predictions.speaker if run.predictions else ())
@@ -85,33 +87,90 @@ def test_on_another_store_no_speaker_and_no_recording_is_tested_that_was_heard(
 
 
 def test_clips_can_be_chosen(run: RunResult, demo_store: Path) -> None:
-    asked = EvaluationRequest(run.folder.path, demo_store, where='emotion == "sad"', hardware=CPU)
-    tested = evaluate_run(asked)
+    asked = EvaluationRequest((run.folder.path,), demo_store, where='emotion == "sad"', hardware=CPU)
+    tested = evaluate_runs(asked)
     assert {tested.predictions.classes[i] for i in tested.predictions.true} == {"sad"}
     with pytest.raises(RunError, match="112 of 112 clips are of corpora"):
-        evaluate_run(EvaluationRequest(run.folder.path, demo_store, datasets=("tess",), hardware=CPU))
+        evaluate_runs(EvaluationRequest((run.folder.path,), demo_store, datasets=("tess",), hardware=CPU))
     with pytest.raises(UsageError, match="no column 'loudness'"):
-        evaluate_run(EvaluationRequest(run.folder.path, demo_store, where="loudness > 1", hardware=CPU))
+        evaluate_runs(EvaluationRequest((run.folder.path,), demo_store, where="loudness > 1", hardware=CPU))
 
 
 def test_a_store_of_other_features_is_a_sentence(run: RunResult, sixteen_khz_store: Path) -> None:
     with pytest.raises(RunError, match=r"its audio has sample_rate 16000 \(learnt: 22050\)"):
-        evaluate_run(EvaluationRequest(run.folder.path, sixteen_khz_store, hardware=CPU))
+        evaluate_runs(EvaluationRequest((run.folder.path,), sixteen_khz_store, hardware=CPU))
 
 
 def test_a_folder_that_is_no_run_is_a_sentence(run: RunResult, demo_store: Path, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="is not the folder of a run"):
-        evaluate_run(EvaluationRequest(tmp_path, demo_store))
+        evaluate_runs(EvaluationRequest((tmp_path,), demo_store))
     with pytest.raises(UsageError, match="give --store"):
-        evaluate_run(EvaluationRequest(run.folder.path))
+        evaluate_runs(EvaluationRequest((run.folder.path,)))
     series = tmp_path / "series"
     series.mkdir()
     (series / "series.json").write_text("{}")
     with pytest.raises(RunError, match=r"is a series of folds; give the folder of one, as .*fold-1"):
-        evaluate_run(EvaluationRequest(series, demo_store))
+        evaluate_runs(EvaluationRequest((series,), demo_store))
     RunFolder.create(tmp_path, "empty")
     with pytest.raises(RunError, match="is not the folder of a run"):
-        evaluate_run(EvaluationRequest(tmp_path / "empty", demo_store))
+        evaluate_runs(EvaluationRequest((tmp_path / "empty",), demo_store))
+
+
+@pytest.fixture(scope="module")
+def lda(run: RunResult, demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    """Another model on the split of ``run``."""
+    return trained(demo_store, tmp_path_factory.mktemp("lda"), run.folder.path / "split.json")
+
+
+def trained(store: Path, out: Path, split: Path | None = None, *changes: str, seed: int = 0) -> RunResult:
+    changes = ("model.name=functionals-lda", *changes)
+    return train(
+        TrainRequest(
+            store=store, recipe=RECIPE, changes=changes, split=split, seed=seed, output=out, hardware=CPU
+        )
+    )
+
+
+def test_of_several_runs_the_mean_of_their_probabilities_is_tested(
+    run: RunResult, lda: RunResult, demo_store: Path
+) -> None:
+    paths = (run.folder.path, lda.folder.path, lda.folder.path)
+    tested = evaluate_runs(EvaluationRequest(paths, demo_store, hardware=CPU))
+    one, other = run.predictions, lda.predictions
+    assert one is not None
+    assert other is not None
+    assert one.clip_id == other.clip_id == tested.predictions.clip_id
+    expected = (one.probabilities.astype(np.float64) + 2 * other.probabilities) / 3
+    np.testing.assert_allclose(tested.predictions.probabilities, expected, atol=1e-6)
+    ua = balanced_accuracy_score(tested.predictions.true, expected.argmax(axis=1))
+    assert tested.evaluation.emotion.ua == pytest.approx(ua)
+    assert tested.title == run.title
+    name = run.record.recipe.model.name
+    assert tested.subject == f"mean of 3 models ({name}, functionals-lda × 2), trained on demo"
+    assert [each["model"] for each in tested.to_json()["runs"]] == [name, *["functionals-lda"] * 2]
+
+
+def test_on_another_store_none_of_several_has_heard_what_is_tested(
+    run: RunResult, lda: RunResult, demo_store: Path, other_store: Path, tmp_path: Path
+) -> None:
+    alone = evaluate_runs(EvaluationRequest((run.folder.path,), other_store, hardware=CPU))
+    both = evaluate_runs(EvaluationRequest((run.folder.path, lda.folder.path), other_store, hardware=CPU))
+    assert both.predictions.clip_id == alone.predictions.clip_id
+    other = trained(demo_store, tmp_path, seed=1)
+    paths = (run.folder.path, other.folder.path)
+    with pytest.raises(RunError, match=r"was tested on other clips than .*train both"):
+        evaluate_runs(EvaluationRequest(paths, demo_store, hardware=CPU))
+    assert {*other.record.heard} | {*run.record.heard} > {*run.record.heard}, "drawn by another seed"
+    with pytest.raises(
+        RunError, match="no clip to test on: 112 of 128 clips are of speakers that a model was"
+    ):
+        evaluate_runs(EvaluationRequest(paths, other_store, hardware=CPU))
+
+
+def test_runs_of_other_labels_have_no_mean(run: RunResult, demo_store: Path, tmp_path: Path) -> None:
+    other = trained(demo_store, tmp_path, None, "labels.target=gender_emotion")
+    with pytest.raises(RunError, match=r"tells gender_emotion of common7, and .* emotion of common7"):
+        evaluate_runs(EvaluationRequest((run.folder.path, other.folder.path), demo_store, hardware=CPU))
 
 
 def test_the_command_prints_the_result_and_writes_a_folder(

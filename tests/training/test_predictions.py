@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,34 @@ def test_every_float32_is_read_as_it_was_written(value: float) -> None:
     found = Predictions.of(("no", "yes"), clips, np.zeros(1, dtype=np.int64), np.array([1]), row)
     again = Predictions.from_csv(found.to_csv()).probabilities
     assert again.tobytes() == row.tobytes() == struct.pack("ff", *row[0])
+
+
+def test_a_mean_is_taken_clip_by_clip_whatever_their_order() -> None:
+    one, two = some(20), some(20)
+    turned = np.random.default_rng(1).permutation(20)
+    other = replace(
+        two,
+        clip_id=tuple(two.clip_id[i] for i in turned),
+        speaker=tuple(two.speaker[i] for i in turned),
+        gender=tuple(two.gender[i] for i in turned),
+        true=two.true[turned],
+        probabilities=np.roll(two.probabilities, 1, axis=1)[turned],
+    )
+    found = Predictions.averaged([one, other])
+    expected = (one.probabilities + np.roll(one.probabilities, 1, axis=1)) / 2
+    np.testing.assert_allclose(found.probabilities, expected, atol=1e-6)
+    assert (found.clip_id, found.speaker) == (one.clip_id, one.speaker)
+    assert (found.true == one.true).all()
+
+
+def test_a_mean_over_other_clips_classes_or_labels_is_refused() -> None:
+    one = some(20)
+    with pytest.raises(RunError, match="were tested on other clips each"):
+        Predictions.averaged([one, some(20, seed=1)])
+    with pytest.raises(RunError, match="give models of the same labels"):
+        Predictions.averaged([one, some(20, classes=("no", "yes"))])
+    with pytest.raises(RunError, match="other labels in one of these"):
+        Predictions.averaged([one, replace(one, true=(one.true + 1) % len(one.classes))])
 
 
 def test_a_person_reads_one_row_a_clip_with_names_of_classes() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +116,52 @@ def test_ctrl_c_names_the_command_that_goes_on_with_the_series(
     monkeypatch.setattr(campaign, "train", stopped)
     with pytest.raises(StoppedError, match=r"go on with: ser-train --resume .*kfold --store .*demo\.zarr"):
         trained(demo_store, tmp_path)
+
+
+def evaluated(*options: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from training.evaluate_cli import main; main()", *map(str, options)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_mean_of_two_series_is_tested_fold_by_fold(
+    series: Outcome, demo_store: Path, tmp_path: Path
+) -> None:
+    other = trained(demo_store, tmp_path, "model.name=functionals-lda")
+    out = tmp_path / "both"
+    done = evaluated(series.path, other.path, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "Mean of 2 models (functionals, functionals-lda), trained on demo." in done.stdout
+    tables = [pd.read_csv(path / "predictions.csv") for path in (series.path, other.path, out)]
+    one, two, mean = (table.set_index("clip_id").sort_index() for table in tables)
+    classes = one.columns[one.columns.get_loc("predicted") + 1 :]
+    np.testing.assert_allclose(mean[classes], (one[classes] + two[classes]) / 2, atol=1e-6)
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["pooled"]["emotion"]["ua"] == pytest.approx(
+        balanced_accuracy_score(mean["true"], mean["predicted"])
+    )
+    assert done.stdout.startswith("speaker-independent (protocol: kfold:4, 4 folds): UA ")
+
+
+def test_one_series_is_summed_up_again(series: Outcome) -> None:
+    done = evaluated(series.path)
+    assert (done.returncode, done.stdout.strip()) == (0, series.text.strip())
+
+
+def test_series_that_do_not_belong_together_are_refused(
+    series: Outcome, demo_store: Path, tmp_path: Path
+) -> None:
+    loso = trained(demo_store, tmp_path, "split.protocol=kfold:2")
+    done = evaluated(series.path, loso.path)
+    assert done.returncode == 1
+    assert "their protocol differ (kfold:4; kfold:2)" in " ".join(done.stderr.split())
+    reseeded = trained(demo_store, tmp_path, seed=1)
+    done = evaluated(series.path, reseeded.path)
+    assert "were tested on other clips each" in " ".join(done.stderr.split())
+    done = evaluated(series.path, series.path / "fold-1")
+    assert "is no series of folds" in " ".join(done.stderr.split())
+    done = evaluated(series.path, "--store", demo_store)
+    assert (done.returncode, "leave out --store" in done.stderr) == (2, True)
+    assert "Traceback" not in done.stderr
 
 
 def test_one_fold_alone_is_a_run(series: Outcome, demo_store: Path, tmp_path: Path) -> None:

@@ -85,6 +85,7 @@ def test_results_that_tell_nothing_of_new_speakers_carry_a_warning() -> None:
     leaky = report(
         evaluation(Target.EMOTION), Target.EMOTION, "leaky (protocol: random, views on both sides)", 1
     )
+    assert "test samples (views of clips) of " in leaky.splitlines()[1]
     assert leaky.splitlines()[2].startswith(
         "leaky: copies of the test's own recordings are heard in training;"
     )

@@ -4,7 +4,7 @@
 
     mel (dB)  ──▶ 32 wide bands · 40 lowest bands · centre of the low bands · crest
               ──▶ flux of the wide bands · roll-off · shares of five regions
-    mfcc · 20 chroma · 50 zcr · 5 ln rms
+    mfcc · 5 delta · 20 delta2 · 20 chroma · 50 zcr · 5 ln rms
 
 The factors bring all to a spread of some units, as decibels have. Descriptors of features that a store lacks
 are left out.
@@ -21,6 +21,10 @@ from torch import Tensor
 
 WIDE_BANDS = 32
 LOW_BANDS = 40
+"""Of a mel with fewer bands, all."""
+
+_FACTORS = {"mfcc": 1.0, "delta": 5.0, "delta2": 20.0, "chroma": 20.0, "zcr": 50.0}
+"""Of features that are descriptors as they are stored, in their order."""
 
 _CENTRED = slice(2, 34)
 """Bands whose centre of energy tells the pitch and the first formant."""
@@ -38,12 +42,12 @@ _FLOOR = 1e-8
 def descriptors(x: Tensor, columns: Mapping[str, slice]) -> Tensor:
     """Stored features (B, C, T), stacked as ``columns`` tell → (B, D, T) float32.
 
-    ``columns``: feature → its rows. At least one of mel, mfcc, chroma, zcr and rms.
+    ``columns``: feature → its rows. Which come first in it does not matter.
     """
     found = []
     if "mel" in columns:
         found += _of_mel(x[:, columns["mel"]].float())
-    for name, factor in (("mfcc", 1.0), ("chroma", 20.0), ("zcr", 50.0)):
+    for name, factor in _FACTORS.items():
         if name in columns:
             found.append(factor * x[:, columns[name]].float())
     if "rms" in columns:
@@ -53,9 +57,11 @@ def descriptors(x: Tensor, columns: Mapping[str, slice]) -> Tensor:
 
 def count(coefficients: Mapping[str, int]) -> int:
     """Number of descriptors D of features with so many rows each."""
-    mel = WIDE_BANDS + LOW_BANDS + 2 + WIDE_BANDS + len(_ROLL_OFF) + len(_REGIONS) - 1
-    rows = {name: rows for name, rows in coefficients.items() if name in {"mfcc", "chroma", "zcr", "rms"}}
-    return sum(rows.values()) + (mel if "mel" in coefficients else 0)
+    found = sum(rows for name, rows in coefficients.items() if name in {*_FACTORS, "rms"})
+    if "mel" in coefficients:
+        low = min(LOW_BANDS, coefficients["mel"])
+        found += 2 * WIDE_BANDS + low + 2 + len(_ROLL_OFF) + len(_REGIONS) - 1
+    return found
 
 
 def _of_mel(mel: Tensor) -> list[Tensor]:

@@ -2,7 +2,7 @@
 
 ::
 
-    store ──▶ streamed, 256 samples at a time ──▶ descriptors ──▶ statistics ──▶ (n, D · 33, 1) float32
+    store ──▶ streamed, 64 samples at a time ──▶ descriptors ──▶ S statistics ──▶ (n, D · S) float32
 
 From then on a sample is a vector; frames are read no more.
 """
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from featurestore.store import FeatureStore
+from schemas.architecture import Statistic
 from schemas.errors import RunError
 from training.functionals.descriptors import count, descriptors
 from training.functionals.statistics import STATISTICS, statistics
@@ -28,28 +29,31 @@ _AT_ONCE = 64
 
 
 def functionals_count(coefficients: Mapping[str, int]) -> int:
-    """Number of functionals of features with so many rows each."""
-    return count(coefficients) * STATISTICS
+    """Number of all functionals of features with so many rows each."""
+    return count(coefficients) * len(STATISTICS)
 
 
-def functionals_of(features: Tensor, valid_frames: Tensor, columns: Mapping[str, slice]) -> Tensor:
-    """Stored features (B, C, T), stacked as ``columns`` tell, with ``valid_frames`` (B,) → (B, F) float32."""
-    return statistics(descriptors(features, columns), valid_frames).flatten(1)
+def functionals_of(
+    features: Tensor,
+    valid_frames: Tensor,
+    columns: Mapping[str, slice],
+    names: Sequence[Statistic] = STATISTICS,
+) -> Tensor:
+    """Stored features (B, C, T), stacked as ``columns`` tell → (B, D · S) float32.
+
+    ``valid_frames`` (B,) count; S statistics ``names`` of the first descriptor, then of the next.
+    """
+    return statistics(descriptors(features, columns), valid_frames, names).flatten(1)
 
 
 def require_room_for_functionals(
     store: FeatureStore, sides: Collection[Samples], features: Sequence[str], budget: int | None = None
 ) -> None:
-    """Raise :class:`RunError` where the samples of all ``sides`` have no functionals, or no room for them.
+    """Raise :class:`RunError` where there is no room for the functionals of the samples of all ``sides``.
 
     ``budget``: bytes that they may take; None: half of what is free.
     """
     rows = {name: store.spec.coefficients[name] for name in features}
-    if not count(rows):
-        raise RunError(
-            f"there are no functionals of {', '.join(features)}; the recipe needs mel, mfcc, chroma, zcr or "
-            "rms"
-        )
     samples = sum(map(len, sides))
     size, room = samples * functionals_count(rows) * 4, default_budget() if budget is None else budget
     if size > room:
@@ -65,22 +69,35 @@ def read_functionals(
     features: Sequence[str],
     device: torch.device,
     loaded: Callable[[int], None] = lambda _: None,
-) -> RamSource:
-    """Functionals of ``samples`` of ``store``, (n, F, 1) float32, on ``device``, each of one valid frame.
+    names: Sequence[Statistic] = STATISTICS,
+) -> Tensor:
+    """Functionals of ``samples`` of ``store`` in their order, (n, D · S) float32, on ``device``.
 
     ``loaded`` is called with numbers of samples meanwhile. Raises what reading a store raises.
     """
     rows = {name: store.spec.coefficients[name] for name in features}
     columns = columns_of(rows)
-    vectors = torch.empty((len(samples), functionals_count(rows), 1), device=device)
+    vectors = torch.empty((len(samples), count(rows) * len(names)), device=device)
     done = 0
     for batch in open_source(store, samples, features, "stream", device).in_order(_AT_ONCE):
         part = slice(done, done + len(batch.targets))
-        vectors[part, :, 0] = functionals_of(batch.features[:, 0], batch.valid_frames, columns)
+        vectors[part] = functionals_of(batch.features[:, 0], batch.valid_frames, columns, names)
         loaded(len(batch.targets))
         done = part.stop
+    return vectors
+
+
+def functionals_source(
+    store: FeatureStore,
+    samples: Samples,
+    features: Sequence[str],
+    device: torch.device,
+    loaded: Callable[[int], None],
+) -> RamSource:
+    """Samples as :func:`read_functionals` gives them, (n, F, 1), each of one valid frame."""
+    vectors = read_functionals(store, samples, features, device, loaded)
     ones = torch.ones(len(samples), dtype=torch.int64)
-    return RamSource(vectors, ones, torch.from_numpy(samples.targets.astype("int64")), device)
+    return RamSource(vectors[..., None], ones, torch.from_numpy(samples.targets.astype("int64")), device)
 
 
 def columns_of(rows: Mapping[str, int]) -> dict[str, slice]:

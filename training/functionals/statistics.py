@@ -7,10 +7,16 @@ in seven bands of its modulation spectrum; means of eight equal stretches of tim
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import get_args
+
 import torch
 from torch import Tensor
 
-STATISTICS = 33
+from schemas.architecture import Statistic
+
+STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
+"""Names, in the order in which :func:`statistics` gives them."""
 
 _QUANTILES = (0.05, 0.2, 0.5, 0.8, 0.95)
 _LAGS = (1, 2, 4, 8)
@@ -23,14 +29,17 @@ _SMALLEST = 1e-2
 """Added to a deviation before it divides."""
 
 
-def statistics(x: Tensor, valid_frames: Tensor) -> Tensor:
-    """(B, D, T) float32 with ``valid_frames`` (B,) ≥ 2 → (B, D, 33).
+def statistics(x: Tensor, valid_frames: Tensor, names: Sequence[Statistic] = STATISTICS) -> Tensor:
+    """(B, D, T) float32 with ``valid_frames`` (B,) → (B, D, S), S statistics ``names`` in their order.
 
-    What stands behind the valid frames does not matter.
+    What stands behind the valid frames does not matter; a clip of a single one counts as of two.
     """
     clip = _Clip(x, valid_frames)
     parts = [clip.moments(), clip.steps(), clip.quantiles(), clip.shape(), clip.autocorrelation()]
-    return torch.cat([*parts, clip.legendre(), clip.modulation(), clip.stretches()], dim=2)
+    found = torch.cat([*parts, clip.legendre(), clip.modulation(), clip.stretches()], dim=2)
+    if names == STATISTICS:
+        return found
+    return found[:, :, [STATISTICS.index(name) for name in names]]
 
 
 class _Clip:

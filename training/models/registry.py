@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from schemas.architecture import CnnBiLstmSpec, CnnSpec, FunctionalsSpec, MlpSpec, ModelSpec
+from schemas.architecture import CnnBiLstmSpec, CnnSpec, LinearSpec, MlpSpec, ModelSpec
 from schemas.errors import SpecError
 from training.models.cnn import Cnn
 from training.models.cnn_bilstm import CnnBiLstm
@@ -57,7 +57,8 @@ def build_model(spec: ModelSpec, coefficients: int, frames: int, classes: int) -
                 input_dropout=spec.input_dropout,
                 dropout=spec.dropout,
             )
-        case FunctionalsSpec():
+        case LinearSpec():
             raise SpecError(
-                f"model '{spec.name}' is no network but a linear SVM; fit it by training.baseline.svm"
+                f"model '{spec.name}' is no network but a linear classifier; fit it by "
+                "training.linear.classifier"
             )

@@ -8,7 +8,7 @@ import torch
 
 from training.functionals.descriptors import count, descriptors
 
-ROWS = {"mel": 128, "mfcc": 40, "chroma": 12, "zcr": 1, "rms": 1}
+ROWS = {"mel": 128, "mfcc": 40, "delta": 40, "delta2": 40, "chroma": 12, "zcr": 1, "rms": 1}
 
 
 def stored(rows: dict[str, int]) -> tuple[torch.Tensor, dict[str, slice]]:
@@ -24,7 +24,14 @@ def stored(rows: dict[str, int]) -> tuple[torch.Tensor, dict[str, slice]]:
 
 
 @pytest.mark.parametrize(
-    "names", [("mel", "mfcc", "chroma", "zcr", "rms"), ("mfcc",), ("rms", "mel"), ("zcr", "chroma")]
+    "names",
+    [
+        ("mel", "mfcc", "chroma", "zcr", "rms"),
+        ("mfcc",),
+        ("rms", "mel"),
+        ("zcr", "chroma"),
+        ("mfcc", "delta", "delta2"),
+    ],
 )
 def test_descriptors_are_as_many_as_are_counted_and_in_float32(names: tuple[str, ...]) -> None:
     x, columns = stored({name: ROWS[name] for name in names})
@@ -38,6 +45,14 @@ def test_the_order_of_features_in_a_store_does_not_matter() -> None:
     turned = {name: columns[name] for name in reversed(columns)}
     assert torch.equal(descriptors(x, turned), descriptors(x, columns))
     assert count({}) == 0
+
+
+@pytest.mark.parametrize("bands", [8, 39, 40, 64, 512])
+def test_a_mel_of_any_height_has_as_many_descriptors_as_are_counted(bands: int) -> None:
+    x, columns = stored({"mel": bands})
+    found = descriptors(x, columns)
+    assert found.shape == (3, count({"mel": bands}), 20)
+    assert torch.isfinite(found).all()
 
 
 def test_descriptors_of_mel_against_numpy() -> None:

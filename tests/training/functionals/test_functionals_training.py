@@ -13,8 +13,8 @@ from schemas.errors import RunError, UsageError
 from schemas.overrides import overridden
 from schemas.recipe import load_recipe
 from schemas.training import InputSpec
-from training.evaluate import EvaluationRequest, evaluate_run
-from training.functionals.source import columns_of, functionals_of, read_functionals
+from training.evaluate import EvaluationRequest, evaluate_runs
+from training.functionals.source import columns_of, functionals_of, functionals_source, read_functionals
 from training.normalise import normalisation_of
 from training.request import Hardware, TrainRequest
 from training.result import RunResult
@@ -51,7 +51,7 @@ def test_it_learns_across_speakers(run: RunResult) -> None:
 
 
 def test_an_evaluation_gives_the_result_of_the_run(run: RunResult, demo_store: Path) -> None:
-    tested = evaluate_run(EvaluationRequest(run.folder.path, demo_store, hardware=CPU))
+    tested = evaluate_runs(EvaluationRequest((run.folder.path,), demo_store, hardware=CPU))
     assert tested.evaluation == run.test
 
 
@@ -59,7 +59,7 @@ def test_a_source_holds_the_functionals_of_each_sample(demo_store: Path) -> None
     store = FeatureStore.open(demo_store)
     clips, views = np.arange(90), np.repeat([0, 3], 45)
     samples = Samples(clips, views, clips % 7)
-    source = read_functionals(store, samples, FEATURES, torch.device("cpu"))
+    source = functionals_source(store, samples, FEATURES, torch.device("cpu"), lambda _: None)
     columns = columns_of({name: store.spec.coefficients[name] for name in FEATURES})
     for i in (0, 44, 45, 89):
         read = store.read([clips[i]], (int(views[i]),), FEATURES)
@@ -76,7 +76,7 @@ def test_functionals_are_normalised_by_the_training_clips_originals_alone(demo_s
     spec = InputSpec(representation="functionals", clip=5.0)
     found = normalisation_of(store, spec, np.tile(clips, 2), (0, 2), FEATURES)
     originals = Samples(clips, np.zeros(len(clips), dtype=np.int64), np.zeros(len(clips), dtype=np.int64))
-    vectors = read_functionals(store, originals, FEATURES, torch.device("cpu")).features[..., 0].numpy()
+    vectors = read_functionals(store, originals, FEATURES, torch.device("cpu")).numpy()
     assert found.offset == pytest.approx(vectors.mean(0), rel=1e-4, abs=1e-4)
     varying = vectors.std(0) > 1e-5
     assert found.scale[varying] == pytest.approx(vectors.std(0)[varying], rel=1e-2)

@@ -38,8 +38,19 @@ def each(clips: torch.Tensor) -> list[tuple[int, int, NDArray[np.float64]]]:
 
 
 def test_shape_and_numbers(found: NDArray[np.float32]) -> None:
-    assert found.shape == (len(VALID), 4, STATISTICS)
+    assert found.shape == (len(VALID), 4, len(STATISTICS)) == (len(VALID), 4, 33)
     assert np.isfinite(found).all(), "what stands behind the valid frames does not get through"
+
+
+def test_statistics_are_chosen_by_name(clips: torch.Tensor, found: NDArray[np.float32]) -> None:
+    chosen = statistics(clips, torch.tensor(VALID), ("slope", "mean", "stretch8")).numpy()
+    assert np.array_equal(chosen, found[:, :, [15, 0, 32]])
+
+
+def test_a_clip_of_one_frame_counts_as_of_two() -> None:
+    x = torch.full((1, 1, 5), 3.0)
+    x[0, 0, 1] = 5.0
+    assert torch.equal(statistics(x, torch.tensor([1])), statistics(x, torch.tensor([2])))
 
 
 def test_moments_steps_and_quantiles(clips: torch.Tensor, found: NDArray[np.float32]) -> None:

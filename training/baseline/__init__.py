@@ -1,1 +1,0 @@
-"""The tabular baseline: functionals of each coefficient over time, and a linear support vector machine."""

@@ -1,0 +1,140 @@
+"""A linear classifier on standardised functionals: a support vector machine or a discriminant analysis.
+
+::
+
+    values (n, D) ──▶ (x − mean) / scale ──▶ scores (n, classes) ──▶ softmax ──▶ (n, classes)
+
+``svm`` (Cortes & Vapnik 1995; Fan et al. 2008): one class against the rest, by liblinear's dual solver, which
+with about as many values as samples is done well before the primal one. The softmax of its margins ranks
+classes as it does, and is not calibrated: calibration by cross-validation within the training clips, as
+scikit-learn offers it, would have copies and speakers of one clip on both sides.
+
+``lda`` (Fisher 1936; Friedman 1989): normal densities with one covariance, shrunk towards a multiple of the
+identity. The softmax of its scores is the posterior.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+from scipy.special import softmax
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+
+from featurestore.durable import write_durably
+from schemas.architecture import LinearSpec
+from schemas.errors import RunError
+
+Floats = NDArray[np.float64]
+ClassWeights = Literal["none", "balanced"]
+
+
+@dataclass(frozen=True, eq=False)
+class LinearClassifier:
+    """A fitted one, float64: ``mean``, ``scale`` (D,), ``coef`` (classes, D), ``intercept`` (classes,).
+
+    A class that was not trained has an intercept of −∞, and so a probability of 0.
+    """
+
+    mean: Floats
+    scale: Floats
+    coef: Floats
+    intercept: Floats
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that were learnt."""
+        return self.coef.size + self.intercept.size
+
+    def predict(self, values: NDArray[np.floating]) -> Floats:
+        """Probabilities (n, classes) float64 of ``values`` (n, D), columns as they were in training."""
+        probabilities: Floats = softmax(self.scores(values), axis=1)
+        return probabilities
+
+    def scores(self, values: NDArray[np.floating]) -> Floats:
+        """What ``decision_function`` gives, (n, classes)."""
+        scores: Floats = ((values - self.mean) / self.scale) @ self.coef.T + self.intercept
+        return scores
+
+    def save(self, path: Path) -> None:
+        """Write as safetensors (``mean``, ``scale``, ``coef``, ``intercept``)."""
+        tensors = {"mean": self.mean, "scale": self.scale, "coef": self.coef, "intercept": self.intercept}
+        write_durably(path, save({name: np.ascontiguousarray(value) for name, value in tensors.items()}))
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what :meth:`save` wrote. Raises :class:`RunError` for anything else."""
+        try:
+            tensors = load_file(path)
+            found = cls(tensors["mean"], tensors["scale"], tensors["coef"], tensors["intercept"])
+        except (OSError, KeyError, SafetensorError) as error:
+            raise RunError(f"{path} cannot be read ({error}); start a new run") from error
+        width, classes = found.mean.shape, found.intercept.shape
+        if (
+            len(width) != 1
+            or len(classes) != 1
+            or found.scale.shape != width
+            or found.coef.shape != classes + width
+        ):
+            raise RunError(
+                f"{path} holds no linear classifier: its shapes do not fit together; start a new run"
+            )
+        return found
+
+
+def fit_classifier(
+    spec: LinearSpec,
+    values: NDArray[np.floating],
+    targets: NDArray[np.int64],
+    classes: int,
+    class_weights: ClassWeights = "none",
+) -> LinearClassifier:
+    """Fit on ``values`` (n, D) of classes ``targets`` (n,); the same values give the same classifier.
+
+    ``class_weights`` as in a recipe: ``balanced`` weighs a clip by n / (classes · n of its class); for
+    ``lda`` all classes are then as probable.
+
+    Raises :class:`RunError` where all samples are of one class.
+    """
+    present = np.unique(targets)
+    if len(present) < 2:
+        raise RunError(
+            f"all {len(targets)} training samples are of class {', '.join(map(str, present))}; a classifier "
+            "needs two classes"
+        )
+    pipeline = make_pipeline(StandardScaler(), _estimator(spec, len(present), class_weights))
+    scaler, fitted = pipeline.fit(values, targets)
+    # Of two classes scikit-learn keeps the score of the second one alone.
+    both = len(present) == 2
+    halves = (-0.5, 0.5) if spec.classifier == "lda" else (-1.0, 1.0)
+    coef = np.zeros((classes, values.shape[1]))
+    intercept = np.full(classes, -np.inf)
+    coef[present] = np.concatenate([half * fitted.coef_ for half in halves]) if both else fitted.coef_
+    intercept[present] = (
+        np.concatenate([half * fitted.intercept_ for half in halves]) if both else fitted.intercept_
+    )
+    return LinearClassifier(scaler.mean_, scaler.scale_, coef, intercept)
+
+
+def _estimator(
+    spec: LinearSpec, present: int, class_weights: ClassWeights
+) -> LinearSVC | LinearDiscriminantAnalysis:
+    """Scikit-learn's estimator of ``spec`` for so many classes."""
+    if spec.classifier == "svm":
+        return LinearSVC(
+            C=spec.c,
+            dual=True,
+            random_state=0,
+            max_iter=10_000,
+            class_weight=None if class_weights == "none" else class_weights,
+        )
+    priors = np.full(present, 1 / present) if class_weights == "balanced" else None
+    return LinearDiscriminantAnalysis(solver="lsqr", shrinkage=spec.shrinkage, priors=priors)

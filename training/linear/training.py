@@ -1,0 +1,67 @@
+"""Training of a linear classifier: from a plan and a run folder to predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from featurestore.durable import storage_errors
+from featurestore.store import FeatureStore
+from schemas.architecture import LinearSpec
+from training.functionals.source import read_functionals
+from training.linear.classifier import LinearClassifier, fit_classifier
+from training.network import Trained
+from training.observer import Observer
+from training.plan import Plan
+from training.run import RunFolder, RunRecord
+from training.samples import Samples, Side
+
+
+def train_linear(planned: Plan, folder: RunFolder, spec: LinearSpec, observer: Observer) -> Trained:
+    """Fit on the training side and predict the others; it takes seconds and is not resumed.
+
+    Raises :class:`RunError` where all training samples are of one class.
+    """
+    record, store, samples = planned.record, planned.store, planned.samples
+    observer.loading_started(sum(map(len, samples.values())))
+    values: dict[Side, NDArray[np.float32]] = {
+        side: _values(store, read, record, spec, observer.loaded) for side, read in samples.items()
+    }
+    fitted = fit_classifier(
+        spec,
+        values["train"],
+        samples["train"].targets,
+        len(record.classes),
+        record.recipe.train.class_weights,
+    )
+    with storage_errors(folder.path, retry=f"run {planned.resume_command(folder.path)}"):
+        fitted.save(folder.linear)
+    sides: tuple[Side, ...] = ("validation", "test")
+    return Trained(
+        history=(),
+        best_epoch=None,
+        parameters=fitted.parameters,
+        probabilities={side: fitted.predict(values[side]) for side in sides},
+    )
+
+
+def predict_linear(
+    folder: RunFolder, spec: LinearSpec, record: RunRecord, store: FeatureStore, samples: Samples
+) -> NDArray[np.float64]:
+    """Probabilities (samples, classes) by a run's classifier. Raises :class:`RunError` where it has none."""
+    return LinearClassifier.load(folder.linear).predict(_values(store, samples, record, spec))
+
+
+def _values(
+    store: FeatureStore,
+    samples: Samples,
+    record: RunRecord,
+    spec: LinearSpec,
+    loaded: Callable[[int], None] = lambda _: None,
+) -> NDArray[np.float32]:
+    found = read_functionals(store, samples, record.features, torch.device("cpu"), loaded, spec.statistics)
+    values: NDArray[np.float32] = found.numpy()
+    return values
