@@ -28,7 +28,7 @@ WARNINGS: Mapping[str, str] = MappingProxyType(
 )
 """What must be read beside a result, by the last word of its title before the protocol."""
 
-_FEW_SPEAKERS = 10
+_FEW_SPEAKERS = 5
 
 
 def warning(title: str) -> str | None:
@@ -69,10 +69,10 @@ def interval_note(scores: Scores) -> str:
             f"it takes {FEWEST_SPEAKERS}."
         )
     method = (
-        f"{100 * found.level:.0f} % interval: speaker bootstrap, percentiles of {found.replicates:,} "
-        f"resamples of the {found.speakers} test speakers"
+        f"{100 * found.level:.0f} % interval: speaker bootstrap, expanded percentiles of "
+        f"{found.replicates:,} resamples of the {found.speakers} test speakers"
     )
-    few = ", and over fewer than ten speakers it is too narrow" if found.speakers < _FEW_SPEAKERS else ""
+    few = ", and over fewer than five speakers it is too narrow" if found.speakers < _FEW_SPEAKERS else ""
     return f"{method} with all their clips. It does not regard another training{few}."
 
 

@@ -14,32 +14,8 @@ from featurestore import store as store_module
 from featurestore.build import BuildRequest, build
 from featurestore.spec_choice import SpecRequest
 from featurestore.store import FeatureStore
+from tests.featurestore.conftest import TINY_RECIPE
 from training.samples import Samples, cross
-
-RECIPE = """
-name = "loader"
-[audio]
-sample_rate = 8000
-duration_s = 0.5
-[spectral]
-n_fft = 256
-hop_length = 128
-[[features]]
-kind = "mel"
-n_mels = 16
-[[features]]
-kind = "rms"
-[[views]]
-name = "noise"
-kind = "noise"
-snr_db = [10.0, 30.0]
-[[views]]
-name = "shift"
-kind = "shift"
-fraction = [-0.2, 0.2]
-[model]
-name = "A"
-"""
 
 FEATURES = ("rms", "mel")
 """Not in the store's order, so that stacking is seen to be by request."""
@@ -51,8 +27,8 @@ PIPELINES = ("zarrs.ZarrsCodecPipeline", "zarr.core.codec_pipeline.BatchedCodecP
 def two_corpora(whole_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished store: corpora ``demo`` of two units and ``more`` of one, three views. Do not change it."""
     root = tmp_path_factory.mktemp("loader")
-    recipe = root / "loader.toml"
-    recipe.write_text(RECIPE)
+    recipe = root / "tiny.toml"
+    recipe.write_text(TINY_RECIPE)
     for source in sorted((whole_demo / "demo").glob("*/*_s1_*_1.wav")):
         target = root / "more" / source.stem.split("_")[-2] / source.name
         target.parent.mkdir(parents=True, exist_ok=True)
