@@ -53,6 +53,8 @@ _R1 = (
 _RAVDESS8 = ("--datasets", "ravdess", "--set", "labels.set=ravdess8", "--set", "labels.target=emotion")
 _SVM = ("--model", "functionals", *_RAVDESS8)
 _F = ("--recipe", "ravdess-functionals")
+_LDA = (*_F, "--model", "functionals-lda", "--views", "0,3,4")
+_BY_SPEAKER = ("--set", "input.normalise=speaker")
 
 EXPERIMENTS = (
     Experiment(
@@ -81,7 +83,7 @@ EXPERIMENTS = (
         "lda-emobox",
         "functionals, linear discriminant analysis",
         "functionals",
-        (*_F, "--model", "functionals-lda", "--views", "0,3,4"),
+        _LDA,
     ),
     Experiment("mlp-emobox", "functionals, perceptron", "functionals", _F),
     Experiment("mlp-emobox-1", "the same, seed 1", "functionals", (*_F, "--seed", "1")),
@@ -91,6 +93,18 @@ EXPERIMENTS = (
         "mean of these four",
         "functionals",
         mean_of=("lda-emobox", "mlp-emobox", "mlp-emobox-1", "mlp-emobox-2"),
+    ),
+    Experiment(
+        "lda-by-speaker", "discriminant analysis by speaker", "functionals", (*_LDA, *_BY_SPEAKER)
+    ),
+    Experiment("mlp-by-speaker", "perceptron by speaker", "functionals", (*_F, *_BY_SPEAKER)),
+    Experiment("mlp-by-speaker-1", "the same, seed 1", "functionals", (*_F, *_BY_SPEAKER, "--seed", "1")),
+    Experiment("mlp-by-speaker-2", "the same, seed 2", "functionals", (*_F, *_BY_SPEAKER, "--seed", "2")),
+    Experiment(
+        "mean-by-speaker",
+        "mean of these four",
+        "functionals",
+        mean_of=("lda-by-speaker", "mlp-by-speaker", "mlp-by-speaker-1", "mlp-by-speaker-2"),
     ),
 )  # fmt: skip
 

@@ -17,18 +17,22 @@ class InputSpec(Model):
 
     ``standard``: zero mean and unit deviation of each coefficient over the training clips; ``minmax``: each
     coefficient's range over the training clips becomes 0…1; ``sample``: zero mean and unit deviation over all
-    valid values of a sample, by itself; ``none``: as stored.
+    valid values of a sample, by itself; ``speaker``, of functionals: zero mean and unit deviation over the
+    clips of each speaker, on each side of the split by itself, without labels; ``none``: as stored.
     """
 
     representation: Literal["frames", "functionals"] = "frames"
-    normalise: Literal["standard", "minmax", "sample", "none"] = "standard"
+    normalise: Literal["standard", "minmax", "sample", "speaker", "none"] = "standard"
     clip: float | None = Field(None, gt=0)
     """Normalised values are cut to ±clip; null: they are not."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.representation == "functionals" and self.normalise not in {"standard", "none"}:
-            raise ValueError(f"functionals are normalised by standard or none, not {self.normalise}")
+        functionals = self.representation == "functionals"
+        if functionals and self.normalise not in {"standard", "speaker", "none"}:
+            raise ValueError(f"functionals are normalised by standard, speaker or none, not {self.normalise}")
+        if self.normalise == "speaker" and not functionals:
+            raise ValueError("normalise speaker is for representation functionals")
         return self
 
 

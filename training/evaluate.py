@@ -35,6 +35,7 @@ from training.samples import ORIGINAL_VIEW, Samples, cross
 from training.splits.split import Split
 from training.targets import NO_CLASS, targets_of
 from training.trained import TrainedModel
+from training.wording import titled
 
 
 @dataclass(frozen=True)
@@ -134,9 +135,11 @@ def evaluate_runs(request: EvaluationRequest) -> Tested:
     device = choose_device(request.hardware.device or "auto")
     probabilities = sum(model.probabilities(store, samples, device, request.hardware) for model in models)
     predictions = predictions_of(store, samples, first.classes, np.asarray(probabilities) / len(models))
+    corpora = sorted(store.manifest["dataset"].iloc[clips].unique())
+    title = split.title if own else _title(records, corpora)
     return Tested(
         records=records,
-        title=split.title if own else _title(records, sorted(store.manifest["dataset"].iloc[clips].unique())),
+        title=titled(title, [record.recipe.input for record in records]),
         evaluation=evaluate_predictions(
             predictions, label_set(first.recipe.labels.set), first.recipe.labels.target
         ),

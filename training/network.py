@@ -127,7 +127,14 @@ def sources_of(
     if record.recipe.input.representation == "functionals":
         observer.loading_started(count)
         return {
-            side: functionals_source(store, read, record.features, device, observer.loaded)
+            side: functionals_source(
+                store,
+                read,
+                record.features,
+                device,
+                observer.loaded,
+                by_speaker=record.recipe.input.normalise == "speaker",
+            )
             for side, read in samples.items()
         }
     home = choose_home(

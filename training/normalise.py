@@ -25,7 +25,7 @@ from schemas.errors import RunError
 from schemas.model import canonical_json
 from schemas.recipe import first_problem
 from schemas.training import InputSpec
-from training.functionals.source import read_functionals
+from training.functionals.source import functionals_count, read_functionals
 from training.samples import ORIGINAL_VIEW, Samples
 from training.training_statistics import extremes, moments
 
@@ -35,7 +35,8 @@ SMALLEST_SPREAD = 1e-6
 ROUNDING = 1e-5
 """Share of its mean by which a constant sample seems to vary, at most: float32 sums are rounded."""
 
-Mode = Literal["standard", "minmax", "sample", "none"]
+Mode = Literal["standard", "minmax", "sample", "speaker", "none"]
+"""As :class:`schemas.training.InputSpec` has them; ``speaker`` is done where functionals are read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,14 +104,16 @@ def _of_functionals(
 ) -> Normalisation:
     chosen = np.unique(clips)
     originals = Samples(chosen, np.full(len(chosen), ORIGINAL_VIEW), np.zeros(len(chosen), dtype=np.int64))
-    vectors = read_functionals(store, originals, features, torch.device("cpu")).double()
-    offset, scale = vectors.mean(0).numpy(), vectors.std(0, correction=0).numpy()
-    if spec.normalise == "none":
-        offset, scale = np.zeros_like(offset), np.ones_like(scale)
+    if spec.normalise == "standard":
+        vectors = read_functionals(store, originals, features, torch.device("cpu")).double()
+        offset, scale = vectors.mean(0).numpy(), vectors.std(0, correction=0).numpy()
+    else:  # as they are, or as they were read: by speaker
+        count = functionals_count({feature: store.spec.coefficients[feature] for feature in features})
+        offset, scale = np.zeros(count), np.ones(count)
     return Normalisation(
         offset=offset.astype(np.float32),
         scale=np.where(scale < SMALLEST_SPREAD, 1.0, scale).astype(np.float32),
-        mode=spec.normalise,
+        mode="standard" if spec.normalise == "standard" else "none",
         clip=spec.clip,
     )
 

@@ -25,6 +25,7 @@ _NORMALISED = MappingProxyType(
         "standard": "zero mean and unit deviation of each coefficient over the training clips",
         "minmax": "the range of each coefficient over the training clips becomes 0 to 1",
         "sample": "zero mean and unit deviation of each sample by itself",
+        "speaker": "zero mean and unit deviation of each functional over the clips of each speaker",
         "none": "values as they are stored",
     }
 )

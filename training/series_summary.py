@@ -20,6 +20,7 @@ from training.run import RunFolder
 from training.series import SeriesFolder, SeriesRecord
 from training.splits.split import Split
 from training.summary import FoldResult, Summary, summarise, summary_title
+from training.wording import titled
 
 
 def summary_of(series: Sequence[SeriesFolder]) -> Summary:
@@ -35,6 +36,7 @@ def summary_of(series: Sequence[SeriesFolder]) -> Summary:
     folds = [_fold(series, number, name) for number, name in enumerate(record.folds, start=1)]
     splits = [_split(first, number) for number in range(1, len(record.folds) + 1)]
     title = summary_title(splits[0].independence, record.recipe.split.shorthand, len(folds), len(splits))
+    title = titled(title, [each.recipe.input for each in records])
     corpora = sorted({name for fold in folds for name in fold.predictions.dataset})
     subject = subject_of([each.recipe.model.name for each in records], corpora)
     labels = record.recipe.labels

@@ -37,6 +37,7 @@ from training.request import TrainRequest
 from training.result import RunResult
 from training.run import RunFolder, run_name
 from training.samples import SIDES
+from training.wording import titled
 
 __all__ = ["RunResult", "TrainRequest", "train"]
 
@@ -154,6 +155,7 @@ def _trained(
 
 def _result(planned: Plan, folder: RunFolder, trained: Trained) -> RunResult:
     record, split = planned.record, planned.split
+    title = titled(split.title, [record.recipe.input])
     labels = record.recipe.labels
     datasets = planned.store.manifest["dataset"]
     predictions = {
@@ -167,7 +169,7 @@ def _result(planned: Plan, folder: RunFolder, trained: Trained) -> RunResult:
     return RunResult(
         folder=folder,
         record=record,
-        title=split.title,
+        title=title,
         test=tested["test"],
         validation=tested["validation"],
         best_epoch=trained.best_epoch,
@@ -176,7 +178,7 @@ def _result(planned: Plan, folder: RunFolder, trained: Trained) -> RunResult:
         corpora={side: tuple(sorted(datasets.iloc[planned.samples[side].clips].unique())) for side in SIDES},
         audit=planned.audit,
         notices=planned.notices,
-        report=report(tested["test"], labels.target, split.title, trained.best_epoch),
+        report=report(tested["test"], labels.target, title, trained.best_epoch),
         predictions=predictions["test"],
         parameters=trained.parameters,
         validation_by=split.validation_by,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from schemas.training import InputSpec
 from training.bootstrap import FEWEST_SPEAKERS, Interval, SpeakerIntervals
 from training.metrics import Scores
 
@@ -24,16 +25,30 @@ WARNINGS: Mapping[str, str] = MappingProxyType(
         "it tells nothing of a new speaker",
         "leaky": "leaky: copies of the test's own recordings are heard in training; "
         "it tells nothing of a new recording, still less of a new speaker",
+        "normalised by speaker": "normalised by speaker: each clip is set against all tested clips of its "
+        "speaker, whose labels are not used; it tells nothing of a single clip of a new speaker",
     }
 )
-"""What must be read beside a result, by the last word of its title before the protocol."""
+"""What must be read beside a result, by the words of its title before the protocol."""
 
 _FEW_SPEAKERS = 5
 
 
 def warning(title: str) -> str | None:
-    """What must be read beside the result of a protocol's ``title``; None where it is speaker-independent."""
-    return WARNINGS.get(title.partition(" (")[0].rpartition(", ")[2])
+    """What must be read beside a result of this ``title``; None where it is speaker-independent alone."""
+    found = [WARNINGS[word] for word in title.partition(" (")[0].split(", ") if word in WARNINGS]
+    return "; ".join(found) or None
+
+
+def titled(title: str, inputs: Iterable[InputSpec]) -> str:
+    """``title`` of a protocol, and that models were normalised by speaker where any of ``inputs`` says so.
+
+    ``speaker-independent, normalised by speaker (protocol: emobox, 6 folds)``.
+    """
+    if all(spec.normalise != "speaker" for spec in inputs):
+        return title
+    worth, _, protocol = title.partition(" (")
+    return f"{worth}, normalised by speaker ({protocol}"
 
 
 def is_leaky(title: str) -> bool:

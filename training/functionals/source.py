@@ -18,6 +18,7 @@ from featurestore.store import FeatureStore
 from schemas.architecture import Statistic
 from schemas.errors import RunError
 from training.functionals.descriptors import count, descriptors
+from training.functionals.speaker import normalise_by_speaker
 from training.functionals.statistics import STATISTICS, statistics
 from training.loader.memory import default_budget
 from training.loader.open import open_source
@@ -69,11 +70,14 @@ def read_functionals(
     features: Sequence[str],
     device: torch.device,
     loaded: Callable[[int], None] = lambda _: None,
+    *,
     names: Sequence[Statistic] = STATISTICS,
+    by_speaker: bool = False,
 ) -> Tensor:
     """Functionals of ``samples`` of ``store`` in their order, (n, D · S) float32, on ``device``.
 
-    ``loaded`` is called with numbers of samples meanwhile. Raises what reading a store raises.
+    ``loaded`` is called with numbers of samples meanwhile; ``by_speaker``: normalised by
+    :func:`training.functionals.speaker.normalise_by_speaker`. Raises what that and reading a store raise.
     """
     rows = {name: store.spec.coefficients[name] for name in features}
     columns = columns_of(rows)
@@ -84,6 +88,8 @@ def read_functionals(
         vectors[part] = functionals_of(batch.features[:, 0], batch.valid_frames, columns, names)
         loaded(len(batch.targets))
         done = part.stop
+    if by_speaker:
+        normalise_by_speaker(vectors, store, samples)
     return vectors
 
 
@@ -92,10 +98,12 @@ def functionals_source(
     samples: Samples,
     features: Sequence[str],
     device: torch.device,
-    loaded: Callable[[int], None],
+    loaded: Callable[[int], None] = lambda _: None,
+    *,
+    by_speaker: bool = False,
 ) -> RamSource:
     """Samples as :func:`read_functionals` gives them, (n, F, 1), each of one valid frame."""
-    vectors = read_functionals(store, samples, features, device, loaded)
+    vectors = read_functionals(store, samples, features, device, loaded, by_speaker=by_speaker)
     ones = torch.ones(len(samples), dtype=torch.int64)
     return RamSource(vectors[..., None], ones, torch.from_numpy(samples.targets.astype("int64")), device)
 

@@ -62,6 +62,14 @@ def _values(
     spec: LinearSpec,
     loaded: Callable[[int], None] = lambda _: None,
 ) -> NDArray[np.float32]:
-    found = read_functionals(store, samples, record.features, torch.device("cpu"), loaded, spec.statistics)
+    found = read_functionals(
+        store,
+        samples,
+        record.features,
+        torch.device("cpu"),
+        loaded,
+        names=spec.statistics,
+        by_speaker=record.recipe.input.normalise == "speaker",
+    )
     values: NDArray[np.float32] = found.numpy()
     return values

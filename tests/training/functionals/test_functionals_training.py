@@ -93,5 +93,5 @@ def test_functionals_without_room_are_refused_before_there_is_a_folder(
 
 
 def test_functionals_are_not_scaled_to_a_range() -> None:
-    with pytest.raises(UsageError, match="functionals are normalised by standard or none, not minmax"):
+    with pytest.raises(UsageError, match="by standard, speaker or none, not minmax"):
         overridden(RECIPE, ["input.normalise=minmax"])

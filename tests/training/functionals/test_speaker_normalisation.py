@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.preprocessing import StandardScaler
+
+from featurestore.store import FeatureStore
+from schemas.errors import RunError, UsageError
+from schemas.overrides import overridden
+from schemas.recipe import load_recipe
+from training.evaluate import EvaluationRequest, evaluate_runs
+from training.functionals.source import read_functionals
+from training.request import Hardware, TrainRequest
+from training.samples import Samples, cross
+from training.train import train
+
+FEATURES = ("mel", "mfcc", "rms", "zcr")
+CPU, DEVICE = Hardware("cpu"), torch.device("cpu")
+RECIPE = overridden(
+    load_recipe("four-corpora-c"),
+    [
+        "datasets=null",
+        "input.representation=functionals",
+        "input.normalise=speaker",
+        "train.views=[0, 2]",
+        "train.epochs=3",
+        "model.name=functionals-mlp",
+    ],
+)
+
+
+def test_functionals_have_the_mean_and_deviation_of_each_speaker_in_each_view(demo_store: Path) -> None:
+    store = FeatureStore.open(demo_store)
+    clips = np.random.default_rng(0).permutation(len(store.manifest))
+    samples = cross(clips, clips % 7, (0, 3))
+    plain = read_functionals(store, samples, FEATURES, DEVICE).double().numpy()
+    found = read_functionals(store, samples, FEATURES, DEVICE, by_speaker=True).numpy()
+    speakers = store.manifest["speaker"].to_numpy()[samples.clips]
+    for speaker in np.unique(speakers):
+        for view in (0, 3):
+            rows = np.flatnonzero((speakers == speaker) & (samples.views == view))
+            varies = plain[rows].std(0) > 1e-4 * (1 + np.abs(plain[rows].mean(0)))
+            expected = StandardScaler().fit_transform(plain[rows])
+            np.testing.assert_allclose(found[rows][:, varies], expected[:, varies], atol=0.02)
+    assert np.isfinite(found).all()
+
+
+def test_what_a_speakers_clips_have_in_common_is_taken_away(demo_store: Path) -> None:
+    """A speaker's clips beside another's are as they are alone."""
+    store = FeatureStore.open(demo_store)
+    speakers = store.manifest["speaker"].to_numpy()
+    own = np.flatnonzero(speakers == speakers[0])
+    zeros = np.zeros(len(own), dtype=np.int64)
+    alone = read_functionals(store, Samples(own, zeros, zeros), FEATURES, DEVICE, by_speaker=True)
+    every = np.arange(len(speakers))
+    beside = read_functionals(store, Samples(every, every * 0, every * 0), FEATURES, DEVICE, by_speaker=True)
+    torch.testing.assert_close(beside[torch.from_numpy(own)], alone, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("model", ["functionals-mlp", "functionals-lda"])
+def test_a_result_says_that_it_was_normalised_by_speaker(
+    model: str, demo_store: Path, tmp_path: Path
+) -> None:
+    changes = (f"model.name={model}",)
+    run = train(TrainRequest(store=demo_store, recipe=RECIPE, changes=changes, output=tmp_path, hardware=CPU))
+    title = "speaker-independent, normalised by speaker (protocol: speaker)"
+    assert run.title == title
+    assert run.report.startswith(title)
+    assert "it tells nothing of a single clip of a new speaker" in " ".join(run.report.split())
+    assert title in (run.folder.path / "README.md").read_text()
+    tested = evaluate_runs(EvaluationRequest((run.folder.path,), demo_store, hardware=CPU))
+    assert (tested.title, tested.evaluation) == (title, run.test)
+    plain = overridden(RECIPE, ["input.normalise=standard", f"model.name={model}"])
+    other = train(
+        TrainRequest(
+            store=demo_store,
+            recipe=plain,
+            split=run.folder.path / "split.json",
+            output=tmp_path / "plain",
+            hardware=CPU,
+        )
+    )
+    assert other.title == "speaker-independent (protocol: speaker)"
+    assert other.test != run.test
+    both = evaluate_runs(EvaluationRequest((other.folder.path, run.folder.path), demo_store, hardware=CPU))
+    assert both.title == title, "of one of them"
+
+
+def test_a_speaker_with_few_clips_is_refused(demo_store: Path, tmp_path: Path) -> None:
+    recipe = overridden(RECIPE, ["where=\"emotion == 'angry' or emotion == 'sad'\""])
+    with pytest.raises(RunError, match=r"demo/\w+ has 2 clips here, and normalisation by speaker takes 5"):
+        train(TrainRequest(store=demo_store, recipe=recipe, output=tmp_path, hardware=CPU))
+
+
+def test_frames_are_not_normalised_by_speaker() -> None:
+    with pytest.raises(UsageError, match="normalise speaker is for representation functionals"):
+        overridden(RECIPE, ["input.representation=frames"])
