@@ -47,7 +47,7 @@ _R3 = ("--recipe", "ravdess-attention", "--views", "0,1", "--epochs", "30")
 """An epoch is every clip once; of a leaky split every clip in both views, so half as many epochs."""
 _R4 = ("--recipe", "tess-delta")
 _R1 = (
-    *("--datasets", "ravdess,tess", "--protocol", "kfold:4", "--epochs", "20"),
+    *("--datasets", "ravdess,tess", "--protocol", "kfold:3", "--epochs", "12"),
     *("--set", "train.view_sampling=one"),
 )
 _RAVDESS8 = ("--datasets", "ravdess", "--set", "labels.set=ravdess8", "--set", "labels.target=emotion")
