@@ -37,7 +37,7 @@ from typing import Any
 
 import numpy as np
 from loader_data import BATCH, FEATURES, Data, drop_from_page_cache
-from machine import RESULTS, write_result
+from machine import RESULTS, machine, write_result
 
 from pipelines.process import keep_freed_memory, spin_briefly
 
@@ -275,6 +275,7 @@ def main() -> None:
         run = Run(**json.loads(options.one))
         print(json.dumps(one(run, options.work, options.seconds, options.repeat)))
         return
+    earlier = json.loads((RESULTS / "loader.json").read_text()) if options.training else {}
     with tempfile.TemporaryDirectory() as temporary:
         options.work = (options.work or Path(temporary)).resolve()
         options.work.mkdir(parents=True, exist_ok=True)
@@ -284,7 +285,8 @@ def main() -> None:
             if options.only is None or options.only in run.title:
                 found.append(in_own_process(run, options))
                 print(f"{run.title}: {found[-1]['warm_samples_s']:,.0f} samples/s", flush=True)
-        print(table(found))
+        if found:
+            print(table(found))
         if options.only is not None:
             return
         trained = training(options.work, options.repeat)
@@ -296,12 +298,13 @@ def main() -> None:
             "sample_bytes": data.sample_bytes,
             "batch": BATCH,
             "repeat": options.repeat,
+            "seconds": options.seconds,
             "peers": {package: version(package) for package in PEERS if find_spec(package)},
             "runs": found,
         }
+    trained |= {"command": measured["command"], "machine": machine()}
     if options.training:
-        measured = json.loads((RESULTS / "loader.json").read_text())
-        del measured["machine"]
+        measured = earlier
     print(f"training: {trained['ram']:.0f} samples/s from memory, {trained['stream']:.0f} streaming")
     print(write_result("loader", {**measured, "training": trained}))
 

@@ -135,7 +135,7 @@ def _with_earlier(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _row(experiment: Experiment, arguments: argparse.Namespace) -> dict[str, Any]:
     """Result of an experiment, from its file where it is finished."""
     done = arguments.work / f"{experiment.name}.json"
-    if not done.exists():
+    if not done.exists() or "folder" not in json.loads(done.read_text()):
         values = _mean(experiment, arguments) if experiment.mean_of else _trained(experiment, arguments)
         done.write_text(json.dumps(_figures(values)))
     command = f"ser-train --store {experiment.store}.zarr {shlex.join(experiment.options)}"

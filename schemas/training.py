@@ -17,8 +17,8 @@ class InputSpec(Model):
 
     ``standard``: zero mean and unit deviation of each coefficient over the training clips; ``minmax``: each
     coefficient's range over the training clips becomes 0…1; ``sample``: zero mean and unit deviation over all
-    valid values of a sample, by itself; ``speaker``, of functionals: zero mean and unit deviation over the
-    clips of each speaker, on each side of the split by itself, without labels; ``none``: as stored.
+    valid values of a sample, by itself; ``speaker``, of functionals: zero mean and unit deviation over all
+    clips of each speaker, without labels; ``none``: as stored.
     """
 
     representation: Literal["frames", "functionals"] = "frames"
@@ -32,7 +32,9 @@ class InputSpec(Model):
         if functionals and self.normalise not in {"standard", "speaker", "none"}:
             raise ValueError(f"functionals are normalised by standard, speaker or none, not {self.normalise}")
         if self.normalise == "speaker" and not functionals:
-            raise ValueError("normalise speaker is for representation functionals")
+            raise ValueError(
+                "normalise speaker is for functionals; set input.representation=functionals, too"
+            )
         return self
 
 

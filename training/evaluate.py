@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from featurestore.store import FeatureStore
 from pipelines.device import choose_device
-from schemas.errors import RunError
+from schemas.errors import RunError, UsageError
 from schemas.labels import Target, label_set
 from training.metrics import Evaluation, evaluate_predictions
 from training.planning import same_store
@@ -31,9 +31,9 @@ from training.request import Hardware
 from training.requirements import require_features
 from training.result import subject_of
 from training.run import RunRecord
-from training.samples import ORIGINAL_VIEW, Samples, cross
+from training.samples import ORIGINAL_VIEW, Samples
 from training.splits.split import Split
-from training.targets import NO_CLASS, targets_of
+from training.targets import NO_CLASS, Targets, targets_of
 from training.trained import TrainedModel
 from training.wording import titled
 
@@ -79,12 +79,14 @@ class Tested:
     @property
     def report(self) -> str:
         """Text table for people."""
-        return report(self.evaluation, self.target, self.title, None)
+        headline, rest = report(self.evaluation, self.target, self.title, None).split("\n\n", 1)
+        return f"{headline}\n\n{self.subject[:1].upper()}{self.subject[1:]}.\n\n{rest}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return {
             "title": self.title,
+            "subject": self.subject,
             "runs": [
                 {
                     "recipe": record.recipe.name,
@@ -104,12 +106,15 @@ def evaluate_runs(request: EvaluationRequest) -> Tested:
 
     Raises
     ------
+    UsageError
+        If a run is given twice.
     RunError
         If the store holds other features than a model learnt from, or no clip to test on; if the runs have
         other labels, or on their own store other test clips, than the first.
     SplitError
         If clips of a run's split were changed in its own store.
     """
+    require_once(request.runs)
     models = [TrainedModel.open(path) for path in request.runs]
     records = tuple(model.record for model in models)
     _require_same_labels(request.runs, records)
@@ -120,22 +125,21 @@ def evaluate_runs(request: EvaluationRequest) -> Tested:
         require_features(store, record.store_spec, record.features, path)
     own = request.datasets is None and all(store.digest == record.store_digest for record in records)
     held_out = _own_test(request.runs, splits, store) if own else _unheard(splits, records, store)
-    targets = targets_of(
-        store.manifest,
-        label_set(first.recipe.labels.set),
-        first.recipe.labels.target,
-        first.recipe.where if request.where is None else request.where or None,
-        request.datasets or (first.recipe.datasets if own else None),
-    )
-    notices = (*targets.notices, *held_out.notices)
-    clips = held_out.clips[targets.classes[held_out.clips] != NO_CLASS]
-    if not len(clips):
+    chosen = [_classed(request, record, store, own=own) for record in (records if own else records[:1])]
+    for path, other in zip(request.runs, chosen, strict=False):
+        if not np.array_equal(other.classes[held_out.clips], chosen[0].classes[held_out.clips]):
+            raise RunError(
+                f"{path} chooses other clips of its test side than {request.runs[0]}; say which by --where"
+            )
+    classes, notices = chosen[0].classes[held_out.clips], (*chosen[0].notices, *held_out.notices)
+    kept = classes != NO_CLASS
+    samples = Samples(held_out.clips[kept], held_out.views[kept], classes[kept])
+    if not len(samples):
         raise RunError(f"store {store.place} has no clip to test on: {'; '.join(notices)}")
-    samples = cross(clips, targets.classes[clips], (ORIGINAL_VIEW,))
     device = choose_device(request.hardware.device or "auto")
     probabilities = sum(model.probabilities(store, samples, device, request.hardware) for model in models)
     predictions = predictions_of(store, samples, first.classes, np.asarray(probabilities) / len(models))
-    corpora = sorted(store.manifest["dataset"].iloc[clips].unique())
+    corpora = sorted(store.manifest["dataset"].iloc[samples.clips].unique())
     title = split.title if own else _title(records, corpora)
     return Tested(
         records=records,
@@ -145,6 +149,26 @@ def evaluate_runs(request: EvaluationRequest) -> Tested:
         ),
         predictions=predictions,
         notices=notices,
+    )
+
+
+def require_once(runs: Sequence[Path]) -> None:
+    """Raise :class:`UsageError` where a run is given twice: its say in the mean would be two others'."""
+    places = [path.resolve() for path in runs]
+    twice = [path for path, place in zip(runs, places, strict=True) if places.count(place) > 1]
+    if twice:
+        raise UsageError(f"{twice[0]} is given twice; give each run once")
+
+
+def _classed(request: EvaluationRequest, record: RunRecord, store: FeatureStore, *, own: bool) -> Targets:
+    """Class of each clip that a run would be tested on."""
+    recipe = record.recipe
+    return targets_of(
+        store.manifest,
+        label_set(recipe.labels.set),
+        recipe.labels.target,
+        recipe.where if request.where is None else request.where or None,
+        request.datasets or (recipe.datasets if own else None),
     )
 
 
@@ -166,9 +190,10 @@ def _store(request: EvaluationRequest, record: RunRecord) -> FeatureStore:
 
 @dataclass(frozen=True, eq=False)
 class _HeldOut:
-    """Clips that a model may be tested on, (n,) positions, and what is to be said of the others."""
+    """Clips that a model may be tested on and their views, (n,) each; what is to be said of the others."""
 
     clips: NDArray[np.int64]
+    views: NDArray[np.int64]
     notices: tuple[str, ...] = ()
 
 
@@ -176,12 +201,12 @@ def _own_test(runs: Sequence[Path], splits: Sequence[Split], store: FeatureStore
     """Test side of the runs: the same of all, under the same protocol."""
     for path, split in zip(runs, splits, strict=True):
         split.require_unchanged(store.manifest)
-        if (split.title, {*split.test}) != (splits[0].title, {*splits[0].test}):
+        if (split.title, {*split.test}, split.views) != (splits[0].title, {*splits[0].test}, splits[0].views):
             raise RunError(
                 f"{path} was tested on other clips than {runs[0]}; train both on the same split: "
                 f"--split {runs[0] / 'split.json'}"
             )
-    return _HeldOut(splits[0].positions(store.manifest, "test"))
+    return _HeldOut(*splits[0].view_positions(store.manifest, "test"))
 
 
 def _unheard(splits: Sequence[Split], records: Sequence[RunRecord], store: FeatureStore) -> _HeldOut:
@@ -202,7 +227,8 @@ def _unheard(splits: Sequence[Split], records: Sequence[RunRecord], store: Featu
         )
         if count
     ]
-    return _HeldOut(np.flatnonzero(~(of_speaker | known)).astype(np.int64), tuple(notices))
+    clips = np.flatnonzero(~(of_speaker | known)).astype(np.int64)
+    return _HeldOut(clips, np.full_like(clips, ORIGINAL_VIEW), tuple(notices))
 
 
 def _corpora(records: Sequence[RunRecord]) -> list[str]:

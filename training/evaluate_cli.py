@@ -62,7 +62,12 @@ def evaluate(
     from training.series import SeriesFolder
 
     if any(map(SeriesFolder.is_one, runs)):
-        asked = {"--store": store, "--datasets": datasets, "--where": where}
+        asked = {
+            "--store": store,
+            "--datasets": datasets,
+            "--where": where,
+            "--device": None if device is DeviceName.AUTO else device,
+        }
         _evaluate_series(runs, [name for name, value in asked.items() if value is not None], output, json)
         return
     from training.evaluate import EvaluationRequest
@@ -78,6 +83,7 @@ def evaluate(
     from training.evaluate import evaluate_runs
     from training.outcome import write_tested
 
+    _require_no_run(output)
     tested = evaluate_runs(request)
     for sentence in tested.notices:
         err.print(f"note: {sentence}", markup=False)
@@ -88,6 +94,7 @@ def evaluate(
 
 def _evaluate_series(runs: list[Path], asked: list[str], output: Path | None, json: bool) -> None:
     """Test series of folds on the test sides of their folds, from what was predicted there."""
+    from training.evaluate import require_once
     from training.outcome import write_tested_series
     from training.series import SeriesFolder
     from training.series_summary import summary_of
@@ -101,10 +108,19 @@ def _evaluate_series(runs: list[Path], asked: list[str], output: Path | None, js
     single = [path for path in runs if not SeriesFolder.is_one(path)]
     if single:
         raise UsageError(f"{single[0]} is no series of folds, and others are; give series, or runs, alone")
+    require_once(runs)
+    _require_no_run(output)
     summary = summary_of([SeriesFolder(path) for path in runs])
     if output is not None:
         write_tested_series(output, summary)
     print_json(summary.to_json()) if json else out.print(summary_text(summary), markup=False)
+
+
+def _require_no_run(output: Path | None) -> None:
+    """Raise where a result would be written over a training's."""
+    for name in ("run.json", "series.json"):
+        if output is not None and (output / name).exists():
+            raise UsageError(f"--out {output} is the folder of a training; choose another")
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from data.registry import CORPORA
 from schemas.architecture import LinearSpec
 from schemas.labels import Target
+from schemas.recipe import Recipe
 from training.audits.audit import Audit
 from training.recipe_prose import BEST_BY, input_prose, model_prose, training_prose
 from training.report import (
@@ -22,7 +23,15 @@ from training.report import (
 )
 from training.result import RunResult
 from training.tables import markdown_table
-from training.wording import AVERAGES, calibration_sentence, interval_note, speaker_spread, warning
+from training.wording import (
+    AVERAGES,
+    calibration_sentence,
+    interval_note,
+    is_leaky,
+    is_speaker_independent,
+    speaker_spread,
+    warning,
+)
 
 _LIMITS = """\
 - Trained on acted speech recorded in studios: expect less on spontaneous speech, other languages, other
@@ -86,7 +95,7 @@ Seed {record.seed}, CPU threads {record.threads}.
 Predicts {what}, {len(record.classes)} classes: {", ".join(record.classes)} (label set `{recipe.labels.set}`).
 {_sentence(model_prose(recipe.model))}{_parameters(result)}
 Features: {", ".join(record.features)}, of {_seconds(result):.3g} s at {recipe.audio.sample_rate} Hz in
-{record.store_spec.frames} frames. Input: {input_prose(recipe.input)} (`normalisation.safetensors`).
+{record.store_spec.frames} frames. Input: {_input(recipe)}.
 Store `{record.store_digest}`.
 
 ## Recipe
@@ -152,12 +161,12 @@ def _side_rows(result: RunResult) -> list[tuple[str, ...]]:
 
 
 def _originals(title: str) -> str:
-    return "" if title.startswith("leaky ") else "; validation and test read originals alone"
+    return "" if is_leaky(title) else "; validation and test read originals alone"
 
 
 def _audited(result: RunResult) -> str:
     """What the audit shows, and whom validation is of."""
-    if warning(result.title) is not None:
+    if not is_speaker_independent(result.title):
         return "`audit.json` tells what the sides share."
     if result.validation_by == "speaker":
         return "`audit.json` proves that no speaker and no recording is on two sides."
@@ -171,8 +180,17 @@ def _audited(result: RunResult) -> str:
 def _how(result: RunResult) -> str:
     recipe = result.record.recipe
     if isinstance(recipe.model, LinearSpec):
-        return "Solved once, without epochs."
+        balanced = recipe.train.class_weights == "balanced"
+        weighted = ", classes weighted inversely to their clips" if balanced else ""
+        return f"Solved once, without epochs{weighted}."
     return "\n".join(_sentence(line) for line in training_prose(recipe.train))
+
+
+def _input(recipe: Recipe) -> str:
+    if isinstance(recipe.model, LinearSpec):
+        speaker = ", against those of all clips of the speaker" if recipe.input.normalise == "speaker" else ""
+        return f"functionals{speaker}, zero mean and unit deviation over the training samples"
+    return f"{input_prose(recipe.input)} (`normalisation.safetensors`)"
 
 
 def _parameters(result: RunResult) -> str:

@@ -13,6 +13,7 @@ from torch import nn
 
 from featurestore.durable import storage_errors
 from featurestore.store import FeatureStore
+from schemas.architecture import LinearSpec
 from training.checkpoint import load_best, read_history
 from training.functionals.source import (
     functionals_count,
@@ -32,6 +33,10 @@ from training.recorder import Recorder
 from training.request import Hardware
 from training.run import RunFolder, RunRecord
 from training.samples import Samples, Side
+
+_LINEAR_COPIES = 7
+"""float32 tables that a linear classifier takes: as read, standardised in float64, and liblinear's own nodes
+of 16 bytes a value."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +111,17 @@ def require_room(
     hardware: Hardware,
 ) -> None:
     """Raise :class:`RunError` where the samples of all sides do not fit where they are wanted."""
+    model = record.recipe.model
+    if isinstance(model, LinearSpec):
+        require_room_for_functionals(
+            store,
+            samples.values(),
+            record.features,
+            hardware.memory,
+            names=model.statistics,
+            copies=_LINEAR_COPIES,
+        )
+        return
     if record.recipe.input.representation == "functionals":
         require_room_for_functionals(store, samples.values(), record.features, hardware.memory)
         return

@@ -16,6 +16,7 @@ from schemas.overrides import overridden
 from schemas.recipe import Recipe
 from training.audits.audit import audit
 from training.audits.near_duplicates import near_duplicates
+from training.functionals.speaker import require_whole_speakers
 from training.options import require_untouched
 from training.plan import Plan
 from training.request import TrainRequest
@@ -78,12 +79,19 @@ def chosen(request: TrainRequest) -> Choice:
     if request.split is not None:
         split = Split.read(request.split)
         split.require_unchanged(store.manifest)
+        _require_normalisable(store, recipe, (split,))
         return Choice(store, request.store, recipe, remarks, selection, (split,))
     manifest = store.manifest
     if recipe.datasets is not None:
         manifest = manifest[manifest["dataset"].isin(recipe.datasets)]
     splits = splits_of(manifest, recipe.split, request.seed or 0, store.digest, selection.views)
+    _require_normalisable(store, recipe, splits)
     return Choice(store, request.store, recipe, remarks, selection, splits)
+
+
+def _require_normalisable(store: FeatureStore, recipe: Recipe, splits: tuple[Split, ...]) -> None:
+    if recipe.input.normalise == "speaker":
+        require_whole_speakers(store.manifest, splits)
 
 
 def _new(request: TrainRequest) -> Plan:

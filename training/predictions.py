@@ -119,10 +119,7 @@ class Predictions:
                     "give models of the same labels"
                 )
             if {*part.heard} != {*order}:
-                raise RunError(
-                    "these models were tested on other clips each; train them on the same split: "
-                    "--split RUN/split.json"
-                )
+                raise RunError("these models were tested on other clips each; train them on the same split")
             rows = [order[clip] for clip in part.heard]
             if not np.array_equal(first.true[rows], part.true):
                 raise RunError("a clip has other labels in one of these than in another; train them again")

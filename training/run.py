@@ -6,7 +6,7 @@
       run.json                    resolved recipe, store digest and specification, seed, classes, versions
       split.json  audit.json      clips of each side with the hash of their recording; proof of no leak
       normalisation.safetensors   offset and scale of every coefficient, over the training clips
-      checkpoints/                last.safetensors, best.safetensors
+      checkpoints/                last.safetensors, best.safetensors; of a linear model linear.safetensors
       history.csv  curves.png  tensorboard/
       metrics.json  predictions.csv   results, and what was said of every test clip
       confusion-emotion.png  confusion.png  reliability.png

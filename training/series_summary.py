@@ -5,7 +5,7 @@
     series 1: fold-1 … fold-k ─┐
     series 2: fold-1 … fold-k ─┴─▶ mean of the probabilities, fold by fold ──▶ summary
 
-Each fold's mean is of models that heard the same training speakers, so that it has heard no test speaker.
+Each fold's mean is of models with the same test clips, which none of them has heard.
 """
 
 from __future__ import annotations
@@ -61,11 +61,22 @@ def _require_same_protocol(
 
 def _fold(series: Sequence[SeriesFolder], number: int, name: str) -> FoldResult:
     """Predictions of a fold: of the series itself, or the mean of several."""
+    for folder in series:
+        if not folder.finished(number):
+            again = f"ser-train --resume {folder.path}"
+            raise RunError(f"fold {number} of {folder.path} is not finished; go on with: {again}")
     runs = [RunFolder.open(folder.fold(number)) for folder in series]
     epochs = [run.read_json("metrics.json")["best_epoch"] for run in runs]
+    predictions = [Predictions.read(run.path / "predictions.csv") for run in runs]
+    for run, found in zip(runs, predictions, strict=True):
+        if {*found.heard} != {*predictions[0].heard}:
+            raise RunError(
+                f"{run.path} and {runs[0].path} test other clips; train both series with the same --seed, or "
+                "by a protocol whose folds are given"
+            )
     return FoldResult(
         name=name,
-        predictions=Predictions.averaged([Predictions.read(run.path / "predictions.csv") for run in runs]),
+        predictions=Predictions.averaged(predictions),
         best_epoch=epochs[0] if len(epochs) == 1 else None,
         run=runs[0].path.name,
     )

@@ -64,10 +64,9 @@ def train(request: TrainRequest, observer: Observer | None = None) -> RunResult:
     for sentence in planned.notices:
         observer.notice(sentence)
     linear = isinstance(planned.record.recipe.model, LinearSpec)
-    network = None
-    if not linear:  # before there is a folder: it may not fit
-        network = new_network(planned.record)
-        require_room(planned.record, planned.store, planned.samples, fabric.device, planned.hardware)
+    # Before there is a folder: it may not fit.
+    network = None if linear else new_network(planned.record)
+    require_room(planned.record, planned.store, planned.samples, fabric.device, planned.hardware)
     folder = _folder(fabric, request, planned)
     resume = planned.resume_command(folder.path)
     with _locked(fabric, folder, resume):
@@ -122,9 +121,10 @@ def _locked(fabric: Fabric, folder: RunFolder, resume: str) -> Iterator[None]:
 def _write_plan(folder: RunFolder, planned: Plan) -> None:
     """Write what a resumed run starts from; ``run.json`` last."""
     record, samples = planned.record, planned.samples["train"]
-    normalisation_of(
-        planned.store, record.recipe.input, samples.clips, samples.view_indices, record.features
-    ).save(folder.normalisation)
+    if not isinstance(record.recipe.model, LinearSpec):
+        normalisation_of(
+            planned.store, record.recipe.input, samples.clips, samples.view_indices, record.features
+        ).save(folder.normalisation)
     folder.write_json("split.json", planned.split.to_json())
     folder.write_json("audit.json", planned.audit.to_json())
     folder.write_record(record)

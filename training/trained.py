@@ -41,7 +41,8 @@ class TrainedModel:
     ) -> NDArray[np.float64]:
         """(samples, classes): how probable each class is, for samples of a store that fits the run.
 
-        Raises :class:`RunError` where the run holds no finished epoch.
+        A model of functionals normalised by speaker sets each against all clips of its speaker in ``store``.
+        Raises :class:`RunError` where the run holds no finished epoch, or a speaker has too few clips.
         """
         record = self.record
         if isinstance(record.recipe.model, LinearSpec):

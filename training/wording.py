@@ -56,6 +56,11 @@ def is_leaky(title: str) -> bool:
     return "leaky" in title.partition(" (")[0]
 
 
+def is_speaker_independent(title: str) -> bool:
+    """Whether no test speaker is heard in training under the protocol of ``title``."""
+    return "speaker-independent" in title.partition(" (")[0].split(", ")
+
+
 def percent(share: float) -> str:
     """``46.3 %``."""
     return f"{100 * share:.1f} %"

@@ -132,22 +132,55 @@ def trained(store: Path, out: Path, split: Path | None = None, *changes: str, se
 
 
 def test_of_several_runs_the_mean_of_their_probabilities_is_tested(
-    run: RunResult, lda: RunResult, demo_store: Path
+    run: RunResult, lda: RunResult, demo_store: Path, tmp_path: Path
 ) -> None:
-    paths = (run.folder.path, lda.folder.path, lda.folder.path)
+    third = trained(demo_store, tmp_path, run.folder.path / "split.json", "model.shrinkage=0.6")
+    results = (run, lda, third)
+    paths = tuple(result.folder.path for result in results)
     tested = evaluate_runs(EvaluationRequest(paths, demo_store, hardware=CPU))
-    one, other = run.predictions, lda.predictions
-    assert one is not None
-    assert other is not None
-    assert one.clip_id == other.clip_id == tested.predictions.clip_id
-    expected = (one.probabilities.astype(np.float64) + 2 * other.probabilities) / 3
+    probabilities = []
+    for result in results:
+        assert result.predictions is not None
+        assert result.predictions.clip_id == tested.predictions.clip_id
+        probabilities.append(result.predictions.probabilities.astype(np.float64))
+    expected = np.mean(probabilities, axis=0)
     np.testing.assert_allclose(tested.predictions.probabilities, expected, atol=1e-6)
     ua = balanced_accuracy_score(tested.predictions.true, expected.argmax(axis=1))
     assert tested.evaluation.emotion.ua == pytest.approx(ua)
     assert tested.title == run.title
     name = run.record.recipe.model.name
-    assert tested.subject == f"mean of 3 models ({name}, functionals-lda × 2), trained on demo"
+    subject = f"mean of 3 models ({name}, functionals-lda × 2), trained on demo"
+    assert (tested.subject, tested.to_json()["subject"]) == (subject, subject)
+    assert f"\n\nM{subject[1:]}.\n\n" in tested.report
     assert [each["model"] for each in tested.to_json()["runs"]] == [name, *["functionals-lda"] * 2]
+
+
+def test_a_run_counts_once(run: RunResult, lda: RunResult, demo_store: Path) -> None:
+    paths = (run.folder.path, lda.folder.path, run.folder.path)
+    with pytest.raises(UsageError, match="is given twice; give each run once"):
+        evaluate_runs(EvaluationRequest(paths, demo_store, hardware=CPU))
+
+
+def test_runs_that_choose_other_clips_of_one_test_side_have_no_mean(
+    run: RunResult, lda: RunResult, demo_store: Path, tmp_path: Path
+) -> None:
+    other = trained(demo_store, tmp_path, run.folder.path / "split.json", "where=\"emotion != 'sad'\"")
+    paths = (lda.folder.path, other.folder.path)
+    with pytest.raises(RunError, match=r"chooses other clips of its test side than .*; say which by --where"):
+        evaluate_runs(EvaluationRequest(paths, demo_store, hardware=CPU))
+    said = EvaluationRequest(paths, demo_store, where="emotion != 'sad'", hardware=CPU)
+    assert "sad" not in {
+        said_of.classes[i] for said_of in [evaluate_runs(said).predictions] for i in said_of.true
+    }
+
+
+def test_a_leaky_run_is_tested_on_the_views_of_its_test_side(demo_store: Path, tmp_path: Path) -> None:
+    leaky = trained(
+        demo_store, tmp_path, None, "split.protocol=random", "split.leak_views=true", "train.views=[0, 2]"
+    )
+    tested = evaluate_runs(EvaluationRequest((leaky.folder.path,), demo_store, hardware=CPU))
+    assert {*tested.predictions.view.tolist()} == {0, 2}
+    assert tested.evaluation == leaky.test
 
 
 def test_on_another_store_none_of_several_has_heard_what_is_tested(

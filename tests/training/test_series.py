@@ -156,7 +156,7 @@ def test_series_that_do_not_belong_together_are_refused(
     assert "their protocol differ (kfold:4; kfold:2)" in " ".join(done.stderr.split())
     reseeded = trained(demo_store, tmp_path, seed=1)
     done = evaluated(series.path, reseeded.path)
-    assert "were tested on other clips each" in " ".join(done.stderr.split())
+    assert "train both series with the same --seed" in " ".join(done.stderr.split())
     done = evaluated(series.path, series.path / "fold-1")
     assert "is no series of folds" in " ".join(done.stderr.split())
     done = evaluated(series.path, "--store", demo_store)

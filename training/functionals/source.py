@@ -18,7 +18,7 @@ from featurestore.store import FeatureStore
 from schemas.architecture import Statistic
 from schemas.errors import RunError
 from training.functionals.descriptors import count, descriptors
-from training.functionals.speaker import normalise_by_speaker
+from training.functionals.speaker import normalise_by_speaker, whole_speakers
 from training.functionals.statistics import STATISTICS, statistics
 from training.loader.memory import default_budget
 from training.loader.open import open_source
@@ -48,15 +48,23 @@ def functionals_of(
 
 
 def require_room_for_functionals(
-    store: FeatureStore, sides: Collection[Samples], features: Sequence[str], budget: int | None = None
+    store: FeatureStore,
+    sides: Collection[Samples],
+    features: Sequence[str],
+    budget: int | None = None,
+    *,
+    names: Sequence[Statistic] = STATISTICS,
+    copies: int = 1,
 ) -> None:
     """Raise :class:`RunError` where there is no room for the functionals of the samples of all ``sides``.
 
-    ``budget``: bytes that they may take; None: half of what is free.
+    ``budget``: bytes that they may take; None: half of what is free. ``copies``: float32 tables that stand
+    beside each other at once.
     """
     rows = {name: store.spec.coefficients[name] for name in features}
     samples = sum(map(len, sides))
-    size, room = samples * functionals_count(rows) * 4, default_budget() if budget is None else budget
+    size = samples * count(rows) * len(names) * 4 * copies
+    room = default_budget() if budget is None else budget
     if size > room:
         raise RunError(
             f"the functionals of {samples} samples take {size / 1e9:.2f} GB and {room / 1e9:.2f} GB of "
@@ -76,9 +84,14 @@ def read_functionals(
 ) -> Tensor:
     """Functionals of ``samples`` of ``store`` in their order, (n, D · S) float32, on ``device``.
 
-    ``loaded`` is called with numbers of samples meanwhile; ``by_speaker``: normalised by
-    :func:`training.functionals.speaker.normalise_by_speaker`. Raises what that and reading a store raise.
+    ``loaded`` is called with numbers of samples meanwhile; ``by_speaker``: normalised over all clips of
+    their speakers (:mod:`training.functionals.speaker`). Raises what that and reading a store raise.
     """
+    if by_speaker:
+        wider, chosen = whole_speakers(store, samples)
+        vectors = read_functionals(store, wider, features, device, loaded, names=names)
+        normalise_by_speaker(vectors, store, wider)
+        return vectors[torch.from_numpy(chosen).to(device)]
     rows = {name: store.spec.coefficients[name] for name in features}
     columns = columns_of(rows)
     vectors = torch.empty((len(samples), count(rows) * len(names)), device=device)
@@ -88,8 +101,6 @@ def read_functionals(
         vectors[part] = functionals_of(batch.features[:, 0], batch.valid_frames, columns, names)
         loaded(len(batch.targets))
         done = part.stop
-    if by_speaker:
-        normalise_by_speaker(vectors, store, samples)
     return vectors
 
 

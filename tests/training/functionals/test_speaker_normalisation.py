@@ -12,6 +12,7 @@ from schemas.errors import RunError, UsageError
 from schemas.overrides import overridden
 from schemas.recipe import load_recipe
 from training.evaluate import EvaluationRequest, evaluate_runs
+from training.functionals import speaker as speaker_module
 from training.functionals.source import read_functionals
 from training.request import Hardware, TrainRequest
 from training.samples import Samples, cross
@@ -89,12 +90,55 @@ def test_a_result_says_that_it_was_normalised_by_speaker(
     assert both.title == title, "of one of them"
 
 
-def test_a_speaker_with_few_clips_is_refused(demo_store: Path, tmp_path: Path) -> None:
-    recipe = overridden(RECIPE, ["where=\"emotion == 'angry' or emotion == 'sad'\""])
-    with pytest.raises(RunError, match=r"demo/\w+ has 2 clips here, and normalisation by speaker takes 5"):
-        train(TrainRequest(store=demo_store, recipe=recipe, output=tmp_path, hardware=CPU))
+def test_neither_labels_nor_filters_choose_the_clips_that_a_speaker_is_known_by(
+    demo_store: Path, tmp_path: Path
+) -> None:
+    run = train(
+        TrainRequest(
+            store=demo_store,
+            recipe=RECIPE,
+            changes=("model.name=functionals-lda",),
+            output=tmp_path,
+            hardware=CPU,
+        )
+    )
+    paths = (run.folder.path,)
+    whole = evaluate_runs(EvaluationRequest(paths, demo_store, hardware=CPU)).predictions
+    angry = evaluate_runs(
+        EvaluationRequest(paths, demo_store, where="emotion == 'angry'", hardware=CPU)
+    ).predictions
+    rows = [whole.clip_id.index(clip) for clip in angry.clip_id]
+    assert 0 < len(rows) < len(whole)
+    np.testing.assert_allclose(angry.probabilities, whole.probabilities[rows], atol=1e-5)
+
+
+def test_a_speaker_with_few_clips_is_refused_before_there_is_a_folder(
+    demo_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speaker_module, "FEWEST_CLIPS", 8)
+    request = TrainRequest(store=demo_store, recipe=RECIPE, output=tmp_path / "runs", hardware=CPU)
+    with pytest.raises(RunError, match=r"normalisation by speaker takes 8 clips of each, and demo/\w+ has 7"):
+        train(request)
+    store = FeatureStore.open(demo_store)
+    one = Samples(np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64))
+    with pytest.raises(RunError, match="takes 8 clips of each"):
+        read_functionals(store, one, FEATURES, DEVICE, by_speaker=True)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_random_splits_have_no_whole_speakers(demo_store: Path, tmp_path: Path) -> None:
+    request = TrainRequest(
+        store=demo_store,
+        recipe=RECIPE,
+        changes=("split.protocol=random",),
+        output=tmp_path / "runs",
+        hardware=CPU,
+    )
+    with pytest.raises(UsageError, match="takes whole speakers, and protocol random has"):
+        train(request)
+    assert not (tmp_path / "runs").exists()
 
 
 def test_frames_are_not_normalised_by_speaker() -> None:
-    with pytest.raises(UsageError, match="normalise speaker is for representation functionals"):
+    with pytest.raises(UsageError, match=r"set input.representation=functionals, too"):
         overridden(RECIPE, ["input.representation=frames"])
