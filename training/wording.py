@@ -25,7 +25,7 @@ WARNINGS: Mapping[str, str] = MappingProxyType(
         "it tells nothing of a new speaker",
         "leaky": "leaky: copies of the test's own recordings are heard in training; "
         "it tells nothing of a new recording, still less of a new speaker",
-        "normalised by speaker": "normalised by speaker: each clip is set against all tested clips of its "
+        "normalised by speaker": "normalised by speaker: each clip is set against all clips of its "
         "speaker, whose labels are not used; it tells nothing of a single clip of a new speaker",
     }
 )
