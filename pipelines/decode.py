@@ -102,12 +102,17 @@ def decode(data: Bytes, audio: AudioSpec, decoded: Decoded | None = None) -> Rec
             f"silent as mono at {audio.sample_rate} Hz: the loudest sample is {left:.1g} of full scale", file
         )
     quality = measure_quality(channels, mono, audio.sample_rate)
+    return Recording(prepared(mono, audio), quality, duration, rate, channels.shape[1], container)
+
+
+def prepared(mono: npt.NDArray[np.float32], audio: AudioSpec) -> npt.NDArray[np.float32]:
+    """Waveform (n,) at the specification's rate, not silent, with silence trimmed and scaled as it says."""
     if audio.trim_db is not None:
         start, stop = trim_bounds(mono, audio.trim_db)
         mono = mono[start:stop]
     if audio.normalise == "peak":
         mono = mono / np.abs(mono).max()
-    return Recording(np.ascontiguousarray(mono), quality, duration, rate, channels.shape[1], container)
+    return np.ascontiguousarray(mono)
 
 
 def _mean(channels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

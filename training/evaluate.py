@@ -23,6 +23,7 @@ from featurestore.store import FeatureStore
 from pipelines.device import choose_device
 from schemas.errors import RunError, UsageError
 from schemas.labels import Target, label_set
+from training.held_out import own_test, unheard
 from training.metrics import Evaluation, evaluate_predictions
 from training.planning import same_store
 from training.predictions import Predictions
@@ -31,7 +32,7 @@ from training.request import Hardware
 from training.requirements import require_features
 from training.result import subject_of
 from training.run import RunRecord
-from training.samples import ORIGINAL_VIEW, Samples
+from training.samples import Samples
 from training.splits.split import Split
 from training.targets import NO_CLASS, Targets, targets_of
 from training.trained import TrainedModel
@@ -124,7 +125,7 @@ def evaluate_runs(request: EvaluationRequest) -> Tested:
     for path, record in zip(request.runs, records, strict=True):
         require_features(store, record.store_spec, record.features, path)
     own = request.datasets is None and all(store.digest == record.store_digest for record in records)
-    held_out = _own_test(request.runs, splits, store) if own else _unheard(splits, records, store)
+    held_out = own_test(request.runs, splits, store) if own else unheard(splits, records, store)
     chosen = [_classed(request, record, store, own=own) for record in (records if own else records[:1])]
     for path, other in zip(request.runs, chosen, strict=False):
         if not np.array_equal(other.classes[held_out.clips], chosen[0].classes[held_out.clips]):
@@ -186,49 +187,6 @@ def _store(request: EvaluationRequest, record: RunRecord) -> FeatureStore:
     if request.store is None:
         return same_store(request.runs[0], None, record.store, record.store_digest)
     return FeatureStore.open(request.store)
-
-
-@dataclass(frozen=True, eq=False)
-class _HeldOut:
-    """Clips that a model may be tested on and their views, (n,) each; what is to be said of the others."""
-
-    clips: NDArray[np.int64]
-    views: NDArray[np.int64]
-    notices: tuple[str, ...] = ()
-
-
-def _own_test(runs: Sequence[Path], splits: Sequence[Split], store: FeatureStore) -> _HeldOut:
-    """Test side of the runs: the same of all, under the same protocol."""
-    for path, split in zip(runs, splits, strict=True):
-        split.require_unchanged(store.manifest)
-        if (split.title, {*split.test}, split.views) != (splits[0].title, {*splits[0].test}, splits[0].views):
-            raise RunError(
-                f"{path} was tested on other clips than {runs[0]}; train both on the same split: "
-                f"--split {runs[0] / 'split.json'}"
-            )
-    return _HeldOut(*splits[0].view_positions(store.manifest, "test"))
-
-
-def _unheard(splits: Sequence[Split], records: Sequence[RunRecord], store: FeatureStore) -> _HeldOut:
-    """Clips of speakers and of recordings that no model was trained or validated on."""
-    manifest = store.manifest
-    heard = {speaker for record in records for speaker in record.heard}
-    of_speaker = manifest["speaker"].isin(heard).to_numpy()
-    recordings = {
-        split.audio_sha256[clip] for split in splits for clip in (*split.train, *split.validation)
-    } - {""}
-    known = manifest["audio_sha256"].isin(recordings).to_numpy() & ~of_speaker
-    model = "the model was" if len(records) == 1 else "a model was"
-    notices = [
-        f"{count} of {len(manifest)} clips are {what} and are left out"
-        for count, what in (
-            (int(of_speaker.sum()), f"of speakers that {model} trained or chosen on"),
-            (int(known.sum()), f"recordings that {model} trained or chosen on, under another name"),
-        )
-        if count
-    ]
-    clips = np.flatnonzero(~(of_speaker | known)).astype(np.int64)
-    return _HeldOut(clips, np.full_like(clips, ORIGINAL_VIEW), tuple(notices))
 
 
 def _corpora(records: Sequence[RunRecord]) -> list[str]:

@@ -1,0 +1,214 @@
+"""Recordings through a trained model, from Python and by ``ser-predict``."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from featurestore.store import FeatureStore
+from pipelines.decode import UnusableRecordingError
+from schemas.errors import RunError, UsageError
+from schemas.overrides import overridden
+from schemas.recipe import load_recipe
+from training.predict import Predictor
+from training.request import Hardware, TrainRequest
+from training.result import RunResult
+from training.train import train
+
+CHANGES = ("datasets=null", "train.views=[0]", "train.epochs=1")
+MODELS = {
+    "A": ("four-corpora-a", ()),
+    "functionals-lda": ("four-corpora-c", ("model.name=functionals-lda",)),
+    "functionals-mlp": (
+        "four-corpora-c",
+        ("model.name=functionals-mlp", "input.representation=functionals"),
+    ),
+}
+
+
+def trained(store: Path, out: Path, model: str, *changes: str) -> RunResult:
+    recipe, own = MODELS[model]
+    request = TrainRequest(
+        store=store,
+        recipe=overridden(load_recipe(recipe), [*CHANGES, *own, *changes]),
+        output=out,
+        hardware=Hardware("cpu"),
+    )
+    return train(request)
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def run(
+    request: pytest.FixtureRequest, demo_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> RunResult:
+    return trained(demo_store, tmp_path_factory.mktemp("runs"), request.param)
+
+
+@pytest.fixture(scope="module")
+def model_a(demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    return trained(demo_store, tmp_path_factory.mktemp("a"), "A")
+
+
+def recording(demo: Path, store: FeatureStore, clip_id: str) -> Path:
+    row = store.manifest.set_index("clip_id").loc[clip_id]
+    return Path(demo / "demo" / str(row["path"]))
+
+
+def test_features_are_those_of_the_store_to_the_last_bit(
+    model_a: RunResult, demo_store: Path, small_demo: Path
+) -> None:
+    predictor, store = Predictor.open(model_a.folder.path, "cpu"), FeatureStore.open(demo_store)
+    for position in (0, 17, 63, 111):
+        clip_id = store.manifest["clip_id"].iloc[position]
+        found = predictor.features(recording(small_demo, store, clip_id))
+        stored = store.read([position], (0,), predictor.record.features)
+        assert {*found} == {*predictor.record.features}
+        for name, values in found.items():
+            assert values.dtype == stored[name].dtype
+            assert values.tobytes() == stored[name][0, 0].tobytes()
+
+
+def test_a_recording_is_told_as_the_clip_of_the_store_was(
+    run: RunResult, demo_store: Path, small_demo: Path
+) -> None:
+    predictor, store = Predictor.open(run.folder.path, "cpu"), FeatureStore.open(demo_store)
+    known = run.predictions
+    assert known is not None
+    for i in range(0, len(known), 3):
+        found = predictor.predict(recording(small_demo, store, known.clip_id[i]))
+        expected = known.probabilities[i].astype(np.float64)
+        if len(expected) > len(predictor.emotions):  # gender × emotion: female, then male
+            expected = expected.reshape(2, -1).sum(axis=0)
+        np.testing.assert_allclose(found.probabilities, expected, atol=2e-5)
+        assert found.ranked[0] == (
+            predictor.emotions[int(expected.argmax())],
+            pytest.approx(expected.max(), abs=2e-5),
+        )
+
+
+@pytest.fixture(scope="module")
+def long_recording(small_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """7.5 s at 16 kHz: 4.5 s of speech, then 3 s of silence."""
+    path = tmp_path_factory.mktemp("long") / "long.wav"
+    speech = []
+    for source in sorted((small_demo / "demo").rglob("*.wav"))[:6]:
+        samples, rate = soundfile.read(source, dtype="float32")
+        speech.append(samples[:: max(1, rate // 16_000)])
+    soundfile.write(path, np.concatenate([np.concatenate(speech)[:72_000], np.zeros(48_000)]), 16_000)
+    return path
+
+
+def test_windows_are_treated_as_clips(model_a: RunResult, long_recording: Path, tmp_path: Path) -> None:
+    predictor = Predictor.open(model_a.folder.path, "cpu")
+    found = list(predictor.timeline(long_recording, 2.0, 1.5))
+    spans = [(row.start_s, row.stop_s) for row in found]
+    expected = [(0, 2), (1.5, 3.5), (3, 5), (4.5, 6.5), (5.5, 7.5)]
+    np.testing.assert_allclose(spans, expected, atol=1e-3)
+    assert [bool(row.ranked) for row in found] == [True, True, True, False, False]
+    # Cut out at a rate that needs no resampling, a window is that very clip.
+    rate = predictor.spec.audio.sample_rate
+    samples = np.random.default_rng(0).normal(0, 0.1, 4 * rate).astype(np.float32)
+    whole, part = tmp_path / "whole.wav", tmp_path / "part.wav"
+    soundfile.write(whole, samples, rate, subtype="FLOAT")
+    soundfile.write(part, samples[rate : 3 * rate], rate, subtype="FLOAT")
+    window = list(predictor.timeline(whole, 2.0, 1.0))[1]
+    np.testing.assert_allclose(window.probabilities, predictor.predict(part).probabilities, atol=1e-6)
+
+
+def test_a_recording_shorter_than_a_window_is_one(model_a: RunResult, tmp_path: Path) -> None:
+    path = tmp_path / "short.wav"
+    soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 8000), 16_000)
+    predictor = Predictor.open(model_a.folder.path, "cpu")
+    (only,) = predictor.timeline(path)
+    assert (only.start_s, only.stop_s) == pytest.approx((0, 0.5), abs=1e-3)
+
+
+def test_senseless_windows_and_bad_files_are_sentences(model_a: RunResult, tmp_path: Path) -> None:
+    predictor = Predictor.open(model_a.folder.path, "cpu")
+    for window, step in ((9.0, 1.0), (0.01, 1.0), (2.0, 0.0)):
+        with pytest.raises(UsageError, match=r"--window|more than 0"):
+            predictor.timeline(tmp_path / "x.wav", window, step)
+    with pytest.raises(UnusableRecordingError, match="not readable as audio"):
+        predictor.predict(b"no audio at all")
+
+
+def test_a_model_normalised_by_speaker_does_not_tell_single_clips(demo_store: Path, tmp_path: Path) -> None:
+    by_speaker = trained(demo_store, tmp_path, "functionals-mlp", "input.normalise=speaker")
+    with pytest.raises(RunError, match="was normalised by speaker and cannot tell a clip by itself"):
+        Predictor.open(by_speaker.folder.path, "cpu")
+
+
+def called(*options: object, stdin: bytes = b"") -> tuple[int, str, str]:
+    command = [sys.executable, "-c", "from training.predict_cli import main; main()", *map(str, options)]
+    done = subprocess.run(command, input=stdin, capture_output=True, check=False)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def test_the_command_prints_a_row_a_clip_and_goes_on_past_bad_files(
+    model_a: RunResult, small_demo: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for source in sorted((small_demo / "demo").rglob("*.wav"))[:2]:
+        shutil.copyfile(source, folder / source.name)
+    (folder / "broken.wav").write_bytes(b"RIFF")
+    (folder / "notes.txt").write_text("no recording")
+    status, out, err = called(model_a.folder.path, folder, tmp_path / "gone.wav")
+    assert status == 1
+    header, *rows = out.splitlines()
+    assert header.split() == ["clip", "from", "to", "emotion", "probability", "runner-up"]
+    assert [Path(row.split()[0]).name for row in rows] == sorted(
+        path.name for path in folder.iterdir() if path.suffix == ".wav" and path.name != "broken.wav"
+    )
+    assert "broken.wav: not readable as audio" in err
+    assert "gone.wav: cannot be read: No such file or directory" in err
+    assert err.splitlines()[-1] == "2 of 4 recordings could not be read"
+    assert "Traceback" not in err
+
+
+def test_json_and_csv_hold_the_same_probabilities(model_a: RunResult, long_recording: Path) -> None:
+    options = (model_a.folder.path, "-", "--window", "2", "--step", "1.5")
+    status, text, _ = called(*options, "--json", stdin=long_recording.read_bytes())
+    assert status == 0
+    values = json.loads(text)
+    (clip,) = values["clips"]
+    assert (clip["clip"], clip["problem"]) == ("-", None)
+    status, text, _ = called(*options, "--csv", stdin=long_recording.read_bytes())
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert len(rows) == len(clip["predictions"]) == 5
+    for row, prediction in zip(rows, clip["predictions"], strict=True):
+        assert float(row["stop_s"]) == pytest.approx(prediction["stop_s"], abs=1e-3)
+        if prediction["probabilities"] is None:
+            assert (row["emotion"], row["probability"], prediction["emotion"]) == ("silence", "", None)
+            continue
+        assert row["emotion"] == prediction["emotion"]
+        for emotion in values["emotions"]:
+            assert float(row[emotion]) == pytest.approx(prediction["probabilities"][emotion], abs=1e-5)
+
+
+def test_sound_that_is_not_heard_is_told(model_a: RunResult, long_recording: Path) -> None:
+    status, _, err = called(model_a.folder.path, long_recording)
+    assert status == 0
+    assert "the model hears 3 s, and 1." in err
+    assert "--window 3 hears all" in err
+
+
+def test_mistakes_are_one_sentence(model_a: RunResult, tmp_path: Path) -> None:
+    for options, status, sentence in (
+        ((tmp_path, "x.wav"), 1, "is not the folder of a run"),
+        ((model_a.folder.path, tmp_path), 2, "holds no recording"),
+        ((model_a.folder.path, "x.wav", "--json", "--csv"), 2, "choose one"),
+    ):
+        found, out, err = called(*options)
+        assert (found, out) == (status, "")
+        assert sentence in err
+        assert "Traceback" not in err

@@ -1,0 +1,185 @@
+"""What clips sound like: recordings through the very pipeline that built the store, then a run's model.
+
+::
+
+    file ──▶ decode, resample ─┬▶ trim, scale, cut to the window ──▶ features ──▶ model ──▶ Prediction
+                               └▶ windows of so many seconds, each treated as a clip ──▶ …  a timeline
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pipelines.decode import SILENCE_PEAK, Recording, decode, prepared
+from pipelines.device import choose_device
+from pipelines.pipeline import Pipeline
+from schemas.errors import UsageError
+from schemas.labels import label_set
+from schemas.spec import AudioSpec, StoreSpec
+from training.run import RunFolder, RunRecord
+from training.scorer import Scorer, scorer_of
+from training.targets import emotion_marginal
+
+LONGEST_S = 3600.0
+"""Of a recording that is cut into windows."""
+
+_BATCH = 32
+"""Windows that the model is asked about at once."""
+
+Waveform = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What is heard from ``start_s`` to ``stop_s`` of a recording.
+
+    ``probabilities`` (emotions,) float64 sum to 1, in the order of :attr:`Predictor.emotions`; None where the
+    window is silent.
+    """
+
+    start_s: float
+    stop_s: float
+    emotions: tuple[str, ...]
+    probabilities: NDArray[np.float64] | None
+    unheard_s: float = 0.0
+    """Seconds of sound behind what the model hears of a clip."""
+
+    @property
+    def ranked(self) -> list[tuple[str, float]]:
+        """Emotions and their probabilities, the most probable first; empty where there is silence."""
+        if self.probabilities is None:
+            return []
+        order = np.argsort(-self.probabilities, kind="stable")
+        return [(self.emotions[i], float(self.probabilities[i])) for i in order]
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """A run's model with the pipeline of the store that it learnt from."""
+
+    record: RunRecord
+    spec: StoreSpec
+    emotions: tuple[str, ...]
+    _pipeline: Pipeline
+    _score: Scorer
+
+    @classmethod
+    def open(cls, run: str | Path, device: str = "auto") -> Self:
+        """Predictor of the run at ``run``, on ``device`` (``auto``, ``cpu``, ``cuda``).
+
+        Raises :class:`RunError` where there is no finished run, or one that cannot tell a clip by itself.
+        """
+        folder = RunFolder.open(Path(run))
+        record = folder.record()
+        where = choose_device(device)
+        spec = record.store_spec.model_copy(update={"views": ()})
+        labels = label_set(record.recipe.labels.set)
+        return cls(
+            record=record,
+            spec=spec,
+            emotions=tuple(str(emotion) for emotion in labels.classes),
+            _pipeline=Pipeline(spec, torch.device("cpu")),
+            _score=scorer_of(folder, where),
+        )
+
+    @property
+    def window_s(self) -> float:
+        """Seconds of sound that the model hears of a clip, at most."""
+        return self.spec.length / self.spec.audio.sample_rate
+
+    def predict(self, file: str | Path | bytes) -> Prediction:
+        """Prediction for a recording, a path or the bytes of an audio file, as the clip of a store.
+
+        Silence is trimmed as the store trims it, and what lies behind :attr:`window_s` is not heard. Raises
+        :class:`pipelines.decode.UnusableRecordingError` for a file that no store would take, and OSError.
+        """
+        recording = decode(_bytes_of(file), self.spec.audio)
+        found = next(self._predicted([(0.0, recording.duration_s, recording.samples)]))
+        sound_s = len(recording.samples) / self.spec.audio.sample_rate
+        return replace(found, unheard_s=max(0.0, sound_s - self.window_s))
+
+    def timeline(
+        self, file: str | Path | bytes, window_s: float | None = None, step_s: float = 1.0
+    ) -> Iterator[Prediction]:
+        """Predictions for windows of a recording of up to an hour, each treated as a clip.
+
+        ``window_s``: :attr:`window_s` where None; the last window ends with the recording. Raises what
+        :meth:`predict` raises, and :class:`UsageError` for windows that are longer than the model hears.
+        """
+        window_s = self.window_s if window_s is None else window_s
+        self._require_window(window_s, step_s)
+        whole = self.spec.audio.model_copy(
+            update={"trim_db": None, "normalise": "none", "max_duration_s": LONGEST_S}
+        )
+        recording = decode(_bytes_of(file), whole)
+        return self._predicted(_windows(recording, self.spec.audio, window_s, step_s))
+
+    def features(self, file: str | Path | bytes) -> dict[str, NDArray[np.floating]]:
+        """Feature → (coefficients, frames) of a recording, as the store holds them."""
+        samples = decode(_bytes_of(file), self.spec.audio).samples
+        arrays = self._pipeline([""], [samples]).arrays
+        return {name: arrays[name][0, 0] for name in self.record.features}
+
+    def _require_window(self, window_s: float, step_s: float) -> None:
+        audio = self.spec.audio
+        if not audio.min_duration_s <= window_s <= self.window_s + 1e-9:
+            raise UsageError(
+                f"windows of {window_s:g} s: the model hears {audio.min_duration_s:g} to "
+                f"{self.window_s:.4g} s; choose --window between them"
+            )
+        if step_s <= 0:
+            raise UsageError(f"a step of {step_s:g} s leads nowhere; give more than 0")
+
+    def _predicted(self, clips: Sequence[tuple[float, float, Waveform | None]]) -> Iterator[Prediction]:
+        """Predictions for (start, stop, samples at the specification's rate, None where there is silence)."""
+        for first in range(0, len(clips), _BATCH):
+            part = clips[first : first + _BATCH]
+            heard = [samples for _, _, samples in part if samples is not None]
+            scored = iter(self._probabilities(heard)) if heard else iter(())
+            for start, stop, samples in part:
+                yield Prediction(start, stop, self.emotions, None if samples is None else next(scored))
+
+    def _probabilities(self, clips: Sequence[Waveform]) -> NDArray[np.float64]:
+        """(clips, emotions)."""
+        batches = [self._pipeline([""], [samples]) for samples in clips]
+        arrays = [batch.arrays for batch in batches]
+        stacked = [np.concatenate([found[name][0, 0] for name in self.record.features]) for found in arrays]
+        valid = np.array([batch.valid_frames[0, 0] for batch in batches])
+        probabilities = self._score(torch.from_numpy(np.stack(stacked)), torch.from_numpy(valid))
+        labels = self.record.recipe.labels
+        return emotion_marginal(probabilities, label_set(labels.set), labels.target)
+
+
+def _bytes_of(file: str | Path | bytes) -> bytes:
+    return file if isinstance(file, bytes) else Path(file).read_bytes()
+
+
+def _windows(
+    recording: Recording, audio: AudioSpec, window_s: float, step_s: float
+) -> list[tuple[float, float, Waveform | None]]:
+    rate, samples = audio.sample_rate, recording.samples
+    length = round(window_s * rate)
+    last = max(0, len(samples) - length)
+    starts = [round(n * step_s * rate) for n in range(int(last / (step_s * rate)) + 1)]
+    if starts[-1] < last:
+        starts.append(last)
+    return [
+        (
+            start / rate,
+            min(start + length, len(samples)) / rate,
+            _as_clip(samples[start : start + length], audio),
+        )
+        for start in starts
+    ]
+
+
+def _as_clip(samples: Waveform, audio: AudioSpec) -> Waveform | None:
+    """A window trimmed and scaled as a clip of a store; None where it is silent."""
+    return None if np.abs(samples).max() < SILENCE_PEAK else prepared(samples, audio)
