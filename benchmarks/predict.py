@@ -81,11 +81,9 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         found = measure(Path(scratch), options.repeat)
-    print(
-        f"{found['times_real_time_clips']:.0f} times real time clip by clip "
-        f"({found['mean_clip_s']:.1f} s each), {found['times_real_time_windows']:.0f} in windows of 3 s, a second "
-        "apart"
-    )
+    clips, windows = found["times_real_time_clips"], found["times_real_time_windows"]
+    print(f"times real time: {clips:.0f} clip by clip, of {found['mean_clip_s']:.1f} s each")
+    print(f"times real time: {windows:.0f} in windows of 3 s, a second apart")
     print(write_result("predict", {"repeat": options.repeat, **found}))
 
 
