@@ -97,13 +97,13 @@ def test_a_recording_is_told_as_the_clip_of_the_store_was(
 
 @pytest.fixture(scope="module")
 def long_recording(small_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """7.5 s at 16 kHz: 4.5 s of speech, then 3 s of silence."""
+    """7.5 s at 16 kHz: 4.4 s of speech, then 3.1 s of silence."""
     path = tmp_path_factory.mktemp("long") / "long.wav"
     speech = []
     for source in sorted((small_demo / "demo").rglob("*.wav"))[:6]:
         samples, rate = soundfile.read(source, dtype="float32")
         speech.append(samples[:: max(1, rate // 16_000)])
-    soundfile.write(path, np.concatenate([np.concatenate(speech)[:72_000], np.zeros(48_000)]), 16_000)
+    soundfile.write(path, np.concatenate([np.concatenate(speech)[:70_400], np.zeros(49_600)]), 16_000)
     return path
 
 
