@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from data.demo import write_demo
 from featurestore.build import BuildRequest, build
@@ -59,3 +60,24 @@ def demo_store(small_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     out = tmp_path_factory.mktemp("demo-store") / "demo.zarr"
     build(BuildRequest(out=out, corpora=small_demo, datasets="demo", spec=SpecRequest(augment=6)))
     return out
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium of this machine; without one the test is skipped, or fails where one is required.
+
+    Of one module: while it is open, the thread's event loop runs, and no other may.
+    """
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        reason = "no Chromium on the path; on Debian: apt-get install chromium"
+        if os.environ.get("SER_REQUIRE_BROWSER"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(
+            executable_path=found,
+            args=["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"],
+        )
+        yield opened
+        opened.close()

@@ -1,0 +1,58 @@
+"""Figures as pictures inside a page."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from dataclasses import dataclass
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+_DPI = 144
+_CSS_DPI = 96
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture with what a person who cannot see it is told."""
+
+    alt: str
+    uri: str
+    """``data:image/…``: the picture itself."""
+    width: int
+    height: int
+    """CSS pixels at its natural size."""
+
+
+def drawing(figure: Figure, alt: str) -> Picture:
+    """``figure`` as SVG: for lines, bars and text. The same figure gives the same bytes."""
+    content = io.BytesIO()
+    with mpl.rc_context({"svg.hashsalt": "ser-features", "svg.fonttype": "path"}):
+        figure.savefig(content, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
+    svg = content.getvalue()
+    size = re.search(rb'<svg[^>]* viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
+    if size is None:
+        raise AssertionError("matplotlib wrote an SVG without a viewBox")
+    width, height = (round(float(points) * _CSS_DPI / 72) for points in size.groups())
+    return Picture(alt, _uri("svg+xml", svg), width, height)
+
+
+def photograph(figure: Figure, alt: str) -> Picture:
+    """``figure`` as PNG: for spectrograms and other images of many pixels."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=_DPI, bbox_inches="tight", metadata={"Software": None})
+    return from_png(content.getvalue(), alt, dpi=_DPI)
+
+
+def from_png(png: bytes, alt: str, dpi: int) -> Picture:
+    """A PNG that is at hand, drawn at ``dpi`` pixels an inch."""
+    width, height = int.from_bytes(png[16:20]), int.from_bytes(png[20:24])
+    if png[:8] != b"\x89PNG\r\n\x1a\n":
+        raise ValueError("not a PNG of a figure")
+    return Picture(alt, _uri("png", png), round(width * _CSS_DPI / dpi), round(height * _CSS_DPI / dpi))
+
+
+def _uri(kind: str, content: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
