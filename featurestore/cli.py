@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from featurestore import completion
 from featurestore.console import Command, ConsoleProgress, Version, out, print_json
 from featurestore.sharing.cli import add_commands
 
@@ -28,7 +29,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 @app.command(cls=Command)
 def build(
     datasets: Annotated[
-        str, typer.Option(help="all, or names parted by commas, each NAME or NAME=PATH.")
+        str,
+        typer.Option(
+            help="all, or names parted by commas, each NAME or NAME=PATH.", autocompletion=completion.datasets
+        ),
     ] = "all",
     augment: Annotated[
         int | None,
@@ -43,7 +47,9 @@ def build(
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="Name of a recipe or a TOML file.", show_default="four-corpora-a, or the store's own"
+            help="Name of a recipe or a TOML file.",
+            show_default="four-corpora-a, or the store's own",
+            autocompletion=completion.recipes,
         ),
     ] = None,
     features: Annotated[
@@ -51,6 +57,7 @@ def build(
         typer.Option(
             help="all, or of mel, mfcc, delta, delta2, chroma, rms, zcr, parted by commas.",
             show_default="the recipe's, or the store's own",
+            autocompletion=completion.features,
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the views.", show_default="0")] = None,

@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
+from featurestore import completion
 from featurestore.console import Command, Version, err, out, print_json
 from training.options import DEFAULT_RECIPE, Options, require_no_protocol, require_untouched
 from training.ranks import is_first
 
-app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich", add_completion=False)
+app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
 
 _WHAT, _TEST, _WHERE = "What is trained", "How it is tested", "Where and how it runs"
 
@@ -45,16 +46,25 @@ def train(
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="Name of a recipe or a TOML file.", show_default=f"the model's, or {DEFAULT_RECIPE}"
+            help="Name of a recipe or a TOML file.",
+            show_default=f"the model's, or {DEFAULT_RECIPE}",
+            autocompletion=completion.recipes,
         ),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="Model, as A, or functionals.", show_default="the recipe's")
+        str | None,
+        typer.Option(
+            help="Model, as A, or functionals.",
+            show_default="the recipe's",
+            autocompletion=completion.models,
+        ),
     ] = None,
     datasets: Annotated[
         str | None,
         typer.Option(
-            help="Corpora to train and test on: all, or names parted by commas.", show_default="the recipe's"
+            help="Corpora to train and test on: all, or names parted by commas.",
+            show_default="the recipe's",
+            autocompletion=completion.datasets,
         ),
     ] = None,
     views: Annotated[
@@ -87,6 +97,7 @@ def train(
         typer.Option(
             help="speaker, loso, kfold:K, emobox, cross-corpus or random.",
             show_default="the recipe's",
+            autocompletion=completion.protocols,
             rich_help_panel=_TEST,
         ),
     ] = None,

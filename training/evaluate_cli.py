@@ -11,7 +11,7 @@ from featurestore.console import Command, Version, err, out, print_json
 from schemas.errors import UsageError
 from training.cli import DeviceName
 
-app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich", add_completion=False)
+app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
 
 
 @app.command(cls=Command)
