@@ -1,0 +1,1 @@
+"""``ser-features report``: a store on one page, computed without ever holding its arrays."""

@@ -1,0 +1,193 @@
+"""The originals of one feature as dask arrays, a block at a time, every byte checked.
+
+::
+
+    shards of view 0      ▒▒▒▒▒▒▒▒ ▒▒▒▒▒▒▒▒ ▒▒▒▒          256 clips each, 8 chunks
+                             │        │      │
+    blocks                ┌──┴──┐  ┌──┴──┐ ┌─┴─┐          one shard, or less of a very long clip
+    a function of each      sums     sums   sums          (1, …) float64, the same size whatever a block holds
+                             └────┬───┘      │
+    sums of eight                sum         │
+                                  └─────┬────┘
+                                      total
+
+A block is decoded, added up and dropped: what is held at a time are a block for each thread and a few sums,
+however many clips there are. Every chunk is read once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+import numpy.typing as npt
+
+from featurestore.progress import Advance, Progress
+from featurestore.spans import Span
+from featurestore.store import FeatureStore
+
+MOST_BLOCK_BYTES = 16 * 2**20
+"""Decoded, of one block, unless one chunk of 32 clips is more."""
+
+MOST_THREADS = 4
+"""Blocks at a time. Decoding one uses several cores by itself."""
+
+PIECE_BYTES = 8 * 2**20
+"""Of a block, as float64: what is computed with at a time, unless one clip is more."""
+
+_SPLIT_EVERY = 8
+
+Floats = npt.NDArray[np.floating]
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What is known of each row of a corpus's arrays before they are read.
+
+    ``lengths`` : (rows,) int64, valid frames of the original; 0 for bad recordings and vacant rows.
+    ``classes`` : (rows,) int64, index of the emotion; −1 for vacant rows.
+    """
+
+    lengths: npt.NDArray[np.int64]
+    classes: npt.NDArray[np.int64]
+
+
+BlockSum = Callable[[Floats, npt.NDArray[np.int64], npt.NDArray[np.int64]], Doubles]
+"""From (n, coefficient, frame) values as stored, (n,) valid frames and (n,) classes to sums over clips."""
+
+
+def rows_of(store: FeatureStore, emotions: tuple[str, ...]) -> dict[str, Rows]:
+    """Corpus → its rows, classes numbered as in ``emotions``."""
+    manifest = store.manifest
+    lengths = store.valid_frames(np.arange(len(manifest)))[0]
+    classes = np.array([emotions.index(str(emotion)) for emotion in manifest["emotion"]], np.int64)
+    datasets, places = manifest["dataset"].to_numpy(), manifest["row"].to_numpy()
+    out = {}
+    for name, entry in store.document.datasets.items():
+        of = np.asarray(datasets == name)
+        rows = Rows(np.zeros(entry.rows, np.int64), np.full(entry.rows, -1, np.int64))
+        rows.lengths[places[of]] = lengths[of]
+        rows.classes[places[of]] = classes[of]
+        out[name] = rows
+    return out
+
+
+def summed(
+    store: FeatureStore, feature: str, rows: dict[str, Rows], block_sum: BlockSum, progress: Progress
+) -> Doubles:
+    """``block_sum`` of all originals of ``feature``, added up over blocks and corpora in a fixed order.
+
+    Raises as :meth:`featurestore.store.FeatureStore.read` does.
+    """
+    filled = {name: of for name, of in rows.items() if len(of.lengths)}
+    shape = block_sum(*_no_clips(store, feature)).shape
+    if not filled:
+        return np.zeros(shape)
+    total = sum(len(of.lengths) for of in filled.values())
+    with progress.task(f"read {feature}", total, "clips") as advance:
+        counted = _Counted(advance)
+        parts = [
+            _partial_sums(_Originals(store, name, feature, counted), of, block_sum, shape)
+            for name, of in filled.items()
+        ]
+        whole = da.concatenate(parts).sum(axis=0, split_every=_SPLIT_EVERY)  # type: ignore[no-untyped-call]
+        (result,) = dask.compute(whole, scheduler="threads", num_workers=threads())  # type: ignore[attr-defined, no-untyped-call]
+    out: Doubles = result
+    return out
+
+
+def threads() -> int:
+    """Blocks that are worked on at a time."""
+    return max(1, min(MOST_THREADS, len(os.sched_getaffinity(0))))
+
+
+def block_clips(store: FeatureStore, feature: str) -> int:
+    """Clips of a block: chunks of one shard, as many as :data:`MOST_BLOCK_BYTES` hold, at least one."""
+    storage = store.spec.storage
+    clip = store.spec.coefficients[feature] * store.spec.frames * np.dtype(storage.dtype).itemsize
+    clips: int = storage.shard_clips
+    while clips > storage.chunk_clips and clips * clip > MOST_BLOCK_BYTES:
+        clips //= 2
+    return clips
+
+
+def pieces(values: Floats) -> Iterator[slice]:
+    """Runs of clips of a block (n, coefficient, frame) that are :data:`PIECE_BYTES` as float64."""
+    step = max(1, PIECE_BYTES // (8 * max(1, values.shape[1] * values.shape[2])))
+    for start in range(0, len(values), step):
+        yield slice(start, start + step)
+
+
+class _Counted:
+    """Progress that several threads make."""
+
+    def __init__(self, advance: Advance) -> None:
+        self._advance = advance
+        self._lock = Lock()
+
+    def __call__(self, clips: int) -> None:
+        with self._lock:
+            self._advance(clips)
+
+
+class _Originals:
+    """View 0 of a corpus's feature for :func:`dask.array.from_array`: (row, coefficient, frame).
+
+    A slice of rows within one shard is hashed, brought from elsewhere and decoded when it is asked for.
+    """
+
+    ndim = 3
+
+    def __init__(self, store: FeatureStore, dataset: str, feature: str, counted: _Counted) -> None:
+        self._reader = store.span_reader([feature])
+        self._dataset = dataset
+        self._counted = counted
+        self.shape = (
+            store.document.datasets[dataset].rows,
+            store.spec.coefficients[feature],
+            store.spec.frames,
+        )
+        self.dtype = np.dtype(store.spec.storage.dtype)
+        self.block = block_clips(store, feature)
+
+    def __getitem__(self, key: tuple[slice, ...]) -> Floats:
+        start, stop, _ = key[0].indices(self.shape[0])
+        out = np.empty((stop - start, *self.shape[1:]), self.dtype)
+        self._reader.read_into(out, [Span(self._dataset, 0, start, stop, 0)])
+        self._counted(stop - start)
+        return out
+
+
+def _partial_sums(originals: _Originals, rows: Rows, block_sum: BlockSum, shape: tuple[int, ...]) -> da.Array:
+    """One (1, …) sum a block."""
+    chunks = (originals.block, *originals.shape[1:])
+    values = da.from_array(originals, chunks=chunks, name=False)  # type: ignore[no-untyped-call]
+    lengths = da.from_array(rows.lengths, chunks=originals.block, name=False)  # type: ignore[no-untyped-call]
+    classes = da.from_array(rows.classes, chunks=originals.block, name=False)  # type: ignore[no-untyped-call]
+
+    def one(part: Floats, valid: npt.NDArray[np.int64], kinds: npt.NDArray[np.int64]) -> Doubles:
+        return block_sum(part, valid.reshape(-1), kinds.reshape(-1))[np.newaxis]
+
+    return da.map_blocks(  # type: ignore[no-any-return, no-untyped-call]
+        one,
+        values,
+        lengths[:, np.newaxis, np.newaxis],
+        classes[:, np.newaxis, np.newaxis],
+        dtype=np.float64,
+        chunks=((1,) * values.numblocks[0], *((size,) for size in shape)),
+        drop_axis=[1, 2],
+        new_axis=list(range(1, 1 + len(shape))),
+        meta=np.empty((0,) * (1 + len(shape))),
+    )
+
+
+def _no_clips(store: FeatureStore, feature: str) -> tuple[Any, Any, Any]:
+    values = np.empty((0, store.spec.coefficients[feature], store.spec.frames), store.spec.storage.dtype)
+    return values, np.empty(0, np.int64), np.empty(0, np.int64)

@@ -1,0 +1,76 @@
+"""The correlation between MFCCs, over every valid frame of the originals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from featurestore.progress import Progress
+from featurestore.report.blocks import Doubles, Floats, Rows, pieces, summed
+from featurestore.report.stated import require_stated, stated
+from featurestore.store import FeatureStore
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Pearson's r of each pair of coefficients. ``matrix`` : (k, k); NaN for one that never changes.
+
+    ``frames`` : over how many. ``mean``, ``std`` : (k,), of each coefficient (population).
+    """
+
+    frames: int
+    matrix: Doubles
+    mean: Doubles
+    std: Doubles
+
+    @property
+    def strongest(self) -> tuple[int, int, float] | None:
+        """The two coefficients of the largest absolute correlation, and it; None where there is none."""
+        apart = np.triu(np.abs(self.matrix), 1)
+        if not len(apart) or not np.nanmax(apart, initial=0) > 0:
+            return None
+        i, j = np.unravel_index(np.nanargmax(apart), apart.shape)
+        return int(i), int(j), float(self.matrix[i, j])
+
+
+def mfcc_correlation(store: FeatureStore, rows: dict[str, Rows], progress: Progress) -> Correlation | None:
+    """Correlation of all pairs of MFCCs, every chunk read once; None for a store without MFCC.
+
+    The sums of products are taken about the mean that ``statistics.parquet`` states, so that nothing cancels,
+    and corrected for what it is off. Raises as :func:`featurestore.report.spectra.mean_spectra`.
+    """
+    if "mfcc" not in store.spec.coefficients:
+        return None
+    centre = stated(store, "mfcc").mean
+
+    def block_sum(values: Floats, lengths: npt.NDArray[np.int64], classes: npt.NDArray[np.int64]) -> Doubles:
+        del classes
+        return product_sums(values, lengths, centre)
+
+    sums = summed(store, "mfcc", rows, block_sum, progress)
+    frames = round(float(sums[0, 0]))
+    off = sums[0, 1:] / max(frames, 1)
+    require_stated(store, "mfcc", frames, centre + off)
+    covariance = sums[1:, 1:] / max(frames, 1) - np.outer(off, off)
+    std = np.sqrt(np.maximum(np.diag(covariance), 0))
+    changing = std > 1e-9 * (1 + np.abs(centre))
+    scale = np.where(changing, std, np.nan)
+    matrix = np.clip(covariance / np.outer(scale, scale), -1, 1)
+    return Correlation(frames, matrix, centre + off, std)
+
+
+def product_sums(values: Floats, lengths: npt.NDArray[np.int64], centre: Doubles) -> Doubles:
+    """(1 + k, 1 + k) float64: sums over valid frames of the products of (1, x − ``centre``) with itself.
+
+    So [0, 0] counts frames, [0, 1:] sums deviations, [1:, 1:] their products. ``values`` : (n, k, frame).
+    """
+    _, count, frames = values.shape
+    total = np.zeros((1 + count, 1 + count))
+    valid = np.arange(frames) < lengths[:, np.newaxis]
+    for part in pieces(values):
+        heard = values[part].transpose(0, 2, 1)[valid[part]].astype(np.float64)
+        extended = np.concatenate([np.ones((len(heard), 1)), heard - centre], axis=1)
+        total += extended.T @ extended
+    return total

@@ -1,0 +1,121 @@
+"""One clip of each emotion in its views, to be looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from featurestore.progress import Progress
+from featurestore.report.blocks import Floats
+from featurestore.store import FeatureStore
+from schemas.clip import Status
+from schemas.spec import StoreSpec
+
+MOST_VIEWS = 12
+"""Views that are drawn of a clip; a store may have ten times as many."""
+
+
+@dataclass(frozen=True)
+class ExampleView:
+    """One view of a clip: what was drawn for it in words ("" for the original), and its mel.
+
+    ``mel`` : (band, valid frame) dB re 1.0, padding left out.
+    """
+
+    index: int
+    name: str
+    drawn: str
+    mel: Floats
+
+
+@dataclass(frozen=True)
+class Example:
+    """The clip whose duration is nearest the median of its emotion's; the first by id of several such."""
+
+    emotion: str
+    clip_id: str
+    speaker: str
+    label: str
+    sentence: str
+    duration_s: float | None
+    views: tuple[ExampleView, ...]
+
+
+def examples(store: FeatureStore, emotions: tuple[str, ...], progress: Progress) -> tuple[Example, ...]:
+    """An example of each emotion that has a usable clip; none for a store without mel.
+
+    Raises as :meth:`featurestore.store.FeatureStore.read` does.
+    """
+    if "mel" not in store.spec.coefficients:
+        return ()
+    chosen = {emotion: typical_clip(store.manifest, emotion) for emotion in emotions}
+    views = range(min(MOST_VIEWS, len(store.spec.view_names)))
+    found = []
+    with progress.task(
+        "read examples", len(views) * sum(c is not None for c in chosen.values()), "views"
+    ) as done:
+        for emotion, position in chosen.items():
+            if position is None:
+                continue
+            pictures = []
+            for view in views:
+                pictures.append(_view(store, position, view))
+                done(1)
+            row = store.manifest.iloc[position]
+            seconds = float(row["duration_s"])
+            found.append(
+                Example(
+                    emotion=emotion,
+                    clip_id=str(row["clip_id"]),
+                    speaker=str(row["speaker"]),
+                    label=str(row["label"]),
+                    sentence=str(row["sentence"]),
+                    duration_s=seconds if np.isfinite(seconds) else None,
+                    views=tuple(pictures),
+                )
+            )
+    return tuple(found)
+
+
+def typical_clip(manifest: pd.DataFrame, emotion: str) -> int | None:
+    """Position in the manifest of an emotion's example; None where it has no usable clip."""
+    of = np.flatnonzero(((manifest["emotion"] == emotion) & (manifest["status"] == Status.OK)).to_numpy())
+    if not len(of):
+        return None
+    seconds = manifest["duration_s"].to_numpy(np.float64)[of]
+    known = np.isfinite(seconds)
+    middle = np.median(seconds[known]) if known.any() else 0.0
+    away = np.where(known, np.abs(seconds - middle), np.inf)
+    nearest = of[away == away.min()]
+    ids = manifest["clip_id"]
+    return int(min(nearest, key=lambda position: str(ids.iloc[position])))
+
+
+def drawn_in_words(spec: StoreSpec, view: int, parameter: float) -> str:
+    """What was drawn, or fixed, for a clip's view, with its unit: ``SNR 17.3 dB``; "" for the original."""
+    if view == 0 or not np.isfinite(parameter):
+        return ""
+    match spec.views[view - 1].kind:
+        case "noise":
+            words = f"SNR {parameter:.3g} dB"
+        case "pitch":
+            words = f"{parameter:+.3g} semitones"
+        case "shift":
+            words = f"{parameter / spec.audio.sample_rate:+.3g} s"
+        case "speed":
+            words = f"{parameter:.3g} × the speed"
+        case "stretch":
+            words = f"{parameter:.3g} × the tempo"
+    return words.replace("-", "−")
+
+
+def _view(store: FeatureStore, position: int, view: int) -> ExampleView:
+    mel = store.read([position], views=[view], features=["mel"])["mel"][0, 0]
+    frames = int(store.valid_frames([position], views=[view])[0, 0])
+    views = len(store.spec.view_names)
+    parameter = store.views["parameter"].to_numpy(np.float64)[position * views + view]
+    return ExampleView(
+        view, store.spec.view_names[view], drawn_in_words(store.spec, view, parameter), mel[:, :frames]
+    )

@@ -1,0 +1,66 @@
+"""From a store to its report: one file, written whole or not at all."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from featurestore.durable import storage_errors, write_durably
+from featurestore.places.choose import is_url
+from featurestore.places.folder import Folder
+from featurestore.progress import Progress, Silent
+from featurestore.report.findings import Findings, examine
+from featurestore.report.page import page
+from featurestore.store import FeatureStore
+from schemas.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where the page is, how large, and what it says."""
+
+    path: Path
+    bytes: int
+    findings: Findings
+
+
+def make_report(where: str | Path, out: Path | None, progress: Progress | None = None) -> Report:
+    """Examine the store at a path or URL and write its page to ``out``, replacing a file that is there.
+
+    ``out`` None: ``<name of the store>-report.html`` in the working folder. The same store gives the same
+    page. Raises :class:`UsageError` for an ``out`` that is a URL, a folder, or within the store, and as
+    :meth:`FeatureStore.open` and :meth:`FeatureStore.read`; then nothing is written.
+    """
+    store = FeatureStore.open(where)
+    name = store_name(where)
+    target = out if out is not None else Path(f"{name}-report.html")
+    _require_outside(target, where, store)
+    found = examine(store, progress or Silent())
+    content = page(name, found).encode()
+    with storage_errors(target, retry="run the same command again"):
+        write_durably(target, content)
+    return Report(target, len(content), found)
+
+
+def store_name(where: str | Path) -> str:
+    """What a store is called: the last part of its path or URL, without ``.zarr``."""
+    text = str(where).rstrip("/")
+    last = text.rsplit("/", 1)[-1] if is_url(text) else Path(text).resolve().name
+    return re.sub(r"[^\w.+@-]", "-", last.removesuffix(".zarr")) or "store"
+
+
+def _require_outside(target: Path, where: str | Path, store: FeatureStore) -> None:
+    if is_url(str(target)) or re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(target)):
+        raise UsageError(f"--out {target} is a URL; give a file on this machine and copy it there")
+    if target.is_dir():
+        raise UsageError(f"--out {target} is a folder; give the name of a file, as {target / 'report.html'}")
+    folders = [Path(where)] if not is_url(str(where)) else []
+    if isinstance(store.place, Folder):
+        folders.append(store.place.path)
+    for folder in folders:
+        if target.resolve().is_relative_to(folder.resolve()):
+            raise UsageError(
+                f"--out {target} is within the store {folder}, which holds nothing but its objects; "
+                f"give a file elsewhere"
+            )

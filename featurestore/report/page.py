@@ -1,0 +1,132 @@
+"""The page of a report: pictures drawn, tables put into words, all of it in one HTML file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from featurestore.page.picture import Picture
+from featurestore.page.render import render
+from featurestore.report.charts import MOST_PANELS, counts_chart, histogram_chart
+from featurestore.report.examples import MOST_VIEWS, Example
+from featurestore.report.findings import Findings
+from featurestore.report.provenance import RECIPE_FILE
+from featurestore.report.spectrograms import (
+    LEAST_SHARE,
+    common_limits,
+    contrast_map,
+    correlation_map,
+    example_pictures,
+    mean_pictures,
+)
+from featurestore.report.tables import (
+    balance_table,
+    corpora_table,
+    counts_table,
+    formats_table,
+    libraries_table,
+    licences_table,
+    measure_table,
+    remarks_table,
+    views_table,
+)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """An example and its picture."""
+
+    example: Example
+    picture: Picture
+
+
+def page(name: str, found: Findings) -> str:
+    """HTML of the report on the store that is called ``name``: the same for the same findings."""
+    held, spec = found.contents, found.spec
+    limits = common_limits(found.examples)
+    return render(
+        "featurestore.report",
+        "report.html",
+        name=name,
+        found=found,
+        held=held,
+        spec=spec,
+        origin=found.provenance,
+        facts=_facts(found),
+        corpora=corpora_table(held),
+        counts=counts_table(held),
+        counts_picture=counts_chart(held) if held.counts.any() else None,
+        undrawn_corpora=max(0, len(held.corpora) - MOST_PANELS),
+        balance=balance_table(held),
+        empty=_without_clips(found),
+        durations=measure_table([found.duration]),
+        duration_picture=_durations(found),
+        formats=formats_table(found),
+        quality=measure_table(found.quality),
+        quality_picture=_quality(found),
+        bad=remarks_table(found.problems.bad, "problem"),
+        noted=remarks_table(found.problems.noted, "note"),
+        views=views_table(spec),
+        mean_pictures=_means(found),
+        least_share=LEAST_SHARE,
+        correlation=found.correlation,
+        correlation_picture=correlation_map(found.correlation)
+        if found.correlation is not None and found.correlation.frames
+        else None,
+        examples=[
+            _Shown(example, example_pictures(example, found.axes, limits))
+            for example in found.examples
+            if found.axes is not None
+        ],
+        undrawn_views=max(0, len(spec.view_names) - MOST_VIEWS),
+        licences=licences_table(held),
+        libraries=libraries_table(found.provenance.libraries),
+        recipe_file=RECIPE_FILE,
+    )
+
+
+def _facts(found: Findings) -> list[tuple[str, str]]:
+    held, spec = found.contents, found.spec
+    hours = sum(corpus.hours for corpus in held.corpora)
+    return [
+        ("clips", f"{held.clips:,}"),
+        ("of them bad", f"{held.bad:,}"),
+        ("views", f"{len(spec.view_names)}"),
+        ("speakers", f"{held.speakers:,}"),
+        ("emotions", f"{sum(share > 0 for share in held.balance[-1].shares) if held.balance else 0}"),
+        ("recorded", f"{hours:.2f} h" if hours >= 0.1 else f"{60 * hours:.1f} min"),
+        ("size", size_in_words(found.provenance.bytes)),
+    ]
+
+
+def size_in_words(count: int) -> str:
+    """Bytes as MB or GB."""
+    return f"{count / 1e9:,.2f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
+
+
+def _means(found: Findings) -> tuple[Picture, Picture] | None:
+    means, axes = found.means, found.axes
+    if means is None or axes is None or not means.frames.any():
+        return None
+    return mean_pictures(means, axes), contrast_map(means, axes)
+
+
+def _without_clips(found: Findings) -> list[str]:
+    clips = found.contents.counts.sum(axis=(0, 1))
+    return [name for name, count in zip(found.contents.emotions, clips, strict=True) if not count]
+
+
+def _durations(found: Findings) -> Picture | None:
+    if not found.duration.known:
+        return None
+    window = found.spec.length / found.spec.audio.sample_rate
+    inside = found.duration.edges[0] <= window <= found.duration.edges[-1]
+    return histogram_chart([found.duration], (window, f"window, {window:.4g} s") if inside else None)
+
+
+def _quality(found: Findings) -> Picture | None:
+    drawn = [measure for measure in found.quality if measure.known and measure.column.name in _DRAWN]
+    return histogram_chart(drawn) if drawn else None
+
+
+_DRAWN = {"snr_db", "loudness_lufs", "silence_ratio", "peak"}
+"""Clipping is 0 for nearly all recordings: its table says more than a histogram."""

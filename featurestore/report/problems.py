@@ -1,0 +1,37 @@
+"""Clips with a problem, or with a note: all of them, for the page shows some and counts the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from schemas.clip import Status
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What the manifest says of one clip: why it is bad, or an oddity of one that is usable."""
+
+    clip_id: str
+    path: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class Problems:
+    """``bad`` clips are in no training; ``noted`` ones are usable all the same. In the manifest's order."""
+
+    bad: tuple[Remark, ...]
+    noted: tuple[Remark, ...]
+
+
+def problems(manifest: pd.DataFrame) -> Problems:
+    """Every clip whose status is not ok, and every other one with a note."""
+    bad = manifest["status"] != Status.OK
+    return Problems(_remarks(manifest[bad]), _remarks(manifest[~bad & (manifest["problem"] != "")]))
+
+
+def _remarks(clips: pd.DataFrame) -> tuple[Remark, ...]:
+    columns = (clips[name].astype(str).tolist() for name in ("clip_id", "path", "problem"))
+    return tuple(Remark(*values) for values in zip(*columns, strict=True))

@@ -1,0 +1,100 @@
+"""Where a store comes from: what vouches for it, and how to check it or make it again."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from data.registry import CORPORA
+from featurestore.layout import STORE_JSON
+from featurestore.places.folder import Folder
+from featurestore.store import FeatureStore
+from schemas.spec import StoreSpec
+
+RECIPE_FILE = "again.toml"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """``copied`` : when ``store.json`` was written to where it lies, UTC to the minute; None at a URL.
+
+    ``recipe`` : TOML from which ``rebuild`` makes a store of the same specification. ``libraries`` : name →
+    version, of what built it.
+    """
+
+    where: str
+    digest: str
+    part_of: str | None
+    spec_digest: str
+    format_version: int
+    feature_version: int
+    objects: int
+    bytes: int
+    copied: str | None
+    libraries: dict[str, str]
+    recipe: str
+    verify: str
+    rebuild: tuple[str, ...]
+
+
+def provenance(store: FeatureStore) -> Provenance:
+    """All that ``store.json`` says of a store's origin. Read from it alone, and the file's date."""
+    document = store.document
+    where = str(store.place)
+    return Provenance(
+        where=where,
+        digest=document.digest,
+        part_of=document.part_of,
+        spec_digest=document.spec_digest,
+        format_version=document.format_version,
+        feature_version=document.feature_version,
+        objects=len(document.objects),
+        bytes=sum(entry.bytes for entry in document.objects.values()),
+        copied=_copied(store),
+        libraries=dict(document.libraries),
+        recipe=recipe_of(store.spec),
+        verify=f"ser-features verify {shlex.quote(where)} --full",
+        rebuild=_rebuild(store, where),
+    )
+
+
+def recipe_of(spec: StoreSpec) -> str:
+    """A recipe (TOML) whose store is that of ``spec``, but for seed, dtype and codec, which are options.
+
+    Its model is no part of a store; a recipe must name one.
+    """
+    lines = ['name = "again"']
+    for name, part in (("audio", spec.audio), ("spectral", spec.spectral)):
+        lines += ["", f"[{name}]", *_fields(part.model_dump(mode="json", exclude_none=True))]
+    for name, parts in (("features", spec.features), ("views", spec.views)):
+        for each in parts:
+            lines += ["", f"[[{name}]]", *_fields(each.model_dump(mode="json", exclude_none=True))]
+    return "\n".join([*lines, "", "[model]", 'name = "A"', ""])
+
+
+def _fields(values: dict[str, Any]) -> list[str]:
+    """Text, numbers and lists of numbers are written alike in JSON and in TOML."""
+    return [f"{name} = {json.dumps(value)}" for name, value in values.items()]
+
+
+def _rebuild(store: FeatureStore, where: str) -> tuple[str, ...]:
+    spec = store.spec
+    names = [name if name in CORPORA else f"{name}=PATH" for name in store.document.datasets]
+    options = (
+        f"--recipe {RECIPE_FILE} --seed {spec.seed} --dtype {spec.storage.dtype} --codec {spec.storage.codec}"
+    )
+    datasets = shlex.quote(",".join(names))
+    return (
+        f"ser-features build --corpora CORPORA --datasets {datasets} {options} --out again.zarr",
+        f"ser-features compare {shlex.quote(where)} again.zarr",
+    )
+
+
+def _copied(store: FeatureStore) -> str | None:
+    if not isinstance(store.place, Folder):
+        return None
+    seconds = (store.place.path / STORE_JSON).stat().st_mtime
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -1,0 +1,193 @@
+"""Pictures of mel spectrograms, and the heat maps of what was added up over all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap
+
+from featurestore.page.picture import Picture, photograph
+from featurestore.report.axes import MelAxes
+from featurestore.report.blocks import Doubles, Floats
+from featurestore.report.correlation import Correlation
+from featurestore.report.examples import Example
+from featurestore.report.spectra import MeanSpectra
+from featurestore.report.theme import NO_DATA, WIDTH, figure, frame
+
+MOST_PIXELS = 640
+"""Frames, or bands, of one picture: of more, several are averaged into a pixel."""
+
+DYNAMIC_RANGE_DB = 80.0
+
+LEAST_SHARE = 0.05
+"""Of an emotion's clips: a mean of fewer is not drawn."""
+
+_LEVELS = 80
+"""Colours of a spectrogram: one a dB."""
+
+_TICKS_HZ = (125, 250, 500, 1000, 2000, 4000, 8000, 16000, 32000)
+
+
+def mean_pictures(means: MeanSpectra, at: MelAxes) -> Picture:
+    """The mean spectrogram of each emotion in one colour scale.
+
+    Frames that hold sound in less than :data:`LEAST_SHARE` of the emotion's clips are grey.
+    """
+    columns = min(3, len(means.emotions))
+    rows = -(-len(means.emotions) // columns)
+    most = means.clips.max(axis=1, initial=0)[:, np.newaxis]
+    enough = means.clips >= np.maximum(1, LEAST_SHARE * most)
+    shown = np.where(enough[:, np.newaxis], means.spectrogram, np.nan)
+    low, high = _limits(shown)
+    with figure(2.05 * rows + 0.3, WIDTH if columns > 1 else 0.6 * WIDTH) as drawn:
+        panels = drawn.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+        for axes, emotion, values, clips in zip(
+            panels.flat, means.emotions, shown, means.clips, strict=False
+        ):
+            image = _spectrogram(axes, values, at, (low, high))
+            axes.set_title(f"{emotion}, {clips.max(initial=0):,} clips")
+        _label_outside(panels, len(means.emotions))
+        drawn.colorbar(image, ax=panels, label="mean level (dB)", aspect=30, pad=0.015)
+        return photograph(drawn, f"Mean mel spectrograms of {', '.join(means.emotions)}")
+
+
+def contrast_map(means: MeanSpectra, at: MelAxes) -> Picture:
+    """How far each emotion's mean spectrum lies above the mean of the emotions, in dB, by frequency."""
+    contrast = means.contrast
+    most = max(1.0, float(np.nanmax(np.abs(contrast), initial=0)))
+    with figure(0.9 + 0.3 * len(means.emotions)) as drawn:
+        axes = drawn.subplots()
+        image = axes.imshow(
+            contrast, aspect="auto", cmap=_map("RdBu_r"), vmin=-most, vmax=most, interpolation="nearest"
+        )
+        places, names = _hertz_ticks(at, apart=0.05)
+        axes.set_xticks(places, names)
+        axes.set_yticks(range(len(means.emotions)), means.emotions)
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel("frequency (Hz, mel scale)")
+        frame(axes)
+        drawn.colorbar(image, ax=axes, label="dB", pad=0.015)
+        return photograph(drawn, "Mean spectrum of each emotion less the mean of all emotions, by frequency")
+
+
+def correlation_map(found: Correlation) -> Picture:
+    """Pearson's r of all pairs of coefficients, −1 blue to 1 red."""
+    count = len(found.matrix)
+    with figure(5.6, 6.6) as drawn:
+        axes = drawn.subplots()
+        image = axes.imshow(found.matrix, cmap=_map("RdBu_r"), vmin=-1, vmax=1, interpolation="nearest")
+        step = max(1, round(count / 8 / 5) * 5) if count > 12 else 1
+        axes.set_xticks(range(0, count, step))
+        axes.set_yticks(range(0, count, step))
+        axes.set(xlabel="MFCC", ylabel="MFCC")
+        frame(axes)
+        drawn.colorbar(image, ax=axes, label="Pearson's r", pad=0.02)
+        return photograph(drawn, f"Correlation between {count} MFCCs as a heat map")
+
+
+def example_pictures(example: Example, at: MelAxes, limits: tuple[float, float]) -> Picture:
+    """A clip's mel in each of its views, all from 0 to the end of the window; padding is grey."""
+    views = example.views
+    columns = min(4, len(views))
+    rows = -(-len(views) // columns)
+    with figure(1.95 * rows + 0.2, WIDTH * max(0.45, columns / 4)) as drawn:
+        panels = drawn.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+        for axes, view in zip(panels.flat, views, strict=False):
+            values = np.full((len(at.hertz), len(at.seconds)), np.nan)
+            values[:, : view.mel.shape[1]] = view.mel
+            image = _spectrogram(axes, values, at, limits)
+            axes.set_title(
+                f"{view.index} {view.name}" + (f"\n{view.drawn}" if view.drawn else "\nas recorded")
+            )
+            axes.title.set_fontsize(10)
+        _label_outside(panels, len(views))
+        drawn.colorbar(image, ax=panels, label="level (dB)", aspect=26, pad=0.015)
+        names = ", ".join(view.name for view in views)
+        return photograph(
+            drawn, f"Mel spectrograms of a clip that is {example.emotion}, in the views {names}"
+        )
+
+
+def common_limits(examples: Sequence[Example]) -> tuple[float, float]:
+    """Colour scale of all examples: from the loudest point :data:`DYNAMIC_RANGE_DB` down."""
+    peaks = [_finite(view.mel).max(initial=-np.inf) for example in examples for view in example.views]
+    high = float(np.ceil(max(peaks, default=0.0)))
+    high = high if np.isfinite(high) else 0.0
+    return high - DYNAMIC_RANGE_DB, high
+
+
+def pooled(values: Doubles, axis: int) -> Doubles:
+    """``values``, as many neighbours along ``axis`` averaged as leave at most :data:`MOST_PIXELS`."""
+    step = -(-values.shape[axis] // MOST_PIXELS)
+    if step <= 1:
+        return values
+    starts = np.arange(0, values.shape[axis], step)
+    sizes = np.diff([*starts, values.shape[axis]])
+    shape = [1] * values.ndim
+    shape[axis] = len(sizes)
+    means: Doubles = np.add.reduceat(values, starts, axis=axis) / sizes.reshape(shape)
+    return means
+
+
+def _spectrogram(axes: Axes, values: Doubles, at: MelAxes, limits: tuple[float, float]) -> Any:
+    bands, half = len(at.hertz), 0.5 * (at.seconds[1] - at.seconds[0] if len(at.seconds) > 1 else 1.0)
+    image = axes.imshow(
+        pooled(pooled(np.asarray(values, np.float64), 0), 1),
+        origin="lower",
+        aspect="auto",
+        cmap=_map("magma"),
+        vmin=limits[0],
+        vmax=limits[1],
+        interpolation="nearest",
+        extent=(at.seconds[0] - half, at.seconds[-1] + half, -0.5, bands - 0.5),
+    )
+    places, names = _hertz_ticks(at, apart=0.15)
+    axes.set_yticks(places, names)
+    axes.set_xlim(0, at.seconds[-1])
+    frame(axes)
+    return image
+
+
+def _hertz_ticks(at: MelAxes, apart: float) -> tuple[list[float], list[str]]:
+    """Places on an axis of bands, a share ``apart`` of its length or more between them, and their names."""
+    bands = np.arange(len(at.hertz))
+    ticks: list[tuple[float, float]] = []
+    for hertz in _TICKS_HZ[::-1]:
+        place = float(np.interp(hertz, at.hertz, bands))
+        inside = at.hertz[0] <= hertz <= at.hertz[-1]
+        if inside and (not ticks or ticks[-1][0] - place >= apart * len(bands)):
+            ticks.append((place, hertz))
+    return [place for place, _ in ticks], [f"{hz / 1000:g}k" if hz >= 1000 else f"{hz:g}" for _, hz in ticks]
+
+
+def _label_outside(panels: Any, count: int) -> None:
+    """Name the axes at the left and below the lowest panel of each column; take away empty panels."""
+    columns = panels.shape[1]
+    for place, axes in enumerate(panels.flat):
+        if place >= count:
+            axes.set_axis_off()
+        elif place + columns >= count:
+            axes.set_xlabel("time (s)")
+            axes.tick_params(labelbottom=True)
+    for axes in panels[:, 0][: -(-count // columns)]:
+        axes.set_ylabel("frequency (Hz)")
+
+
+def _limits(values: Doubles) -> tuple[float, float]:
+    there = _finite(values)
+    if not len(there):
+        return -DYNAMIC_RANGE_DB, 0.0
+    low, high = float(np.floor(there.min())), float(np.ceil(there.max()))
+    return low, max(high, low + 1)
+
+
+def _finite(values: Floats) -> Floats:
+    return values[np.isfinite(values)]
+
+
+def _map(name: str) -> Colormap:
+    return mpl.colormaps[name].resampled(_LEVELS).with_extremes(bad=NO_DATA)

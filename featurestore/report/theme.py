@@ -1,0 +1,65 @@
+"""How the report's drawings look: colours that colour-blind readers tell apart, type of 10 points.
+
+Drawings hold no text from a store but names of corpora and views, whose alphabet is checked when a store is
+opened; a dollar would start no formula either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (
+    "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c959f"
+)  # fmt: skip
+"""Okabe & Ito (2008), and grey for what is not known or not told apart."""
+
+GENDER_COLOURS = {"female": RED, "male": BLUE, "unknown": GREY}
+CORPUS_COLOURS = (BLUE, ORANGE, GREEN, PINK, SKY)
+
+WIDTH = 9.0
+"""Inches of a drawing: 864 CSS pixels."""
+
+NO_DATA = "#e6e8eb"
+"""Of a cell of a picture that has no number: padding, or nothing that could be counted."""
+
+_STYLE: dict[Any, Any] = {
+    "text.parse_math": False,
+    "font.size": 10,
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 10,
+    "axes.edgecolor": "#8c959f",
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": "#d8dee4",
+    "grid.linewidth": 0.8,
+    "legend.frameon": False,
+    "text.color": "#1b1f24",
+    "axes.labelcolor": "#1b1f24",
+    "xtick.color": "#57606a",
+    "ytick.color": "#57606a",
+    "xtick.labelcolor": "#1b1f24",
+    "ytick.labelcolor": "#1b1f24",
+}
+
+
+@contextmanager
+def figure(height: float, width: float = WIDTH) -> Iterator[Figure]:
+    """A figure of so many inches in the report's style, which holds while it is drawn and saved."""
+    with mpl.rc_context(_STYLE):
+        yield Figure(figsize=(width, height), layout="constrained")
+
+
+def frame(axes: Axes) -> None:
+    """Draw a thin line around an image: all four sides."""
+    for spine in axes.spines.values():
+        spine.set_visible(True)
