@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help install dev demo check test test-all commands quick format constraints clean
+.PHONY: help install dev demo check test test-all commands quick docs dist format constraints clean
 
 help:
 	@echo "make demo     install, synthesise voices, build a store with 6 views, train model A on it"
@@ -12,6 +12,8 @@ help:
 	@echo "make test-all the same with the long ones: kills, clusters, thousands of faults"
 	@echo "make quick    the tests of make test alone"
 	@echo "make check    style, types and layers alone"
+	@echo "make docs     the documentation as a site, in site/"
+	@echo "make dist     sdist and wheel in dist/, tried in an environment of their own"
 	@echo "make format   let ruff put the code into its form"
 
 install: $(VENV)/.installed
@@ -51,6 +53,14 @@ commands: install
 quick: dev
 	$(BIN)/pytest -m "not slow"
 
+docs: dev
+	$(BIN)/mkdocs build --strict
+
+dist: dev
+	rm -rf dist build
+	$(BIN)/python -m build --outdir dist
+	SER_DIST=dist $(BIN)/pytest tests/distribution
+
 format: dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -59,4 +69,4 @@ constraints: dev
 	(head -1 constraints.txt; $(PIP) freeze --exclude-editable) > constraints.new && mv constraints.new constraints.txt
 
 clean:
-	rm -rf $(VENV) demo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) demo build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

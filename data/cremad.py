@@ -57,8 +57,8 @@ class CremaD:
     licence: str = "ODbL 1.0"
     home_page: str = "https://github.com/CheyneyComputerScience/CREMA-D"
     how_to_get: str = (
-        "clone https://github.com/CheyneyComputerScience/CREMA-D with git-lfs and put its AudioWAV and "
-        f"{_TABLE} into a folder 'cremad'"
+        "run `ser-features download cremad`, or clone https://github.com/CheyneyComputerScience/CREMA-D with "
+        f"git-lfs and put its AudioWAV and {_TABLE} into a folder 'cremad'"
     )
     expected_clips: int | None = 7442
     folder_names: tuple[str, ...] = ("cremad", "CREMA-D-master", "CREMA-D-main", "AudioWAV", "crema")

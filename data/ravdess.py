@@ -43,8 +43,8 @@ class Ravdess:
     licence: str = "CC BY-NC-SA 4.0"
     home_page: str = "https://zenodo.org/records/1188976"
     how_to_get: str = (
-        "download Audio_Speech_Actors_01-24.zip from https://zenodo.org/records/1188976 and unpack it into "
-        "a folder 'ravdess'"
+        "run `ser-features download ravdess`, or download Audio_Speech_Actors_01-24.zip from "
+        "https://zenodo.org/records/1188976 and unpack it into a folder 'ravdess'"
     )
     expected_clips: int | None = 1440
     folder_names: tuple[str, ...] = (

@@ -53,8 +53,8 @@ class Tess:
     licence: str = "CC BY-NC-ND 4.0"
     home_page: str = "https://doi.org/10.5683/SP2/E8H2MF"
     how_to_get: str = (
-        "download the files from https://doi.org/10.5683/SP2/E8H2MF (or the Kaggle copy "
-        "'toronto-emotional-speech-set-tess') and put them into a folder 'tess'"
+        "run `ser-features download tess`, or download the files from https://doi.org/10.5683/SP2/E8H2MF (or "
+        "the Kaggle copy 'toronto-emotional-speech-set-tess') and put them into a folder 'tess'"
     )
     expected_clips: int | None = 2800
     folder_names: tuple[str, ...] = (

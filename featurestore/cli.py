@@ -9,6 +9,9 @@ import typer
 
 from featurestore import completion
 from featurestore.console import Command, ConsoleProgress, Version, out, print_json
+from featurestore.download_cli import add_commands as add_download
+from featurestore.listen.cli import add_commands as add_listen
+from featurestore.report.cli import add_commands as add_report
 from featurestore.sharing.cli import add_commands
 
 app = typer.Typer(
@@ -240,6 +243,9 @@ def compare(
 
 
 add_commands(app)
+add_download(app)
+add_listen(app)
+add_report(app)
 
 
 @app.callback()

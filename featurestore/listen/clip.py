@@ -1,0 +1,167 @@
+"""Which clip is meant, what its views are made by, and where its recording lies."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isnan
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from data.locate import locate
+from data.registry import CORPORA
+from featurestore.layout import LATEST, ROOT_METADATA, STORE_JSON
+from featurestore.places.choose import is_url
+from featurestore.spec_choice import DEFAULT_RECIPE
+from featurestore.store import FeatureStore
+from pipelines.version import FEATURE_VERSION
+from schemas.clip import Scan, Status
+from schemas.errors import CorpusNotFoundError, SpecError, StoreConflictError, UnknownNameError, UsageError
+from schemas.recipe import first_problem, load_recipe
+from schemas.spec import StoreSpec
+
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class ListenRequest:
+    """What the user asks for; None: not said.
+
+    ``what``     : a store (folder or URL), or a corpus as ``build --datasets`` takes it.
+    ``clip``     : its id, a part of the id that no other has, or the recording's path.
+    ``datasets`` : of a store's clip, where its corpus is, as NAME=PATH.
+    """
+
+    what: str
+    clip: str
+    corpora: Path
+    datasets: str | None = None
+    augment: int | None = None
+    recipe: str | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class StoredView:
+    """What a store says of a clip's view: drawn value (None: the original) and key of its random stream."""
+
+    parameter: float | None
+    key: str
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A clip to listen to.
+
+    ``sha256`` and ``stored`` (view name → what the store says) are those of a store, None of a bare corpus.
+    """
+
+    clip_id: str
+    recording: Path
+    spec: StoreSpec
+    sha256: str | None = None
+    stored: Mapping[str, StoredView] | None = None
+
+
+def find_subject(request: ListenRequest) -> Subject:
+    """The clip that is asked for.
+
+    Raises :class:`UnknownNameError` for a clip that is not there, with the nearest ones, :class:`UsageError`
+    for options that do not fit and clips that the store calls bad, :class:`CorpusNotFoundError` where the
+    corpus or recording is not under the corpora, :class:`StoreConflictError` for a store of another version
+    of the pipeline, and as :meth:`FeatureStore.open`.
+    """
+    return _of_store(request) if _names_store(request.what) else _of_corpus(request)
+
+
+def _names_store(what: str) -> bool:
+    """Whether ``what`` is a store rather than a corpus: one that is there goes before a corpus's name."""
+    path = Path(what)
+    if is_url(what) or any((path / name).exists() for name in (STORE_JSON, ROOT_METADATA, LATEST)):
+        return True
+    if "=" in what or what in CORPORA:
+        return False
+    return path.exists() or "/" in what or "@" in what or path.suffix == ".zarr"
+
+
+def _of_store(request: ListenRequest) -> Subject:
+    if any(option is not None for option in (request.augment, request.recipe, request.seed)):
+        raise UsageError(
+            f"{request.what} is a store, which has its own views; leave --augment, --recipe and --seed out"
+        )
+    store = FeatureStore.open(request.what)
+    if store.document.feature_version != FEATURE_VERSION:
+        raise StoreConflictError(
+            f"{request.what} was built by version {store.document.feature_version} of the pipeline, this "
+            f"program has {FEATURE_VERSION}, and its views may differ; install the release that built it"
+        )
+    manifest = store.manifest
+    row = find_clip(request.clip, list(manifest["clip_id"]), list(manifest["path"]), request.what)
+    clip = manifest.iloc[row]
+    clip_id, dataset = str(clip["clip_id"]), str(clip["dataset"])
+    if clip["status"] != Status.OK:
+        raise UsageError(f"{clip_id} has no views, for its recording is bad: {clip['problem']}")
+    scan = _scan(request.datasets or dataset, request.corpora)
+    paths = {found.clip_id: found.path for found in scan.clips}
+    if clip_id not in paths:
+        raise CorpusNotFoundError(
+            f"the recording of {clip_id} is not under '{scan.root}'; get the corpus whole, or give the "
+            f"folder that has it as --datasets {dataset}=PATH"
+        )
+    views = store.views.iloc[row * len(store.spec.view_names) :][: len(store.spec.view_names)]
+    stored = {
+        str(name): StoredView(None if isnan(value) else float(value), str(key))
+        for name, value, key in zip(views["name"], views["parameter"], views["key"], strict=True)
+    }
+    return Subject(clip_id, scan.root / paths[clip_id], store.spec, str(clip["audio_sha256"]), stored)
+
+
+def _of_corpus(request: ListenRequest) -> Subject:
+    if request.datasets is not None:
+        raise UsageError(
+            f"{request.what} is a corpus; --datasets tells where the corpus of a store's clip is"
+        )
+    try:
+        recipe = load_recipe(request.recipe or DEFAULT_RECIPE)
+        spec = recipe.store_spec(request.augment, request.seed or 0)
+    except ValidationError as error:
+        raise SpecError(first_problem(error)) from error
+    scan = _scan(request.what, request.corpora)
+    ids, paths = [clip.clip_id for clip in scan.clips], [clip.path for clip in scan.clips]
+    clip = scan.clips[find_clip(request.clip, ids, paths, scan.dataset)]
+    return Subject(clip.clip_id, scan.root / clip.path, spec)
+
+
+def _scan(request: str, corpora: Path) -> Scan:
+    found = locate(request, corpora).found
+    if len(found) != 1:
+        names = ", ".join(corpus.name for corpus, _ in found)
+        raise UsageError(f"'{request}' is more than one corpus ({names}); name the one that has the clip")
+    ((corpus, folder),) = found
+    return corpus.scan(folder)
+
+
+def find_clip(wanted: str, ids: Sequence[str], paths: Sequence[str], where: str) -> int:
+    """Position of the clip that ``wanted`` names: its id, its path, or a part of one of them.
+
+    Raises :class:`UnknownNameError` where none fits, with the nearest ids, or several do.
+    """
+    exact = [i for i, clip_id in enumerate(ids) if clip_id == wanted]
+    by_path = [i for i, path in enumerate(paths) if path == wanted or wanted.endswith(f"/{path}")]
+    part = [i for i, clip_id in enumerate(ids) if wanted and wanted.casefold() in clip_id.casefold()]
+    in_path = [i for i, path in enumerate(paths) if wanted and wanted.casefold() in path.casefold()]
+    for found in (exact, by_path, part, in_path):
+        if len(found) == 1:
+            return found[0]
+        if found:
+            named = ", ".join(ids[i] for i in found[:_NAMED])
+            raise UnknownNameError(
+                f"'{wanted}' fits {len(found):,} clips of {where}, as {named}; give more of the id"
+            )
+    short = {clip_id.rpartition("/")[2]: clip_id for clip_id in ids}
+    stem = wanted.rpartition("/")[2].removesuffix(".wav")
+    near = [short[name] for name in difflib.get_close_matches(stem, short, n=_NAMED, cutoff=0.5)]
+    hint = f"; the nearest are {', '.join(near)}" if near else ""
+    raise UnknownNameError(f"{where} has no clip '{wanted}'{hint}")

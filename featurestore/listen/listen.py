@@ -1,0 +1,85 @@
+"""Write the views of one clip as WAV files, derived anew from its recording."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from featurestore.durable import storage_errors
+from featurestore.listen.clip import ListenRequest, StoredView, Subject, find_subject
+from featurestore.listen.wav import WavFile, write_wav
+from featurestore.listen.waveforms import Waveform, Waveforms, derive
+from schemas.errors import RecordingError, StoreConflictError
+
+_LONGEST_NAME = 60
+
+
+@dataclass(frozen=True)
+class HeardView:
+    """A view and its file; ``seconds`` is its length."""
+
+    index: int
+    view: Waveform
+    seconds: float
+    file: WavFile
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What was written for a clip."""
+
+    subject: Subject
+    sample_rate: int
+    views: tuple[HeardView, ...]
+    waveforms: Waveforms
+
+
+def listen(request: ListenRequest, out: Path) -> Heard:
+    """Derive the views of the clip asked for and write them to the folder ``out``.
+
+    Of a store, the recording must be the one that it was built from, and the values drawn for the views those
+    that stand in it: else what is heard would not be what is trained on. Raises :class:`StoreConflictError`
+    where they are not, :class:`RecordingError` for a recording that cannot be used, OSError where one cannot
+    be read or a file not be written, and as :func:`~featurestore.listen.clip.find_subject`.
+    """
+    subject = find_subject(request)
+    data = subject.recording.read_bytes()
+    if subject.sha256 is not None and hashlib.sha256(data).hexdigest() != subject.sha256:
+        raise StoreConflictError(
+            f"'{subject.recording}' is another recording than the one that {request.what} was built from; "
+            f"get that one, or run `ser-features build` again"
+        )
+    try:
+        waveforms = derive(data, subject.clip_id, subject.spec)
+    except RecordingError as error:
+        raise RecordingError(f"'{subject.recording}' cannot be used: {error}") from error
+    if subject.stored is not None:
+        _require_stored(waveforms, subject.stored, subject.clip_id, request.what)
+    rate = subject.spec.audio.sample_rate
+    stem = safe_stem(subject.clip_id)
+    views = []
+    with storage_errors(out):
+        for index, view in enumerate(waveforms.views):
+            file = write_wav(out / f"{stem}-{index}-{view.name}.wav", view.samples, rate)
+            views.append(HeardView(index, view, len(view.samples) / rate, file))
+    return Heard(subject, rate, tuple(views), waveforms)
+
+
+def safe_stem(clip_id: str) -> str:
+    """File name of a clip without its corpus: letters, digits, ``.``, ``_``, ``+`` and ``-``, at most 60."""
+    name = clip_id.partition("/")[2] or clip_id
+    return re.sub(r"[^\w.+-]+", "-", name)[-_LONGEST_NAME:].lstrip(".-") or "clip"
+
+
+def _require_stored(waveforms: Waveforms, stored: Mapping[str, StoredView], clip_id: str, store: str) -> None:
+    for view in waveforms.views:
+        said = stored[view.name]
+        if (said.parameter, said.key) != (view.parameter, view.key):
+            raise StoreConflictError(
+                f"view {view.name} of {clip_id} is drawn as {view.parameter} here, and {store} says "
+                f"{said.parameter}: what would be heard is not what the store holds; verify it by "
+                f"`ser-features verify --full`"
+            )

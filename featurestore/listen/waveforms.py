@@ -1,0 +1,75 @@
+"""The waveforms of a clip's views, as the pipeline computes features from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from pipelines.batch import ClipBatch, ViewBatch
+from pipelines.decode import decode
+from pipelines.process import alone
+from pipelines.trim import trim_bounds
+from pipelines.views.compute import augmented, original, window_samples
+from schemas.spec import StoreSpec
+from schemas.views import ORIGINAL
+
+
+@dataclass(frozen=True)
+class Waveform:
+    """One view: ``samples`` (n,) float32 at the specification's rate, without the padding behind it.
+
+    ``parameter`` and ``key`` are those of :data:`schemas.tables.VIEWS_SCHEMA`.
+    """
+
+    name: str
+    kind: str
+    parameter: float | None
+    key: str
+    samples: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Waveforms:
+    """A clip's views, and how much of the recording the original lacks, in seconds."""
+
+    views: tuple[Waveform, ...]
+    trimmed_start_s: float
+    trimmed_end_s: float
+    cut_s: float
+    """What lies behind the fixed length."""
+
+
+@torch.inference_mode()
+def derive(data: bytes, clip_id: str, spec: StoreSpec) -> Waveforms:
+    """Views of a recording's bytes.
+
+    Raises :class:`~pipelines.decode.UnusableRecordingError` for one that no store would take.
+    """
+    samples = decode(data, spec.audio).samples
+    start_s, end_s = _trimmed(data, spec)
+    with alone():
+        kept = torch.from_numpy(samples[: window_samples(spec)])[None]
+        batch = ClipBatch(kept, (kept.shape[1],), (clip_id,), spec.seed, spec.length, spec.audio.sample_rate)
+        first = _waveform(batch, ORIGINAL, ORIGINAL, original(batch))
+        others = (_waveform(batch, view.name, view.kind, augmented(batch, view)) for view in spec.views)
+        views = (first, *others)
+    cut = max(0, len(samples) - spec.length) / spec.audio.sample_rate
+    return Waveforms(views, start_s, end_s, cut)
+
+
+def _waveform(batch: ClipBatch, name: str, kind: str, view: ViewBatch) -> Waveform:
+    (length,), (parameter,), (key,) = view.lengths, view.parameters, batch.keys(name)
+    return Waveform(name, kind, parameter, key.hex, view.waveforms[0, :length].numpy())
+
+
+def _trimmed(data: bytes, spec: StoreSpec) -> tuple[float, float]:
+    """Seconds that trimming takes from the start and the end."""
+    if spec.audio.trim_db is None:
+        return 0.0, 0.0
+    whole = decode(data, spec.audio.model_copy(update={"trim_db": None, "normalise": "none"})).samples
+    start, stop = trim_bounds(whole, spec.audio.trim_db)
+    rate = spec.audio.sample_rate
+    return start / rate, (len(whole) - stop) / rate
