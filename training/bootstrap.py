@@ -1,4 +1,6 @@
-"""Speaker bootstrap: how far UA, WA and macro-F1 would move with other test speakers. No torch.
+"""Speaker bootstrap: how far UA, WA, macro-F1 and the rates of a class would move with other test speakers.
+
+No torch.
 
 Clips of one speaker are alike, so the speaker is what is drawn, with all clips (a cluster bootstrap: Field &
 Welsh 2007, doi:10.1111/j.1467-9868.2007.00593.x). The interval is of the trained model: another seed, or
@@ -12,6 +14,7 @@ with 4, 92 % with 5, and 95 % with 8, 10 and 24: of three no resample lies outsi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +53,17 @@ class SpeakerIntervals:
     """Share of such tests whose interval is to hold the truth."""
 
 
+@dataclass(frozen=True)
+class ClassIntervals:
+    """Expanded percentile intervals of the rates of one class."""
+
+    precision: Interval
+    recall: Interval
+    f1: Interval
+    speakers: int
+    """Those who have clips of the class."""
+
+
 def speaker_intervals(by_speaker: NDArray[np.int64]) -> SpeakerIntervals | None:
     """Intervals of UA, WA and macro-F1 when as many speakers are drawn anew with replacement.
 
@@ -72,10 +86,37 @@ def speaker_intervals(by_speaker: NDArray[np.int64]) -> SpeakerIntervals | None:
     )
 
 
+def class_intervals(by_speaker: NDArray[np.int64]) -> tuple[ClassIntervals | None, ...]:
+    """Intervals of precision, recall and F1 of every class, over the draws of :func:`speaker_intervals`.
+
+    ``by_speaker`` (speakers, classes, classes) are confusion matrices. A replicate without clips of a class
+    tells nothing of it and is left out; percentiles are expanded by the speakers who have such clips. None
+    for a class that fewer than :data:`FEWEST_SPEAKERS` of them have.
+    """
+    tally = Tally.of(by_speaker)
+    having = (tally.true > 0).sum(axis=0)
+    if (having < FEWEST_SPEAKERS).all():
+        return (None,) * len(having)
+    drawn = tally.weighted(_draws(len(by_speaker)))
+    rates = (drawn.precision, drawn.recall, drawn.f1)
+    found: list[ClassIntervals | None] = []
+    for i, speakers in enumerate(having.tolist()):
+        if speakers < FEWEST_SPEAKERS:
+            found.append(None)
+            continue
+        told = drawn.true[:, i] > 0
+        precision, recall, f1 = (_percentiles(rate[told, i], speakers) for rate in rates)
+        found.append(ClassIntervals(precision, recall, f1, speakers))
+    return tuple(found)
+
+
+@lru_cache(maxsize=4)
 def _draws(speakers: int) -> NDArray[np.float64]:
-    """(replicates, speakers): how often each speaker is in each replicate."""
+    """(replicates, speakers): how often each speaker is in each replicate; read-only."""
     generator = np.random.Generator(np.random.PCG64([_SEED, speakers]))
-    return generator.multinomial(speakers, [1 / speakers] * speakers, size=REPLICATES).astype(np.float64)
+    drawn = generator.multinomial(speakers, [1 / speakers] * speakers, size=REPLICATES).astype(np.float64)
+    drawn.setflags(write=False)
+    return drawn
 
 
 def _percentiles(values: NDArray[np.float64], speakers: int) -> Interval:

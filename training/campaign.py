@@ -10,13 +10,14 @@ from typing import Any, Literal
 from featurestore.cluster_request import ClusterRequest
 from schemas.errors import StoppedError, UsageError
 from training.observer import Observer
+from training.outcome import write_series
 from training.planning import Choice, chosen, recorded_store, same_store
 from training.ranks import is_one_of_several
 from training.request import TrainRequest
-from training.run import RunFolder, now, run_name
+from training.run import now, run_name
 from training.series import SeriesFolder, SeriesRecord
 from training.series_summary import summary_of
-from training.summary_report import summary_text, write_summary
+from training.summary_report import summary_text
 from training.train import train
 
 
@@ -102,5 +103,5 @@ def _series(
         store = "" if request.store is None else f" --store {shlex.quote(str(request.store))}"
         raise StoppedError(f"stopped; go on with: {again}{store}") from None
     summary = summary_of([folder])
-    write_summary(summary, RunFolder(folder.path))
+    write_series(folder, summary)
     return Outcome("series", folder.path, summary_text(summary), summary.to_json())

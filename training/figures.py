@@ -1,10 +1,13 @@
-"""Figures of a run and of a summary of folds, as PNG."""
+"""Figures of a run and of a summary of folds: drawn once, as PNG files and for pages.
+
+A figure for a page stands under a heading of the page and has none of its own.
+"""
 
 from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
@@ -21,6 +24,9 @@ from training.wording import speakers
 
 _DPI = 130
 
+_MOST_NAMES = 40
+"""Speakers whose names can be read below a diagram."""
+
 _LEGEND = "upper figure: % of the true class, lower: clips"
 
 
@@ -30,34 +36,66 @@ def curves_png(history: Sequence[EpochResult], title: str, reason: str | None = 
     The best epoch is the last that was called so when it ended; ``reason`` says by what, such as
     ``lowest validation loss``.
     """
-    epochs = [result.epoch for result in history]
-    best = max((result.epoch for result in history if result.best), default=None)
     figure = Figure(figsize=(13, 4), layout="constrained")
-    loss, share, rate = figure.subplots(1, 3, width_ratios=(4, 4, 3))
-    loss.plot(epochs, [r.train_loss for r in history], marker=".", label="training")
-    loss.plot(epochs, [r.validation_loss for r in history], marker=".", label="validation")
-    loss.set(xlabel="epoch", ylabel="cross-entropy (nats)")
-    share.plot(epochs, [100 * r.validation_ua for r in history], marker=".", label="UA, validation")
-    share.plot(epochs, [100 * r.validation_wa for r in history], marker=".", label="WA, validation")
-    share.set(xlabel="epoch", ylabel="%", ylim=(0, 100))
-    rates = [r.learning_rate for r in history]
-    rate.plot(epochs, rates, marker=".", color="tab:green")
-    rate.set(xlabel="epoch", ylabel="learning rate", yscale="log" if min(rates) > 0 else "linear")
-    marked = "best" if best is None else f"epoch {best}" + (f", {reason}" if reason else ", best")
-    for axes in (loss, share, rate):
-        if best is not None:
-            axes.axvline(best, color="grey", linestyle=":", label=marked)
-        axes.set_xlim(0.5, epochs[-1] + 0.5)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        axes.grid(alpha=0.3)
-        if axes is not rate:
-            axes.legend()
+    for draw, axes in zip(_CURVES, figure.subplots(1, 3, width_ratios=(4, 4, 3)), strict=True):
+        _curve(draw, axes, history, reason)
     figure.suptitle(title)
     return _png(figure)
 
 
+def curve_figures(history: Sequence[EpochResult], reason: str | None = None) -> tuple[Figure, Figure, Figure]:
+    """The three diagrams of :func:`curves_png`, each by itself: losses, shares, learning rate."""
+    loss, share, rate = (Figure(figsize=(4.6, 3.5), layout="constrained") for _ in _CURVES)
+    for draw, figure in zip(_CURVES, (loss, share, rate), strict=True):
+        _curve(draw, figure.subplots(), history, reason)
+    return loss, share, rate
+
+
+def _curve(draw: _Draw, axes: Axes, history: Sequence[EpochResult], reason: str | None) -> None:
+    """One diagram with its axis of epochs, the best of them marked."""
+    epochs = [result.epoch for result in history]
+    draw(axes, epochs, history)
+    best = max((result.epoch for result in history if result.best), default=None)
+    if best is not None:
+        marked = f"epoch {best}" + (f", {reason}" if reason else ", best")
+        axes.axvline(best, color="grey", linestyle=":", label=marked)
+    axes.set_xlim(0.5, epochs[-1] + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.grid(alpha=0.3)
+    if draw is not _rates:
+        axes.legend()
+
+
+def _losses(axes: Axes, epochs: Sequence[int], history: Sequence[EpochResult]) -> None:
+    axes.plot(epochs, [r.train_loss for r in history], marker=".", label="training")
+    axes.plot(epochs, [r.validation_loss for r in history], marker="x", label="validation")
+    axes.set(xlabel="epoch", ylabel="cross-entropy (nats)")
+
+
+def _shares(axes: Axes, epochs: Sequence[int], history: Sequence[EpochResult]) -> None:
+    axes.plot(epochs, [100 * r.validation_ua for r in history], marker=".", label="UA, validation")
+    axes.plot(epochs, [100 * r.validation_wa for r in history], marker="x", label="WA, validation")
+    axes.set(xlabel="epoch", ylabel="%", ylim=(0, 100))
+
+
+def _rates(axes: Axes, epochs: Sequence[int], history: Sequence[EpochResult]) -> None:
+    rates = [r.learning_rate for r in history]
+    axes.plot(epochs, rates, marker=".", color="tab:green")
+    axes.set(xlabel="epoch", ylabel="learning rate", yscale="log" if min(rates) > 0 else "linear")
+
+
+_Draw = Callable[[Axes, Sequence[int], Sequence[EpochResult]], None]
+
+_CURVES: tuple[_Draw, ...] = (_losses, _shares, _rates)
+
+
 def confusion_png(scores: Scores, heading: str) -> bytes:
-    """Confusion matrix under ``heading``, which names model, corpora and protocol.
+    """:func:`confusion_figure` under ``heading``, which names model, corpora and protocol."""
+    return _png(confusion_figure(scores, heading))
+
+
+def confusion_figure(scores: Scores, heading: str = "") -> Figure:
+    """Confusion matrix.
 
     Colour and upper figure are the share of the true class in %, below it clips. Cells without clips
     stay empty, but for the diagonal; a class without test clips has a dash there.
@@ -91,7 +129,7 @@ def confusion_png(scores: Scores, heading: str) -> bytes:
     title = [*_lines(heading, int(9 * side)), f"{result} of {speakers(scores.speakers)}"]
     axes.set_title("\n".join(title), fontsize=11, pad=20)
     axes.text(0.5, 1.01, _LEGEND, transform=axes.transAxes, ha="center", fontsize=9, color="dimgrey")
-    return _png(figure)
+    return figure
 
 
 def reliability_png(evaluation: Evaluation, target: Target, heading: str) -> bytes:
@@ -103,6 +141,15 @@ def reliability_png(evaluation: Evaluation, target: Target, heading: str) -> byt
     sets = [("emotion", evaluation.emotion)]
     if target is Target.GENDER_EMOTION:
         sets.append(("gender × emotion", evaluation.own))
+    return _png(_reliability_figure(sets, heading))
+
+
+def reliability_figure(name: str, scores: Scores) -> Figure:
+    """The reliability diagram of one set of classes, such as ``emotion``."""
+    return _reliability_figure([(name, scores)], "")
+
+
+def _reliability_figure(sets: Sequence[tuple[str, Scores]], heading: str) -> Figure:
     figure = Figure(figsize=(0.8 + 4.7 * len(sets), 6.4), layout="constrained")
     columns = figure.subplots(2, len(sets), height_ratios=(4, 1), sharex=True, squeeze=False)
     for (name, scores), (diagram, histogram) in zip(sets, columns.T, strict=True):
@@ -112,8 +159,9 @@ def reliability_png(evaluation: Evaluation, target: Target, heading: str) -> byt
         histogram.set(xlabel="confidence (%)")
     columns[0, 0].set(ylabel="accuracy (%)")
     columns[1, 0].set(ylabel="clips")
-    figure.suptitle("\n".join(_lines(heading, 62 * len(sets))), fontsize=11)
-    return _png(figure)
+    if heading:
+        figure.suptitle("\n".join(_lines(heading, 62 * len(sets))), fontsize=11)
+    return figure
 
 
 def _reliability(found: Calibration, diagram: Axes, histogram: Axes) -> None:
@@ -143,6 +191,11 @@ def _reliability(found: Calibration, diagram: Axes, histogram: Axes) -> None:
 
 
 def folds_png(summary: Summary) -> bytes:
+    """:func:`folds_figure` under subject and title of the summary."""
+    return _png(folds_figure(summary, f"{summary.subject}\n{summary.title}"))
+
+
+def folds_figure(summary: Summary, heading: str = "") -> Figure:
     """UA and WA of emotions in each fold and of all pooled, with the intervals of UA.
 
     A band shows mean ± sd of UA over the folds; a fold of too few speakers has no interval.
@@ -184,8 +237,40 @@ def folds_png(summary: Summary) -> bytes:
     axes.grid(axis="y", alpha=0.3)
     axes.set_axisbelow(True)
     figure.legend(loc="outside lower center", ncols=2, fontsize=9)
-    axes.set_title("\n".join(_lines(f"{summary.subject}\n{summary.title}", 80)), fontsize=11)
-    return _png(figure)
+    if heading:
+        axes.set_title("\n".join(_lines(heading, 80)), fontsize=11)
+    return figure
+
+
+def speakers_figure(scores: Scores, genders: Mapping[str, str]) -> Figure:
+    """UA of every test speaker, sorted, with the UA of all clips and its interval as a band.
+
+    ``genders``: speaker → gender, which marker and colour tell. Names stand below where there is room.
+    """
+    ranked = sorted(scores.by_speaker, key=lambda score: (score.ua, score.name))
+    named = len(ranked) <= _MOST_NAMES
+    figure = Figure(figsize=(min(11, max(4.6, 1.6 + 0.3 * len(ranked))), 4.2), layout="constrained")
+    axes = figure.subplots()
+    if scores.intervals is not None:
+        low, high = 100 * scores.intervals.ua.low, 100 * scores.intervals.ua.high
+        axes.axhspan(low, high, color="tab:grey", alpha=0.2, label="its 95 % interval")
+    axes.axhline(100 * scores.ua, color="black", linewidth=1, label="UA of all clips")
+    markers = {"female": ("o", "#D55E00"), "male": ("s", "#0072B2")}
+    for gender in sorted({genders.get(score.name, "") for score in ranked}):
+        at = [i for i, score in enumerate(ranked) if genders.get(score.name, "") == gender]
+        marker, colour = markers.get(gender, ("D", "#555555"))
+        heights = [100 * ranked[i].ua for i in at]
+        axes.plot(
+            at, heights, linestyle="none", marker=marker, color=colour, label=gender or "gender unknown"
+        )
+    axes.set(ylabel="UA (%)", ylim=(0, 100), xlim=(-0.7, len(ranked) - 0.3))
+    names = [score.name for score in ranked]
+    axes.set_xticks(range(len(ranked)) if named else [], names if named else [], rotation=90, fontsize=8)
+    axes.set_xlabel("" if named else f"{len(ranked)} test speakers, from the lowest to the highest UA")
+    axes.grid(axis="y", alpha=0.3)
+    axes.set_axisbelow(True)
+    figure.legend(loc="outside upper center", ncols=2, fontsize=9)
+    return figure
 
 
 def _band(axes: Axes, mean: float, sd: float, folds: int) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from schemas.errors import RunError
 from schemas.labels import LabelSet, Target
-from training.bootstrap import SpeakerIntervals, speaker_intervals
+from training.bootstrap import ClassIntervals, SpeakerIntervals, class_intervals, speaker_intervals
 from training.calibration import Calibration, calibration_of
 from training.confusion import Tally, confusions
 from training.predictions import Predictions
@@ -30,6 +30,8 @@ class ClassScore:
     recall: float
     f1: float
     support: int
+    intervals: ClassIntervals | None
+    """None where too few speakers have clips of the class."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class GroupScore:
     macro_f1: float
     support: int
     speakers: int
+    intervals: SpeakerIntervals | None
+    """Over the group's own speakers; None where they are too few."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +177,8 @@ def scores(
         kind: _Grouped.of(true, predicted, len(names), groups[kind], groups["speaker"])
         for kind in ("corpus", "gender", "speaker")
     }
-    matrix = grouped["speaker"].matrices.sum(axis=0)
+    by_speaker = grouped["speaker"].matrices
+    matrix = by_speaker.sum(axis=0)
     tally = Tally.of(matrix)
     return Scores(
         ua=float(tally.ua),
@@ -181,12 +186,18 @@ def scores(
         macro_f1=float(tally.macro_f1),
         support=len(true),
         speakers=len(grouped["speaker"].names),
-        intervals=speaker_intervals(grouped["speaker"].matrices),
+        intervals=speaker_intervals(by_speaker),
         calibration=calibration_of(true, probabilities),
         per_class=tuple(
-            ClassScore(name, float(precision), float(recall), float(f1), int(support))
-            for name, precision, recall, f1, support in zip(
-                names, tally.precision, tally.recall, tally.f1, tally.true, strict=True
+            ClassScore(name, float(precision), float(recall), float(f1), int(support), intervals)
+            for name, precision, recall, f1, support, intervals in zip(
+                names,
+                tally.precision,
+                tally.recall,
+                tally.f1,
+                tally.true,
+                class_intervals(by_speaker),
+                strict=True,
             )
         ),
         by_corpus=grouped["corpus"].scores(),
@@ -198,11 +209,12 @@ def scores(
 
 @dataclass(frozen=True, eq=False)
 class _Grouped:
-    """Confusion matrices (groups, classes, classes) of groups by name, sorted, and their speakers."""
+    """Confusion matrices (groups, classes, classes) of groups by name, sorted, and of their speakers."""
 
     names: tuple[str, ...]
-    speakers: tuple[int, ...]
     matrices: NDArray[np.int64]
+    by_speaker: tuple[NDArray[np.int64], ...]
+    """A group each: (speakers, classes, classes)."""
 
     @classmethod
     def of(
@@ -217,19 +229,29 @@ class _Grouped:
         by = np.asarray(speakers, dtype=str)
         return cls(
             names=tuple(map(str, names)),
-            speakers=tuple(len(np.unique(by[group == i])) for i in range(len(names))),
             matrices=confusions(true, predicted, classes, group),
+            by_speaker=tuple(
+                confusions(true[within], predicted[within], classes, _numbered(by[within]))
+                for within in (group == i for i in range(len(names)))
+            ),
         )
 
     def scores(self) -> tuple[GroupScore, ...]:
         """Scores of every group."""
         tally = Tally.of(self.matrices)
         return tuple(
-            GroupScore(name, float(ua), float(wa), float(f1), int(true.sum()), speakers)
-            for name, ua, wa, f1, true, speakers in zip(
-                self.names, tally.ua, tally.wa, tally.macro_f1, tally.true, self.speakers, strict=True
+            GroupScore(
+                name, float(ua), float(wa), float(f1), int(true.sum()), len(people), speaker_intervals(people)
+            )
+            for name, ua, wa, f1, true, people in zip(
+                self.names, tally.ua, tally.wa, tally.macro_f1, tally.true, self.by_speaker, strict=True
             )
         )
+
+
+def _numbered(names: NDArray[np.str_]) -> NDArray[np.int64]:
+    """Index of each name among the different ones, sorted."""
+    return np.asarray(np.unique(names, return_inverse=True)[1], dtype=np.int64)
 
 
 def unweighted_average_recall(true: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:

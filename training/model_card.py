@@ -57,7 +57,7 @@ Trained {record.created} on {record.device} by `ser-train` of ser-features {reco
 
 ## Result: {result.title}
 
-{tested_on(test.own, result.title)}; {_weights(result)}.
+{tested_on(test.own, result.title)}; {weights_of(result)}.
 {_caution(result.title)}
 {markdown_table(("test", *SUMMARY_HEADER), summary_rows(test, target))}
 
@@ -81,13 +81,13 @@ The validation result is of the clips that {_chosen_by(result)}: it is no estima
 {markdown_table(("side", "clips", "speakers", "samples"), _side_rows(result))}
 
 Samples are clips in views (copies that were augmented){_originals(result.title)}.
-{_audited(result)}
-{_heard(result.audit)}
+{audited(result)}
+{sentences_heard(result.audit)}
 {left_out}
 ## Training
 
 {_sentence(result.ending)} Views {", ".join(map(str, recipe.train.views or ()))}.
-{_how(result)}
+{how_trained(result)}
 Seed {record.seed}, CPU threads {record.threads}.
 
 ## Model
@@ -95,7 +95,7 @@ Seed {record.seed}, CPU threads {record.threads}.
 Predicts {what}, {len(record.classes)} classes: {", ".join(record.classes)} (label set `{recipe.labels.set}`).
 {_sentence(model_prose(recipe.model))}{_parameters(result)}
 Features: {", ".join(record.features)}, of {_seconds(result):.3g} s at {recipe.audio.sample_rate} Hz in
-{record.store_spec.frames} frames. Input: {_input(recipe)}.
+{record.store_spec.frames} frames. Input: {input_of(recipe)}.
 Store `{record.store_digest}`.
 
 ## Recipe
@@ -117,7 +117,8 @@ def _seconds(result: RunResult) -> float:
     return spec.length / spec.audio.sample_rate
 
 
-def _weights(result: RunResult) -> str:
+def weights_of(result: RunResult) -> str:
+    """Which epoch the weights are of, and by what it was chosen."""
     if result.best_epoch is None:
         return "trained without epochs"
     monitor = result.record.recipe.train.monitor
@@ -150,7 +151,7 @@ def _files(result: RunResult) -> str:
     clips = " Every test clip: `predictions.csv`." if result.predictions is not None else ""
     return (
         f"Confusion matrices: {matrices}. Calibration: `reliability.png`. All figures, those of each speaker "
-        f"too: `metrics.json`.{clips}"
+        f"too: `metrics.json`.{clips} All of it on one page: `report.html`."
     )
 
 
@@ -164,7 +165,7 @@ def _originals(title: str) -> str:
     return "" if is_leaky(title) else "; validation and test read originals alone"
 
 
-def _audited(result: RunResult) -> str:
+def audited(result: RunResult) -> str:
     """What the audit shows, and whom validation is of."""
     if not is_speaker_independent(result.title):
         return "`audit.json` tells what the sides share."
@@ -177,7 +178,8 @@ def _audited(result: RunResult) -> str:
     )
 
 
-def _how(result: RunResult) -> str:
+def how_trained(result: RunResult) -> str:
+    """Sentences about optimiser, schedule, stopping and the rest."""
     recipe = result.record.recipe
     if isinstance(recipe.model, LinearSpec):
         balanced = recipe.train.class_weights == "balanced"
@@ -186,7 +188,8 @@ def _how(result: RunResult) -> str:
     return "\n".join(_sentence(line) for line in training_prose(recipe.train))
 
 
-def _input(recipe: Recipe) -> str:
+def input_of(recipe: Recipe) -> str:
+    """How features become the input of the model."""
     if isinstance(recipe.model, LinearSpec):
         speaker = ", against those of all clips of the speaker" if recipe.input.normalise == "speaker" else ""
         return f"functionals{speaker}, zero mean and unit deviation over the training samples"
@@ -201,7 +204,7 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def _heard(audit: Audit) -> str:
+def sentences_heard(audit: Audit) -> str:
     """How far the test repeats what was said in training."""
     known, heard = audit.test_sentences, audit.test_sentences_heard
     if not known:

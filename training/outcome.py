@@ -14,13 +14,19 @@ from training.predictions import Predictions
 from training.recipe_prose import BEST_BY
 from training.recorder import history_csv
 from training.result import RunResult
-from training.run import RunFolder
+from training.run import PAGE, RunFolder
+from training.run_page.run_page import run_page
+from training.run_page.series_page import series_page
+from training.series import SeriesFolder
 from training.summary import Summary
 from training.summary_report import write_summary
 
 
 def write_result(result: RunResult) -> None:
-    """Write history, predictions, figures, model card and, last, ``metrics.json`` into the run's folder."""
+    """Write history, predictions, figures, model card, ``metrics.json`` and, last, the page of it all.
+
+    With ``metrics.json`` the run is finished, whatever becomes of the page.
+    """
     folder, heading = result.folder, f"{result.subject}\n{result.title}"
     if result.history:
         reason = BEST_BY[result.record.recipe.train.monitor]
@@ -29,6 +35,7 @@ def write_result(result: RunResult) -> None:
     _write_test(folder, result.test, result.predictions, result.record.recipe.labels.target, heading)
     folder.write_text("README.md", model_card(result))
     folder.write_json("metrics.json", result.to_json())
+    folder.write_text(PAGE, run_page(result))
 
 
 def write_tested(path: Path, tested: Tested) -> None:
@@ -42,6 +49,13 @@ def write_tested(path: Path, tested: Tested) -> None:
         _write_test(folder, tested.evaluation, tested.predictions, tested.target, heading)
         folder.write_text("report.txt", tested.report)
         folder.write_json("metrics.json", tested.to_json())
+
+
+def write_series(folder: SeriesFolder, summary: Summary) -> None:
+    """Write the summary of a series into its folder and, last, the page of it."""
+    files = RunFolder(folder.path)
+    write_summary(summary, files)
+    files.write_text(PAGE, series_page(summary, folder))
 
 
 def write_tested_series(path: Path, summary: Summary) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from training.audits.audit import Audit
@@ -13,6 +13,7 @@ from training.observer import EpochResult, SideSize
 from training.predictions import Predictions
 from training.run import RunFolder, RunRecord
 from training.samples import Side
+from training.splits.split import Split
 from training.splits.split_document import ValidationBy
 
 
@@ -43,6 +44,10 @@ class RunResult:
     """Numbers that were learnt; None: not counted."""
     validation_by: ValidationBy = "speaker"
     """What validation shares nothing of with training."""
+    split: Split | None = None
+    """None: it was not kept."""
+    speakers: Mapping[Side, tuple[str, ...]] = field(default_factory=dict)
+    """Names of the speakers on each side, sorted; empty: they were not kept."""
 
     @property
     def subject(self) -> str:

@@ -11,6 +11,7 @@
       metrics.json  predictions.csv   results, and what was said of every test clip
       confusion-emotion.png  confusion.png  reliability.png
       README.md                   model card
+      report.html                 all of it on one page
 """
 
 from __future__ import annotations
@@ -29,10 +30,14 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from featurestore.durable import storage_errors, write_durably
-from schemas.errors import RunError
+from featurestore.layout import STORE_JSON
+from schemas.errors import RunError, UsageError
 from schemas.model import Model
 from schemas.recipe import Recipe, first_problem
 from schemas.spec import StoreSpec
+
+PAGE = "report.html"
+"""Page of a run, or of a series, that needs nothing beside it."""
 
 _RECORDED_LIBRARIES = ("ser-features", "torch", "lightning", "numpy", "pandas", "scikit-learn", "zarr")
 
@@ -85,9 +90,13 @@ class RunFolder:
         if (path / "series.json").is_file():
             raise RunError(f"{path} is a series of folds; give the folder of one, as {path / 'fold-1'}")
         if not (path / "run.json").is_file():
-            raise RunError(
-                f"{path} is not the folder of a run (it has no run.json); give one that ser-train made"
+            runs = sorted(path.glob("*/run.json"))
+            step = (
+                f"it holds runs: give one, as {runs[-1].parent}" if runs else "give one that ser-train made"
             )
+            if (path / STORE_JSON).is_file():
+                step = "it is a feature store, which goes to --store"
+            raise RunError(f"{path} is not the folder of a run (it has no run.json); {step}")
         return cls(path)
 
     @property
@@ -152,8 +161,19 @@ def run_name(created: str, recipe: Recipe, protocol: str, asked: Recipe | None =
     return f"{datetime.fromisoformat(created):%Y%m%d-%H%M%S}-{what}-{protocol}"
 
 
+def require_no_store(out: Path) -> None:
+    """Raise :class:`UsageError` where ``out`` is, or lies in, a feature store: a store holds nothing else."""
+    for folder in (out, *out.parents):
+        if (folder / STORE_JSON).is_file():
+            raise UsageError(f"--out {out} is in the feature store {folder}; choose a folder outside of it")
+
+
 def new_folder(root: Path, name: str) -> Path:
-    """New empty folder ``name`` under ``root``, or ``name-2`` and so on. Raises :class:`StorageError`."""
+    """New empty folder ``name`` under ``root``, or ``name-2`` and so on.
+
+    Raises :class:`StorageError`, and :class:`UsageError` in a feature store.
+    """
+    require_no_store(root)
     with storage_errors(root):
         root.mkdir(parents=True, exist_ok=True)
         for attempt in count(1):

@@ -7,6 +7,7 @@
       fold-1/  fold-2/  …         a run folder each
       predictions.csv             of every test clip of all folds
       summary.json  summary.txt  README.md  folds.png  confusion.png
+      report.html                 all of it on one page, with links to the page of each fold
 
 A fold whose ``metrics.json`` stands is finished; another one is gone on with, or begun. So a series that was
 stopped is resumed fold by fold, and within the fold.

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pandas as pd
 import torch
 from filelock import FileLock, Timeout
 from lightning.fabric import Fabric
@@ -36,7 +37,7 @@ from training.report import report
 from training.request import TrainRequest
 from training.result import RunResult
 from training.run import RunFolder, run_name
-from training.samples import SIDES
+from training.samples import SIDES, Samples
 from training.wording import titled
 
 __all__ = ["RunResult", "TrainRequest", "train"]
@@ -157,7 +158,7 @@ def _result(planned: Plan, folder: RunFolder, trained: Trained) -> RunResult:
     record, split = planned.record, planned.split
     title = titled(split.title, [record.recipe.input])
     labels = record.recipe.labels
-    datasets = planned.store.manifest["dataset"]
+    manifest = planned.store.manifest
     predictions = {
         side: predictions_of(planned.store, planned.samples[side], record.classes, probabilities)
         for side, probabilities in trained.probabilities.items()
@@ -175,11 +176,18 @@ def _result(planned: Plan, folder: RunFolder, trained: Trained) -> RunResult:
         best_epoch=trained.best_epoch,
         history=trained.history,
         sides=planned.sides,
-        corpora={side: tuple(sorted(datasets.iloc[planned.samples[side].clips].unique())) for side in SIDES},
+        corpora={side: _named(manifest["dataset"], planned.samples[side]) for side in SIDES},
         audit=planned.audit,
         notices=planned.notices,
         report=report(tested["test"], labels.target, title, trained.best_epoch),
         predictions=predictions["test"],
         parameters=trained.parameters,
         validation_by=split.validation_by,
+        split=split,
+        speakers={side: _named(manifest["speaker"], planned.samples[side]) for side in SIDES},
     )
+
+
+def _named(column: pd.Series[str], samples: Samples) -> tuple[str, ...]:
+    """What ``column`` of the manifest has for ``samples``, each once, sorted."""
+    return tuple(sorted(column.iloc[samples.clips].astype(str).unique()))

@@ -146,7 +146,9 @@ def test_json_holds_every_figure_and_is_json() -> None:
     found = certain([0, 1], [0, 0], ABC, one_group(2))
     value = json.loads(json.dumps(found.to_json(), allow_nan=False))
     assert value["ua"] == 0.5
-    assert value["per_class"][0] == {"name": "a", "precision": 0.5, "recall": 1.0, "f1": 2 / 3, "support": 1}
+    rates = {"precision": 0.5, "recall": 1.0, "f1": 2 / 3}
+    assert value["per_class"][0] == {"name": "a", **rates, "support": 1, "intervals": None}
+    assert value["by_gender"][0]["intervals"] is None
     assert value["confusion"] == [[1, 0, 0], [1, 0, 0], [0, 0, 0]]
     assert value["intervals"] is None
     assert value["calibration"]["ece"] == 0.5

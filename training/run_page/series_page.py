@@ -1,0 +1,136 @@
+"""The page of a series of folds, with links to the page of each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from featurestore.page.render import render
+from schemas.errors import RunError
+from schemas.model import Model
+from schemas.recipe import first_problem
+from training.audits.audit import Verdict
+from training.report import tested_on
+from training.run import PAGE, RunFolder
+from training.run_page import pictures, results
+from training.run_page.commands import afterwards, again
+from training.run_page.recipe_toml import recipe_toml
+from training.run_page.request_again import differences
+from training.run_page.run_page import capital, provenance
+from training.samples import SIDES, Side
+from training.series import SeriesFolder
+from training.summary import Spread, Summary
+from training.summary_report import FOLD_HEADER, fold_rows
+from training.wording import (
+    AVERAGES,
+    calibration_sentence,
+    interval_note,
+    percent,
+    speaker_spread,
+    ua_with_interval,
+    warning,
+)
+
+
+class _Check(Model):
+    name: str
+    question: str
+    verdict: Verdict
+    offenders: tuple[str, ...]
+    count: int
+
+
+class _Audit(Model):
+    """What ``audit.json`` of a fold holds: :meth:`training.audits.audit.Audit.to_json`."""
+
+    protocol: str
+    clean: bool
+    clips: dict[Side, int]
+    speakers: dict[Side, int]
+    samples: dict[Side, int]
+    test_sentences: int
+    test_sentences_heard: int
+    checks: tuple[_Check, ...]
+
+
+def series_page(summary: Summary, folder: SeriesFolder) -> str:
+    """HTML of a finished series' ``report.html``; the same bytes for equal series but for their time.
+
+    Raises :class:`RunError` where a fold's folder lacks what its training wrote.
+    """
+    record = folder.record()
+    numbers = range(1, len(record.folds) + 1)
+    first = RunFolder.open(folder.fold(1)).record()
+    audits = [_audit(RunFolder.open(folder.fold(number))) for number in numbers]
+    emotion, target = summary.pooled.emotion, summary.target
+    sets = results.sets_of(summary.pooled, target)
+    genders = results.genders_of(summary.predictions.speaker, summary.predictions.gender)
+    heard = {name.partition("/")[0] for name in first.heard}
+    commands = again(first, sorted({*summary.predictions.dataset, *heard}), fold=None, drawn=True)
+    curves = any(fold.best_epoch is not None for fold in summary.folds)
+    return render(
+        "training.run_page",
+        "series.html",
+        subject=capital(summary.subject),
+        title=summary.title,
+        created=record.created,
+        version=first.versions.get("ser-features", "unknown"),
+        warning=warning(summary.title),
+        headline=f"Pooled {ua_with_interval(emotion)}",
+        tested=tested_on(emotion, summary.title),
+        facts_of_run=(
+            ("UA, mean ± sd of folds", _plus_minus(summary.emotion.ua)),
+            *results.rate_facts(emotion),
+        ),
+        chance=results.chance_sentence(emotion),
+        folds=pictures.folds(summary),
+        fold_header=("fold", *FOLD_HEADER),
+        fold_rows=[_linked(row, folder, number) for number, row in enumerate(fold_rows(summary), 1)],
+        sets=sets,
+        interval_note=interval_note(emotion),
+        averages=AVERAGES,
+        results=results,
+        confusion_matrices=[(name, scores, pictures.confusion(name, scores)) for name, scores in sets],
+        by_speaker=pictures.by_speaker(emotion, genders),
+        speaker_spread=speaker_spread(emotion),
+        genders=genders,
+        calibrations=[pictures.reliability(name, scores) for name, scores in sets],
+        calibration=capital(calibration_sentence(emotion)),
+        audit_header=("audit of fold", "clips", "speakers", "clean", *(c.name for c in audits[0].checks)),
+        audit_rows=[_audit_row(name, found) for name, found in zip(record.folds, audits, strict=True)],
+        questions=[(check.name, check.question) for check in audits[0].checks],
+        recipe=record.recipe,
+        differences=differences(record.recipe),
+        recipe_toml=recipe_toml(record.recipe),
+        commands=commands,
+        afterwards=afterwards(commands.store, curves=curves, series=True),
+        provenance=provenance(first, record.recipe),
+    )
+
+
+def _audit(run: RunFolder) -> _Audit:
+    try:
+        return _Audit.model_validate(run.read_json("audit.json"))
+    except ValidationError as error:
+        raise RunError(f"{run.path / 'audit.json'}: {first_problem(error)}; start a new run") from error
+
+
+def _linked(row: tuple[str, ...], folder: SeriesFolder, number: int) -> dict[str, Any]:
+    """Cells of a row with the link to the fold's page; what is no fold has none."""
+    folds = len(folder.record().folds)
+    return {"cells": row, "link": f"{folder.fold(number).name}/{PAGE}" if number <= folds else None}
+
+
+def _audit_row(name: str, found: _Audit) -> tuple[str, ...]:
+    """Clips and speakers of train, validation and test; whether no sides overlap; findings of each check."""
+    sizes = (" / ".join(f"{of[side]:,}" for side in SIDES) for of in (found.clips, found.speakers))
+    return (name, *sizes, "yes" if found.clean else "no", *(_finding(check) for check in found.checks))
+
+
+def _finding(check: _Check) -> str:
+    return f"{check.count:,} ({check.verdict})" if check.count else "none"
+
+
+def _plus_minus(spread: Spread) -> str:
+    return percent(spread.mean) if spread.sd is None else f"{100 * spread.mean:.1f} ± {100 * spread.sd:.1f} %"
