@@ -8,8 +8,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -17,12 +18,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipelines.decode import SILENCE_PEAK, Recording, decode, prepared
+from pipelines.decode import decode
 from pipelines.device import choose_device
 from pipelines.pipeline import Pipeline
 from schemas.errors import UsageError
 from schemas.labels import label_set
-from schemas.spec import AudioSpec, StoreSpec
+from schemas.spec import StoreSpec
+from training.predict_windows import Span, Waveform, spans, window_of
 from training.run import RunFolder, RunRecord
 from training.scorer import Scorer, scorer_of
 from training.targets import emotion_marginal
@@ -32,8 +34,6 @@ LONGEST_S = 3600.0
 
 _BATCH = 32
 """Windows that the model is asked about at once."""
-
-Waveform = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,8 @@ class Predictor:
     spec: StoreSpec
     emotions: tuple[str, ...]
     _pipeline: Pipeline
-    _score: Scorer
+    score: Scorer
+    """Stored features to the probabilities of the classes of :attr:`record`."""
 
     @classmethod
     def open(cls, run: str | Path, device: str = "auto") -> Self:
@@ -86,7 +87,7 @@ class Predictor:
             spec=spec,
             emotions=tuple(str(emotion) for emotion in labels.classes),
             _pipeline=Pipeline(spec, torch.device("cpu")),
-            _score=scorer_of(folder, where),
+            score=scorer_of(folder, where),
         )
 
     @property
@@ -101,7 +102,7 @@ class Predictor:
         :class:`pipelines.decode.UnusableRecordingError` for a file that no store would take, and OSError.
         """
         recording = decode(_bytes_of(file), self.spec.audio)
-        found = next(self._predicted([(0.0, recording.duration_s, recording.samples)]))
+        (found,) = self.told([((0.0, recording.duration_s), recording.samples)])
         sound_s = len(recording.samples) / self.spec.audio.sample_rate
         return replace(found, unheard_s=max(0.0, sound_s - self.window_s))
 
@@ -114,12 +115,14 @@ class Predictor:
         :meth:`predict` raises, and :class:`UsageError` for windows that are longer than the model hears.
         """
         window_s = self.window_s if window_s is None else window_s
-        self._require_window(window_s, step_s)
-        whole = self.spec.audio.model_copy(
-            update={"trim_db": None, "normalise": "none", "max_duration_s": LONGEST_S}
-        )
+        self.require_windows(window_s, step_s)
+        audio = self.spec.audio
+        whole = audio.model_copy(update={"trim_db": None, "normalise": "none", "max_duration_s": LONGEST_S})
         recording = decode(_bytes_of(file), whole)
-        return self._predicted(_windows(recording, self.spec.audio, window_s, step_s))
+        return self.told(
+            (span, window_of(recording.samples, span, audio))
+            for span in spans(recording.duration_s, window_s, step_s)
+        )
 
     def features(self, file: str | Path | bytes) -> dict[str, NDArray[np.floating]]:
         """Feature → (coefficients, frames) of a recording, as the store holds them."""
@@ -127,59 +130,50 @@ class Predictor:
         arrays = self._pipeline([""], [samples]).arrays
         return {name: arrays[name][0, 0] for name in self.record.features}
 
-    def _require_window(self, window_s: float, step_s: float) -> None:
+    def require_windows(self, window_s: float, step_s: float) -> None:
+        """Raise :class:`UsageError` for windows that the model does not hear, or no step."""
         audio = self.spec.audio
         if not audio.min_duration_s <= window_s <= self.window_s + 1e-9:
             raise UsageError(
                 f"windows of {window_s:g} s: the model hears {audio.min_duration_s:g} to "
                 f"{self.window_s:.4g} s; choose --window between them"
             )
-        if step_s <= 0:
+        if not step_s > 0:
             raise UsageError(f"a step of {step_s:g} s leads nowhere; give more than 0")
 
-    def _predicted(self, clips: Sequence[tuple[float, float, Waveform | None]]) -> Iterator[Prediction]:
-        """Predictions for (start, stop, samples at the specification's rate, None where there is silence)."""
-        for first in range(0, len(clips), _BATCH):
-            part = clips[first : first + _BATCH]
-            heard = [samples for _, _, samples in part if samples is not None]
+    def told(self, clips: Iterable[tuple[Span, Waveform | None]]) -> Iterator[Prediction]:
+        """Predictions for parts of a sound, some at once: where each lies, and its samples as of a clip.
+
+        Samples (n,) float32 are at the specification's rate, trimmed and scaled as it says; None: silence.
+        """
+        coming = iter(clips)
+        while part := list(islice(coming, _BATCH)):
+            heard = [samples for _, samples in part if samples is not None]
             scored = iter(self._probabilities(heard)) if heard else iter(())
-            for start, stop, samples in part:
+            for (start, stop), samples in part:
                 yield Prediction(start, stop, self.emotions, None if samples is None else next(scored))
 
-    def _probabilities(self, clips: Sequence[Waveform]) -> NDArray[np.float64]:
-        """(clips, emotions)."""
+    def inputs(self, clips: Sequence[Waveform]) -> tuple[NDArray[np.floating], NDArray[np.int64]]:
+        """What :attr:`score` takes of clips: features (clips, C, T) as stored, valid frames (clips,).
+
+        Features stand side by side. ``clips``: (n,) float32 each, at the specification's rate, trimmed
+        and scaled as it says.
+        """
         batches = [self._pipeline([""], [samples]) for samples in clips]
         arrays = [batch.arrays for batch in batches]
         stacked = [np.concatenate([found[name][0, 0] for name in self.record.features]) for found in arrays]
-        valid = np.array([batch.valid_frames[0, 0] for batch in batches])
-        probabilities = self._score(torch.from_numpy(np.stack(stacked)), torch.from_numpy(valid))
+        return np.stack(stacked), np.array([batch.valid_frames[0, 0] for batch in batches])
+
+    def marginal(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of classes (clips, classes) → of :attr:`emotions` (clips, emotions)."""
         labels = self.record.recipe.labels
         return emotion_marginal(probabilities, label_set(labels.set), labels.target)
+
+    def _probabilities(self, clips: Sequence[Waveform]) -> NDArray[np.float64]:
+        """(clips, emotions)."""
+        features, valid = self.inputs(clips)
+        return self.marginal(self.score(torch.from_numpy(features), torch.from_numpy(valid)))
 
 
 def _bytes_of(file: str | Path | bytes) -> bytes:
     return file if isinstance(file, bytes) else Path(file).read_bytes()
-
-
-def _windows(
-    recording: Recording, audio: AudioSpec, window_s: float, step_s: float
-) -> list[tuple[float, float, Waveform | None]]:
-    rate, samples = audio.sample_rate, recording.samples
-    length = round(window_s * rate)
-    last = max(0, len(samples) - length)
-    starts = [round(n * step_s * rate) for n in range(int(last / (step_s * rate)) + 1)]
-    if starts[-1] < last:
-        starts.append(last)
-    return [
-        (
-            start / rate,
-            min(start + length, len(samples)) / rate,
-            _as_clip(samples[start : start + length], audio),
-        )
-        for start in starts
-    ]
-
-
-def _as_clip(samples: Waveform, audio: AudioSpec) -> Waveform | None:
-    """A window trimmed and scaled as a clip of a store; None where it is silent."""
-    return None if np.abs(samples).max() < SILENCE_PEAK else prepared(samples, audio)

@@ -1,27 +1,31 @@
-"""``ser-predict``: what recordings sound like, by a trained model."""
+"""``ser-predict``: what recordings, or the microphone, sound like, by a trained model or several."""
 
 from __future__ import annotations
 
-import csv
+import signal
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from featurestore.console import Command, Version, err, out, print_json
+from featurestore.console import Command, ConsoleProgress, Version, err, out
 from schemas.errors import RecordingError, UsageError
 from training.cli import DeviceName
-from training.tables import text_table
 
 if TYPE_CHECKING:
-    from training.predict import Prediction, Predictor
+    from training.predict import Prediction
+    from training.predict_ensemble import Ensemble
+    from training.predict_rows import Rows
 
-app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich", add_completion=False)
+app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
 
 STDIN = "-"
+
+MICROPHONE = "microphone"
+"""The name of its sound in rows."""
 
 _MUCH_S = 0.5
 """Sound that is left out and not worth a note, at most."""
@@ -29,26 +33,52 @@ _MUCH_S = 0.5
 
 @app.command(cls=Command)
 def predict(
-    run: Annotated[Path, typer.Argument(help="Folder of a run of ser-train.")],
-    clips: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="CLIP...", help="Recordings, folders of recordings, or - for one on standard input."
-        ),
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Folder of a run of ser-train, or of a series of folds.")
     ],
+    clips: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="CLIP",
+            help="Recordings, folders of recordings, or - for one on standard input.",
+            show_default=False,
+        ),
+    ] = None,
+    others: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--with",
+            metavar="RUN",
+            help="A further run or series: the mean answers. As often as you like.",
+            show_default=False,
+        ),
+    ] = None,
+    microphone: Annotated[
+        bool, typer.Option("--microphone", help="Listen to the microphone, until Ctrl-C.")
+    ] = False,
+    seconds: Annotated[
+        float | None, typer.Option(help="Listen for so long.", show_default="until Ctrl-C")
+    ] = None,
     window: Annotated[
         float | None,
-        typer.Option(help="Seconds: one row a window instead of one a recording.", show_default="no windows"),
+        typer.Option(
+            help="Seconds: one row a window instead of one a recording.",
+            show_default="none; of the microphone what the model hears",
+        ),
     ] = None,
-    step: Annotated[float, typer.Option(help="Seconds from window to window.")] = 1.0,
+    step: Annotated[
+        float | None, typer.Option(help="Seconds from window to window.", show_default="1")
+    ] = None,
     device: Annotated[DeviceName, typer.Option(help="Where to compute.")] = DeviceName.AUTO,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for machines, at the end.")] = False,
     csv_: Annotated[
         bool, typer.Option("--csv", help="Print CSV with the probability of each emotion.")
     ] = False,
     version: Version = False,
 ) -> None:
     """Tell which emotion recordings sound like. Files that cannot be read are told, and the others go on.
+
+    What the model is worth, its protocol and result, comes first on standard error, and stands in the JSON.
 
     [bold]Examples[/]
 
@@ -57,34 +87,59 @@ def predict(
       ser-predict RUN interview.flac --window 3 --step 1
 
       ser-predict RUN recordings/ --csv > emotions.csv
+
+      ser-predict RUN --microphone --seconds 60
+
+      ser-predict SERIES clip.wav --with RUN2
     """
     if json and csv_:
         raise UsageError("--json and --csv are two forms of one answer; choose one")
-    from training.predict import Predictor
+    _require_one_source(clips or [], microphone, seconds)
+    if step is not None and window is None and not microphone:
+        raise UsageError(f"--step {step:g} is for windows; add --window, or leave it out")
+    runs = [run, *(others or [])]
+    files = [] if microphone else _files(clips or [])
+    from training.predict_ensemble import Ensemble
+    from training.predict_rows import CsvRows, JsonRows, TextRows
+    from training.predict_worth import Worth, worth_json, worth_notes
 
-    files = _files(clips)
-    predictor = Predictor.open(run, device.value)
-    answers = _answers(predictor, files, window, step)
+    model = Ensemble.open(runs, device.value)
+    worths = [Worth.of(each) for each in runs]
+    # Not through rich: a bar on standard error would take what a redirected standard output is to get.
+    stream = sys.stdout
+    rows: Rows
     if json:
-        found = list(answers)
-        print_json(_json(predictor, found))
-    elif csv_:
-        found = list(_printed_csv(predictor, answers))
+        rows = JsonRows(
+            stream, model.emotions, [worth_json(*each) for each in zip(runs, worths, strict=True)]
+        )
     else:
-        found = list(_printed(answers))
-    failed = sum(answer.problem is not None for answer in found)
+        for note in worth_notes(runs, worths):
+            err.print(f"note: {_shown(note)}", markup=False)
+        rows = (CsvRows if csv_ else TextRows)(stream, model.emotions)
+    spacing = 1.0 if step is None else step
+    if microphone:
+        _listen(model, rows, window, spacing, seconds)
+        return
+    with ExitStack() as stack:
+        advance: Callable[[int], None] = _ignore
+        if len(files) > 1 and (json or not out.is_terminal):
+            advance = stack.enter_context(ConsoleProgress().task("hear", len(files), "recordings"))
+        failed = _hear(model, rows, files, None if window is None else (window, spacing), advance)
+    rows.finish()
     if failed:
         err.print(f"{failed} of {len(files)} recordings could not be read", markup=False)
         raise typer.Exit(1)
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What is said of one recording: predictions, one a window, or the problem with it."""
-
-    name: str
-    predictions: tuple[Prediction, ...] = ()
-    problem: str | None = None
+def _require_one_source(clips: Sequence[str], microphone: bool, seconds: float | None) -> None:
+    if microphone and clips:
+        raise UsageError(f"--microphone and {clips[0]} are two sounds; give one")
+    if not microphone and not clips:
+        raise UsageError("there is nothing to hear; give recordings, a folder, - or --microphone")
+    if seconds is not None and not microphone:
+        raise UsageError(f"--seconds {seconds:g} is for --microphone; leave it out")
+    if seconds is not None and not seconds > 0:
+        raise UsageError(f"--seconds {seconds:g} is no time to listen; give more than 0")
 
 
 def _files(clips: Sequence[str]) -> list[str]:
@@ -106,94 +161,91 @@ def _files(clips: Sequence[str]) -> list[str]:
     return files
 
 
-def _answers(
-    predictor: Predictor, files: Sequence[str], window: float | None, step: float
-) -> Iterator[Answer]:
+def _hear(
+    model: Ensemble,
+    rows: Rows,
+    files: Sequence[str],
+    windows: tuple[float, float] | None,
+    advance: Callable[[int], None],
+) -> int:
+    """Tell each recording as it is heard; the number of those that could not be read."""
+    failed = 0
     for name in files:
+        problem = None
         try:
-            file = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
-            if window is None:
-                prediction = predictor.predict(file)
-                if prediction.unheard_s > _MUCH_S:
-                    err.print(
-                        f"note: {name}: the model hears {predictor.window_s:.3g} s, and "
-                        f"{prediction.unheard_s:.3g} s behind them are left out; "
-                        f"--window {predictor.window_s:.3g} hears all",
-                        markup=False,
-                    )
-                yield Answer(name, (prediction,))
-            else:
-                yield Answer(name, tuple(predictor.timeline(file, window, step)))
+            found = _predictions(model, name, windows)
         except RecordingError as error:
-            yield _problem(name, str(error))
+            problem = str(error)
         except OSError as error:
-            yield _problem(name, f"cannot be read: {error.strerror or error}")
+            problem = f"cannot be read: {error.strerror or error}"
+        if problem is None:
+            for prediction in found:
+                rows.prediction(name, prediction)
+        else:
+            failed += 1
+            err.print(f"{_shown(name)}: {problem}", markup=False)
+            rows.problem(name, problem)
+        advance(1)
+    return failed
 
 
-def _problem(name: str, problem: str) -> Answer:
-    err.print(f"{name}: {problem}", markup=False)
-    return Answer(name, problem=problem)
+def _predictions(model: Ensemble, name: str, windows: tuple[float, float] | None) -> Iterator[Prediction]:
+    file = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
+    if windows is not None:
+        return model.timeline(file, *windows)
+    prediction = model.predict(file)
+    if prediction.unheard_s > _MUCH_S:
+        heard = f"{model.window_s:.3g}"
+        err.print(
+            f"note: {_shown(name)}: the model hears {heard} s, and {prediction.unheard_s:.3g} s behind them "
+            f"are left out; --window {heard} hears all",
+            markup=False,
+        )
+    return iter([prediction])
 
 
-def _printed(answers: Iterator[Answer]) -> Iterator[Answer]:
-    """Print a row a prediction as it comes; pass the answers on."""
-    rows = [("clip", "from", "to", "emotion", "probability", "runner-up")]
-    found = list(answers)
-    for answer in found:
-        for prediction in answer.predictions:
-            span = (f"{prediction.start_s:.1f} s", f"{prediction.stop_s:.1f} s")
-            ranked = prediction.ranked
-            if not ranked:
-                rows.append((answer.name, *span, "silence", "", ""))
-                continue
-            (first, probability), *others = ranked
-            second = f"{others[0][0]} {100 * others[0][1]:.0f} %" if others else ""
-            rows.append((answer.name, *span, first, f"{100 * probability:.0f} %", second))
-    if len(rows) > 1:
-        out.print(text_table(rows[0], rows[1:]), markup=False)
-    yield from found
+def _listen(model: Ensemble, rows: Rows, window: float | None, step: float, seconds: float | None) -> None:
+    """Tell what the microphone hears, until Ctrl-C or for so many seconds."""
+    from training.microphone import microphone
+
+    with microphone() as heard, _stopped_by_ctrl_c() as stopped:
+        err.print(f"listening at {heard.rate} Hz{'' if seconds else '; Ctrl-C ends it'}", markup=False)
+        blocks = heard.blocks(stopped, seconds, _tell_lost)
+        for prediction in model.listen(blocks, heard.rate, window, step):
+            rows.prediction(MICROPHONE, prediction)
+    rows.finish()
 
 
-def _printed_csv(predictor: Predictor, answers: Iterator[Answer]) -> Iterator[Answer]:
-    """Print a row a prediction as it comes, probabilities empty where there is silence."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(("clip", "start_s", "stop_s", "emotion", "probability", *predictor.emotions))
-    for answer in answers:
-        for prediction in answer.predictions:
-            span = (f"{prediction.start_s:.3f}", f"{prediction.stop_s:.3f}")
-            if prediction.probabilities is None:
-                writer.writerow((answer.name, *span, "silence", "", *[""] * len(predictor.emotions)))
-                continue
-            emotion, probability = prediction.ranked[0]
-            each = (f"{value:.6f}" for value in prediction.probabilities)
-            writer.writerow((answer.name, *span, emotion, f"{probability:.6f}", *each))
-        yield answer
+def _tell_lost(second: float) -> None:
+    err.print(f"note: sound was lost at {second:.1f} s: this machine is too busy", markup=False)
 
 
-def _json(predictor: Predictor, answers: Sequence[Answer]) -> dict[str, Any]:
-    return {
-        "model": predictor.record.recipe.model.name,
-        "emotions": list(predictor.emotions),
-        "clips": [
-            {
-                "clip": answer.name,
-                "problem": answer.problem,
-                "predictions": [
-                    {
-                        "start_s": prediction.start_s,
-                        "stop_s": prediction.stop_s,
-                        "unheard_s": prediction.unheard_s,
-                        "emotion": prediction.ranked[0][0] if prediction.ranked else None,
-                        "probabilities": None
-                        if prediction.probabilities is None
-                        else dict(prediction.ranked),
-                    }
-                    for prediction in answer.predictions
-                ],
-            }
-            for answer in answers
-        ],
-    }
+@contextmanager
+def _stopped_by_ctrl_c() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed: once ends the sound, what was heard of it is told; twice stops at once."""
+    pressed = False
+    before = signal.getsignal(signal.SIGINT)
+
+    def press(number: int, frame: object) -> None:
+        nonlocal pressed
+        pressed = True
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, press)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _shown(name: str) -> str:
+    from training.predict_rows import shown
+
+    return shown(name)
+
+
+def _ignore(count: int) -> None:
+    del count
 
 
 def main() -> None:

@@ -18,13 +18,10 @@ from torch import Tensor
 
 from schemas.architecture import LinearSpec
 from schemas.errors import RunError
-from training.checkpoint import load_best
 from training.functionals.source import columns_of, functionals_of
 from training.linear.classifier import LinearClassifier
-from training.loop import place
-from training.network import new_network
-from training.normalise import Normalisation, Normaliser
-from training.run import RunFolder
+from training.run import RunFolder, RunRecord
+from training.trained import TrainedModel
 
 Scorer = Callable[[Tensor, Tensor], NDArray[np.float64]]
 """Features (B, C, T) as stored, side by side in the run's order, and valid frames (B,) int64 → probabilities
@@ -38,12 +35,8 @@ def scorer_of(folder: RunFolder, device: torch.device) -> Scorer:
     speaker: it has no answer to a clip by itself.
     """
     record = folder.record()
-    model, inputs = record.recipe.model, record.recipe.input
-    if inputs.normalise == "speaker":
-        raise RunError(
-            f"{folder.path} was normalised by speaker and cannot tell a clip by itself; give a run with "
-            "input.normalise=standard"
-        )
+    require_alone(folder, record)
+    model = record.recipe.model
     columns = columns_of({name: record.store_spec.coefficients[name] for name in record.features})
     if isinstance(model, LinearSpec):
         classifier = LinearClassifier.load(folder.linear)
@@ -53,12 +46,8 @@ def scorer_of(folder: RunFolder, device: torch.device) -> Scorer:
             return classifier.predict(functionals_of(features, valid, columns, model.statistics).numpy())
 
         return linear
-    network = new_network(record)
-    load_best(folder.checkpoints, network)
-    place(network, device)
-    network.eval()
-    normaliser = Normaliser(Normalisation.load(folder.normalisation)).to(device)
-    functionals = inputs.representation == "functionals"
+    network, normaliser = TrainedModel(folder, record).network(device)
+    functionals = record.recipe.input.representation == "functionals"
 
     @torch.inference_mode()
     def score(features: Tensor, valid: Tensor) -> NDArray[np.float64]:
@@ -71,3 +60,12 @@ def scorer_of(folder: RunFolder, device: torch.device) -> Scorer:
         return probabilities
 
     return score
+
+
+def require_alone(folder: RunFolder, record: RunRecord) -> None:
+    """Raise :class:`RunError` for a model that cannot tell a clip without others of its speaker."""
+    if record.recipe.input.normalise == "speaker":
+        raise RunError(
+            f"{folder.path} was normalised by speaker and cannot tell a clip by itself; give a run with "
+            "input.normalise=standard"
+        )

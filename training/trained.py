@@ -1,4 +1,4 @@
-"""A trained model, opened from its run folder to be tried on clips."""
+"""A trained model, opened from its run folder: to be tried on clips of a store, or asked by others."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from lightning.fabric import Fabric
 from numpy.typing import NDArray
+from torch import nn
 
 from featurestore.store import FeatureStore
 from schemas.architecture import LinearSpec
@@ -36,6 +37,17 @@ class TrainedModel:
         folder = RunFolder.open(path)
         return cls(folder, folder.record())
 
+    def network(self, device: torch.device) -> tuple[nn.Module, Normaliser]:
+        """The network in evaluation, and what makes its input of stored values, on ``device``.
+
+        Raises :class:`RunError` where the run holds no finished epoch, :class:`SpecError` for a model that is
+        no network.
+        """
+        model = new_network(self.record)
+        place(model, device)
+        load_best(self.folder.checkpoints, model)
+        return model.eval(), Normaliser(Normalisation.load(self.folder.normalisation)).to(device)
+
     def probabilities(
         self, store: FeatureStore, samples: Samples, device: torch.device, hardware: Hardware
     ) -> NDArray[np.float64]:
@@ -50,10 +62,7 @@ class TrainedModel:
         fabric = Fabric(accelerator=device.type, devices=1)
         sides: dict[Side, Samples] = {"test": samples}
         source = sources_of(record, store, sides, device, hardware, SilentObserver())["test"]
-        model = new_network(record)
-        place(model, device)
-        load_best(self.folder.checkpoints, model)
-        normaliser = Normaliser(Normalisation.load(self.folder.normalisation)).to(device)
+        model, normaliser = self.network(device)
         logits, _ = forward_all(fabric, model, normaliser, source, record.recipe.train.batch_size)
         probabilities: NDArray[np.float64] = logits.double().softmax(dim=1).numpy()
         return probabilities

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from typer.testing import CliRunner
 
 from featurestore.store import FeatureStore
 from pipelines.decode import UnusableRecordingError
@@ -20,6 +21,7 @@ from schemas.errors import RunError, UsageError
 from schemas.overrides import overridden
 from schemas.recipe import load_recipe
 from training.predict import Predictor
+from training.predict_cli import app
 from training.request import Hardware, TrainRequest
 from training.result import RunResult
 from training.train import train
@@ -27,6 +29,7 @@ from training.train import train
 CHANGES = ("datasets=null", "train.views=[0]", "train.epochs=1")
 MODELS = {
     "A": ("four-corpora-a", ()),
+    "functionals": ("four-corpora-c", ("model.name=functionals",)),
     "functionals-lda": ("four-corpora-c", ("model.name=functionals-lda",)),
     "functionals-mlp": (
         "four-corpora-c",
@@ -148,9 +151,10 @@ def test_a_model_normalised_by_speaker_does_not_tell_single_clips(demo_store: Pa
 
 
 def called(*options: object, stdin: bytes = b"") -> tuple[int, str, str]:
-    command = [sys.executable, "-c", "from training.predict_cli import main; main()", *map(str, options)]
-    done = subprocess.run(command, input=stdin, capture_output=True, check=False)
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
+    """Exit status, standard output and error of ``ser-predict``, in this process."""
+    done = CliRunner().invoke(app, list(map(str, options)), input=stdin)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, done.stdout, done.stderr
 
 
 def test_the_command_prints_a_row_a_clip_and_goes_on_past_bad_files(
@@ -165,8 +169,8 @@ def test_the_command_prints_a_row_a_clip_and_goes_on_past_bad_files(
     status, out, err = called(model_a.folder.path, folder, tmp_path / "gone.wav")
     assert status == 1
     header, *rows = out.splitlines()
-    assert header.split() == ["clip", "from", "to", "emotion", "probability", "runner-up"]
-    assert [Path(row.split()[0]).name for row in rows] == sorted(
+    assert header.split() == ["from", "to", "emotion", "probability", "runner-up", "clip"]
+    assert [Path(row.split()[-1]).name for row in rows] == sorted(
         path.name for path in folder.iterdir() if path.suffix == ".wav" and path.name != "broken.wav"
     )
     assert "broken.wav: not readable as audio" in err
@@ -202,11 +206,61 @@ def test_sound_that_is_not_heard_is_told(model_a: RunResult, long_recording: Pat
     assert "--window 3 hears all" in err
 
 
+def test_rows_come_before_the_last_recording_is_read(model_a: RunResult, small_demo: Path) -> None:
+    """Standard input is given only after the first recording's row was printed."""
+    first = min((small_demo / "demo").rglob("*.wav"))
+    code = "from training.predict_cli import main; main()"
+    command = [sys.executable, "-c", code, str(model_a.folder.path), str(first), "-"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        rows = [process.stdout.readline(), process.stdout.readline()]
+        assert rows[1].decode().split()[-1] == str(first)
+        rest, _ = process.communicate(first.read_bytes())
+    assert rest.decode().split()[-1] == "-"
+    assert rest.split()[:-1] == rows[1].split()[:-1]
+
+
+def test_what_the_model_is_worth_stands_beside_the_answer(model_a: RunResult, small_demo: Path) -> None:
+    first = min((small_demo / "demo").rglob("*.wav"))
+    ua = model_a.test.emotion.ua
+    for form in ((), ("--csv",)):
+        _, out, err = called(model_a.folder.path, first, *form)
+        assert f"speaker-independent (protocol: speaker): UA {100 * ua:.1f} %" in err
+        assert "UA" not in out
+    _, out, err = called(model_a.folder.path, first, "--json")
+    (model,) = json.loads(out)["models"]
+    assert (model["protocol"], model["ua"], err) == (model_a.title, ua, "")
+
+
+def test_names_cannot_move_the_cursor_of_a_terminal(
+    model_a: RunResult, small_demo: Path, tmp_path: Path
+) -> None:
+    source = min((small_demo / "demo").rglob("*.wav"))
+    shutil.copyfile(source, tmp_path / "a\x1b[2Jb\n.wav")
+    (tmp_path / "c\x1b[2J.wav").write_bytes(b"")
+    shutil.copyfile(source, bytes(tmp_path) + b"/d\xff.wav")
+    status, out, err = called(model_a.folder.path, tmp_path)
+    assert status == 1
+    assert "\x1b" not in out + err
+    assert len(out.splitlines()) == 3
+    status, out, _ = called(model_a.folder.path, tmp_path, "--json")
+    assert status == 1
+    assert len(json.loads(out)["clips"]) == 3
+
+
 def test_mistakes_are_one_sentence(model_a: RunResult, tmp_path: Path) -> None:
     for options, status, sentence in (
         ((tmp_path, "x.wav"), 1, "is not the folder of a run"),
         ((model_a.folder.path, tmp_path), 2, "holds no recording"),
         ((model_a.folder.path, "x.wav", "--json", "--csv"), 2, "choose one"),
+        ((model_a.folder.path,), 2, "there is nothing to hear"),
+        ((model_a.folder.path, "x.wav", "--microphone"), 2, "two sounds"),
+        ((model_a.folder.path, "x.wav", "--seconds", "3"), 2, "is for --microphone"),
+        ((model_a.folder.path, "--microphone", "--seconds", "0"), 2, "more than 0"),
+        ((model_a.folder.path, "x.wav", "--step", "3"), 2, "add --window"),
     ):
         found, out, err = called(*options)
         assert (found, out) == (status, "")

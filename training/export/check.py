@@ -1,0 +1,96 @@
+"""Proof that an ONNX graph says what the model says: by onnxruntime, before the file gets its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pipelines.decode import prepared
+from schemas.errors import RunError
+from schemas.labels import label_set
+from training.predict import Predictor
+from training.targets import emotion_marginal
+
+TOLERANCE = 1e-4
+"""Largest difference of a probability. Networks differ by some 1e-7; counts and sorting within functionals
+are steps, where the last bit of a sum may decide."""
+
+BATCH_SIZES = (1, 2, 7)
+
+_RANGES = {
+    "mel": (-100.0, 30.0), "mfcc": (-200.0, 100.0), "delta": (-20.0, 20.0), "delta2": (-10.0, 10.0),
+    "chroma": (0.0, 1.0), "rms": (0.0, 0.5), "zcr": (0.0, 1.0),
+}  # fmt: skip
+"""Within which values of a feature may lie."""
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """Inputs of the graph: features (B, C, T) float32, valid frames (B,) int64."""
+
+    features: NDArray[np.float32]
+    valid_frames: NDArray[np.int64]
+
+
+def require_same(onnx: bytes, predictor: Predictor) -> float:
+    """Largest difference of a probability between a graph and the run's model, over batches of each size.
+
+    They hear sounds of all lengths, by the run's pipeline, and random numbers of each feature's range with
+    one to all frames valid and NaN behind them; functionals count one frame as two. Raises
+    :class:`RunError` beyond :data:`TOLERANCE`.
+    """
+    from onnxruntime import InferenceSession
+
+    session = InferenceSession(onnx, providers=["CPUExecutionProvider"])
+    labels = predictor.record.recipe.labels
+    largest = 0.0
+    for case in _cases(predictor):
+        expected = predictor.score(torch.from_numpy(case.features), torch.from_numpy(case.valid_frames))
+        emotions = emotion_marginal(expected, label_set(labels.set), labels.target)
+        found = session.run(
+            ["probabilities", "emotions"], {"features": case.features, "valid_frames": case.valid_frames}
+        )
+        for ours, its in zip((expected, emotions), found, strict=True):
+            difference = float(np.abs(ours - its).max()) if its.shape == ours.shape else np.nan
+            if not difference <= TOLERANCE:  # NaN too
+                raise RunError(
+                    f"the exported graph differs from the model by {difference:.1g} in a probability, where "
+                    f"{TOLERANCE:g} is allowed, and is not kept; please report this with the run's run.json"
+                )
+            largest = max(largest, difference)
+    return largest
+
+
+def _cases(predictor: Predictor) -> Iterator[Case]:
+    draw = np.random.default_rng(0)
+    for size in BATCH_SIZES:
+        yield _sounds(predictor, size, draw)
+        yield _random(predictor, size, draw)
+
+
+def _sounds(predictor: Predictor, count: int, draw: np.random.Generator) -> Case:
+    """Harmonic tones in noise, from the shortest clip to one longer than the window."""
+    audio = predictor.spec.audio
+    clips = []
+    for seconds in np.linspace(audio.min_duration_s, 1.2 * predictor.window_s, count):
+        t = np.arange(max(1, round(seconds * audio.sample_rate))) / audio.sample_rate
+        tone = sum(np.sin(2 * np.pi * h * draw.uniform(90, 260) * t) / h for h in range(1, 6))
+        noisy = 0.1 * tone * (1 + np.sin(2 * np.pi * draw.uniform(1, 6) * t)) + draw.normal(0, 0.01, len(t))
+        clips.append(prepared(noisy.astype(np.float32), audio))
+    features, valid = predictor.inputs(clips)
+    return Case(features.astype(np.float32), valid)
+
+
+def _random(predictor: Predictor, count: int, draw: np.random.Generator) -> Case:
+    rows, frames = predictor.spec.coefficients, predictor.spec.frames
+    values = [draw.uniform(*_RANGES[name], (count, rows[name], frames)) for name in predictor.record.features]
+    features = np.concatenate(values, axis=1).astype(np.float32)
+    valid = draw.integers(1, frames + 1, count)
+    valid[0], valid[-1] = frames, 1
+    for clip, held in zip(features, valid, strict=True):
+        clip[:, max(held, 2) :] = np.nan
+    return Case(features, valid)

@@ -1,0 +1,175 @@
+"""``MODEL.json``: all that an engineer needs beside the graph, whatever the language."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from schemas.labels import LabelSet, Target
+from schemas.model import Model
+from schemas.spec import AudioSpec, SpectralSpec, StoreSpec
+from training.export.vector import Chirp
+
+
+class File(Model):
+    """A file beside this one."""
+
+    name: str
+    sha256: str
+
+
+class Tensor(Model):
+    """An input or output of the graph; a dimension by name may be of any size."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | str, ...]
+    meaning: str
+
+
+class Rows(Model):
+    """A feature and its rows among the coefficients: ``first`` up to, not including, ``stop``."""
+
+    kind: str
+    first: int
+    stop: int
+    parameters: dict[str, float | int | None]
+    definition: str
+
+
+class EmotionOf(Model):
+    """An emotion and the classes that are summed for it."""
+
+    name: str
+    classes: tuple[int, ...]
+
+
+class Result(Model):
+    """What the run's test found; null: not known."""
+
+    protocol: str | None
+    ua: float | None
+    interval: tuple[float, float] | None
+    level: float | None
+    warning: str | None
+
+
+class Origin(Model):
+    """Which training the graph is of."""
+
+    recipe: str
+    model: str
+    created: str
+    seed: int
+    store_digest: str
+    versions: dict[str, str]
+
+
+class Check(Model):
+    """How far the graph was from the model when it was written, by onnxruntime."""
+
+    batch_sizes: tuple[int, ...]
+    tolerance: float
+    largest_difference: float
+
+
+class TestVector(Model):
+    """A sound, and what must come of it; ``file`` holds every array, NumPy's npz."""
+
+    sound: Chirp
+    valid_frames: int
+    probabilities: tuple[float, ...]
+    emotions: tuple[float, ...]
+    file: File
+
+
+class ExportDocument(Model):
+    """What ``MODEL.json`` holds."""
+
+    format: Literal[1] = 1
+    onnx: File
+    opset: int
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    classes: tuple[str, ...]
+    emotions: tuple[EmotionOf, ...]
+    audio: AudioSpec
+    length: int
+    """Samples of the window."""
+    steps: tuple[str, ...]
+    """From recording to features."""
+    spectral: SpectralSpec
+    frames: int
+    stored_as: str
+    features: tuple[Rows, ...]
+    result: Result
+    trained: Origin
+    exported_with: dict[str, str]
+    check: Check
+    test_vector: TestVector
+
+
+def steps_of(spec: StoreSpec) -> tuple[str, ...]:
+    """What happens to a recording before its features, in order."""
+    audio = spec.audio
+    steps = [
+        "decode to float32 in -1 ... 1; mean of the channels",
+        f"resample to {audio.sample_rate} Hz (soxr, quality HQ)",
+    ]
+    if audio.trim_db is not None:
+        steps.append(
+            f"trim: librosa.effects.trim(y, top_db={audio.trim_db:g}), frames of 2048 samples, hop 512"
+        )
+    if audio.normalise == "peak":
+        steps.append("divide by the largest magnitude")
+    rounding = {"bitround": "float32 with 13 bits of mantissa", "fixed": "float32 in steps of a fixed size"}
+    stored = rounding.get(spec.storage.codec, spec.storage.dtype)
+    return (
+        *steps,
+        f"cut behind {spec.length} samples, or pad with zeros to that",
+        "features as below, of the padded window, each (rows, frames); stack their rows in this order",
+        f"round to {stored}, as the store does, then float32 (without it probabilities move a little)",
+        "valid_frames = min(frames, 1 + (samples before padding - 1) // hop_length)",
+    )
+
+
+def rows_of(spec: StoreSpec, names: tuple[str, ...]) -> tuple[Rows, ...]:
+    """Features ``names`` of ``spec``, side by side, as librosa 0.11 would compute them."""
+    listed = {str(feature.kind): feature for feature in spec.features}
+    n_fft, hop, rate = spec.spectral.n_fft, spec.spectral.hop_length, spec.audio.sample_rate
+    framing = f"n_fft={n_fft}, hop_length={hop}"
+    mel = "librosa.power_to_db(librosa.feature.melspectrogram(y=y, sr={rate}, {framing}, n_mels={n_mels}))"
+    found, first = [], 0
+    for name in names:
+        parameters = listed[name].model_dump(exclude={"kind"})
+        match name:
+            case "mel":
+                text = mel.format(rate=rate, framing=framing, **parameters) + ", dB re 1.0, floor max - 80"
+            case "mfcc":
+                bands = mel.format(rate=rate, framing=framing, n_mels=parameters["n_mels"])
+                text = f"librosa.feature.mfcc(S={bands}, n_mfcc={parameters['n_mfcc']}): orthonormal DCT-II"
+            case "delta" | "delta2":
+                order = 1 if name == "delta" else 2
+                text = f"librosa.feature.delta(mfcc, width={parameters['width']}, order={order})"
+            case "chroma":
+                tuning = parameters["tuning"]
+                text = (
+                    f"librosa.feature.chroma_stft(y=y, sr={rate}, {framing}, n_chroma="
+                    f"{parameters['n_chroma']}, tuning={tuning}); tuning None: estimated from each clip"
+                )
+            case "rms":
+                text = f"librosa.feature.rms(y=y, frame_length={n_fft}, hop_length={hop})"
+            case _:
+                text = f"librosa.feature.zero_crossing_rate(y, frame_length={n_fft}, hop_length={hop})"
+        stop = first + spec.coefficients[name]
+        found.append(Rows(kind=name, first=first, stop=stop, parameters=parameters, definition=text))
+        first = stop
+    return tuple(found)
+
+
+def emotions_of(labels: LabelSet, target: Target) -> tuple[EmotionOf, ...]:
+    """Emotions of a label set, each with the classes that are summed."""
+    count, classes = len(labels.classes), len(labels.class_names(target))
+    return tuple(
+        EmotionOf(name=str(emotion), classes=tuple(range(i, classes, count)))
+        for i, emotion in enumerate(labels.classes)
+    )

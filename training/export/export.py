@@ -1,0 +1,248 @@
+"""A run's model to ``MODEL.onnx``, with ``MODEL.json`` and the test vector ``MODEL.npz`` beside it.
+
+::
+
+    run ─▶ graph ─▶ ONNX bytes ─▶ onnxruntime against torch ─▶ MODEL.onnx  MODEL.npz  MODEL.json
+
+Nothing is written before the check has passed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from featurestore.durable import storage_errors, write_durably
+from schemas.errors import RunError, UsageError
+from schemas.labels import label_set
+from training.export.check import BATCH_SIZES, TOLERANCE, require_same
+from training.export.document import (
+    Check,
+    EmotionOf,
+    ExportDocument,
+    File,
+    Origin,
+    Result,
+    Tensor,
+    TestVector,
+    emotions_of,
+    rows_of,
+    steps_of,
+)
+from training.export.graph import Graph, graph_of
+from training.export.vector import Chirp
+from training.predict import Predictor
+from training.predict_worth import Worth
+from training.run import library_versions
+
+_LIBRARIES = ("onnx", "onnxruntime", "onnxscript")
+_OPSET = 20
+"""The newest that torch's exporter writes without converting; onnxruntime reads it since 1.17."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written: the graph, its document, its test vector."""
+
+    onnx: Path
+    json: Path
+    npz: Path
+    document: ExportDocument
+
+
+def export_run(run: Path, onnx: Path, *, force: bool = False) -> Exported:
+    """Write the best epoch's model of the run at ``run`` as ``onnx``, checked, with its two companions.
+
+    ``force``: replace files that are there.
+
+    Raises :class:`UsageError` for another suffix than ``.onnx`` or a file that is there; :class:`RunError`
+    where packages are missing, where there is no finished run, for a model that cannot tell a clip by itself
+    or has no ONNX form, and where the graph differs from the model by more than
+    :data:`training.export.check.TOLERANCE`; :class:`StorageError` where nothing can be written.
+    """
+    places = _places(onnx, force=force)
+    _require_libraries()
+    predictor = Predictor.open(run, "cpu")
+    graph = onnx_bytes(graph_of(run), *_size(predictor))
+    largest = require_same(graph, predictor)
+    sound = Chirp.of(predictor.spec)
+    vector = _vector(predictor, sound)
+    packed = io.BytesIO()
+    np.savez(packed, allow_pickle=False, **vector)
+    document = _document(
+        predictor,
+        Worth.of(run),
+        File(name=places[0].name, sha256=hashlib.sha256(graph).hexdigest()),
+        Check(batch_sizes=BATCH_SIZES, tolerance=TOLERANCE, largest_difference=largest),
+        TestVector(
+            sound=sound,
+            valid_frames=int(vector["valid_frames"][0]),
+            probabilities=tuple(map(float, vector["probabilities"][0])),
+            emotions=tuple(map(float, vector["emotions"][0])),
+            file=File(name=places[1].name, sha256=hashlib.sha256(packed.getvalue()).hexdigest()),
+        ),
+    )
+    text = document.model_dump_json(indent=1) + "\n"
+    with storage_errors(onnx.parent):
+        for place, content in zip(places, (graph, packed.getvalue(), text.encode()), strict=True):
+            write_durably(place, content)
+    return Exported(places[0], places[2], places[1], document)
+
+
+def onnx_bytes(graph: Graph, coefficients: int, frames: int) -> bytes:
+    """``graph`` as ONNX for any number of clips of (coefficients, frames). Raises :class:`RunError`."""
+    example = (torch.zeros(2, coefficients, frames), torch.tensor([frames, 1]))
+    batch = torch.export.Dim("batch")
+    with _quiet():
+        try:
+            program = torch.onnx.export(
+                graph,
+                example,
+                dynamo=True,
+                opset_version=_OPSET,
+                input_names=["features", "valid_frames"],
+                output_names=["probabilities", "emotions"],
+                dynamic_shapes={"features": {0: batch}, "valid_frames": {0: batch}},
+                verbose=False,
+            )
+        except (RuntimeError, NotImplementedError) as error:  # torch's own tree derives from RuntimeError
+            reason = str(error).strip().splitlines()[0]
+            raise RunError(
+                f"the model has no ONNX form ({reason}); use it from Python: training.predict.Predictor"
+            ) from error
+    if program is None:
+        raise RunError("torch gave no ONNX graph; use the model from Python: training.predict.Predictor")
+    return bytes(program.model_proto.SerializeToString())
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what torch's exporter tells of its own inner life."""
+    log = logging.getLogger("torch.onnx")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
+
+
+def _places(onnx: Path, *, force: bool) -> tuple[Path, Path, Path]:
+    if onnx.suffix != ".onnx":
+        raise UsageError(f"{onnx} does not end in .onnx; give a name that does, as model.onnx")
+    places = (onnx, onnx.with_suffix(".npz"), onnx.with_suffix(".json"))
+    for place in places:
+        if place.exists() and not force:
+            raise UsageError(f"{place} is there already; give another name, or --force to replace it")
+    return places
+
+
+def _require_libraries() -> None:
+    missing = [name for name in _LIBRARIES if find_spec(name) is None]
+    if missing:
+        raise RunError(
+            f"export takes {', '.join(_LIBRARIES)}, and {missing[0]} is missing; install ser-features[onnx]"
+        )
+
+
+def _size(predictor: Predictor) -> tuple[int, int]:
+    rows = predictor.spec.coefficients
+    return sum(rows[name] for name in predictor.record.features), predictor.spec.frames
+
+
+def _vector(predictor: Predictor, sound: Chirp) -> dict[str, NDArray[Any]]:
+    """Every step of the sound: ``samples`` (n,), and with a batch of one what graph takes and gives."""
+    samples = sound.waveform
+    features, valid = predictor.inputs([samples])
+    probabilities = predictor.score(torch.from_numpy(features), torch.from_numpy(valid))
+    return {
+        "samples": samples,
+        "features": features.astype(np.float32),
+        "valid_frames": valid,
+        "probabilities": probabilities.astype(np.float32),
+        "emotions": predictor.marginal(probabilities).astype(np.float32),
+    }
+
+
+def _document(
+    predictor: Predictor, worth: Worth | None, onnx: File, check: Check, vector: TestVector
+) -> ExportDocument:
+    record, spec = predictor.record, predictor.spec
+    labels = label_set(record.recipe.labels.set)
+    emotions: tuple[EmotionOf, ...] = emotions_of(labels, record.recipe.labels.target)
+    coefficients, frames = _size(predictor)
+    interval = None if worth is None or worth.low is None or worth.high is None else (worth.low, worth.high)
+    return ExportDocument(
+        onnx=onnx,
+        opset=_OPSET,
+        inputs=(
+            Tensor(
+                name="features",
+                dtype="float32",
+                shape=("batch", coefficients, frames),
+                meaning="features as below, not normalised: the graph does that",
+            ),
+            Tensor(
+                name="valid_frames",
+                dtype="int64",
+                shape=("batch",),
+                meaning="frames that hold sound, 1 to frames; what stands behind them is not heard",
+            ),
+        ),
+        outputs=(
+            Tensor(
+                name="probabilities",
+                dtype="float32",
+                shape=("batch", len(record.classes)),
+                meaning="probability of each of classes",
+            ),
+            Tensor(
+                name="emotions",
+                dtype="float32",
+                shape=("batch", len(emotions)),
+                meaning="probability of each of emotions: the sum over its classes",
+            ),
+        ),
+        classes=record.classes,
+        emotions=emotions,
+        audio=spec.audio,
+        length=spec.length,
+        steps=steps_of(spec),
+        spectral=spec.spectral,
+        frames=frames,
+        stored_as=spec.storage.dtype,
+        features=rows_of(spec, record.features),
+        result=Result(
+            protocol=None if worth is None else worth.protocol,
+            ua=None if worth is None else worth.ua,
+            interval=interval,
+            level=None if worth is None else worth.level,
+            warning=None if worth is None else worth.warning,
+        ),
+        trained=Origin(
+            recipe=record.recipe.name,
+            model=record.recipe.model.name,
+            created=record.created,
+            seed=record.seed,
+            store_digest=record.store_digest,
+            versions=record.versions,
+        ),
+        exported_with=library_versions() | {name: metadata.version(name) for name in _LIBRARIES},
+        check=check,
+        test_vector=vector,
+    )

@@ -1,0 +1,161 @@
+"""A run's model as one graph, from stored features to probabilities, in operations that ONNX has.
+
+::
+
+    features (B, C, T) float32 ─┬▶ normalise ▶ network                ─┐
+    valid frames (B,) int64    ─┼▶ functionals ▶ normalise ▶ network  ─┼▶ softmax ▶ probabilities (B, classes)
+                                └▶ functionals ▶ linear classifier    ─┘         ▶ emotions (B, emotions)
+
+It says what :func:`training.scorer.scorer_of` says. Normalisation is put otherwise than where it is made for
+speed, in place and by the bits of numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from schemas.architecture import LinearSpec, Statistic
+from schemas.labels import label_set
+from training.functionals.source import columns_of, functionals_of
+from training.functionals.statistics import STATISTICS
+from training.linear.classifier import LinearClassifier
+from training.normalise import ROUNDING, SMALLEST_SPREAD, Normaliser
+from training.run import RunFolder
+from training.scorer import require_alone
+from training.trained import TrainedModel
+
+_FOURIER_FRAMES = 128
+"""Of the modulation spectrum. The exporter loses torch's padding of shorter ones: they are padded before."""
+
+
+def graph_of(run: Path) -> Graph:
+    """The best epoch's model of the run at ``run``, in evaluation, on the CPU.
+
+    Raises :class:`RunError` where the run holds no finished model, or one that cannot tell a clip by itself.
+    """
+    folder = RunFolder.open(run)
+    record = folder.record()
+    require_alone(folder, record)
+    model = record.recipe.model
+    rows = {name: record.store_spec.coefficients[name] for name in record.features}
+    emotions = len(label_set(record.recipe.labels.set).classes)
+    if isinstance(model, LinearSpec):
+        classifier = LinearClassifier.load(folder.linear)
+        return Graph(LinearScores(Functionals(rows, model.statistics), classifier), emotions).eval()
+    network, normaliser = TrainedModel(folder, record).network(torch.device("cpu"))
+    scores = NetworkScores(normaliser, network)
+    if record.recipe.input.representation == "functionals":
+        return Graph(OfFunctionals(Functionals(rows), scores), emotions).eval()
+    return Graph(scores, emotions).eval()
+
+
+class Graph(nn.Module):
+    """From what a store holds of clips to what they sound like."""
+
+    def __init__(self, scores: nn.Module, emotions: int) -> None:
+        super().__init__()
+        self.scores = scores
+        self.emotions = emotions
+
+    def forward(self, features: Tensor, valid_frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Probabilities (B, classes), and summed over genders (B, emotions), float32; rows sum to 1.
+
+        ``features`` (B, C, T) float32 as stored, ``valid_frames`` (B,) int64 of 1 to T; a number outside
+        counts as the nearest of them.
+        """
+        valid = valid_frames.clamp(min=1, max=features.shape[2])
+        probabilities = self.scores(features, valid).softmax(dim=1)
+        by_gender = probabilities.unflatten(1, (-1, self.emotions))
+        return probabilities, by_gender.sum(dim=1)
+
+
+class NetworkScores(nn.Module):
+    """A network behind its normalisation."""
+
+    offset: Tensor
+    scale: Tensor
+
+    def __init__(self, normaliser: Normaliser, network: nn.Module) -> None:
+        super().__init__()
+        self.mode, self.clip = normaliser.mode, normaliser.clip
+        self.register_buffer("offset", normaliser.offset.clone())
+        self.register_buffer("scale", normaliser.scale.clone())
+        self.network = network
+
+    def forward(self, features: Tensor, valid_frames: Tensor) -> Tensor:
+        """(B, C, T) → logits (B, classes); see :class:`training.normalise.Normaliser`."""
+        keep = (torch.arange(features.shape[2]) < valid_frames[:, None])[:, None, :]
+        x = torch.where(keep, features, 0.0)
+        if self.mode == "sample":
+            x = _each_normalised(x, valid_frames, keep)
+        elif self.mode != "none":
+            x = (x - self.offset) / self.scale
+        if self.clip is not None:
+            x = x.clamp(-self.clip, self.clip)
+        logits: Tensor = self.network(torch.where(keep, x, 0.0)[:, None], valid_frames)
+        return logits
+
+
+def _each_normalised(x: Tensor, valid_frames: Tensor, keep: Tensor) -> Tensor:
+    values = (valid_frames * x.shape[1]).float()[:, None, None]
+    mean = x.sum(dim=(1, 2), keepdim=True) / values
+    centred = torch.where(keep, x - mean, 0.0)
+    deviation = (centred.square().sum(dim=(1, 2), keepdim=True) / values).sqrt()
+    constant = deviation < SMALLEST_SPREAD + ROUNDING * mean.abs()
+    return centred / torch.where(constant, 1.0, deviation)
+
+
+class OfFunctionals(nn.Module):
+    """A network that takes functionals: a step each, all valid."""
+
+    def __init__(self, functionals: Functionals, scores: NetworkScores) -> None:
+        super().__init__()
+        self.functionals, self.scores = functionals, scores
+
+    def forward(self, features: Tensor, valid_frames: Tensor) -> Tensor:
+        """(B, C, T) → logits (B, classes)."""
+        logits: Tensor = self.scores(
+            self.functionals(features, valid_frames)[:, :, None], torch.ones_like(valid_frames)
+        )
+        return logits
+
+
+class Functionals(nn.Module):
+    """Statistics of frame descriptors over the valid frames."""
+
+    def __init__(self, rows: Mapping[str, int], names: Sequence[Statistic] = STATISTICS) -> None:
+        super().__init__()
+        self.columns, self.names = columns_of(rows), tuple(names)
+
+    def forward(self, features: Tensor, valid_frames: Tensor) -> Tensor:
+        """(B, C, T) → (B, D · S)."""
+        short = _FOURIER_FRAMES - features.shape[2]
+        if short > 0:
+            features = F.pad(features, (0, short))
+        return functionals_of(features, valid_frames, self.columns, self.names)
+
+
+class LinearScores(nn.Module):
+    """A linear classifier on functionals, in float32: what it was fitted in, float64, many runtimes lack."""
+
+    mean: Tensor
+    scale: Tensor
+    coef: Tensor
+    intercept: Tensor
+
+    def __init__(self, functionals: Functionals, classifier: LinearClassifier) -> None:
+        super().__init__()
+        self.functionals = functionals
+        for name in ("mean", "scale", "coef", "intercept"):
+            self.register_buffer(name, torch.from_numpy(getattr(classifier, name)).float())
+
+    def forward(self, features: Tensor, valid_frames: Tensor) -> Tensor:
+        """(B, C, T) → scores (B, classes)."""
+        standard = (self.functionals(features, valid_frames) - self.mean) / self.scale
+        scores: Tensor = standard @ self.coef.T + self.intercept
+        return scores

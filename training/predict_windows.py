@@ -1,0 +1,79 @@
+"""Where the windows of a sound lie, and their samples: of a file, or of a sound that is still coming.
+
+::
+
+    sound     0 ──────────────────────────────────── duration
+    windows   ├────┤  ├────┤  ├────┤  …        ├────┤   every step; the last one ends with the sound
+
+Both come out the same, to the sample: a window is ready as soon as the sound reaches its end.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from pipelines.decode import SILENCE_PEAK, prepared
+from schemas.spec import AudioSpec
+
+Waveform = NDArray[np.float32]
+Span = tuple[float, float]
+"""Start and end of a window, seconds."""
+
+_ROUNDING = 1e-9
+
+
+def whole_windows(duration_s: float, window_s: float, step_s: float) -> int:
+    """Number of windows, a step apart from 0 on, that lie within a sound of so many seconds."""
+    if duration_s < window_s - _ROUNDING:
+        return 0
+    return int((duration_s - window_s) / step_s + _ROUNDING) + 1
+
+
+def spans(duration_s: float, window_s: float, step_s: float) -> list[Span]:
+    """Windows of a whole sound; of one shorter than a window, it itself."""
+    count = whole_windows(duration_s, window_s, step_s)
+    found = [(n * step_s, n * step_s + window_s) for n in range(count)]
+    if not found or found[-1][1] < duration_s - _ROUNDING:
+        found.append((max(0.0, duration_s - window_s), duration_s))
+    return found
+
+
+def window_of(samples: Waveform, span: Span, audio: AudioSpec, first: int = 0) -> Waveform | None:
+    """A window trimmed and scaled as a clip of a store; None where it is silent.
+
+    ``samples``: (n,) at the specification's rate, the first of them the sound's ``first``.
+    """
+    start = round(span[0] * audio.sample_rate) - first
+    part = samples[start : start + round((span[1] - span[0]) * audio.sample_rate)]
+    return None if np.abs(part).max(initial=0.0) < SILENCE_PEAK else prepared(part, audio)
+
+
+class ComingSound:
+    """A sound that comes in blocks, resampled as a file of it would be; what was heard can be forgotten."""
+
+    def __init__(self, rate: int, audio: AudioSpec) -> None:
+        self._audio = audio
+        self._resample = (
+            None
+            if rate == audio.sample_rate
+            else soxr.ResampleStream(rate, audio.sample_rate, 1, dtype="float32", quality="HQ")
+        )
+        self._held: Waveform = np.zeros(0, dtype=np.float32)
+        self._first = 0
+
+    def add(self, block: Waveform, *, last: bool = False) -> None:
+        """Take the next samples (n,) float32 mono; ``last``: none will follow."""
+        new = block if self._resample is None else self._resample.resample_chunk(block, last=last)
+        self._held = np.concatenate((self._held, new))
+
+    def reaches(self, second: float) -> bool:
+        """Whether all samples before ``second`` are there."""
+        return self._first + len(self._held) >= round(second * self._audio.sample_rate)
+
+    def window(self, span: Span) -> Waveform | None:
+        """See :func:`window_of`; what lies before the window is forgotten."""
+        begin = max(0, round(span[0] * self._audio.sample_rate) - self._first)
+        self._held, self._first = self._held[begin:], self._first + begin
+        return window_of(self._held, span, self._audio, self._first)
