@@ -79,12 +79,12 @@ class FeatureStore:
 
     @cached_property
     def manifest(self) -> pd.DataFrame:
-        """One row a clip, columns of :data:`schemas.clip.MANIFEST_SCHEMA`, by corpus and row."""
+        """One row a clip, columns of :data:`schemas.tables.MANIFEST_SCHEMA`, by corpus and row."""
         return read_manifest(self.objects.read(MANIFEST), self.document.datasets)
 
     @cached_property
     def views(self) -> pd.DataFrame:
-        """One row a clip × view, columns of :data:`schemas.clip.VIEWS_SCHEMA`, in the manifest's order."""
+        """One row a clip × view, columns of :data:`schemas.tables.VIEWS_SCHEMA`, in the manifest's order."""
         return read_views(self.objects.read(VIEWS), self.manifest, self.spec)
 
     @cached_property

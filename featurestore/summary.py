@@ -50,7 +50,7 @@ def build_text(report: BuildReport) -> RenderableType:
         work = f"built {report.clips_built:,} clips in {report.seconds:.1f} s ({rate:.1f} clips/s)"
     else:
         work = "nothing to do"
-    kept = f", kept {report.units_kept} finished units" if report.units_kept else ""
+    kept = f", kept {_counted(report.units_kept, 'finished unit')}" if report.units_kept else ""
     lines += [f"[bold]{escape(report.store)}[/]: {_holdings(report.document)}", f"  {work}{kept}"]
     lines.append(f"  {report.document.digest}")
     return Group(*lines)
@@ -229,7 +229,12 @@ def _holdings(document: StoreDocument) -> str:
     size = sum(entry.bytes for entry in document.objects.values())
     features = ", ".join(feature.kind for feature in spec.features)
     marked = f" ({bad} bad)" if bad else ""
-    return f"{clips:,} clips{marked} × {len(spec.view_names)} views; {features}; {size / 1e6:,.1f} MB"
+    return f"{clips:,} clips{marked} × {_counted(len(spec.view_names), 'view')}; {features}; {size / 1e6:,.1f} MB"
+
+
+def _counted(count: int, what: str) -> str:
+    """``1 view``, ``7 views``."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _clips_and_speakers(scan: Scan) -> str:

@@ -1,0 +1,256 @@
+"""The pages of the reference that are written from the code.
+
+``python -m tests.docs.reference_pages`` writes them anew: ``docs/reference/commands.md`` from the command
+lines that ``pyproject.toml`` installs, ``docs/reference/recipe.md`` from the models of ``schemas``. A test
+compares them with what stands there.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+import textwrap
+import tomllib
+import types
+import typing
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic.fields import FieldInfo
+from typer.models import ArgumentInfo, CommandInfo, ParameterInfo
+
+from schemas import architecture, features, views
+from schemas.model import Model
+from schemas.protocol import SplitSpec
+from schemas.recipe import LabelsSpec, Recipe
+from schemas.spec import AudioSpec, SpectralSpec
+from schemas.training import InputSpec, SpecAugmentSpec, TrainSpec
+
+ROOT = Path(__file__).resolve().parents[2]
+AGAIN = "python -m tests.docs.reference_pages"
+
+
+def pages() -> dict[Path, str]:
+    """Path of each page → its text."""
+    folder = ROOT / "docs" / "reference"
+    return {folder / "commands.md": commands_page(), folder / "recipe.md": recipe_page()}
+
+
+def commands_page() -> str:
+    """All commands with all their arguments and options."""
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    parts = [
+        "# Command line",
+        (
+            "Written from the commands themselves. Each has `--help`. Exit status: 0 done, 1 failed, 2 wrong "
+            "usage, 130 stopped by Ctrl-C. Notes and progress go to standard error, results to standard "
+            "output."
+        ),
+    ]
+    for name, entry in scripts.items():
+        module = importlib.import_module(entry.partition(":")[0])
+        commands = {_name_of(info): info.callback for info in module.app.registered_commands}
+        for sub in sorted(commands):
+            parts += _command(name if len(commands) == 1 else f"{name} {sub}", commands[sub])
+    return "\n\n".join(parts) + "\n"
+
+
+def recipe_page() -> str:
+    """All tables and fields of a recipe."""
+    models = ", ".join(f"`{name}`" for name in architecture.MODELS)
+    parts = [
+        "# Fields of a recipe",
+        (
+            "Written from `schemas/`. A field without a default must be given. What a recipe is for, with a "
+            "whole one: [training](../training.md#a-recipe-of-ones-own), [tutorial](../tutorials/recipe.md)."
+        ),
+        *_model("At the top", Recipe, "Tables have sections of their own below."),
+        *_model("`[audio]`", AudioSpec),
+        *_model("`[spectral]`", SpectralSpec),
+        "## `[[features]]`",
+        "One table a feature, told apart by `kind`.",
+        *_union(features.FeatureSpec, "kind"),
+        "## `[[views]]`",
+        "One table a view beside the original. A parameter is a number, or `[low, high]` to draw from.",
+        *_union(views.ViewSpec, "kind"),
+        *_model("`[labels]`", LabelsSpec),
+        *_model("`[input]`", InputSpec),
+        "## `[model]`",
+        f"A `name` of {models}, with fields of it replaced; or a `family` with a name of your own.",
+        *_union(architecture.ModelSpec, "family"),
+        *_model("`[split]`", SplitSpec),
+        *_model("`[train]`", TrainSpec),
+        *_model("`[train.spec_augment]`", SpecAugmentSpec),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _name_of(info: CommandInfo) -> str:
+    assert info.callback is not None
+    return info.name or info.callback.__name__.replace("_", "-")
+
+
+def _command(name: str, function: Any) -> list[str]:
+    text, _, examples = inspect.cleandoc(function.__doc__ or "").partition("[bold]Example")
+    parts = [f"## {name}", _plain(text)]
+    lines = [line.strip() for line in examples.splitlines()[1:] if line.strip()]
+    if lines:
+        parts.append("```text\n" + "\n".join(lines) + "\n```")
+    hints = typing.get_type_hints(function, include_extras=True)
+    rows = [
+        _parameter(parameter.name, hints[parameter.name], parameter.default)
+        for parameter in inspect.signature(function).parameters.values()
+    ]
+    return [*parts, "| | | |\n|---|---|---|\n" + "\n".join(row for row in rows if row)]
+
+
+def _parameter(name: str, hint: Any, default: Any) -> str:
+    kind, *marks = typing.get_args(hint)
+    (info,) = (mark for mark in marks if isinstance(mark, ParameterInfo))
+    if info.hidden:
+        return ""
+    many = typing.get_origin(kind) is list
+    if isinstance(info, ArgumentInfo):
+        title, value = (info.metavar or name).upper() + ("…" if many else ""), ""
+    else:
+        # within Annotated, typer keeps the first declaration where the default was once given
+        title = (
+            ", ".join(filter(_is_option, (info.default, *(info.param_decls or ()))))
+            or f"--{name.replace('_', '-')}"
+        )
+        value = info.metavar or _value_of(kind, info)
+    said = _plain(info.help or "")
+    if info.envvar:
+        said += f" Also `${info.envvar}`."
+    if isinstance(info.show_default, str):
+        said += f" Default: {info.show_default}."
+    elif info.show_default and default not in (None, inspect.Parameter.empty, False, []):
+        said += f" Default: `{getattr(default, 'value', default)}`."
+    return f"| `{title}` | {_cell(value)} | {_cell(said)} |"
+
+
+def _is_option(value: object) -> bool:
+    return isinstance(value, str) and value.startswith("-")
+
+
+def _value_of(kind: Any, info: ParameterInfo) -> str:
+    inner = [arg for arg in typing.get_args(kind) if arg is not type(None)]
+    if typing.get_origin(kind) is Literal or hasattr(kind, "__members__"):
+        return _type(kind)
+    if typing.get_origin(kind) in (types.UnionType, typing.Union, list):
+        return _value_of(inner[0], info)
+    if kind is bool:
+        return ""
+    title = {str: "text", int: "integer", float: "number", Path: "path"}[kind]
+    low = f" ≥ {info.min:g}" if info.min is not None else ""
+    return title + low
+
+
+def _model(title: str, model: type[Model], intro: str = "") -> list[str]:
+    said = _prose(model.__doc__ or "")
+    return [f"## {title}", *([said] if said else []), *([intro] if intro else []), _fields(model)]
+
+
+def _union(annotated: Any, key: str) -> Iterator[str]:
+    for model in typing.get_args(typing.get_args(annotated)[0]):
+        (value,) = typing.get_args(model.model_fields[key].annotation)
+        yield f'### `{key} = "{value}"`'
+        yield _prose(model.__doc__ or "")
+        if set(model.model_fields) != {key}:
+            yield _fields(model, left_out=key)
+
+
+def _fields(model: type[Model], left_out: str = "") -> str:
+    documented = _documented(model)
+    rows = [
+        f"| `{name}` | {_cell(_type(field.annotation))}{_limits(field)} | {_value(field)} | "
+        f"{_cell(_prose(documented.get(name, '')))} |"
+        for name, field in model.model_fields.items()
+        if name != left_out
+    ]
+    return "| field | value | default | |\n|---|---|---|---|\n" + "\n".join(rows)
+
+
+def _documented(model: type[Model]) -> dict[str, str]:
+    """Field → the string below it, of the class and its bases."""
+    found: dict[str, str] = {}
+    for base in reversed(model.__mro__):
+        if base.__module__.startswith("schemas"):
+            body = typing.cast(
+                "ast.ClassDef", ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]
+            ).body
+            for field, text in pairwise(body):
+                if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
+                    constant = text.value
+                    if isinstance(constant, ast.Constant) and isinstance(field.target, ast.Name):
+                        found[field.target.id] = inspect.cleandoc(str(constant.value))
+    return found
+
+
+def _type(annotation: Any) -> str:
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        return _type(args[0])
+    if origin is Literal:
+        return ", ".join(f"`{value}`" for value in args)
+    if origin in (types.UnionType, typing.Union):
+        return " or ".join(dict.fromkeys(_type(arg) for arg in args if arg is not type(None)))
+    if origin is tuple:
+        if args[-1] is Ellipsis:
+            return f"list of {_type(args[0])}"
+        return f"[{', '.join(_type(arg) for arg in args)}]"
+    if inspect.isclass(annotation) and issubclass(annotation, Model):
+        return "table"
+    if hasattr(annotation, "__members__"):
+        return ", ".join(f"`{member}`" for member in annotation)
+    return {str: "text", int: "integer", float: "number", bool: "`true`, `false`"}[annotation]
+
+
+def _limits(field: FieldInfo) -> str:
+    signs = {Ge: "≥", Gt: ">", Le: "≤", Lt: "<"}
+    found = [
+        f"{signs[type(limit)]} {getattr(limit, type(limit).__name__.lower()):g}"
+        for limit in field.metadata
+        if type(limit) in signs
+    ]
+    return f" {', '.join(found)}" if found else ""
+
+
+def _value(field: FieldInfo) -> str:
+    if field.is_required():
+        return ""
+    value = field.default
+    if value is None:
+        return "none"
+    if isinstance(value, Model) or value in ((), ""):
+        return ""
+    if isinstance(value, tuple):
+        return f"`{list(value)}`".replace("'", '"')
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _prose(text: str) -> str:
+    """A docstring as Markdown: roles and double backticks become code, paragraphs stay."""
+    text = inspect.cleandoc(text)
+    text = re.sub(r":(?:mod|class|func|data|attr|meth):`~?([^`]+)`", r"`\1`", text)
+    return re.sub(r"``([^`]+)``", r"`\1`", text)
+
+
+def _plain(text: str) -> str:
+    """Help without the marks of rich."""
+    text = re.sub(r"\[/?[a-z]*\]", "", text)
+    return "\n\n".join(re.sub(r"\s+", " ", part).strip() for part in text.split("\n\n")).strip()
+
+
+def _cell(text: str) -> str:
+    return re.sub(r"\s+", " ", text).replace("|", "\\|").strip()
+
+
+if __name__ == "__main__":
+    for path, page in pages().items():
+        path.write_text(page, encoding="utf-8")
