@@ -229,7 +229,8 @@ def _holdings(document: StoreDocument) -> str:
     size = sum(entry.bytes for entry in document.objects.values())
     features = ", ".join(feature.kind for feature in spec.features)
     marked = f" ({bad} bad)" if bad else ""
-    return f"{clips:,} clips{marked} × {_counted(len(spec.view_names), 'view')}; {features}; {size / 1e6:,.1f} MB"
+    views = _counted(len(spec.view_names), "view")
+    return f"{clips:,} clips{marked} × {views}; {features}; {size / 1e6:,.1f} MB"
 
 
 def _counted(count: int, what: str) -> str:
