@@ -73,9 +73,9 @@ class Description(Model):
     def _check_pattern(cls, pattern: str | None) -> str | None:
         try:
             if pattern is not None and "speaker" not in re.compile(pattern).groupindex:
-                raise ValueError("the pattern has no group named 'speaker', as in (?P<speaker>[a-z]+)")
+                raise ValueError(f"'{pattern}' has no group named 'speaker', as in (?P<speaker>[a-z]+)")
         except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from error
+            raise ValueError(f"'{pattern}' is not a regular expression: {error}") from error
         return pattern
 
     @field_validator("genders", mode="before")
@@ -183,7 +183,7 @@ def read_description(root: Path) -> Description:
     except UnicodeDecodeError as error:
         raise CorpusError(f"'{path}' is not a UTF-8 text file") from error
     except tomllib.TOMLDecodeError as error:
-        raise CorpusError(f"'{path}' is not valid TOML: {error}") from error
+        raise CorpusError(f"'{path}' is not valid TOML: {error}; texts stand in quotation marks") from error
     except ValidationError as error:
         raise CorpusError(f"'{path}': {first_problem(error)}") from error
 

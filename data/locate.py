@@ -9,7 +9,7 @@ from pathlib import Path
 from data.corpus import Corpus
 from data.files import holds_audio
 from data.folder import DESCRIPTION, FolderCorpus
-from data.recognise import recognise
+from data.missing import not_there, nothing, require_name
 from data.registry import CORPORA, REAL, corpus, folded
 from schemas.errors import CorpusError, CorpusNotFoundError, UnknownNameError, UsageError
 
@@ -51,12 +51,13 @@ def locate(request: str, corpora_root: Path) -> Located:
     }
     for name, path in asked.items():
         if name != ALL and path is None:
+            require_name(request, name)
             found[name] = _named(name, corpora_root, folders)
     missing: tuple[Corpus, ...] = ()
     if ALL in asked:
         missing = _add_all(found, folders)
     if not found:
-        raise CorpusNotFoundError(_nothing(corpora_root, folders))
+        raise CorpusNotFoundError(nothing(corpora_root, folders))
     _check_apart(found)
     taken = {path.resolve() for _, path in found.values()}
     rest = [folder for folder in folders if folder.resolve() not in taken]
@@ -113,7 +114,7 @@ def _named(name: str, root: Path, folders: tuple[Path, ...]) -> tuple[Corpus, Pa
         places = _places(CORPORA[name], folders)
         if places:
             return CORPORA[name], places[0]
-        raise CorpusNotFoundError(_not_there(CORPORA[name], root))
+        raise CorpusNotFoundError(not_there(CORPORA[name], root, folders))
     described = _described(folders)
     if name in described:
         return described[name]
@@ -179,42 +180,3 @@ def _check_apart(found: Mapping[str, tuple[Corpus, Path]]) -> None:
 
 def _order(name: str) -> tuple[int, str]:
     return (list(CORPORA).index(name) if name in CORPORA else len(CORPORA)), name
-
-
-def _not_there(wanted: Corpus, root: Path) -> str:
-    if hint := _itself(root):
-        return f"there is no folder of {wanted.name} under '{root}'; {hint}"
-    where = f"under '{root}'" if root.is_dir() else f"because there is no folder '{root}'"
-    names = " or ".join(wanted.folder_names)
-    return (
-        f"{wanted.name} is not there {where} (looked for a folder with audio called {names}); "
-        f"{wanted.how_to_get}, or give its place as {wanted.name}=PATH"
-    )
-
-
-def _nothing(root: Path, folders: tuple[Path, ...]) -> str:
-    if not root.is_dir():
-        return f"there is no folder '{root}' to look for corpora in; make it and put corpora into it"
-    if hint := _itself(root):
-        return f"there is no corpus under '{root}'; {hint}"
-    if _places(CORPORA["demo"], folders):
-        return (
-            f"there is no corpus of real speech under '{root}'; the demo voices are there, but never part of "
-            f"'all': ask for them by name, as --datasets demo"
-        )
-    return (
-        f"there is no corpus under '{root}' (looked for folders with audio called {', '.join(REAL)} and the "
-        f"like, and for {DESCRIPTION}); the first to get: {CORPORA[REAL[0]].how_to_get}"
-    )
-
-
-def _itself(root: Path) -> str:
-    """What to do where ``root`` is the folder of one corpus and not of several; empty where it is not."""
-    try:
-        described = (root / DESCRIPTION).is_file()
-    except PermissionError:
-        return "permission denied; change its permissions, or give another --corpora"
-    if described:
-        return f"it is a corpus itself: give it as --datasets {FolderCorpus.open(root).name}={root}"
-    name = recognise(root)
-    return f"it looks like the folder of {name} itself: give it as --datasets {name}={root}" if name else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -14,6 +13,7 @@ from data.ravdess import Ravdess
 from data.savee import Savee
 from data.tess import Tess
 from schemas.errors import UnknownNameError
+from schemas.nearest import did_you_mean
 
 _IN_ORDER: tuple[Corpus, ...] = (Ravdess(), Tess(), Savee(), CremaD(), EmoDb(), DemoCorpus())
 
@@ -29,9 +29,10 @@ def corpus(name: str) -> Corpus:
     try:
         return CORPORA[name]
     except KeyError:
-        near = difflib.get_close_matches(folded(name), CORPORA, n=1)
-        hint = f"did you mean '{near[0]}'? " if near else ""
-        raise UnknownNameError(f"unknown corpus '{name}'; {hint}known are {', '.join(CORPORA)}") from None
+        raise UnknownNameError(
+            f"unknown corpus '{name}'; {did_you_mean(name, CORPORA)}known are {', '.join(CORPORA)}, and "
+            f"recordings of your own are given as NAME=PATH"
+        ) from None
 
 
 def folded(name: str) -> str:

@@ -67,7 +67,11 @@ def read_speakers(root: Path, name: str) -> SpeakerTable:
         with table.open(encoding="utf-8-sig", newline="") as lines:
             return _read(csv.DictReader(lines), table)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CorpusError(f"cannot read the speaker table '{table}': {error}") from error
+        why = (error.strerror if isinstance(error, OSError) else None) or error
+        raise CorpusError(
+            f"cannot read the speaker table '{table}': {why}; put a CSV there, or change "
+            f"speakers in corpus.toml"
+        ) from error
 
 
 def _read(lines: csv.DictReader[str], table: Path) -> SpeakerTable:

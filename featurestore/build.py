@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from data.corpus import Corpus
+from data.folder import DESCRIPTION
 from data.locate import Located, locate
+from data.registry import CORPORA
 from featurestore.cluster_request import ClusterRequest
 from featurestore.documents import CorpusRecord, IgnoredFile, StoreDocument, UnitRecord, write_document
 from featurestore.durable import storage_errors
@@ -97,6 +99,10 @@ def build(request: BuildRequest, progress: Progress | None = None) -> BuildRepor
     stages, fallbacks = Stages(), Counter[str]()
     require_device_name(request.device)
     choose_decoder(request.decoder)
+    if request.device == "cuda" and request.cluster is None:
+        from pipelines.device import choose_device
+
+        choose_device(request.device)  # before anything is made: whether it is there
     place = place_at(request.out)
     choose_spec(request.spec, place)  # before anything is made: what is wrong with the request
     located = locate(request.datasets, request.corpora)
@@ -160,13 +166,16 @@ def _engine(
 
 def _scan(located: Located) -> tuple[Scan, ...]:
     scans = tuple(corpus.scan(path) for corpus, path in located.found)
-    for scan in scans:
+    for (corpus, _), scan in zip(located.found, scans, strict=True):
         if not scan.clips:
-            first = f"; {scan.ignored[0].path}: {scan.ignored[0].reason}" if scan.ignored else ""
-            raise CorpusNotFoundError(
-                f"no file under {scan.root} is a clip of {scan.dataset}{first}; give its place as "
-                f"--datasets {scan.dataset}=PATH"
+            first = f" ({scan.ignored[0].path}: {scan.ignored[0].reason})" if scan.ignored else ""
+            step = (
+                f"{corpus.how_to_get}, or give its place as --datasets {scan.dataset}=PATH"
+                if scan.dataset in CORPORA
+                else f"name its folders after emotions, or say under [emotions] in {scan.root}/{DESCRIPTION} "
+                f"what they are"
             )
+            raise CorpusNotFoundError(f"no file under {scan.root} is a clip of {scan.dataset}{first}; {step}")
     return scans
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from schemas.errors import UsageError
+
+_ADDRESS = re.compile(r"((tcp|tls|ucx|wss?)://)?[^/]+:[0-9]+|inproc://.+")
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,7 @@ class ClusterRequest:
 def cluster_of(workers: int | None, scheduler: str | None) -> ClusterRequest | None:
     """What ``--workers`` and ``--scheduler`` ask for; None: this process builds.
 
-    Raises :class:`UsageError` for both.
+    Raises :class:`UsageError` for both, and for an address that is none.
     """
     if workers is not None and scheduler is not None:
         raise UsageError(
@@ -27,4 +30,9 @@ def cluster_of(workers: int | None, scheduler: str | None) -> ClusterRequest | N
         )
     if workers is None and scheduler is None:
         return None
+    if scheduler is not None and not _ADDRESS.fullmatch(scheduler):
+        raise UsageError(
+            f"--scheduler {scheduler} is no address of a scheduler; write it as `dask scheduler` prints it, "
+            f"as tcp://head:8786"
+        )
     return ClusterRequest(scheduler, workers or 0)

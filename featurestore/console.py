@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -33,6 +34,8 @@ from schemas.errors import SerError, StoppedError
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
+_EXTRA = re.compile(r"unexpected extra argument.* \((\S+).*\)$")
+
 PLAIN_SECONDS = 10.0
 """Between two lines of progress where there is no terminal."""
 
@@ -51,6 +54,17 @@ Version = Annotated[
 
 class Command(TyperCommand):
     """A command whose errors are sentences."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Read the arguments; where a value stands without its option, say how it is given."""
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            # Of typer's own copy of click, which has no public name.
+            message = str(getattr(error, "message", ""))
+            if (found := _EXTRA.search(message)) and self.params[0].param_type_name == "option":
+                error.message = f"{message}; it is given by name: {self.params[0].opts[-1]} {found[1]}"  # type: ignore[attr-defined]
+            raise
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; see :func:`_reported`."""

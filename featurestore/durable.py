@@ -16,6 +16,7 @@ from schemas.errors import SerError, StorageError
 _REASONS = {
     errno.ENOSPC: "the disk is full; free some space and {retry}",
     errno.EDQUOT: "the disk quota is used up; free some space and {retry}",
+    errno.ENOENT: "there is no such folder and none can be made; choose another place",
     errno.EROFS: "the file system is read-only; make it writable, or choose another place",
     errno.EACCES: "permission denied; change the permissions, or choose another place",
     errno.EPERM: "not permitted; change the permissions, or choose another place",

@@ -16,7 +16,13 @@ from featurestore.places.folder import Folder
 from featurestore.places.place import Place
 from featurestore.seal import unsealed
 from featurestore.versions import find_version, read_versions, split_version, version_folder, version_id
-from schemas.errors import StoreConflictError, StoreDamagedError, StoreNotFoundError, StoreUnfinishedError
+from schemas.errors import (
+    SerError,
+    StoreConflictError,
+    StoreDamagedError,
+    StoreNotFoundError,
+    StoreUnfinishedError,
+)
 
 REPAIR = "run `ser-features build --check` with its corpora to repair it"
 
@@ -46,16 +52,45 @@ def open_place(where: str | Path) -> tuple[Place, StoreDocument]:
         if version_id(document.digest) != identity:
             raise StoreDamagedError(f"{version} holds another store than its name says; do not use it")
         return version, document
+    raise _no_store(place, wanted)
+
+
+def _no_store(place: Place, wanted: str | None) -> SerError:
+    """What to say where a store, or the version ``wanted`` of one, was to be and is not."""
     if isinstance(place, Folder) and place.path.is_file():
-        raise StoreNotFoundError(f"{place} is a file, not a feature store; unpack it if it is a packed one")
+        return StoreNotFoundError(f"{place} is a file, not a feature store; {_of_file(place.path)}")
     if wanted is not None:
-        raise StoreNotFoundError(f"nothing is published at {place}, so there is no version @{wanted} of it")
+        return StoreNotFoundError(f"nothing is published at {place}, so there is no version @{wanted} of it")
     if place.size(ROOT_METADATA) is not None:
-        raise StoreUnfinishedError(
+        return StoreUnfinishedError(
             f"{place} is not finished; run `ser-features build --out {place}` with its corpora"
         )
-    raise StoreNotFoundError(
-        f"there is no feature store at {place}; build one with `ser-features build --out {place}`"
+    if isinstance(place, Folder) and place.path.is_dir() and (hint := _of_folder(place.path)):
+        return StoreNotFoundError(f"{place} is a folder, not a feature store; {hint}")
+    return StoreNotFoundError(
+        f"there is no feature store at {place}; check the name, or build one with `ser-features build --out "
+        f"{place}`"
+    )
+
+
+def _of_file(path: Path) -> str:
+    """What to do where a store was to be and ``path`` is a file."""
+    stores = [folder for folder in path.parents if (folder / STORE_JSON).is_file()]
+    return f"give the store that it is of, {stores[0]}" if stores else "unpack it if it is a packed one"
+
+
+def _of_folder(path: Path) -> str:
+    """What to do where a store was to be and ``path`` is another folder; empty where that is empty."""
+    names = sorted(each.name for each in path.iterdir())
+    stores = [name for name in names if (path / name / STORE_JSON).is_file()]
+    if stores:
+        return f"it holds one: give {path / stores[0]}"
+    if "run.json" in names or "series.json" in names:
+        return "it holds what a training made; give the store that was trained on"
+    return (
+        f"it holds other things ({names[0]}, …); give the folder that `ser-features build` made"
+        if names
+        else ""
     )
 
 

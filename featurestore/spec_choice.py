@@ -84,7 +84,7 @@ def _grown(standing: StoreSpec, asked: StoreSpec, augment: int | None, place: Pl
     """The store's specification with the features and views that are asked for beside its own."""
     if augment is not None and augment < len(standing.views):
         raise StoreConflictError(
-            f"{place} was built with {len(standing.views)} augmented views, {augment} are "
+            f"{place} was built with --augment {len(standing.views)}, and --augment {augment} is "
             f"asked for; give another --out, or leave --augment out"
         )
     kinds = {feature.kind for feature in standing.features}
@@ -170,7 +170,7 @@ def _require_empty(place: Place) -> None:
         raise UsageError(
             f"{place} holds published versions, which stay as they are; build elsewhere and push"
         )
-    for name in present:
+    for name in sorted(present, key=lambda name: (name.startswith("."), name)):
         if name not in {LOCK, TOKEN} and not name.endswith(PARTIAL_SUFFIX):
             raise UsageError(
                 f"{place} holds other things ({name}, …), not a feature store; give another --out"

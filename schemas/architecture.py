@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from schemas.errors import UnknownNameError
 from schemas.model import Model
+from schemas.nearest import did_you_mean
 
 BlockStep = Literal["pool", "norm", "relu", "dropout"]
 """What follows the convolution of a block; each at most once, in the order listed."""
@@ -184,6 +185,7 @@ def named_model(values: Mapping[str, Any]) -> dict[str, Any]:
         return dict(values)
     if values["name"] not in MODELS:
         raise UnknownNameError(
-            f"unknown model '{values['name']}'; choose one of {', '.join(MODELS)}, or state its family"
+            f"unknown model '{values['name']}'; {did_you_mean(str(values['name']), MODELS)}"
+            f"choose one of {', '.join(MODELS)}, or state its family"
         )
     return {**MODELS[values["name"]].model_dump(), **values}

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, TypeAdapter, model_validator
 
-from schemas.errors import UnknownNameError
+from schemas.errors import UnknownNameError, UsageError
 from schemas.model import Model
+from schemas.nearest import did_you_mean
 
 
 class MelSpec(Model):
@@ -116,14 +117,18 @@ def coefficients(feature: FeatureSpec, features: tuple[FeatureSpec, ...]) -> int
 def named_features(names: str, listed: tuple[FeatureSpec, ...]) -> tuple[FeatureSpec, ...]:
     """Features by name: ``all`` or names parted by commas, with the parameters that ``listed`` gives them.
 
-    A feature that is not listed gets its defaults. Raises :class:`UnknownNameError`.
+    A feature that is not listed gets its defaults. Raises :class:`UnknownNameError` for a name that is no
+    feature's, :class:`UsageError` for one that is given twice.
     """
     wanted = [name.strip() for name in names.split(",")]
     chosen = list(FEATURE_KINDS) if wanted == ["all"] else wanted
     for name in chosen:
         if name not in FEATURE_KINDS:
             raise UnknownNameError(
-                f"unknown feature '{name}'; choose all, or of {', '.join(FEATURE_KINDS)}, parted by commas"
+                f"unknown feature '{name}'; {did_you_mean(name, FEATURE_KINDS)}choose all, or of "
+                f"{', '.join(FEATURE_KINDS)}, parted by commas"
             )
+        if chosen.count(name) > 1:
+            raise UsageError(f"the feature '{name}' is asked for twice in '{names}'; name each once")
     known: dict[str, FeatureSpec] = {feature.kind: feature for feature in listed}
     return tuple(known.get(name) or _ADAPTER.validate_python({"kind": name}) for name in chosen)

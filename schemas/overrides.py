@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
 from schemas.architecture import named_model
 from schemas.errors import UsageError
-from schemas.recipe import Recipe, first_problem
+from schemas.nearest import did_you_mean
+from schemas.recipe import Recipe, first_complaint, first_problem
 
 NOTHING = "null"
 """What stands for no value, where a field can have none."""
@@ -44,15 +45,26 @@ def overridden(recipe: Recipe, changes: Iterable[str]) -> Recipe:
         if parents == ["model"] and field == "name":
             content["model"] = named_model({"name": value})
         elif field not in at:
-            raise UsageError(f"{change}: a recipe has no '{name.strip()}'{_has(at)}")
+            raise UsageError(f"{change}: a recipe has no '{name.strip()}'{_meant(field, at, content)}")
         else:
             at[field] = value
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        place = ".".join(str(part) for part in error.errors()[0]["loc"])
-        blamed = [change for change in changes if change.partition("=")[0].strip() == place] or changes
-        raise UsageError(f"{', '.join(blamed)}: {first_problem(error)}") from error
+        raise UsageError(_blamed(changes, error)) from error
+
+
+def _blamed(changes: Sequence[str], error: ValidationError) -> str:
+    """The complaint behind the change that it is about; else those of its part of the recipe; else all."""
+    place = [str(part) for part in error.errors()[0]["loc"]]
+    fields = {change: [part.strip() for part in change.partition("=")[0].split(".")] for change in changes}
+    for change, field in fields.items():
+        if field == place:
+            return f"{change}: {first_complaint(error)}"
+    near = [change for change, field in fields.items() if field[:1] == place[:1]]
+    if near and len(place) == 1:
+        return f"{', '.join(near)}: {first_complaint(error)}"
+    return f"{', '.join(near or changes)}: {first_problem(error)}"
 
 
 def _value(text: str) -> Any:
@@ -62,6 +74,14 @@ def _value(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+
+
+def _meant(field: str, at: dict[str, Any], content: dict[str, Any]) -> str:
+    """What was meant by a field that is not there: one of another part, or the nearest; and all there are."""
+    part = next((part for part, inner in content.items() if isinstance(inner, dict) and field in inner), None)
+    if part is not None:
+        return f"; did you mean {part}.{field}?"
+    return f"; {did_you_mean(field, at)}{_has(at).removeprefix('; ')}"
 
 
 def _has(at: object) -> str:

@@ -10,6 +10,8 @@ from schemas.model import Model
 
 Protocol = Literal["speaker", "loso", "kfold", "emobox", "cross-corpus", "random"]
 
+MOST_FOLDS = 1000
+
 NearDuplicateRule = Literal["refuse", "report"]
 
 
@@ -22,7 +24,7 @@ class SplitSpec(Model):
     """
 
     protocol: Protocol = "speaker"
-    folds: int = Field(5, ge=2, le=1000)
+    folds: int = Field(5, ge=2, le=MOST_FOLDS)
     """Groups of speakers, of ``kfold`` alone."""
     train_corpora: tuple[str, ...] = ()
     """Of ``cross-corpus`` alone: trained on, empty: all that are not tested on."""
@@ -45,6 +47,8 @@ class SplitSpec(Model):
         if isinstance(values, dict) and isinstance(protocol := values.get("protocol"), str):
             name, colon, number = protocol.partition(":")
             if name == "kfold" and colon:
+                if not number.isdecimal() or not 2 <= int(number) <= MOST_FOLDS:
+                    raise ValueError(f"write kfold:K with K from 2 to {MOST_FOLDS}, not '{protocol}'")
                 return {**values, "protocol": name, "folds": number}
         return values
 
@@ -57,9 +61,14 @@ class SplitSpec(Model):
             if both:
                 raise ValueError(f"{', '.join(both)} cannot be trained on and tested on")
         elif self.train_corpora or self.test_corpora:
-            raise ValueError(f"train_corpora and test_corpora are for cross-corpus, not {self.protocol}")
+            raise ValueError(
+                f"train_corpora and test_corpora are for cross-corpus, not {self.protocol}; "
+                f"add --protocol cross-corpus"
+            )
         if self.leak_views and self.protocol != "random":
-            raise ValueError(f"leak_views is for the protocol random, not {self.protocol}")
+            raise ValueError(
+                f"leak_views is for the protocol random, not {self.protocol}; add --protocol random"
+            )
         return self
 
     @property

@@ -18,6 +18,7 @@ from schemas.errors import SpecError, UnknownNameError, UsageError
 from schemas.features import FeatureSpec
 from schemas.labels import LABEL_SETS, Target
 from schemas.model import Model
+from schemas.nearest import did_you_mean
 from schemas.protocol import SplitSpec
 from schemas.spec import AudioSpec, SpectralSpec, StorageSpec, StoreSpec
 from schemas.training import InputSpec, TrainSpec
@@ -124,7 +125,7 @@ def load_recipe(name_or_path: str) -> Recipe:
         text = (resources.files("schemas") / "recipes" / f"{name_or_path}.toml").read_text(encoding="utf-8")
     else:
         raise UnknownNameError(
-            f"unknown recipe '{name_or_path}'; "
+            f"unknown recipe '{name_or_path}'; {did_you_mean(name_or_path, shipped_recipes())}"
             f"choose one of {', '.join(shipped_recipes())} or give a .toml file"
         )
     return parse_recipe(text, name_or_path)
@@ -135,7 +136,9 @@ def parse_recipe(text: str, source: str) -> Recipe:
     try:
         return Recipe.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise SpecError(f"recipe '{source}' is not valid TOML: {error}") from error
+        raise SpecError(
+            f"recipe '{source}' is not valid TOML: {error}; texts stand in quotation marks"
+        ) from error
     except ValidationError as error:
         raise SpecError(f"recipe '{source}': {first_problem(error)}") from error
 
@@ -143,12 +146,29 @@ def parse_recipe(text: str, source: str) -> Recipe:
 def first_problem(error: ValidationError) -> str:
     """The first complaint of a pydantic error as ``field: what is wrong (got value)``."""
     problem = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in problem["loc"]) or "as a whole"
-    what = problem["msg"].removeprefix("Value error, ")
+    where = ".".join(str(part) for part in problem["loc"])
     value = problem.get("input")
     got = (
         ""
         if isinstance(value, dict) or problem["type"] in {"value_error", "missing"}
         else f" (got {value!r})"
     )
-    return f"{where}: {what}{got}"
+    return f"{where}: {first_complaint(error)}{got}" if where else first_complaint(error)
+
+
+def first_complaint(error: ValidationError) -> str:
+    """What is wrong with the first value that a pydantic error complains of: ``must be greater than 0``."""
+    problem = error.errors(include_url=False)[0]
+    if problem["type"] in _COMPLAINTS:
+        return _COMPLAINTS[problem["type"]]
+    return problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be", 1)
+
+
+_COMPLAINTS = {
+    "missing": "must be given",
+    "extra_forbidden": "there is no such field; check how it is spelt",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_parsing": "must be a number",
+}
+"""Instead of pydantic's own words, by the type of an error."""

@@ -225,7 +225,7 @@ def train(
     else:
         require_untouched(options.given, fold=fold, split=split, seed=seed, out=output)
     request = TrainRequest(
-        store=store or ("features.zarr" if new else None),
+        store="features.zarr" if store is None and new else store,
         recipe=asked,
         recipe_source=options.recipe_name() if new else None,
         changes=() if asked is None else options.changes(asked),

@@ -108,7 +108,7 @@ def evaluate_runs(request: EvaluationRequest) -> Tested:
     Raises
     ------
     UsageError
-        If a run is given twice.
+        If a run is given twice, or corpora are named that the store lacks.
     RunError
         If the store holds other features than a model learnt from, or no clip to test on; if the runs have
         other labels, or on their own store other test clips, than the first.
@@ -122,6 +122,7 @@ def evaluate_runs(request: EvaluationRequest) -> Tested:
     splits = [Split.from_json(model.folder.read_json("split.json")) for model in models]
     first, split = records[0], splits[0]
     store = _store(request, first)
+    _require_datasets(request, store)
     for path, record in zip(request.runs, records, strict=True):
         require_features(store, record.store_spec, record.features, path)
     own = request.datasets is None and all(store.digest == record.store_digest for record in records)
@@ -181,6 +182,17 @@ def _require_same_labels(runs: Sequence[Path], records: Sequence[RunRecord]) -> 
                 f"{path} tells {labels.target} of {labels.set}, and {runs[0]} {wanted.target} of "
                 f"{wanted.set}; give runs of the same labels"
             )
+
+
+def _require_datasets(request: EvaluationRequest, store: FeatureStore) -> None:
+    """Raise :class:`UsageError` where corpora are asked for by name that the store lacks."""
+    held = sorted(store.document.datasets)
+    absent = [name for name in request.datasets or () if name not in held]
+    if absent:
+        raise UsageError(
+            f"the store has no corpus {' or '.join(absent)}; it has {', '.join(held)}: choose of them with "
+            "--datasets"
+        )
 
 
 def _store(request: EvaluationRequest, record: RunRecord) -> FeatureStore:

@@ -117,7 +117,11 @@ def _evaluate_series(runs: list[Path], asked: list[str], output: Path | None, js
 
 
 def _require_no_run(output: Path | None) -> None:
-    """Raise where a result would be written over a training's."""
+    """Raise where a result would be written over a training's, or into a store."""
+    from training.run import require_no_store
+
+    if output is not None:
+        require_no_store(output)
     for name in ("run.json", "series.json"):
         if output is not None and (output / name).exists():
             raise UsageError(f"--out {output} is the folder of a training; choose another")

@@ -10,7 +10,7 @@ import torch
 from featurestore.places.choose import is_url
 from featurestore.store import FeatureStore
 from pipelines.device import choose_device
-from schemas.errors import RunError, StoreNotFoundError, UsageError
+from schemas.errors import DeviceError, RunError, StoreNotFoundError, UsageError
 from schemas.labels import label_set
 from schemas.overrides import overridden
 from schemas.recipe import Recipe
@@ -21,7 +21,7 @@ from training.options import require_untouched
 from training.plan import Plan
 from training.request import TrainRequest
 from training.requirements import Selection, selection_of
-from training.run import RunFolder, RunRecord, library_versions, now
+from training.run import RunFolder, RunRecord, library_versions, now, require_no_store
 from training.samples import ORIGINAL_VIEW, samples_of
 from training.splits.choose import splits_of
 from training.splits.split import Split
@@ -96,6 +96,8 @@ def _require_normalisable(store: FeatureStore, recipe: Recipe, splits: tuple[Spl
 
 def _new(request: TrainRequest) -> Plan:
     device = choose_device(request.hardware.device or "auto")
+    _require_gpu_for_graphs(request, device)
+    require_no_store(request.output or Path("runs"))
     choice = chosen(request)
     store, recipe, selection = choice.store, choice.recipe, choice.selection
     split = _fold(choice.splits, request.fold)
@@ -131,8 +133,15 @@ def _fold(splits: tuple[Split, ...], fold: int | None) -> Split:
             )
         return splits[0]
     if not 1 <= fold <= len(splits):
-        raise UsageError(f"--fold {fold}: the protocol has folds 1 to {len(splits)}")
+        has = f"folds 1 to {len(splits)}" if len(splits) > 1 else "one split and no folds; leave --fold out"
+        raise UsageError(f"--fold {fold}: the protocol has {has}")
     return splits[fold - 1]
+
+
+def _require_gpu_for_graphs(request: TrainRequest, device: torch.device) -> None:
+    """Raise :class:`DeviceError` where CUDA graphs are asked for and no GPU is to run them."""
+    if request.hardware.cuda_graphs and device.type != "cuda":
+        raise DeviceError(f"--cuda-graphs is for a GPU, and this trains on {device.type}; leave it out")
 
 
 def _resumed(request: TrainRequest, path: Path) -> Plan:
@@ -149,6 +158,7 @@ def _resumed(request: TrainRequest, path: Path) -> Plan:
             f"'{record.recipe.labels.set}' now has {', '.join(names)}; start a new run"
         )
     device = choose_device(request.hardware.device or record.device)
+    _require_gpu_for_graphs(request, device)
     return _planned(store, request.store, record, split, request, device, _changes(record, device))
 
 

@@ -94,9 +94,22 @@ def targets_of(
     if not (found.classes != NO_CLASS).any():
         why = "; ".join(found.notices) or "the store is empty"
         raise RunError(
-            f"no clip is left to train on under label set '{labels.name}' and target '{target}': {why}"
+            f"no clip is left under label set '{labels.name}' and target '{target}': {why}"
+            f"{_remedy(found, where)}"
         )
     return found
+
+
+def _remedy(found: Targets, where: str | None) -> str:
+    """What brings back the clips of the most frequent reason; empty where the notice says it all."""
+    remedies = {
+        "": (found.bad, found.other_corpus),
+        f"; loosen the query {where!r}": (found.unmet,),
+        "; choose another label set, as --set labels.set=ravdess8": (found.other_emotion,),
+        "; say who is female and male in corpus.toml and build again, or train with --set "
+        "labels.target=emotion": (found.unknown_gender,),
+    }
+    return max(remedies, key=lambda remedy: max(remedies[remedy]))
 
 
 def emotion_marginal(

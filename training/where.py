@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from schemas.errors import UsageError
+from schemas.nearest import did_you_mean
 
 _GRAMMAR = (
     ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.Invert, ast.USub, ast.BinOp,
@@ -16,6 +18,7 @@ _GRAMMAR = (
     ast.List, ast.Tuple, ast.Load, ast.Name, ast.Attribute,
 )  # fmt: skip
 _ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div)
+_ASSIGNMENT = re.compile(r"[^=<>!]=[^=]")
 _METHODS = {"str", "contains", "startswith", "endswith", "lower", "isin", "between", "isna", "notna", "abs"}
 
 
@@ -45,12 +48,27 @@ def _harmless(query: str, columns: set[str]) -> str:
         # pandas reads & and | as "and" and "or"; Python's grammar knows both.
         tree = ast.parse(query.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise UsageError(f"--where {query!r} is not a query; write one as snr_db > 10") from error
+        how = "compare with ==, not =" if _ASSIGNMENT.search(query) else "write one as snr_db > 10"
+        raise UsageError(f"--where {query!r} is not a query; {how}") from error
+    words = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - columns
+    texts = {
+        side.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Compare) and isinstance(node.left, ast.Name) and node.left.id in columns
+        for side in node.comparators
+        if isinstance(side, ast.Name)
+    } & words
+    if texts:
+        text = min(texts)
+        raise UsageError(f"--where {query!r}: put the text {text} in quotation marks, as '{text}'")
     for node in ast.walk(tree):
         match node:
             case ast.Name(id=name) if name not in columns:
                 has = ", ".join(sorted(columns))
-                raise UsageError(f"--where {query!r}: the manifest has no column '{name}'; it has {has}")
+                raise UsageError(
+                    f"--where {query!r}: the manifest has no column '{name}'; "
+                    f"{did_you_mean(name, columns)}it has {has}"
+                )
             case ast.Attribute(attr=name) if name not in _METHODS:
                 raise UsageError(
                     f"--where {query!r}: '.{name}' is not allowed; choose of .{', .'.join(sorted(_METHODS))}"

@@ -13,6 +13,7 @@ from featurestore.places.refusals import masked
 from featurestore.places.remote import Remote
 from schemas.errors import StorageError
 
+_ONE_SLASH = re.compile(r"(s3|gs|gcs|az|abfs|https?|sftp|ssh|hf):/([^/].*)")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(://|::)")
 
 
@@ -24,10 +25,11 @@ def is_url(where: str | Path) -> bool:
 def place_at(where: str | Path) -> Place:
     """The place that a path or a URL names; nothing is opened.
 
-    Raises :class:`~schemas.errors.StorageError` for a protocol that is unknown, whose package is missing, or
-    that stands for another one (``zip::``, ``simplecache::``).
+    Raises :class:`~schemas.errors.StorageError` for no name, a URL with one slash, and a protocol that is
+    unknown, whose package is missing, or that stands for another one (``zip::``, ``simplecache::``).
     """
     if not isinstance(where, str) or not is_url(where):
+        _refuse_slips(where)
         return Folder(Path(where))
     _refuse_chain(where)
     try:
@@ -49,6 +51,15 @@ def place_at(where: str | Path) -> Place:
         )
     check_protocol(where)
     return Remote(where.rstrip("/"))
+
+
+def _refuse_slips(where: str | Path) -> None:
+    """Refuse what is meant as a place and is none: nothing at all, and ``s3:/lab``."""
+    if where == "":
+        raise StorageError("'' names no place; give a folder or a URL")
+    slip = _ONE_SLASH.match(where) if isinstance(where, str) else None
+    if slip:
+        raise StorageError(f"{where} is no URL; two slashes follow its colon: {slip[1]}://{slip[2]}")
 
 
 def _refuse_chain(url: str) -> None:

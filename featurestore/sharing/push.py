@@ -97,7 +97,7 @@ def _require_publishable(root: Place) -> Versions | None:
         )
     published = read_versions(root)
     if published is None:
-        for name in root.sizes():
+        for name in sorted(root.sizes()):
             if not (
                 name.startswith(f"{VERSIONS}/") or name in {LOCK, TOKEN} or name.endswith(PARTIAL_SUFFIX)
             ):

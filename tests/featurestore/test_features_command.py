@@ -95,7 +95,7 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing(
         ('name = "x"\n[[features]]\nkind = "smell"\n[model]\nname = "A"', "features"),
         (
             'name = "x"\n[audio]\nsample_rate = 100\n[[features]]\nkind = "mel"\n[model]\nname = "A"',
-            "audio.sample_rate: Input should be greater than or equal to 4000 (got 100)",
+            "audio.sample_rate: must be greater than or equal to 4000 (got 100)",
         ),
     ],
 )

@@ -12,7 +12,7 @@ from schemas.errors import StorageError
 
 @pytest.mark.parametrize(
     "where",
-    ["store.zarr", "/a/b", "./s3", "a:b", "a::b/c", "s3:/bucket", "features@0123456789abcdef", "", "~/x"],
+    ["store.zarr", "/a/b", "./s3", "a:b", "a::b/c", "./s3:/b", "features@0123456789abcdef", "~/x"],
 )
 def test_paths_are_folders(where: str) -> None:
     if where == "a::b/c":
@@ -21,6 +21,15 @@ def test_paths_are_folders(where: str) -> None:
     place = place_at(where)
     assert isinstance(place, Folder)
     assert place.path == Path(where)
+
+
+@pytest.mark.parametrize(
+    ("where", "meant"),
+    [("", "no place"), ("s3:/bucket", "s3://bucket"), ("https:/a.org/b", "https://a.org/b")],
+)
+def test_what_is_meant_as_a_place_and_is_none_is_refused(where: str, meant: str) -> None:
+    with pytest.raises(StorageError, match=meant):
+        place_at(where)
 
 
 def test_a_path_object_is_a_folder_whatever_it_is_called(tmp_path: Path) -> None:

@@ -29,9 +29,9 @@ def test_other_protocols_are_one_word(name: str) -> None:
     ("fields", "message"),
     [
         ({"protocol": "actor"}, "Input should be"),
-        ({"protocol": "kfold:1"}, "greater than or equal to 2"),
-        ({"protocol": "kfold:"}, "valid integer"),
-        ({"protocol": "kfold:five"}, "valid integer"),
+        ({"protocol": "kfold:1"}, "K from 2 to 1000, not 'kfold:1'"),
+        ({"protocol": "kfold:"}, "K from 2 to 1000"),
+        ({"protocol": "kfold:five"}, "K from 2 to 1000"),
         ({"protocol": "loso:5"}, "Input should be"),
         ({"protocol": "cross-corpus"}, "needs test_corpora, the corpora to test on"),
         (

@@ -57,7 +57,7 @@ def test_a_file_is_read_as_a_recipe(tmp_path: Path) -> None:
             'name = "m"\n[[features]]\nkind = "rms"\n[model]\nname = "A"\n[labels]\nset = "x"',
             "unknown label set 'x'",
         ),
-        ('name = "m"\n[model]\nname = "A"', "features: Field required"),
+        ('name = "m"\n[model]\nname = "A"', "features: must be given"),
     ],
 )
 def test_a_broken_recipe_is_one_sentence_with_the_field(text: str, message: str) -> None:

@@ -90,7 +90,7 @@ def test_clips_can_be_chosen(run: RunResult, demo_store: Path) -> None:
     asked = EvaluationRequest((run.folder.path,), demo_store, where='emotion == "sad"', hardware=CPU)
     tested = evaluate_runs(asked)
     assert {tested.predictions.classes[i] for i in tested.predictions.true} == {"sad"}
-    with pytest.raises(RunError, match="112 of 112 clips are of corpora"):
+    with pytest.raises(UsageError, match="no corpus tess; it has demo"):
         evaluate_runs(EvaluationRequest((run.folder.path,), demo_store, datasets=("tess",), hardware=CPU))
     with pytest.raises(UsageError, match="no column 'loudness'"):
         evaluate_runs(EvaluationRequest((run.folder.path,), demo_store, where="loudness > 1", hardware=CPU))

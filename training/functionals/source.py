@@ -67,7 +67,7 @@ def require_room_for_functionals(
     room = default_budget() if budget is None else budget
     if size > room:
         raise RunError(
-            f"the functionals of {samples} samples take {size / 1e9:.2f} GB and {room / 1e9:.2f} GB of "
+            f"the functionals of {samples} samples take {size / 1e9:.2g} GB and {room / 1e9:.2g} GB of "
             "memory may be used; give more by --memory, or train on fewer views (--views 0)"
         )
 

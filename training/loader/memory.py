@@ -63,7 +63,7 @@ def window_buffers(window: int, budget: int) -> int:
     """
     if window > budget:
         raise RunError(
-            f"a window of samples takes {window / 1e9:.2f} GB and {budget / 1e9:.2f} GB may be used; give "
+            f"a window of samples takes {window / 1e9:.2g} GB and {budget / 1e9:.2g} GB may be used; give "
             "more (--memory), or build a store with fewer features"
         )
     return 2 if 2 * window <= budget else 1

@@ -78,7 +78,7 @@ def open_source(
 
 def _too_large(count: int, size: int, room: int, what: str, instead: str) -> str:
     return (
-        f"the {count} samples take {size / 1e9:.2f} GB and {room / 1e9:.2f} GB {what} may be used; "
+        f"the {count} samples take {size / 1e9:.2g} GB and {room / 1e9:.2g} GB {what} may be used; "
         f"give {instead}, or train on fewer views (--views 0)"
     )
 

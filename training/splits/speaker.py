@@ -58,10 +58,17 @@ def _sides(people: tuple[Person, ...], columns: tuple[str, ...], draw: Draw) -> 
 
 def _too_few(usable: pd.DataFrame, people: tuple[Person, ...]) -> str:
     speakers = usable["speaker"].unique()
-    named = f" ({some_names(speakers)})" if len(speakers) else ""
+    if not len(speakers):
+        return (
+            "the store has 0 usable speakers: no clip of it can be learnt from; the column problem of its "
+            "manifest.parquet says why"
+        )
+    corpora = ", ".join(sorted(usable["dataset"].unique()))
+    unknown = ", or say in its corpus.toml who speaks" if speakers[0].endswith("/unknown") else ""
     alike = " after joining those with identical recordings" if len(people) < len(speakers) else ""
     return (
-        f"the store has {len(people)} usable speaker{'' if len(people) == 1 else 's'}{named}{alike}, and a "
+        f"the store has {len(people)} usable speaker{'' if len(people) == 1 else 's'} "
+        f"({some_names(speakers)}){alike}, and a "
         "speaker-independent split needs at least two: one to train on and one to test; build the store with "
-        f"another corpus beside {', '.join(sorted(usable['dataset'].unique())) or 'it'}"
+        f"another corpus beside {corpora}{unknown}"
     )
