@@ -84,8 +84,10 @@ def _reported() -> Iterator[None]:
         err.print(Text.assemble(("error: ", "bold red"), str(error)))
         raise typer.Exit(error.exit_code) from error
     except KeyboardInterrupt as error:
-        err.print("stopped; run the same command again to go on from here")
+        err.print("stopped; run the same command again")
         raise typer.Exit(StoppedError.exit_code) from error
+    except BrokenPipeError:
+        raise  # who reads the output has had enough, as head does: click ends without a word
     except OSError as error:  # reading what the user pointed to; writing is told more precisely
         place = f"cannot read {error.filename}: " if error.filename else ""
         err.print(Text.assemble(("error: ", "bold red"), f"{place}{error.strerror or error}; check the path"))

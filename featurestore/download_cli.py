@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -88,7 +89,7 @@ def _accept(offered: Offer, *, accepted: bool) -> None:
 
 
 def _next(found: Downloaded, corpora: Path) -> str:
-    place = "" if corpora == Path("corpora") else f" --corpora {corpora}"
+    place = "" if corpora == Path("corpora") else f" --corpora {shlex.quote(str(corpora))}"
     return f"ser-features build --datasets {found.corpus.name}{place}"
 
 

@@ -118,15 +118,20 @@ def _system_stream(callback: Callback) -> Iterator[Stream]:
         stream = sounddevice.InputStream(
             samplerate=device["default_samplerate"], channels=1, dtype="float32", callback=callback
         )
-        stream.start()
     except (sounddevice.PortAudioError, ValueError) as error:
-        raise MicrophoneError(
-            f"no microphone can be opened ({error}); connect one, or give recordings instead"
-        ) from error
+        raise _none(error) from error
     try:
+        try:
+            stream.start()
+        except sounddevice.PortAudioError as error:
+            raise _none(error) from error
         yield stream
     finally:
         stream.close()
+
+
+def _none(error: Exception) -> MicrophoneError:
+    return MicrophoneError(f"no microphone can be opened ({error}); connect one, or give recordings instead")
 
 
 def _sounddevice() -> Any:

@@ -32,6 +32,9 @@ from training.targets import emotion_marginal
 LONGEST_S = 3600.0
 """Of a recording that is cut into windows."""
 
+SHORTEST_STEP_S = 0.01
+"""From window to window: a frame of speech."""
+
 _BATCH = 32
 """Windows that the model is asked about at once."""
 
@@ -138,8 +141,10 @@ class Predictor:
                 f"windows of {window_s:g} s: the model hears {audio.min_duration_s:g} to "
                 f"{self.window_s:.4g} s; choose --window between them"
             )
-        if not step_s > 0:
-            raise UsageError(f"a step of {step_s:g} s leads nowhere; give more than 0")
+        if not SHORTEST_STEP_S <= step_s <= LONGEST_S:
+            raise UsageError(
+                f"a step of {step_s:g} s leads nowhere; give {SHORTEST_STEP_S:g} to {LONGEST_S:,.0f} s"
+            )
 
     def told(self, clips: Iterable[tuple[Span, Waveform | None]]) -> Iterator[Prediction]:
         """Predictions for parts of a sound, some at once: where each lies, and its samples as of a clip.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -135,20 +137,30 @@ def _require_one_source(clips: Sequence[str], microphone: bool, seconds: float |
     if microphone and clips:
         raise UsageError(f"--microphone and {clips[0]} are two sounds; give one")
     if not microphone and not clips:
-        raise UsageError("there is nothing to hear; give recordings, a folder, - or --microphone")
+        raise UsageError(
+            "there is nothing to hear; give the run first, then recordings, a folder, - or --microphone, as "
+            "ser-predict RUN clip.wav"
+        )
     if seconds is not None and not microphone:
         raise UsageError(f"--seconds {seconds:g} is for --microphone; leave it out")
-    if seconds is not None and not seconds > 0:
-        raise UsageError(f"--seconds {seconds:g} is no time to listen; give more than 0")
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise UsageError(f"--seconds {seconds:g} is no time to listen; give more than 0, or leave it out")
 
 
 def _files(clips: Sequence[str]) -> list[str]:
-    """Recordings that are named, those of folders sorted. Raises :class:`UsageError` where there is none."""
+    """Recordings that are named, each once, those of folders sorted.
+
+    Raises :class:`UsageError` where there is none.
+    """
     from data.files import is_audio
 
     files = []
     for clip in clips:
         path = Path(clip)
+        if clip != STDIN and (path / "run.json").is_file():
+            raise UsageError(
+                f"{clip} is a run and no recording; give the run first, as ser-predict {clip} CLIP"
+            )
         if clip != STDIN and path.is_dir():
             found = sorted(str(each) for each in path.rglob("*") if each.is_file() and is_audio(each.name))
             if not found:
@@ -158,7 +170,10 @@ def _files(clips: Sequence[str]) -> list[str]:
             files += found
         else:
             files.append(clip)
-    return files
+    once: dict[str, str] = {}
+    for name in files:
+        once.setdefault(name if name == STDIN else os.path.realpath(name), name)
+    return [*once.values()]
 
 
 def _hear(

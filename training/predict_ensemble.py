@@ -96,6 +96,9 @@ class Ensemble:
     ) -> Iterator[Prediction]:
         """Predictions for a sound while it comes: those of :meth:`timeline` for a file of it.
 
+        A sound that would be refused as a file is not: of one that is too short nothing is told, and one that
+        is silent throughout is told as silence.
+
         ``blocks`` (n,) float32 mono each, at ``rate`` Hz, until the sound ends. A window is told once its
         last sample is there; one that ends with the sound follows. Raises :class:`UsageError` as
         :meth:`timeline` does.
@@ -120,7 +123,7 @@ class Ensemble:
                     break  # the resampler holds its last samples back
                 yield self._told(sounds, span)
                 told = n + 1
-        if not heard:
+        if heard / rate < max(predictor.spec.audio.min_duration_s for predictor in self.predictors):
             return
         for sound in sounds:
             sound.add(np.zeros(0, dtype=np.float32), last=True)

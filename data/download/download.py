@@ -21,6 +21,7 @@ from data.download.staging import Staging, staging_of
 from data.download.unpack import unpack, unpacked_size
 from data.download.web import Web
 from data.locate import locate
+from data.recognise import recognise
 from schemas.clip import Scan
 from schemas.errors import CorpusNotFoundError, StoppedError
 
@@ -68,6 +69,7 @@ def find_complete(corpus: Corpus, corpora: Path) -> Downloaded | None:
     try:
         ((_, folder),) = locate(corpus.name, corpora).found
     except CorpusNotFoundError:
+        _require_free(corpus, corpora)
         return None
     scan = corpus.scan(folder)
     expected = corpus.expected_clips or 0
@@ -77,6 +79,20 @@ def find_complete(corpus: Corpus, corpora: Path) -> Downloaded | None:
         f"'{folder}' holds {len(scan.clips):,} of {expected:,} clips of {corpus.name}; move it elsewhere and "
         f"run the same command again to download all of them"
     )
+
+
+def _require_free(corpus: Corpus, corpora: Path) -> None:
+    """Refuse, before anything is fetched, a place where the corpus could not come to lie."""
+    folder = corpora / corpus.name
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DownloadError(
+            f"'{folder}' is in the way, and holds no recording of {corpus.name}; move it and run the same "
+            f"command again"
+        )
+    if corpora.is_dir() and recognise(corpora) == corpus.name:
+        raise DownloadError(
+            f"'{corpora}' looks like the folder of {corpus.name} itself; give the one above it as --corpora"
+        )
 
 
 def download(offer: Offer, corpora: Path, web: Web, counters: Counters) -> Downloaded:

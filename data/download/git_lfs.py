@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -73,7 +74,7 @@ class GitLfs:
             self._fetch(web, archive)
         try:
             return self._read(archive)
-        except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+        except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
             archive.unlink()
             raise DownloadError(
                 f"the archive of {self.repository} is damaged ({error}); try again"

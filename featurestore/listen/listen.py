@@ -69,9 +69,13 @@ def listen(request: ListenRequest, out: Path) -> Heard:
 
 
 def safe_stem(clip_id: str) -> str:
-    """File name of a clip without its corpus: letters, digits, ``.``, ``_``, ``+`` and ``-``, at most 60."""
+    """File name of a clip without its corpus: letters, digits, ``.``, ``_``, ``+`` and ``-``, at most 67.
+
+    Where that is not the clip's own name, six digits of its hash tell it from others that would be called so.
+    """
     name = clip_id.partition("/")[2] or clip_id
-    return re.sub(r"[^\w.+-]+", "-", name)[-_LONGEST_NAME:].lstrip(".-") or "clip"
+    safe = re.sub(r"[^\w.+-]+", "-", name)[-_LONGEST_NAME:].lstrip(".-")
+    return safe if safe == name else f"{safe or 'clip'}-{hashlib.sha256(clip_id.encode()).hexdigest()[:6]}"
 
 
 def _require_stored(waveforms: Waveforms, stored: Mapping[str, StoredView], clip_id: str, store: str) -> None:

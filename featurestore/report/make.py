@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from featurestore.durable import storage_errors, write_durably
 from featurestore.places.choose import is_url
@@ -29,8 +30,9 @@ def make_report(where: str | Path, out: Path | None, progress: Progress | None =
     """Examine the store at a path or URL and write its page to ``out``, replacing a file that is there.
 
     ``out`` None: ``<name of the store>-report.html`` in the working folder. The same store gives the same
-    page. Raises :class:`UsageError` for an ``out`` that is a URL, a folder, or within the store, and as
-    :meth:`FeatureStore.open` and :meth:`FeatureStore.read`; then nothing is written.
+    page, but for the date of its ``store.json``. Raises :class:`UsageError` for an ``out`` that is a URL, a
+    folder, or within the store, and as :meth:`FeatureStore.open` and :meth:`FeatureStore.read`; then nothing
+    is written.
     """
     store = FeatureStore.open(where)
     name = store_name(where)
@@ -46,7 +48,11 @@ def make_report(where: str | Path, out: Path | None, progress: Progress | None =
 def store_name(where: str | Path) -> str:
     """What a store is called: the last part of its path or URL, without ``.zarr``."""
     text = str(where).rstrip("/")
-    last = text.rsplit("/", 1)[-1] if is_url(text) else Path(text).resolve().name
+    if is_url(text):
+        url = urlsplit(text)
+        last = url.path.rstrip("/").rsplit("/", 1)[-1] or url.hostname or ""
+    else:
+        last = Path(text).resolve().name
     return re.sub(r"[^\w.+@-]", "-", last.removesuffix(".zarr")) or "store"
 
 

@@ -43,7 +43,7 @@ class Provenance:
 def provenance(store: FeatureStore) -> Provenance:
     """All that ``store.json`` says of a store's origin. Read from it alone, and the file's date."""
     document = store.document
-    where = str(store.place)
+    where = _told(store)
     return Provenance(
         where=where,
         digest=document.digest,
@@ -91,6 +91,12 @@ def _rebuild(store: FeatureStore, where: str) -> tuple[str, ...]:
         f"ser-features build --corpora CORPORA --datasets {datasets} {options} --out again.zarr",
         f"ser-features compare {shlex.quote(where)} again.zarr",
     )
+
+
+def _told(store: FeatureStore) -> str:
+    """Where the store is, as a page may say it that is handed on: of an absolute path the name alone."""
+    place = store.place
+    return place.path.name if isinstance(place, Folder) and place.path.is_absolute() else str(place)
 
 
 def _copied(store: FeatureStore) -> str | None:

@@ -41,7 +41,7 @@ def counts_table(held: Contents) -> Table:
         if clips.any()
     ]
     total = held.counts.sum(axis=(0, 1))
-    rows.append(("all", "", *(f"{n:,}" for n in total), f"{total.sum():,}"))
+    rows.insert(0, ("all", "", *(f"{n:,}" for n in total), f"{total.sum():,}"))
     return Table.of(("corpus", "gender", *held.emotions, "all"), rows)
 
 
@@ -77,6 +77,7 @@ def balance_table(held: Contents) -> Table:
         )
         for balance in held.balance
     ]
+    rows.insert(0, rows.pop())  # of all corpora: of a long table the end is left out
     return Table.of(("corpus", "classes", "imbalance", "chance UA", "majority WA", *held.emotions), rows)
 
 
@@ -92,12 +93,13 @@ def measure_table(measures: Sequence[Measure]) -> Table:
             f"{corpus.unknown:,}",
         )
         for measure in measures
-        for corpus in measure.corpora
+        for corpus in measure.corpora[: MOST_ROWS // len(measures)]
     ]
+    left_out = sum(max(0, len(measure.corpora) - MOST_ROWS // len(measures)) for measure in measures)
     header = ("", "corpus", "least", "5 %", "25 %", "median", "75 %", "95 %", "most", "above 0", "unknown")
     if all(measure.column is DURATION for measure in measures):
-        return Table.of((*header[:9], header[10]), [(*row[:9], row[10]) for row in rows])
-    return Table.of(header, rows)
+        return Table((*header[:9], header[10]), tuple((*row[:9], row[10]) for row in rows), left_out)
+    return Table(header, tuple(rows), left_out)
 
 
 def formats_table(found: Findings) -> Table:

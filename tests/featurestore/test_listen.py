@@ -314,6 +314,13 @@ def test_file_names_stay_in_their_folder(clip_id: str) -> None:
     assert len(stem.encode()) <= 180
 
 
+def test_clips_do_not_share_the_name_of_a_file() -> None:
+    ids = ["mine/angry/a 1", "mine/angry/a-1", "mine/angry-a/1", "mine/angry-a-1"]
+    ids += [f"mine/{'x' * length}" for length in (60, 61, 62)]
+    assert len({safe_stem(clip_id) for clip_id in ids}) == len(ids)
+    assert safe_stem("demo/f01_s1_angry_1") == "f01_s1_angry_1"
+
+
 def test_pcm_keeps_every_sample_within_its_step(tmp_path: Path) -> None:
     samples = np.random.default_rng(0).uniform(-1, 1, 10_000).astype(np.float32)
     samples[:3] = 1.0, -1.0, 0.0

@@ -138,7 +138,7 @@ def test_a_recording_shorter_than_a_window_is_one(model_a: RunResult, tmp_path: 
 def test_senseless_windows_and_bad_files_are_sentences(model_a: RunResult, tmp_path: Path) -> None:
     predictor = Predictor.open(model_a.folder.path, "cpu")
     for window, step in ((9.0, 1.0), (0.01, 1.0), (2.0, 0.0)):
-        with pytest.raises(UsageError, match=r"--window|more than 0"):
+        with pytest.raises(UsageError, match=r"--window|leads nowhere"):
             predictor.timeline(tmp_path / "x.wav", window, step)
     with pytest.raises(UnusableRecordingError, match="not readable as audio"):
         predictor.predict(b"no audio at all")
@@ -223,6 +223,33 @@ def test_rows_come_before_the_last_recording_is_read(model_a: RunResult, small_d
     assert rest.split()[:-1] == rows[1].split()[:-1]
 
 
+def test_a_recording_that_is_named_twice_is_told_once(
+    model_a: RunResult, small_demo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = small_demo / "demo" / "f01"
+    first, *others = sorted(folder.glob("*.wav"))
+    monkeypatch.chdir(folder)
+    status, out, _ = called(model_a.folder.path, first.name, folder, first, "--json")
+    told = json.loads(out)["clips"]
+    assert status == 0
+    assert [each["clip"] for each in told] == [first.name, *map(str, others)]
+    assert {len(each["predictions"]) for each in told} == {1}
+
+
+def test_who_has_read_enough_is_no_error(model_a: RunResult, small_demo: Path) -> None:
+    """``ser-predict … | head -1``."""
+    code = "from training.predict_cli import main; main()"
+    command = [sys.executable, "-c", code, str(model_a.folder.path), str(small_demo)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        said = process.stderr.read().decode()
+    assert "error" not in said.lower()
+    assert "Broken pipe" not in said
+
+
 def test_what_the_model_is_worth_stands_beside_the_answer(model_a: RunResult, small_demo: Path) -> None:
     first = min((small_demo / "demo").rglob("*.wav"))
     ua = model_a.test.emotion.ua
@@ -256,7 +283,9 @@ def test_mistakes_are_one_sentence(model_a: RunResult, tmp_path: Path) -> None:
         ((tmp_path, "x.wav"), 1, "is not the folder of a run"),
         ((model_a.folder.path, tmp_path), 2, "holds no recording"),
         ((model_a.folder.path, "x.wav", "--json", "--csv"), 2, "choose one"),
-        ((model_a.folder.path,), 2, "there is nothing to hear"),
+        ((model_a.folder.path,), 2, "give the run first"),
+        ((tmp_path, model_a.folder.path), 2, "is a run and no recording"),
+        ((model_a.folder.path, "--microphone", "--seconds", "inf"), 2, "no time to listen"),
         ((model_a.folder.path, "x.wav", "--microphone"), 2, "two sounds"),
         ((model_a.folder.path, "x.wav", "--seconds", "3"), 2, "is for --microphone"),
         ((model_a.folder.path, "--microphone", "--seconds", "0"), 2, "more than 0"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,3 +98,8 @@ def test_no_sound_is_no_window_and_senseless_ones_are_refused_before_listening(m
     assert list(model.listen(iter(()), 16_000)) == []
     with pytest.raises(UsageError, match="--window"):
         model.listen(iter(()), 16_000, 9.0)
+    for step in (math.inf, math.nan, 1e-320, 1e-6, 0.0, -1.0):
+        with pytest.raises(UsageError, match="leads nowhere"):
+            model.listen(iter(()), 16_000, 1.0, step)
+    blip = np.full(320, 0.1, dtype=np.float32)  # 20 ms: as a file it would be refused
+    assert list(model.listen(iter((blip,)), 16_000)) == []

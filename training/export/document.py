@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pipelines.quantise import STEPS
 from schemas.labels import LabelSet, Target
 from schemas.model import Model
 from schemas.spec import AudioSpec, SpectralSpec, StoreSpec
@@ -34,6 +35,8 @@ class Rows(Model):
     stop: int
     parameters: dict[str, float | int | None]
     definition: str
+    step: float | None = None
+    """Distance of the numbers that the store keeps; None: it keeps all that its dtype has."""
 
 
 class EmotionOf(Model):
@@ -121,7 +124,10 @@ def steps_of(spec: StoreSpec) -> tuple[str, ...]:
         )
     if audio.normalise == "peak":
         steps.append("divide by the largest magnitude")
-    rounding = {"bitround": "float32 with 13 bits of mantissa", "fixed": "float32 in steps of a fixed size"}
+    rounding = {
+        "bitround": "float32 with 13 bits of mantissa",
+        "fixed": "float32 in steps of a fixed size, `step` of each feature below",
+    }
     stored = rounding.get(spec.storage.codec, spec.storage.dtype)
     return (
         *steps,
@@ -161,7 +167,16 @@ def rows_of(spec: StoreSpec, names: tuple[str, ...]) -> tuple[Rows, ...]:
             case _:
                 text = f"librosa.feature.zero_crossing_rate(y, frame_length={n_fft}, hop_length={hop})"
         stop = first + spec.coefficients[name]
-        found.append(Rows(kind=name, first=first, stop=stop, parameters=parameters, definition=text))
+        found.append(
+            Rows(
+                kind=name,
+                first=first,
+                stop=stop,
+                parameters=parameters,
+                definition=text,
+                step=STEPS[name] if spec.storage.codec == "fixed" else None,
+            )
+        )
         first = stop
     return tuple(found)
 

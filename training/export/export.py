@@ -125,7 +125,22 @@ def onnx_bytes(graph: Graph, coefficients: int, frames: int) -> bytes:
             ) from error
     if program is None:
         raise RunError("torch gave no ONNX graph; use the model from Python: training.predict.Predictor")
-    return bytes(program.model_proto.SerializeToString())
+    model = program.model_proto
+    _forget_where_it_was_made(model)
+    return bytes(model.SerializeToString())
+
+
+def _forget_where_it_was_made(message: Any) -> None:
+    """Clear what the exporter notes of files and lines, in a message of protobuf and all that is within it.
+
+    A model that is handed out names no folder of its maker, and is the same wherever it is made.
+    """
+    for field, value in message.ListFields():
+        if field.name in {"metadata_props", "doc_string"}:
+            message.ClearField(field.name)
+        elif field.message_type is not None:
+            for each in value if hasattr(value, "add") else (value,):  # repeated, or one
+                _forget_where_it_was_made(each)
 
 
 @contextmanager

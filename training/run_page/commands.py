@@ -13,7 +13,7 @@ from schemas.spec import StorageSpec, StoreSpec
 from training.options import Options
 from training.run import RunRecord
 from training.run_page.recipe_toml import recipe_toml
-from training.run_page.request_again import options_of
+from training.run_page.request_again import as_asked, options_of
 
 RUN = "RUN"
 """What stands for the folder that holds the page: its name has the time in it, and its place is nobody's."""
@@ -49,7 +49,7 @@ def again(record: RunRecord, corpora: Sequence[str], *, fold: int | None, drawn:
     ``corpora``: names of those that are needed. ``drawn``: whether the protocol draws the split; else it is
     taken from the run's folder.
     """
-    options = options_of(record.recipe)
+    options = options_of(as_asked(record.recipe, record.store_spec))
     store = record.store or _STORE
     files: list[File] = []
     if options is None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from schemas.errors import SerError
 from schemas.overrides import NOTHING, overridden
 from schemas.recipe import Recipe, load_recipe, shipped_recipes
+from schemas.spec import StoreSpec
 from training.options import Options
 from training.run_page.recipe_toml import toml_value
 
@@ -21,6 +22,13 @@ class Difference(NamedTuple):
     field: str
     shipped: str
     here: str
+
+
+def as_asked(recipe: Recipe, store: StoreSpec) -> Recipe:
+    """The recipe of a run with ``train.views`` as a recipe has it: null where it was all of the store's."""
+    if recipe.train.views != tuple(range(len(store.view_names))):
+        return recipe
+    return recipe.model_copy(update={"train": recipe.train.model_copy(update={"views": None})})
 
 
 def differences(recipe: Recipe) -> tuple[Difference, ...] | None:

@@ -14,7 +14,7 @@ from training.run import RunRecord
 from training.run_page import pictures, results, split_facts
 from training.run_page.commands import afterwards, again
 from training.run_page.recipe_toml import recipe_toml
-from training.run_page.request_again import differences
+from training.run_page.request_again import as_asked, differences
 from training.samples import SIDES
 from training.wording import (
     AVERAGES,
@@ -79,7 +79,7 @@ def run_page(result: RunResult) -> str:
         model=_model(result),
         how=how_trained(result).splitlines(),
         recipe=recipe,
-        differences=differences(recipe),
+        differences=differences(as_asked(recipe, record.store_spec)),
         recipe_toml=recipe_toml(recipe),
         commands=commands,
         afterwards=afterwards(commands.store, curves=bool(result.history), series=False),

@@ -16,7 +16,7 @@ from training.run import PAGE, RunFolder
 from training.run_page import pictures, results
 from training.run_page.commands import afterwards, again
 from training.run_page.recipe_toml import recipe_toml
-from training.run_page.request_again import differences
+from training.run_page.request_again import as_asked, differences
 from training.run_page.run_page import capital, provenance
 from training.samples import SIDES, Side
 from training.series import SeriesFolder
@@ -101,7 +101,7 @@ def series_page(summary: Summary, folder: SeriesFolder) -> str:
         audit_rows=[_audit_row(name, found) for name, found in zip(record.folds, audits, strict=True)],
         questions=[(check.name, check.question) for check in audits[0].checks],
         recipe=record.recipe,
-        differences=differences(record.recipe),
+        differences=differences(as_asked(record.recipe, first.store_spec)),
         recipe_toml=recipe_toml(record.recipe),
         commands=commands,
         afterwards=afterwards(commands.store, curves=curves, series=True),

@@ -141,7 +141,7 @@ def test_a_download_without_a_clip_becomes_no_corpus(tmp_path: Path, serve: Serv
 def test_something_else_under_the_corpus_s_name_stays(
     tmp_path: Path, serve: Serve, get: Get, ravdess_files: Files
 ) -> None:
-    serve(zenodo(zipped(ravdess_files)))
+    publisher = serve(zenodo(zipped(ravdess_files)))
     note = tmp_path / "corpora" / "ravdess" / "note.txt"
     note.parent.mkdir(parents=True)
     note.write_text("mine")
@@ -149,6 +149,7 @@ def test_something_else_under_the_corpus_s_name_stays(
     with pytest.raises(DownloadError, match="is in the way"):
         get("ravdess")
 
+    assert publisher.requests == []  # before anything is fetched
     assert content(note.parent) == {"note.txt": b"mine"}
     note.rename(tmp_path / "note.txt")
     assert len(get("ravdess").scan.clips) == 6

@@ -75,9 +75,10 @@ def test_the_page_tells_what_the_store_holds(page: Path, store: Path) -> None:
         "3 bad recordings",
         "No usable clip of: bored",
         "bored/0.wav",
-        f"ser-features verify {store} --full",
+        f"ser-features verify {store.name} --full",
     ):
         assert told in text
+    assert str(store.parent) not in page.read_text()
     drawn = pictures(page)
     assert len(drawn) == 3 + 2 + 1 + 7  # counts, durations, quality; means; correlation; examples
     assert sum("in the views original, noise, later, fast" in alt for alt in drawn) == 7
@@ -268,6 +269,7 @@ def test_coordinates_that_cannot_be_are_refused(make: MakeStore, small_demo: Pat
         ("s3://lab/emotions/", "emotions"),
         ("https://lab.org/emotions@1a2b3c", "emotions@1a2b3c"),
         ("/data/my store", "my-store"),
+        ("https://user:secret@lab.org", "lab.org"),
     ],
 )
 def test_a_store_is_called_by_the_last_part_of_its_place(where: str, name: str) -> None:

@@ -17,6 +17,7 @@ import torch
 from onnxruntime import InferenceSession
 from typer.testing import CliRunner
 
+import training.export
 from featurestore.store import FeatureStore
 from schemas.errors import RunError, UsageError
 from schemas.overrides import overridden
@@ -183,6 +184,14 @@ def test_the_document_names_everything(run: RunResult, exported: Exported) -> No
         assert {document["classes"][i].split("_")[1] for i in emotion["classes"]} == {emotion["name"]}
         assert len(emotion["classes"]) == 2
     assert str(run.folder.path) not in exported.json.read_text()
+
+
+def test_the_files_name_no_folder_of_their_maker(exported: Exported) -> None:
+    """Of every node the exporter notes the lines of code that it is of, with their paths."""
+    whole = exported.onnx.read_bytes()
+    for place in (Path(torch.__file__).parent, Path(training.export.__file__).parent):
+        assert str(place).encode() not in whole
+    assert b".py" not in whole
 
 
 def test_a_graph_that_says_anything_else_is_refused(run: RunResult, exported: Exported) -> None:
