@@ -1,0 +1,111 @@
+"""A run that was trained on the demo voices, and servers that show it."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from schemas.overrides import overridden
+from schemas.recipe import load_recipe
+from training.request import Hardware, TrainRequest
+from training.result import RunResult
+from training.train import train
+
+COMMAND = "from training.web.cli import main; main()"
+
+STARTED_S = 240
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server under way."""
+
+    url: str
+    process: subprocess.Popen[str]
+    temporary: Path
+    """Its folder for temporary files."""
+    told: list[str]
+    """Lines of standard error; all of them once it has ended."""
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+
+def trained(store: Path, out: Path, *changes: str) -> RunResult:
+    own = (
+        "datasets=null",
+        "model.name=functionals-mlp",
+        "input.representation=functionals",
+        "train.views=[0]",
+        "train.epochs=12",
+        "split.test=0.3",
+        *changes,
+    )
+    recipe = overridden(load_recipe("four-corpora-c"), own)
+    return train(TrainRequest(store=store, recipe=recipe, output=out, hardware=Hardware("cpu")))
+
+
+@pytest.fixture(scope="package")
+def run(demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained(demo_store, tmp_path_factory.mktemp("runs")).folder.path
+
+
+@pytest.fixture(scope="package")
+def leaky_run(demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained(demo_store, tmp_path_factory.mktemp("runs"), "split.protocol=random").folder.path
+
+
+Serve = Callable[..., Served]
+
+
+@pytest.fixture(scope="module")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """Function from a run and options to a server that answers; all are stopped at the end."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(run: Path, *options: object, command: str = COMMAND) -> Served:
+        temporary = tmp_path_factory.mktemp("temporary")
+        process = subprocess.Popen(
+            [sys.executable, "-c", command, str(run), "--device", "cpu", *map(str, options)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "TMPDIR": str(temporary), "OMP_NUM_THREADS": "1"},
+        )
+        started.append(process)
+        told: list[str] = []
+        lines: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=_each, args=(process.stderr, told.append), daemon=True).start()
+        threading.Thread(target=_each, args=(process.stdout, lines.put), daemon=True).start()
+        try:
+            first = lines.get(timeout=STARTED_S)
+        except queue.Empty:
+            pytest.fail(f"no server after {STARTED_S} s: {told}")
+        return Served(first.split()[0], process, temporary, told)
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+def _each(stream: Sequence[str], take: Callable[[str], object]) -> None:
+    for line in stream:
+        take(line)
+    take("")
+
+
+@pytest.fixture(scope="package")
+def clips(small_demo: Path) -> list[Path]:
+    return sorted((small_demo / "demo").rglob("*.wav"))

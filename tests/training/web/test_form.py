@@ -1,0 +1,79 @@
+"""Forms as httpx writes them, in pieces of any size."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from training.web.form import BadFormError, file_of
+from training.web.uploads import Upload
+
+
+def encoded(files: list[tuple[str, tuple[str, bytes]]], data: dict[str, str]) -> tuple[str, bytes]:
+    request = httpx.Request("POST", "http://x/", files=files, data=data)
+    return request.headers["content-type"], request.read()
+
+
+def read(content_type: str, body: bytes, piece: int = 1000, limit: int = 10**6) -> Upload:
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(body), piece):
+            yield body[start : start + piece]
+
+    return asyncio.run(file_of(content_type, pieces(), limit))
+
+
+@settings(max_examples=60, deadline=None)
+@given(content=st.binary(max_size=300), piece=st.integers(1, 80), field=st.text("ab", max_size=5))
+def test_the_file_of_a_form_arrives_whole_in_pieces_of_any_size(
+    content: bytes, piece: int, field: str
+) -> None:
+    form = encoded([("files", ("a b.wav", content))], {"field": field})
+    assert read(*form, piece=piece) == Upload("a b.wav", content)
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("C:\\clips\\a.wav", "a.wav"),
+        ("Zoë 😀.wav", "Zoë 😀.wav"),
+        ("a" * 500, "a" * 120),
+    ],
+)
+def test_a_name_is_shown_without_folders(sent: str, shown: str) -> None:
+    assert read(*encoded([("files", (sent, b"x"))], {})).name == shown
+
+
+def test_a_file_beyond_the_limit_ends_the_reading_at_once() -> None:
+    content_type, body = encoded([("files", ("a", bytes(5000)))], {})
+    read_so_far = 0
+
+    async def pieces() -> AsyncIterator[bytes]:
+        nonlocal read_so_far
+        for start in range(0, len(body), 100):
+            read_so_far += 100
+            yield body[start : start + 100]
+
+    with pytest.raises(OverflowError):
+        asyncio.run(file_of(content_type, pieces(), 1000))
+    assert read_so_far < 1500
+
+
+def test_what_is_no_form_with_one_file_is_refused() -> None:
+    two = [("files", ("a", b"1")), ("files", ("b", b"2"))]
+    content_type, body = encoded(two[:1], {})
+    for kind, content, sentence in (
+        (*encoded(two, {}), "one recording at a time"),
+        (*encoded([], {"a": "b"}), "multipart/form-data"),
+        ("application/json", b"{}", "multipart/form-data"),
+        (content_type, body[:-20], "no file"),
+        (content_type, b"nothing of the kind", "malformed"),
+        (f"multipart/form-data; boundary={'x' * 300}", b"--x", "malformed"),
+    ):
+        with pytest.raises(BadFormError, match=sentence):
+            read(kind, content)

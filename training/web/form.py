@@ -1,0 +1,108 @@
+"""The one file of a form that a browser sends, read as it comes and kept in memory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+from training.web.uploads import Upload
+
+_LONGEST_NAME = 120
+
+
+class BadFormError(Exception):
+    """The request is no form with one file. The message is fit for who sent it."""
+
+
+async def file_of(content_type: str, body: AsyncIterator[bytes], limit: int) -> Upload:
+    """The file of a ``multipart/form-data`` body; of several, or of none, :class:`BadFormError`.
+
+    ``limit``: bytes of the file at most; :class:`OverflowError` as soon as there are more.
+    """
+    from python_multipart.exceptions import FormParserError
+    from python_multipart.multipart import MultipartParser, parse_options_header
+
+    kind, options = parse_options_header(content_type)
+    boundary = options.get(b"boundary")
+    if kind != b"multipart/form-data" or not boundary:
+        raise BadFormError("send the recording as a form, multipart/form-data")
+    form = _Form(limit)
+    # Of every malformed form it would tell the terminal, which any visitor could fill with that.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
+    try:
+        parser = MultipartParser(boundary, form.callbacks())
+        async for chunk in body:
+            parser.write(chunk)
+        parser.finalize()
+    except FormParserError as error:
+        raise BadFormError("the form breaks off or is malformed; send the recording again") from error
+    if not form.ended or form.name is None:
+        raise BadFormError("the form holds no file")
+    return Upload(form.name, bytes(form.content))
+
+
+class _Form:
+    """What the parser has told so far."""
+
+    def __init__(self, limit: int) -> None:
+        self.name: str | None = None
+        self.content = bytearray()
+        self.ended = False
+        self._limit = limit
+        self._is_file = False
+        self._field = self._value = b""
+        self._disposition = b""
+
+    def callbacks(self) -> Any:
+        return {
+            "on_part_begin": self._part_begins,
+            "on_header_field": self._header_field,
+            "on_header_value": self._header_value,
+            "on_header_end": self._header_ends,
+            "on_headers_finished": self._headers_end,
+            "on_part_data": self._data,
+            "on_end": self._ends,
+        }
+
+    def _part_begins(self) -> None:
+        self._is_file = False
+        self._disposition = b""
+
+    def _header_field(self, data: bytes, start: int, end: int) -> None:
+        self._field += data[start:end]
+
+    def _header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _header_ends(self) -> None:
+        if self._field.lower() == b"content-disposition":
+            self._disposition = self._value
+        self._field = self._value = b""
+
+    def _headers_end(self) -> None:
+        from python_multipart.multipart import parse_options_header
+
+        _, options = parse_options_header(self._disposition)
+        if b"filename" not in options:
+            return
+        if self.name is not None:
+            raise BadFormError("send one recording at a time")
+        self._is_file = True
+        self.name = _shown(options[b"filename"])
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        if not self._is_file:
+            return
+        self.content += data[start:end]
+        if len(self.content) > self._limit:
+            raise OverflowError
+
+    def _ends(self) -> None:
+        self.ended = True
+
+
+def _shown(name: bytes) -> str:
+    """A file's name as it is shown: without folders and control characters, not endless."""
+    last = name.decode("utf-8", "replace").replace("\\", "/").rpartition("/")[2]
+    return "".join(mark for mark in last if mark.isprintable())[:_LONGEST_NAME] or "recording"

@@ -1,0 +1,95 @@
+"""HTML of what the page says. Every value is escaped: names of files come from whoever sends them."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+import soundfile
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from training.web.answer import Answer
+from training.web.facts import NOT, Facts
+from training.web.hearing import Heard
+from training.web.limits import Limits
+from training.web.pictures import clip_picture, timeline_picture
+
+_WORTH_A_NOTE_S = 0.05
+
+
+def model_strip(facts: Facts) -> str:
+    """The model's worth, in sight at all times."""
+    return _rendered("model.html", facts=facts)
+
+
+def about(facts: Facts, limits: Limits) -> str:
+    """What the model learnt from, what its answers are not, and what becomes of recordings."""
+    return _rendered("about.html", facts=facts, limits=limits, not_=NOT)
+
+
+def waiting() -> str:
+    """What stands in place of the answer before there is one."""
+    return _rendered("waiting.html")
+
+
+def problem(name: str, sentence: str) -> str:
+    """That a recording called ``name`` has no answer, and why."""
+    return _rendered("problem.html", name=name, sentence=sentence)
+
+
+def told(answer: Answer, facts: Facts) -> str:
+    """An answer with its pictures, which lie in the HTML itself."""
+    heard = answer.heard
+    return _rendered(
+        "answer.html",
+        answer=answer,
+        facts=facts,
+        heard=heard,
+        picture=clip_picture(heard),
+        timeline=timeline_picture(answer) if answer.windows else None,
+        notes=_notes(answer),
+        sound=_heard_wav(heard),
+    )
+
+
+def _notes(answer: Answer) -> list[str]:
+    """What was left out, in sentences."""
+    heard, notes = answer.heard, []
+    before = heard.heard_from_s - heard.start_s
+    behind = heard.start_s + heard.sound.duration_s - heard.heard_to_s - heard.unheard_s
+    quiet = [
+        f"{seconds:.2g} s {place}"
+        for seconds, place in ((before, "before it"), (behind, "behind it"))
+        if seconds > _WORTH_A_NOTE_S
+    ]
+    if quiet:
+        notes.append(f"Silence was left out: {' and '.join(quiet)}.")
+    if heard.unheard_s > _WORTH_A_NOTE_S:
+        notes.append(f"{heard.unheard_s:.2g} s of sound behind it were left out.")
+    return notes
+
+
+def _heard_wav(heard: Heard) -> str:
+    """What the model hears, as a sound in the page: 16 bits, cut but not scaled."""
+    part = heard.sound.part(heard.heard_from_s - heard.start_s, heard.heard_to_s - heard.start_s)
+    content = io.BytesIO()
+    soundfile.write(content, np.clip(part.samples, -1, 1), part.rate, format="WAV", subtype="PCM_16")
+    return f"data:audio/wav;base64,{base64.b64encode(content.getvalue()).decode('ascii')}"
+
+
+def _rendered(template: str, **values: Any) -> str:
+    return _environment().get_template(template).render(values)
+
+
+def _environment() -> Environment:
+    found = Environment(
+        loader=PackageLoader("training.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters["percent"] = lambda share: f"{100 * share:.0f}"
+    return found

@@ -1,0 +1,124 @@
+"""A run as a page: everything that is opened for it, and closed again."""
+
+from __future__ import annotations
+
+import signal
+import webbrowser
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from training.web.limits import Limits
+from training.web.server import (
+    PORT,
+    hosts_of,
+    is_loopback,
+    listening,
+    private_surroundings,
+    serve,
+    url_of,
+)
+from training.web.uploads import Upload, Uploads
+
+if TYPE_CHECKING:
+    from training.predict import Predictor
+    from training.web.facts import Facts
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class DemoRequest:
+    """Which run is shown where, to whom, within which limits."""
+
+    run: Path
+    device: str = "auto"
+    host: str = "127.0.0.1"
+    port: int | None = None
+    """None: 7860, or the next that is free."""
+    public_url: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    opens_browser: bool = False
+
+
+def show(request: DemoRequest, tell: Tell, note: Tell) -> None:
+    """Show a run until Ctrl-C or SIGTERM; ``tell`` gets the address, ``note`` what is to be watched.
+
+    Raises :class:`SerError`: no such run, no result, device or port that is not there.
+    """
+    with (
+        _ended_by_signals(),
+        private_surroundings(),
+        closing(listening(request.host, request.port)) as bound,
+    ):
+        # These take seconds to import, and Gradio reads its surroundings when it is.
+        from training.predict import Predictor
+        from training.web.facts import Facts
+        from training.web.gate import Gate
+        from training.web.page import page
+
+        predictor = Predictor.open(request.run, request.device)
+        facts = Facts.of(request.run, predictor)
+        limits = request.limits
+        uploads = Uploads(limits.room_bytes)
+        _warm(predictor, facts, limits)
+        gate = Gate(
+            page(predictor, facts, limits, uploads, request.public_url),
+            uploads,
+            limits.upload_bytes,
+            hosts_of(request.host, request.public_url),
+        )
+
+        def ready() -> None:
+            url = request.public_url or url_of(bound)
+            for sentence in _notes(request, facts, bound.getsockname()[1]):
+                note(sentence)
+            tell(f"{url} shows model {facts.model}, {facts.worth}: {facts.ua}; Ctrl-C ends it")
+            if request.opens_browser:
+                webbrowser.open(url)
+
+        serve(gate, bound, uploads, ready)
+
+
+def _notes(request: DemoRequest, facts: Facts, port: int) -> list[str]:
+    notes = []
+    if request.port is None and port != PORT:
+        notes.append(f"port {PORT} is taken; this is port {port}")
+    if not is_loopback(request.host):
+        notes.append(
+            f"{request.host} is open to others: whoever reaches this machine can send recordings, without "
+            "a password and without encryption; a reverse proxy can add both"
+        )
+    if facts.warning:
+        notes.append(f"{facts.worth}: {facts.warning}")
+    return notes
+
+
+def _warm(predictor: Predictor, facts: Facts, limits: Limits) -> None:
+    """Answer noise once: the first visitor need not wait for what is made at first use."""
+    import numpy as np
+
+    from training.web.answer import answer
+    from training.web.fragments import told
+    from training.web.hearing import Sound
+
+    rate = predictor.spec.audio.sample_rate
+    noise = np.random.default_rng(0).normal(0, 0.1, rate).astype(np.float32)
+    told(answer(predictor, Upload("noise", Sound(noise, rate, 1.0).wav()), limits), facts)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP end it as Ctrl-C does, and all three cleanly: with folders removed."""
+    before = {
+        kind: signal.signal(kind, signal.default_int_handler) for kind in (signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    except KeyboardInterrupt:
+        return
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
