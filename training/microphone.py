@@ -112,7 +112,7 @@ def microphone(open_stream: OpenStream | None = None) -> Iterator[Microphone]:
 
 @contextmanager
 def _system_stream(callback: Callback) -> Iterator[Stream]:
-    sounddevice = _sounddevice()
+    sounddevice = sounddevice_or_why()
     try:
         device = sounddevice.query_devices(kind="input")
         stream = sounddevice.InputStream(
@@ -134,7 +134,8 @@ def _none(error: Exception) -> MicrophoneError:
     return MicrophoneError(f"no microphone can be opened ({error}); connect one, or give recordings instead")
 
 
-def _sounddevice() -> Any:
+def sounddevice_or_why() -> Any:
+    """The package sounddevice. Raises :class:`MicrophoneError` where it or PortAudio is missing."""
     try:
         import sounddevice
     except ImportError as error:

@@ -105,6 +105,10 @@ def predict(
     from training.predict_rows import CsvRows, JsonRows, TextRows
     from training.predict_worth import Worth, worth_json, worth_notes
 
+    if microphone:  # before models are read
+        from training.microphone import sounddevice_or_why
+
+        sounddevice_or_why()
     model = Ensemble.open(runs, device.value)
     worths = [Worth.of(each) for each in runs]
     # Not through rich: a bar on standard error would take what a redirected standard output is to get.
