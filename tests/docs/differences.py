@@ -57,6 +57,11 @@ INSTEAD: tuple[Instead, ...] = (
         "--epochs 3",
         "networks are trained briefly: that all works is to be seen, not how well they learn",
     ),
+    Instead(
+        f"{_TRAINS}(?=[^#]*--recipe ravdess-functionals)(?![^#]*--epochs)",
+        r"\1 --epochs 5",
+        "the same; its learning rate rises for four epochs",
+    ),
     Instead(f"{_TRAINS}(?![^#]*--epochs)", r"\1 --epochs 1", "the same"),
     Instead(
         f"{_TRAINS}(?![^#]*--(?:views|leak-views))",
