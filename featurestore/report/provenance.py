@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
 
 from data.registry import CORPORA
 from featurestore.layout import STORE_JSON
 from featurestore.places.folder import Folder
 from featurestore.store import FeatureStore
-from schemas.spec import StoreSpec
+from schemas.recipe_toml import store_toml
 
 RECIPE_FILE = "again.toml"
 
@@ -55,29 +54,10 @@ def provenance(store: FeatureStore) -> Provenance:
         bytes=sum(entry.bytes for entry in document.objects.values()),
         copied=_copied(store),
         libraries=dict(document.libraries),
-        recipe=recipe_of(store.spec),
+        recipe=store_toml(store.spec, Path(RECIPE_FILE).stem),
         verify=f"ser-features verify {shlex.quote(where)} --full",
         rebuild=_rebuild(store, where),
     )
-
-
-def recipe_of(spec: StoreSpec) -> str:
-    """A recipe (TOML) whose store is that of ``spec``, but for seed, dtype and codec, which are options.
-
-    Its model is no part of a store; a recipe must name one.
-    """
-    lines = ['name = "again"']
-    for name, part in (("audio", spec.audio), ("spectral", spec.spectral)):
-        lines += ["", f"[{name}]", *_fields(part.model_dump(mode="json", exclude_none=True))]
-    for name, parts in (("features", spec.features), ("views", spec.views)):
-        for each in parts:
-            lines += ["", f"[[{name}]]", *_fields(each.model_dump(mode="json", exclude_none=True))]
-    return "\n".join([*lines, "", "[model]", 'name = "A"', ""])
-
-
-def _fields(values: dict[str, Any]) -> list[str]:
-    """Text, numbers and lists of numbers are written alike in JSON and in TOML."""
-    return [f"{name} = {json.dumps(value)}" for name, value in values.items()]
 
 
 def _rebuild(store: FeatureStore, where: str) -> tuple[str, ...]:

@@ -7,12 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 from data.registry import CORPORA
-from schemas.architecture import named_model
 from schemas.recipe import Recipe, load_recipe, shipped_recipes
+from schemas.recipe_toml import recipe_toml, store_toml
 from schemas.spec import StorageSpec, StoreSpec
 from training.options import Options
 from training.run import RunRecord
-from training.run_page.recipe_toml import recipe_toml
 from training.run_page.request_again import as_asked, options_of
 
 RUN = "RUN"
@@ -85,16 +84,7 @@ def _build(
     needed: tuple[File, ...] = ()
     recipe = _recipe_of_store(spec, record.recipe, [file.name for file in files])
     if recipe is None:
-        named = named_model({"name": "functionals"})
-        whole = Recipe(
-            name="store",
-            audio=spec.audio,
-            spectral=spec.spectral,
-            features=spec.features,
-            views=spec.views,
-            model=named,
-        )
-        needed = (File("store.toml", recipe_toml(whole)),)
+        needed = (File("store.toml", store_toml(spec, "store")),)
         recipe = "store.toml"
     command = ["ser-features", "build", *_option("recipe", recipe), *_option("augment", str(len(spec.views)))]
     command += _option("datasets", ",".join(n if n in CORPORA else f"{n}=FOLDER-OF-{n}" for n in corpora))

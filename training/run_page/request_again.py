@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from schemas.errors import SerError
 from schemas.overrides import NOTHING, overridden
 from schemas.recipe import Recipe, load_recipe, shipped_recipes
+from schemas.recipe_toml import toml_value
 from schemas.spec import StoreSpec
 from training.options import Options
-from training.run_page.recipe_toml import toml_value
 
 _OF_THE_STORE = ("name", "description", "audio", "spectral", "features", "views")
 """Fields that no option of a training changes."""

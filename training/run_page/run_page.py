@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from featurestore.page.render import render
 from schemas.recipe import Recipe
+from schemas.recipe_toml import recipe_toml
 from training.model_card import audited, how_trained, input_of, sentences_heard, weights_of
 from training.recipe_prose import BEST_BY, model_prose
 from training.report import tested_on
@@ -13,7 +14,6 @@ from training.result import RunResult
 from training.run import RunRecord
 from training.run_page import pictures, results, split_facts
 from training.run_page.commands import afterwards, again
-from training.run_page.recipe_toml import recipe_toml
 from training.run_page.request_again import as_asked, differences
 from training.samples import SIDES
 from training.wording import (

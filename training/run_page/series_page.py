@@ -10,12 +10,12 @@ from featurestore.page.render import render
 from schemas.errors import RunError
 from schemas.model import Model
 from schemas.recipe import first_problem
+from schemas.recipe_toml import recipe_toml
 from training.audits.audit import Verdict
 from training.report import tested_on
 from training.run import PAGE, RunFolder
 from training.run_page import pictures, results
 from training.run_page.commands import afterwards, again
-from training.run_page.recipe_toml import recipe_toml
 from training.run_page.request_again import as_asked, differences
 from training.run_page.run_page import capital, provenance
 from training.samples import SIDES, Side

@@ -21,12 +21,12 @@ from featurestore.build import BuildRequest, build
 from featurestore.progress import Silent
 from featurestore.report.findings import examine
 from featurestore.report.make import make_report, store_name
-from featurestore.report.provenance import recipe_of
 from featurestore.sharing.push import push
 from featurestore.spec_choice import SpecRequest
 from featurestore.store import FeatureStore
 from schemas.errors import StoreDamagedError, UsageError
 from schemas.recipe import parse_recipe
+from schemas.recipe_toml import store_toml
 from tests.featurestore.report.conftest import MEL, MFCC, RMS, MakeStore
 from tests.hostile.forge import forged
 from tests.pages import require_readable
@@ -179,7 +179,7 @@ def test_the_recipe_and_the_commands_on_the_page_build_the_same_store(
 ) -> None:
     opened = FeatureStore.open(store)
     spec = opened.spec
-    text = recipe_of(spec)
+    text = store_toml(spec, "again")
     assert parse_recipe(text, "page").store_spec(None, spec.seed, spec.storage) == spec
     (tmp_path / "again.toml").write_text(text)
     again = SpecRequest(

@@ -6,8 +6,8 @@ import pytest
 
 from schemas.overrides import overridden
 from schemas.recipe import Recipe, load_recipe, parse_recipe, shipped_recipes
+from schemas.recipe_toml import recipe_toml, toml_value
 from training.options import Options
-from training.run_page.recipe_toml import recipe_toml, toml_value
 from training.run_page.request_again import as_asked, differences, options_of
 
 ASKED = (

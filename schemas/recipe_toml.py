@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.recipe import Recipe
+from schemas.spec import StoreSpec
 
 
 def recipe_toml(recipe: Recipe) -> str:
@@ -18,7 +19,16 @@ def recipe_toml(recipe: Recipe) -> str:
     values = recipe.model_dump(mode="json")
     if values["train"]["patience"] is None:
         values["train"]["patience"] = "none"
-    return "\n".join(_lines(values, ())).strip() + "\n"
+    return _text(values)
+
+
+def store_toml(spec: StoreSpec, name: str) -> str:
+    """A recipe called ``name`` whose store is that of ``spec``; seed, dtype and codec are options of a build.
+
+    Its model is no part of a store; a recipe must name one.
+    """
+    parts = spec.model_dump(mode="json", include={"audio", "spectral", "features", "views"})
+    return _text({"name": name, **parts, "model": {"name": "A"}})
 
 
 def toml_value(value: Any) -> str:
@@ -30,6 +40,10 @@ def toml_value(value: Any) -> str:
         return f"[{', '.join(map(toml_value, value))}]"
     # JSON writes these as TOML has them, but for DEL, which a TOML text must not hold as it is.
     return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("\x7f", "\\u007f")
+
+
+def _text(values: Mapping[str, Any]) -> str:
+    return "\n".join(_lines(values, ())).strip() + "\n"
 
 
 def _lines(table: Mapping[str, Any], parents: tuple[str, ...]) -> list[str]:
