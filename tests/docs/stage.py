@@ -58,7 +58,6 @@ def make_stage(folder: Path, demo: Path, environment: Mapping[str, str]) -> Stag
     for text in (
         "ser-features build --datasets ravdess,tess --augment 6 --out features.zarr",
         "ser-features pull features.zarr ravdess.zarr --datasets ravdess",
-        "ser-features pull features.zarr tess.zarr --datasets tess",
         "ser-train --store ravdess.zarr --model A --views 0 --epochs 1",
     ):
         printed = Running.start(Command("the stage", text), text, folder, environment).wait()
