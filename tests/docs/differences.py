@@ -68,6 +68,7 @@ INSTEAD: tuple[Instead, ...] = (
         r"\1 --views 0",
         "the same: on originals, a sixth of the time",
     ),
+    Instead(r"--store gpu\.zarr", "--store features.zarr", "a store that it takes a GPU to build"),
     Instead(r"s3://lab\b", "s3://{bucket}", "a bucket of the page's own, on a server on loopback"),
     Instead(r"(?<![\w.])/data/", "{stage}/data/", "a folder of the page's own"),
     Instead(r"/nfs/", r"{stage}/", "a folder that all hosts see"),
