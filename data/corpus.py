@@ -41,7 +41,7 @@ class Corpus(Protocol):
 
     @property
     def folder_names(self) -> tuple[str, ...]:
-        """Names under the corpora root by which it is found, best first; see :func:`data.registry.folded`."""
+        """Names under the corpora root by which it is found, best first; see :func:`folded`."""
 
     def scan(self, root: Path) -> Scan:
         """Clips of the tree under ``root``, sorted by speaker, then clip id.
@@ -49,3 +49,8 @@ class Corpus(Protocol):
         Raises :class:`~schemas.errors.CorpusNotFoundError` where ``root`` is no folder,
         :class:`~schemas.errors.CorpusError` for an unusable description or speaker table.
         """
+
+
+def folded(name: str) -> str:
+    """Name as folder names are compared: lower case, without spaces, ``-`` and ``_``."""
+    return name.casefold().translate({ord(mark): None for mark in " -_"})

@@ -6,17 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.corpus import Corpus
+from data.corpus import Corpus, folded
 from data.files import holds_audio
 from data.folder import DESCRIPTION, FolderCorpus
 from data.missing import not_there, nothing, require_name
-from data.registry import CORPORA, REAL, corpus, folded
+from data.registry import CORPORA, corpus, real
 from schemas.errors import CorpusError, CorpusNotFoundError, UnknownNameError, UsageError
 
 ALL = "all"
 """Request for every corpus that is there."""
-
-_KNOWN_NAMES = frozenset(folded(name) for known in CORPORA.values() for name in known.folder_names)
 
 
 @dataclass(frozen=True)
@@ -129,7 +127,7 @@ def _named(name: str, root: Path, folders: tuple[Path, ...]) -> tuple[Corpus, Pa
 
 def _add_all(found: dict[str, tuple[Corpus, Path]], folders: tuple[Path, ...]) -> tuple[Corpus, ...]:
     missing = []
-    for name in REAL:
+    for name in real():
         if name in found:
             continue
         places = _places(CORPORA[name], folders)
@@ -152,7 +150,8 @@ def _places(wanted: Corpus, folders: tuple[Path, ...]) -> list[Path]:
 
 def _known(folder: Path) -> bool:
     """Whether the folder goes by a name of a known corpus."""
-    return folded(folder.name) in _KNOWN_NAMES
+    name = folded(folder.name)
+    return any(name == folded(each) for known in CORPORA.values() for each in known.folder_names)
 
 
 def _described(folders: tuple[Path, ...]) -> dict[str, tuple[Corpus, Path]]:

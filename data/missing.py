@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from data.corpus import Corpus
+from data.corpus import Corpus, folded
 from data.files import holds_audio
 from data.folder import DESCRIPTION, FolderCorpus
 from data.recognise import recognise
-from data.registry import CORPORA, REAL, folded
+from data.registry import CORPORA, real
 from schemas.errors import UnknownNameError
 
 _ARCHIVES = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".7z", ".rar"})
@@ -49,17 +49,17 @@ def nothing(root: Path, folders: Sequence[Path]) -> str:
             f"there is no corpus of real speech under '{root}'; the demo voices are there, but never part of "
             f"'all': ask for them by name, as --datasets demo"
         )
-    below = _below(folders, REAL)
+    below = _below(folders, real())
     if below is not None:
         return f"there is no corpus directly under '{root}'; give --corpora {below}"
-    if archive := _archive(REAL, root, [folder for folder in folders if _known(folder)]):
+    if archive := _archive(real(), root, [folder for folder in folders if _known(folder)]):
         return (
             f"there is no corpus under '{root}' but the packed '{archive}'; unpack it where it lies and run "
             f"the command again"
         )
     return (
-        f"there is no corpus under '{root}' (looked for folders with audio called {', '.join(REAL)} and the "
-        f"like, and for {DESCRIPTION}); the first to get: {CORPORA[REAL[0]].how_to_get}"
+        f"there is no corpus under '{root}' (looked for folders with audio called {', '.join(real())} and "
+        f"the like, and for {DESCRIPTION}); the first to get: {CORPORA[real()[0]].how_to_get}"
     )
 
 
@@ -103,9 +103,10 @@ def _archive(names: Sequence[str], root: Path, own: Sequence[Path]) -> Path | No
     return None
 
 
-def _known(folder: Path, names: Sequence[str] = REAL) -> bool:
-    """Whether the folder goes by a name of one of the corpora."""
-    return any(folded(folder.name) == folded(each) for name in names for each in CORPORA[name].folder_names)
+def _known(folder: Path, names: Sequence[str] | None = None) -> bool:
+    """Whether the folder goes by a name of one of the corpora, without ``names`` of any of real speech."""
+    called = folded(folder.name)
+    return any(called == folded(each) for name in names or real() for each in CORPORA[name].folder_names)
 
 
 def _itself(root: Path) -> str:

@@ -9,6 +9,7 @@ from data.corpus import Corpus
 from data.cremad import CremaD
 from data.demo import DemoCorpus
 from data.emodb import EmoDb
+from data.plugins import Offered
 from data.ravdess import Ravdess
 from data.savee import Savee
 from data.tess import Tess
@@ -17,11 +18,17 @@ from schemas.nearest import did_you_mean
 
 _IN_ORDER: tuple[Corpus, ...] = (Ravdess(), Tess(), Savee(), CremaD(), EmoDb(), DemoCorpus())
 
-CORPORA: Mapping[str, Corpus] = MappingProxyType({corpus.name: corpus for corpus in _IN_ORDER})
-"""All known corpora by name, in the order in which they are listed and built."""
+BUILT_IN: Mapping[str, Corpus] = MappingProxyType({corpus.name: corpus for corpus in _IN_ORDER})
+"""Corpora of this package by name. All are of acted speech."""
 
-REAL: tuple[str, ...] = tuple(name for name in CORPORA if name != "demo")
-"""Names of the corpora of real speech."""
+CORPORA: Mapping[str, Corpus] = Offered(BUILT_IN)
+"""All known corpora by name, those of installed packages too, in the order in which they are listed and
+built. Raises as :class:`~data.plugins.Offered` does."""
+
+
+def real() -> tuple[str, ...]:
+    """Names of the corpora of real speech."""
+    return tuple(name for name in CORPORA if name != "demo")
 
 
 def corpus(name: str) -> Corpus:
@@ -33,8 +40,3 @@ def corpus(name: str) -> Corpus:
             f"unknown corpus '{name}'; {did_you_mean(name, CORPORA)}known are {', '.join(CORPORA)}, and "
             f"recordings of your own are given as NAME=PATH"
         ) from None
-
-
-def folded(name: str) -> str:
-    """Name as folder names are compared: lower case, without spaces, ``-`` and ``_``."""
-    return name.casefold().translate({ord(mark): None for mark in " -_"})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from data.corpus import Corpus
 from data.locate import Located, locate
-from data.registry import CORPORA, REAL
+from data.registry import CORPORA, real
 from schemas.clip import Scan
 from schemas.errors import CorpusNotFoundError
 
@@ -25,7 +25,7 @@ def catalogue(corpora_root: Path) -> tuple[CatalogueEntry, ...]:
     """Every known corpus and every described folder under the root, scanned where they are there."""
     there = dict(_found("all", corpora_root))
     for name in CORPORA:
-        if name not in REAL and name not in there:
+        if name not in real() and name not in there:
             there.update(_found(name, corpora_root))
     names = [*CORPORA, *(name for name in there if name not in CORPORA)]
     return tuple(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from featurestore import completion
-from featurestore.console import Command, ConsoleProgress, Version, out, print_json
+from featurestore.console import Command, ConsoleProgress, Version, err, out, print_json
 from featurestore.download_cli import add_commands as add_download
 from featurestore.listen.cli import add_commands as add_listen
 from featurestore.report.cli import add_commands as add_report
@@ -146,6 +146,8 @@ def datasets(corpora: Corpora = Path("corpora"), json: Json = False) -> None:
     from featurestore.catalogue import catalogue
     from featurestore.summary import datasets_json, datasets_text
 
+    if not corpora.is_dir():
+        err.print(f"note: there is no folder '{corpora}' to look for corpora in", markup=False)
     entries = catalogue(corpora)
     print_json(datasets_json(entries)) if json else out.print(datasets_text(entries))
 

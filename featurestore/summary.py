@@ -87,13 +87,16 @@ def datasets_text(entries: tuple[CatalogueEntry, ...]) -> RenderableType:
         corpus, scan = entry.corpus, entry.scan
         expected = f" of {corpus.expected_clips:,}" if corpus.expected_clips else ""
         if scan is None:
-            found = f"[dim]not there[/] ({corpus.expected_clips:,} clips)"
+            found = "[dim]not there[/]" + (
+                f" ({corpus.expected_clips:,} clips)" if corpus.expected_clips else ""
+            )
         else:
             speakers = len({clip.speaker for clip in scan.clips})
-            found = f"{len(scan.clips):,}{expected} clips, {speakers} speakers in {escape(str(entry.path))}"
+            people = f"{speakers} speaker{'' if speakers == 1 else 's'}"
+            found = f"{len(scan.clips):,}{expected} clips, {people} in {escape(str(entry.path))}"
         lines += [
             f"[bold]{corpus.name:10}[/] {found}",
-            f"{'':10} {escape(corpus.licence)} · {escape(corpus.home_page)}",
+            f"{'':10} {escape(' · '.join(filter(None, (corpus.licence, corpus.home_page))))}",
         ]
         if scan is None:
             lines.append(f"{'':10} [dim]{escape(corpus.how_to_get)}[/]")

@@ -3,17 +3,17 @@ import sys
 
 import pytest
 
-from data.corpus import Corpus
-from data.registry import CORPORA, REAL, corpus, folded
+from data.corpus import Corpus, folded
+from data.registry import BUILT_IN, CORPORA, corpus, real
 from schemas.errors import UnknownNameError
 
 
 def test_the_order_is_fixed_and_the_demo_is_not_real() -> None:
     assert list(CORPORA) == ["ravdess", "tess", "savee", "cremad", "emodb", "demo"]
-    assert REAL == ("ravdess", "tess", "savee", "cremad", "emodb")
+    assert real() == ("ravdess", "tess", "savee", "cremad", "emodb")
 
 
-@pytest.mark.parametrize("name", CORPORA)
+@pytest.mark.parametrize("name", BUILT_IN)
 def test_every_corpus_keeps_the_protocol_and_says_how_to_get_it(name: str) -> None:
     known = corpus(name)
     assert isinstance(known, Corpus)
@@ -26,7 +26,7 @@ def test_every_corpus_keeps_the_protocol_and_says_how_to_get_it(name: str) -> No
 
 
 def test_the_four_corpora_add_up_to_the_published_total() -> None:
-    assert sum(CORPORA[name].expected_clips or 0 for name in REAL if name != "emodb") == 12_162
+    assert sum(BUILT_IN[name].expected_clips or 0 for name in real() if name != "emodb") == 12_162
 
 
 def test_no_folder_name_belongs_to_two_corpora() -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import email
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,15 +66,16 @@ def wheel(built: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def home(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """``bin`` of an environment that holds the wheel and what it asks for, no extra."""
+def home(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """``bin`` of an environment that holds the wheel and what it asks for, no extra: gigabytes, not kept."""
     folder = tmp_path_factory.mktemp("clean") / "venv"
     run([sys.executable, "-m", "venv", folder], folder.parent)
     pip = [folder / "bin" / "python", "-m", "pip", "--disable-pip-version-check"]
     constraints = REPOSITORY / "constraints.txt"
     run([*pip, "install", "--quiet", "--constraint", constraints, wheel], folder.parent)
     run([*pip, "check"], folder.parent)
-    return folder / "bin"
+    yield folder / "bin"
+    shutil.rmtree(folder)
 
 
 def test_the_wheel_holds_every_module_recipe_and_template_of_the_sources(wheel: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -59,6 +60,7 @@ def played(
             folder, page_environment, _cluster_in(folder, page_environment), new_bucket(lab_address)
         ) as player:
             player.play(REPOSITORY / page, page)
+        shutil.rmtree(folder)  # of a page that fails, what it made is kept to be looked at
 
     pages = [
         item.callspec.params["page"]

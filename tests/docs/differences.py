@@ -40,7 +40,7 @@ PLAYED_ELSEWHERE: Mapping[str, str] = {"docs/errors.md": "tests/system/mistakes/
 """Pages that need a stage of their own → the test that plays them."""
 
 NOT_RUN: tuple[NotRun, ...] = (
-    NotRun(r"^(\S*/)?pip install|-m pip install", "changes the interpreter that runs the tests"),
+    NotRun(r"^(\S*/)?pip install (?!\.$)|-m pip install", "changes the interpreter that runs the tests"),
     NotRun(r"^make (demo|test|test-all|docs)\b", "installs a virtual environment; CI runs make itself"),
     NotRun(r"^python benchmarks/", "takes minutes to hours; the results are in benchmarks/results/"),
     NotRun(
@@ -67,6 +67,12 @@ INSTEAD: tuple[Instead, ...] = (
         f"{_TRAINS}(?![^#]*--(?:views|leak-views))",
         r"\1 --views 0",
         "the same: on originals, a sixth of the time",
+    ),
+    Instead(
+        r"^pip install \.$",
+        "pip install --quiet --no-index --no-deps --no-build-isolation --target site-packages . && "
+        "export PYTHONPATH=$PWD/site-packages",
+        "into a folder of the page's own: the interpreter stays as it is",
     ),
     Instead(r"--store gpu\.zarr", "--store features.zarr", "a store that it takes a GPU to build"),
     Instead(r"s3://lab\b", "s3://{bucket}", "a bucket of the page's own, on a server on loopback"),

@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Self
 
 from data.folder import Description
@@ -176,6 +176,8 @@ def require_valid(fence: Fence) -> None:
 
 def _require_known_toml(fence: Fence) -> None:
     values = tomllib.loads(fence.text)
+    if PurePath(fence.title).name == "pyproject.toml":  # setuptools reads it
+        return
     if values.keys() <= Description.model_fields.keys() and not fence.title.endswith("recipe.toml"):
         Description.model_validate(values)
     elif values.keys() <= Recipe.model_fields.keys():

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 import schemas.recipe
-from data.registry import REAL
+from data.registry import BUILT_IN
 from schemas.architecture import MODELS
 from schemas.errors import SpecError, UnknownNameError, UsageError
 from schemas.recipe import load_recipe, parse_recipe, shipped_recipes
@@ -24,7 +24,7 @@ def test_recipes_of_published_systems_mark_what_was_chosen(name: str) -> None:
 @pytest.mark.parametrize("name", shipped_recipes())
 def test_shipped_recipes_name_known_corpora_and_a_named_model(name: str) -> None:
     recipe = load_recipe(name)
-    assert set(recipe.datasets or ()) <= set(REAL)
+    assert set(recipe.datasets or ()) <= set(BUILT_IN)
     assert recipe.model == MODELS[recipe.model.name]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.registry import CORPORA
+from data.registry import BUILT_IN, CORPORA
 from schemas.errors import RunError
 from training.predict import Predictor
 from training.predict_worth import Worth
@@ -74,7 +74,7 @@ def _learnt_from(heard: tuple[str, ...]) -> str:
     people = f"{count} speaker{'' if count == 1 else 's'}"
     if names == ["demo"]:
         return f"Learnt from {people}: {titles}. It has never heard a person."
-    kind = "acted speech" if all(name in CORPORA for name in names) else "speech"
+    kind = "acted speech" if all(name in BUILT_IN for name in names) else "speech"
     portrayed = f" {_PORTRAYED}" if kind == "acted speech" else " Do not judge persons by it."
     return (
         f"Learnt from {kind} of {people}: {titles}. Expect less on spontaneous speech, other languages "

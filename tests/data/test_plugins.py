@@ -1,0 +1,170 @@
+"""Corpora that other packages bring: a real distribution on the path of a real command."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PARLOUR = """
+import re
+from data.collect import collect
+from data.files import walk
+from schemas.clip import Clip, Ignored
+from schemas.labels import Emotion, Gender
+
+
+class Parlour:
+    name = "parlour"
+    title = "The parlour recordings"
+    licence = "CC BY 4.0"
+    home_page = ""
+    how_to_get = "ask the authors"
+    expected_clips = None
+    folder_names = ("parlour", "the-parlour")
+
+    def scan(self, root):
+        return collect(self.name, root, walk(root), clip_of)
+
+
+def clip_of(path):
+    match = re.fullmatch(r"(p[0-9]+)-([a-z]+)-[0-9]", path.partition(".")[0])
+    if match is None:
+        return Ignored(path, "not named like a clip of parlour")
+    return Clip(
+        clip_id=f"parlour/{match[0]}",
+        dataset="parlour",
+        path=path,
+        speaker=f"parlour/{match[1]}",
+        gender=Gender.UNKNOWN,
+        emotion=Emotion(match[2]),
+        label=match[2],
+    )
+"""
+
+
+def package(folder: Path, name: str, offers: str, code: str = PARLOUR) -> None:
+    """Lay a distribution into ``folder`` as pip would: its module, and what its metadata offers."""
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.py").write_text(code)
+    about = folder / f"{name}-1.2.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
+    (about / "entry_points.txt").write_text(f"[ser_features.corpora]\n{offers}\n")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """Folder of installed packages that the command sees beside its own."""
+    return tmp_path / "site"
+
+
+@pytest.fixture
+def corpora(tmp_path: Path, small_demo: Path) -> Path:
+    """Corpora root with three clips of the parlour."""
+    root = tmp_path / "corpora"
+    (root / "The Parlour").mkdir(parents=True)
+    clips = sorted((small_demo / "demo").glob("*/*_angry_1.wav"))
+    for number, emotion in enumerate(("angry", "sad", "happy"), 1):
+        shutil.copyfile(clips[number], root / "The Parlour" / f"p{number}-{emotion}-1.wav")
+    return root
+
+
+def features(site: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """``ser-features`` with the packages in ``site``."""
+    command = [sys.executable, "-c", "from training.features_cli import main; main()", *map(str, arguments)]
+    found = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return subprocess.run(
+        command,
+        env={**os.environ, "PYTHONPATH": found},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_a_package_adds_a_corpus_that_is_listed_and_built_by_name(
+    site: Path, corpora: Path, tmp_path: Path
+) -> None:
+    package(site, "parlour", "parlour = parlour:Parlour")
+    listed = json.loads(features(site, "datasets", "--corpora", corpora, "--json").stdout)
+    (found,) = (entry for entry in listed if entry["name"] == "parlour")
+    assert (found["clips"], found["speakers"], found["licence"]) == (3, 3, "CC BY 4.0")
+    for request in ("parlour", "all"):
+        out = tmp_path / f"{request}.zarr"
+        built = features(
+            site, "build", "--datasets", request, "--augment", "0", "--corpora", corpora, "--out", out
+        )
+        assert built.returncode == 0, built.stderr
+        assert "3 clips × 1 view" in built.stdout
+
+
+def test_a_corpus_of_a_package_that_is_not_there_is_listed_with_how_to_get_it(
+    site: Path, tmp_path: Path
+) -> None:
+    package(site, "parlour", "parlour = parlour:PARLOUR", f"{PARLOUR}\n\nPARLOUR = Parlour()\n")
+    listed = features(site, "datasets", "--corpora", tmp_path)
+    assert listed.returncode == 0, listed.stderr
+    assert "parlour    not there\n           CC BY 4.0\n           ask the authors\n" in listed.stdout
+
+
+@pytest.mark.parametrize(
+    ("offers", "code", "sentence"),
+    [
+        (
+            "parlour = parlour:Parlour",
+            "import no_such_module",
+            "the corpus 'parlour' of the package parlour 1.2 cannot be used: ModuleNotFoundError: No module",
+        ),
+        (
+            "parlour = parlour:Parlour",
+            "class Parlour:\n    name = 'parlour'",
+            "parlour:Parlour has not all that data.corpus.Corpus asks for",
+        ),
+        ("salon = parlour:Parlour", PARLOUR, "it calls itself 'parlour'"),
+        (
+            "parlour = parlour:Parlour",
+            PARLOUR.replace("the-parlour", "RAVDESS"),
+            "the folder name 'ravdess' is that of ravdess",
+        ),
+        ("tess = parlour:Parlour", PARLOUR, "offers a corpus 'tess', which is the name of a known one"),
+        ("all = parlour:Parlour", PARLOUR, "offers a corpus 'all', which is no name of a corpus"),
+    ],
+)
+def test_a_package_that_cannot_be_used_is_named_in_one_sentence(
+    site: Path, tmp_path: Path, offers: str, code: str, sentence: str
+) -> None:
+    package(site, "parlour", offers, code)
+    (tmp_path / "corpora" / "something").mkdir(parents=True)
+    for command in (("datasets",), ("build", "--datasets", "all", "--out", tmp_path / "f.zarr")):
+        said = features(site, *command, "--corpora", tmp_path / "corpora")
+        assert said.returncode == 1
+        assert sentence in said.stderr
+        assert "Traceback" not in said.stderr
+
+
+def test_two_packages_with_one_name_are_both_named(site: Path, tmp_path: Path) -> None:
+    package(site, "parlour", "parlour = parlour:Parlour")
+    package(site, "salon", "parlour = salon:Parlour")
+    said = features(site, "datasets", "--corpora", tmp_path)
+    assert said.returncode == 1
+    assert "packages parlour 1.2 and salon 1.2 both offer a corpus 'parlour'; uninstall one" in said.stderr
+
+
+def test_a_package_is_not_imported_where_its_corpus_is_not_asked_for(site: Path) -> None:
+    package(site, "parlour", "parlour = parlour:Parlour", "raise RuntimeError('imported')")
+    code = "from data.registry import CORPORA; assert 'parlour' in CORPORA; print(CORPORA['tess'].title)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith("Toronto")
