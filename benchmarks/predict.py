@@ -1,24 +1,33 @@
-"""How fast recordings are told: model A on one core, from the file to the emotion.
+"""How fast recordings are told: model A on one core, from the file to the emotion; and a script of librosa.
 
     python benchmarks/predict.py
 
 A store of the demo voices is built and model A trained on it for one epoch, for speed does not depend on what
-was learnt. Then every recording of them is told, one by one, and one of ten minutes in windows of 3 s. One
-thread.
+was learnt. Then every recording of them is told, one by one, by the predictor and by a script that computes
+the same features with librosa and asks the same network; and one recording of ten minutes in windows of 3 s.
+One thread. Last the command itself: from its call to the printed row, and its peak memory.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import librosa
 import numpy as np
 import soundfile
 import torch
 from machine import write_result
+from memory import peak_memory
+from peers.librosa_loop import RATE, load
+from threadpoolctl import threadpool_limits
 
 from data.demo import write_demo
 from featurestore.build import BuildRequest, build
@@ -30,6 +39,7 @@ from training.request import Hardware, TrainRequest
 from training.train import train
 
 LONG_S = 600
+COMMAND = "import sys; from training.predict_cli import main; sys.argv[0] = 'ser-predict'; main()"
 
 
 def trained(scratch: Path) -> Path:
@@ -43,8 +53,54 @@ def trained(scratch: Path) -> Path:
     return train(request).folder.path
 
 
+def script_of(predictor: Predictor) -> Callable[[Path], object]:
+    """What a published script does for a clip: librosa's features from the waveform, then the network."""
+
+    def tell(file: Path) -> object:
+        y = load(file)
+        features = np.concatenate(
+            [
+                librosa.power_to_db(librosa.feature.melspectrogram(y=y, sr=RATE)),
+                librosa.feature.mfcc(y=y, sr=RATE, n_mfcc=40),
+                librosa.feature.rms(y=y),
+                librosa.feature.zero_crossing_rate(y),
+            ]
+        ).astype(np.float16)
+        valid = torch.tensor([features.shape[1]])
+        return predictor.marginal(predictor.score(torch.from_numpy(features[None]), valid))
+
+    return tell
+
+
+def latencies(tell: Callable[[Path], object], files: Sequence[Path]) -> list[float]:
+    """Seconds of each file."""
+    found = []
+    for file in files:
+        begun = time.perf_counter()
+        tell(file)
+        found.append(time.perf_counter() - begun)
+    return found
+
+
+def command(run: Path, clip: Path) -> tuple[float, int]:
+    """Seconds and peak memory in bytes of ``ser-predict RUN CLIP`` in a process of its own."""
+    begun = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, str(run), str(clip)],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with peak_memory(process.pid, 0.2) as peak:
+        _, said = process.communicate()
+    seconds = time.perf_counter() - begun
+    if process.returncode:
+        sys.exit(said.decode())
+    return seconds, peak.bytes
+
+
 def measure(scratch: Path, repeat: int) -> dict[str, float]:
-    """Seconds of sound that are told in a second, clip by clip and in windows; medians."""
+    """Latencies in seconds, and seconds of sound that are told in a second; medians of rounds."""
     run = trained(scratch)
     torch.set_num_threads(1)
     begun = time.perf_counter()
@@ -56,34 +112,48 @@ def measure(scratch: Path, repeat: int) -> dict[str, float]:
     rate = soundfile.info(files[0]).samplerate
     long = scratch / "long.wav"
     soundfile.write(long, np.resize(speech, LONG_S * rate), rate)
-    clips, windows = [], []
+    ours, script, windows = [], [], []
+    tell = script_of(predictor)
+    latencies(predictor.predict, files[:8])
+    latencies(tell, files[:8])
     for _ in range(repeat):
-        begun = time.perf_counter()
-        for file in files:
-            predictor.predict(file)
-        clips.append(seconds / (time.perf_counter() - begun))
+        with threadpool_limits(1):
+            script.append(latencies(tell, files))
+        ours.append(latencies(predictor.predict, files))
         begun = time.perf_counter()
         list(predictor.timeline(long, 3.0, 1.0))
         windows.append(LONG_S / (time.perf_counter() - begun))
+    commands = [command(run, files[0]) for _ in range(repeat)]
+    one, two = (statistics.median(map(sum, rounds)) for rounds in (ours, script))
     return {
         "opening_s": opening,
         "clips": len(files),
         "mean_clip_s": seconds / len(files),
-        "times_real_time_clips": statistics.median(clips),
+        "clip_ms_median": 1e3 * statistics.median(np.median(found) for found in ours),
+        "clip_ms_p95": 1e3 * statistics.median(np.quantile(found, 0.95) for found in ours),
+        "script_clip_ms_median": 1e3 * statistics.median(np.median(found) for found in script),
+        "times_real_time_clips": seconds / one,
+        "times_real_time_script": seconds / two,
+        "times_script": two / one,
         "times_real_time_windows": statistics.median(windows),
+        "command_s": statistics.median(taken for taken, _ in commands),
+        "command_mib": statistics.median(held for _, held in commands) / 2**20,
     }
 
 
 def main() -> None:
     """Measure, print, write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--repeat", type=int, default=5)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         found = measure(Path(scratch), options.repeat)
-    clips, windows = found["times_real_time_clips"], found["times_real_time_windows"]
-    print(f"times real time: {clips:.0f} clip by clip, of {found['mean_clip_s']:.1f} s each")
-    print(f"times real time: {windows:.0f} in windows of 3 s, a second apart")
+    clips, script = found["times_real_time_clips"], found["times_real_time_script"]
+    print(f"times real time, clip by clip, of {found['mean_clip_s']:.1f} s each: {clips:.0f}")
+    print(f"the script of librosa: {script:.0f}; {found['times_script']:.1f} times as long")
+    print(f"a clip: median {found['clip_ms_median']:.1f} ms, 95 % below {found['clip_ms_p95']:.1f} ms")
+    print(f"times real time in windows of 3 s, a second apart: {found['times_real_time_windows']:.0f}")
+    print(f"the command, one clip: {found['command_s']:.1f} s, {found['command_mib']:.0f} MiB")
     print(write_result("predict", {"repeat": options.repeat, **found}))
 
 

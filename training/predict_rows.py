@@ -85,12 +85,16 @@ class CsvRows:
         """See :class:`Rows`."""
 
 
+JSON_FORMAT = 1
+"""Of :class:`JsonRows`' document. Fields may be added to it; where one changes or goes, the number does."""
+
+
 class JsonRows:
     """One document, at the end: models and what they are worth, emotions, clips with their predictions."""
 
     def __init__(self, stream: TextIO, emotions: Sequence[str], models: Sequence[dict[str, object]]) -> None:
         self._stream = stream
-        self._values = {"models": list(models), "emotions": list(emotions)}
+        self._values = {"format": JSON_FORMAT, "models": list(models), "emotions": list(emotions)}
         self._clips: dict[str, dict[str, Any]] = {}
 
     def prediction(self, name: str, prediction: Prediction) -> None:

@@ -14,8 +14,17 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 def render(package: str, template: str, **values: Any) -> str:
     """HTML of ``template`` in the folder ``templates`` of ``package``, which extends ``page.html``."""
-    loader = ChoiceLoader([PackageLoader(package), PackageLoader("featurestore.page")])
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    return templates(package, "featurestore.page").get_template(template).render(values) + "\n"
+
+
+def templates(*packages: str) -> Environment:
+    """Templates of the folders ``templates`` of ``packages``, the first that has one of a name. Whatever they
+    are given is escaped, and one that is not given is an error.
+    """
+    return Environment(
+        loader=ChoiceLoader([PackageLoader(package) for package in packages]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    return environment.get_template(template).render(values) + "\n"

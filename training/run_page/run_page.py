@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from featurestore.page.render import render
-from schemas.recipe import Recipe
-from schemas.recipe_toml import recipe_toml
 from training.model_card import audited, how_trained, input_of, sentences_heard, weights_of
 from training.recipe_prose import BEST_BY, model_prose
 from training.report import tested_on
 from training.result import RunResult
-from training.run import RunRecord
 from training.run_page import pictures, results, split_facts
-from training.run_page.commands import afterwards, again
-from training.run_page.request_again import as_asked, differences
+from training.run_page.commands import again
+from training.run_page.shared import capital, shared_values
 from training.samples import SIDES
-from training.wording import (
-    AVERAGES,
-    calibration_sentence,
-    interval_note,
-    speaker_spread,
-    ua_with_interval,
-    warning,
-)
+from training.wording import ua_with_interval
 
 
 def run_page(result: RunResult) -> str:
     """HTML of a run's ``report.html``; the same bytes for equal runs but for the time of their beginning."""
     record, recipe, emotion = result.record, result.record.recipe, result.test.emotion
-    sets = results.sets_of(result.test, recipe.labels.target)
-    known = result.predictions
-    genders = {} if known is None else results.genders_of(known.speaker, known.gender)
-    split = result.split
+    known, split = result.predictions, result.split
     drawn = split is None or (
         (split.protocol, split.seed, split.store_digest)
         == (recipe.split.protocol, record.seed, record.store_digest)
@@ -46,26 +31,10 @@ def run_page(result: RunResult) -> str:
     return render(
         "training.run_page",
         "run.html",
-        subject=capital(result.subject),
-        title=result.title,
-        created=record.created,
-        version=record.versions.get("ser-features", "unknown"),
-        warning=warning(result.title),
         headline=ua_with_interval(emotion),
         tested=f"{tested_on(emotion, result.title)}; {weights_of(result)}",
         notices=result.notices,
         facts_of_run=(*results.rate_facts(emotion), *_facts(result)),
-        chance=results.chance_sentence(emotion),
-        sets=sets,
-        interval_note=interval_note(emotion),
-        averages=AVERAGES,
-        results=results,
-        confusion_matrices=[(name, scores, pictures.confusion(name, scores)) for name, scores in sets],
-        by_speaker=pictures.by_speaker(emotion, genders),
-        speaker_spread=speaker_spread(emotion),
-        genders=genders,
-        calibrations=[pictures.reliability(name, scores) for name, scores in sets],
-        calibration=capital(calibration_sentence(emotion)),
         curves=pictures.curves(result.history, BEST_BY[recipe.train.monitor]) if result.history else (),
         ending=capital(result.ending),
         validation=results.sets_of(result.validation, recipe.labels.target),
@@ -78,40 +47,19 @@ def run_page(result: RunResult) -> str:
         split_facts=split_facts,
         model=_model(result),
         how=how_trained(result).splitlines(),
-        recipe=recipe,
-        differences=differences(as_asked(recipe, record.store_spec)),
-        recipe_toml=recipe_toml(recipe),
-        commands=commands,
-        afterwards=afterwards(commands.store, curves=bool(result.history), series=False),
-        provenance=provenance(record, recipe),
+        **shared_values(
+            subject=result.subject,
+            title=result.title,
+            created=record.created,
+            record=record,
+            recipe=recipe,
+            evaluation=result.test,
+            genders={} if known is None else results.genders_of(known.speaker, known.gender),
+            commands=commands,
+            curves=bool(result.history),
+            series=False,
+        ),
     )
-
-
-def provenance(record: RunRecord, recipe: Recipe) -> list[tuple[str, str]]:
-    """What a result was computed from, and by what."""
-    spec = record.store_spec
-    return [
-        ("begun", record.created),
-        ("store", record.store_digest),
-        ("its place", record.store or "not kept: it was given as an absolute path or a URL"),
-        ("its specification", spec.digest),
-        ("recordings", f"{spec.length / spec.audio.sample_rate:.3g} s at {spec.audio.sample_rate:,} Hz"),
-        ("features", ", ".join(f"{name} ({spec.coefficients[name]})" for name in record.features)),
-        ("views", _views(spec.view_names, recipe.train.views or (0,))),
-        ("seed", str(record.seed)),
-        ("computed on", f"{record.device}, {record.threads} CPU thread{'' if record.threads == 1 else 's'}"),
-        ("versions", ", ".join(f"{name} {version}" for name, version in record.versions.items())),
-    ]
-
-
-def capital(sentence: str) -> str:
-    """``sentence`` with a large first letter."""
-    return sentence[:1].upper() + sentence[1:]
-
-
-def _views(names: tuple[str, ...], trained: Iterable[int]) -> str:
-    read = ", ".join(names[view] if view < len(names) else str(view) for view in trained)
-    return f"{read}, of {len(names)} in the store"
 
 
 def _facts(result: RunResult) -> results.Facts:

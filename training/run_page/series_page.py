@@ -10,27 +10,17 @@ from featurestore.page.render import render
 from schemas.errors import RunError
 from schemas.model import Model
 from schemas.recipe import first_problem
-from schemas.recipe_toml import recipe_toml
 from training.audits.audit import Verdict
 from training.report import tested_on
 from training.run import PAGE, RunFolder
 from training.run_page import pictures, results
-from training.run_page.commands import afterwards, again
-from training.run_page.request_again import as_asked, differences
-from training.run_page.run_page import capital, provenance
+from training.run_page.commands import again
+from training.run_page.shared import shared_values
 from training.samples import SIDES, Side
 from training.series import SeriesFolder
 from training.summary import Spread, Summary
 from training.summary_report import FOLD_HEADER, fold_rows
-from training.wording import (
-    AVERAGES,
-    calibration_sentence,
-    interval_note,
-    percent,
-    speaker_spread,
-    ua_with_interval,
-    warning,
-)
+from training.wording import percent, ua_with_interval
 
 
 class _Check(Model):
@@ -63,49 +53,35 @@ def series_page(summary: Summary, folder: SeriesFolder) -> str:
     numbers = range(1, len(record.folds) + 1)
     first = RunFolder.open(folder.fold(1)).record()
     audits = [_audit(RunFolder.open(folder.fold(number))) for number in numbers]
-    emotion, target = summary.pooled.emotion, summary.target
-    sets = results.sets_of(summary.pooled, target)
-    genders = results.genders_of(summary.predictions.speaker, summary.predictions.gender)
+    emotion = summary.pooled.emotion
     heard = {name.partition("/")[0] for name in first.heard}
-    commands = again(first, sorted({*summary.predictions.dataset, *heard}), fold=None, drawn=True)
-    curves = any(fold.best_epoch is not None for fold in summary.folds)
     return render(
         "training.run_page",
         "series.html",
-        subject=capital(summary.subject),
-        title=summary.title,
-        created=record.created,
-        version=first.versions.get("ser-features", "unknown"),
-        warning=warning(summary.title),
         headline=f"Pooled {ua_with_interval(emotion)}",
         tested=tested_on(emotion, summary.title),
         facts_of_run=(
             ("UA, mean ± sd of folds", _plus_minus(summary.emotion.ua)),
             *results.rate_facts(emotion),
         ),
-        chance=results.chance_sentence(emotion),
         folds=pictures.folds(summary),
         fold_header=("fold", *FOLD_HEADER),
         fold_rows=[_linked(row, folder, number) for number, row in enumerate(fold_rows(summary), 1)],
-        sets=sets,
-        interval_note=interval_note(emotion),
-        averages=AVERAGES,
-        results=results,
-        confusion_matrices=[(name, scores, pictures.confusion(name, scores)) for name, scores in sets],
-        by_speaker=pictures.by_speaker(emotion, genders),
-        speaker_spread=speaker_spread(emotion),
-        genders=genders,
-        calibrations=[pictures.reliability(name, scores) for name, scores in sets],
-        calibration=capital(calibration_sentence(emotion)),
         audit_header=("audit of fold", "clips", "speakers", "clean", *(c.name for c in audits[0].checks)),
         audit_rows=[_audit_row(name, found) for name, found in zip(record.folds, audits, strict=True)],
         questions=[(check.name, check.question) for check in audits[0].checks],
-        recipe=record.recipe,
-        differences=differences(as_asked(record.recipe, first.store_spec)),
-        recipe_toml=recipe_toml(record.recipe),
-        commands=commands,
-        afterwards=afterwards(commands.store, curves=curves, series=True),
-        provenance=provenance(first, record.recipe),
+        **shared_values(
+            subject=summary.subject,
+            title=summary.title,
+            created=record.created,
+            record=first,
+            recipe=record.recipe,
+            evaluation=summary.pooled,
+            genders=results.genders_of(summary.predictions.speaker, summary.predictions.gender),
+            commands=again(first, sorted({*summary.predictions.dataset, *heard}), fold=None, drawn=True),
+            curves=any(fold.best_epoch is not None for fold in summary.folds),
+            series=True,
+        ),
     )
 
 

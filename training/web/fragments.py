@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import soundfile
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from featurestore.page.render import templates
 from training.web.answer import Answer
 from training.web.facts import NOT, Facts
 from training.web.hearing import Heard
@@ -80,16 +80,6 @@ def _heard_wav(heard: Heard) -> str:
 
 
 def _rendered(template: str, **values: Any) -> str:
-    return _environment().get_template(template).render(values)
-
-
-def _environment() -> Environment:
-    found = Environment(
-        loader=PackageLoader("training.web"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    found = templates("training.web")
     found.filters["percent"] = lambda share: f"{100 * share:.0f}"
-    return found
+    return found.get_template(template).render(values)
