@@ -114,6 +114,13 @@ class LinearSpec(_Named):
     shrinkage: float = Field(0.2, ge=0, le=1)
     """Share of a multiple of the identity in the covariance, of ``lda`` (Ledoit & Wolf 2004)."""
 
+    @model_validator(mode="after")
+    def _nothing_is_set_in_vain(self) -> Self:
+        unused, user = ("shrinkage", "lda") if self.classifier == "svm" else ("c", "svm")
+        if getattr(self, unused) != type(self).model_fields[unused].default:
+            raise ValueError(f"{unused} is of {user}, and this is {self.classifier}; leave it out")
+        return self
+
 
 ModelSpec = Annotated[CnnBiLstmSpec | CnnSpec | MlpSpec | LinearSpec, Field(discriminator="family")]
 

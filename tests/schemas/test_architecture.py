@@ -71,3 +71,20 @@ def test_linear_classifiers_need_a_penalty_and_at_least_one_statistic() -> None:
     for fields in ({"c": 0}, {"shrinkage": 1.5}, {"statistics": []}, {"statistics": ["median"]}):
         with pytest.raises(ValidationError):
             LinearSpec.model_validate({"name": "f", "classifier": "svm", "statistics": ["mean"], **fields})
+
+
+@pytest.mark.parametrize(
+    ("classifier", "fields", "sentence"),
+    [
+        ("svm", {"shrinkage": 0.5}, "shrinkage is of lda, and this is svm"),
+        ("lda", {"c": 1.0}, "c is of svm, and this is lda"),
+    ],
+)
+def test_a_value_that_the_classifier_does_not_use_is_refused(
+    classifier: str, fields: dict[str, float], sentence: str
+) -> None:
+    whole = {"name": "f", "classifier": classifier, "statistics": ["mean"]}
+    used = LinearSpec.model_validate({**whole, "c" if classifier == "svm" else "shrinkage": 0.5})
+    assert LinearSpec.model_validate(used.model_dump()) == used
+    with pytest.raises(ValidationError, match=sentence):
+        LinearSpec.model_validate({**whole, **fields})
