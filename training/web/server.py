@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from schemas.errors import SerError, UsageError
-from training.web.gate import Application
+from training.web.asgi import Application
 from training.web.uploads import Uploads
 
 PORT = 7860

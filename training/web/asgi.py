@@ -1,0 +1,131 @@
+"""Requests and answers as ASGI passes them, and the headers that every answer of the page has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from typing import Any
+
+from training.web.form import BadFormError
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; "
+    "connect-src 'self' data: blob:; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; "
+    "form-action 'none'; frame-ancestors 'none'"
+)
+"""Content security policy: the browser asks nobody but this server, whatever Gradio's page would like."""
+
+_SMALL = 16_384
+"""Bytes of a request that is no upload, at most."""
+
+
+class RefusedError(Exception):
+    """A request that gets ``status`` and a sentence."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+class Request:
+    """The parts of a request that decide on it. What is not as it should be raises :class:`RefusedError`."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.scope, self.receive = scope, receive
+        self.method, self.path = str(scope["method"]), str(scope["path"])
+        self._headers = {name.lower(): value for name, value in scope["headers"]}
+
+    def header(self, name: str) -> str:
+        """Value of a header; empty where there is none."""
+        return str(self._headers.get(name.encode(), b"").decode("latin-1"))
+
+    @property
+    def size(self) -> int:
+        """Bytes that the body has, as announced."""
+        announced = self.header("content-length")
+        if not announced.isdecimal():
+            raise RefusedError(411, "say how long the request is (Content-Length)")
+        return int(announced)
+
+    async def body(self, limit: int) -> AsyncIterator[bytes]:
+        """Parts of the body. Raises OverflowError behind ``limit`` bytes, BadFormError if it breaks off."""
+        received = 0
+        more = True
+        while more:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise BadFormError("the upload broke off")
+            chunk = message.get("body", b"")
+            received += len(chunk)
+            if received > limit:
+                raise OverflowError
+            yield chunk
+            more = message.get("more_body", False)
+
+    async def small_body(self) -> bytes:
+        """The whole of a body that is no upload."""
+        if self.size > _SMALL:
+            raise RefusedError(413, "the request is too large")
+        try:
+            return b"".join([chunk async for chunk in self.body(_SMALL)])
+        except (BadFormError, OverflowError) as error:
+            raise RefusedError(400, "the request broke off") from error
+
+    def without_query(self) -> Scope:
+        """Nothing that a link says after its question mark reaches Gradio."""
+        headers = [
+            (name, value) for name, value in self.scope["headers"] if name.lower() != b"content-length"
+        ]
+        return {**self.scope, "query_string": b"", "headers": headers}
+
+
+def once(body: bytes) -> Receive:
+    """A body that was read already; after it, silence: the page's answer is short."""
+    messages = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def receive() -> Message:
+        return next(messages, {"type": "http.disconnect"})
+
+    return receive
+
+
+class GuardedSend:
+    """``send`` that adds the headers which keep a browser to this server."""
+
+    _EXTRA = (
+        (b"content-security-policy", POLICY.encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"same-origin"),
+        (b"permissions-policy", b"microphone=(self), camera=(), geolocation=()"),
+    )
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.started = False
+        """Whether the answer has begun."""
+
+    async def __call__(self, message: Message) -> None:
+        """See the ASGI specification, 3.0."""
+        if message["type"] == "http.response.start":
+            self.started = True
+            message = {**message, "headers": [*message.get("headers", ()), *self._EXTRA]}
+        await self._send(message)
+
+
+async def reply(send: Send, status: int, content: Any, kind: str = "application/json") -> None:
+    """A whole answer: bytes as they are, anything else as JSON."""
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    headers = [
+        (b"content-type", kind.encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
