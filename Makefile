@@ -2,6 +2,9 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+# Tests wait for Python to start more than for anything else: two processes, each with whole files.
+TEST_JOBS ?= 2
+SPREAD := --numprocesses $(TEST_JOBS) --dist loadfile
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .PHONY: help install dev demo check test test-all commands quick docs dist format constraints clean
@@ -43,7 +46,7 @@ check: dev
 test: check commands quick
 
 test-all: check commands
-	$(BIN)/pytest
+	$(BIN)/pytest $(SPREAD)
 
 commands: install
 	$(BIN)/ser-features --version
@@ -51,7 +54,7 @@ commands: install
 	$(BIN)/ser-train --help
 
 quick: dev
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest $(SPREAD) -m "not slow"
 
 docs: dev
 	$(BIN)/mkdocs build --strict

@@ -18,7 +18,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, t
+from scipy.special import ndtr, stdtrit
 
 from training.confusion import Tally
 
@@ -121,7 +121,7 @@ def _draws(speakers: int) -> NDArray[np.float64]:
 
 def _percentiles(values: NDArray[np.float64], speakers: int) -> Interval:
     """Φ(−√(n / (n − 1)) · t) and its complement, t of n − 1 degrees of freedom."""
-    quantile = np.sqrt(speakers / (speakers - 1)) * t.ppf((1 + LEVEL) / 2, speakers - 1)
-    tail = norm.cdf(-quantile)
+    quantile = np.sqrt(speakers / (speakers - 1)) * stdtrit(speakers - 1, (1 + LEVEL) / 2)
+    tail = ndtr(-quantile)
     low, high = np.quantile(values, (tail, 1 - tail))
     return Interval(float(low), float(high))

@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
 import torch.distributed
-from lightning.fabric import Fabric
 
 from schemas.training import TrainSpec
 from training.loader.source import Share
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
 
 
 def fabric_for(device: torch.device, spec: TrainSpec, environment: Mapping[str, str] = os.environ) -> Fabric:
@@ -19,6 +22,8 @@ def fabric_for(device: torch.device, spec: TrainSpec, environment: Mapping[str, 
 
     Ranks on CPUs talk through gloo, on GPUs through NCCL.
     """
+    from lightning.fabric import Fabric  # two seconds
+
     ranks = int(environment.get("WORLD_SIZE", "1"))
     here = int(environment.get("LOCAL_WORLD_SIZE", "1"))
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)  # banners of every process

@@ -17,11 +17,11 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 import torch.distributed
 import torch.nn.functional as F
-from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from schemas.errors import RunError
@@ -40,6 +40,9 @@ from training.observer import EpochObserver, EpochResult
 from training.optimise import optimiser_of, schedule_of
 from training.progress import Progress
 from training.step import Step
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
 
 
 @dataclass(frozen=True)

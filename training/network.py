@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from lightning.fabric import Fabric
 from numpy.typing import NDArray
 from torch import nn
 
@@ -33,6 +33,9 @@ from training.recorder import Recorder
 from training.request import Hardware
 from training.run import RunFolder, RunRecord
 from training.samples import Samples, Side
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
 
 _LINEAR_COPIES = 7
 """float32 tables that a linear classifier takes: as read, standardised in float64, and liblinear's own nodes

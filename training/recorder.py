@@ -9,8 +9,6 @@ from dataclasses import asdict, fields
 from types import TracebackType
 from typing import Self
 
-from torch.utils.tensorboard import SummaryWriter
-
 from training.observer import EpochObserver, EpochResult
 from training.run import RunFolder
 
@@ -23,6 +21,8 @@ class Recorder:
     """
 
     def __init__(self, folder: RunFolder, history: Sequence[EpochResult], observer: EpochObserver) -> None:
+        from torch.utils.tensorboard import SummaryWriter  # its import would be waited for by all commands
+
         self._folder = folder
         self._history = list(history)
         self._observer = observer

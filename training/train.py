@@ -12,11 +12,11 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
 from filelock import FileLock, Timeout
-from lightning.fabric import Fabric
 from torch import nn
 
 from featurestore.durable import storage_errors
@@ -39,6 +39,9 @@ from training.result import RunResult
 from training.run import RunFolder, run_name
 from training.samples import SIDES, Samples
 from training.wording import titled
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
 
 __all__ = ["RunResult", "TrainRequest", "train"]
 

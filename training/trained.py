@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from lightning.fabric import Fabric
 from numpy.typing import NDArray
 from torch import nn
 
@@ -59,6 +58,8 @@ class TrainedModel:
         record = self.record
         if isinstance(record.recipe.model, LinearSpec):
             return predict_linear(self.folder, record.recipe.model, record, store, samples)
+        from lightning.fabric import Fabric  # two seconds
+
         fabric = Fabric(accelerator=device.type, devices=1)
         sides: dict[Side, Samples] = {"test": samples}
         source = sources_of(record, store, sides, device, hardware, SilentObserver())["test"]

@@ -14,7 +14,14 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-_PAGES = {"README.md": "readme.md", "CHANGELOG.md": "changes.md", "LICENSE": "licence.md"}
+_PAGES = {
+    "README.md": "readme.md",
+    "CHANGELOG.md": "changes.md",
+    "CITATION.cff": "citation.md",
+    "LICENSE": "licence.md",
+}
+_TITLES = {"CITATION.cff": "Citation", "LICENSE": "Licence"}
+"""Of files that are shown as they are."""
 _LINK = re.compile(r"(\]\(|\bsrc=\"|\bhref=\")(?!https?:|mailto:|#)([^)\s\"#]+)")
 _CODE = re.compile(r"(^ *```.*?^ *```|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
 
@@ -26,8 +33,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         text = (root / source).read_text(encoding="utf-8")
         if source.endswith(".toml"):
             text = f"# Recipe `{Path(source).stem}`\n\n```toml\n{text}```\n"
-        elif not source.endswith(".md"):
-            text = f"# Licence\n\n```text\n{text}```\n"
+        elif source in _TITLES:
+            text = f"# {_TITLES[source]}\n\n```text\n{text}```\n"
         else:
             text = _rewritten(text, source, page, root)
         files.append(File.generated(config, page, content=text))

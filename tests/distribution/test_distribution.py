@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGES = ("schemas", "data", "pipelines", "featurestore", "training")
@@ -111,6 +112,14 @@ def test_what_the_wheel_says_of_itself(wheel: Path) -> None:
     asked = said.get_all("Requires-Dist") or []
     assert not [line for line in asked if " @ " in line]  # nothing from a path or URL
     assert {"dali", "demo", "mic", "onnx", "s3", "sftp", "hf"} <= {*(said.get_all("Provides-Extra") or [])}
+
+
+def test_the_citation_names_this_version_and_licence(wheel: Path) -> None:
+    citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())
+    with zipfile.ZipFile(wheel) as archive:
+        (path,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        said = email.message_from_bytes(archive.read(path))
+    assert (citation["version"], citation["license"]) == (said["Version"], said["License-Expression"])
 
 
 def test_every_command_answers_from_anywhere(home: Path, tmp_path: Path) -> None:

@@ -20,6 +20,23 @@ from tests.docs.stage import Stage, environment_of, make_stage
 from tests.places.servers import new_bucket, s3_server
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put tests of played pages behind the others of this folder, which are run while pages are played."""
+    here = [at for at, item in enumerate(items) if item.path.is_relative_to(Path(__file__).parent)]
+    for at, item in zip(here, sorted((items[at] for at in here), key=_is_of_a_played_page), strict=True):
+        items[at] = item
+
+
+@pytest.fixture(scope="session", autouse=True)
+def playing(request: pytest.FixtureRequest) -> None:
+    """Begin with the first test of this folder, where any asks for a played page.
+
+    Where several processes share the tests, the one that has the pages begins with the first of them.
+    """
+    if "PYTEST_XDIST_WORKER" not in os.environ and any(map(_is_of_a_played_page, request.session.items)):
+        request.getfixturevalue("played")
+
+
 @pytest.fixture(scope="session")
 def lab_address() -> Iterator[str]:
     """An S3 server for pages: each has a bucket there, for ``s3://lab``."""
@@ -51,7 +68,8 @@ def played(
 ) -> Iterator[Mapping[str, Future[None]]]:
     """Page → its play, of all pages that this run of pytest asks for, two at a time, each in its own folder.
 
-    A page mostly waits for one core: for Python to import what it needs.
+    A page mostly waits for one core: for Python to import what it needs. Those of most commands come first; a
+    long one that came last would be played alone.
     """
 
     def play(page: str) -> None:
@@ -65,11 +83,20 @@ def played(
     pages = [
         item.callspec.params["page"]
         for item in request.session.items
-        if isinstance(item, pytest.Function) and "played" in item.fixturenames
+        if isinstance(item, pytest.Function) and _is_of_a_played_page(item)
     ]
     with ThreadPoolExecutor(max_workers=2) as pool:
-        yield {page: pool.submit(play, page) for page in pages}
+        yield {page: pool.submit(play, page) for page in sorted(pages, key=_commands, reverse=True)}
         pool.shutdown(cancel_futures=True)
+
+
+def _is_of_a_played_page(item: pytest.Item) -> bool:
+    return isinstance(item, pytest.Function) and "played" in item.fixturenames
+
+
+def _commands(page: str) -> int:
+    text = (REPOSITORY / page).read_text(encoding="utf-8")
+    return len(re.findall(r"^(?:\$ )?(?:ser-|torchrun )", text, re.MULTILINE))
 
 
 @pytest.fixture

@@ -49,7 +49,9 @@ NOT_RUN: tuple[NotRun, ...] = (
     NotRun(r"^ser-features download (?!.*--help)", "asks a server on the internet; tests/data/download"),
 )
 
-_TRAINS = r"^((?:torchrun .*?\$\(which ser-train\))|ser-train)\b(?![^#]*--(?:help|resume|model functionals))"
+_TRAINS = (
+    r"^((?:torchrun .*?\$\(which ser-train\))|ser-train)(?!\S)(?![^#]*--(?:help|resume|model functionals))"
+)
 
 INSTEAD: tuple[Instead, ...] = (
     Instead(

@@ -67,7 +67,7 @@ def recipe_page() -> str:
         "# Fields of a recipe",
         (
             "Written from `schemas/`. A field without a default must be given. What a recipe is for, with a "
-            "whole one: [training](../training.md#a-recipe-of-ones-own), [tutorial](../tutorials/recipe.md)."
+            "whole one: [recipes](../recipes.md#a-recipe-of-ones-own), [tutorial](../tutorials/recipe.md)."
         ),
         *_model("At the top", Recipe, "Tables have sections of their own below."),
         *_model("`[audio]`", AudioSpec),

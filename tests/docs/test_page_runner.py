@@ -97,6 +97,27 @@ def test_commands_keep_their_lines(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("command", "run"),
+    [
+        ("ser-train", "ser-train --views 0 --epochs 1"),
+        ("ser-train --epochs 30 --views 0,1", "ser-train --epochs 3 --views 0,1"),
+        (
+            "ser-train --recipe ravdess-functionals",
+            "ser-train --views 0 --epochs 5 --recipe ravdess-functionals",
+        ),
+        (
+            "torchrun --nproc_per_node 2 $(which ser-train) --model A",
+            "torchrun --nproc_per_node 2 $(which ser-train) --views 0 --epochs 1 --model A",
+        ),
+        ("ser-train --model functionals", "ser-train --model functionals"),
+        ("ser-train --resume runs/mine", "ser-train --resume runs/mine"),
+    ],
+)
+def test_networks_are_trained_briefly(command: str, run: str, bare_player: Player) -> None:
+    assert bare_player.replaced(command) == run
+
+
+@pytest.mark.parametrize(
     ("expected", "printed"),
     [
         (["UA 49.6 % (95 % interval 42.9 to 57.1)"], "UA 3.1 % (95 % interval 1 to\n 2)"),

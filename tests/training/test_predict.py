@@ -185,7 +185,7 @@ def test_json_and_csv_hold_the_same_probabilities(model_a: RunResult, long_recor
     assert status == 0
     values = json.loads(text)
     (clip,) = values["clips"]
-    assert (clip["clip"], clip["problem"]) == ("-", None)
+    assert (values["format"], clip["clip"], clip["problem"]) == (1, "-", None)
     status, text, _ = called(*options, "--csv", stdin=long_recording.read_bytes())
     rows = list(csv.DictReader(io.StringIO(text)))
     assert len(rows) == len(clip["predictions"]) == 5
@@ -295,3 +295,16 @@ def test_mistakes_are_one_sentence(model_a: RunResult, tmp_path: Path) -> None:
         assert (found, out) == (status, "")
         assert sentence in err
         assert "Traceback" not in err
+
+
+def test_predicting_imports_nothing_that_training_alone_needs(model_a: RunResult, small_demo: Path) -> None:
+    """They take as long to import as all the rest."""
+    clip = min((small_demo / "demo").rglob("*.wav"))
+    code = (
+        "import sys; from training.predict_ensemble import Ensemble; "
+        f"Ensemble.open([{str(model_a.folder.path)!r}], 'cpu').predict({str(clip)!r}); "
+        "late = ('lightning', 'sklearn', 'torch._dynamo', 'tensorboard', 'matplotlib'); "
+        "print([m for m in late if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -17,19 +17,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 from scipy.special import softmax
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.svm import LinearSVC
 
 from featurestore.durable import write_durably
 from schemas.architecture import LinearSpec
 from schemas.errors import RunError
+
+if TYPE_CHECKING:
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.svm import LinearSVC
 
 Floats = NDArray[np.float64]
 ClassWeights = Literal["none", "balanced"]
@@ -136,6 +138,9 @@ def _estimator(
     spec: LinearSpec, present: int, class_weights: ClassWeights
 ) -> LinearSVC | LinearDiscriminantAnalysis:
     """Scikit-learn's estimator of ``spec`` for so many classes."""
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis  # a second; to fit, not to predict
+    from sklearn.svm import LinearSVC
+
     if spec.classifier == "svm":
         return LinearSVC(
             C=spec.c,

@@ -6,13 +6,15 @@ import io
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FileChooser, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.pages import WIDTHS
 from tests.training.web.asking import shares
@@ -183,6 +185,23 @@ def test_too_large_a_file_is_refused_in_the_page(wide_tab: Page, tmp_path: Path)
     expect(wide_tab.get_by_text("exceed the maximum allowed size of 2")).to_be_visible()
 
 
+def chooser_by_keyboard(page: Page) -> FileChooser:
+    """What opens when the upload is reached by Tab and entered. On a busy machine the page may take a while
+    until it listens to keys."""
+    drop = page.get_by_role("button", name="Drop an audio file here to upload")
+    for _ in range(6):
+        for _ in range(20):
+            page.keyboard.press("Tab")
+            if drop.evaluate("button => button === document.activeElement"):
+                break
+        expect(drop).to_be_focused()
+        with suppress(PlaywrightTimeout):
+            with page.expect_file_chooser(timeout=10_000) as chosen:
+                page.keyboard.press("Enter")
+            return chosen.value
+    raise AssertionError("no chooser of files opens by Enter")
+
+
 def test_the_page_can_be_used_by_keyboard_and_its_parts_have_names(wide_tab: Page, clips: list[Path]) -> None:
     page = wide_tab
     nameless = page.evaluate(
@@ -191,14 +210,7 @@ def test_the_page_can_be_used_by_keyboard_and_its_parts_have_names(wide_tab: Pag
             .map(e => e.outerHTML.slice(0, 100))"""
     )
     assert nameless == []
-    drop = page.get_by_role("button", name="Drop an audio file here to upload")
-    for _ in range(10):
-        page.keyboard.press("Tab")
-        if drop.evaluate("button => button === document.activeElement"):
-            break
-    with page.expect_file_chooser() as chosen:
-        page.keyboard.press("Enter")
-    chosen.value.set_files(clips[0])
+    chooser_by_keyboard(page).set_files(clips[0])
     answer_to(page, clips[0])
     expect(page.get_by_role("table", name="Probability of each emotion")).to_be_visible()
     assert page.get_by_role("heading", level=1).count() == 1
