@@ -7,12 +7,12 @@
     blocks                ┌──┴──┐  ┌──┴──┐ ┌─┴─┐          one shard, or less of a very long clip
     a function of each      sums     sums   sums          (1, …) float64, the same size whatever a block holds
                              └────┬───┘      │
-    sums of eight                sum         │
+    sums of two                  sum         │
                                   └─────┬────┘
                                       total
 
 A block is decoded, added up and dropped: what is held at a time are a block for each thread and a few sums,
-however many clips there are. Every chunk is read once.
+however many clips there are, for a graph has a bounded number of blocks. Every chunk is read once.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ import dask
 import dask.array as da
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from featurestore.progress import Advance, Progress
-from featurestore.spans import Span
+from featurestore.spans import Span, SpanReader
 from featurestore.store import FeatureStore
 
 MOST_BLOCK_BYTES = 16 * 2**20
@@ -38,10 +39,13 @@ MOST_BLOCK_BYTES = 16 * 2**20
 MOST_THREADS = 4
 """Blocks at a time. Decoding one uses several cores by itself."""
 
-PIECE_BYTES = 8 * 2**20
+PIECE_BYTES = 2 * 2**20
 """Of a block, as float64: what is computed with at a time, unless one clip is more."""
 
-_SPLIT_EVERY = 8
+_BLOCKS_AT_ONCE = 128
+"""In one graph: what dask keeps of a graph grows with it, by some 100 kB a block."""
+
+_SPLIT_EVERY = 2
 
 Floats = npt.NDArray[np.floating]
 Doubles = npt.NDArray[np.float64]
@@ -93,13 +97,18 @@ def summed(
     total = sum(len(of.lengths) for of in filled.values())
     with progress.task(f"read {feature}", total, "clips") as advance:
         counted = _Counted(advance)
-        parts = [
-            _partial_sums(_Originals(store, name, feature, counted), of, block_sum, shape)
-            for name, of in filled.items()
-        ]
-        whole = da.concatenate(parts).sum(axis=0, split_every=_SPLIT_EVERY)  # type: ignore[no-untyped-call]
-        (result,) = dask.compute(whole, scheduler="threads", num_workers=threads())  # type: ignore[attr-defined, no-untyped-call]
-    out: Doubles = result
+        reader, out = store.span_reader([feature]), np.zeros(shape)
+        run = _BLOCKS_AT_ONCE * block_clips(store, feature)
+        # A block has a thread; products that start more wait for cores that other blocks have.
+        with threadpool_limits(1, user_api="blas"):
+            for name, of in filled.items():
+                for start in range(0, len(of.lengths), run):
+                    some = slice(start, start + run)
+                    originals = _Originals(store, reader, name, feature, some, counted)
+                    parts = _partial_sums(originals, of.lengths[some], of.classes[some], block_sum, shape)
+                    whole = parts.sum(axis=0, split_every=_SPLIT_EVERY)  # type: ignore[no-untyped-call]
+                    (result,) = dask.compute(whole, scheduler="threads", num_workers=threads())  # type: ignore[attr-defined, no-untyped-call]
+                    out += result
     return out
 
 
@@ -138,39 +147,50 @@ class _Counted:
 
 
 class _Originals:
-    """View 0 of a corpus's feature for :func:`dask.array.from_array`: (row, coefficient, frame).
+    """Rows of view 0 of a corpus's feature for :func:`dask.array.from_array`: (row, coefficient, frame).
 
     A slice of rows within one shard is hashed, brought from elsewhere and decoded when it is asked for.
     """
 
     ndim = 3
 
-    def __init__(self, store: FeatureStore, dataset: str, feature: str, counted: _Counted) -> None:
-        self._reader = store.span_reader([feature])
+    def __init__(
+        self,
+        store: FeatureStore,
+        reader: SpanReader,
+        dataset: str,
+        feature: str,
+        rows: slice,
+        counted: _Counted,
+    ) -> None:
+        self._reader = reader
         self._dataset = dataset
         self._counted = counted
-        self.shape = (
-            store.document.datasets[dataset].rows,
-            store.spec.coefficients[feature],
-            store.spec.frames,
-        )
+        self._first, last, _ = rows.indices(store.document.datasets[dataset].rows)
+        self.shape = (last - self._first, store.spec.coefficients[feature], store.spec.frames)
         self.dtype = np.dtype(store.spec.storage.dtype)
         self.block = block_clips(store, feature)
 
     def __getitem__(self, key: tuple[slice, ...]) -> Floats:
         start, stop, _ = key[0].indices(self.shape[0])
         out = np.empty((stop - start, *self.shape[1:]), self.dtype)
-        self._reader.read_into(out, [Span(self._dataset, 0, start, stop, 0)])
+        self._reader.read_into(out, [Span(self._dataset, 0, self._first + start, self._first + stop, 0)])
         self._counted(stop - start)
         return out
 
 
-def _partial_sums(originals: _Originals, rows: Rows, block_sum: BlockSum, shape: tuple[int, ...]) -> da.Array:
+def _partial_sums(
+    originals: _Originals,
+    lengths: npt.NDArray[np.int64],
+    classes: npt.NDArray[np.int64],
+    block_sum: BlockSum,
+    shape: tuple[int, ...],
+) -> da.Array:
     """One (1, …) sum a block."""
     chunks = (originals.block, *originals.shape[1:])
     values = da.from_array(originals, chunks=chunks, name=False)  # type: ignore[no-untyped-call]
-    lengths = da.from_array(rows.lengths, chunks=originals.block, name=False)  # type: ignore[no-untyped-call]
-    classes = da.from_array(rows.classes, chunks=originals.block, name=False)  # type: ignore[no-untyped-call]
+    valid_frames = da.from_array(lengths, chunks=originals.block, name=False)  # type: ignore[no-untyped-call]
+    kinds_of_rows = da.from_array(classes, chunks=originals.block, name=False)  # type: ignore[no-untyped-call]
 
     def one(part: Floats, valid: npt.NDArray[np.int64], kinds: npt.NDArray[np.int64]) -> Doubles:
         return block_sum(part, valid.reshape(-1), kinds.reshape(-1))[np.newaxis]
@@ -178,8 +198,8 @@ def _partial_sums(originals: _Originals, rows: Rows, block_sum: BlockSum, shape:
     return da.map_blocks(  # type: ignore[no-any-return, no-untyped-call]
         one,
         values,
-        lengths[:, np.newaxis, np.newaxis],
-        classes[:, np.newaxis, np.newaxis],
+        valid_frames[:, np.newaxis, np.newaxis],
+        kinds_of_rows[:, np.newaxis, np.newaxis],
         dtype=np.float64,
         chunks=((1,) * values.numblocks[0], *((size,) for size in shape)),
         drop_axis=[1, 2],

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,9 @@ import soundfile
 
 from featurestore.build import BuildRequest, build
 from featurestore.spec_choice import SpecRequest
+from tests.places.conftest import s3_address, s3_clients_of_proxy, s3_proxy
+
+__all__ = ["s3_address", "s3_clients_of_proxy", "s3_proxy"]
 
 RECIPE = """
 name = "reported"
@@ -85,3 +92,24 @@ def two_corpora(whole_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 def store(make: MakeStore, two_corpora: Path) -> Path:
     """672 clips of the demo and 11 of ``own``, of which 3 are bad; 4 views. Shared: do not change it."""
     return make(f"demo,own={two_corpora / 'own'}", corpora=two_corpora)
+
+
+def run(*arguments: str | Path, cwd: Path, status: int = 0) -> subprocess.CompletedProcess[str]:
+    """``ser-features report`` in a process of its own, in ``cwd``; it ends with ``status``, never a trace."""
+    command = [
+        sys.executable,
+        "-c",
+        "from featurestore.cli import main; main()",
+        "report",
+        *map(str, arguments),
+    ]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=cwd)
+    assert result.returncode == status, result.stderr
+    assert "Traceback" not in result.stderr
+    return result
+
+
+def words(page: Path) -> str:
+    """What a reader sees of a page, without pictures."""
+    text = re.sub(r"<(style|head).*?</\1>", " ", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", text)).split())
