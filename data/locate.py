@@ -40,9 +40,11 @@ def locate(request: str, corpora_root: Path) -> Located:
     is no known corpus is a folder-per-emotion tree.
 
     Raises :class:`UsageError` for a malformed request, :class:`UnknownNameError` for a name that is
-    nothing, :class:`CorpusNotFoundError` for a corpus that is not there and where nothing is.
+    nothing, :class:`CorpusNotFoundError` for a corpus that is not there and where nothing is, and
+    :class:`CorpusError` for an installed package whose corpus cannot be used.
     """
     asked = _parse(request)
+    CORPORA.require_sound()
     folders = _folders(corpora_root)
     found: dict[str, tuple[Corpus, Path]] = {
         name: _at(name, path) for name, path in asked.items() if path is not None

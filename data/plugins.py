@@ -10,6 +10,7 @@ A package offers a corpus by an entry point: name of the corpus, and the object 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 
 from data.corpus import Corpus, folded
@@ -19,78 +20,100 @@ from schemas.names import is_corpus_name
 GROUP = "ser_features.corpora"
 """Group of entry points by which packages offer corpora."""
 
+_TEXTS = ("name", "title", "licence", "home_page", "how_to_get")
+
 
 class Offered(Mapping[str, Corpus]):
     """Built-in corpora in their order, then those of installed packages by name.
 
-    Names are known without importing a package; it is imported when its corpus is asked for. Every access
-    raises :class:`CorpusError` where a name is offered twice, and :meth:`__getitem__` for a package that does
-    not import, or whose corpus is none.
+    Names are known without importing a package; it is imported when its corpus is asked for, and
+    :meth:`__getitem__` raises :class:`CorpusError` for one that does not import, or whose corpus is none.
     """
 
     def __init__(self, built_in: Mapping[str, Corpus]) -> None:
         self._built_in = built_in
-        self._offers: Mapping[str, EntryPoint] | None = None
         self._loaded: dict[str, Corpus] = {}
 
     def __getitem__(self, name: str) -> Corpus:
         if name in self._built_in:
             return self._built_in[name]
         if name not in self._loaded:
-            self._loaded[name] = _load(self._found()[name], self._built_in)
+            self._loaded[name] = _load(self._offers[name])
         return self._loaded[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._built_in or name in self._found()
+        return name in self._built_in or name in self._offers
 
     def __iter__(self) -> Iterator[str]:
         yield from self._built_in
-        yield from self._found()
+        yield from self._offers
 
     def __len__(self) -> int:
-        return len(self._built_in) + len(self._found())
+        return len(self._built_in) + len(self._offers)
 
-    def _found(self) -> Mapping[str, EntryPoint]:
-        if self._offers is None:
-            self._offers = _offers(self._built_in)
-        return self._offers
+    def require_sound(self) -> None:
+        """Raise :class:`CorpusError` for a package whose corpus cannot be used, or told from another."""
+        seen: dict[str, EntryPoint] = {}
+        for offer in self._all_offers:
+            _require_own_name(offer, seen.get(offer.name), self._built_in)
+            seen[offer.name] = offer
+        owners = {folded(f): name for name, known in self._built_in.items() for f in known.folder_names}
+        for name, offer in self._offers.items():
+            for folder in {folded(folder) for folder in self[name].folder_names}:
+                if folder in owners:
+                    raise _unusable(offer, f"the folder name '{folder}' is that of {owners[folder]}")
+                owners[folder] = f"{name} of the package {_package(offer)}"
 
+    @cached_property
+    def _all_offers(self) -> tuple[EntryPoint, ...]:
+        return tuple(sorted(entry_points(group=GROUP), key=lambda each: (each.name, _package(each))))
 
-def _offers(built_in: Mapping[str, Corpus]) -> dict[str, EntryPoint]:
-    offers: dict[str, EntryPoint] = {}
-    for offer in sorted(entry_points(group=GROUP), key=lambda each: (each.name, _package(each))):
-        if offer.name in built_in:
-            raise CorpusError(
-                f"the package {_package(offer)} offers a corpus '{offer.name}', which is the name of a known "
-                f"one; uninstall the package, or have its corpus renamed"
-            )
-        if offer.name in offers:
-            both = f"{_package(offers[offer.name])} and {_package(offer)}"
-            raise CorpusError(f"the packages {both} both offer a corpus '{offer.name}'; uninstall one")
-        if not is_corpus_name(offer.name):
-            raise CorpusError(
-                f"the package {_package(offer)} offers a corpus '{offer.name}', which is no name of a "
-                f"corpus: up to 32 of a–z, 0–9, _ and -; have its corpus renamed"
-            )
-        offers[offer.name] = offer
-    return offers
+    @cached_property
+    def _offers(self) -> dict[str, EntryPoint]:
+        return {offer.name: offer for offer in self._all_offers if offer.name not in self._built_in}
 
 
-def _load(offer: EntryPoint, built_in: Mapping[str, Corpus]) -> Corpus:
+def _require_own_name(offer: EntryPoint, other: EntryPoint | None, built_in: Mapping[str, Corpus]) -> None:
+    if offer.name in built_in:
+        raise CorpusError(
+            f"the package {_package(offer)} offers a corpus '{offer.name}', which is the name of a known "
+            f"one; uninstall the package, or have its corpus renamed"
+        )
+    if other is not None:
+        both = f"{_package(other)} and {_package(offer)}"
+        raise CorpusError(f"the packages {both} both offer a corpus '{offer.name}'; uninstall one")
+    if not is_corpus_name(offer.name):
+        raise CorpusError(
+            f"the package {_package(offer)} offers a corpus '{offer.name}', which is no name of a "
+            f"corpus: up to 32 of a–z, 0–9, _ and -; have its corpus renamed"
+        )
+
+
+def _load(offer: EntryPoint) -> Corpus:
     try:
         loaded = offer.load()
         corpus = loaded() if isinstance(loaded, type) else loaded
+        problem = _problem(offer, corpus)
     except Exception as error:  # whatever a stranger's module does
         raise _unusable(offer, f"{type(error).__name__}: {error}") from error
+    if problem:
+        raise _unusable(offer, problem)
+    found: Corpus = corpus
+    return found
+
+
+def _problem(offer: EntryPoint, corpus: object) -> str:
     if not isinstance(corpus, Corpus):
-        raise _unusable(offer, f"{offer.value} has not all that data.corpus.Corpus asks for")
+        return f"{offer.value} has not all that data.corpus.Corpus asks for"
+    for field in _TEXTS:
+        if not isinstance(getattr(corpus, field), str):
+            return f"its {field} is no text"
     if corpus.name != offer.name:
-        raise _unusable(offer, f"it calls itself '{corpus.name}'")
-    theirs = {folded(folder) for folder in corpus.folder_names}
-    for known in built_in.values():
-        if both := theirs & {folded(folder) for folder in known.folder_names}:
-            raise _unusable(offer, f"the folder name '{min(both)}' is that of {known.name}")
-    return corpus
+        return f"it calls itself '{corpus.name}'"
+    folders = corpus.folder_names
+    if not isinstance(folders, tuple) or not folders or not all(isinstance(each, str) for each in folders):
+        return f"its folder_names are no tuple of texts: {folders!r}"
+    return ""
 
 
 def _unusable(offer: EntryPoint, why: str) -> CorpusError:

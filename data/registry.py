@@ -13,7 +13,7 @@ from data.plugins import Offered
 from data.ravdess import Ravdess
 from data.savee import Savee
 from data.tess import Tess
-from schemas.errors import UnknownNameError
+from schemas.errors import CorpusError, UnknownNameError
 from schemas.nearest import did_you_mean
 
 _IN_ORDER: tuple[Corpus, ...] = (Ravdess(), Tess(), Savee(), CremaD(), EmoDb(), DemoCorpus())
@@ -21,9 +21,17 @@ _IN_ORDER: tuple[Corpus, ...] = (Ravdess(), Tess(), Savee(), CremaD(), EmoDb(), 
 BUILT_IN: Mapping[str, Corpus] = MappingProxyType({corpus.name: corpus for corpus in _IN_ORDER})
 """Corpora of this package by name. All are of acted speech."""
 
-CORPORA: Mapping[str, Corpus] = Offered(BUILT_IN)
+CORPORA = Offered(BUILT_IN)
 """All known corpora by name, those of installed packages too, in the order in which they are listed and
-built. Raises as :class:`~data.plugins.Offered` does."""
+built."""
+
+
+def known(name: str) -> Corpus | None:
+    """Corpus by name, to tell of it; None for one that is not known, or of a package that cannot be used."""
+    try:
+        return CORPORA.get(name)
+    except CorpusError:
+        return None
 
 
 def real() -> tuple[str, ...]:

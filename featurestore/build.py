@@ -12,6 +12,7 @@ from data.corpus import Corpus
 from data.folder import DESCRIPTION
 from data.locate import Located, locate
 from data.registry import CORPORA
+from data.scanning import scan_of
 from featurestore.cluster_request import ClusterRequest
 from featurestore.documents import CorpusRecord, IgnoredFile, StoreDocument, UnitRecord, write_document
 from featurestore.durable import storage_errors
@@ -165,7 +166,7 @@ def _engine(
 
 
 def _scan(located: Located) -> tuple[Scan, ...]:
-    scans = tuple(corpus.scan(path) for corpus, path in located.found)
+    scans = tuple(scan_of(corpus, path) for corpus, path in located.found)
     for (corpus, _), scan in zip(located.found, scans, strict=True):
         if not scan.clips:
             first = f" ({scan.ignored[0].path}: {scan.ignored[0].reason})" if scan.ignored else ""

@@ -8,6 +8,7 @@ from pathlib import Path
 from data.corpus import Corpus
 from data.locate import Located, locate
 from data.registry import CORPORA, real
+from data.scanning import scan_of
 from schemas.clip import Scan
 from schemas.errors import CorpusNotFoundError
 
@@ -29,7 +30,7 @@ def catalogue(corpora_root: Path) -> tuple[CatalogueEntry, ...]:
             there.update(_found(name, corpora_root))
     names = [*CORPORA, *(name for name in there if name not in CORPORA)]
     return tuple(
-        CatalogueEntry(there[name][0], there[name][1], there[name][0].scan(there[name][1]))
+        CatalogueEntry(there[name][0], there[name][1], scan_of(*there[name]))
         if name in there
         else CatalogueEntry(CORPORA[name], None, None)
         for name in names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from data.registry import CORPORA
+from data.registry import known
 from schemas.architecture import LinearSpec
 from schemas.labels import Target
 from schemas.recipe import Recipe
@@ -217,10 +217,10 @@ def sentences_heard(audit: Audit) -> str:
 def _corpora(datasets: Sequence[str]) -> str:
     lines = []
     for name in datasets:
-        known = CORPORA.get(name)
+        corpus = known(name)
         lines.append(
-            f"- {known.title}: {known.licence}"
-            if known
+            f"- {corpus.title}: {corpus.licence}"
+            if corpus
             else f"- {name}: a corpus of your own; its terms are yours to state"
         )
     return "\n".join(lines)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from data.locate import locate
 from data.registry import CORPORA
+from data.scanning import scan_of
 from featurestore.layout import LATEST, ROOT_METADATA, STORE_JSON
 from featurestore.places.choose import is_url
 from featurestore.spec_choice import DEFAULT_RECIPE
@@ -140,7 +141,7 @@ def _scan(request: str, corpora: Path) -> Scan:
         names = ", ".join(corpus.name for corpus, _ in found)
         raise UsageError(f"'{request}' is more than one corpus ({names}); name the one that has the clip")
     ((corpus, folder),) = found
-    return corpus.scan(folder)
+    return scan_of(corpus, folder)
 
 
 def find_clip(wanted: str, ids: Sequence[str], paths: Sequence[str], where: str) -> int:

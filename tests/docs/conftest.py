@@ -21,9 +21,9 @@ from tests.places.servers import new_bucket, s3_server
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put tests of played pages behind the others of this folder, which are run while pages are played."""
+    """Put tests of played pages, in their order, behind the others of this folder; those run meanwhile."""
     here = [at for at, item in enumerate(items) if item.path.is_relative_to(Path(__file__).parent)]
-    for at, item in zip(here, sorted((items[at] for at in here), key=_is_of_a_played_page), strict=True):
+    for at, item in zip(here, sorted((items[at] for at in here), key=_turn), strict=True):
         items[at] = item
 
 
@@ -78,7 +78,7 @@ def played(
             folder, page_environment, _cluster_in(folder, page_environment), new_bucket(lab_address)
         ) as player:
             player.play(REPOSITORY / page, page)
-        shutil.rmtree(folder)  # of a page that fails, what it made is kept to be looked at
+        shutil.rmtree(folder, ignore_errors=True)  # what a page that fails made is kept
 
     pages = [
         item.callspec.params["page"]
@@ -92,6 +92,13 @@ def played(
 
 def _is_of_a_played_page(item: pytest.Item) -> bool:
     return isinstance(item, pytest.Function) and "played" in item.fixturenames
+
+
+def _turn(item: pytest.Item) -> tuple[bool, int]:
+    """When the test of an item comes: those of pages last, in the order in which pages are begun."""
+    if isinstance(item, pytest.Function) and _is_of_a_played_page(item):
+        return True, -_commands(item.callspec.params["page"])
+    return False, 0
 
 
 def _commands(page: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.registry import BUILT_IN, CORPORA
+from data.registry import BUILT_IN, known
 from schemas.errors import RunError
 from training.predict import Predictor
 from training.predict_worth import Worth
@@ -67,8 +67,9 @@ def _ua(worth: Worth) -> str:
 def _learnt_from(heard: tuple[str, ...]) -> str:
     """Corpora of speakers called ``corpus/name``, and what their speech is."""
     names = sorted({speaker.partition("/")[0] for speaker in heard})
+    found = {name: known(name) for name in names}
     titles = "; ".join(
-        CORPORA[name].title if name in CORPORA else f"{name}, a corpus of one's own" for name in names
+        corpus.title if corpus else f"{name}, a corpus of one's own" for name, corpus in found.items()
     )
     count = len(heard)
     people = f"{count} speaker{'' if count == 1 else 's'}"
