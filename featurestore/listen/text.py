@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from featurestore.listen.listen import Heard
-from featurestore.listen.waveforms import Waveform
+from featurestore.view_words import drawn_in_words
 
 _UNITS = {"noise": "dB", "pitch": "semitones", "shift": "samples", "speed": "factor", "stretch": "factor"}
 
@@ -18,7 +18,7 @@ def heard_text(heard: Heard) -> str:
         (
             f"{each.index} {each.view.name}",
             each.view.kind,
-            parameter_text(each.view, heard.sample_rate),
+            drawn_in_words(each.view.kind, each.view.parameter, heard.sample_rate),
             f"{each.seconds:.3f}",
             each.file.path.name,
         )
@@ -48,21 +48,6 @@ def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     ]
-
-
-def parameter_text(view: Waveform, sample_rate: int) -> str:
-    """A view's drawn or fixed value with its unit; empty for the original."""
-    value = view.parameter
-    if value is None:
-        return ""
-    match view.kind:
-        case "noise":
-            return f"SNR {value:.1f} dB"
-        case "pitch":
-            return f"{value:+.2f} semitones"
-        case "shift":
-            return f"{value / sample_rate:+.3f} s ({value:+.0f} samples)"
-    return f"× {value:.3f}"
 
 
 def heard_json(heard: Heard) -> dict[str, Any]:

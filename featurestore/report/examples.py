@@ -10,8 +10,8 @@ import pandas as pd
 from featurestore.progress import Progress
 from featurestore.report.blocks import Floats
 from featurestore.store import FeatureStore
+from featurestore.view_words import drawn_in_words
 from schemas.clip import Status
-from schemas.spec import StoreSpec
 
 MOST_VIEWS = 12
 """Views that are drawn of a clip; a store may have ten times as many."""
@@ -93,29 +93,11 @@ def typical_clip(manifest: pd.DataFrame, emotion: str) -> int | None:
     return int(min(nearest, key=lambda position: str(ids.iloc[position])))
 
 
-def drawn_in_words(spec: StoreSpec, view: int, parameter: float) -> str:
-    """What was drawn, or fixed, for a clip's view, with its unit: ``SNR 17.3 dB``; "" for the original."""
-    if view == 0 or not np.isfinite(parameter):
-        return ""
-    match spec.views[view - 1].kind:
-        case "noise":
-            words = f"SNR {parameter:.3g} dB"
-        case "pitch":
-            words = f"{parameter:+.3g} semitones"
-        case "shift":
-            words = f"{parameter / spec.audio.sample_rate:+.3g} s"
-        case "speed":
-            words = f"{parameter:.3g} × the speed"
-        case "stretch":
-            words = f"{parameter:.3g} × the tempo"
-    return words.replace("-", "−")
-
-
 def _view(store: FeatureStore, position: int, view: int) -> ExampleView:
     mel = store.read([position], views=[view], features=["mel"])["mel"][0, 0]
     frames = int(store.valid_frames([position], views=[view])[0, 0])
     views = len(store.spec.view_names)
     parameter = store.views["parameter"].to_numpy(np.float64)[position * views + view]
-    return ExampleView(
-        view, store.spec.view_names[view], drawn_in_words(store.spec, view, parameter), mel[:, :frames]
-    )
+    kind = store.spec.views[view - 1].kind if view else "original"
+    drawn = drawn_in_words(kind, parameter, store.spec.audio.sample_rate).replace("-", "−")
+    return ExampleView(view, store.spec.view_names[view], drawn, mel[:, :frames])

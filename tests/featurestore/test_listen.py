@@ -20,10 +20,10 @@ from featurestore.build import BuildRequest, build
 from featurestore.listen import listen as steps
 from featurestore.listen.clip import ListenRequest, find_clip
 from featurestore.listen.listen import Heard, listen, safe_stem
-from featurestore.listen.text import parameter_text
 from featurestore.listen.wav import write_wav
 from featurestore.spec_choice import SpecRequest
 from featurestore.store import FeatureStore
+from featurestore.view_words import drawn_in_words
 from pipelines.pipeline import Pipeline
 from schemas.errors import (
     CorpusNotFoundError,
@@ -344,7 +344,10 @@ def test_a_view_beyond_full_scale_is_never_clipped(tmp_path: Path) -> None:
 
 
 def test_parameters_have_their_units(heard: Heard) -> None:
-    shown = {each.view.kind: parameter_text(each.view, heard.sample_rate) for each in heard.views}
+    shown = {
+        each.view.kind: drawn_in_words(each.view.kind, each.view.parameter, heard.sample_rate)
+        for each in heard.views
+    }
 
     assert shown["original"] == ""
     assert shown["noise"].startswith("SNR ")
@@ -384,3 +387,18 @@ def test_the_command_prints_a_table_json_and_one_sentence(
     assert failed.returncode == 2
     assert "the nearest are demo/f01_s1_angry_1" in failed.stderr
     assert "Traceback" not in failed.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "words"),
+    [
+        ("original", None, ""),
+        ("noise", float("nan"), ""),
+        ("noise", 17.26, "SNR 17.3 dB"),
+        ("pitch", -2.0, "-2.00 semitones"),
+        ("shift", -1600.0, "-0.100 s (-1600 samples)"),
+        ("speed", 1.25, "× 1.250"),
+    ],
+)
+def test_what_was_drawn_is_told_with_its_unit(kind: str, value: float | None, words: str) -> None:
+    assert drawn_in_words(kind, value, 16_000) == words

@@ -1,0 +1,24 @@
+"""What was drawn, or fixed, for a view of a clip, in words."""
+
+from __future__ import annotations
+
+import math
+
+
+def drawn_in_words(kind: str, value: float | None, sample_rate: int) -> str:
+    """A view's value with its unit: ``SNR 17.3 dB``; "" for the original, which has no value.
+
+    ``value`` is in dB, semitones, samples at ``sample_rate``, or a factor, as the kind of view has it.
+    """
+    if value is None or math.isnan(value):
+        return ""
+    match kind:
+        case "noise":
+            return f"SNR {value:.1f} dB"
+        case "pitch":
+            return f"{value:+.2f} semitones"
+        case "shift":
+            return f"{value / sample_rate:+.3f} s ({value:+.0f} samples)"
+        case "speed" | "stretch":
+            return f"× {value:.3f}"
+    return ""
