@@ -79,7 +79,7 @@ def build_watched(corpora: Path, out: Path, options: argparse.Namespace) -> floa
 def build_command(corpora: Path, out: Path, options: argparse.Namespace) -> list[str]:
     """The command line of a build with six views and all features."""
     return [
-        *(sys.executable, "-c", "from featurestore.cli import main; main()", "build"),
+        *(sys.executable, "-c", "from training.cli.features import main; main()", "build"),
         *("--datasets", f"bench={corpora / 'bench'}", "--corpora", str(corpora), "--out", str(out)),
         *("--augment", "6", "--features", "all", "--json", "--device", options.device),
         *("--decoder", options.decoder, "--jobs", str(options.jobs)),

@@ -24,7 +24,7 @@ from machine import write_result
 
 UNIT = 256
 MODES = {"in process": ["--jobs", "2"], "1 worker": ["--workers", "1"], "2 workers": ["--workers", "2"]}
-COMMAND = "from featurestore.cli import main; main()"
+COMMAND = "from training.cli.features import main; main()"
 
 
 def main() -> None:
@@ -99,8 +99,8 @@ def _round_trip_ms(store: Path, tasks: int = 200) -> float:
     """A unit's way through the scheduler: a task of its size there, its record back, by two workers."""
     from distributed import Client, LocalCluster
 
-    from featurestore.documents import UnitRecord, read_document
-    from featurestore.layout import unit_record_path
+    from featurestore.format.documents import UnitRecord, read_document
+    from featurestore.format.layout import unit_record_path
     from featurestore.places.folder import Folder
 
     record = read_document(Folder(store), unit_record_path("bench", 0), UnitRecord)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
 
-from featurestore.codecs import compressors
+from featurestore.format.codecs import compressors
 from pipelines.quantise import STEPS, bit_rounded, on_steps
 from schemas.spec import StorageSpec, StoreSpec
 

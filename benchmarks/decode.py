@@ -18,11 +18,11 @@ from corpus import corpora_of
 from machine import write_result
 
 from data.locate import locate
-from featurestore.plan import SourceClip
+from featurestore.compute.reader import Reading, read_ahead
+from featurestore.compute.stages import Stages
+from featurestore.plan.recordings import hash_recordings
+from featurestore.plan.units import SourceClip
 from featurestore.progress import Silent
-from featurestore.reader import Reading, read_ahead
-from featurestore.recordings import hash_recordings
-from featurestore.stages import Stages
 from pipelines.decoders import Decoder
 from pipelines.process import keep_freed_memory
 from schemas.spec import AudioSpec

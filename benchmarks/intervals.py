@@ -13,8 +13,8 @@ import argparse
 import numpy as np
 from machine import write_result
 
-from training.bootstrap import speaker_intervals
-from training.confusion import confusions
+from training.metrics.bootstrap import speaker_intervals
+from training.metrics.confusion import confusions
 
 SPEAKERS = (3, 4, 5, 8, 10, 24)
 CLIPS, CLASSES, TRUTH, DEVIATION = 60, 8, 0.5, 0.11

@@ -90,7 +90,7 @@ def runs() -> list[Run]:
 def prepare(work: Path, corpora: Path) -> None:
     """Build the two stores and write each peer's files, where they are not there."""
     from featurestore.build import BuildRequest, build
-    from featurestore.spec_choice import SpecRequest
+    from featurestore.plan.spec import SpecRequest
 
     for name, codec in (("zstd", "zstd"), ("raw", "none")):
         if not (work / f"{name}.zarr" / "store.json").exists():

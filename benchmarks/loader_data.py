@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from featurestore.store import FeatureStore
-from training.samples import Samples, cross
+from training.samples.samples import Samples, cross
 
 FEATURES = ("mel", "mfcc", "rms", "zcr")
 BATCH = 32

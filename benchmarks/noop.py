@@ -134,7 +134,14 @@ def measure(clips: int, repeat: int, folder: Path) -> dict[str, Any]:
     write_corpus(corpora, clips)
     time.sleep(SETTLED_S)
     build = [
-        *(sys.executable, "-c", "from featurestore.cli import main; main()", "build", "--datasets", "bench"),
+        *(
+            sys.executable,
+            "-c",
+            "from training.cli.features import main; main()",
+            "build",
+            "--datasets",
+            "bench",
+        ),
         *(
             "--corpora",
             str(corpora),

@@ -28,7 +28,7 @@ ALONE = ("hash recordings", "finalise")
 
 BARE = """
 import os
-from featurestore.documents import StoredObject
+from featurestore.format.documents import StoredObject
 os.fsync = lambda descriptor: None
 StoredObject.of = classmethod(lambda cls, data: cls(bytes=len(data), sha256="0" * 64))
 """

@@ -31,15 +31,15 @@ from threadpoolctl import threadpool_limits
 
 from data.demo import write_demo
 from featurestore.build import BuildRequest, build
-from featurestore.spec_choice import SpecRequest
+from featurestore.plan.spec import SpecRequest
 from schemas.overrides import overridden
 from schemas.recipe import load_recipe
-from training.predict import Predictor
-from training.request import Hardware, TrainRequest
+from training.predict.predictor import Predictor
+from training.runs.request import Hardware, TrainRequest
 from training.train import train
 
 LONG_S = 600
-COMMAND = "import sys; from training.predict_cli import main; sys.argv[0] = 'ser-predict'; main()"
+COMMAND = "import sys; from training.cli.predict import main; sys.argv[0] = 'ser-predict'; main()"
 
 
 def trained(scratch: Path) -> Path:

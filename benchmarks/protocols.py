@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from comparison import ComparisonRow, comparison_table
 from machine import RESULTS, write_result
 
-from training.bootstrap import Interval
-from training.comparison import ComparisonRow, compare_table
+from training.metrics.bootstrap import Interval
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def main() -> None:
     chosen = [each for each in EXPERIMENTS if arguments.only is None or each.name in arguments.only]
     arguments.work.mkdir(parents=True, exist_ok=True)
     rows = [_row(each, arguments) for each in chosen]
-    print(compare_table([_comparison(row) for row in rows], "markdown"))
+    print(comparison_table([_comparison(row) for row in rows]))
     write_result("protocols", {"rows": _with_earlier(rows)})
 
 
@@ -150,7 +150,7 @@ def _trained(experiment: Experiment, arguments: argparse.Namespace) -> dict[str,
     """What `ser-train` says."""
     store = _store(experiment.store, arguments)
     options = [*experiment.options, "--device", arguments.device, "--json"]
-    return _run("training.cli", "--store", str(store), "--out", str(arguments.work / "runs"), *options)
+    return _run("training.cli.train", "--store", str(store), "--out", str(arguments.work / "runs"), *options)
 
 
 def _mean(experiment: Experiment, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -159,7 +159,7 @@ def _mean(experiment: Experiment, arguments: argparse.Namespace) -> dict[str, An
     if absent := [row.stem for row in rows if not row.exists()]:
         sys.exit(f"{experiment.name} needs {', '.join(absent)}: name them with --only, too")
     folders = [json.loads(row.read_text())["folder"] for row in rows]
-    return _run("training.evaluate_cli", *folders, "--json")
+    return _run("training.cli.evaluate", *folders, "--json")
 
 
 def _figures(values: dict[str, Any]) -> dict[str, Any]:
@@ -197,7 +197,7 @@ def _store(name: str, arguments: argparse.Namespace) -> Path:
         str(path),
         "--json",
     ]
-    _run("training.features_cli", "build", *STORES[name], *options)
+    _run("training.cli.features", "build", *STORES[name], *options)
     return path
 
 

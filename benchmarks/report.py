@@ -31,7 +31,7 @@ import verify
 from machine import write_result
 
 from featurestore.build import BuildRequest, build
-from featurestore.spec_choice import SpecRequest
+from featurestore.plan.spec import SpecRequest
 from featurestore.store import FeatureStore
 
 RECIPE = """
@@ -66,7 +66,7 @@ SMALL = {"seconds": 0.25, "hop": 128, "mels": 20, "mfccs": 13}
 USUAL_SAMPLE = 25_600
 """Bytes of a clip in one view in the store of benchmarks/loader.py: 44 kB, of which zstd leaves 58 %."""
 
-COMMAND = "from featurestore.cli import main; main()"
+COMMAND = "from training.cli.features import main; main()"
 
 PEER = """
 import resource

@@ -101,7 +101,7 @@ def be_one(contender: str, model: str, name: str, store: Path, device: str, batc
 def build(recipe: str, corpora: Path, out: Path) -> None:
     """Store of the demo voices with all of the recipe's views."""
     command = [
-        *(sys.executable, "-c", "from featurestore.cli import main; main()", "build", "--json"),
+        *(sys.executable, "-c", "from training.cli.features import main; main()", "build", "--json"),
         *("--recipe", recipe, "--datasets", "demo", "--corpora", str(corpora), "--out", str(out)),
         *("--augment", str(len(load_recipe(recipe).views))),
     ]

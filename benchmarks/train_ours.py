@@ -14,8 +14,8 @@ import torch  # noqa: E402
 from batch_clock import BatchClock  # noqa: E402
 
 from schemas.recipe import load_recipe  # noqa: E402
-from training.observer import EpochResult, SilentObserver  # noqa: E402
-from training.request import Hardware, TrainRequest  # noqa: E402
+from training.runs.observer import EpochResult, SilentObserver  # noqa: E402
+from training.runs.request import Hardware, TrainRequest  # noqa: E402
 from training.train import train  # noqa: E402
 
 

@@ -31,8 +31,8 @@ import numpy as np
 from machine import write_result
 
 from featurestore.build import BuildRequest, build
+from featurestore.plan.spec import SpecRequest
 from featurestore.progress import Advance
-from featurestore.spec_choice import SpecRequest
 from featurestore.store import FeatureStore
 from featurestore.verify import verify
 

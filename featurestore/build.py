@@ -13,22 +13,22 @@ from data.folder import DESCRIPTION
 from data.locate import Located, locate
 from data.registry import CORPORA
 from data.scanning import scan_of
-from featurestore.cluster_request import ClusterRequest
-from featurestore.documents import CorpusRecord, IgnoredFile, StoreDocument, UnitRecord, write_document
-from featurestore.durable import storage_errors
-from featurestore.growth import UnitWork
-from featurestore.layout import ROOT_METADATA, corpus_record_path, unit_record_path
+from featurestore.cluster.request import ClusterRequest
+from featurestore.compute.stages import Stages
+from featurestore.format.documents import CorpusRecord, IgnoredFile, StoreDocument, UnitRecord, write_document
+from featurestore.format.layout import ROOT_METADATA, corpus_record_path, unit_record_path
+from featurestore.format.sweep import sweep, withdraw
 from featurestore.places.choose import place_at
+from featurestore.places.durable import storage_errors
 from featurestore.places.lease import exclusive, require_held
 from featurestore.places.place import Place
-from featurestore.plan import Unit, plan_units
+from featurestore.plan.growth import UnitWork
+from featurestore.plan.recordings import hash_recordings
+from featurestore.plan.records import Standing
+from featurestore.plan.spec import SpecRequest, choose_spec
+from featurestore.plan.units import Unit, plan_units
+from featurestore.plan.worklist import Worklist, make_worklist
 from featurestore.progress import Progress, Silent
-from featurestore.recordings import hash_recordings
-from featurestore.records import Standing
-from featurestore.spec_choice import SpecRequest, choose_spec
-from featurestore.stages import Stages
-from featurestore.sweep import sweep, withdraw
-from featurestore.worklist import Worklist, make_worklist
 from pipelines.decoders import choose_decoder
 from pipelines.device import require_device_name
 from pipelines.process import keep_freed_memory, usable_jobs
@@ -126,7 +126,7 @@ def build(request: BuildRequest, progress: Progress | None = None) -> BuildRepor
         if document is not None:
             sweep(place, document.datasets, document.objects)
         else:
-            from featurestore.finalise import finalise
+            from featurestore.compute.finalise import finalise
 
             require_held(place, token)
             with stages.timed("finalise"):
@@ -152,12 +152,12 @@ def _engine(
 ) -> Callable[[Sequence[UnitWork], Progress], Generator[UnitRecord]]:
     """What computes units: this process, or a cluster. Torch is imported where it is needed."""
     if request.cluster is not None:
-        from featurestore.cluster import ClusterExecution
+        from featurestore.cluster.execution import ClusterExecution
 
         return ClusterExecution(
             place, token, request.cluster, request.device, request.decoder, stages, fallbacks
         ).run
-    from featurestore.execution import Execution
+    from featurestore.compute.execution import Execution
     from pipelines.device import choose_device
 
     keep_freed_memory()
@@ -213,8 +213,8 @@ def _corpus_record(corpus: Corpus, scan: Scan, units: Sequence[Unit]) -> CorpusR
 
 def _open_for_writing(standing: Standing, spec: StoreSpec, work: Worklist, scans: Sequence[Scan]) -> None:
     """Say what the store will be. One whose objects will change is not valid again until it is finished."""
-    from featurestore.arrays import hierarchy
-    from featurestore.finalise import write_if_other
+    from featurestore.compute.finalise import write_if_other
+    from featurestore.format.arrays import hierarchy
 
     place = standing.place
     if work.altered or work.document is None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from featurestore.layout import shard_path
+from featurestore.format.layout import shard_path
 from featurestore.progress import Progress, Silent
 from featurestore.store import FeatureStore
 from schemas.clip import Status

@@ -15,18 +15,18 @@ import zarr.storage
 from zarr.abc.store import Store
 from zarr.storage import StorePath
 
-from featurestore.documents import StoreDocument
-from featurestore.layout import MANIFEST, STATISTICS, VIEWS, shard_path
-from featurestore.objects import Objects
-from featurestore.opening import open_place
+from featurestore.format.documents import StoreDocument
+from featurestore.format.layout import MANIFEST, STATISTICS, VIEWS, shard_path
+from featurestore.format.statistics import Statistics, merge
+from featurestore.format.zarr_layout import feature_metadata
 from featurestore.places.place import Place
-from featurestore.rows import FeatureArray
-from featurestore.selection import Positions, chosen_features, chosen_positions, chosen_views
-from featurestore.spans import SpanReader
-from featurestore.statistics import Statistics, merge
-from featurestore.table_values import read_manifest, read_statistics, read_views
-from featurestore.verified_store import VerifiedStore
-from featurestore.zarr_layout import feature_metadata
+from featurestore.read.objects import Objects
+from featurestore.read.opening import open_place
+from featurestore.read.rows import FeatureArray
+from featurestore.read.selection import Positions, chosen_features, chosen_positions, chosen_views
+from featurestore.read.spans import SpanReader
+from featurestore.read.table_values import read_manifest, read_statistics, read_views
+from featurestore.read.verified_store import VerifiedStore
 from schemas.clip import Status
 from schemas.errors import UsageError
 from schemas.spec import StoreSpec

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from featurestore.documents import StoredObject, UnitRecord, parse_document
-from featurestore.layout import MANIFEST, RECORDS, STATISTICS, VIEWS, is_shard, unit_record_of
-from featurestore.opening import open_place
+from featurestore.format.documents import StoredObject, UnitRecord, parse_document
+from featurestore.format.layout import MANIFEST, RECORDS, STATISTICS, VIEWS, is_shard, unit_record_of
+from featurestore.format.sweep import strangers
 from featurestore.places.folder import Folder
 from featurestore.places.place import Place
 from featurestore.progress import Progress, Silent
+from featurestore.read.opening import open_place
 from featurestore.store import FeatureStore
-from featurestore.sweep import strangers
 from schemas.clip import Status
 from schemas.errors import SerError, StorageError, StoreDamagedError
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from data.demo import write_demo
 from featurestore.build import BuildRequest, build
-from featurestore.spec_choice import SpecRequest
+from featurestore.plan.spec import SpecRequest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

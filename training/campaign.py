@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from featurestore.cluster_request import ClusterRequest
+from featurestore.cluster.request import ClusterRequest
 from schemas.errors import StoppedError, UsageError
-from training.observer import Observer
-from training.outcome import write_series
-from training.planning import Choice, chosen, recorded_store, same_store
-from training.ranks import is_one_of_several
-from training.request import TrainRequest
-from training.run import now, run_name
-from training.series import SeriesFolder, SeriesRecord
-from training.series_summary import summary_of
-from training.summary_report import summary_text
+from training.loop.ranks import is_one_of_several
+from training.plan.choice import Choice, chosen
+from training.report.files import write_series
+from training.report.series_summary import summary_of
+from training.report.summary_text import summary_text
+from training.runs.observer import Observer
+from training.runs.request import TrainRequest
+from training.runs.run import now, run_name
+from training.runs.same_store import recorded_store, same_store
+from training.runs.series import SeriesFolder, SeriesRecord
 from training.train import train
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,21 +21,20 @@ from numpy.typing import NDArray
 from featurestore.store import FeatureStore
 from pipelines.device import choose_device
 from schemas.errors import RunError, UsageError
-from schemas.labels import Target, label_set
-from training.held_out import own_test, unheard
-from training.metrics import Evaluation, evaluate_predictions
-from training.planning import same_store
-from training.predictions import Predictions
-from training.report import report
-from training.request import Hardware
-from training.requirements import require_features
-from training.result import subject_of
-from training.run import RunRecord
-from training.samples import Samples
+from schemas.labels import label_set
+from training.metrics.predictions import Predictions
+from training.metrics.scores import evaluate_predictions
+from training.plan.requirements import require_features
+from training.predict.trained import TrainedModel
+from training.report.tested import Tested, corpora_heard
+from training.report.wording import titled
+from training.runs.request import Hardware
+from training.runs.run import RunRecord, require_once
+from training.runs.same_store import same_store
+from training.samples.held_out import own_test, unheard
+from training.samples.samples import Samples
+from training.samples.targets import NO_CLASS, Targets, targets_of
 from training.splits.split import Split
-from training.targets import NO_CLASS, Targets, targets_of
-from training.trained import TrainedModel
-from training.wording import titled
 
 
 @dataclass(frozen=True)
@@ -53,53 +51,6 @@ class EvaluationRequest:
     datasets: tuple[str, ...] | None = None
     where: str | None = None
     hardware: Hardware = field(default_factory=Hardware)
-
-
-@dataclass(frozen=True, eq=False)
-class Tested:
-    """Result of a model, or of the mean of several, on a store."""
-
-    records: tuple[RunRecord, ...]
-    """Of the runs; all with the same labels."""
-    title: str
-    """Protocol, such as ``cross-corpus, speaker-independent (trained on ravdess, tested on tess)``."""
-    evaluation: Evaluation
-    predictions: Predictions
-    notices: tuple[str, ...]
-
-    @property
-    def subject(self) -> str:
-        """Models and what they were trained on."""
-        return subject_of([record.recipe.model.name for record in self.records], _corpora(self.records))
-
-    @property
-    def target(self) -> Target:
-        """What the models tell."""
-        return self.records[0].recipe.labels.target
-
-    @property
-    def report(self) -> str:
-        """Text table for people."""
-        headline, rest = report(self.evaluation, self.target, self.title, None).split("\n\n", 1)
-        return f"{headline}\n\n{self.subject[:1].upper()}{self.subject[1:]}.\n\n{rest}"
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {
-            "title": self.title,
-            "subject": self.subject,
-            "runs": [
-                {
-                    "recipe": record.recipe.name,
-                    "model": record.recipe.model.name,
-                    "seed": record.seed,
-                    "trained_on": record.store_digest,
-                }
-                for record in self.records
-            ],
-            "notices": list(self.notices),
-            "test": self.evaluation.to_json(),
-        }
 
 
 def evaluate_runs(request: EvaluationRequest) -> Tested:
@@ -154,14 +105,6 @@ def evaluate_runs(request: EvaluationRequest) -> Tested:
     )
 
 
-def require_once(runs: Sequence[Path]) -> None:
-    """Raise :class:`UsageError` where a run is given twice: its say in the mean would be two others'."""
-    places = [path.resolve() for path in runs]
-    twice = [path for path, place in zip(runs, places, strict=True) if places.count(place) > 1]
-    if twice:
-        raise UsageError(f"{twice[0]} is given twice; give each run once")
-
-
 def _classed(request: EvaluationRequest, record: RunRecord, store: FeatureStore, *, own: bool) -> Targets:
     """Class of each clip that a run would be tested on."""
     recipe = record.recipe
@@ -201,14 +144,9 @@ def _store(request: EvaluationRequest, record: RunRecord) -> FeatureStore:
     return FeatureStore.open(request.store)
 
 
-def _corpora(records: Sequence[RunRecord]) -> list[str]:
-    """Corpora whose speakers were heard."""
-    return sorted({speaker.partition("/")[0] for record in records for speaker in record.heard})
-
-
 def _title(records: Sequence[RunRecord], tested: Sequence[str]) -> str:
     """``cross-corpus, speaker-independent (trained on ravdess, tested on tess)``."""
-    trained = _corpora(records)
+    trained = corpora_heard(records)
     kind = "speaker-independent" if {*trained} & {*tested} else "cross-corpus, speaker-independent"
     return f"{kind} (trained on {' and '.join(trained)}, tested on {' and '.join(tested)})"
 

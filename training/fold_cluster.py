@@ -9,13 +9,13 @@ from pathlib import Path
 
 from distributed import KilledWorker, as_completed
 
-from featurestore.cluster_request import ClusterRequest
-from featurestore.dask_client import dask_client
+from featurestore.cluster.client import dask_client
+from featurestore.cluster.request import ClusterRequest
 from featurestore.places.choose import is_url
 from schemas.errors import SerError, WorkerLostError
-from training.observer import Observer
-from training.request import TrainRequest
-from training.series import SeriesFolder
+from training.runs.observer import Observer
+from training.runs.request import TrainRequest
+from training.runs.series import SeriesFolder
 
 
 @dataclass(frozen=True)

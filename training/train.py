@@ -19,26 +19,27 @@ import torch
 from filelock import FileLock, Timeout
 from torch import nn
 
-from featurestore.durable import storage_errors
+from featurestore.places.durable import storage_errors
 from schemas.architecture import LinearSpec
 from schemas.errors import RunError, StoppedError
 from schemas.labels import label_set
 from training.evaluate import predictions_of
-from training.fabric import fabric_for
 from training.linear.training import train_linear
-from training.metrics import evaluate_predictions
-from training.network import Trained, new_network, require_room, train_network
-from training.normalise import normalisation_of
-from training.observer import Observer, SilentObserver, Start
-from training.outcome import write_result
-from training.plan import Plan
-from training.planning import plan
-from training.report import report
-from training.request import TrainRequest
-from training.result import RunResult
-from training.run import RunFolder, run_name
-from training.samples import SIDES, Samples
-from training.wording import titled
+from training.loop.fabric import fabric_for
+from training.loop.network import Trained, new_network, require_room, train_network
+from training.loop.normalise import normalisation_of
+from training.metrics.scores import evaluate_predictions
+from training.plan.make import plan
+from training.plan.plan import Plan
+from training.report.files import write_result
+from training.report.result import RunResult
+from training.report.text import report
+from training.report.wording import titled
+from training.runs.observer import Observer, SilentObserver, Start
+from training.runs.request import TrainRequest
+from training.runs.run import RunFolder, run_name
+from training.samples.samples import Samples
+from training.splits.side import SIDES
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -57,7 +58,7 @@ def train(request: TrainRequest, observer: Observer | None = None) -> RunResult:
     Raises
     ------
     SerError
-        What :func:`training.planning.plan` raises; :class:`RunError` where the run is being trained by
+        What :func:`training.plan.make.plan` raises; :class:`RunError` where the run is being trained by
         another process or its loss is no longer finite; :class:`StorageError` where it cannot be written;
         :class:`StoppedError` on Ctrl-C, once there is a run to go on with.
     """

@@ -30,7 +30,7 @@ RECEIPT = ".download.json"
 
 
 class Counters(Protocol):
-    """Opens counters for somebody who watches; :class:`featurestore.console.ConsoleProgress` is one."""
+    """Opens counters for somebody who watches; :class:`featurestore.cli.console.ConsoleProgress` is one."""
 
     def counter(self, description: str, unit: str) -> AbstractContextManager[Callable[[int, int], None]]:
         """Open a counter: the context gives a function of (done, in all)."""

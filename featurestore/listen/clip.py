@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from data.locate import locate
 from data.registry import CORPORA
 from data.scanning import scan_of
-from featurestore.layout import LATEST, ROOT_METADATA, STORE_JSON
+from featurestore.format.layout import LATEST, ROOT_METADATA, STORE_JSON
 from featurestore.places.choose import is_url
-from featurestore.spec_choice import DEFAULT_RECIPE
+from featurestore.plan.spec import DEFAULT_RECIPE
 from featurestore.store import FeatureStore
 from pipelines.version import FEATURE_VERSION
 from schemas.clip import Scan, Status

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from featurestore.durable import storage_errors
 from featurestore.listen.clip import ListenRequest, StoredView, Subject, find_subject
 from featurestore.listen.wav import WavFile, write_wav
 from featurestore.listen.waveforms import Waveform, Waveforms, derive
+from featurestore.places.durable import storage_errors
 from schemas.errors import RecordingError, StoreConflictError
 
 _LONGEST_NAME = 60

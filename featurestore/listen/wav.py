@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.io import wavfile
 
-from featurestore.durable import write_durably
+from featurestore.places.durable import write_durably
 
 _STEPS = 32_768
 """Of 16-bit PCM to full scale."""

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from featurestore.durable import make_folders, storage_errors, sync_folder, write_durably
-from featurestore.layout import PARTIAL_SUFFIX
+from featurestore.places.durable import make_folders, storage_errors, sync_folder, write_durably
+from featurestore.places.names import PARTIAL_SUFFIX
 from featurestore.places.place import BLOCK_BYTES
 from schemas.errors import SerError, StorageError, StoreDamagedError
 

@@ -13,9 +13,9 @@ from threading import Event, Thread
 
 from filelock import FileLock, Timeout
 
-from featurestore.durable import storage_errors
-from featurestore.layout import LOCK, TOKEN
+from featurestore.places.durable import storage_errors
 from featurestore.places.folder import Folder
+from featurestore.places.names import LOCK, TOKEN
 from featurestore.places.place import Place
 from featurestore.places.remote import Remote
 from featurestore.places.retry import Patience

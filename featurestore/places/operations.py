@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from featurestore.layout import PARTIAL_SUFFIX
 from featurestore.places.filesystems import (
     OBJECT_STORES,
     S3,
@@ -18,6 +17,7 @@ from featurestore.places.filesystems import (
     path_of,
     protocol_of,
 )
+from featurestore.places.names import PARTIAL_SUFFIX
 from featurestore.places.refusals import may_pass
 
 CREATES_ONCE = S3 | SFTP | {"memory"}

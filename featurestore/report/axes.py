@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import zarr
 
-from featurestore.opening import REPAIR
+from featurestore.read.opening import REPAIR
+from featurestore.read.verified_store import VerifiedStore
 from featurestore.report.blocks import Doubles
 from featurestore.store import FeatureStore
-from featurestore.verified_store import VerifiedStore
 from schemas.errors import StoreDamagedError
 
 

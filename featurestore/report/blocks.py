@@ -30,7 +30,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from featurestore.progress import Advance, Progress
-from featurestore.spans import Span, SpanReader
+from featurestore.read.spans import Span, SpanReader
 from featurestore.store import FeatureStore
 
 MOST_BLOCK_BYTES = 16 * 2**20

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from featurestore.documents import DatasetEntry, StoreDocument
+from featurestore.format.documents import DatasetEntry, StoreDocument
 from schemas.clip import Status
 from schemas.labels import Emotion, Gender
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from featurestore.listen.view_words import drawn_in_words
 from featurestore.progress import Progress
 from featurestore.report.blocks import Floats
 from featurestore.store import FeatureStore
-from featurestore.view_words import drawn_in_words
 from schemas.clip import Status
 
 MOST_VIEWS = 12

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from featurestore.durable import storage_errors, write_durably
 from featurestore.places.choose import is_url
+from featurestore.places.durable import storage_errors, write_durably
 from featurestore.places.folder import Folder
 from featurestore.progress import Progress, Silent
 from featurestore.report.findings import Findings, examine

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from data.registry import CORPORA
-from featurestore.layout import STORE_JSON
+from featurestore.format.layout import STORE_JSON
 from featurestore.places.folder import Folder
 from featurestore.store import FeatureStore
 from schemas.recipe_toml import store_toml

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from featurestore.layout import STATISTICS
-from featurestore.opening import REPAIR
+from featurestore.format.layout import STATISTICS
+from featurestore.format.statistics import Statistics
+from featurestore.read.opening import REPAIR
 from featurestore.report.blocks import Doubles
-from featurestore.statistics import Statistics
 from featurestore.store import FeatureStore
 from schemas.errors import StoreDamagedError
 

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from featurestore.documents import MOST_DOCUMENT, StoreDocument
-from featurestore.layout import STORE_JSON
-from featurestore.opening import read_document_at
+from featurestore.format.documents import MOST_DOCUMENT, StoreDocument
+from featurestore.format.layout import STORE_JSON
 from featurestore.places.place import BLOCK_BYTES
+from featurestore.read.opening import read_document_at
 from schemas.errors import StorageError, StoreDamagedError
 
 _BLOCK, _RECORD = tarfile.BLOCKSIZE, tarfile.RECORDSIZE

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from featurestore.documents import StoredObject, StoreDocument, write_document
-from featurestore.durable import storage_errors
-from featurestore.fetch import fetch
-from featurestore.layout import STORE_JSON
+from featurestore.format.documents import StoredObject, StoreDocument, write_document
+from featurestore.format.layout import STORE_JSON
+from featurestore.format.sweep import sweep, withdraw
+from featurestore.places.durable import storage_errors
 from featurestore.places.folder import Folder
 from featurestore.places.lease import exclusive
 from featurestore.places.place import Place
 from featurestore.progress import Progress
+from featurestore.read.fetch import fetch
 from featurestore.sharing.moving import moving
 from featurestore.sharing.target import mark, marked_corpora, require_space, require_target
-from featurestore.sweep import sweep, withdraw
 from schemas.errors import StoppedError, StoreDamagedError
 
 _HASHED_AT_ONCE = 4

@@ -6,7 +6,7 @@ import hashlib
 import io
 from collections.abc import Callable
 
-from featurestore.documents import StoredObject
+from featurestore.format.documents import StoredObject
 from featurestore.places.place import Place
 from schemas.errors import StoreDamagedError
 

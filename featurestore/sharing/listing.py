@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from featurestore.layout import STORE_JSON
+from featurestore.format.layout import STORE_JSON
+from featurestore.format.versions import Version, read_versions, split_version
 from featurestore.places.choose import place_at
-from featurestore.versions import Version, read_versions, split_version
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from featurestore.documents import StoredObject, StoreDocument, document_bytes
-from featurestore.durable import make_folders, storage_errors, sync_folder
-from featurestore.layout import PARTIAL_SUFFIX, STORE_JSON
-from featurestore.opening import open_place
+from featurestore.format.documents import StoredObject, StoreDocument, document_bytes
+from featurestore.format.layout import STORE_JSON
+from featurestore.places.durable import make_folders, storage_errors, sync_folder
+from featurestore.places.names import PARTIAL_SUFFIX
 from featurestore.places.place import Place
 from featurestore.progress import Advance, Progress, Silent
+from featurestore.read.opening import open_place
 from featurestore.sharing.archive import MOST_MEMBER, end, write_padded
 from featurestore.sharing.part import take_part
 from featurestore.sharing.selection import Selection

@@ -7,21 +7,27 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from featurestore.documents import CorpusRecord, StoreDocument, UnitRecord, parse_document, write_document
-from featurestore.layout import (
+from featurestore.format.documents import (
+    CorpusRecord,
+    StoreDocument,
+    UnitRecord,
+    parse_document,
+    write_document,
+)
+from featurestore.format.layout import (
     corpus_record_path,
     shard_path,
     unit_record_path,
     unit_statistics_path,
 )
+from featurestore.format.statistics import STATISTICS_SCHEMA
+from featurestore.format.tables import read_table
 from featurestore.places.place import Place
 from featurestore.progress import Progress
 from featurestore.sharing.hashed import read_hashed
 from featurestore.sharing.moving import moving
 from featurestore.sharing.part_place import PartPlace
 from featurestore.sharing.selection import Selection
-from featurestore.statistics import STATISTICS_SCHEMA
-from featurestore.tables import read_table
 from schemas.errors import StoreDamagedError
 from schemas.spec import StoreSpec
 
@@ -87,8 +93,8 @@ def _take_unit(
     old = {name: index for index, name in enumerate(document.spec.view_names)}
     views = [old[name] for name in spec.view_names]
     table = _statistics(place, statistics, document, spec, views)
-    from featurestore.commit import parquet_bytes
-    from featurestore.documents import StoredObject
+    from featurestore.compute.commit import parquet_bytes
+    from featurestore.format.documents import StoredObject
 
     data = parquet_bytes(table)
     part.write(statistics, data)
@@ -149,7 +155,7 @@ def _finished(
     corpora: Mapping[str, CorpusRecord],
     records: Mapping[str, list[UnitRecord]],
 ) -> StoreDocument:
-    from featurestore.finalise import finalise
+    from featurestore.compute.finalise import finalise
 
     try:
         made = finalise(part, spec, document.feature_version, corpora, records, part_of=document.digest)

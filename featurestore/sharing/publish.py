@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from featurestore.documents import StoreDocument, write_document
-from featurestore.layout import LATEST
+from featurestore.format.documents import StoreDocument, write_document
+from featurestore.format.layout import LATEST
+from featurestore.format.versions import Version, Versions, read_versions
 from featurestore.places.lease import exclusive
 from featurestore.places.place import Place
-from featurestore.versions import Version, Versions, read_versions
 from schemas.errors import StoreBusyError
 
 _PATIENCE_S = 120.0

@@ -6,15 +6,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from featurestore.opening import open_place
+from featurestore.format.versions import read_versions, split_version
 from featurestore.places.choose import place_at
 from featurestore.places.folder import Folder
 from featurestore.progress import Progress, Silent
+from featurestore.read.opening import open_place
 from featurestore.sharing.bring import bring
 from featurestore.sharing.part import take_part
 from featurestore.sharing.selection import Selection
 from featurestore.sharing.target import target_folder
-from featurestore.versions import read_versions, split_version
 
 _FROM_FOLDER, _FROM_ELSEWHERE = 4, 16
 """Objects fetched side by side."""

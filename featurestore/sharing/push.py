@@ -6,17 +6,18 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from featurestore.documents import StoreDocument
-from featurestore.durable import storage_errors
-from featurestore.layout import LOCK, PARTIAL_SUFFIX, STORE_JSON, TOKEN, VERSIONS
-from featurestore.opening import open_place
+from featurestore.format.documents import StoreDocument
+from featurestore.format.layout import STORE_JSON, VERSIONS
+from featurestore.format.versions import Versions, read_versions, split_version, version_folder, version_id
 from featurestore.places.choose import place_at
+from featurestore.places.durable import storage_errors
 from featurestore.places.folder import Folder
+from featurestore.places.names import LOCK, PARTIAL_SUFFIX, TOKEN
 from featurestore.places.place import Place
 from featurestore.progress import Progress, Silent
+from featurestore.read.opening import open_place
 from featurestore.sharing.publish import publish
 from featurestore.sharing.sending import Sending, damaged
-from featurestore.versions import Versions, read_versions, split_version, version_folder, version_id
 from schemas.errors import StoppedError, UsageError
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from featurestore.documents import StoreDocument
+from featurestore.format.documents import StoreDocument
 from schemas.errors import UnknownNameError, UsageError
 from schemas.recipe import first_problem
 from schemas.spec import StoreSpec

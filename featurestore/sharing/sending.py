@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from threading import Lock
 
-from featurestore.documents import StoredObject, StoreDocument, write_document
-from featurestore.fetch import fetch
-from featurestore.layout import PARTIAL_SUFFIX, STORE_JSON
-from featurestore.opening import REPAIR, read_document_at
+from featurestore.format.documents import StoredObject, StoreDocument, write_document
+from featurestore.format.layout import STORE_JSON
+from featurestore.format.versions import Versions, version_folder
 from featurestore.places.choose import place_at
 from featurestore.places.folder import Folder
+from featurestore.places.names import PARTIAL_SUFFIX
 from featurestore.places.place import Place
 from featurestore.progress import Progress
+from featurestore.read.fetch import fetch
+from featurestore.read.opening import REPAIR, read_document_at
 from featurestore.sharing.hashed import read_hashed
 from featurestore.sharing.moving import Budget, Moving, moving
-from featurestore.versions import Versions, version_folder
 from schemas.errors import SerError, StoreDamagedError
 
 _TO_FOLDER, _TO_ELSEWHERE = 4, 16

@@ -8,11 +8,12 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from stat import S_ISDIR
 
-from featurestore.documents import StoredObject, StoreDocument
-from featurestore.layout import LATEST, LOCK, PARTIAL_SUFFIX, ROOT_METADATA, STORE_JSON, TOKEN
-from featurestore.opening import read_document_at
+from featurestore.format.documents import StoredObject, StoreDocument
+from featurestore.format.layout import LATEST, ROOT_METADATA, STORE_JSON
 from featurestore.places.choose import place_at
 from featurestore.places.folder import Folder
+from featurestore.places.names import LOCK, PARTIAL_SUFFIX, TOKEN
+from featurestore.read.opening import read_document_at
 from schemas.errors import SerError, StorageError, StoreDamagedError, StoreUnfinishedError, UsageError
 from schemas.names import is_corpus_name
 

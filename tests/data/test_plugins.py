@@ -77,7 +77,7 @@ def corpora(tmp_path: Path, small_demo: Path) -> Path:
 
 def features(site: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """``ser-features`` with the packages in ``site``."""
-    command = [sys.executable, "-c", "from training.features_cli import main; main()", *map(str, arguments)]
+    command = [sys.executable, "-c", "from training.cli.features import main; main()", *map(str, arguments)]
     found = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.run(
         command,

@@ -163,7 +163,7 @@ def test_a_program_that_uses_it_is_type_checked_against_it(home: Path, tmp_path:
     program = tmp_path / "program.py"
     program.write_text(
         "from featurestore.store import FeatureStore\n"
-        "from training.predict import Predictor\n"
+        "from training.predict.predictor import Predictor\n"
         "reveal_type(FeatureStore.open('a.zarr').manifest)\n"
         "reveal_type(Predictor.open('run').predict('a.wav').ranked)\n"
     )

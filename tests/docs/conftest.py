@@ -17,7 +17,7 @@ from tests.docs.commands import Command, Running
 from tests.docs.differences import INSTEAD, serving
 from tests.docs.play import Player
 from tests.docs.stage import Stage, environment_of, make_stage
-from tests.places.servers import new_bucket, s3_server
+from tests.featurestore.places.servers import new_bucket, s3_server
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

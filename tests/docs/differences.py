@@ -44,7 +44,8 @@ NOT_RUN: tuple[NotRun, ...] = (
     NotRun(r"^make (demo|test|test-all|docs)\b", "installs a virtual environment; CI runs make itself"),
     NotRun(r"^python benchmarks/", "takes minutes to hours; the results are in benchmarks/results/"),
     NotRun(
-        r"--device cuda\b|--cuda-graphs\b|\bdask cuda\b", "needs a GPU; tests/featurestore/test_gpu_path.py"
+        r"--device cuda\b|--cuda-graphs\b|\bdask cuda\b",
+        "needs a GPU; tests/featurestore/compute/test_gpu_path.py",
     ),
     NotRun(r"^ser-features download (?!.*--help)", "asks a server on the internet; tests/data/download"),
 )

@@ -20,9 +20,9 @@ from typing import Any, Self
 
 PRELOADED = [
     "featurestore.build",
-    "featurestore.execution",
-    "featurestore.finalise",
-    "featurestore.worker_pool",
+    "featurestore.compute.execution",
+    "featurestore.compute.finalise",
+    "featurestore.compute.worker_pool",
     "featurestore.store",
     "pipelines.pipeline",
 ]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from featurestore.build import BuildReport, BuildRequest, build
-from featurestore.spec_choice import SpecRequest
+from featurestore.plan.spec import SpecRequest
 from featurestore.store import FeatureStore
 from tests.faults.children import Children
 from tests.faults.reading import everything

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from featurestore.layout import STORE_JSON
+from featurestore.format.layout import STORE_JSON
 
 KINDS = {
     "shard": r"demo/\w+/c/\d+/\d+/0/0",

@@ -16,16 +16,17 @@ import psutil
 import pytest
 
 from featurestore.build import BuildRequest, build
-from featurestore.cluster_request import ClusterRequest
-from featurestore.growth import UnitWork
-from featurestore.layout import LOCK, STORE_JSON, TOKEN
+from featurestore.cluster.request import ClusterRequest
+from featurestore.cluster.unit_task import UnitTask, build_unit, library_versions
+from featurestore.format.layout import STORE_JSON
 from featurestore.places.folder import Folder
 from featurestore.places.lease import exclusive
-from featurestore.plan import plan_units
+from featurestore.places.names import LOCK, TOKEN
+from featurestore.plan.growth import UnitWork
+from featurestore.plan.recordings import hash_recordings
+from featurestore.plan.units import plan_units
 from featurestore.progress import Silent
-from featurestore.recordings import hash_recordings
 from featurestore.store import FeatureStore
-from featurestore.unit_task import UnitTask, build_unit, library_versions
 from featurestore.verify import verify
 from pipelines.version import FEATURE_VERSION
 from schemas.errors import ClusterError, StoreBusyError, StoreDamagedError, StoreUnfinishedError

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from featurestore.build import BuildRequest, build
-from featurestore.layout import LOCK, STORE_JSON
+from featurestore.format.layout import STORE_JSON
+from featurestore.places.names import LOCK
 from featurestore.store import FeatureStore
 from featurestore.verify import verify
 from schemas.errors import SerError, StorageError, StoreUnfinishedError

@@ -18,10 +18,11 @@ import psutil
 import pytest
 
 from featurestore.build import BuildRequest, build
-from featurestore.documents import UnitRecord, read_document
-from featurestore.layout import LOCK, STORE_JSON
+from featurestore.format.documents import UnitRecord, read_document
+from featurestore.format.layout import STORE_JSON
 from featurestore.places.folder import Folder
-from featurestore.spec_choice import SpecRequest
+from featurestore.places.names import LOCK
+from featurestore.plan.spec import SpecRequest
 from featurestore.store import FeatureStore
 from featurestore.verify import verify
 from schemas.errors import SerError, StoreNotFoundError, StoreUnfinishedError

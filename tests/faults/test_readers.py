@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from featurestore.build import BuildRequest, build
-from featurestore.objects import Objects
+from featurestore.read.objects import Objects
 from featurestore.store import FeatureStore
 from schemas.errors import StoreChangedError, StoreNotFoundError, StoreUnfinishedError
 from tests.faults.children import Children

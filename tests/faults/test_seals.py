@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from featurestore.layout import STORE_JSON
+from featurestore.format.layout import STORE_JSON
 from featurestore.verify import verify
 from schemas.errors import SerError
 from tests.faults.conftest import Sound, copied

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from featurestore.build import BuildReport, BuildRequest, build
-from featurestore.spec_choice import SpecRequest
+from featurestore.plan.spec import SpecRequest
 
 TINY_RECIPE = """
 name = "tiny"

@@ -8,9 +8,10 @@ import soundfile
 import zarr
 
 from featurestore.build import BuildRequest, build
-from featurestore.layout import LOCK, STORE_JSON
+from featurestore.format.layout import STORE_JSON
+from featurestore.places.names import LOCK
+from featurestore.plan.spec import SpecRequest
 from featurestore.progress import Advance, Silent
-from featurestore.spec_choice import SpecRequest
 from featurestore.store import FeatureStore
 from featurestore.verify import verify
 from pipelines.decode import decode
@@ -312,7 +313,7 @@ def test_units_of_another_pipeline_are_not_mixed_in(
     folder = tmp_path / "mine" / "angry"
     folder.mkdir(parents=True)
     shutil.copy(next((small_demo / "demo").glob("f01/*angry*")), folder / "one.wav")
-    monkeypatch.setattr("featurestore.worklist.FEATURE_VERSION", FEATURE_VERSION + 1)
+    monkeypatch.setattr("featurestore.plan.worklist.FEATURE_VERSION", FEATURE_VERSION + 1)
     with pytest.raises(StoreUnfinishedError, match="another version of the pipeline"):
         tiny_build(own_store, tmp_path, f"mine={tmp_path / 'mine'}")
 

@@ -17,6 +17,7 @@ from rich.console import Console
 
 import featurestore.compare as module
 from featurestore.build import BuildRequest, build
+from featurestore.cli.compare_text import comparison_json, comparison_text, verdict
 from featurestore.compare import (
     ColumnDifference,
     Comparison,
@@ -26,9 +27,8 @@ from featurestore.compare import (
     ValueDifference,
     compare,
 )
-from featurestore.compare_text import comparison_json, comparison_text, verdict
-from featurestore.layout import STORE_JSON
-from featurestore.spec_choice import SpecRequest
+from featurestore.format.layout import STORE_JSON
+from featurestore.plan.spec import SpecRequest
 from featurestore.store import FeatureStore
 from schemas.errors import StoreDamagedError
 from tests.featurestore.conftest import TINY_RECIPE, Builder
@@ -497,8 +497,8 @@ def _replace_values(store: FeatureStore, value: float) -> None:
 
 def _with_hashes(store: Path, of: Path | None, folder: Path) -> Path:
     """A copy whose ``store.json`` gives its shards the hashes of another store or zeros, and its digest."""
-    from featurestore.documents import StoreDocument
-    from featurestore.seal import sealed, unsealed
+    from featurestore.format.documents import StoreDocument
+    from featurestore.format.seal import sealed, unsealed
 
     path = Path(shutil.copytree(store, folder / "copy.zarr"))
     document = json.loads(unsealed((path / STORE_JSON).read_bytes())[0])

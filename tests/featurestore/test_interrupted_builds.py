@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from featurestore.layout import LOCK, MANIFEST, STORE_JSON
+from featurestore.format.layout import MANIFEST, STORE_JSON
+from featurestore.places.names import LOCK
 from featurestore.store import FeatureStore
 from featurestore.verify import verify
 from schemas.errors import StorageError, StoreBusyError
@@ -22,7 +23,7 @@ from tests.featurestore.conftest import Builder
 INTERRUPTIBLE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
 """A test run in the background has inherited that Ctrl-C is ignored."""
 
-PROGRAM = f"{INTERRUPTIBLE}; from featurestore.cli import main; main()"
+PROGRAM = f"{INTERRUPTIBLE}; from training.cli.features import main; main()"
 COMMAND = [sys.executable, "-c", PROGRAM, "build", "--datasets", "demo"]
 
 

@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 
 from featurestore.build import BuildReport, BuildRequest, build
-from featurestore.cluster_request import ClusterRequest
-from featurestore.layout import LOCK, STORE_JSON, TOKEN, shard_path
+from featurestore.cluster.request import ClusterRequest
+from featurestore.format.layout import STORE_JSON, shard_path
 from featurestore.places.choose import place_at
 from featurestore.places.lease import LeaseTimes, exclusive
+from featurestore.places.names import LOCK, TOKEN
 from featurestore.places.remote import Remote
-from featurestore.spec_choice import SpecRequest
+from featurestore.plan.spec import SpecRequest
 from featurestore.store import FeatureStore
 from featurestore.verify import Fault, verify
 from schemas.errors import StoreBusyError, StoreChangedError, StoreDamagedError, StoreUnfinishedError
-from tests.places.conftest import s3_address, s3_clients, s3_url
+from tests.featurestore.places.conftest import s3_address, s3_clients, s3_url
 
 __all__ = ["s3_address", "s3_clients", "s3_url"]  # fixtures
 

@@ -10,10 +10,10 @@ import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from featurestore.documents import StoredObject, StoreDocument, read_document, write_document
-from featurestore.layout import STORE_JSON, shard_path
+from featurestore.format.documents import StoredObject, StoreDocument, read_document, write_document
+from featurestore.format.layout import STORE_JSON, shard_path
+from featurestore.format.seal import sealed, unsealed
 from featurestore.places.folder import Folder
-from featurestore.seal import sealed, unsealed
 from featurestore.store import FeatureStore
 from schemas.errors import (
     StoreDamagedError,

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from featurestore.layout import shard_path
+from featurestore.format.layout import shard_path
 from featurestore.verify import Fault, verify
 from tests.featurestore.conftest import Builder
 

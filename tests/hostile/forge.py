@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from featurestore.seal import sealed, unsealed
+from featurestore.format.seal import sealed, unsealed
 from tests.hostile.parquet import write
 
 RLE_BLOCK = 128 * 1024

@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from featurestore.documents import CorpusRecord, StoreDocument, UnitRecord
-from featurestore.json_limits import parse_json_document
-from featurestore.limits import check_declared
-from featurestore.parquet_layout import read_layout
-from featurestore.shard_frames import check_shard
+from featurestore.format.documents import CorpusRecord, StoreDocument, UnitRecord
+from featurestore.format.json_limits import parse_json_document
+from featurestore.format.limits import check_declared
+from featurestore.format.parquet_layout import read_layout
+from featurestore.format.shard_frames import check_shard
+from featurestore.format.thrift import read_struct
+from featurestore.read.table_values import read_manifest, read_statistics, read_views
 from featurestore.store import FeatureStore
-from featurestore.table_values import read_manifest, read_statistics, read_views
-from featurestore.thrift import read_struct
 from schemas.errors import SerError, StoreDamagedError
 from tests.hostile.forge import forged
 

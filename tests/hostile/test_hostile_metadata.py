@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import zarr
 
-from featurestore.seal import unsealed
+from featurestore.format.seal import unsealed
+from featurestore.format.zarr_metadata import metadata_objects
 from featurestore.store import FeatureStore
-from featurestore.zarr_metadata import metadata_objects
 from tests.hostile.forge import Forge, forged, zstd_frame
 from tests.hostile.probe import Probe
 

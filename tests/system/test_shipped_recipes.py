@@ -15,11 +15,11 @@ import pytest
 import soundfile as sf
 
 from featurestore.build import BuildRequest, build
-from featurestore.spec_choice import SpecRequest
+from featurestore.plan.spec import SpecRequest
 from schemas.recipe import load_recipe, shipped_recipes
 from training.campaign import train_all
-from training.observer import SilentObserver
-from training.request import Hardware, TrainRequest
+from training.runs.observer import SilentObserver
+from training.runs.request import Hardware, TrainRequest
 
 SECONDS = 1.2
 

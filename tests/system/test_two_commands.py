@@ -12,7 +12,7 @@ import xarray
 
 
 def _run(program: str, *arguments: str | Path) -> Any:
-    module = {"ser-features": "training.features_cli", "ser-train": "training.cli"}[program]
+    module = {"ser-features": "training.cli.features", "ser-train": "training.cli.train"}[program]
     command = [sys.executable, "-c", f"from {module} import main; main()", *map(str, arguments), "--json"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert result.returncode == 0, result.stderr

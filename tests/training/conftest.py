@@ -15,10 +15,10 @@ from schemas.tables import MANIFEST_SCHEMA
 from training.loader.cells import Cells
 from training.loader.order import WINDOW_CHUNKS, Order
 from training.loader.ram import RamSource
-from training.loop import Problem
-from training.loss import Loss
+from training.loop.fit import Problem
+from training.loop.loss import Loss
+from training.loop.normalise import Normalisation, Normaliser
 from training.models.cnn_bilstm import CnnBiLstm
-from training.normalise import Normalisation, Normaliser
 
 MakeManifest = Callable[[Iterable[Mapping[str, Any]]], pd.DataFrame]
 

@@ -12,15 +12,15 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score
 
 from featurestore.build import BuildRequest, build
-from featurestore.spec_choice import SpecRequest
+from featurestore.plan.spec import SpecRequest
 from featurestore.store import FeatureStore
 from schemas.errors import RunError, UsageError
 from schemas.overrides import overridden
 from schemas.recipe import load_recipe
 from training.evaluate import EvaluationRequest, evaluate_runs
-from training.request import Hardware, TrainRequest
-from training.result import RunResult
-from training.run import RunFolder
+from training.report.result import RunResult
+from training.runs.request import Hardware, TrainRequest
+from training.runs.run import RunFolder
 from training.train import train
 
 CPU = Hardware("cpu")
@@ -209,7 +209,7 @@ def test_runs_of_other_labels_have_no_mean(run: RunResult, demo_store: Path, tmp
 def test_the_command_prints_the_result_and_writes_a_folder(
     run: RunResult, demo_store: Path, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-c", "from training.evaluate_cli import main; main()"]
+    command = [sys.executable, "-c", "from training.cli.evaluate import main; main()"]
     options = [
         str(run.folder.path),
         "--store",

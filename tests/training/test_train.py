@@ -19,10 +19,10 @@ from featurestore.store import FeatureStore
 from schemas.errors import DeviceError, LeakageError, RunError, StorageError, UnknownNameError, UsageError
 from schemas.overrides import overridden
 from schemas.recipe import load_recipe
-from training.observer import SideSize, SilentObserver, Start
-from training.request import Hardware
-from training.result import RunResult
-from training.run import RunFolder, RunRecord, run_name
+from training.report.result import RunResult
+from training.runs.observer import SideSize, SilentObserver, Start
+from training.runs.request import Hardware
+from training.runs.run import RunFolder, RunRecord, run_name
 from training.train import TrainRequest, train
 
 RECIPE = load_recipe("four-corpora-a")
@@ -311,9 +311,9 @@ import os, signal, sys
 from pathlib import Path
 from schemas.overrides import overridden
 from schemas.recipe import load_recipe
-from training.observer import SilentObserver
-from training.request import Hardware
-from training.request import Hardware, TrainRequest
+from training.runs.observer import SilentObserver
+from training.runs.request import Hardware
+from training.runs.request import Hardware, TrainRequest
 from training.train import train
 
 class Killer(SilentObserver):

@@ -23,7 +23,8 @@ from training.audits.overlap import (
     straddling,
 )
 from training.audits.view_source import view_source
-from training.samples import SIDES, Samples, Side
+from training.samples.samples import Samples
+from training.splits.side import SIDES, Side
 from training.splits.split import Split
 
 Verdict = Literal["clean", "leak", "admitted", "reported"]

@@ -18,7 +18,7 @@ from schemas.clip import Status
 from training.audits.aligned import difference_db
 from training.audits.fingerprints import Fingerprint, fingerprints_of
 from training.audits.sounds import Floats, SoundSource, can_hear
-from training.samples import SIDES
+from training.splits.side import SIDES
 from training.splits.split import Split
 
 ALIKE = 0.965

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from training.audits.near_duplicates import Pair
-from training.samples import SIDES, Side
+from training.splits.side import SIDES, Side
 
 MOST_NAMED = 100
 """Offenders of a check that are named; the others are counted."""

@@ -12,7 +12,7 @@ from featurestore.store import FeatureStore
 from schemas.errors import UsageError
 from schemas.features import MelSpec, MfccSpec
 from schemas.spec import StoreSpec
-from training.samples import ORIGINAL_VIEW
+from training.splits.side import ORIGINAL_VIEW
 
 TOP_HERTZ = 3600.0
 """Copies at 8 kHz, and those of low-rate codecs, hold nothing above it."""

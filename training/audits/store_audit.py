@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from featurestore.durable import storage_errors, write_durably
+from featurestore.places.durable import storage_errors, write_durably
 from featurestore.store import FeatureStore
 from schemas.errors import UsageError
 from schemas.overrides import overridden
@@ -19,9 +19,10 @@ from schemas.recipe import load_recipe
 from training.audits.audit import Audit, audit
 from training.audits.near_duplicates import Fingerprints
 from training.audits.sounds import can_hear
-from training.options import Options
-from training.samples import ORIGINAL_VIEW, SIDES, Samples, Side, cross
+from training.runs.options import Options
+from training.samples.samples import Samples, cross
 from training.splits.choose import splits_of
+from training.splits.side import ORIGINAL_VIEW, SIDES, Side
 from training.splits.split import Split
 
 

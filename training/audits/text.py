@@ -6,7 +6,7 @@ from typing import Any
 
 from training.audits.audit import Check
 from training.audits.store_audit import AuditedSplit, StoreAudit
-from training.samples import SIDES
+from training.splits.side import SIDES
 
 LISTED = 5
 """Offenders of a check that are printed; ``--json`` has more."""

@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from training.audits.overlap import MOST_NAMED, Findings
-from training.samples import ORIGINAL_VIEW, SIDES, Samples, Side
+from training.samples.samples import Samples
+from training.splits.side import ORIGINAL_VIEW, SIDES, Side
 from training.splits.split import Split
 
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pipelines.decode import prepared
 from schemas.errors import RunError
 from schemas.labels import label_set
-from training.predict import Predictor
-from training.targets import emotion_marginal
+from training.predict.predictor import Predictor
+from training.samples.targets import emotion_marginal
 
 TOLERANCE = 1e-4
 """Largest difference of a probability. Networks differ by some 1e-7; counts and sorting within functionals

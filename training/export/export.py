@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from featurestore.durable import storage_errors, write_durably
+from featurestore.places.durable import storage_errors, write_durably
 from schemas.errors import RunError, UsageError
 from schemas.labels import label_set
 from training.export.check import BATCH_SIZES, TOLERANCE, require_same
@@ -44,9 +44,9 @@ from training.export.document import (
 )
 from training.export.graph import Graph, graph_of
 from training.export.vector import Chirp
-from training.predict import Predictor
-from training.predict_worth import Worth
-from training.run import library_versions
+from training.predict.predictor import Predictor
+from training.predict.worth import Worth
+from training.runs.run import library_versions
 
 _LIBRARIES = ("onnx", "onnxruntime", "onnxscript")
 _OPSET = 20

@@ -6,8 +6,8 @@
     valid frames (B,) int64    ─┼▶ functionals ▶ normalise ▶ network  ─┼▶ softmax ▶ probabilities (B, classes)
                                 └▶ functionals ▶ linear classifier    ─┘         ▶ emotions (B, emotions)
 
-It says what :func:`training.scorer.scorer_of` says. Normalisation is put otherwise than where it is made for
-speed, in place and by the bits of numbers.
+It gives what :func:`training.predict.scorer.scorer_of` gives. Normalisation is written differently from the
+training code, which works in place and on the bits of numbers for speed.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from schemas.labels import label_set
 from training.functionals.source import columns_of, functionals_of
 from training.functionals.statistics import STATISTICS
 from training.linear.classifier import LinearClassifier
-from training.normalise import ROUNDING, SMALLEST_SPREAD, Normaliser
-from training.run import RunFolder
-from training.scorer import require_alone
-from training.trained import TrainedModel
+from training.loop.normalise import ROUNDING, SMALLEST_SPREAD, Normaliser
+from training.predict.scorer import require_alone
+from training.predict.trained import TrainedModel
+from training.runs.run import RunFolder
 
 _FOURIER_FRAMES = 128
 """Of the modulation spectrum. The exporter loses torch's padding of shorter ones: they are padded before."""
@@ -88,7 +88,7 @@ class NetworkScores(nn.Module):
         self.network = network
 
     def forward(self, features: Tensor, valid_frames: Tensor) -> Tensor:
-        """(B, C, T) → logits (B, classes); see :class:`training.normalise.Normaliser`."""
+        """(B, C, T) → logits (B, classes); see :class:`training.loop.normalise.Normaliser`."""
         keep = (torch.arange(features.shape[2]) < valid_frames[:, None])[:, None, :]
         x = torch.where(keep, features, 0.0)
         if self.mode == "sample":

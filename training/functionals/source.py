@@ -23,7 +23,7 @@ from training.functionals.statistics import STATISTICS, statistics
 from training.loader.memory import default_budget
 from training.loader.open import open_source
 from training.loader.ram import RamSource
-from training.samples import Samples
+from training.samples.samples import Samples
 
 _AT_ONCE = 64
 """Samples; their sorted descriptors take 6 MB each."""

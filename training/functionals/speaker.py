@@ -20,7 +20,7 @@ from torch import Tensor
 from featurestore.store import FeatureStore
 from schemas.clip import Status
 from schemas.errors import RunError, UsageError
-from training.samples import Samples
+from training.samples.samples import Samples
 from training.splits.split import Split
 
 FEWEST_CLIPS = 5

@@ -25,7 +25,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 from scipy.special import softmax
 
-from featurestore.durable import write_durably
+from featurestore.places.durable import write_durably
 from schemas.architecture import LinearSpec
 from schemas.errors import RunError
 

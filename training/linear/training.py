@@ -8,16 +8,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from featurestore.durable import storage_errors
+from featurestore.places.durable import storage_errors
 from featurestore.store import FeatureStore
 from schemas.architecture import LinearSpec
 from training.functionals.source import read_functionals
 from training.linear.classifier import LinearClassifier, fit_classifier
-from training.network import Trained
-from training.observer import Observer
-from training.plan import Plan
-from training.run import RunFolder, RunRecord
-from training.samples import Samples, Side
+from training.loop.network import Trained
+from training.plan.plan import Plan
+from training.runs.observer import Observer
+from training.runs.run import RunFolder, RunRecord
+from training.samples.samples import Samples
+from training.splits.side import Side
 
 
 def train_linear(planned: Plan, folder: RunFolder, spec: LinearSpec, observer: Observer) -> Trained:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featurestore.store import FeatureStore
-from training.samples import Samples
+from training.samples.samples import Samples
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from training.loader.order import WINDOW_CHUNKS
 from training.loader.ram import RamSource
 from training.loader.source import Source
 from training.loader.stream import StreamSource
-from training.samples import Samples
+from training.samples.samples import Samples
 
 Home = Literal["device", "ram", "stream"]
 """Where samples are while they are not needed."""

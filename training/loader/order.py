@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from featurestore.store import FeatureStore
 from training.loader.cells import Cells
-from training.samples import Samples
+from training.samples.samples import Samples
 
 ViewSampling = Literal["all", "one"]
 """``all``: every sample once an epoch; ``one``: every clip once, in a view drawn for its chunk."""

@@ -25,7 +25,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from featurestore.spans import Span, SpanReader
+from featurestore.read.spans import Span, SpanReader
 from featurestore.store import FeatureStore
 from training.loader.cells import Cells
 from training.loader.memory import default_budget, own_pages, sample_bytes, stored_dtype, window_buffers
@@ -33,7 +33,7 @@ from training.loader.order import Order, Position
 from training.loader.reading import Reading
 from training.loader.source import WHOLE, Batch, Share
 from training.loader.wire import Wire
-from training.samples import Samples
+from training.samples.samples import Samples
 
 THREADS = 2
 """That decode. One keeps up with a training; two do while objects are hashed for the first time, too."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from schemas.protocol import SplitSpec
-from training.samples import Side
+from training.splits.side import Side
 from training.splits.split import Fold, Split, digests
 from training.splits.split_document import ValidationBy
 

@@ -8,12 +8,12 @@ import pandas as pd
 
 from schemas.clip import Status
 from schemas.protocol import SplitSpec
-from training.samples import ORIGINAL_VIEW
 from training.splits.assemble import Draw
 from training.splits.cross_corpus import cross_corpus
 from training.splits.emobox import emobox
 from training.splits.folds import grouped_folds, leave_one_speaker_out
 from training.splits.random import at_random, at_random_with_leaked_views
+from training.splits.side import ORIGINAL_VIEW
 from training.splits.speaker import by_speaker
 from training.splits.split import Split
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from schemas.errors import SplitError
-from training.samples import SIDES
 from training.splits.assemble import Draw, assemble
 from training.splits.people import people_of
+from training.splits.side import SIDES
 from training.splits.split import Split
 from training.splits.validation import validation_of
 

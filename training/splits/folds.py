@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 from schemas.errors import SplitError
-from training.samples import SIDES
 from training.splits.assemble import Draw, assemble
 from training.splits.draw import generator, shuffled, strata
 from training.splits.people import Person, people_of, some_names, spoken_by
+from training.splits.side import SIDES
 from training.splits.split import Fold, Split
 from training.splits.validation import validation_of
 

@@ -13,10 +13,10 @@ from typing import TypeVar
 import pandas as pd
 
 from schemas.errors import SplitError
-from training.samples import SIDES, Side
 from training.splits.assemble import Draw, assemble
 from training.splits.draw import held_out, shuffled, strata
 from training.splits.joined import joined
+from training.splits.side import SIDES, Side
 from training.splits.split import Split
 
 _TRAIN, _VALIDATION, _TEST = SIDES

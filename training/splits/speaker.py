@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from schemas.errors import SplitError
-from training.samples import SIDES, Side
 from training.splits.assemble import Draw, assemble
 from training.splits.draw import held_out, shuffled, strata
 from training.splits.people import Person, people_of, some_names, spoken_by
+from training.splits.side import SIDES, Side
 from training.splits.split import Split
 from training.splits.validation import validation_of
 

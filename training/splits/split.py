@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from schemas.clip import Status
 from schemas.errors import RunError
 from schemas.protocol import Protocol
-from training.samples import SIDES, Side
+from training.splits.side import SIDES, Side
 from training.splits.split_document import SplitDocument, ValidationBy
 
 Independence = Literal["speaker-independent", "speaker-dependent", "leaky"]

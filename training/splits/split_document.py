@@ -12,7 +12,7 @@ from schemas.errors import RunError, UsageError
 from schemas.model import Model
 from schemas.protocol import Protocol
 from schemas.recipe import first_problem
-from training.samples import SIDES, Side
+from training.splits.side import SIDES, Side
 
 ValidationBy = Literal["speaker", "sentence", "clip"]
 """What validation shares nothing of with training: speakers, or else sentences, or else the clips alone."""

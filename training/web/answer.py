@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from schemas.errors import RecordingError
-from training.predict import Prediction, Predictor
+from training.predict.predictor import Prediction, Predictor
 from training.web.hearing import Heard, Sound, bounds
 from training.web.limits import Limits
 from training.web.uploads import Upload

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from data.registry import BUILT_IN, known
 from schemas.errors import RunError
-from training.predict import Predictor
-from training.predict_worth import Worth
-from training.wording import percent
+from training.predict.predictor import Predictor
+from training.predict.worth import Worth
+from training.report.wording import percent
 
 NOT = (
     "The percentages are the model's, not the speaker's: how it shares its belief among the emotions that it "

@@ -13,7 +13,7 @@ from pipelines.decode import UnusableRecordingError, decode
 from pipelines.trim import trim_bounds
 from schemas.errors import RecordingError
 from schemas.spec import StoreSpec
-from training.predict import Predictor
+from training.predict.predictor import Predictor
 from training.web.limits import Limits
 
 Waveform = NDArray[np.float32]

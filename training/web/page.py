@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from gradio.data_classes import GradioRootModel
 
 from schemas.errors import RecordingError
-from training.predict import Predictor
+from training.predict.predictor import Predictor
 from training.web.answer import answer
 from training.web.facts import Facts
 from training.web.fragments import about, model_strip, problem, told, waiting

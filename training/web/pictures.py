@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from featurestore.page.picture import Picture, photograph
 from pipelines.features.mel_scale import mel_edges
-from training.predict import Prediction
+from training.predict.predictor import Prediction
 from training.web.answer import Answer
 from training.web.hearing import Heard, Sound
 

@@ -23,7 +23,7 @@ from training.web.server import (
 from training.web.uploads import Upload, Uploads
 
 if TYPE_CHECKING:
-    from training.predict import Predictor
+    from training.predict.predictor import Predictor
     from training.web.facts import Facts
 
 Tell = Callable[[str], None]
@@ -54,7 +54,7 @@ def show(request: DemoRequest, tell: Tell, note: Tell) -> None:
         closing(listening(request.host, request.port)) as bound,
     ):
         # These take seconds to import, and Gradio reads its surroundings when it is.
-        from training.predict import Predictor
+        from training.predict.predictor import Predictor
         from training.web.facts import Facts
         from training.web.gate import Gate
         from training.web.page import page

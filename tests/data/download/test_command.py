@@ -23,7 +23,7 @@ Serve = Callable[[Publisher], Publisher]
 PROGRAM = [
     sys.executable,
     "-c",
-    "from featurestore.cli import main; main()",
+    "from training.cli.features import main; main()",
     "download",
     "ravdess",
     "--corpora",

@@ -16,8 +16,8 @@ import pytest
 import soundfile
 
 from featurestore.build import BuildRequest, build
-from featurestore.spec_choice import SpecRequest
-from tests.places.conftest import s3_address, s3_clients_of_proxy, s3_proxy
+from featurestore.plan.spec import SpecRequest
+from tests.featurestore.places.conftest import s3_address, s3_clients_of_proxy, s3_proxy
 
 __all__ = ["s3_address", "s3_clients_of_proxy", "s3_proxy"]
 
@@ -99,7 +99,7 @@ def run(*arguments: str | Path, cwd: Path, status: int = 0) -> subprocess.Comple
     command = [
         sys.executable,
         "-c",
-        "from featurestore.cli import main; main()",
+        "from training.cli.features import main; main()",
         "report",
         *map(str, arguments),
     ]

@@ -251,7 +251,7 @@ def test_statistics_that_do_not_fit_the_arrays_are_told(store: Path, tmp_path: P
     table["mean"] = [np.asarray(mean) + 1e-3 for mean in table["mean"]]
     import pyarrow as pa
 
-    from featurestore.statistics import STATISTICS_SCHEMA
+    from featurestore.format.statistics import STATISTICS_SCHEMA
 
     forge.put_table(
         "statistics.parquet", pa.Table.from_pandas(table, STATISTICS_SCHEMA, preserve_index=False)

@@ -15,11 +15,11 @@ from playwright.sync_api import Browser
 
 import featurestore.report.blocks as blocks
 from featurestore.build import BuildRequest, build
+from featurestore.plan.spec import SpecRequest
 from featurestore.progress import Silent
 from featurestore.report.findings import examine
 from featurestore.report.make import make_report, store_name
 from featurestore.sharing.push import push
-from featurestore.spec_choice import SpecRequest
 from featurestore.store import FeatureStore
 from schemas.errors import StoreDamagedError, UsageError
 from schemas.recipe import parse_recipe

@@ -10,10 +10,10 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 _PROGRAMS = {
-    "ser-features": "training.features_cli",
-    "ser-train": "training.cli",
-    "ser-evaluate": "training.evaluate_cli",
-    "ser-predict": "training.predict_cli",
+    "ser-features": "training.cli.features",
+    "ser-train": "training.cli.train",
+    "ser-evaluate": "training.cli.evaluate",
+    "ser-predict": "training.cli.predict",
 }
 
 

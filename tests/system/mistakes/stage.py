@@ -10,10 +10,10 @@ import numpy as np
 import soundfile
 
 from featurestore.build import BuildRequest, build
-from featurestore.spec_choice import SpecRequest
+from featurestore.plan.spec import SpecRequest
 from schemas.overrides import overridden
 from schemas.recipe import load_recipe
-from training.request import Hardware, TrainRequest
+from training.runs.request import Hardware, TrainRequest
 from training.train import train
 
 _SPEAKERS = "(?P<speaker>s[0-9]+)_"

@@ -15,8 +15,9 @@ from schemas.protocol import SplitSpec
 from tests.training.splits.manifests import corpora, ravdess, tess
 from training.audits.audit import Audit, audit
 from training.audits.near_duplicates import Pair
-from training.samples import SIDES, Samples, Side, cross
+from training.samples.samples import Samples, cross
 from training.splits.choose import splits_of
+from training.splits.side import SIDES, Side
 from training.splits.split import Split
 
 

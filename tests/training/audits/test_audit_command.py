@@ -13,7 +13,7 @@ from training.splits.split import Split
 
 
 def run(*arguments: str | Path, status: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from training.features_cli import main; main()", *map(str, arguments)]
+    command = [sys.executable, "-c", "from training.cli.features import main; main()", *map(str, arguments)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert result.returncode == status, result.stderr
     assert "Traceback" not in result.stderr
@@ -22,7 +22,7 @@ def run(*arguments: str | Path, status: int = 0) -> subprocess.CompletedProcess[
 
 def test_the_commands_of_the_store_are_still_there_and_nothing_heavy_is_imported() -> None:
     code = (
-        "import sys\nfrom training.features_cli import main\n"
+        "import sys\nfrom training.cli.features import main\n"
         "try:\n    main()\nfinally:\n    print([m for m in ('torch', 'zarr', 'pandas') if m in sys.modules])"
     )
     printed = subprocess.run(

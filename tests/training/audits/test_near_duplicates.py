@@ -13,7 +13,7 @@ import soxr
 from numpy.typing import NDArray
 
 from featurestore.build import BuildRequest, build
-from featurestore.spec_choice import SpecRequest
+from featurestore.plan.spec import SpecRequest
 from featurestore.store import FeatureStore
 from schemas.protocol import SplitSpec
 from training.audits.near_duplicates import SAME_DB, Fingerprints, near_duplicates

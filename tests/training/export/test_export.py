@@ -22,13 +22,13 @@ from featurestore.store import FeatureStore
 from schemas.errors import RunError, UsageError
 from schemas.overrides import overridden
 from schemas.recipe import load_recipe
+from training.cli.export import app
 from training.export.check import TOLERANCE, require_same
-from training.export.cli import app
 from training.export.export import Exported, export_run
-from training.predict import Predictor
-from training.request import Hardware, TrainRequest
-from training.result import RunResult
-from training.scorer import scorer_of
+from training.predict.predictor import Predictor
+from training.predict.scorer import scorer_of
+from training.report.result import RunResult
+from training.runs.request import Hardware, TrainRequest
 from training.train import train
 
 FAMILIES = {

@@ -15,10 +15,10 @@ from schemas.recipe import load_recipe
 from schemas.training import InputSpec
 from training.evaluate import EvaluationRequest, evaluate_runs
 from training.functionals.source import columns_of, functionals_of, functionals_source, read_functionals
-from training.normalise import normalisation_of
-from training.request import Hardware, TrainRequest
-from training.result import RunResult
-from training.samples import Samples
+from training.loop.normalise import normalisation_of
+from training.report.result import RunResult
+from training.runs.request import Hardware, TrainRequest
+from training.samples.samples import Samples
 from training.train import train
 
 RECIPE = overridden(

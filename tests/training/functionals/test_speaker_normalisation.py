@@ -14,8 +14,8 @@ from schemas.recipe import load_recipe
 from training.evaluate import EvaluationRequest, evaluate_runs
 from training.functionals import speaker as speaker_module
 from training.functionals.source import read_functionals
-from training.request import Hardware, TrainRequest
-from training.samples import Samples, cross
+from training.runs.request import Hardware, TrainRequest
+from training.samples.samples import Samples, cross
 from training.train import train
 
 FEATURES = ("mel", "mfcc", "rms", "zcr")

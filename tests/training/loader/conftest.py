@@ -12,10 +12,10 @@ import zarr
 
 from featurestore import store as store_module
 from featurestore.build import BuildRequest, build
-from featurestore.spec_choice import SpecRequest
+from featurestore.plan.spec import SpecRequest
 from featurestore.store import FeatureStore
 from tests.featurestore.conftest import TINY_RECIPE
-from training.samples import Samples, cross
+from training.samples.samples import Samples, cross
 
 FEATURES = ("rms", "mel")
 """Not in the store's order, so that stacking is seen to be by request."""

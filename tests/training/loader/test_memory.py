@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from featurestore.build import BuildRequest, build
-from featurestore.spec_choice import SpecRequest
+from featurestore.plan.spec import SpecRequest
 from featurestore.store import FeatureStore
 from training.loader import memory
 from training.loader.memory import default_budget, sample_bytes
@@ -38,7 +38,7 @@ import numpy as np, torch
 from featurestore.store import FeatureStore
 from training.loader.open import open_source
 from training.loader.order import Order, Position
-from training.samples import cross
+from training.samples.samples import cross
 
 path, home, budget, window = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 

@@ -14,7 +14,7 @@ from training.loader.open import choose_home, open_source
 from training.loader.order import Order, Position
 from training.loader.ram import RamSource
 from training.loader.stream import StreamSource
-from training.samples import Samples, cross
+from training.samples.samples import Samples, cross
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 CLIPS = np.arange(64)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from featurestore.store import FeatureStore
 from training.loader.cells import Cells
 from training.loader.order import Order, Position, ViewSampling
-from training.samples import Samples, cross
+from training.samples.samples import Samples, cross
 
 SEEDS = st.integers(0, 2**62)
 

@@ -17,7 +17,7 @@ from training.loader.open import Home, open_source
 from training.loader.order import Order, Position
 from training.loader.source import Batch, Share, Source
 from training.loader.stream import StreamSource
-from training.samples import Samples
+from training.samples.samples import Samples
 
 from .conftest import FEATURES
 

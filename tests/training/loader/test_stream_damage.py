@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from featurestore.objects import Objects
+from featurestore.read.objects import Objects
 from featurestore.store import FeatureStore
 from schemas.errors import StoreDamagedError
 from training.loader.order import Order, Position
 from training.loader.stream import StreamSource
-from training.samples import Samples, cross
+from training.samples.samples import Samples, cross
 
 CPU = torch.device("cpu")
 SHARD = "demo/mel/c/1/1/0/0"

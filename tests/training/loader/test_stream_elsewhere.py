@@ -13,7 +13,7 @@ from featurestore.store import FeatureStore
 from schemas.errors import StoreDamagedError
 from training.loader.order import Order, Position
 from training.loader.stream import StreamSource
-from training.samples import Samples
+from training.samples.samples import Samples
 
 from .conftest import FEATURES
 

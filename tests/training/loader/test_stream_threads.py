@@ -17,7 +17,7 @@ import torch
 from featurestore.store import FeatureStore
 from training.loader.order import Order, Position
 from training.loader.stream import StreamSource
-from training.samples import Samples, cross
+from training.samples.samples import Samples, cross
 
 from .conftest import FEATURES
 
@@ -76,7 +76,7 @@ import numpy as np, torch
 from featurestore.store import FeatureStore
 from training.loader.order import Order, Position
 from training.loader.stream import StreamSource
-from training.samples import cross
+from training.samples.samples import cross
 store = FeatureStore.open({str(two_corpora)!r})
 samples = cross(np.arange(700), np.arange(700), (0, 1, 2))
 source = StreamSource(store, samples, ("mel",), torch.device("cpu"))

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from hypothesis import strategies as st
 
-from training.samples import SIDES, Side
+from training.splits.side import SIDES, Side
 from training.splits.split import Split
 
 EMOTIONS = ("happy", "sad", "angry")

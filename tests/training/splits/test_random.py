@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from schemas.errors import SplitError
 from schemas.protocol import SplitSpec
 from tests.training.splits.manifests import clips_of, corpora, ravdess, spoken, tess
-from training.samples import SIDES
 from training.splits.choose import splits_of
+from training.splits.side import SIDES
 from training.splits.split import Split
 
 SPEC = SplitSpec(protocol="random", validation=0.2, test=0.1)

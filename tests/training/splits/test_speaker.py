@@ -19,9 +19,9 @@ from tests.training.splits.manifests import (
     spoken,
     tess,
 )
-from training.samples import SIDES
 from training.splits.choose import splits_of
 from training.splits.joined import joined
+from training.splits.side import SIDES
 from training.splits.split import Split
 
 SPEC = SplitSpec()
@@ -166,6 +166,6 @@ def test_four_speakers_of_two_genders_are_drawn_together(make_manifest: Any) -> 
 def test_splits_audits_and_metrics_do_not_import_torch() -> None:
     code = (
         "import sys, training.splits.choose, training.audits.audit, training.audits.store_audit, "
-        "training.metrics; sys.exit('torch' in sys.modules)"
+        "training.metrics.scores; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

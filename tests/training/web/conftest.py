@@ -16,11 +16,11 @@ import pytest
 
 from schemas.overrides import overridden
 from schemas.recipe import load_recipe
-from training.request import Hardware, TrainRequest
-from training.result import RunResult
+from training.report.result import RunResult
+from training.runs.request import Hardware, TrainRequest
 from training.train import train
 
-COMMAND = "from training.web.cli import main; main()"
+COMMAND = "from training.cli.demo import main; main()"
 
 STARTED_S = 240
 

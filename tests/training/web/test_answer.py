@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from schemas.errors import RecordingError
-from training.predict import Predictor
+from training.predict.predictor import Predictor
 from training.web.answer import Answer, answer
 from training.web.facts import Facts
 from training.web.fragments import model_strip, problem, told

@@ -19,7 +19,7 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from tests.pages import WIDTHS
 from tests.training.web.asking import shares
 from tests.training.web.conftest import Serve, Served
-from training.predict import Predictor
+from training.predict.predictor import Predictor
 
 CLOSED = ("Method not implemented.",)
 """What Gradio's own script says when it closes a stream of its queue."""

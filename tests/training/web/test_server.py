@@ -18,7 +18,7 @@ import soundfile
 
 from tests.training.web.asking import answer, client, join, shares, text, told, upload
 from tests.training.web.conftest import COMMAND, Serve, Served
-from training.predict import Predictor
+from training.predict.predictor import Predictor
 
 MEGABYTE = 2**20
 

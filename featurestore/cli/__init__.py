@@ -1,0 +1,1 @@
+"""The ``ser-features`` commands of the store: they parse, call one function and print."""

@@ -1,0 +1,32 @@
+"""The commands of ``ser-features`` that need no training; :mod:`training.cli.features` adds ``audit``."""
+
+from __future__ import annotations
+
+import typer
+
+from featurestore.cli.build import build
+from featurestore.cli.console import Command, Version
+from featurestore.cli.corpora import datasets, demo
+from featurestore.cli.download import download
+from featurestore.cli.listen import listen
+from featurestore.cli.report import report
+from featurestore.cli.sharing import pack, pull, push, unpack
+from featurestore.cli.stores import compare, info, verify
+
+app = typer.Typer(
+    help="Turn speech corpora into a verified, chunked feature store.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+for _command in (
+    *(build, datasets, demo, info, verify, compare),
+    *(push, pull, pack, unpack, download, listen, report),
+):
+    app.command(cls=Command)(_command)
+
+
+@app.callback()
+def _options(version: Version = False) -> None:
+    """Take the options that stand before a command."""

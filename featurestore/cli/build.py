@@ -1,0 +1,117 @@
+"""``ser-features build``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from featurestore.cli import completion
+from featurestore.cli.console import ConsoleProgress, out, print_json
+from featurestore.cli.options import Corpora, Json
+
+
+def build(
+    datasets: Annotated[
+        str,
+        typer.Option(
+            help="all, or names parted by commas, each NAME or NAME=PATH.", autocompletion=completion.datasets
+        ),
+    ] = "all",
+    augment: Annotated[
+        int | None,
+        typer.Option(
+            help="Views beside the original: the first N of the recipe's.", show_default="all of them"
+        ),
+    ] = None,
+    corpora: Corpora = Path("corpora"),
+    store: Annotated[
+        str, typer.Option("--out", help="Where the store is, or shall be: a folder or a URL.")
+    ] = "features.zarr",
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of a recipe or a TOML file.",
+            show_default="four-corpora-a, or the store's own",
+            autocompletion=completion.recipes,
+        ),
+    ] = None,
+    features: Annotated[
+        str | None,
+        typer.Option(
+            help="all, or of mel, mfcc, delta, delta2, chroma, rms, zcr, parted by commas.",
+            show_default="the recipe's, or the store's own",
+            autocompletion=completion.features,
+        ),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the views.", show_default="0")] = None,
+    dtype: Annotated[str | None, typer.Option(help="float16 or float32.", show_default="float16")] = None,
+    codec: Annotated[
+        str | None,
+        typer.Option(
+            help="zstd; blosc: smaller; none: not compressed; bitround, fixed: rounded, for --dtype float32 "
+            "(docs/codecs.md).",
+            show_default="zstd",
+        ),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    decoder: Annotated[str, typer.Option(help="auto, soundfile or dali.")] = "auto",
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Clips decoded, and on CPU computed, at the same time.",
+            show_default="one a core, if memory allows",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Build by so many Dask workers on this machine.")
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Build by the workers of a running Dask scheduler, as tcp://host:8786."),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Hash all that stands and rebuild what is damaged.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail while a recording is bad.")] = False,
+    json: Json = False,
+) -> None:
+    """Build a store, go on with a stopped build, or add corpora to a store.
+
+    [bold]Examples[/]
+
+      ser-features build --datasets all --augment 6
+
+      ser-features build --datasets ravdess,tess --out two.zarr
+
+      ser-features build --datasets mine=/data/recordings --augment 0
+
+      ser-features build --features mfcc,delta,delta2,chroma --out mfcc.zarr
+
+      ser-features build --scheduler tcp://head:8786 --corpora /nfs/corpora --out /nfs/features.zarr
+    """
+    from pipelines.process import spin_briefly, usable_jobs
+
+    spin_briefly()
+    from featurestore.build import BuildRequest
+    from featurestore.build import build as run
+    from featurestore.cli.text import build_json, build_text
+    from featurestore.cluster.request import cluster_of
+    from featurestore.plan.spec import SpecRequest
+
+    request = BuildRequest(
+        out=store,
+        corpora=corpora,
+        datasets=datasets,
+        spec=SpecRequest(recipe, augment, features, seed, dtype, codec),
+        device=device,
+        decoder=decoder,
+        jobs=jobs or usable_jobs(),
+        cluster=cluster_of(workers, scheduler),
+        check=check,
+        strict=strict,
+    )
+    report = run(request, ConsoleProgress())
+    print_json(build_json(report)) if json else out.print(build_text(report))

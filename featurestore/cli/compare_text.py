@@ -1,0 +1,212 @@
+"""What ``ser-features compare`` prints, as text for people and as JSON for machines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from featurestore.cli.text import LISTED
+from featurestore.compare import ColumnDifference, Comparison, FieldDifference, Numbers, OnlyIn
+
+
+def comparison_text(result: Comparison, a: str, b: str) -> RenderableType:
+    """What differs between the stores ``a`` and ``b``, and in one line how far, at the end."""
+    parts: list[RenderableType] = [f"[bold]A[/] {escape(a)}", f"[bold]B[/] {escape(b)}"]
+    parts += _listed("specification, A | B:", _field_lines(result.spec))
+    for what, only in (
+        ("features", result.features_only),
+        ("views", result.views_only),
+        ("corpora", result.corpora_only),
+    ):
+        for side, names in (("A", only.a), ("B", only.b)):
+            if names:
+                parts.append(f"{what} only in {side}: {escape(', '.join(names))}")
+    parts += _listed("corpora, A | B:", _field_lines(result.corpora))
+    for side, names in (("A", result.clips_only.a), ("B", result.clips_only.b)):
+        parts += _listed(f"{len(names):,} clips only in {side}:", list(names))
+    parts += _columns_text(result.columns) + _columns_text(result.drawn)
+    if result.numbers:
+        parts += _numbers_text(result.numbers)
+    if not result.same:
+        parts += _listed("built by, A | B:", _field_lines(result.libraries))
+    colour = "green" if result.same else "yellow"
+    return Group(*parts, f"[bold {colour}]{escape(verdict(result))}[/]")
+
+
+def verdict(result: Comparison) -> str:
+    """One line: what is the same, and how far the rest differs."""
+    if result.identical:
+        return "identical: equal digests"
+    numbers = result.numbers
+    if result.same and numbers:
+        return "the same numbers, of the same specification and clips; the stores only keep them differently"
+    if result.same:
+        return "the same specification, clips and views; the values were not compared"
+    differs = {
+        "specification": result.spec or result.features_only or result.views_only,
+        "clips": result.corpora_only or result.clips_only,
+        "what is said of corpora and clips": result.corpora or result.columns,
+        "drawn parameters": result.drawn,
+    }
+    other = [what for what, difference in differs.items() if difference]
+    said = [f"different: {', '.join(other)}"] if other else ["the same specification and clips"]
+    return "; ".join([*said, _numbers_verdict(numbers)])
+
+
+def comparison_json(result: Comparison) -> dict[str, Any]:
+    """The comparison as JSON values; null for NaN, for infinite errors and for no value."""
+    numbers = result.numbers
+    return {
+        "same": result.same,
+        "identical": result.identical,
+        "verdict": verdict(result),
+        "digests": {"a": result.digests[0], "b": result.digests[1]},
+        "spec": _json_fields(result.spec),
+        "features_only": _json_only(result.features_only),
+        "views_only": _json_only(result.views_only),
+        "corpora_only": _json_only(result.corpora_only),
+        "corpora": _json_fields(result.corpora),
+        "clips_only": _json_only(result.clips_only),
+        "columns": [_json_column(difference) for difference in result.columns],
+        "drawn": [{"view": d.view, **_json_column(d)} for d in result.drawn],
+        "values": _json_numbers(numbers) if numbers else None,
+        "libraries": _json_fields(result.libraries),
+    }
+
+
+def _numbers_verdict(numbers: Numbers | None) -> str:
+    if numbers is None:
+        return "the values were not compared"
+    if not numbers.clips:
+        return "no usable clip is in both, so no values were compared"
+    said = []
+    if numbers.differing:
+        worst = [
+            f"{max(d.largest for d in numbers.differing if d.feature == name):.3g} ({name})"
+            for name in dict.fromkeys(d.feature for d in numbers.differing)
+        ]
+        said.append(f"values differ by at most {', '.join(worst)}")
+    elif numbers.measured:
+        said.append("the same values wherever both have them")
+    if numbers.incomparable:
+        said.append(f"values of {', '.join(numbers.incomparable)} cannot be compared")
+    return "; ".join(said) or "no values are in both"
+
+
+def _numbers_text(numbers: Numbers) -> list[RenderableType]:
+    """One line a feature that differs: its views, the largest error and its place, RMS over all its views."""
+    table = Table("feature", "clips that differ", "largest", "RMS", "largest at", "A | B", box=None)
+    for name in dict.fromkeys(difference.feature for difference in numbers.differing):
+        views = [d for d in numbers.measured if d.feature == name]
+        worst = max(views, key=lambda d: d.largest)
+        spot = worst.spot
+        table.add_row(
+            name,
+            ", ".join(f"{escape(d.view)} {d.differing:,}" for d in views if d.differing),
+            f"{worst.largest:.3g}",
+            f"{np.sqrt(np.mean(np.square([d.rms for d in views]))):.3g}",
+            f"{escape(spot.clip_id)}, {escape(spot.view)}, {spot.coefficient}, {spot.frame}" if spot else "",
+            f"{spot.a:.6g} | {spot.b:.6g}" if spot else "",
+        )
+    reasons = [f"{name}: {reason}" for name, reason in numbers.incomparable.items()]
+    counts = f"{numbers.shards_equal:,} shards equal by hash, {numbers.shards_read:,} read and compared"
+    return [
+        *([table] if table.row_count else []),
+        *_listed("values that cannot be compared:", reasons),
+        f"values of {numbers.clips:,} clips that are usable in both: {counts}",
+    ]
+
+
+def _columns_text(differences: Sequence[ColumnDifference]) -> list[RenderableType]:
+    """Each column and view that differs, with as many clips of each as make about :data:`LISTED` lines."""
+    share = max(1, LISTED // max(1, len(differences)))
+    parts: list[RenderableType] = []
+    for difference in differences:
+        where = f"{difference.view}: " if difference.view else ""
+        lines = [f"{clip}: {_shown(a)} | {_shown(b)}" for clip, a, b in _rows(difference)[:share]]
+        heading = f"{where}{difference.column} of {len(difference.clips):,} clips, A | B:"
+        parts += _listed(heading, lines, len(difference.clips))
+    return parts
+
+
+def _listed(heading: str, lines: list[str], count: int | None = None) -> list[RenderableType]:
+    """The heading and the first lines of ``count``; nothing where there are none."""
+    if not lines:
+        return []
+    shown = lines[:LISTED]
+    left = (count or len(lines)) - len(shown)
+    more = [f"  … and {left:,} more; --json lists all"] if left > 0 else []
+    return [escape(heading), *(f"  {escape(line)}" for line in shown), *more]
+
+
+def _field_lines(differences: Sequence[FieldDifference]) -> list[str]:
+    return [f"{d.name}: {_shown(d.a)} | {_shown(d.b)}" for d in differences]
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case None:
+            return "none"
+        case "":
+            return "''"
+        case float():
+            return f"{value:.6g}"
+        case _:
+            return str(value)
+
+
+def _rows(difference: ColumnDifference) -> list[tuple[str, Any, Any]]:
+    return list(zip(difference.clips, difference.a, difference.b, strict=True))
+
+
+def _json_fields(differences: Sequence[FieldDifference]) -> list[dict[str, Any]]:
+    return [{"name": d.name, "a": d.a, "b": d.b} for d in differences]
+
+
+def _json_only(only: OnlyIn) -> dict[str, list[str]]:
+    return {"a": list(only.a), "b": list(only.b)}
+
+
+def _json_column(difference: ColumnDifference) -> dict[str, Any]:
+    clips = [{"clip_id": clip, "a": left, "b": right} for clip, left, right in _rows(difference)]
+    return {"column": difference.column, "clips": clips}
+
+
+def _json_numbers(numbers: Numbers) -> dict[str, Any]:
+    return {
+        "clips": numbers.clips,
+        "shards_read": numbers.shards_read,
+        "shards_equal": numbers.shards_equal,
+        "incomparable": dict(numbers.incomparable),
+        "measured": [
+            {
+                "feature": d.feature,
+                "view": d.view,
+                "clips": d.clips,
+                "differing": d.differing,
+                "largest": _finite(d.largest),
+                "rms": _finite(d.rms),
+                "at": {
+                    "clip_id": d.spot.clip_id,
+                    "view": d.spot.view,
+                    "coefficient": d.spot.coefficient,
+                    "frame": d.spot.frame,
+                    "a": _finite(d.spot.a),
+                    "b": _finite(d.spot.b),
+                }
+                if d.spot
+                else None,
+            }
+            for d in numbers.measured
+        ],
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

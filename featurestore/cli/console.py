@@ -1,0 +1,167 @@
+"""What the command lines share: progress on the terminal, and errors as one sentence."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.progress import Progress as RichProgress
+from rich.text import Text
+from typer.core import TyperCommand
+
+from featurestore.progress import Advance
+from schemas.errors import SerError, StoppedError
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+_EXTRA = re.compile(r"unexpected extra argument.* \((\S+).*\)$")
+
+PLAIN_SECONDS = 10.0
+"""Between two lines of progress where there is no terminal."""
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        out.print(version("ser-features"))
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+]
+"""The option ``--version`` of every command line."""
+
+
+class Command(TyperCommand):
+    """A command whose errors are sentences."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Read the arguments; where a value stands without its option, say how it is given."""
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            # Of typer's own copy of click, which has no public name.
+            message = str(getattr(error, "message", ""))
+            if (found := _EXTRA.search(message)) and self.params[0].param_type_name == "option":
+                error.message = f"{message}; it is given by name: {self.params[0].opts[-1]} {found[1]}"  # type: ignore[attr-defined]
+            raise
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; see :func:`_reported`."""
+        with _reported():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    """Exit 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C; never a traceback for a user's mistake."""
+    try:
+        yield
+    except StoppedError as error:
+        err.print(str(error), markup=False)
+        raise typer.Exit(error.exit_code) from error
+    except SerError as error:
+        err.print(Text.assemble(("error: ", "bold red"), str(error)))
+        raise typer.Exit(error.exit_code) from error
+    except KeyboardInterrupt as error:
+        err.print("stopped; run the same command again")
+        raise typer.Exit(StoppedError.exit_code) from error
+    except BrokenPipeError:
+        raise  # who reads the output has had enough, as head does: click ends without a word
+    except OSError as error:  # reading what the user pointed to; writing is told more precisely
+        place = f"cannot read {error.filename}: " if error.filename else ""
+        err.print(Text.assemble(("error: ", "bold red"), f"{place}{error.strerror or error}; check the path"))
+        raise typer.Exit(1) from error
+
+
+def print_json(value: Any) -> None:
+    """Print a value for machines."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+class ConsoleProgress:
+    """Progress on standard error: a bar with rate and time left on a terminal, else a line now and then."""
+
+    @contextmanager
+    def task(self, description: str, total: int, unit: str) -> Iterator[Advance]:
+        """See :class:`featurestore.progress.Progress`."""
+        if err.is_terminal:
+            with RichProgress(*_columns(unit), console=err, transient=True) as bar:
+                task = bar.add_task(description, total=total, unit=unit)
+                yield lambda count: bar.advance(task, count)
+        else:
+            yield _plain(description, total, unit)
+
+    @contextmanager
+    def counter(self, description: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+        """Open a task whose size its first report tells: a function of (items done, items in all)."""
+        with ExitStack() as stack:
+            advance: Advance | None = None
+            before = 0
+
+            def report(done: int, total: int) -> None:
+                nonlocal advance, before
+                if advance is None:
+                    advance = stack.enter_context(self.task(description, total, unit))
+                advance(done - before)
+                before = done
+
+            yield report
+
+
+class _RateColumn(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:.1f} {task.fields['unit']}/s" if speed else "", style="progress.data.speed")
+
+
+def _columns(unit: str) -> list[ProgressColumn]:
+    amount: list[ProgressColumn] = (
+        [DownloadColumn(), TransferSpeedColumn()]
+        if unit == "bytes"
+        else [MofNCompleteColumn(), _RateColumn()]
+    )
+    return [
+        TextColumn("{task.description}"),
+        BarColumn(),
+        *amount,
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    ]
+
+
+def _plain(description: str, total: int, unit: str) -> Callable[[int], None]:
+    started = printed = time.monotonic()
+    done = 0
+
+    def advance(count: int) -> None:
+        nonlocal printed, done
+        done += count
+        now = time.monotonic()
+        if now - printed >= PLAIN_SECONDS:
+            printed = now
+            rate = done / (now - started)
+            left = (total - done) / rate if rate else 0
+            err.print(f"{description}: {done}/{total} {unit}, {rate:.1f}/s, {left:.0f} s left")
+
+    return advance

@@ -1,0 +1,39 @@
+"""``ser-features datasets`` and ``demo``: the corpora that a store is built from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from featurestore.cli.console import ConsoleProgress, err, out, print_json
+from featurestore.cli.options import Corpora, Json
+
+
+def datasets(corpora: Corpora = Path("corpora"), json: Json = False) -> None:
+    """List the corpora that are known: found and expected clips, licence, home page.
+
+    [bold]Example[/]
+
+      ser-features datasets --corpora ~/speech
+    """
+    from data.catalogue import catalogue
+    from featurestore.cli.text import datasets_json, datasets_text
+
+    if not corpora.is_dir():
+        err.print(f"note: there is no folder '{corpora}' to look for corpora in", markup=False)
+    entries = catalogue(corpora)
+    print_json(datasets_json(entries)) if json else out.print(datasets_text(entries))
+
+
+def demo(corpora: Corpora = Path("corpora"), json: Json = False) -> None:
+    """Synthesise the demo corpus: voices that nobody has, to try the whole without a download.
+
+    [bold]Example[/]
+
+      ser-features demo --corpora demo/corpora
+    """
+    from data.demo import write_demo
+    from featurestore.places.durable import storage_errors
+
+    with storage_errors(corpora), ConsoleProgress().counter("synthesise", "clips") as count:
+        root = write_demo(corpora, count)
+    print_json({"path": str(root)}) if json else out.print(f"demo voices in {root}")

@@ -1,0 +1,15 @@
+"""Options and arguments that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Corpora = Annotated[
+    Path,
+    typer.Option(help="Folder with one folder a corpus.", envvar="SER_CORPORA", show_default="./corpora"),
+]
+StorePlace = Annotated[str, typer.Argument(help="The store: a folder or a URL.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]

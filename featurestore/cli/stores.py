@@ -1,0 +1,83 @@
+"""``ser-features info``, ``verify`` and ``compare``: what stores hold."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from featurestore.cli.console import ConsoleProgress, out, print_json
+from featurestore.cli.options import Json, StorePlace
+
+
+def info(store: StorePlace, json: Json = False) -> None:
+    """Say what a store holds: corpora, clips, features, views, size, digest; of a URL also its versions.
+
+    [bold]Examples[/]
+
+      ser-features info features.zarr
+
+      ser-features info s3://lab/emotions
+    """
+    from featurestore.cli.sharing_text import published_json, published_text
+    from featurestore.cli.text import info_json, info_text
+    from featurestore.sharing.listing import published
+    from featurestore.store import FeatureStore
+
+    opened, versions = FeatureStore.open(store), published(store)
+    if json:
+        print_json(info_json(opened) | ({"published": published_json(versions)} if versions else {}))
+        return
+    out.print(info_text(opened))
+    if versions:
+        out.print(published_text(versions))
+
+
+def verify(
+    store: StorePlace,
+    full: Annotated[bool, typer.Option("--full", help="Hash and decode everything.")] = False,
+    json: Json = False,
+) -> None:
+    """Check that a store is what it says: quickly (names, sizes, metadata) or in full (every byte).
+
+    [bold]Examples[/]
+
+      ser-features verify features.zarr
+
+      ser-features verify s3://lab/emotions --full
+    """
+    from featurestore.cli.text import verification_json, verification_text
+    from featurestore.verify import verify as run
+
+    result = run(store, full=full, progress=ConsoleProgress())
+    print_json(verification_json(result)) if json else out.print(verification_text(result))
+    if not result.ok:
+        raise typer.Exit(1)
+
+
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", help="A store: a folder or a URL.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The store to set against it.")],
+    values: Annotated[
+        bool, typer.Option("--values/--no-values", help="Compare the numbers too, not only the tables.")
+    ] = True,
+    json: Json = False,
+) -> None:
+    """Say what differs between two stores: specification, clips, views and values.
+
+    Exit code 0 where they are the same, 1 where they differ, like diff.
+
+    [bold]Examples[/]
+
+      ser-features compare mine.zarr theirs.zarr
+
+      ser-features compare old.zarr s3://lab/emotions --no-values
+    """
+    from featurestore.cli.compare_text import comparison_json, comparison_text
+    from featurestore.compare import compare as run
+    from featurestore.store import FeatureStore
+
+    result = run(FeatureStore.open(a), FeatureStore.open(b), ConsoleProgress(), values=values)
+    print_json(comparison_json(result)) if json else out.print(comparison_text(result, a, b))
+    if not result.same:
+        raise typer.Exit(1)

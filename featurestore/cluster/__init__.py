@@ -1,0 +1,1 @@
+"""Units built by the workers of a Dask cluster."""

@@ -1,0 +1,127 @@
+"""One unit as a task of a cluster: what a worker is sent, does and answers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from threading import Lock
+
+from featurestore.compute.portable import portable
+from featurestore.compute.stages import Stages
+from featurestore.format.documents import UnitRecord
+from featurestore.places.lease import holds
+from featurestore.places.place import Place
+from featurestore.plan.growth import UnitWork
+from featurestore.progress import Silent
+from pipelines.version import FEATURE_VERSION
+from schemas.errors import ClusterError
+
+COMPARED = ("ser-features", "torch", "numpy", "soxr", "zarr", "numcodecs", "pyarrow")
+"""Libraries whose versions must be the same everywhere: they decide about bytes."""
+
+_GPU = Lock()
+"""A GPU computes one unit at a time, however many threads its worker has."""
+
+
+@dataclass(frozen=True)
+class UnitTask:
+    """A unit to build. Doing it twice, even at the same time, gives the same bytes."""
+
+    work: UnitWork
+    place: Place
+    token: str
+    device: str
+    decoder: str
+    libraries: Mapping[str, str]
+    """:func:`library_versions` where the build runs."""
+
+
+@dataclass(frozen=True)
+class UnitAnswer:
+    """A unit that is durable, how long each stage took, and why recordings were left to soundfile."""
+
+    record: UnitRecord
+    seconds: Mapping[str, float]
+    fallbacks: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class WorkerState:
+    """What a worker tells of itself before it gets work."""
+
+    libraries: Mapping[str, str]
+    feature_version: int
+    device: str
+    sees_store: bool
+    unseen: Sequence[str]
+    """Recordings that it cannot read."""
+
+
+def look_around(place: Place, token: str, device: str, files: Sequence[Path]) -> WorkerState:
+    """Tell whether this worker can do the work: asked of each before the first unit."""
+    from pipelines.device import choose_device
+
+    return WorkerState(
+        libraries=library_versions(),
+        feature_version=FEATURE_VERSION,
+        device=choose_device(device).type,
+        sees_store=holds(place, token),
+        unseen=tuple(str(file) for file in files if not file.is_file()),
+    )
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of :data:`COMPARED` in this process."""
+    return {name: version(name) for name in COMPARED}
+
+
+def build_unit(task: UnitTask) -> UnitAnswer | Exception:
+    """Compute and commit a unit. An error is returned, not raised: Dask may not be able to bring it back."""
+    try:
+        return _build_unit(task)
+    except Exception as error:  # noqa: BLE001 # the build raises it
+        return portable(error)
+
+
+def _build_unit(task: UnitTask) -> UnitAnswer:
+    _require_able(task)
+    from featurestore.compute.execution import Execution
+    from pipelines.decoders import choose_decoder
+    from pipelines.device import choose_device
+    from pipelines.process import compute_alone, keep_freed_memory, usable_jobs
+
+    keep_freed_memory()
+    compute_alone()
+    device = choose_device(task.device)
+    stages, fallbacks = Stages(), Counter[str]()
+    decoder = choose_decoder(task.decoder)
+    if device.type == "cpu":  # one thread a task: the cluster decides how many run side by side
+        execution = Execution(task.place, task.token, device, decoder, 1, stages, fallbacks)
+        (record,) = execution.run([task.work], Silent())
+    else:
+        execution = Execution(task.place, task.token, device, decoder, usable_jobs(), stages, fallbacks)
+        with _GPU:
+            (record,) = execution.run([task.work], Silent())
+    return UnitAnswer(record, stages.seconds(), fallbacks)
+
+
+def _require_able(task: UnitTask) -> None:
+    """Refuse on a worker that came after the others were asked, and lacks what they have."""
+    if task.work.unit.feature_version != FEATURE_VERSION:
+        raise ClusterError("a worker has another version of the pipeline than the build; install the same")
+    here = library_versions()
+    for name, number in task.libraries.items():
+        if here[name] != number:
+            raise ClusterError(
+                f"a worker has {name} {here[name]}, the build {number}; install the same versions "
+                f"everywhere, for they decide about the last bit"
+            )
+    for source in task.work.unit.clips:
+        if source.audio_sha256 is not None and not source.file.is_file():
+            raise ClusterError(
+                f"a worker cannot read {source.file}, which is there for the build; the corpora must be "
+                f"under the same path on every worker"
+            )

@@ -1,0 +1,1 @@
+"""Recordings to finished units: decode, compute, commit, finalise."""

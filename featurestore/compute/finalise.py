@@ -1,0 +1,166 @@
+"""The last step of a build: tables, consolidated metadata, and ``store.json`` at the very end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from typing import Any
+
+import pyarrow as pa
+
+from featurestore.compute.commit import parquet_bytes
+from featurestore.format.arrays import hierarchy
+from featurestore.format.documents import (
+    MOST_DOCUMENT,
+    CorpusRecord,
+    DatasetEntry,
+    StoredObject,
+    StoreDocument,
+    UnitRecord,
+    broken_seal,
+    store_digest,
+    write_document,
+)
+from featurestore.format.layout import (
+    MANIFEST,
+    STATISTICS,
+    STORE_JSON,
+    VIEWS,
+    corpus_record_path,
+    unit_record_path,
+    unit_statistics_path,
+)
+from featurestore.format.seal import unsealed
+from featurestore.format.statistics import STATISTICS_SCHEMA, read_statistics
+from featurestore.format.sweep import sweep, withdraw
+from featurestore.places.place import Place
+from schemas.clip import Status
+from schemas.spec import StoreSpec
+from schemas.tables import MANIFEST_SCHEMA, VIEWS_SCHEMA
+
+LIBRARIES = (
+    "torch",
+    "torchaudio",
+    "numpy",
+    "soundfile",
+    "soxr",
+    "zarr",
+    "numcodecs",
+    "pyarrow",
+    "ser-features",
+)
+
+
+READS_AT_ONCE = 16
+"""Small objects read side by side: over a network each takes a round trip."""
+
+
+def finalise(
+    place: Place,
+    spec: StoreSpec,
+    feature_version: int,
+    corpora: Mapping[str, CorpusRecord],
+    records: Mapping[str, Sequence[UnitRecord]],
+    part_of: str | None = None,
+) -> StoreDocument:
+    """Make the units of ``records`` (corpus → its units in order) a valid store; returns its document.
+
+    ``part_of`` : digest of the store of which it is a part.
+    """
+    ordered = {dataset: records[dataset] for dataset in sorted(records)}
+    withdraw(place)
+    small = {
+        MANIFEST: parquet_bytes(_manifest(ordered)),
+        VIEWS: parquet_bytes(_views(spec, ordered)),
+        STATISTICS: parquet_bytes(_statistics(place, spec, ordered)),
+        **hierarchy(spec, corpora),
+    }
+    present = place.sizes()
+    for name, data in small.items():
+        write_if_other(place, name, data, present)
+    objects = {name: StoredObject.of(data) for name, data in small.items()}
+    for units in ordered.values():
+        for record in units:
+            objects.update(record.objects)
+    names = [corpus_record_path(dataset) for dataset in ordered]
+    names += [unit_record_path(dataset, unit.unit) for dataset, units in ordered.items() for unit in units]
+    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+        objects.update(zip(names, pool.map(lambda name: _record_object(place, name), names), strict=True))
+    objects = dict(sorted(objects.items()))
+    sweep(place, ordered, objects)
+    datasets = {name: _entry(corpora[name], units) for name, units in ordered.items()}
+    document = StoreDocument(
+        digest=store_digest(spec, feature_version, datasets, objects),
+        part_of=part_of,
+        spec=spec,
+        spec_digest=spec.digest,
+        feature_version=feature_version,
+        datasets=datasets,
+        objects=objects,
+        libraries={name: version(name) for name in LIBRARIES},
+    )
+    write_document(place, STORE_JSON, document)
+    return document
+
+
+def _record_object(place: Place, name: str) -> StoredObject:
+    """Size and hash of a record, which must be what was written."""
+    data = place.read(name, MOST_DOCUMENT)
+    if not name.endswith("/corpus.json") and not unsealed(data)[1]:
+        raise broken_seal(f"{place}/{name}")
+    return StoredObject.of(data)
+
+
+def write_if_other(place: Place, name: str, data: bytes, present: Mapping[str, int]) -> None:
+    """Write an object, unless it holds just this already. ``present`` : name → bytes of what is there."""
+    if present.get(name) != len(data) or place.read(name, len(data)) != data:
+        place.write(name, data)
+
+
+def _manifest(records: Mapping[str, Sequence[UnitRecord]]) -> pa.Table:
+    rows = [clip for units in records.values() for record in units for clip in record.clips]
+    return pa.Table.from_pylist(rows, schema=MANIFEST_SCHEMA)
+
+
+def _views(spec: StoreSpec, records: Mapping[str, Sequence[UnitRecord]]) -> pa.Table:
+    kinds = ("original", *(view.kind for view in spec.views))
+    rows: list[dict[str, Any]] = [
+        {
+            "clip_id": clip["clip_id"],
+            "dataset": dataset,
+            "row": clip["row"],
+            "view": view,
+            "name": name,
+            "kind": kinds[view],
+            "parameter": record.parameters[view][position],
+            "key": record.keys[view][position],
+            "valid_frames": record.valid_frames[view][position],
+        }
+        for dataset, units in records.items()
+        for record in units
+        for position, clip in enumerate(record.clips)
+        for view, name in enumerate(spec.view_names)
+    ]
+    return pa.Table.from_pylist(rows, schema=VIEWS_SCHEMA)
+
+
+def _statistics(place: Place, spec: StoreSpec, records: Mapping[str, Sequence[UnitRecord]]) -> pa.Table:
+    names = [unit_statistics_path(dataset, unit.unit) for dataset, units in records.items() for unit in units]
+    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+        tables = list(pool.map(lambda name: read_statistics(place, name, spec), names))
+    return pa.concat_tables(tables) if tables else STATISTICS_SCHEMA.empty_table()
+
+
+def _entry(corpus: CorpusRecord, units: Sequence[UnitRecord]) -> DatasetEntry:
+    clips = [clip for record in units for clip in record.clips]
+    return DatasetEntry(
+        title=corpus.title,
+        licence=corpus.licence,
+        home_page=corpus.home_page,
+        rows=len(corpus.rows),
+        clips=len(clips),
+        bad=sum(clip["status"] == Status.BAD for clip in clips),
+        ignored=len(corpus.ignored),
+        units=len(units),
+    )

@@ -1,0 +1,32 @@
+"""Clips read and computed one by one: the same in a thread of this process and in a worker process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from featurestore.compute.reader import ReadClip
+from featurestore.compute.stages import Stages
+from pipelines.pipeline import FeatureBatch, Pipeline
+
+
+@dataclass(frozen=True)
+class ProcessedClip:
+    """A clip that was read, and its features as a batch of one; None for a bad recording."""
+
+    read: ReadClip
+    features: FeatureBatch | None
+
+
+def compute_clips(pipeline: Pipeline, reads: Sequence[ReadClip], stages: Stages) -> list[ProcessedClip]:
+    """Features of the usable ones among at most ``pipeline.clips_at_once`` clips."""
+    usable = [read for read in reads if read.recording is not None]
+    if not usable:
+        return [ProcessedClip(read, None) for read in reads]
+    with stages.timed("compute"):
+        batch = pipeline(
+            [read.source.clip.clip_id for read in usable],
+            [read.recording.samples for read in usable if read.recording is not None],
+        )
+    features = (batch.clip(index) for index in range(len(usable)))
+    return [ProcessedClip(read, next(features) if read.recording else None) for read in reads]

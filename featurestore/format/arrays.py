@@ -1,0 +1,86 @@
+"""The Zarr side of a build: metadata, coordinates and whole shards, made in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+import zarr.storage
+from zarr.core.buffer import Buffer
+
+from featurestore.format.documents import CorpusRecord
+from featurestore.format.zarr_layout import create_feature
+from featurestore.format.zarr_metadata import create_coordinate, metadata_objects
+from pipelines.features.mel_scale import mel_edges
+from schemas.features import FeatureSpec, MelSpec
+from schemas.spec import StoreSpec
+
+
+@dataclass(frozen=True)
+class _Corpus:
+    title: str
+    licence: str
+    home_page: str
+    rows: int
+
+
+def hierarchy(spec: StoreSpec, corpora: Mapping[str, CorpusRecord]) -> dict[str, bytes]:
+    """Every Zarr object of a store but the features' shards: name → bytes, the same for equal arguments."""
+    described = {
+        name: _Corpus(record.title, record.licence, record.home_page, len(record.rows))
+        for name, record in corpora.items()
+    }
+    objects = metadata_objects(spec, described)
+    chunks = {name: _coordinate_chunk(spec, name, values) for name, values in coordinates(spec).items()}
+    for dataset in corpora:
+        objects.update({f"{dataset}/{name}/c/0": chunk for name, chunk in chunks.items()})
+    return dict(sorted(objects.items()))
+
+
+def coordinates(spec: StoreSpec) -> dict[str, npt.NDArray[np.float64]]:
+    """Dimension → values: ``frame``, the centre of each frame in s, and ``mel_band``, its centre in Hz."""
+    step = spec.spectral.hop_length / spec.audio.sample_rate
+    out = {"frame": np.arange(spec.frames, dtype=np.float64) * np.float64(step)}
+    for feature in spec.features:
+        if isinstance(feature, MelSpec):
+            out["mel_band"] = mel_edges(spec.audio.sample_rate, feature.n_mels)[1:-1]
+    return out
+
+
+def _coordinate_chunk(spec: StoreSpec, name: str, values: npt.NDArray[np.float64]) -> bytes:
+    objects: dict[str, Buffer] = {}
+    root = zarr.create_group(zarr.storage.MemoryStore(objects), zarr_format=3)
+    create_coordinate(root, name, len(values), spec)[:] = values
+    return objects[f"{name}/c/0"].to_bytes()
+
+
+class ShardEncoder:
+    """Makes shards as Zarr would write them, in memory: for one thread at a time."""
+
+    def __init__(self, spec: StoreSpec) -> None:
+        self._spec = spec
+        self._features: dict[str, FeatureSpec] = {feature.kind: feature for feature in spec.features}
+        self._objects: dict[str, Buffer] = {}
+        self._root = zarr.create_group(zarr.storage.MemoryStore(self._objects), zarr_format=3)
+        self._arrays: dict[tuple[str, int], tuple[str, zarr.Array[Any]]] = {}
+
+    def encode(self, feature: str, values: npt.NDArray[np.floating]) -> bytes:
+        """The shard that holds (clip, coefficient, frame) ``values``, at most ``shard_clips`` clips.
+
+        Chunks that hold nothing but NaN are in it too: an absent one always means a lost one.
+        """
+        path, array = self._array(feature, len(values))
+        array[0] = values
+        return self._objects.pop(f"{path}/c/0/0/0/0").to_bytes()
+
+    def _array(self, feature: str, rows: int) -> tuple[str, zarr.Array[Any]]:
+        key = feature, rows
+        if key not in self._arrays:
+            group = self._root.require_group(str(rows))
+            array = create_feature(group, self._features[feature], self._spec, 1, rows)
+            self._arrays[key] = array.path, array
+        return self._arrays[key]

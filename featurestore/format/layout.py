@@ -1,0 +1,79 @@
+"""Where each object of a store stands: names of format 3, relative to the store, forward slashes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from schemas.features import MelSpec
+from schemas.spec import StoreSpec
+
+FORMAT = "ser-feature-store"
+FORMAT_VERSION: Final = 3
+
+STORE_JSON = "store.json"
+MANIFEST = "manifest.parquet"
+VIEWS = "views.parquet"
+STATISTICS = "statistics.parquet"
+ROOT_METADATA = "zarr.json"
+RECORDS = "records"
+VERSIONS, LATEST = "versions", "latest.json"
+"""Of a published place: a folder with one store a version, and which is the newest."""
+
+
+def corpus_record_path(dataset: str) -> str:
+    """Description of a corpus and of the files of its tree that are no clips."""
+    return f"{RECORDS}/{dataset}/corpus.json"
+
+
+def unit_record_path(dataset: str, unit: int) -> str:
+    """Record of a finished unit."""
+    return f"{RECORDS}/{dataset}/{unit:05d}.json"
+
+
+def unit_statistics_path(dataset: str, unit: int) -> str:
+    """Moments of a finished unit's features."""
+    return f"{RECORDS}/{dataset}/{unit:05d}.parquet"
+
+
+def shard_path(dataset: str, feature: str, view: int, unit: int) -> str:
+    """The shard that holds one view of a unit's clips for one feature."""
+    return f"{dataset}/{feature}/c/{view}/{unit}/0/0"
+
+
+def is_shard(name: str) -> bool:
+    """Whether an object holds features: its name has the form of :func:`shard_path`."""
+    parts = name.split("/")
+    return len(parts) == 7 and parts[2] == "c" and parts[4].isdigit()
+
+
+def unit_record_of(shard: str) -> str:
+    """Name of the record of the unit that a shard belongs to."""
+    dataset, _, _, _, unit, _, _ = shard.split("/")
+    return unit_record_path(dataset, int(unit))
+
+
+def coordinate_names(spec: StoreSpec) -> tuple[str, ...]:
+    """Names of the coordinate arrays that each corpus has."""
+    return ("frame", "mel_band") if any(isinstance(f, MelSpec) for f in spec.features) else ("frame",)
+
+
+def units_of(rows: int, spec: StoreSpec) -> int:
+    """How many units hold so many rows."""
+    return -(-rows // spec.storage.shard_clips)
+
+
+def object_names(spec: StoreSpec, rows: Mapping[str, int]) -> Iterator[str]:
+    """Every object of a finished store but ``store.json``, no more, no less, by the rows of each corpus."""
+    yield from (MANIFEST, VIEWS, STATISTICS, ROOT_METADATA)
+    for dataset, count in rows.items():
+        units = range(units_of(count, spec))
+        yield from (corpus_record_path(dataset), f"{dataset}/{ROOT_METADATA}")
+        for name in coordinate_names(spec):
+            yield from (f"{dataset}/{name}/{ROOT_METADATA}", f"{dataset}/{name}/c/0")
+        for unit in units:
+            yield from (unit_record_path(dataset, unit), unit_statistics_path(dataset, unit))
+        for feature in spec.features:
+            yield f"{dataset}/{feature.kind}/{ROOT_METADATA}"
+            for view in range(len(spec.view_names)):
+                yield from (shard_path(dataset, feature.kind, view, unit) for unit in units)

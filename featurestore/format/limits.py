@@ -1,0 +1,162 @@
+"""What a store can rightly declare: bounds that hold before anything of it is read or allocated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from math import ceil
+
+from featurestore.format.documents import DatasetEntry, StoreDocument
+from featurestore.format.layout import MANIFEST, RECORDS, ROOT_METADATA, STATISTICS, STORE_JSON, VIEWS
+from schemas.errors import StoreDamagedError
+from schemas.names import is_corpus_name
+from schemas.spec import StoreSpec
+
+MOST_STORE_JSON = 128 * 2**20
+"""Bytes of ``store.json``: 140 an object, so some five million clips with seven features and views."""
+
+MOST_ROWS = 10_000_000
+"""Rows of all corpora of a store together."""
+
+MOST_CORPORA = 1_000
+MOST_TITLE = 4_096
+"""Characters of a corpus's title, licence and home page each."""
+
+_SHARD_CLIPS = 256
+_RECORD = 2**20
+_TABLE = 16 * 2**20
+_CLIP_JSON = 8 * 2**10
+_CLIP_ROW = 2 * 2**10
+_VIEW_ROW = 256
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def check_declared(document: StoreDocument) -> None:
+    """Make sure that the totals in ``store.json`` fit each other, and that nobody has to allocate the absurd.
+
+    It costs little whatever the numbers are, and comes before anything is made from them, such as the list
+    of the names that the store's objects must have. That those are the names is not checked here.
+
+    Raises :class:`StoreDamagedError`.
+    """
+    if len(document.datasets) > MOST_CORPORA:
+        raise _absurd(f"names {len(document.datasets):,} corpora, at most {MOST_CORPORA:,} are possible")
+    for name, extent in document.datasets.items():
+        _check_corpus(name, extent)
+    rows = {name: extent.rows for name, extent in document.datasets.items()}
+    if sum(rows.values()) > MOST_ROWS:
+        raise _absurd(f"declares {sum(rows.values()):,} rows, at most {MOST_ROWS:,} are possible")
+    units = sum(extent.units for extent in document.datasets.values())
+    shards = units * len(document.spec.view_names) * len(document.spec.features)
+    if shards > len(document.objects):
+        raise _absurd(
+            f"declares {units:,} units, which take {shards:,} shards, "
+            f"but names {len(document.objects):,} objects"
+        )
+    bounds = _Bounds(document.spec, rows)
+    for name, entry in document.objects.items():
+        most = bounds.of(name)
+        if not 0 <= entry.bytes <= most:
+            raise _absurd(f"gives {name!r} {_shown(entry.bytes)} bytes, at most {most:,} can be right")
+
+
+def most_bytes(name: str, spec: StoreSpec, rows: Mapping[str, int]) -> int:
+    """The most bytes that the object ``name`` can rightly have, where corpora have ``rows`` rows.
+
+    For a shard: its chunks, incompressible, with each codec's overhead, and the index. For tables, records
+    and metadata a generous multiple of what they take.
+
+    Raises :class:`StoreDamagedError` for a name of no kind.
+    """
+    return _Bounds(spec, rows).of(name)
+
+
+class _Bounds:
+    """The most bytes of every kind of object of a store, computed once."""
+
+    def __init__(self, spec: StoreSpec, rows: Mapping[str, int]) -> None:
+        views, features = len(spec.view_names), len(spec.features)
+        total = sum(rows.values())
+        moments = views * (features * 512 + 16 * sum(spec.coefficients.values()))
+        metadata = (3 + features) * 2**15 + 8 * MOST_TITLE * 3 + views * 512
+        chunks = ceil(spec.storage.shard_clips / spec.storage.chunk_clips)
+        self._rows = rows
+        self._store = {
+            MANIFEST: _TABLE + total * _CLIP_ROW,
+            VIEWS: _TABLE + total * views * _VIEW_ROW,
+            STATISTICS: _TABLE + total * moments,
+            STORE_JSON: MOST_STORE_JSON,
+            ROOT_METADATA: _RECORD + (1 + len(rows)) * metadata,
+        }
+        self._unit = _RECORD + _SHARD_CLIPS * (_CLIP_JSON + views * _VIEW_ROW) + views * features * 1024
+        self._unit_table = _RECORD + _SHARD_CLIPS * moments
+        self._metadata = _RECORD + metadata
+        self._coordinate = 64 * 2**10 + 16 * max(spec.frames, 512)
+        self._shards: dict[str, int] = {
+            feature.kind: chunks * (chunk + chunk // 128 + 1024) + 4096
+            for feature in spec.features
+            for chunk in (_chunk_bytes(spec, feature.kind),)
+        }
+
+    def of(self, name: str) -> int:
+        """The bound of one object. Raises :class:`StoreDamagedError` for a name of no kind."""
+        parts = name.split("/")
+        if len(parts) == 1:
+            most = self._store.get(name)
+        elif parts[0] == RECORDS and len(parts) == 3 and parts[1] in self._rows:
+            most = self._of_record(parts[2], self._rows[parts[1]])
+        else:
+            most = self._of_corpus(parts[1:]) if parts[0] in self._rows else None
+        if most is None:
+            raise _absurd(f"names {name[:200]!r}, which is no object of a store")
+        return most
+
+    def _of_record(self, name: str, rows: int) -> int | None:
+        if name == "corpus.json":
+            return 2 * _TABLE + rows * _CLIP_ROW
+        if name.endswith(".json"):
+            return self._unit
+        return self._unit_table if name.endswith(".parquet") else None
+
+    def _of_corpus(self, within: Sequence[str]) -> int | None:
+        match within:
+            case [feature, "c", _, _, "0", "0"]:
+                return self._shards.get(feature)
+            case [*_, metadata] if metadata == ROOT_METADATA:
+                return self._metadata
+            case [_, "c", "0"]:
+                return self._coordinate
+            case _:
+                return None
+
+
+def _check_corpus(name: str, extent: DatasetEntry) -> None:
+    if not is_corpus_name(name):
+        raise _absurd(f"names a corpus {name[:60]!r}: small letters, digits, - and _ make a name")
+    for field in ("clips", "rows", "bad", "ignored", "units"):
+        value = getattr(extent, field)
+        if not 0 <= value < 2**40:
+            raise _absurd(f"gives {name} {_shown(value)} {field}")
+    if not extent.bad <= extent.clips <= extent.rows:
+        raise _absurd(f"gives {name} {extent.bad:,} bad of {extent.clips:,} clips in {extent.rows:,} rows")
+    if extent.units != ceil(extent.rows / _SHARD_CLIPS):
+        raise _absurd(f"gives {name} {extent.units:,} units for {extent.rows:,} rows of {_SHARD_CLIPS} each")
+    for field in ("title", "licence", "home_page"):
+        text = getattr(extent, field)
+        if len(text) > MOST_TITLE or _CONTROL.search(text):
+            raise _absurd(f"gives {name} the {field} {text[:60]!r}: too long, or with control characters")
+
+
+def _chunk_bytes(spec: StoreSpec, feature: str) -> int:
+    width = {"float16": 2, "float32": 4}.get(spec.storage.dtype, 8)
+    return spec.storage.chunk_clips * spec.coefficients[feature] * spec.frames * width
+
+
+def _shown(value: int) -> str:
+    """A whole number of any length."""
+    return f"{value:,}" if abs(value) < 10**30 else f"a number of {value.bit_length():,} bits"
+
+
+def _absurd(what: str) -> StoreDamagedError:
+    return StoreDamagedError(f"{STORE_JSON} {what}; do not use this store")

@@ -1,0 +1,33 @@
+"""What is taken away from a store: its validity while it changes, and what is none of its objects."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from featurestore.format.layout import RECORDS, STORE_JSON
+from featurestore.places.names import LOCK, PARTIAL_SUFFIX, TOKEN
+from featurestore.places.place import Place
+
+
+def withdraw(place: Place) -> None:
+    """Take ``store.json`` away before anything that it names changes: from now on readers are refused."""
+    place.delete([STORE_JSON])
+
+
+def sweep(place: Place, datasets: Collection[str], objects: Collection[str]) -> None:
+    """Remove what an interrupted or older build left in the store's own folders, and partial files."""
+    place.delete(
+        name
+        for name in place.sizes()
+        if name not in objects and (_in_own_folder(name, datasets) or name.endswith(PARTIAL_SUFFIX))
+    )
+
+
+def strangers(present: Collection[str], objects: Collection[str]) -> list[str]:
+    """What is there and is no object of the store."""
+    return sorted(name for name in present if name not in objects and name not in {STORE_JSON, LOCK, TOKEN})
+
+
+def _in_own_folder(name: str, datasets: Collection[str]) -> bool:
+    folder, inside, _ = name.partition("/")
+    return bool(inside) and (folder == RECORDS or folder in datasets)

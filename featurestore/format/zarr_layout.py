@@ -1,0 +1,66 @@
+"""What a feature is as a Zarr array: dimensions, chunks, shards, codecs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import zarr
+import zarr.storage
+from zarr.core.buffer import Buffer
+
+from featurestore.format.codecs import compressors
+from schemas.features import FeatureSpec
+from schemas.spec import StoreSpec
+
+COEFFICIENT_NAMES = {
+    "mel": "mel_band",
+    "mfcc": "mfcc_index",
+    "delta": "delta_index",
+    "delta2": "delta2_index",
+    "chroma": "pitch_class",
+    "rms": "rms_index",
+    "zcr": "zcr_index",
+}
+"""Name of each feature's coefficient dimension."""
+
+_UNITS = {
+    "mel": "dB re 1.0",
+    "mfcc": "dB",
+    "delta": "dB per frame",
+    "delta2": "dB per frame²",
+    "chroma": "share of the frame's largest",
+    "rms": "amplitude of full scale",
+    "zcr": "crossings per sample",
+}
+
+
+def create_feature(
+    group: zarr.Group, feature: FeatureSpec, spec: StoreSpec, views: int, rows: int
+) -> zarr.Array[Any]:
+    """The array (view, clip, coefficient, frame) of a feature, without any numbers yet."""
+    storage = spec.storage
+    within = (spec.coefficients[feature.kind], spec.frames)
+    return group.create_array(
+        feature.kind,
+        shape=(views, rows, *within),
+        dtype=storage.dtype,
+        chunks=(1, storage.chunk_clips, *within),
+        shards=(1, storage.shard_clips, *within),
+        compressors=compressors(storage),
+        fill_value=np.nan,
+        dimension_names=("view", "clip", COEFFICIENT_NAMES[feature.kind], "frame"),
+        attributes={"units": _UNITS[feature.kind], **feature.model_dump(mode="json")},
+        config={"write_empty_chunks": True},
+    )
+
+
+def feature_metadata(spec: StoreSpec, rows: int) -> Mapping[str, dict[str, Any]]:
+    """Feature → the metadata that its array must have, as read from JSON: no reader trusts what it finds."""
+    objects: dict[str, Buffer] = {}
+    root = zarr.create_group(zarr.storage.MemoryStore(objects), zarr_format=3)
+    return {
+        feature.kind: create_feature(root, feature, spec, len(spec.view_names), rows).metadata.to_dict()
+        for feature in spec.features
+    }

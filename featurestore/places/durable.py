@@ -1,0 +1,95 @@
+"""Files that are whole or absent after a crash, and the disk's refusals as sentences."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from featurestore.places.names import PARTIAL_SUFFIX
+from schemas.errors import SerError, StorageError
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full; free some space and {retry}",
+    errno.EDQUOT: "the disk quota is used up; free some space and {retry}",
+    errno.ENOENT: "there is no such folder and none can be made; choose another place",
+    errno.EROFS: "the file system is read-only; make it writable, or choose another place",
+    errno.EACCES: "permission denied; change the permissions, or choose another place",
+    errno.EPERM: "not permitted; change the permissions, or choose another place",
+    errno.EIO: "the disk reports an input/output error; check it, then {retry}",
+    errno.EEXIST: "a file of that name is in the way; move it, or choose another place",
+    errno.ENOTDIR: "a part of the path is a file and no folder; choose another place",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+    errno.EISDIR: "a folder of that name is in the way; move it, or choose another place",
+    errno.EFBIG: "the file is larger than is allowed; raise the limit and {retry}",
+}
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write ``data`` under ``path``: after a crash the file holds either all of it or what it held before."""
+    make_folders(path.parent)
+    # Two processes may write the same file at the same time: each has a partial file of its own.
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def make_folders(path: Path) -> None:
+    """Make a folder and those above it, durably."""
+    if path.is_dir():
+        return
+    make_folders(path.parent)
+    path.mkdir(exist_ok=True)
+    sync_folder(path.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Wait until the file's bytes are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(path: Path) -> None:
+    """Wait until the folder's entries are on the disk."""
+    sync_file(path)
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def storage_errors(
+    place: object, retry: str = "run the same command again, what is finished is kept"
+) -> Iterator[None]:
+    """Turn the system's errors about a place into a :class:`StorageError` that says what to do.
+
+    ``retry`` is the next step once the cause is gone.
+    """
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, SerError):
+            raise
+        reason = _REASONS.get(error.errno or 0, "{error}; {retry}")
+        where = error.filename if error.filename is not None else place
+        raise StorageError(
+            f"cannot write {where}: {reason.format(error=error.strerror or error, retry=retry)}"
+        ) from error

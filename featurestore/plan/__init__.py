@@ -1,0 +1,1 @@
+"""What a build has to do, decided before anything is computed."""

@@ -1,0 +1,115 @@
+"""The recordings of a scan and their hashes: those that stayed the same are not read again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections import defaultdict
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+
+from featurestore.plan.known_hashes import KnownHash, KnownHashes, load, save, settled_state
+from featurestore.plan.units import SourceClip
+from featurestore.progress import Progress
+from schemas.clip import Clip, Scan
+
+HASHING_THREADS = 4
+_STATES_AT_ONCE = 256
+"""Files whose state one thread asks for: on a network file system each answer takes a while."""
+
+_TWINS_NAMED = 3
+_EMPTY = hashlib.sha256(b"").hexdigest()
+
+
+def hash_recordings(scan: Scan, progress: Progress, *, trust: bool = True) -> tuple[SourceClip, ...]:
+    """Recordings of a scan in its order with their SHA-256 and a note where others have the same bytes.
+
+    A recording that cannot be read has the hash None: decoding will say why. Hashes are kept in the user's
+    cache (:mod:`featurestore.plan.known_hashes`), and a file whose size, mtime, ctime and inode are those of
+    then is not read again; ``trust=False`` reads every file. A cache that cannot be used is no error.
+    """
+    root = os.fspath(scan.root)
+    paths = [clip.path for clip in scan.clips]
+    before = load(scan.root)
+    after = {path: before[path] for path in paths if path in before}
+    hashes: dict[str, str | None] = dict(_unchanged(root, after)) if trust else {}
+    unread = [path for path in paths if path not in hashes]
+    try:
+        with progress.task(f"hash {scan.dataset}", len(paths), "clips") as advance:
+            advance(len(hashes))
+            with closing(_read(root, unread)) as read:
+                for path, digest, known in read:
+                    hashes[path] = digest
+                    if known is not None:
+                        after[path] = known
+                    advance(1)
+    finally:  # what a stopped build has hashed is kept: a large corpus takes minutes
+        if after != before:
+            save(scan.root, after)
+    notes = _notes(scan.clips, hashes)
+    return tuple(
+        SourceClip(replace(clip, note=note) if note else clip, scan.root / clip.path, hashes[clip.path])
+        for clip, note in zip(scan.clips, notes, strict=True)
+    )
+
+
+def _unchanged(root: str, known: KnownHashes) -> Iterator[tuple[str, str]]:
+    """Path and hash of the files that are in the state in which they were hashed."""
+    paths = list(known)
+    batches = [paths[first : first + _STATES_AT_ONCE] for first in range(0, len(paths), _STATES_AT_ONCE)]
+    with ThreadPoolExecutor(HASHING_THREADS) as pool:
+        for batch, states in zip(batches, pool.map(partial(_states, root), batches), strict=True):
+            for path, state in zip(batch, states, strict=True):
+                if state == known[path].state:
+                    yield path, known[path].sha256
+
+
+def _states(root: str, paths: Sequence[str]) -> list[str | None]:
+    return [_state(root, path) for path in paths]
+
+
+def _state(root: str, path: str) -> str | None:
+    try:
+        status = os.stat(os.path.join(root, path))  # noqa: PTH116, PTH118 making a Path takes longer
+    except OSError:
+        return None
+    return settled_state(status, time.time_ns())
+
+
+def _read(root: str, paths: Sequence[str]) -> Generator[tuple[str, str | None, KnownHash | None]]:
+    """Path, hash and what may be kept of it, in the order of ``paths``; once closed, no file is begun."""
+    pool = ThreadPoolExecutor(HASHING_THREADS)
+    try:
+        yield from pool.map(partial(_hash, root), paths)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _hash(root: str, path: str) -> tuple[str, str | None, KnownHash | None]:
+    begun_ns = time.time_ns()
+    try:
+        with open(os.path.join(root, path), "rb") as file:  # noqa: PTH118, PTH123 see _state
+            # The state before: a file that is written while it is read will be in another one from then on.
+            state = settled_state(os.fstat(file.fileno()), begun_ns)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return path, None, None
+    return path, digest, KnownHash(state, digest) if state is not None else None
+
+
+def _notes(clips: Sequence[Clip], hashes: Mapping[str, str | None]) -> Iterator[str]:
+    """The clips' notes, and what others have the same bytes."""
+    twins: dict[str | None, list[str]] = defaultdict(list)
+    for clip in clips:
+        twins[hashes[clip.path]].append(clip.clip_id)
+    for clip in clips:
+        digest = hashes[clip.path]
+        group = [] if digest in {None, _EMPTY} else twins[digest]
+        named = [other for other in group[: _TWINS_NAMED + 1] if other != clip.clip_id][:_TWINS_NAMED]
+        more = f" and {left} more" if (left := len(group) - 1 - _TWINS_NAMED) > 0 else ""
+        same = f"same audio as {', '.join(named)}{more}" if named else ""
+        yield "; ".join(filter(None, (clip.note, same)))

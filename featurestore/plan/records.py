@@ -1,0 +1,119 @@
+"""What stands in a store, read back: finished units, corpora, the store's document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from featurestore.format.documents import (
+    MOST_DOCUMENT,
+    CorpusRecord,
+    StoredObject,
+    StoreDocument,
+    UnitRecord,
+    parse_document,
+    read_document,
+)
+from featurestore.format.layout import RECORDS, STORE_JSON, corpus_record_path, is_shard
+from featurestore.places.place import Place
+from schemas.errors import StoreDamagedError
+
+READS_AT_ONCE = 16
+
+T = TypeVar("T", CorpusRecord, UnitRecord)
+
+
+class Standing:
+    """A store as it stands: what is there, by one listing, and what its documents say.
+
+    A record that ``store.json`` names must have the hash that stands there: most damaged JSON is valid
+    JSON, with other values.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.present: Mapping[str, int] = place.sizes()
+        document = self.document()
+        sound = document is not None and document.digest == document.computed_digest()
+        self._named = document.objects if document is not None and sound else {}
+
+    def unit_records(self) -> dict[str, dict[int, UnitRecord]]:
+        """Corpus → unit → record, of all units whose record is sound; a damaged one counts as not built."""
+        names = [name for name in sorted(self.present) if _is_unit_record(name)]
+        records: dict[str, dict[int, UnitRecord]] = {}
+        with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+            for name, record in zip(names, pool.map(self._unit_record, names), strict=True):
+                _, dataset, file = name.split("/")
+                if record is not None and (record.dataset, f"{record.unit:05d}.json") == (dataset, file):
+                    records.setdefault(dataset, {})[record.unit] = record
+        return records
+
+    def corpus_record(self, dataset: str) -> CorpusRecord | None:
+        """Description and layout of a corpus of the store; None where there is none that is readable."""
+        return self._record(corpus_record_path(dataset), CorpusRecord)
+
+    def laid_out(self, dataset: str) -> Sequence[str | None]:
+        """Clip ids by row, by the corpus's record or, where that is lost, by those of its units."""
+        record = self.corpus_record(dataset)
+        if record is not None:
+            return record.rows
+        units = self.unit_records().get(dataset, {})
+        ids = {clip["row"]: clip["clip_id"] for unit in units.values() for clip in unit.clips}
+        return [ids.get(row) for row in range(max(ids, default=-1) + 1)]
+
+    def document(self) -> StoreDocument | None:
+        """``store.json`` where it is there and readable."""
+        try:
+            return read_document(self.place, STORE_JSON, StoreDocument)
+        except (FileNotFoundError, StoreDamagedError):
+            return None
+
+    def finished_document(self) -> StoreDocument | None:
+        """``store.json`` where it is true of all tables and metadata, else None: finalise again."""
+        document = self.document()
+        if document is None or document.digest != document.computed_digest():
+            return None
+        small = {name: entry for name, entry in document.objects.items() if not is_shard(name)}
+        return document if self._hold(small) else None
+
+    def datasets(self) -> set[str]:
+        """Every corpus of which the store holds records, or that its ``store.json`` names."""
+        document = self.document()
+        named = set(document.datasets) if document else set()
+        return named | {name.split("/")[1] for name in self.present if name.startswith(f"{RECORDS}/")}
+
+    def intact(self, record: UnitRecord, *, check: bool) -> bool:
+        """Whether a unit's objects are there: shards by size or, to ``check``, by hash; the rest by hash."""
+        by_hash = {name: entry for name, entry in record.objects.items() if check or not is_shard(name)}
+        sizes_fit = all(self.present.get(name) == entry.bytes for name, entry in record.objects.items())
+        return sizes_fit and self._hold(by_hash)
+
+    def _hold(self, objects: Mapping[str, StoredObject]) -> bool:
+        """Whether the objects have their sizes and hashes."""
+        if any(self.present.get(name) != entry.bytes for name, entry in objects.items()):
+            return False
+        try:
+            with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+                found = pool.map(lambda name: StoredObject.at(self.place, name), objects)
+                return all(entry == wanted for entry, wanted in zip(found, objects.values(), strict=True))
+        except (FileNotFoundError, StoreDamagedError):
+            return False
+
+    def _unit_record(self, name: str) -> UnitRecord | None:
+        return self._record(name, UnitRecord)
+
+    def _record(self, name: str, kind: type[T]) -> T | None:
+        try:
+            data = self.place.read(name, MOST_DOCUMENT)
+            if name in self._named and StoredObject.of(data) != self._named[name]:
+                return None
+            return parse_document(data, f"{self.place}/{name}", kind)
+        except (FileNotFoundError, StoreDamagedError):
+            return None
+
+
+def _is_unit_record(name: str) -> bool:
+    folder, _, file = name.rpartition("/")
+    stem, _, suffix = file.partition(".")
+    return folder.startswith(f"{RECORDS}/") and folder.count("/") == 1 and suffix == "json" and stem.isdigit()

@@ -1,0 +1,1 @@
+"""A store's objects, rows and tables, read with every byte checked."""

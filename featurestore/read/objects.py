@@ -1,0 +1,150 @@
+"""The objects of a store as files that have been hashed, brought from elsewhere where need be."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+
+from featurestore.format.documents import StoredObject, StoreDocument, UnitRecord, parse_document
+from featurestore.format.layout import is_shard, unit_record_of
+from featurestore.format.shard_frames import check_shard
+from featurestore.format.versions import version_id
+from featurestore.places.folder import Folder
+from featurestore.places.place import Place
+from featurestore.read.cache_folder import cache_folder
+from featurestore.read.fetch import fetch
+from featurestore.read.opening import REPAIR, read_document_at
+from schemas.errors import SerError, StoreChangedError, StoreDamagedError
+
+_FETCHED_AT_ONCE = 8
+_HASHED_AT_ONCE = 4
+
+_Identity = tuple[int, int, int]
+
+
+class Objects:
+    """Objects of one store, each hashed when it is first used: what reads them finds what was written.
+
+    ``folder`` : where the files are. It is the store itself, or the part of a cache that belongs to its
+    digest, into which objects come when they are asked for. Safe for threads.
+    """
+
+    def __init__(self, place: Place, document: StoreDocument) -> None:
+        self._place = place
+        self._document = document
+        self._elsewhere = not isinstance(place, Folder)
+        self._sound: dict[str, _Identity] = {}
+        self._lock = Lock()
+        if isinstance(place, Folder):
+            self.folder = place.path
+        else:
+            self.folder = cache_folder() / "stores" / version_id(document.digest)
+
+    def read(self, name: str) -> bytes:
+        """All bytes of an object. Raises :class:`StoreDamagedError` or :class:`StoreChangedError`."""
+        entry = self._document.objects[name]
+        if self._elsewhere:
+            self.ensure([name])
+        try:
+            data = Folder(self.folder).read(name, entry.bytes)
+        except FileNotFoundError as error:
+            raise self._wrong(name, "is missing") from error
+        except StoreDamagedError as error:
+            raise self._wrong(name, "is not what store.json says") from error
+        if StoredObject.of(data) != entry:
+            raise self._wrong(name, "is not what store.json says")
+        return data
+
+    def ensure(self, names: Collection[str]) -> None:
+        """Make sure that the files of objects are there and hold what was written.
+
+        Raises :class:`StoreDamagedError`, naming the object and its clips, :class:`StoreChangedError` where
+        the store was rebuilt since it was opened.
+        """
+        unknown = [name for name in names if self._identity(name) != self._sound.get(name, ())]
+        if not unknown:
+            return
+        if len(unknown) == 1:
+            self._check(unknown[0])
+            return
+        with ThreadPoolExecutor(_FETCHED_AT_ONCE if self._elsewhere else _HASHED_AT_ONCE) as pool:
+            for _ in pool.map(self._check, unknown):
+                pass
+
+    def accept(self, names: Collection[str]) -> None:
+        """Take files for sound that the caller has hashed. Raises :class:`StoreDamagedError` for a bomb."""
+        for name in filter(is_shard, names):
+            check_shard(self.folder / name, name, self._document.spec)
+        identities = {name: self._identity(name) for name in names}
+        with self._lock:
+            self._sound.update({name: found for name, found in identities.items() if found is not None})
+
+    def require_unchanged(self, names: Collection[str]) -> None:
+        """Make sure that the files are still those that were hashed. Raises :class:`StoreChangedError`."""
+        for name in names:
+            if self._identity(name) != self._sound.get(name):
+                self.ensure([name])  # says what is wrong, unless another process has fetched the same again
+
+    def _check(self, name: str) -> None:
+        entry = self._document.objects[name]
+        identity = self._identity(name)
+        if self._elsewhere and (identity is None or not self._holds(name, entry)):
+            try:
+                fetch(self._place, name, entry, self.folder / name)
+            except (FileNotFoundError, StoreDamagedError) as error:
+                raise self._wrong(
+                    name, "is missing" if isinstance(error, FileNotFoundError) else str(error)
+                ) from error
+            identity = self._identity(name)
+        elif not self._elsewhere:
+            if identity is None:
+                raise self._wrong(name, "is missing")
+            if not self._holds(name, entry):
+                raise self._wrong(name, "is not what store.json says")
+        if is_shard(name):
+            check_shard(self.folder / name, name, self._document.spec)
+        if identity is not None:
+            with self._lock:
+                self._sound[name] = identity
+
+    def _holds(self, name: str, entry: StoredObject) -> bool:
+        try:
+            return (
+                Folder(self.folder).size(name) == entry.bytes
+                and StoredObject.at(Folder(self.folder), name) == entry
+            )
+        except FileNotFoundError:
+            return False
+
+    def _identity(self, name: str) -> _Identity | None:
+        try:
+            status = (self.folder / name).lstat()
+        except OSError:  # also where a link leads to itself
+            return None
+        return status.st_ino, status.st_mtime_ns, status.st_size
+
+    def _wrong(self, name: str, what: str) -> SerError:
+        """The error for an object that is not as it should be: damaged, or of a store that was built anew."""
+        try:
+            fresh = read_document_at(self._place)
+        except SerError:
+            fresh = None
+        if fresh is None or fresh.objects.get(name) != self._document.objects[name]:
+            return StoreChangedError(
+                f"{self._place} was rebuilt since it was opened; open it again"
+                if fresh is not None
+                else f"{self._place} is being rebuilt; open it again when the build is finished"
+            )
+        return StoreDamagedError(f"{name} in {self._place} {what}{self._clips(name)}; {REPAIR}")
+
+    def _clips(self, name: str) -> str:
+        """The clips that a shard holds, as words, from its unit's record."""
+        if not is_shard(name):
+            return ""
+        record = unit_record_of(name)
+        try:
+            clips = parse_document(self.read(record), record, UnitRecord).clips
+        except SerError:
+            return ""
+        return f" (clips {clips[0]['clip_id']} to {clips[-1]['clip_id']})" if clips else ""

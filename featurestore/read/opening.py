@@ -1,0 +1,157 @@
+"""From what a user names to a store's document and the place of its objects, nothing of it trusted."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+from pydantic import BaseModel, Field, ValidationError
+
+from featurestore.format.documents import MOST_DOCUMENT, StoreDocument, broken_seal
+from featurestore.format.json_limits import parse_json_document
+from featurestore.format.layout import FORMAT_VERSION, ROOT_METADATA, STORE_JSON, object_names
+from featurestore.format.limits import check_declared
+from featurestore.format.seal import unsealed
+from featurestore.format.versions import (
+    find_version,
+    read_versions,
+    split_version,
+    version_folder,
+    version_id,
+)
+from featurestore.places.choose import is_url, place_at
+from featurestore.places.folder import Folder
+from featurestore.places.place import Place
+from schemas.errors import (
+    SerError,
+    StoreConflictError,
+    StoreDamagedError,
+    StoreNotFoundError,
+    StoreUnfinishedError,
+)
+
+REPAIR = "run `ser-features build --check` with its corpora to repair it"
+
+
+def open_place(where: str | Path) -> tuple[Place, StoreDocument]:
+    """The store at a path or URL, or the newest version published there; ``URL@1a2b…`` names a version.
+
+    Raises as :meth:`featurestore.store.FeatureStore.open` does.
+    """
+    name, wanted = split_version(str(where))
+    if wanted is not None and not is_url(where) and Path(where).exists():
+        name, wanted = str(where), None
+    place = place_at(name)
+    if wanted is None:
+        document = _document_at(place)
+        if document is not None:
+            return place, document
+    published = read_versions(place)
+    if published is not None:
+        identity = find_version(published, wanted, place)
+        version = place_at(f"{name.rstrip('/')}/{version_folder(identity)}")
+        document = _document_at(version)
+        if document is None:
+            raise StoreDamagedError(
+                f"{version} has no {STORE_JSON}, and {place} names it; ask who published it, or push it again"
+            )
+        if version_id(document.digest) != identity:
+            raise StoreDamagedError(f"{version} holds another store than its name says; do not use it")
+        return version, document
+    raise _no_store(place, wanted)
+
+
+def _no_store(place: Place, wanted: str | None) -> SerError:
+    """What to say where a store, or the version ``wanted`` of one, was to be and is not."""
+    if isinstance(place, Folder) and place.path.is_file():
+        return StoreNotFoundError(f"{place} is a file, not a feature store; {_of_file(place.path)}")
+    if wanted is not None:
+        return StoreNotFoundError(f"nothing is published at {place}, so there is no version @{wanted} of it")
+    if place.size(ROOT_METADATA) is not None:
+        return StoreUnfinishedError(
+            f"{place} is not finished; run `ser-features build --out {place}` with its corpora"
+        )
+    if isinstance(place, Folder) and place.path.is_dir() and (hint := _of_folder(place.path)):
+        return StoreNotFoundError(f"{place} is a folder, not a feature store; {hint}")
+    return StoreNotFoundError(
+        f"there is no feature store at {place}; check the name, or build one with `ser-features build --out "
+        f"{place}`"
+    )
+
+
+def _of_file(path: Path) -> str:
+    """What to do where a store was to be and ``path`` is a file."""
+    stores = [folder for folder in path.parents if (folder / STORE_JSON).is_file()]
+    return f"give the store that it is of, {stores[0]}" if stores else "unpack it if it is a packed one"
+
+
+def _of_folder(path: Path) -> str:
+    """What to do where a store was to be and ``path`` is another folder; empty where that is empty."""
+    names = sorted(each.name for each in path.iterdir())
+    stores = [name for name in names if (path / name / STORE_JSON).is_file()]
+    if stores:
+        return f"it holds one: give {path / stores[0]}"
+    if "run.json" in names or "series.json" in names:
+        return "it holds what a training made; give the store that was trained on"
+    return (
+        f"it holds other things ({names[0]}, …); give the folder that `ser-features build` made"
+        if names
+        else ""
+    )
+
+
+def read_document_at(place: Place) -> StoreDocument:
+    """The document of the very store at ``place``. Raises :class:`StoreUnfinishedError` for none."""
+    document = _document_at(place)
+    if document is None:
+        raise StoreUnfinishedError(f"{place} has no {STORE_JSON}; finish or repair it")
+    return document
+
+
+def _document_at(place: Place) -> StoreDocument | None:
+    """``store.json``, valid, true to its own digest, and naming just the objects that such a store has."""
+    try:
+        data = place.read(STORE_JSON, MOST_DOCUMENT)
+    except FileNotFoundError:
+        return None
+    try:
+        body, true = unsealed(data)
+        document = parse_json_document(body, f"{place}/{STORE_JSON}", StoreDocument)
+    except StoreDamagedError:
+        _refuse_other_version(data, place)
+        raise
+    if document.digest != document.computed_digest() or document.spec_digest != document.spec.digest:
+        raise StoreDamagedError(f"{place}/{STORE_JSON} does not match its own digest; {REPAIR}")
+    check_declared(document)
+    wanted = set(object_names(document.spec, {name: entry.rows for name, entry in document.datasets.items()}))
+    if wanted != document.objects.keys():
+        more, fewer = document.objects.keys() - wanted, wanted - document.objects.keys()
+        odd = [
+            *(f"names {name!r}" for name in islice(sorted(more), 1)),
+            *(f"lacks {n}" for n in sorted(fewer)[:1]),
+        ]
+        raise StoreDamagedError(
+            f"{place}/{STORE_JSON} {' and '.join(odd)}, which is not what its specification asks for; "
+            f"do not use this store"
+        )
+    if not true:  # last: what else is wrong tells more
+        raise broken_seal(f"{place}/{STORE_JSON}")
+    return document
+
+
+class _Version(BaseModel):
+    """All that is asked of a document that cannot be read."""
+
+    format_version: int = Field(FORMAT_VERSION, ge=0, lt=10**6)
+
+
+def _refuse_other_version(data: bytes, place: Place) -> None:
+    try:
+        version = _Version.model_validate_json(data).format_version
+    except ValidationError:
+        return
+    if version != FORMAT_VERSION:
+        raise StoreConflictError(
+            f"{place} has format version {version}, this program reads version {FORMAT_VERSION}; "
+            f"install the release that wrote it, or build it anew"
+        )

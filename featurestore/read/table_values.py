@@ -1,0 +1,177 @@
+"""The tables of a store from a stranger, as frames: whether what stands in them can be true."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from featurestore.format.documents import DatasetEntry
+from featurestore.format.layout import MANIFEST, STATISTICS, VIEWS
+from featurestore.format.statistics import STATISTICS_SCHEMA
+from featurestore.format.tables import read_table, to_frame, told_of
+from schemas.clip import Status
+from schemas.labels import Emotion, Gender
+from schemas.spec import StoreSpec
+from schemas.tables import MANIFEST_SCHEMA, VIEWS_SCHEMA
+
+_SHA256 = "^[0-9a-f]{64}$"
+_KEY = "^[0-9a-f]{32}$"
+_LEADS_OUT = r"(^/)|((^|/)\.\.(/|$))|\x00|^$"
+
+
+def read_manifest(data: bytes, datasets: Mapping[str, DatasetEntry]) -> pd.DataFrame:
+    """``manifest.parquet``, columns of :data:`schemas.clip.MANIFEST_SCHEMA`.
+
+    Holds: corpora by name and each with the clips that ``datasets`` says; rows rise within a corpus and lie
+    within its arrays; clip ids are unique; paths stay in their folder; emotion, gender and status are known
+    words. Raises :class:`~schemas.errors.StoreDamagedError`.
+    """
+    table = read_table(data, MANIFEST, MANIFEST_SCHEMA, sum(extent.clips for extent in datasets.values()))
+    with told_of(MANIFEST):
+        start = 0
+        for name, extent in sorted(datasets.items()):
+            _require_rows(table.slice(start, extent.clips), name, extent)
+            start += extent.clips
+        for column, words in (("status", Status), ("emotion", Emotion), ("gender", Gender)):
+            known = pc.is_in(table[column], pa.array([str(word) for word in words]))
+            _require(table, column, known, "one of " + ", ".join(words))
+        within = pc.invert(pc.match_substring_regex(table["path"], _LEADS_OUT))
+        _require(table, "path", within, "a path within the corpus")
+        _require_pattern(table, "audio_sha256", _SHA256)
+        _require_unique(table, "clip_id")
+    return to_frame(table)
+
+
+def read_views(data: bytes, manifest: pd.DataFrame, spec: StoreSpec) -> pd.DataFrame:
+    """``views.parquet``, columns of :data:`schemas.clip.VIEWS_SCHEMA`: each clip in each view.
+
+    Holds: clips in the order of ``manifest``, each with the views of ``spec`` in order, by name and kind; a
+    parameter is null for the original; keys are 32 hexadecimal digits; valid frames lie within 0 …
+    ``spec.frames``, 0 for bad recordings. Raises :class:`~schemas.errors.StoreDamagedError`.
+    """
+    names = spec.view_names
+    kinds = (names[0], *(view.kind for view in spec.views))
+    clips, count = len(manifest), len(names)
+    table = read_table(data, VIEWS, VIEWS_SCHEMA, clips * count)
+    repeated = pa.array(np.repeat(np.arange(clips, dtype=np.int64), count))
+    views = pa.array(np.tile(np.arange(count, dtype=np.int64), clips))
+    with told_of(VIEWS):
+        for column in ("clip_id", "dataset"):
+            _require_equal(table, column, pa.array(manifest[column], pa.string()).take(repeated))
+        _require_equal(table, "row", pa.array(manifest["row"].to_numpy()).take(repeated))
+        _require_equal(table, "view", views)
+        _require_equal(table, "name", pa.array(names).take(views))
+        _require_equal(table, "kind", pa.array(kinds).take(views))
+        _require_pattern(table, "key", _KEY)
+        most = np.where((manifest["status"] == Status.OK).to_numpy(), spec.frames, 0).repeat(count)
+        frames = table["valid_frames"].to_numpy()
+        right = pa.chunked_array([(frames >= 0) & (frames <= most)])
+        _require(table, "valid_frames", right, f"0 to {spec.frames}, and 0 for a bad recording,")
+        _require(table, "parameter", pc.or_(pc.not_equal(views, 0), table["parameter"].is_null()), "null")
+    return to_frame(table)
+
+
+def read_statistics(data: bytes, manifest: pd.DataFrame, spec: StoreSpec) -> pd.DataFrame:
+    """``statistics.parquet``, columns of :data:`featurestore.format.statistics.STATISTICS_SCHEMA`.
+
+    Holds: one row for each unit and speaker with usable clips in ``manifest``, view and feature, in any
+    order; a number for each coefficient, finite, no negative M2; no more frames than the clips have. Raises
+    :class:`~schemas.errors.StoreDamagedError`.
+    """
+    usable = manifest[manifest["status"] == Status.OK]
+    units = usable["row"] // spec.storage.shard_clips
+    groups = usable.groupby(["dataset", units.rename("unit"), "speaker"]).size()
+    views, coefficients = len(spec.view_names), spec.coefficients
+    rows = len(groups) * views * len(coefficients)
+    table = read_table(data, STATISTICS, STATISTICS_SCHEMA, rows, most_values=max(coefficients.values()))
+    with told_of(STATISTICS):
+        most = _clips_of_groups(table, groups, views, tuple(coefficients)) * spec.frames
+        count = table["count"].to_numpy()
+        right = pa.chunked_array([(count >= 0) & (count <= most)])
+        _require(table, "count", right, "no more than the frames of its clips")
+        place = pc.index_in(table["feature"], pa.array(list(coefficients)))
+        lengths = pa.array(list(coefficients.values()), pa.int32()).take(place.combine_chunks())
+        for column in ("mean", "m2"):
+            _require_moments(table, column, lengths)
+    return to_frame(table)
+
+
+def _require_rows(part: pa.Table, name: str, extent: DatasetEntry) -> None:
+    """The rows of one corpus: all its own, rising, as many bad ones as declared."""
+    _require(part, "dataset", pc.equal(part["dataset"], name), repr(name))
+    rows = part["row"].to_numpy()
+    if len(rows) and (rows[0] < 0 or rows[-1] >= extent.rows or np.any(np.diff(rows) <= 0)):
+        raise ValueError(f"the rows of {name} do not rise within 0 to {extent.rows - 1:,}")
+    bad = pc.sum(pc.equal(part["status"], str(Status.BAD))).as_py() or 0
+    if bad != extent.bad:
+        raise ValueError(f"{bad:,} clips of {name} are bad, {extent.bad:,} would be right")
+
+
+def _clips_of_groups(
+    table: pa.Table, groups: pd.Series[Any], views: int, features: tuple[str, ...]
+) -> npt.NDArray[np.int64]:
+    """Every (corpus, unit, speaker) × view × feature once; returns the clips of each row's group."""
+    if not len(groups):
+        return np.empty(0, np.int64)
+    keys = pd.MultiIndex.from_arrays([table[name].to_pandas() for name in ("dataset", "unit", "speaker")])
+    group = groups.index.get_indexer(keys).astype(np.int64)
+    view = table["view"].to_numpy()
+    feature = pc.fill_null(pc.index_in(table["feature"], pa.array(features)), -1).to_numpy()
+    unknown = (group < 0) | (view < 0) | (view >= views) | (feature < 0)
+    if np.any(unknown):
+        row = table.slice(int(np.argmax(unknown)), 1).select(
+            ["dataset", "unit", "speaker", "view", "feature"]
+        )
+        raise ValueError(f"it has a group {_brief(row.to_pylist()[0])} that the store has not")
+    code = (group * views + view) * len(features) + feature
+    if len(np.unique(code)) != len(code):
+        raise ValueError("it has a group twice")
+    return groups.to_numpy(np.int64)[group]
+
+
+def _require_moments(table: pa.Table, column: str, lengths: pa.Array) -> None:
+    numbers = table[column]
+    if not pc.all(pc.equal(pc.list_value_length(numbers), lengths), min_count=0).as_py():
+        raise ValueError(f"a {column} has not one number for each coefficient")
+    flat = pc.list_flatten(numbers)
+    if flat.null_count or not np.isfinite(flat.to_numpy()).all():
+        raise ValueError(f"a {column} is not finite")
+    if column == "m2" and len(flat) and flat.to_numpy().min() < 0:
+        raise ValueError("an m2 is negative")
+
+
+def _require_unique(table: pa.Table, column: str) -> None:
+    values = table[column]
+    if pc.count_distinct(values).as_py() != len(values):
+        counts = pc.value_counts(values)
+        twice = counts.field("values").filter(pc.greater(counts.field("counts"), 1))[0]
+        raise ValueError(f"the {column} {_brief(twice.as_py())} stands in it twice")
+
+
+def _require_pattern(table: pa.Table, column: str, pattern: str) -> None:
+    right = pc.or_kleene(table[column].is_null(), pc.match_substring_regex(table[column], pattern))
+    _require(table, column, right, pattern)
+
+
+def _require_equal(table: pa.Table, column: str, wanted: pa.Array | pa.ChunkedArray) -> None:
+    right = pc.equal(table[column], wanted)
+    if not pc.all(right, min_count=0).as_py():
+        _require(table, column, right, _brief(wanted[pc.index(right, value=False).as_py()].as_py()))
+
+
+def _require(table: pa.Table, column: str, right: pa.ChunkedArray, wanted: str) -> None:
+    if not pc.all(right, min_count=0).as_py():
+        row = pc.index(right, value=False).as_py()
+        got = _brief(table[column][row].as_py())
+        raise ValueError(f"row {row:,} has {got} as {column}, {wanted} would be right")
+
+
+def _brief(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}…"

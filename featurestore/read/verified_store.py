@@ -1,0 +1,94 @@
+"""A Zarr store whose objects are checked, and brought from elsewhere, when they are read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+
+import zarr.storage
+from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, SuffixByteRequest
+from zarr.core.buffer import Buffer, BufferPrototype
+
+from featurestore.format.documents import StoreDocument
+from featurestore.format.shard_frames import check_coordinate
+from featurestore.format.zarr_metadata import coordinate_sizes, metadata_objects
+from featurestore.read.objects import Objects
+
+
+class VerifiedStore(zarr.storage.WrapperStore[zarr.storage.LocalStore]):
+    """What readers of Zarr see of a store: its objects and nothing else, each once its hash was checked.
+
+    Metadata are made from the document: what stands in ``zarr.json`` is for readers without this package.
+
+    Getting raises as :meth:`featurestore.read.objects.Objects.ensure`.
+    """
+
+    def __init__(self, objects: Objects, document: StoreDocument) -> None:
+        super().__init__(zarr.storage.LocalStore(objects.folder, read_only=True))
+        self._objects = objects
+        self._names = frozenset(document.objects)
+        self._spec = document.spec
+        self._metadata = metadata_objects(document.spec, document.datasets)
+        self._coordinates = {
+            f"{dataset}/{name}/c/0": size
+            for dataset in document.datasets
+            for name, size in coordinate_sizes(document.spec).items()
+        }
+
+    async def get(
+        self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
+    ) -> Buffer | None:
+        """See :class:`zarr.abc.store.Store`."""
+        if key not in self._names:
+            return None
+        if key in self._metadata:
+            return self._part(self._metadata[key], prototype, byte_range)
+        if key in self._coordinates:
+            chunk = await asyncio.to_thread(self._objects.read, key)
+            check_coordinate(chunk, key, self._coordinates[key], self._spec.storage.codec)
+            return self._part(chunk, prototype, byte_range)
+        await asyncio.to_thread(self._objects.ensure, [key])
+        data = await super().get(key, prototype, byte_range)
+        await asyncio.to_thread(
+            self._objects.require_unchanged, [key]
+        )  # a build may have replaced it in between
+        return data
+
+    @staticmethod
+    def _part(data: bytes, prototype: BufferPrototype, byte_range: ByteRequest | None) -> Buffer:
+        match byte_range:
+            case RangeByteRequest():
+                data = data[byte_range.start : byte_range.end]
+            case OffsetByteRequest():
+                data = data[byte_range.offset :]
+            case SuffixByteRequest():
+                data = data[max(0, len(data) - byte_range.suffix) :]
+        return prototype.buffer.from_bytes(data)
+
+    async def get_partial_values(
+        self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
+    ) -> list[Buffer | None]:
+        """See :class:`zarr.abc.store.Store`."""
+        return [await self.get(key, prototype, part) for key, part in key_ranges]
+
+    async def exists(self, key: str) -> bool:
+        """See :class:`zarr.abc.store.Store`."""
+        return key in self._names
+
+    async def list(self) -> AsyncIterator[str]:
+        """See :class:`zarr.abc.store.Store`."""
+        for name in sorted(self._names):
+            yield name
+
+    async def list_prefix(self, prefix: str) -> AsyncIterator[str]:
+        """See :class:`zarr.abc.store.Store`."""
+        for name in sorted(self._names):
+            if name.startswith(prefix):
+                yield name
+
+    async def list_dir(self, prefix: str) -> AsyncIterator[str]:
+        """See :class:`zarr.abc.store.Store`."""
+        folder = f"{prefix.rstrip('/')}/" if prefix else ""
+        inside = {name[len(folder) :].split("/")[0] for name in self._names if name.startswith(folder)}
+        for name in sorted(inside):
+            yield name

@@ -1,0 +1,46 @@
+"""The way of a build that feeds a GPU, with a pipeline that computes its batches on the CPU."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from featurestore.build import BuildRequest, build
+from featurestore.compute import execution
+from featurestore.plan.spec import SpecRequest
+from featurestore.store import FeatureStore
+from featurestore.verify import verify
+from pipelines.pipeline import Pipeline
+from schemas.spec import StoreSpec
+
+
+class PaddedBatches(Pipeline):
+    """Batches of 16, as on a GPU."""
+
+    def __init__(self, spec: StoreSpec, device: torch.device) -> None:
+        super().__init__(spec, torch.device("cpu"))
+        self.clips_at_once = 16
+
+
+@pytest.mark.parametrize("many", [1, 10_000], ids=["worker processes", "threads"])
+def test_batches_fill_the_same_store(
+    many: int, own_demo: Path, tiny_recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = sorted((own_demo / "demo").rglob("*.wav"))
+    files[7].write_bytes(b"no sound")
+    spec = SpecRequest(recipe=tiny_recipe)
+    build(BuildRequest(tmp_path / "cpu.zarr", own_demo, "demo", spec))
+    monkeypatch.setattr("pipelines.device.choose_device", lambda _: torch.device("cuda"))
+    monkeypatch.setattr(execution, "Pipeline", PaddedBatches)
+    monkeypatch.setattr(execution, "MANY_CLIPS", many)
+    report = build(BuildRequest(tmp_path / "gpu.zarr", own_demo, "demo", spec, jobs=2))
+    assert verify(tmp_path / "gpu.zarr", full=True).ok
+    assert len(report.bad) == 1
+    one, other = FeatureStore.open(tmp_path / "cpu.zarr"), FeatureStore.open(tmp_path / "gpu.zarr")
+    assert other.manifest.equals(one.manifest)
+    clips = np.flatnonzero(one.manifest["status"] == "ok")
+    assert np.array_equal(other.valid_frames(clips, (0, 1, 2)), one.valid_frames(clips, (0, 1, 2)))
+    for feature in ("mel", "rms"):
+        here, there = (store.read(clips, (0, 1, 2), (feature,))[feature] for store in (one, other))
+        assert np.abs(there.astype(np.float32) - here.astype(np.float32)).mean() < 1e-2

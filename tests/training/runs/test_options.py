@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+
+from schemas.overrides import overridden
+from schemas.recipe import load_recipe
+from training.runs.options import Options
+
+
+def test_a_model_alone_stands_for_the_recipe_that_it_is_of() -> None:
+    assert Options(model="A").recipe_name() == "four-corpora-a"
+    assert Options(model="C").recipe_name() == "four-corpora-c"
+    assert Options(model="tess-delta").recipe_name() == "tess-delta"
+    assert Options(model="functionals").recipe_name() == "four-corpora-a"
+    assert Options(model="B", recipe="cremad").recipe_name() == "cremad"
+    assert Options().recipe_name() == "four-corpora-a"
+
+
+def test_options_change_the_recipe_and_set_comes_last() -> None:
+    recipe = load_recipe("four-corpora-a")
+    options = Options(
+        model="B",
+        datasets="ravdess, tess",
+        views="0,2-4",
+        where='emotion != "calm"',
+        epochs=3,
+        batch_size=8,
+        protocol="cross-corpus",
+        test_on="tess",
+        set=("train.epochs=4",),
+    )
+    found = overridden(recipe, options.changes(recipe))
+    assert found.model.name == "B"
+    assert found.datasets == ("ravdess", "tess")
+    assert found.train.views == (0, 2, 3, 4)
+    assert found.where == 'emotion != "calm"'
+    assert (found.train.epochs, found.train.batch_size) == (4, 8)
+    assert (found.split.protocol, found.split.test_corpora) == ("cross-corpus", ("tess",))
+
+
+def test_all_and_an_empty_query_take_back_what_the_recipe_says() -> None:
+    recipe = overridden(
+        load_recipe("four-corpora-a"), ["where=snr_db > 1", 'datasets=["tess"]', "train.views=[0]"]
+    )
+    options = Options(datasets="all", views="all", where="")
+    found = overridden(recipe, options.changes(recipe))
+    assert (found.where, found.datasets, found.train.views) == (None, None, None)
+
+
+def test_options_that_say_nothing_change_nothing() -> None:
+    recipe = load_recipe("cremad")
+    assert Options().changes(recipe) == ()
+    assert Options().given == ()
+    assert Options(model="cremad").changes(recipe) == ()
+    assert Options(batch_size=1, leak_views=True).given == ("--batch-size", "--leak-views")
+
+
+@pytest.mark.parametrize("views", ["x", "0,,1", "3-1", "0,0", "-1"])
+def test_views_that_cannot_be_read_are_refused(views: str) -> None:
+    from schemas.errors import UsageError
+
+    with pytest.raises(UsageError, match=f"--views {views}"):
+        Options(views=views).changes(load_recipe("cremad"))

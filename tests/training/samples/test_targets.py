@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from schemas.errors import RunError
+from schemas.labels import LABEL_SETS, Target, label_set
+from training.samples.targets import NO_CLASS, emotion_marginal, targets_of
+
+
+@pytest.mark.parametrize("name", LABEL_SETS)
+@pytest.mark.parametrize("target", Target)
+def test_every_clip_gets_the_class_that_its_name_says(make_manifest: Any, name: str, target: Target) -> None:
+    labels = label_set(name)
+    emotions = ["neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised", "bored"]
+    manifest = make_manifest(
+        {"speaker": "x/0", "emotion": e, "gender": g} for e in emotions for g in ("male", "female")
+    )
+    found = targets_of(manifest, labels, target)
+    for row, index in zip(manifest.itertuples(), found.classes, strict=True):
+        kept = labels.emotion_of(row.emotion)
+        if kept is None:
+            assert index == NO_CLASS
+        else:
+            expected = str(kept) if target is Target.EMOTION else f"{row.gender}_{kept}"
+            assert found.names[index] == expected
+
+
+def test_left_out_clips_are_counted_once_with_their_reason(make_manifest: Any) -> None:
+    manifest = make_manifest(
+        [
+            {"speaker": "x/0"},
+            {"speaker": "x/0", "status": "bad", "gender": "unknown"},
+            {"speaker": "x/0", "emotion": "calm", "gender": "unknown"},
+            {"speaker": "x/0", "gender": "unknown"},
+        ]
+    )
+    both = targets_of(manifest, label_set("common6"), Target.GENDER_EMOTION)
+    assert (both.bad, both.other_emotion, both.unknown_gender) == (1, 1, 1)
+    assert (both.classes != NO_CLASS).tolist() == [True, False, False, False]
+    assert both.notices == (
+        "1 of 4 clips are marked bad in the store and are left out",
+        "1 of 4 clips show an emotion that the label set leaves out and are left out",
+        "1 of 4 clips are of a speaker of unknown gender and are left out",
+    )
+    emotion = targets_of(manifest, label_set("common6"), Target.EMOTION)
+    assert (emotion.classes != NO_CLASS).tolist() == [True, False, False, True]
+
+
+def test_a_store_without_any_gender_is_refused_for_gender_by_emotion(make_manifest: Any) -> None:
+    manifest = make_manifest([{"speaker": "x/0", "gender": "unknown"}] * 2)
+    with pytest.raises(RunError, match="2 of 2 clips are of a speaker of unknown gender"):
+        targets_of(manifest, label_set("common7"), Target.GENDER_EMOTION)
+
+
+def test_emotion_marginal_adds_the_two_genders_by_name() -> None:
+    labels = label_set("common7")
+    names = labels.class_names(Target.GENDER_EMOTION)
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(14), size=5)
+    marginal = emotion_marginal(probabilities, labels, Target.GENDER_EMOTION)
+    for i, emotion in enumerate(labels.classes):
+        of_emotion = [j for j, name in enumerate(names) if name.endswith(f"_{emotion}")]
+        assert len(of_emotion) == 2
+        np.testing.assert_allclose(marginal[:, i], probabilities[:, of_emotion].sum(axis=1))
+    same = emotion_marginal(probabilities[:, :7], labels, Target.EMOTION)
+    np.testing.assert_array_equal(same, probabilities[:, :7])

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from schemas.errors import UsageError
+from schemas.labels import Target, label_set
+from training.samples.targets import NO_CLASS, targets_of
+from training.samples.where import matching
+
+
+@pytest.fixture
+def manifest(make_manifest: Any) -> pd.DataFrame:
+    table: pd.DataFrame = make_manifest(
+        {
+            "speaker": f"x/{i % 2}",
+            "snr_db": snr,
+            "clipping_ratio": clipped,
+            "intensity": ("normal", "strong")[i % 2],
+        }
+        for i, (snr, clipped) in enumerate([(30.0, 0.0), (9.0, 0.0), (None, 0.0), (25.0, 0.02)])
+    )
+    return table.astype({"snr_db": float})
+
+
+@pytest.mark.parametrize(
+    ("query", "met"),
+    [
+        ("snr_db > 10", [True, False, False, True]),
+        ("snr_db > 10 and clipping_ratio == 0", [True, False, False, False]),
+        ("(snr_db > 10) & ~(clipping_ratio > 0) | snr_db.isna()", [True, False, True, False]),
+        ("not snr_db <= 10", [True, False, True, True]),
+        ("speaker in ['x/1'] or 20 < snr_db < 27", [False, True, False, True]),
+        ("intensity.str.startswith('str')", [False, True, False, True]),
+        ("snr_db + 1 >= 2 * 5", [True, True, False, True]),
+        ("snr_db != 30", [False, True, True, True]),
+        ("path.str.contains('x/1-')", [False, True, False, True]),
+        ("path.str.contains('(x|y)+')", [False] * 4),
+    ],
+)
+def test_a_query_chooses_the_clips_that_meet_it(manifest: pd.DataFrame, query: str, met: list[bool]) -> None:
+    assert matching(manifest, query).tolist() == met
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("snr > 10", "has no column 'snr'"),
+        ("snr_db >", "is not a query"),
+        ("snr_db", "not true or false for each clip"),
+        ("1 > 0", "not true or false for each clip"),
+        ("speaker > 3", "compare columns of the manifest"),
+        ("", "is not a query"),
+    ],
+)
+def test_a_senseless_query_is_one_sentence(manifest: pd.DataFrame, query: str, reason: str) -> None:
+    with pytest.raises(UsageError, match=reason) as caught:
+        matching(manifest, query)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_query_from_a_stranger_runs_no_code(manifest: pd.DataFrame, tmp_path: Path) -> None:
+    target = tmp_path / "written"
+    for query in (
+        f"snr_db.to_csv('{target}')",
+        "@__import__('os').system('true')",
+        "__import__('os')",
+        "snr_db.__class__",
+        "snr_db.str.__init__.__globals__",
+        "(lambda: 1)()",
+        "[x for x in speaker]",
+        "snr_db > 9 ** 9 ** 9 ** 9",
+        "snr_db.apply(print)",
+        "label == 'a' * 1000 * 1000 * 1000",
+        "label + label == 'a' + 'b' * 1000",
+        "[0] * 1000000 == snr_db",
+        r"path.str.contains('([\\w/.-]+)+!', flags=2)",
+        "'{0.__class__}'.format(snr_db)",
+    ):
+        with pytest.raises(UsageError):
+            matching(manifest, query)
+    assert not target.exists()
+
+
+def test_clips_that_fail_the_query_have_no_class_and_are_counted(manifest: pd.DataFrame) -> None:
+    found = targets_of(manifest, label_set("common7"), Target.EMOTION, "snr_db > 10")
+    assert (found.classes != NO_CLASS).tolist() == [True, False, False, True]
+    assert "2 of 4 clips do not meet the recipe's where and are left out" in found.notices

@@ -1,0 +1,108 @@
+"""``ser-demo``: a page on this machine that tells what a recording sounds like, by a trained model."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from featurestore.cli.console import Command, Version, err, out
+from schemas.errors import RunError, UsageError
+from training.cli.choices import DeviceName
+
+app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
+
+_LIMITS, _WHERE = "What visitors may ask for", "Where it runs"
+
+
+@app.command(cls=Command)
+def demo(
+    run: Annotated[Path, typer.Argument(help="Folder of a run of ser-train.")],
+    max_mb: Annotated[
+        float,
+        typer.Option(
+            min=0.01,
+            max=1000,
+            help="MB of a file, at most: 1 MB is 1,048,576 bytes.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = 20.0,
+    max_seconds: Annotated[
+        float, typer.Option(min=1, max=3600, help="Seconds of a recording, at most.", rich_help_panel=_LIMITS)
+    ] = 300.0,
+    users: Annotated[
+        int,
+        typer.Option(
+            min=1, max=64, help="Requests that are computed at the same time.", rich_help_panel=_LIMITS
+        ),
+    ] = 2,
+    host: Annotated[str, typer.Option(help="Address to listen on.", rich_help_panel=_WHERE)] = "127.0.0.1",
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port to listen on.",
+            show_default="7860, or the next that is free",
+            rich_help_panel=_WHERE,
+        ),
+    ] = None,
+    public_url: Annotated[
+        str | None,
+        typer.Option(
+            help="Address by which a reverse proxy shows the page.",
+            show_default="none",
+            rich_help_panel=_WHERE,
+        ),
+    ] = None,
+    device: Annotated[
+        DeviceName, typer.Option(help="Where to compute.", rich_help_panel=_WHERE)
+    ] = DeviceName.AUTO,
+    open_: Annotated[
+        bool, typer.Option("--open/--no-browser", help="Open the page in a browser.", rich_help_panel=_WHERE)
+    ] = False,
+    version: Version = False,
+) -> None:
+    """Show a trained model as a page on this machine: upload or record a clip, and see what it sounds like.
+
+    Recordings are kept in memory and forgotten as soon as they are answered. Ctrl-C ends it.
+
+    [bold]Examples[/]
+
+      ser-demo runs/20260131-140501-four-corpora-a-speaker --open
+
+      ser-demo RUN --port 8000 --max-seconds 60 --users 4
+    """
+    _require_url(public_url)
+    if any(find_spec(name) is None for name in ("gradio", "uvicorn", "python_multipart")):
+        raise RunError("the page takes Gradio, which is missing; install ser-features[demo]")
+    from training.web.limits import Limits
+    from training.web.show import DemoRequest, show
+
+    show(
+        DemoRequest(
+            run=run,
+            device=device.value,
+            host=host,
+            port=port,
+            public_url=public_url,
+            limits=Limits(max_mb, max_seconds, users),
+            opens_browser=open_,
+        ),
+        tell=lambda sentence: out.print(sentence, markup=False),
+        note=lambda sentence: err.print(f"note: {sentence}", markup=False),
+    )
+
+
+def _require_url(public_url: str | None) -> None:
+    if public_url is not None and not public_url.startswith(("http://", "https://")):
+        raise UsageError(
+            f"--public-url {public_url}: give the whole address, such as https://demo.example/ser"
+        )
+
+
+def main() -> None:
+    """Entry point of ``ser-demo``."""
+    app()

@@ -1,0 +1,71 @@
+"""``ser-export``: a trained model as an ONNX file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from featurestore.cli.console import Command, Version, err, out, print_json
+
+app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
+
+
+@app.command(cls=Command)
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run of ser-train.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="File that gets the graph.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    version: Version = False,
+) -> None:
+    """Write a trained model as ONNX, from features to probabilities, normalisation within.
+
+    Beside it go MODEL.json, which says how features are made, what comes out and what the model is worth, and
+    MODEL.npz, a sound with its features and probabilities by which a port can prove itself. The graph is
+    compared with the model before anything is written.
+
+    [bold]Examples[/]
+
+      ser-export runs/20260131-140501-four-corpora-a-speaker model.onnx
+    """
+    from training.export.export import export_run
+
+    done = export_run(run, model, force=force)
+    document = done.document
+    if json:
+        print_json(
+            {
+                "onnx": str(done.onnx),
+                "json": str(done.json),
+                "npz": str(done.npz),
+                **document.model_dump(mode="json", include={"check", "inputs", "outputs", "result"}),
+                "sha256": document.onnx.sha256,
+            }
+        )
+        return
+    if document.result.warning is not None:
+        err.print(f"note: {document.result.warning}", markup=False)
+    shapes = "; ".join(
+        f"{each.name} {each.dtype} ({', '.join(map(str, each.shape))})"
+        for each in (*document.inputs, *document.outputs)
+    )
+    out.print(f"{done.onnx}: {done.onnx.stat().st_size / 1e6:.1f} MB, opset {document.opset}", markup=False)
+    out.print(f"  {shapes}", markup=False)
+    out.print(
+        f"  largest difference from the model {document.check.largest_difference:.1e} in a probability "
+        f"(allowed {document.check.tolerance:g}), in batches of "
+        f"{', '.join(map(str, document.check.batch_sizes))}",
+        markup=False,
+    )
+    out.print(f"  {done.json}: features, classes, result; {done.npz}: test vector", markup=False)
+
+
+def main() -> None:
+    """Entry point of ``ser-export``."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

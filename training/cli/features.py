@@ -1,0 +1,14 @@
+"""``ser-features`` whole: the commands of the store, and ``audit``, which knows how stores are trained on."""
+
+from __future__ import annotations
+
+from featurestore.cli.app import app
+from featurestore.cli.console import Command
+from training.cli.audit import audit
+
+app.command(cls=Command)(audit)
+
+
+def main() -> None:
+    """Entry point of ``ser-features``."""
+    app()

@@ -1,0 +1,248 @@
+"""``ser-train``: from a store to tested models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from featurestore.cli import completion
+from featurestore.cli.console import Command, Version, err, out, print_json
+from training.cli.choices import DeviceName, LoaderName
+from training.loop.ranks import is_first
+from training.runs.options import DEFAULT_RECIPE, Options, require_no_protocol, require_untouched
+
+app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
+
+_WHAT, _TEST, _WHERE = "What is trained", "How it is tested", "Where and how it runs"
+
+
+@app.command(cls=Command)
+def train(
+    store: Annotated[
+        str | None,
+        typer.Option(
+            help="The feature store: a folder or a URL.", show_default="features.zarr, or the resumed run's"
+        ),
+    ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of a recipe or a TOML file.",
+            show_default=f"the model's, or {DEFAULT_RECIPE}",
+            autocompletion=completion.recipes,
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Model, as A, or functionals.",
+            show_default="the recipe's",
+            autocompletion=completion.models,
+        ),
+    ] = None,
+    datasets: Annotated[
+        str | None,
+        typer.Option(
+            help="Corpora to train and test on: all, or names parted by commas.",
+            show_default="the recipe's",
+            autocompletion=completion.datasets,
+        ),
+    ] = None,
+    views: Annotated[
+        str | None,
+        typer.Option(help="Views to train on: all, or as 0 or 0,2-4.", show_default="the recipe's, or all"),
+    ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            help='Clips to train and test on: a query over the manifest, as "snr_db > 10".',
+            show_default="the recipe's, or all",
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Epochs at most.", show_default="the recipe's")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Samples a step.", show_default="the recipe's")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="Any field of the recipe, as train.lr=3e-4."),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, max=2**63 - 1, help="Seed of split, weights and order.", show_default="0"),
+    ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            help="speaker, loso, kfold:K, emobox, cross-corpus or random.",
+            show_default="the recipe's",
+            autocompletion=completion.protocols,
+            rich_help_panel=_TEST,
+        ),
+    ] = None,
+    fold: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="One fold of a protocol that has several.",
+            show_default="all of them",
+            rich_help_panel=_TEST,
+        ),
+    ] = None,
+    split: Annotated[
+        Path | None,
+        typer.Option(help="A split.json to use instead of a protocol.", rich_help_panel=_TEST),
+    ] = None,
+    train_on: Annotated[
+        str | None,
+        typer.Option(
+            help="Corpora that cross-corpus trains on.", show_default="the others", rich_help_panel=_TEST
+        ),
+    ] = None,
+    test_on: Annotated[
+        str | None, typer.Option(help="Corpora that cross-corpus tests on.", rich_help_panel=_TEST)
+    ] = None,
+    leak_views: Annotated[
+        bool,
+        typer.Option(
+            "--leak-views",
+            help="Under random: copies of a recording on several sides.",
+            rich_help_panel=_TEST,
+        ),
+    ] = False,
+    device: Annotated[
+        DeviceName | None,
+        typer.Option(
+            help="Where to compute.", show_default="auto, or the resumed run's", rich_help_panel=_WHERE
+        ),
+    ] = None,
+    loader: Annotated[
+        LoaderName,
+        typer.Option(help="Where samples are kept; auto: as near as there is room.", rich_help_panel=_WHERE),
+    ] = LoaderName.AUTO,
+    memory: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001,
+            help="GB that samples may take of memory.",
+            show_default="half of what is free",
+            rich_help_panel=_WHERE,
+        ),
+    ] = None,
+    cuda_graphs: Annotated[
+        bool,
+        typer.Option(
+            "--cuda-graphs", help="Record steps as CUDA graphs, on one GPU.", rich_help_panel=_WHERE
+        ),
+    ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Train folds by so many Dask workers on this machine.", rich_help_panel=_WHERE
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Train folds by the workers of a running Dask scheduler.", rich_help_panel=_WHERE),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help="Folder that gets the run's folder.", show_default="runs", rich_help_panel=_WHERE
+        ),
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Folder of a stopped run to go on with.", rich_help_panel=_WHERE)
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    version: Version = False,
+) -> None:
+    """Train emotion classifiers and test them on speakers that they have never heard.
+
+    [bold]Examples[/]
+
+      ser-train --store features.zarr --model A
+
+      ser-train --store features.zarr --recipe ravdess-attention --protocol emobox
+
+      ser-train --store features.zarr --protocol cross-corpus --train-on ravdess --test-on tess
+
+      ser-train --store features.zarr --views 0 --epochs 15 --set train.lr=3e-4 --set train.mixup=0.2
+
+      ser-train --store features.zarr --where "snr_db > 10 and clipping_ratio == 0"
+
+      ser-train --resume runs/20260131-140501-four-corpora-a-speaker
+    """
+    from pipelines.process import keep_freed_memory, spin_briefly
+
+    spin_briefly()
+    err.quiet = not is_first()
+    from featurestore.cluster.request import cluster_of
+    from schemas.recipe import load_recipe
+    from training.runs.request import Hardware, TrainRequest
+
+    options = Options(
+        recipe=recipe,
+        model=model,
+        datasets=datasets,
+        views=views,
+        where=where,
+        epochs=epochs,
+        batch_size=batch_size,
+        protocol=protocol,
+        train_on=train_on,
+        test_on=test_on,
+        leak_views=leak_views,
+        set=tuple(set_ or ()),
+    )
+    new = resume is None
+    asked = None
+    if new:
+        asked = load_recipe(options.recipe_name())
+        if split is not None:
+            require_no_protocol(options.given, fold)
+    else:
+        require_untouched(options.given, fold=fold, split=split, seed=seed, out=output)
+    request = TrainRequest(
+        store="features.zarr" if store is None and new else store,
+        recipe=asked,
+        recipe_source=options.recipe_name() if new else None,
+        changes=() if asked is None else options.changes(asked),
+        fold=fold,
+        split=split,
+        seed=seed,
+        output=output,
+        resume=resume,
+        hardware=Hardware(
+            device=None if device is None else device.value,
+            loader=loader.value,
+            memory=None if memory is None else round(memory * 1e9),
+            cuda_graphs=cuda_graphs,
+        ),
+    )
+    cluster = cluster_of(workers, scheduler)
+    # After the request is known to make sense: these take seconds to import.
+    from training.campaign import train_all
+    from training.cli.console import ConsoleObserver
+    from training.runs.observer import SilentObserver
+
+    keep_freed_memory()
+    if not is_first():
+        train_all(request, cluster, SilentObserver())
+        return
+    with ConsoleObserver() as observer:
+        outcome = train_all(request, cluster, observer)
+    if json:
+        print_json(outcome.to_json())
+    else:
+        out.print(outcome.text, markup=False)
+        out.print(f"{outcome.kind} folder: {outcome.path}", markup=False)
+
+
+def main() -> None:
+    """Entry point of ``ser-train``."""
+    app()

@@ -1,0 +1,197 @@
+"""Checkpoints: all that a training needs to go on as if it had never stopped.
+
+``last.safetensors`` alone is the truth: weights, the best epoch's weights, the optimiser's moments and the
+average are its body, the rest is JSON in its header, under ``state``. Being one file that is renamed into
+place, it cannot be half of one step and half of another. ``best.safetensors`` is a part of it, written after
+it and again when a run is resumed, for those who want to predict. There is no pickle, and no state of a
+generator: every step seeds its own (:func:`training.loop.step.step_seed`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from featurestore.places.durable import write_durably
+from schemas.errors import RunError
+from training.loop.average import AveragedWeights
+from training.loop.optimise import Schedule
+from training.loop.progress import Progress
+from training.runs.observer import EpochResult
+
+LAST, BEST = "last.safetensors", "best.safetensors"
+
+
+@dataclass(frozen=True)
+class Trainee:
+    """What changes in training, and is saved."""
+
+    model: nn.Module
+    optimizer: Optimizer
+    schedule: Schedule
+    average: AveragedWeights | None
+
+
+def save_last(folder: Path, trainee: Trainee, progress: Progress, fingerprint: str) -> None:
+    """Write ``last.safetensors``; ``fingerprint`` is that of the loader's order."""
+    average = trainee.average
+    tensors = {
+        **_named("model", trainee.model.state_dict()),
+        **_named("best", progress.best_weights),
+        **_named("average", {} if average is None else average.state()),
+        **_moments(trainee.optimizer),
+    }
+    state = {
+        "history": [asdict(result) for result in progress.history],
+        "batch": progress.batch,
+        "loss": progress.loss,
+        "weight": progress.weight,
+        "seconds": progress.seconds,
+        "loader": fingerprint,
+        "schedule": trainee.schedule.to_json(),
+        "learning_rates": [float(group["lr"]) for group in trainee.optimizer.param_groups],
+    }
+    _write(folder / LAST, tensors, state)
+
+
+def save_best(folder: Path, progress: Progress) -> None:
+    """Write ``best.safetensors``: the best weights alone, and their epoch; nothing before epoch 1."""
+    if progress.best is None:
+        return
+    state = {"epoch": progress.best.epoch, "validation_loss": progress.best.validation_loss}
+    _write(folder / BEST, _named("model", progress.best_weights), state)
+
+
+def resume_last(folder: Path, trainee: Trainee, fingerprint: str) -> Progress:
+    """Put ``last.safetensors`` into ``trainee``; a new Progress if there is none.
+
+    Raises :class:`RunError` where the file is damaged, lost, of another model, or stands in the order of
+    another store, split or batch size.
+    """
+    if not _has_last(folder):
+        return Progress()
+    tensors, state = _read(folder / LAST)
+    try:
+        best_weights = _part(tensors, "best")
+        if best_weights:
+            trainee.model.load_state_dict(best_weights)  # only to see that they fit
+        trainee.model.load_state_dict(_part(tensors, "model"))
+        if trainee.average is not None:
+            trainee.average.load(_part(tensors, "average"))
+        _load_optimizer(trainee.optimizer, tensors, state["learning_rates"])
+        trainee.schedule.load(state["schedule"])
+        progress = Progress(
+            history=_history(folder, state),
+            best_weights=best_weights,
+            batch=int(state["batch"]),
+            loss=float(state["loss"]),
+            weight=float(state["weight"]),
+            seconds=float(state["seconds"]),
+        )
+        saved = state["loader"]
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise RunError(f"{folder / LAST} is of another model: {error}; start a new run") from error
+    if saved != fingerprint:
+        raise RunError(
+            f"{folder / LAST} stands in epoch {progress.epoch + 1} of another store, split, set of views or "
+            "batch size; go on with those that it was started with, or start a new run"
+        )
+    return progress
+
+
+def read_history(folder: Path) -> list[EpochResult]:
+    """History in ``last.safetensors``; empty if there is none.
+
+    Raises :class:`RunError` where the file is damaged or lost.
+    """
+    if not _has_last(folder):
+        return []
+    return _history(folder, _read(folder / LAST)[1])
+
+
+def load_best(folder: Path, model: nn.Module) -> int:
+    """Put ``best.safetensors`` into ``model``; the epoch it is of.
+
+    Raises :class:`RunError` where the file is missing, damaged or of another model.
+    """
+    tensors, state = _read(folder / BEST)
+    try:
+        model.load_state_dict(_part(tensors, "model"))
+        return int(state["epoch"])
+    except (KeyError, RuntimeError) as error:
+        raise RunError(f"{folder / BEST} is of another model: {error}; start a new run") from error
+
+
+def _history(folder: Path, state: Mapping[str, Any]) -> list[EpochResult]:
+    try:
+        return [EpochResult(**row) for row in state["history"]]
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{folder / LAST} holds no history: {error!r}; start a new run") from error
+
+
+def _has_last(folder: Path) -> bool:
+    """Whether anything was saved. ``best`` is written after ``last``: alone, it tells of a lost ``last``."""
+    if (folder / LAST).exists():
+        return True
+    if (folder / BEST).exists():
+        raise RunError(
+            f"{folder / LAST} is gone, though {BEST} beside it shows that the run had begun; "
+            "put it back, or start a new run"
+        )
+    return False
+
+
+def _named(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{name}.{key}": tensor for key, tensor in tensors.items()}
+
+
+def _part(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Tensors under ``name.``, by what follows it."""
+    return {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.startswith(f"{name}.")}
+
+
+def _moments(optimizer: Optimizer) -> dict[str, Tensor]:
+    """The optimiser's tensors as ``adam.<parameter>.<name>``."""
+    return {
+        f"adam.{parameter}.{name}": tensor
+        for parameter, slots in optimizer.state_dict()["state"].items()
+        for name, tensor in slots.items()
+    }
+
+
+def _load_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], rates: list[float]) -> None:
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    slots: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in _part(tensors, "adam").items():
+        index, _, slot = name.partition(".")
+        like = parameters[int(index)]
+        # Moments must lie in memory as their parameter does (channels last): Adam's fused loop walks both.
+        moment = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
+        slots.setdefault(int(index), {})[slot] = moment
+    optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate
+
+
+def _write(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_durably(path, save(plain, metadata={"state": json.dumps(state, allow_nan=False)}))
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+            state = json.loads((file.metadata() or {})["state"])
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise RunError(f"{path} cannot be read ({error}); start a new run") from error
+    return tensors, state

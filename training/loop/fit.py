@@ -1,0 +1,221 @@
+"""The training loop: epochs, validation, early stopping, checkpoints.
+
+On the CPU a seed gives the same weights, bit for bit, on the same machine with the same number of threads,
+also when a run is stopped and resumed, in mid-epoch too. On CUDA the order of samples and all draws are the
+same; sums of gradients may be taken in another order, so that results agree closely but not in every bit.
+
+An epoch is *better* when its validation metric (``train.monitor``) is better than that of every epoch before
+it, by however little. Training stops after ``patience`` epochs in a row that are not better.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+import torch.distributed
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from schemas.errors import RunError
+from schemas.training import TrainSpec
+from training.loader.order import Order, Position
+from training.loader.source import Source
+from training.loop.augment import Augment
+from training.loop.average import AveragedWeights
+from training.loop.checkpoint import Trainee, resume_last, save_best, save_last
+from training.loop.fabric import share_of
+from training.loop.graphed import graphed_where_possible
+from training.loop.loss import Loss
+from training.loop.normalise import Normaliser
+from training.loop.optimise import optimiser_of, schedule_of
+from training.loop.progress import Progress
+from training.loop.step import Step
+from training.metrics.scores import unweighted_average_recall
+from training.runs.observer import EpochObserver, EpochResult
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is learnt from: sources of the two sides, the order of the first, normalisation, loss and seed.
+
+    Normaliser and loss are on the device of the sources' batches.
+    """
+
+    train: Source
+    validation: Source
+    order: Order
+    normaliser: Normaliser
+    loss: Loss
+    seed: int
+
+
+@dataclass(frozen=True)
+class Saving:
+    """Where a training is saved, and after how many seconds within an epoch; one process of all saves."""
+
+    folder: Path
+    every: float = math.inf
+
+
+def fit(
+    fabric: Fabric,
+    model: nn.Module,
+    problem: Problem,
+    spec: TrainSpec,
+    saving: Saving,
+    observer: EpochObserver,
+    *,
+    cuda_graphs: bool = False,
+) -> Progress:
+    """Train ``model`` until validation no longer gets better; resume where ``saving.folder`` holds a run.
+
+    Afterwards the folder holds the last and the best epoch, and ``model`` the last one. The caller has
+    initialised the model from the seed. ``cuda_graphs``: :func:`graphed_where_possible`. Raises
+    :class:`RunError` where the loss is no longer finite.
+    """
+    trainee = _trainee(fabric, model, spec)
+    runner, stepper = fabric.setup(model, trainee.optimizer)
+    progress = resume_last(saving.folder, trainee, problem.order.fingerprint)
+    if fabric.is_global_zero:
+        save_best(saving.folder, progress)
+    augment = Augment(spec).to(fabric.device)
+    step = Step(fabric, runner, stepper, trainee, problem.normaliser, augment, problem.loss, spec)
+    if cuda_graphs:
+        step = graphed_where_possible(step)
+    while progress.epoch < spec.epochs and not progress.exhausted(spec.patience):
+        started = time.perf_counter() - progress.seconds
+        observer.epoch_started(progress.epoch + 1, len(problem.order), progress.batch)
+        _train_epoch(step, problem, progress, saving, observer)
+        train_loss = progress.loss / progress.weight
+        with _validated_weights(trainee):
+            result = EpochResult(
+                epoch=progress.epoch + 1,
+                train_loss=train_loss,
+                **_validated(fabric, model, problem, spec.batch_size),
+                learning_rate=float(trainee.optimizer.param_groups[0]["lr"]),
+                seconds=round(time.perf_counter() - started, 3),
+                best=False,
+            )
+            _require_finite(result, spec)
+            result = replace(result, best=progress.improves(result, spec.monitor))
+            progress.add(result, model.state_dict())
+        trainee.schedule.epoch_done(result.validation_loss)
+        # Last before best, which is a part of it: after a kill between the two, resuming writes best again.
+        if fabric.is_global_zero:
+            save_last(saving.folder, trainee, progress, problem.order.fingerprint)
+            if result.best:
+                save_best(saving.folder, progress)
+        observer.epoch_done(result)
+    return progress
+
+
+def forward_all(
+    fabric: Fabric, model: nn.Module, normaliser: Normaliser, source: Source, batch_size: int
+) -> tuple[Tensor, Tensor]:
+    """Logits (n, classes) float32 and targets (n,) int64 of all of ``source``, on the CPU, dropout off.
+
+    Each process computes its batches, and every one gets all. ``model`` and ``normaliser`` are on the device
+    of the source's batches.
+    """
+    model.eval()
+    own: list[tuple[Tensor, Tensor]] = []
+    logits = targets = torch.empty(0)
+    done = 0
+    with torch.inference_mode():
+        for batch in source.in_order(batch_size, share_of(fabric)):
+            with fabric.autocast():
+                found = model(normaliser(batch.features, batch.valid_frames), batch.valid_frames)
+            if not done:
+                # At once: small tensors kept between large batches would leave holes in the heap.
+                logits = torch.empty((len(source), found.shape[1]))
+                targets = torch.empty(len(source), dtype=torch.int64)
+            part = slice(done, done + len(found))
+            logits[part], targets[part] = found, batch.targets
+            own.append((logits[part], targets[part]))
+            done = part.stop
+    if fabric.world_size == 1:
+        return logits, targets
+    parts = _from_all_ranks(own)
+    return torch.cat([logits for logits, _ in parts]), torch.cat([targets for _, targets in parts])
+
+
+def place(model: nn.Module, device: torch.device) -> None:
+    """Bring ``model`` to ``device``, its convolutions channels last: half as fast again on a CPU."""
+    nn.utils.convert_conv2d_weight_memory_format(model.to(device), torch.channels_last)
+
+
+def _trainee(fabric: Fabric, model: nn.Module, spec: TrainSpec) -> Trainee:
+    """Model on its device, with optimiser, schedule and average."""
+    place(model, fabric.device)
+    optimizer = optimiser_of(model, spec)
+    average = None if spec.average is None else AveragedWeights(model, spec.average)
+    return Trainee(model, optimizer, schedule_of(optimizer, spec), average)
+
+
+def _train_epoch(
+    step: Step, problem: Problem, progress: Progress, saving: Saving, observer: EpochObserver
+) -> None:
+    """Go on with the current epoch to its end; ``progress`` has its sums."""
+    fabric, order = step.fabric, problem.order
+    step.runner.train()
+    total = torch.tensor([progress.loss, progress.weight], device=fabric.device, dtype=torch.float64)
+    began = saved = time.perf_counter()
+    earlier = progress.seconds
+    start = Position(problem.seed, progress.epoch, progress.batch)
+    for batch in problem.train.batches(order, start, share_of(fabric)):
+        at = Position(problem.seed, progress.epoch, progress.batch)
+        total += torch.stack(step(batch, at, progress.batch / len(order)))
+        progress.batch += 1
+        observer.batch_done()
+        now = time.perf_counter()
+        if fabric.is_global_zero and now - saved > saving.every:
+            progress.loss, progress.weight = total.tolist()
+            progress.seconds = earlier + now - began
+            save_last(saving.folder, step.trainee, progress, order.fingerprint)
+            saved = time.perf_counter()
+    progress.loss, progress.weight = total.tolist()
+
+
+def _validated(fabric: Fabric, model: nn.Module, problem: Problem, batch_size: int) -> dict[str, float]:
+    """Loss, UA and WA of the validation side, as :class:`EpochResult` names them."""
+    logits, true = forward_all(fabric, model, problem.normaliser, problem.validation, batch_size)
+    predicted = logits.argmax(dim=1).numpy()
+    return {
+        "validation_loss": float(F.cross_entropy(logits, true)),
+        "validation_ua": unweighted_average_recall(true.numpy(), predicted),
+        "validation_wa": float((true.numpy() == predicted).mean()),
+    }
+
+
+def _require_finite(result: EpochResult, spec: TrainSpec) -> None:
+    if not (math.isfinite(result.train_loss) and math.isfinite(result.validation_loss)):
+        raise RunError(
+            f"the loss is no longer finite in epoch {result.epoch} (training {result.train_loss}, "
+            f"validation {result.validation_loss}); lower the recipe's lr ({spec.lr:g})"
+        )
+
+
+@contextmanager
+def _validated_weights(trainee: Trainee) -> Iterator[None]:
+    """Within it the model has the weights that are validated: their average, where one is kept."""
+    with nullcontext() if trainee.average is None else trainee.average.swapped_in(trainee.model):
+        yield
+
+
+def _from_all_ranks(parts: list[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:
+    """The batches of all ranks, of which rank r had every world-th from r on, in their order."""
+    parts = [(logits.clone(), targets.clone()) for logits, targets in parts]  # of a part all would be sent
+    gathered: list[list[tuple[Tensor, Tensor]]] = [[] for _ in range(torch.distributed.get_world_size())]
+    torch.distributed.all_gather_object(gathered, parts)
+    return [part for group in zip_longest(*gathered) for part in group if part is not None]

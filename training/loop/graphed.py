@@ -1,0 +1,105 @@
+"""Training steps as CUDA graphs: on one GPU a step is launched as a whole, not kernel by kernel.
+
+A step of these small networks is hundreds of kernels of some microseconds each, which Python cannot launch as
+fast as a GPU computes them. A graph has them recorded once, with the memory that they work in::
+
+    batch ──▶ copied to where the graph reads ──▶ replay: normalise … update ──▶ losses
+              seed, learning rate: read from the device at each replay
+
+A replay does exactly the work of :meth:`training.loop.step.Step.learn`, so a graph changes no result. The
+seed and learning rate of a step are set outside the graph; so is the average of the weights, because its
+decay changes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+
+import torch
+from torch import Tensor
+
+from training.loader.source import Batch
+from training.loop.step import Step
+
+_EAGER_STEPS = 3
+"""Steps of each batch size that are taken as they come: libraries and optimiser allocate in their first."""
+
+
+def graphed_where_possible(step: Step) -> Step:
+    """``step`` as CUDA graphs where one GPU trains alone; else as it is.
+
+    The optimiser then keeps its learning rates on the device, as tensors.
+    """
+    if step.fabric.device.type != "cuda" or step.fabric.world_size > 1:
+        return step
+    for group in step.trainee.optimizer.param_groups:
+        group["capturable"] = True
+        group["lr"] = torch.as_tensor(group["lr"], dtype=torch.float32, device=step.fabric.device)
+    return GraphedStep(**{each.name: getattr(step, each.name) for each in fields(step)})
+
+
+@dataclass(frozen=True, eq=False)
+class GraphedStep(Step):
+    """A step that is captured after its first few times, a graph for each size of batch."""
+
+    _recordings: dict[int, _Recording] = field(default_factory=dict)
+
+    def learn(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """See :meth:`training.loop.step.Step.learn`; what is returned is overwritten by the next step."""
+        recording = self._recordings.setdefault(len(batch.targets), _Recording())
+        if recording.graph is None and recording.wanted and recording.steps >= _EAGER_STEPS:
+            self._capture(recording, batch)
+        if recording.graph is not None:
+            return recording.replay(batch)
+        recording.steps += 1
+        with _beside(recording.stream):
+            return super().learn(batch)
+
+    def _capture(self, recording: _Recording, batch: Batch) -> None:
+        """Record the step's kernels without running them."""
+        held = Batch(batch.features.clone(), batch.valid_frames.clone(), batch.targets.clone(), batch.total)
+        graph = torch.cuda.CUDAGraph()
+        self.stepper.zero_grad(set_to_none=True)  # gradients are to lie in the graph's memory
+        try:
+            with torch.cuda.graph(graph, stream=recording.stream, capture_error_mode="thread_local"):
+                losses = super().learn(held)
+        except RuntimeError as error:
+            recording.wanted = False
+            warnings.warn(f"no CUDA graph of the step ({error}); training goes on slower", stacklevel=2)
+            return
+        recording.graph, recording.held, recording.losses = graph, held, losses
+
+
+@dataclass(eq=False)
+class _Recording:
+    """The step for one size of batch: how often it was taken, and once captured its graph."""
+
+    steps: int = 0
+    wanted: bool = True
+    stream: torch.cuda.Stream = field(default_factory=torch.cuda.Stream)
+    graph: torch.cuda.CUDAGraph | None = None
+    held: Batch | None = None
+    losses: tuple[Tensor, Tensor] | None = None
+
+    def replay(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Take the captured step on ``batch``."""
+        if self.graph is None or self.held is None or self.losses is None:
+            raise RuntimeError("the step has not been captured")
+        self.held.features.copy_(batch.features)
+        self.held.valid_frames.copy_(batch.valid_frames)
+        self.held.targets.copy_(batch.targets)
+        self.graph.replay()
+        return self.losses
+
+
+@contextmanager
+def _beside(stream: torch.cuda.Stream) -> Iterator[None]:
+    """Work on ``stream``, after all that was asked for before and before all that is asked for later."""
+    current = torch.cuda.current_stream()
+    stream.wait_stream(current)
+    with torch.cuda.stream(stream):
+        yield
+    current.wait_stream(stream)

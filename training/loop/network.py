@@ -1,0 +1,167 @@
+"""Training of a network: from a plan and a run folder to predictions by the best epoch's weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from featurestore.places.durable import storage_errors
+from featurestore.store import FeatureStore
+from schemas.architecture import LinearSpec
+from training.functionals.source import (
+    functionals_count,
+    functionals_source,
+    require_room_for_functionals,
+)
+from training.loader.open import choose_home, open_source
+from training.loader.order import Order
+from training.loader.source import Source
+from training.loop.checkpoint import load_best, read_history
+from training.loop.fit import Problem, Saving, fit, forward_all
+from training.loop.loss import loss_of
+from training.loop.normalise import Normalisation, Normaliser
+from training.models.registry import build_model
+from training.plan.plan import Plan
+from training.runs.observer import EpochResult, Observer, SilentObserver
+from training.runs.recorder import Recorder
+from training.runs.request import Hardware
+from training.runs.run import RunFolder, RunRecord
+from training.samples.samples import Samples
+from training.splits.side import Side
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+_LINEAR_COPIES = 7
+"""float32 tables that a linear classifier takes: as read, standardised in float64, and liblinear's own nodes
+of 16 bytes a value."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What a training ends with: history, and probabilities of the sides that were held out."""
+
+    history: tuple[EpochResult, ...]
+    best_epoch: int | None
+    """None for a model that does not learn by epochs."""
+    parameters: int
+    probabilities: Mapping[Side, NDArray[np.float64]]
+    """(samples, classes) of validation and test, in the plan's order of samples."""
+
+
+def new_network(record: RunRecord) -> nn.Module:
+    """The recipe's network, initialised from the run's seed. Raises :class:`SpecError`."""
+    torch.manual_seed(record.seed)
+    return build_model(record.recipe.model, *input_size(record), classes=len(record.classes))
+
+
+def train_network(
+    fabric: Fabric, planned: Plan, folder: RunFolder, model: nn.Module, observer: Observer
+) -> Trained:
+    """Train ``model``, going on where ``folder`` holds a run, and predict with the best epoch's weights."""
+    record, train = planned.record, planned.record.recipe.train
+    sources = sources_of(record, planned.store, planned.samples, fabric.device, planned.hardware, observer)
+    normaliser = Normaliser(Normalisation.load(folder.normalisation)).to(fabric.device)
+    samples = planned.samples["train"]
+    problem = Problem(
+        train=sources["train"],
+        validation=sources["validation"],
+        order=Order.of(planned.store, samples, train.batch_size, train.view_sampling),
+        normaliser=normaliser,
+        loss=loss_of(train, samples.targets, len(record.classes)).to(fabric.device),
+        seed=record.seed,
+    )
+    saving = Saving(folder.checkpoints, planned.hardware.save_every)
+    graphs = planned.hardware.cuda_graphs
+    with storage_errors(folder.path, retry=f"run {planned.resume_command(folder.path)}"):
+        if fabric.is_global_zero:
+            with Recorder(folder, read_history(folder.checkpoints), observer) as recorder:
+                progress = fit(fabric, model, problem, train, saving, recorder, cuda_graphs=graphs)
+        else:
+            progress = fit(fabric, model, problem, train, saving, SilentObserver(), cuda_graphs=graphs)
+    fabric.barrier()
+    best_epoch = load_best(folder.checkpoints, model)
+    held_out: dict[Side, NDArray[np.float64]] = {}
+    for side in ("validation", "test"):
+        logits, _ = forward_all(fabric, model, normaliser, sources[side], train.batch_size)
+        held_out[side] = logits.double().softmax(dim=1).numpy()
+    return Trained(
+        history=tuple(progress.history),
+        best_epoch=best_epoch,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        probabilities=held_out,
+    )
+
+
+def input_size(record: RunRecord) -> tuple[int, int]:
+    """Rows and steps of what the network gets of a sample."""
+    rows = {feature: record.store_spec.coefficients[feature] for feature in record.features}
+    if record.recipe.input.representation == "functionals":
+        return functionals_count(rows), 1
+    return sum(rows.values()), record.store_spec.frames
+
+
+def require_room(
+    record: RunRecord,
+    store: FeatureStore,
+    samples: Mapping[Side, Samples],
+    device: torch.device,
+    hardware: Hardware,
+) -> None:
+    """Raise :class:`RunError` where the samples of all sides do not fit where they are wanted."""
+    model = record.recipe.model
+    if isinstance(model, LinearSpec):
+        require_room_for_functionals(
+            store,
+            samples.values(),
+            record.features,
+            hardware.memory,
+            names=model.statistics,
+            copies=_LINEAR_COPIES,
+        )
+        return
+    if record.recipe.input.representation == "functionals":
+        require_room_for_functionals(store, samples.values(), record.features, hardware.memory)
+        return
+    choose_home(
+        store, samples.values(), record.features, device, budget=hardware.memory, wanted=hardware.loader
+    )
+
+
+def sources_of(
+    record: RunRecord,
+    store: FeatureStore,
+    samples: Mapping[Side, Samples],
+    device: torch.device,
+    hardware: Hardware,
+    observer: Observer,
+) -> dict[Side, Source]:
+    """Samples of each side as the recipe's input has them, where there is room for them."""
+    count = sum(map(len, samples.values()))
+    if record.recipe.input.representation == "functionals":
+        observer.loading_started(count)
+        return {
+            side: functionals_source(
+                store,
+                read,
+                record.features,
+                device,
+                observer.loaded,
+                by_speaker=record.recipe.input.normalise == "speaker",
+            )
+            for side, read in samples.items()
+        }
+    home = choose_home(
+        store, samples.values(), record.features, device, budget=hardware.memory, wanted=hardware.loader
+    )
+    observer.loading_started(0 if home == "stream" else count)
+    return {
+        side: open_source(store, read, record.features, home, device, hardware.memory, observer.loaded)
+        for side, read in samples.items()
+    }

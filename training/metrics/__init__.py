@@ -1,0 +1,1 @@
+"""Metrics, intervals, calibration and the predictions they are computed from. No torch."""

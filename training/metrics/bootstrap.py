@@ -1,0 +1,127 @@
+"""Speaker bootstrap: how far UA, WA, macro-F1 and the rates of a class would move with other test speakers.
+
+No torch.
+
+Clips of one speaker are alike, so the speaker is what is drawn, with all clips (a cluster bootstrap: Field &
+Welsh 2007, doi:10.1111/j.1467-9868.2007.00593.x). The interval is of the trained model: another seed, or
+other training speakers, would move the result further. Percentiles are narrow where speakers are few, so
+those further out are taken, by as much as the mean of normal values asks for (expanded percentiles:
+Hesterberg 2015, doi:10.1080/00031305.2015.1089789). Of simulated tests (``benchmarks/intervals.py``: UA 50 %
+with a deviation of 11 points between speakers) the interval held the true UA in 77 % with 3 speakers, 88 %
+with 4, 92 % with 5, and 95 % with 8, 10 and 24: of three no resample lies outside the worst and the best.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, stdtrit
+
+from training.metrics.confusion import Tally
+
+REPLICATES = 10_000
+
+LEVEL = 0.95
+
+FEWEST_SPEAKERS = 3
+"""With fewer there is no interval: two speakers give four resamples, three of them different."""
+
+_SEED = 0x5EEDB007
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Bounds of a share, 0…1."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class SpeakerIntervals:
+    """Expanded percentile intervals of one result, from ``replicates`` resamples of ``speakers`` speakers."""
+
+    ua: Interval
+    wa: Interval
+    macro_f1: Interval
+    speakers: int
+    replicates: int
+    level: float
+    """Share of such tests whose interval is to hold the truth."""
+
+
+@dataclass(frozen=True)
+class ClassIntervals:
+    """Expanded percentile intervals of the rates of one class."""
+
+    precision: Interval
+    recall: Interval
+    f1: Interval
+    speakers: int
+    """Those who have clips of the class."""
+
+
+def speaker_intervals(by_speaker: NDArray[np.int64]) -> SpeakerIntervals | None:
+    """Intervals of UA, WA and macro-F1 when as many speakers are drawn anew with replacement.
+
+    ``by_speaker`` (speakers, classes, classes) are confusion matrices. A replicate is their sum, each as
+    often as its speaker was drawn; its UA and macro-F1 are over the classes that have clips in it. The draw
+    depends on the number of speakers alone, so that equal predictions have equal intervals. None where there
+    are fewer than :data:`FEWEST_SPEAKERS`.
+    """
+    speakers = len(by_speaker)
+    if speakers < FEWEST_SPEAKERS:
+        return None
+    drawn = Tally.of(by_speaker).weighted(_draws(speakers))
+    return SpeakerIntervals(
+        ua=_percentiles(drawn.ua, speakers),
+        wa=_percentiles(drawn.wa, speakers),
+        macro_f1=_percentiles(drawn.macro_f1, speakers),
+        speakers=speakers,
+        replicates=REPLICATES,
+        level=LEVEL,
+    )
+
+
+def class_intervals(by_speaker: NDArray[np.int64]) -> tuple[ClassIntervals | None, ...]:
+    """Intervals of precision, recall and F1 of every class, over the draws of :func:`speaker_intervals`.
+
+    ``by_speaker`` (speakers, classes, classes) are confusion matrices. A replicate without clips of a class
+    tells nothing of it and is left out; percentiles are expanded by the speakers who have such clips. None
+    for a class that fewer than :data:`FEWEST_SPEAKERS` of them have.
+    """
+    tally = Tally.of(by_speaker)
+    having = (tally.true > 0).sum(axis=0)
+    if (having < FEWEST_SPEAKERS).all():
+        return (None,) * len(having)
+    drawn = tally.weighted(_draws(len(by_speaker)))
+    rates = (drawn.precision, drawn.recall, drawn.f1)
+    found: list[ClassIntervals | None] = []
+    for i, speakers in enumerate(having.tolist()):
+        if speakers < FEWEST_SPEAKERS:
+            found.append(None)
+            continue
+        told = drawn.true[:, i] > 0
+        precision, recall, f1 = (_percentiles(rate[told, i], speakers) for rate in rates)
+        found.append(ClassIntervals(precision, recall, f1, speakers))
+    return tuple(found)
+
+
+@lru_cache(maxsize=4)
+def _draws(speakers: int) -> NDArray[np.float64]:
+    """(replicates, speakers): how often each speaker is in each replicate; read-only."""
+    generator = np.random.Generator(np.random.PCG64([_SEED, speakers]))
+    drawn = generator.multinomial(speakers, [1 / speakers] * speakers, size=REPLICATES).astype(np.float64)
+    drawn.setflags(write=False)
+    return drawn
+
+
+def _percentiles(values: NDArray[np.float64], speakers: int) -> Interval:
+    """Φ(−√(n / (n − 1)) · t) and its complement, t of n − 1 degrees of freedom."""
+    quantile = np.sqrt(speakers / (speakers - 1)) * stdtrit(speakers - 1, (1 + LEVEL) / 2)
+    tail = ndtr(-quantile)
+    low, high = np.quantile(values, (tail, 1 - tail))
+    return Interval(float(low), float(high))

@@ -1,0 +1,246 @@
+"""Predictions of one side, clip by clip, and the file that keeps them: a table that a person can open.
+
+``predictions.csv`` has a row a clip and a column a class::
+
+    clip_id,view,dataset,speaker,gender,true,predicted,angry,disgust,…
+    ravdess/03-01-05-01-01-01-11,0,ravdess,ravdess/11,male,angry,angry,0.8134217,0.021763,…
+
+Every metric can be had from it again, to the last bit: probabilities are float32 and written with as many
+digits as it takes to read the same ones. No torch.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from schemas.errors import RunError
+
+_TEXTS = ("clip_id", "dataset", "speaker", "gender")
+
+_COLUMNS = ("clip_id", "view", "dataset", "speaker", "gender", "true", "predicted")
+
+_TOLERANCE = 1e-3
+"""How far the probabilities of a clip may be from a sum of 1: roundings of float32 stay far below."""
+
+_AGAIN = "have them written again: ser-train --resume RUN"
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What a model says of clips, and what they are.
+
+    ``clip_id``, ``dataset``, ``speaker`` and ``gender`` name each clip as the manifest does; ``view``
+    (clips,) int64 is the view that was heard, 0 the original; ``true`` (clips,) int64 are class indices;
+    ``probabilities`` (clips, classes) float32 sum to 1 in each row. Raises :class:`RunError` where these do
+    not fit together.
+    """
+
+    classes: tuple[str, ...]
+    clip_id: tuple[str, ...]
+    view: NDArray[np.int64]
+    dataset: tuple[str, ...]
+    speaker: tuple[str, ...]
+    gender: tuple[str, ...]
+    true: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        if problem := _problem(self):
+            raise RunError(f"these are no predictions: {problem}; {_AGAIN}")
+
+    def __len__(self) -> int:
+        return len(self.clip_id)
+
+    @classmethod
+    def of(
+        cls,
+        classes: Sequence[str],
+        clips: pd.DataFrame,
+        view: NDArray[np.int64],
+        true: NDArray[np.int64],
+        probabilities: NDArray[np.float64] | NDArray[np.float32],
+    ) -> Predictions:
+        """Predictions for rows of the manifest, in their order; probabilities are rounded to float32."""
+        return cls(
+            classes=tuple(classes),
+            view=view,
+            true=true,
+            probabilities=probabilities.astype(np.float32),
+            **{column: tuple(clips[column].astype(str)) for column in _TEXTS},
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Predictions]) -> Predictions:
+        """All clips of ``parts``, at least one, in their order.
+
+        Raises :class:`RunError` where the parts have other classes or a clip in common.
+        """
+        for part in parts:
+            if part.classes != parts[0].classes:
+                raise RunError(
+                    f"predictions of {', '.join(part.classes)} cannot be joined with those of "
+                    f"{', '.join(parts[0].classes)}; train all folds with the same labels"
+                )
+        heard = [clip for part in parts for clip in part.heard]
+        if twice := [clip for clip, count in Counter(heard).items() if count > 1]:
+            raise RunError(
+                f"{twice[0][0]} is tested in two folds, and their tests cannot be pooled; give each fold once"
+            )
+        return cls(
+            classes=parts[0].classes,
+            view=np.concatenate([part.view for part in parts]),
+            true=np.concatenate([part.true for part in parts]),
+            probabilities=np.concatenate([part.probabilities for part in parts]),
+            **{column: tuple(text for part in parts for text in getattr(part, column)) for column in _TEXTS},
+        )
+
+    @classmethod
+    def averaged(cls, parts: Sequence[Predictions]) -> Predictions:
+        """The mean of what ``parts``, at least one, say of the same clips, in the order of the first.
+
+        Raises :class:`RunError` where they have other classes, other clips, or other labels for a clip.
+        """
+        first = parts[0]
+        order = {clip: row for row, clip in enumerate(first.heard)}
+        total = np.zeros(first.probabilities.shape)
+        for part in parts:
+            if part.classes != first.classes:
+                raise RunError(
+                    f"the mean of {', '.join(part.classes)} and {', '.join(first.classes)} tells nothing; "
+                    "give models of the same labels"
+                )
+            if {*part.heard} != {*order}:
+                raise RunError("these models were tested on other clips each; train them on the same split")
+            rows = [order[clip] for clip in part.heard]
+            if not np.array_equal(first.true[rows], part.true):
+                raise RunError("a clip has other labels in one of these than in another; train them again")
+            total[rows] += part.probabilities
+        return replace(first, probabilities=(total / len(parts)).astype(np.float32))
+
+    @property
+    def heard(self) -> list[tuple[str, int]]:
+        """Clip and view of each row."""
+        return list(zip(self.clip_id, self.view.tolist(), strict=True))
+
+    @property
+    def predicted(self) -> NDArray[np.int64]:
+        """(clips,) index of the most probable class, the first of equals."""
+        return np.asarray(self.probabilities.argmax(axis=1), dtype=np.int64)
+
+    @property
+    def groups(self) -> Mapping[str, tuple[str, ...]]:
+        """Corpus, gender and speaker of each clip, as :func:`training.metrics.scores.evaluate` takes them."""
+        return {"corpus": self.dataset, "gender": self.gender, "speaker": self.speaker}
+
+    def to_csv(self) -> str:
+        """Content of ``predictions.csv``."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow((*_COLUMNS, *self.classes))
+        names = np.array(self.classes, dtype=object)
+        writer.writerows(
+            (*named, *digits)
+            for *named, digits in zip(
+                self.clip_id,
+                self.view.tolist(),
+                self.dataset,
+                self.speaker,
+                self.gender,
+                names[self.true],
+                names[self.predicted],
+                self.probabilities.astype(str).tolist(),
+                strict=True,
+            )
+        )
+        return text.getvalue()
+
+    @classmethod
+    def from_csv(cls, text: str, name: str = "predictions.csv") -> Predictions:
+        """Predictions of :meth:`to_csv`'s text; ``name`` is the file's, for messages.
+
+        Raises :class:`RunError` for anything else, also where ``predicted`` is not the most probable class.
+        """
+        try:
+            return cls._parsed(text)
+        except (ValueError, OverflowError, csv.Error) as error:
+            raise RunError(f"{name}: these are no predictions: {error}; {_AGAIN}") from error
+        except RunError as error:
+            raise RunError(f"{name}: {error}") from error
+
+    @classmethod
+    def read(cls, path: Path) -> Predictions:
+        """Predictions in a file. Raises :class:`RunError` where it cannot be read or holds none."""
+        try:
+            text = path.read_bytes().decode()
+        except OSError as error:
+            raise RunError(f"cannot read {path}: {error.strerror or error}; {_AGAIN}") from error
+        except UnicodeDecodeError as error:
+            raise RunError(f"{path} is not a UTF-8 text file; {_AGAIN}") from error
+        return cls.from_csv(text, str(path))
+
+    @classmethod
+    def _parsed(cls, text: str) -> Predictions:
+        header, *rows = [*csv.reader(io.StringIO(text, newline=""), strict=True)] or [[]]
+        classes = tuple(header[len(_COLUMNS) :])
+        if tuple(header[: len(_COLUMNS)]) != _COLUMNS or not classes:
+            raise ValueError(f"the columns are not {', '.join(_COLUMNS)} and the classes")
+        for number, row in enumerate(rows, 2):
+            if len(row) != len(header):
+                raise ValueError(f"row {number} has {len(row)} cells and not {len(header)}")
+        cells = dict(zip(_COLUMNS, zip(*rows, strict=True), strict=False)) if rows else {}
+        found = cls(
+            classes=classes,
+            view=np.array([int(cell) for cell in cells.get("view", ())], dtype=np.int64),
+            true=_indices(cells.get("true", ()), classes),
+            probabilities=np.array(
+                [[float(cell) for cell in row[len(_COLUMNS) :]] for row in rows], dtype=np.float32
+            ).reshape(len(rows), len(classes)),
+            **{column: cells.get(column, ()) for column in _TEXTS},
+        )
+        stray = np.flatnonzero(found.predicted != _indices(cells.get("predicted", ()), classes))
+        if len(stray):
+            raise ValueError(f"{found.clip_id[stray[0]]} is not predicted as its probabilities say")
+        return found
+
+
+def _indices(names: Sequence[str], classes: tuple[str, ...]) -> NDArray[np.int64]:
+    index_of = {name: i for i, name in enumerate(classes)}
+    for name in names:
+        if name not in index_of:
+            raise ValueError(f"'{name}' is none of the classes {', '.join(classes)}")
+    return np.array([index_of[name] for name in names], dtype=np.int64)
+
+
+def _problem(found: Predictions) -> str | None:
+    """What is wrong with ``found``, if anything."""
+    clips, classes = len(found.clip_id), len(found.classes)
+    if len(set(found.classes)) < classes:
+        return f"a class is named twice among {', '.join(found.classes)}"
+    columns = (*_TEXTS, "view", "true")
+    for column in columns:
+        if len(getattr(found, column)) != clips:
+            return f"{column} has {len(getattr(found, column))} values for {clips} clips"
+    if found.probabilities.shape != (clips, classes):
+        return f"probabilities of shape {found.probabilities.shape} for {clips} clips and {classes} classes"
+    if found.probabilities.dtype != np.float32:
+        return f"probabilities are {found.probabilities.dtype} and not float32"
+    if ((found.true < 0) | (found.true >= classes)).any():
+        return f"a class index lies outside 0 to {classes - 1}"
+    if (found.view < 0).any():
+        return "a view index is negative"
+    # Also where they are NaN.
+    right = (found.probabilities >= 0).all(axis=1)
+    right &= np.abs(found.probabilities.sum(axis=1, dtype=np.float64) - 1) <= _TOLERANCE
+    if not right.all():
+        return f"the probabilities of {found.clip_id[int(right.argmin())]} do not sum to 1"
+    heard = Counter(found.heard)
+    return next((f"{clip} stands there twice" for (clip, _), count in heard.items() if count > 1), None)

@@ -1,0 +1,1 @@
+"""A training decided before anything is read or written."""

@@ -1,0 +1,105 @@
+"""What a new training comes to: recipe, samples to read and splits, chosen from a request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from featurestore.store import FeatureStore
+from schemas.errors import UsageError
+from schemas.overrides import overridden
+from schemas.recipe import Recipe
+from training.functionals.speaker import require_whole_speakers
+from training.plan.requirements import Selection, selection_of
+from training.runs.request import TrainRequest
+from training.splits.choose import splits_of
+from training.splits.split import Split
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """What a new training comes to: a recipe with its changes, what is read, and the protocol's splits."""
+
+    store: FeatureStore
+    place: str | Path
+    """Where the store is, as it was given."""
+    recipe: Recipe
+    """With its changes, ``train.views`` spelt out."""
+    remarks: tuple[str, ...]
+    """Sentences about what the store lacks of the recipe."""
+    selection: Selection
+    splits: tuple[Split, ...]
+
+    @property
+    def folds(self) -> tuple[str, ...]:
+        """Names of the splits, in order."""
+        return tuple(split.fold.name if split.fold else split.protocol for split in self.splits)
+
+
+def chosen(request: TrainRequest) -> Choice:
+    """What a new training comes to. Raises what :func:`plan` raises."""
+    if request.store is None or request.recipe is None:
+        raise UsageError("a new run needs a store and a recipe; give both, or a run to resume")
+    recipe = overridden(request.recipe, request.changes)
+    store = FeatureStore.open(request.store)
+    if any(change.startswith("datasets=") for change in request.changes):
+        _require_datasets(store, recipe)
+    selection = selection_of(store, recipe, request.recipe_source or recipe.name)
+    remarks = (*_missing_views(store, recipe), *_missing_datasets(store, recipe))
+    recipe = overridden(recipe, [f"train.views={list(selection.views)}", *_any_dataset(store, recipe)])
+    if request.split is not None:
+        split = Split.read(request.split)
+        split.require_unchanged(store.manifest)
+        _require_normalisable(store, recipe, (split,))
+        return Choice(store, request.store, recipe, remarks, selection, (split,))
+    manifest = store.manifest
+    if recipe.datasets is not None:
+        manifest = manifest[manifest["dataset"].isin(recipe.datasets)]
+    splits = splits_of(manifest, recipe.split, request.seed or 0, store.digest, selection.views)
+    _require_normalisable(store, recipe, splits)
+    return Choice(store, request.store, recipe, remarks, selection, splits)
+
+
+def _require_normalisable(store: FeatureStore, recipe: Recipe, splits: tuple[Split, ...]) -> None:
+    if recipe.input.normalise == "speaker":
+        require_whole_speakers(store.manifest, splits)
+
+
+def _missing_views(store: FeatureStore, recipe: Recipe) -> tuple[str, ...]:
+    """A sentence where all of the store's views are read, and the recipe lists more."""
+    held, listed = len(store.spec.views), len(recipe.views)
+    if recipe.train.views is not None or held >= listed:
+        return ()
+    sentence = (
+        f"the store holds {held} of the recipe's {listed} augmented views; for all of them, "
+        f"build a store with --augment {listed}"
+    )
+    return (sentence,)
+
+
+def _missing_datasets(store: FeatureStore, recipe: Recipe) -> tuple[str, ...]:
+    """A sentence where the store lacks corpora that the recipe trains on."""
+    held = sorted(store.document.datasets)
+    wanted = recipe.datasets or ()
+    absent = [name for name in wanted if name not in held]
+    if not absent:
+        return ()
+    if len(absent) == len(wanted):
+        return (f"the store has none of the recipe's corpora ({', '.join(wanted)}); all of it is used",)
+    return (f"the recipe trains on {', '.join(wanted)}; the store lacks {', '.join(absent)}",)
+
+
+def _require_datasets(store: FeatureStore, recipe: Recipe) -> None:
+    """Raise :class:`UsageError` where corpora were asked for by name that the store lacks."""
+    held = sorted(store.document.datasets)
+    absent = [name for name in recipe.datasets or () if name not in held]
+    if absent:
+        raise UsageError(
+            f"the store has no corpus {' or '.join(absent)}; it has {', '.join(held)}: choose of them with "
+            "--datasets"
+        )
+
+
+def _any_dataset(store: FeatureStore, recipe: Recipe) -> tuple[str, ...]:
+    """The change that lets a recipe train on a store that holds none of its corpora, such as one's own."""
+    return () if {*(recipe.datasets or ())} & {*store.document.datasets} else ("datasets=null",)

@@ -1,0 +1,168 @@
+"""Planning a training: a new one from store, recipe and protocol, or one that was stopped from its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from featurestore.store import FeatureStore
+from pipelines.device import choose_device
+from schemas.errors import DeviceError, RunError, UsageError
+from schemas.labels import label_set
+from schemas.recipe import Recipe
+from training.audits.audit import audit
+from training.audits.near_duplicates import near_duplicates
+from training.plan.choice import chosen
+from training.plan.plan import Plan
+from training.runs.options import require_untouched
+from training.runs.request import TrainRequest
+from training.runs.run import RunFolder, RunRecord, library_versions, now, require_no_store
+from training.runs.same_store import is_relative, recorded_store, same_store
+from training.samples.samples import samples_of
+from training.samples.targets import Targets, targets_of
+from training.splits.side import ORIGINAL_VIEW
+from training.splits.split import Split
+
+
+def plan(request: TrainRequest) -> Plan:
+    """Plan of a new or resumed training, with an audit that found no leak.
+
+    Raises
+    ------
+    UsageError
+        If the request contradicts itself.
+    RunError
+        If the store does not fit the recipe or the run, or a side has no clip.
+    SplitError, LeakageError
+        If there is no clean split.
+    """
+    planned = _new(request) if request.resume is None else _resumed(request, request.resume)
+    planned.audit.require_clean()
+    return planned
+
+
+def _new(request: TrainRequest) -> Plan:
+    device = choose_device(request.hardware.device or "auto")
+    _require_gpu_for_graphs(request, device)
+    require_no_store(request.output or Path("runs"))
+    choice = chosen(request)
+    store, recipe, selection = choice.store, choice.recipe, choice.selection
+    split = _fold(choice.splits, request.fold)
+    record = RunRecord(
+        created=now(),
+        recipe=recipe,
+        seed=request.seed or 0,
+        device="cuda" if device.type == "cuda" else "cpu",
+        threads=torch.get_num_threads(),
+        store=recorded_store(choice.place),
+        store_digest=store.digest,
+        store_spec=store.spec,
+        features=selection.features,
+        classes=label_set(recipe.labels.set).class_names(recipe.labels.target),
+        heard=_heard(store, split),
+        versions=library_versions(),
+    )
+    option = None if is_relative(choice.place) else choice.place
+    return _planned(store, option, record, split, request, device, choice.remarks)
+
+
+def _heard(store: FeatureStore, split: Split) -> tuple[str, ...]:
+    manifest = store.manifest
+    heard = manifest["clip_id"].isin([*split.train, *split.validation])
+    return tuple(sorted(manifest["speaker"][heard].unique()))
+
+
+def _fold(splits: tuple[Split, ...], fold: int | None) -> Split:
+    if fold is None:
+        if len(splits) > 1:
+            raise UsageError(
+                f"the protocol has {len(splits)} folds; choose one with --fold, or train them all"
+            )
+        return splits[0]
+    if not 1 <= fold <= len(splits):
+        has = f"folds 1 to {len(splits)}" if len(splits) > 1 else "one split and no folds; leave --fold out"
+        raise UsageError(f"--fold {fold}: the protocol has {has}")
+    return splits[fold - 1]
+
+
+def _require_gpu_for_graphs(request: TrainRequest, device: torch.device) -> None:
+    """Raise :class:`DeviceError` where CUDA graphs are asked for and no GPU is to run them."""
+    if request.hardware.cuda_graphs and device.type != "cuda":
+        raise DeviceError(f"--cuda-graphs is for a GPU, and this trains on {device.type}; leave it out")
+
+
+def _resumed(request: TrainRequest, path: Path) -> Plan:
+    kept = {"recipe": request.recipe, "fold": request.fold, "split": request.split, "seed": request.seed}
+    require_untouched(request.changes, **kept, out=request.output)
+    folder = RunFolder.open(path)
+    record = folder.record()
+    store = same_store(path, request.store, record.store, record.store_digest)
+    split = Split.from_json(folder.read_json("split.json"))
+    names = label_set(record.recipe.labels.set).class_names(record.recipe.labels.target)
+    if names != record.classes:
+        raise RunError(
+            f"{path} was trained on the classes {', '.join(record.classes)}, and label set "
+            f"'{record.recipe.labels.set}' now has {', '.join(names)}; start a new run"
+        )
+    device = choose_device(request.hardware.device or record.device)
+    _require_gpu_for_graphs(request, device)
+    return _planned(store, request.store, record, split, request, device, _changes(record, device))
+
+
+def _planned(
+    store: FeatureStore,
+    store_option: str | Path | None,
+    record: RunRecord,
+    split: Split,
+    request: TrainRequest,
+    device: torch.device,
+    remarks: tuple[str, ...],
+) -> Plan:
+    recipe = record.recipe
+    if split.views is not None and recipe.train.view_sampling == "one":
+        raise UsageError(
+            "train.view_sampling 'one' draws among all views of a clip, and with leaked views they are on "
+            "several sides; give --set train.view_sampling=all"
+        )
+    targets = targets_for(store, recipe)
+    samples = samples_of(split, store.manifest, targets, recipe.train.views or (ORIGINAL_VIEW,))
+    return Plan(
+        store=store,
+        store_option=store_option,
+        record=record,
+        split=split,
+        targets=targets,
+        samples=samples,
+        audit=audit(
+            split, store.manifest, samples, near_duplicates(store, split), recipe.split.near_duplicates
+        ),
+        device=device,
+        hardware=request.hardware,
+        remarks=remarks,
+    )
+
+
+def targets_for(store: FeatureStore, recipe: Recipe) -> Targets:
+    """Class of every clip of ``store`` under ``recipe``."""
+    labels = recipe.labels
+    return targets_of(store.manifest, label_set(labels.set), labels.target, recipe.where, recipe.datasets)
+
+
+def _changes(record: RunRecord, device: torch.device) -> tuple[str, ...]:
+    """Sentences about what a run finds changed when it is resumed."""
+    now_installed = library_versions()
+    changed = [
+        f"{name} {version} (now {now_installed.get(name, 'unknown')})"
+        for name, version in record.versions.items()
+        if now_installed.get(name) != version
+    ]
+    remarks = []
+    if changed:
+        remarks.append(f"the run was started with {', '.join(changed)}: it may end a little otherwise")
+    if device.type != record.device:
+        remarks.append(
+            f"the run was started on {record.device} and goes on with {device.type}: "
+            "it may end a little otherwise"
+        )
+    return tuple(remarks)

@@ -1,0 +1,82 @@
+"""The plan of a training: what is learnt from which samples, checked before anything is read or written."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from featurestore.store import FeatureStore
+from training.audits.audit import Audit
+from training.runs.observer import SideSize
+from training.runs.request import Hardware
+from training.runs.run import RunRecord
+from training.samples.samples import Samples
+from training.samples.targets import Targets
+from training.splits.side import SIDES, Side
+from training.splits.split import Split
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """All that is decided before the first array is read."""
+
+    store: FeatureStore
+    store_option: str | Path | None
+    """What ``--store`` must be given when the run is resumed; None where the run finds its store."""
+    record: RunRecord
+    split: Split
+    targets: Targets
+    samples: dict[Side, Samples]
+    audit: Audit
+    device: torch.device
+    hardware: Hardware
+    remarks: tuple[str, ...]
+    """Sentences about how the request met store and run."""
+
+    @property
+    def sides(self) -> dict[Side, SideSize]:
+        """Clips and speakers that are learnt from or tested on, and samples, of each side."""
+        speakers = self.store.manifest["speaker"].to_numpy()
+        return {
+            side: SideSize(len(np.unique(read.clips)), len(set(speakers[np.unique(read.clips)])), len(read))
+            for side, read in self.samples.items()
+        }
+
+    @property
+    def epoch_samples(self) -> int:
+        """Samples that are trained on in an epoch."""
+        size = self.sides["train"]
+        return size.clips if self.record.recipe.train.view_sampling == "one" else size.samples
+
+    def resume_command(self, folder: Path) -> str:
+        """Command that goes on with this training in ``folder``."""
+        store = f" --store {shlex.quote(str(self.store_option))}" if self.store_option else ""
+        return f"ser-train --resume {shlex.quote(str(folder))}{store}"
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Sentences about what was left out or is missing."""
+        absent = _absent_classes(self.targets.names, self.samples)
+        return (*self.targets.notices, *absent, *self.split.notices, *self.audit.notices, *self.remarks)
+
+
+def _absent_classes(names: tuple[str, ...], samples: dict[Side, Samples]) -> list[str]:
+    """A sentence for every side that lacks classes; those that training lacks are told once."""
+    consequences: dict[Side, str] = {
+        "train": "no training clip is {}: the model cannot learn it",
+        "validation": "no validation clip is {}: the choice of the best epoch does not regard it",
+        "test": "no test clip is {}: UA and macro-F1 are over the other classes",
+    }
+    told: set[int] = set()
+    sentences = []
+    for side in SIDES:
+        absent = sorted(set(range(len(names))) - set(np.unique(samples[side].targets).tolist()) - told)
+        if absent:
+            sentences.append(consequences[side].format(" or ".join(names[i] for i in absent)))
+        if side == "train":
+            told.update(absent)
+    return sentences

@@ -1,0 +1,19 @@
+"""Recordings to predictions by trained models; :class:`Predictor` is the way in from Python."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from training.predict.predictor import Predictor
+
+__all__ = ["Predictor"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import :class:`Predictor` when it is first asked for: ``ser-predict`` checks options without torch."""
+    if name == "Predictor":
+        from training.predict.predictor import Predictor
+
+        return Predictor
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,191 @@
+"""What several runs say together: the mean of their probabilities.
+
+::
+
+    RUN ─────────────▶ predictor ─┐
+    SERIES ─▶ fold-1 ▶ predictor ─┼▶ mean over runs ▶ Prediction
+              fold-2 ▶ predictor ─┘
+
+Each run has the pipeline of its own store; runs of the same features hear a recording once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from schemas.errors import RunError
+from training.predict.predictor import Prediction, Predictor
+from training.predict.scorer import Scorer
+from training.predict.windows import ComingSound, Waveform, spans, whole_windows
+from training.runs.run import require_once
+from training.runs.series import SeriesFolder
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """One run or several, asked as one :class:`training.predict.predictor.Predictor` is."""
+
+    runs: tuple[Path, ...]
+    """Every run; of a series its folds."""
+    predictors: tuple[Predictor, ...]
+    """Of each pipeline one, which says the mean of its runs."""
+    shares: tuple[int, ...]
+    """Runs of each predictor."""
+    models: tuple[str, ...]
+    """Names of the models of ``runs``."""
+
+    @classmethod
+    def open(cls, runs: Sequence[str | Path], device: str = "auto") -> Self:
+        """Runs, and all folds of series, on ``device`` (``auto``, ``cpu``, ``cuda``).
+
+        Raises :class:`UsageError` where a run is given twice, :class:`RunError` where a fold is not finished,
+        where the runs tell other emotions than the first, and what :meth:`Predictor.open` raises.
+        """
+        paths = tuple(path for run in runs for path in _folds(Path(run)))
+        require_once(paths)
+        opened = [Predictor.open(path, device) for path in paths]
+        for path, predictor in zip(paths, opened, strict=True):
+            _require_same_emotions(paths[0], opened[0], path, predictor)
+        alike: list[list[Predictor]] = []
+        for predictor in opened:
+            group = next((group for group in alike if _hear_the_same(group[0], predictor)), None)
+            if group is None:
+                alike.append([predictor])
+            else:
+                group.append(predictor)
+        return cls(
+            paths,
+            tuple(replace(group[0], score=_mean_of([each.score for each in group])) for group in alike),
+            tuple(map(len, alike)),
+            tuple(predictor.record.recipe.model.name for predictor in opened),
+        )
+
+    @property
+    def emotions(self) -> tuple[str, ...]:
+        """Names, in the order of probabilities."""
+        return self.predictors[0].emotions
+
+    @property
+    def window_s(self) -> float:
+        """Seconds of sound that every run hears of a clip."""
+        return min(predictor.window_s for predictor in self.predictors)
+
+    def predict(self, file: str | Path | bytes) -> Prediction:
+        """See :meth:`Predictor.predict`; ``unheard_s`` is what some run does not hear."""
+        content = file if isinstance(file, bytes) else Path(file).read_bytes()
+        return self._mean([predictor.predict(content) for predictor in self.predictors])
+
+    def timeline(
+        self, file: str | Path | bytes, window_s: float | None = None, step_s: float = 1.0
+    ) -> Iterator[Prediction]:
+        """See :meth:`Predictor.timeline`. A window is silent where it is so for every run."""
+        content = file if isinstance(file, bytes) else Path(file).read_bytes()
+        window_s = self.window_s if window_s is None else window_s
+        each = [predictor.timeline(content, window_s, step_s) for predictor in self.predictors]
+        return (self._mean(found) for found in zip(*each, strict=True))
+
+    def listen(
+        self, blocks: Iterable[Waveform], rate: int, window_s: float | None = None, step_s: float = 1.0
+    ) -> Iterator[Prediction]:
+        """Predictions for a sound while it comes: those of :meth:`timeline` for a file of it.
+
+        A sound that would be refused as a file is not: of one that is too short nothing is told, and one that
+        is silent throughout is told as silence.
+
+        ``blocks`` (n,) float32 mono each, at ``rate`` Hz, until the sound ends. A window is told once its
+        last sample is there; one that ends with the sound follows. Raises :class:`UsageError` as
+        :meth:`timeline` does.
+        """
+        window_s = self.window_s if window_s is None else window_s
+        for predictor in self.predictors:
+            predictor.require_windows(window_s, step_s)
+        return self._listen(blocks, rate, window_s, step_s)
+
+    def _listen(
+        self, blocks: Iterable[Waveform], rate: int, window_s: float, step_s: float
+    ) -> Iterator[Prediction]:
+        sounds = [ComingSound(rate, predictor.spec.audio) for predictor in self.predictors]
+        told = heard = 0
+        for block in blocks:
+            heard += len(block)
+            for sound in sounds:
+                sound.add(block)
+            for n in range(told, whole_windows(heard / rate, window_s, step_s)):
+                span = (n * step_s, n * step_s + window_s)
+                if not all(sound.reaches(span[1]) for sound in sounds):
+                    break  # the resampler holds its last samples back
+                yield self._told(sounds, span)
+                told = n + 1
+        if heard / rate < max(predictor.spec.audio.min_duration_s for predictor in self.predictors):
+            return
+        for sound in sounds:
+            sound.add(np.zeros(0, dtype=np.float32), last=True)
+        for span in spans(heard / rate, window_s, step_s)[told:]:
+            yield self._told(sounds, span)
+
+    def _told(self, sounds: Sequence[ComingSound], span: tuple[float, float]) -> Prediction:
+        return self._mean(
+            [
+                next(predictor.told([(span, sound.window(span))]))
+                for predictor, sound in zip(self.predictors, sounds, strict=True)
+            ]
+        )
+
+    def _mean(self, found: Sequence[Prediction]) -> Prediction:
+        """Of one prediction a predictor, weighted by its runs."""
+        heard = [
+            (share, each.probabilities)
+            for share, each in zip(self.shares, found, strict=True)
+            if each.probabilities is not None
+        ]
+        if not heard:
+            return found[0]
+        total = sum(share * probabilities for share, probabilities in heard)
+        mean = np.asarray(total / sum(share for share, _ in heard))
+        return replace(found[0], probabilities=mean, unheard_s=max(each.unheard_s for each in found))
+
+
+def _folds(run: Path) -> list[Path]:
+    """Runs of a series, or the run itself."""
+    if not SeriesFolder.is_one(run):
+        return [run]
+    series = SeriesFolder(run)
+    numbers = range(1, len(series.record().folds) + 1)
+    for number in numbers:
+        if not series.finished(number):
+            raise RunError(
+                f"fold {number} of {run} is not finished; go on with: ser-train --resume {run}, or give the "
+                "folders of those that are"
+            )
+    return [series.fold(number) for number in numbers]
+
+
+def _require_same_emotions(first: Path, wanted: Predictor, path: Path, predictor: Predictor) -> None:
+    one, two = wanted.record.recipe.labels.set, predictor.record.recipe.labels.set
+    if one != two:
+        raise RunError(
+            f"{path} tells the emotions of {two}, and {first} those of {one}; give runs of the same labels"
+        )
+
+
+def _hear_the_same(one: Predictor, two: Predictor) -> bool:
+    """Whether both take the same numbers of a recording and name the same classes."""
+    first, second = one.record, two.record
+    return (one.spec, first.features, first.classes) == (two.spec, second.features, second.classes)
+
+
+def _mean_of(scorers: Sequence[Scorer]) -> Callable[[Tensor, Tensor], NDArray[np.float64]]:
+    if len(scorers) == 1:
+        return scorers[0]
+
+    def mean(features: Tensor, valid: Tensor) -> NDArray[np.float64]:
+        return np.asarray(np.mean([score(features, valid) for score in scorers], axis=0))
+
+    return mean

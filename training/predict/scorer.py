@@ -1,0 +1,71 @@
+"""A run's model as a function from stored features to probabilities, whatever its family.
+
+::
+
+    features (B, C, T), valid frames (B,) ─┬▶ normalise ▶ network                  ─┬▶ (B, classes)
+                                           ├▶ functionals ▶ normalise ▶ perceptron  ─┤
+                                           └▶ functionals ▶ linear classifier       ─┘
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from schemas.architecture import LinearSpec
+from schemas.errors import RunError
+from training.functionals.source import columns_of, functionals_of
+from training.linear.classifier import LinearClassifier
+from training.predict.trained import TrainedModel
+from training.runs.run import RunFolder, RunRecord
+
+Scorer = Callable[[Tensor, Tensor], NDArray[np.float64]]
+"""Features (B, C, T) as stored, side by side in the run's order, and valid frames (B,) int64 → probabilities
+(B, classes) that sum to 1."""
+
+
+def scorer_of(folder: RunFolder, device: torch.device) -> Scorer:
+    """The best epoch's model of a run, on ``device``.
+
+    Raises :class:`RunError` where the run holds no finished model, and for one that was normalised by
+    speaker: it has no answer to a clip by itself.
+    """
+    record = folder.record()
+    require_alone(folder, record)
+    model = record.recipe.model
+    columns = columns_of({name: record.store_spec.coefficients[name] for name in record.features})
+    if isinstance(model, LinearSpec):
+        classifier = LinearClassifier.load(folder.linear)
+
+        @torch.inference_mode()
+        def linear(features: Tensor, valid: Tensor) -> NDArray[np.float64]:
+            return classifier.predict(functionals_of(features, valid, columns, model.statistics).numpy())
+
+        return linear
+    network, normaliser = TrainedModel(folder, record).network(device)
+    functionals = record.recipe.input.representation == "functionals"
+
+    @torch.inference_mode()
+    def score(features: Tensor, valid: Tensor) -> NDArray[np.float64]:
+        x, frames = features.to(device), valid.to(device)
+        if functionals:
+            x = functionals_of(x, frames, columns)[:, :, None]
+            frames = torch.ones_like(frames)
+        logits = network(normaliser(x[:, None], frames), frames)
+        probabilities: NDArray[np.float64] = logits.double().softmax(dim=1).cpu().numpy()
+        return probabilities
+
+    return score
+
+
+def require_alone(folder: RunFolder, record: RunRecord) -> None:
+    """Raise :class:`RunError` for a model that cannot tell a clip without others of its speaker."""
+    if record.recipe.input.normalise == "speaker":
+        raise RunError(
+            f"{folder.path} was normalised by speaker and cannot tell a clip by itself; give a run with "
+            "input.normalise=standard"
+        )

@@ -1,0 +1,76 @@
+"""The files that a finished training, or a test of a model, leaves in a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from featurestore.places.durable import storage_errors
+from schemas.labels import Target
+from training.metrics.predictions import Predictions
+from training.metrics.scores import Evaluation
+from training.report.figures import confusion_png, curves_png, reliability_png
+from training.report.model_card import model_card
+from training.report.page.run_page import run_page
+from training.report.page.series_page import series_page
+from training.report.recipe_prose import BEST_BY
+from training.report.result import RunResult
+from training.report.summary import Summary
+from training.report.summary_text import write_summary
+from training.report.tested import Tested
+from training.runs.recorder import history_csv
+from training.runs.run import PAGE, RunFolder
+from training.runs.series import SeriesFolder
+
+
+def write_result(result: RunResult) -> None:
+    """Write history, predictions, figures, model card, ``metrics.json`` and, last, the page of it all.
+
+    With ``metrics.json`` the run is finished, whatever becomes of the page.
+    """
+    folder, heading = result.folder, f"{result.subject}\n{result.title}"
+    if result.history:
+        reason = BEST_BY[result.record.recipe.train.monitor]
+        folder.write_text("history.csv", history_csv(result.history))
+        folder.write_bytes("curves.png", curves_png(result.history, heading, reason))
+    _write_test(folder, result.test, result.predictions, result.record.recipe.labels.target, heading)
+    folder.write_text("README.md", model_card(result))
+    folder.write_json("metrics.json", result.to_json())
+    folder.write_text(PAGE, run_page(result))
+
+
+def write_tested(path: Path, tested: Tested) -> None:
+    """Write predictions, figures, the report and, last, ``metrics.json`` into a folder, made where it is not.
+
+    Raises :class:`StorageError`.
+    """
+    with storage_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+        folder, heading = RunFolder(path), f"{tested.subject}\n{tested.title}"
+        _write_test(folder, tested.evaluation, tested.predictions, tested.target, heading)
+        folder.write_text("report.txt", tested.report)
+        folder.write_json("metrics.json", tested.to_json())
+
+
+def write_series(folder: SeriesFolder, summary: Summary) -> None:
+    """Write the summary of a series into its folder and, last, the page of it."""
+    files = RunFolder(folder.path)
+    write_summary(summary, files)
+    files.write_text(PAGE, series_page(summary, folder))
+
+
+def write_tested_series(path: Path, summary: Summary) -> None:
+    """Write the summary of series into a folder, made where it is not. Raises :class:`StorageError`."""
+    with storage_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+        write_summary(summary, RunFolder(path))
+
+
+def _write_test(
+    folder: RunFolder, test: Evaluation, predictions: Predictions | None, target: Target, heading: str
+) -> None:
+    if predictions is not None:
+        folder.write_text("predictions.csv", predictions.to_csv())
+    folder.write_bytes("confusion-emotion.png", confusion_png(test.emotion, heading))
+    if target is Target.GENDER_EMOTION:
+        folder.write_bytes("confusion.png", confusion_png(test.own, heading))
+    folder.write_bytes("reliability.png", reliability_png(test, target, heading))

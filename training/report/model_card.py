@@ -1,0 +1,226 @@
+"""The model card: what a trained model is, how well it does under which protocol, and what it is not for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from data.registry import known
+from schemas.architecture import LinearSpec
+from schemas.labels import Target
+from schemas.recipe import Recipe
+from training.audits.audit import Audit
+from training.report.recipe_prose import BEST_BY, input_prose, model_prose, training_prose
+from training.report.result import RunResult
+from training.report.tables import markdown_table
+from training.report.text import (
+    CLASS_HEADER,
+    GROUP_HEADER,
+    RATE_HEADER,
+    SUMMARY_HEADER,
+    class_rows,
+    group_rows,
+    rate_rows,
+    summary_rows,
+    tested_on,
+)
+from training.report.wording import (
+    AVERAGES,
+    calibration_sentence,
+    interval_note,
+    is_leaky,
+    is_speaker_independent,
+    speaker_spread,
+    warning,
+)
+
+_LIMITS = """\
+- Trained on acted speech recorded in studios: expect less on spontaneous speech, other languages, other
+  microphones and telephone lines.
+- The classes are what actors were asked to portray, not what anybody felt. Do not judge persons by
+  the model.
+- A result under one protocol cannot be compared with a result under another, nor with published figures
+  from random splits, where the same speaker is on both sides.
+"""
+
+
+def model_card(result: RunResult) -> str:
+    """Markdown of a run's ``README.md``."""
+    record, recipe, test = result.record, result.record.recipe, result.test
+    target = recipe.labels.target
+    what = "gender × emotion" if target is Target.GENDER_EMOTION else "emotion"
+    left_out = "".join(f"\n- {notice}" for notice in result.notices) + "\n" if result.notices else ""
+    groups = (*test.emotion.by_corpus, *test.emotion.by_gender)
+    return f"""\
+# Speech emotion classifier: {result.subject}
+
+Trained {record.created} on {record.device} by `ser-train` of ser-features {record.versions["ser-features"]}.
+
+## Result: {result.title}
+
+{tested_on(test.own, result.title)}; {weights_of(result)}.
+{_caution(result.title)}
+{markdown_table(("test", *SUMMARY_HEADER), summary_rows(test, target))}
+
+{interval_note(test.emotion)} {AVERAGES}
+
+{markdown_table(("test, emotion in", *GROUP_HEADER), group_rows(groups))}
+
+{_sentence(speaker_spread(test.emotion) or "one speaker alone is tested")}
+{_sentence(calibration_sentence(test.emotion))}
+
+{markdown_table(("validation", *RATE_HEADER), rate_rows(result.validation, target))}
+
+The validation result is of the clips that {_chosen_by(result)}: it is no estimate of what to expect.
+
+{_class_tables(result)}
+
+{_files(result)}
+
+## Split
+
+{markdown_table(("side", "clips", "speakers", "samples"), _side_rows(result))}
+
+Samples are clips in views (copies that were augmented){_originals(result.title)}.
+{audited(result)}
+{sentences_heard(result.audit)}
+{left_out}
+## Training
+
+{_sentence(result.ending)} Views {", ".join(map(str, recipe.train.views or ()))}.
+{how_trained(result)}
+Seed {record.seed}, CPU threads {record.threads}.
+
+## Model
+
+Predicts {what}, {len(record.classes)} classes: {", ".join(record.classes)} (label set `{recipe.labels.set}`).
+{_sentence(model_prose(recipe.model))}{_parameters(result)}
+Features: {", ".join(record.features)}, of {_seconds(result):.3g} s at {recipe.audio.sample_rate} Hz in
+{record.store_spec.frames} frames. Input: {input_of(recipe)}.
+Store `{record.store_digest}`.
+
+## Recipe
+
+`{recipe.name}`, as it was run in `run.json`. {recipe.description or "It has no description"}.
+
+## Corpora
+
+{_corpora(sorted({name for names in result.corpora.values() for name in names}))}
+
+## Limits
+
+{_LIMITS}"""
+
+
+def _seconds(result: RunResult) -> float:
+    """Length of a clip as the model sees it."""
+    spec = result.record.store_spec
+    return spec.length / spec.audio.sample_rate
+
+
+def weights_of(result: RunResult) -> str:
+    """Which epoch the weights are of, and by what it was chosen."""
+    if result.best_epoch is None:
+        return "trained without epochs"
+    monitor = result.record.recipe.train.monitor
+    if monitor == "last":
+        return f"weights of epoch {result.best_epoch}, the last"
+    best_by = BEST_BY[monitor]
+    return f"weights of epoch {result.best_epoch}, the one with the {best_by}"
+
+
+def _caution(title: str) -> str:
+    caution = warning(title)
+    return f"\n**Warning.** {_sentence(caution)}\n" if caution else ""
+
+
+def _chosen_by(result: RunResult) -> str:
+    return "nothing was chosen by" if result.best_epoch is None else "chose the epoch"
+
+
+def _class_tables(result: RunResult) -> str:
+    test = result.test
+    tables = [markdown_table(("emotion", *CLASS_HEADER), class_rows(test.emotion))]
+    if result.record.recipe.labels.target is Target.GENDER_EMOTION:
+        tables.insert(0, markdown_table(("gender × emotion", *CLASS_HEADER), class_rows(test.own)))
+    return "\n\n".join(tables)
+
+
+def _files(result: RunResult) -> str:
+    both = result.record.recipe.labels.target is Target.GENDER_EMOTION
+    matrices = "`confusion.png`, `confusion-emotion.png`" if both else "`confusion-emotion.png`"
+    clips = " Every test clip: `predictions.csv`." if result.predictions is not None else ""
+    return (
+        f"Confusion matrices: {matrices}. Calibration: `reliability.png`. All figures, those of each speaker "
+        f"too: `metrics.json`.{clips} All of it on one page: `report.html`."
+    )
+
+
+def _side_rows(result: RunResult) -> list[tuple[str, ...]]:
+    return [
+        (side, str(size.clips), str(size.speakers), str(size.samples)) for side, size in result.sides.items()
+    ]
+
+
+def _originals(title: str) -> str:
+    return "" if is_leaky(title) else "; validation and test read originals alone"
+
+
+def audited(result: RunResult) -> str:
+    """What the audit shows, and whom validation is of."""
+    if not is_speaker_independent(result.title):
+        return "`audit.json` tells what the sides share."
+    if result.validation_by == "speaker":
+        return "`audit.json` proves that no speaker and no recording is on two sides."
+    lacking = ", in sentences that training lacks" if result.validation_by == "sentence" else ""
+    return (
+        "`audit.json` proves that no speaker of the test and no recording is on two sides. Validation clips "
+        f"are of the training speakers{lacking}."
+    )
+
+
+def how_trained(result: RunResult) -> str:
+    """Sentences about optimiser, schedule, stopping and the rest."""
+    recipe = result.record.recipe
+    if isinstance(recipe.model, LinearSpec):
+        balanced = recipe.train.class_weights == "balanced"
+        weighted = ", classes weighted inversely to their clips" if balanced else ""
+        return f"Solved once, without epochs{weighted}."
+    return "\n".join(_sentence(line) for line in training_prose(recipe.train))
+
+
+def input_of(recipe: Recipe) -> str:
+    """How features become the input of the model."""
+    if isinstance(recipe.model, LinearSpec):
+        speaker = ", against those of all clips of the speaker" if recipe.input.normalise == "speaker" else ""
+        return f"functionals{speaker}, zero mean and unit deviation over the training samples"
+    return f"{input_prose(recipe.input)} (`normalisation.safetensors`)"
+
+
+def _parameters(result: RunResult) -> str:
+    return "" if result.parameters is None else f" {result.parameters:,} parameters."
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def sentences_heard(audit: Audit) -> str:
+    """How far the test repeats what was said in training."""
+    known, heard = audit.test_sentences, audit.test_sentences_heard
+    if not known:
+        return "The corpora do not tell which sentences are spoken."
+    if heard == known:
+        return "Every test sentence was also heard in training, from other speakers."
+    return f"{heard} of {known} test sentences were also heard in training, from other speakers."
+
+
+def _corpora(datasets: Sequence[str]) -> str:
+    lines = []
+    for name in datasets:
+        corpus = known(name)
+        lines.append(
+            f"- {corpus.title}: {corpus.licence}"
+            if corpus
+            else f"- {name}: a corpus of your own; its terms are yours to state"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,149 @@
+"""The commands that make a result again, for a shell, and those for a run that is finished."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+
+from data.registry import CORPORA
+from schemas.recipe import Recipe, load_recipe, shipped_recipes
+from schemas.recipe_toml import recipe_toml, store_toml
+from schemas.spec import StorageSpec, StoreSpec
+from training.report.page.request_again import as_asked, options_of
+from training.runs.options import Options
+from training.runs.run import RunRecord
+
+RUN = "RUN"
+"""What stands for the folder that holds the page: its name has the time in it, and its place is nobody's."""
+
+_STORE = "features.zarr"
+"""What a store is called whose place the run does not keep."""
+
+_WIDTH = 96
+
+
+@dataclass(frozen=True)
+class File:
+    """A text that must be saved before the commands are run."""
+
+    name: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Again:
+    """How to make a result again."""
+
+    files: tuple[File, ...]
+    build: str
+    train: str
+    store: str
+    """As both call it."""
+
+
+def again(record: RunRecord, corpora: Sequence[str], *, fold: int | None, drawn: bool) -> Again:
+    """Commands of a run; of a series, where ``record`` is that of any fold and ``fold`` None.
+
+    ``corpora``: names of those that are needed. ``drawn``: whether the protocol draws the split; else it is
+    taken from the run's folder.
+    """
+    options = options_of(as_asked(record.recipe, record.store_spec))
+    store = record.store or _STORE
+    files: list[File] = []
+    if options is None:
+        files.append(File(f"{record.recipe.name}.toml", recipe_toml(record.recipe)))
+        options = Options(recipe=files[0].name)
+    build, needed = _build(record, store, corpora, files)
+    threads = f"OMP_NUM_THREADS={record.threads} " if record.device == "cpu" else ""
+    train = ["ser-train", *_option("store", store), *_asked(options, with_protocol=drawn)]
+    if not drawn:
+        train += _option("split", f"{RUN}/split.json")
+    elif fold is not None:
+        train += _option("fold", str(fold))
+    train += [*_option("seed", str(record.seed)), *_option("device", record.device)]
+    return Again((*files, *needed), build, threads + _line(train), store)
+
+
+def afterwards(store: str, *, curves: bool, series: bool) -> str:
+    """Commands for a finished run, or series of folds."""
+    given = "" if series else f" --store {shlex.quote(store)}"
+    lines = [f"ser-evaluate {RUN}{given}"]
+    if not series:
+        lines.append(f"ser-predict {RUN} clip.wav")
+    if curves:
+        lines.append(f"tensorboard --logdir {RUN}" + ("" if series else "/tensorboard"))
+    return "\n".join(lines)
+
+
+def _build(
+    record: RunRecord, store: str, corpora: Sequence[str], files: Iterable[File]
+) -> tuple[str, tuple[File, ...]]:
+    """The command that builds the store, and the files that it needs beside ``files``."""
+    spec, storage = record.store_spec, StorageSpec()
+    needed: tuple[File, ...] = ()
+    recipe = _recipe_of_store(spec, record.recipe, [file.name for file in files])
+    if recipe is None:
+        needed = (File("store.toml", store_toml(spec, "store")),)
+        recipe = "store.toml"
+    command = ["ser-features", "build", *_option("recipe", recipe), *_option("augment", str(len(spec.views)))]
+    command += _option("datasets", ",".join(n if n in CORPORA else f"{n}=FOLDER-OF-{n}" for n in corpora))
+    if spec.seed:
+        command += _option("seed", str(spec.seed))
+    if spec.storage.dtype != storage.dtype:
+        command += _option("dtype", spec.storage.dtype)
+    if spec.storage.codec != storage.codec:
+        command += _option("codec", spec.storage.codec)
+    if {*corpora} & CORPORA.keys():
+        command += _option("corpora", "corpora")
+    lines = [_line([*command, *_option("out", store)])]
+    if "demo" in corpora:
+        lines.insert(0, "ser-features demo --corpora corpora")
+    return "\n".join(lines), needed
+
+
+def _recipe_of_store(spec: StoreSpec, own: Recipe, files: Sequence[str]) -> str | None:
+    """Name of a recipe, shipped or in one of ``files``, whose first views make ``spec``."""
+    shipped = [(name, load_recipe(name)) for name in shipped_recipes()]
+    shipped.sort(key=lambda each: each[0] != own.name)
+    for name, recipe in [*((file, own) for file in files), *shipped]:
+        count = len(spec.views)
+        if count <= len(recipe.views) and recipe.store_spec(count, spec.seed, spec.storage) == spec:
+            return name
+    return None
+
+
+def _asked(options: Options, *, with_protocol: bool) -> list[str]:
+    """``options`` as a command line has them."""
+    words: list[str] = []
+    for each in fields(options):
+        value = getattr(options, each.name)
+        name = each.name.replace("_", "-")
+        if value == each.default or (not with_protocol and name in _PROTOCOL):
+            continue
+        if value is True:
+            words.append(f"--{name}")
+        else:
+            for one in value if each.name == "set" else (value,):
+                words += _option(name, str(one))
+    return words
+
+
+_PROTOCOL = {"protocol", "train-on", "test-on", "leak-views"}
+
+
+def _option(name: str, value: str) -> list[str]:
+    return [f"--{name}", shlex.quote(value)]
+
+
+def _line(words: Sequence[str]) -> str:
+    """The words on a line, or on several that a shell takes as one."""
+    lines: list[str] = []
+    line = ""
+    for word in words:
+        if word.startswith("--") and len(line) > _WIDTH - 24:
+            lines.append(line)
+            line = f"  {word}"
+        else:
+            line = f"{line} {word}" if line else word
+    return " \\\n".join([*lines, line])

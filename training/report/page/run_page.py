@@ -1,0 +1,90 @@
+"""The page of one run: from a finished training to HTML."""
+
+from __future__ import annotations
+
+from featurestore.page.render import render
+from training.report.model_card import audited, how_trained, input_of, sentences_heard, weights_of
+from training.report.page import pictures, results, split_facts
+from training.report.page.commands import again
+from training.report.page.shared import capital, shared_values
+from training.report.recipe_prose import BEST_BY, model_prose
+from training.report.result import RunResult
+from training.report.text import tested_on
+from training.report.wording import ua_with_interval
+from training.splits.side import SIDES
+
+
+def run_page(result: RunResult) -> str:
+    """HTML of a run's ``report.html``; the same bytes for equal runs but for the time of their beginning."""
+    record, recipe, emotion = result.record, result.record.recipe, result.test.emotion
+    known, split = result.predictions, result.split
+    drawn = split is None or (
+        (split.protocol, split.seed, split.store_digest)
+        == (recipe.split.protocol, record.seed, record.store_digest)
+    )
+    commands = again(
+        record,
+        sorted({name for names in result.corpora.values() for name in names}),
+        fold=split.fold.index if split is not None and split.fold is not None else None,
+        drawn=drawn,
+    )
+    return render(
+        "training.report.page",
+        "run.html",
+        headline=ua_with_interval(emotion),
+        tested=f"{tested_on(emotion, result.title)}; {weights_of(result)}",
+        notices=result.notices,
+        facts_of_run=(*results.rate_facts(emotion), *_facts(result)),
+        curves=pictures.curves(result.history, BEST_BY[recipe.train.monitor]) if result.history else (),
+        ending=capital(result.ending),
+        validation=results.sets_of(result.validation, recipe.labels.target),
+        validation_worth=_validation_worth(result),
+        sides=split_facts.side_rows(result),
+        speakers=[(side, ", ".join(result.speakers[side])) for side in SIDES if side in result.speakers],
+        audited_words=audited(result).replace("`", ""),
+        sentences_heard=sentences_heard(result.audit),
+        checks=result.audit.checks,
+        split_facts=split_facts,
+        model=_model(result),
+        how=how_trained(result).splitlines(),
+        **shared_values(
+            subject=result.subject,
+            title=result.title,
+            created=record.created,
+            record=record,
+            recipe=recipe,
+            evaluation=result.test,
+            genders={} if known is None else results.genders_of(known.speaker, known.gender),
+            commands=commands,
+            curves=bool(result.history),
+            series=False,
+        ),
+    )
+
+
+def _facts(result: RunResult) -> results.Facts:
+    epochs = len(result.history)
+    best = "no epochs" if result.best_epoch is None else f"{result.best_epoch} of {epochs}"
+    counted = "not counted" if result.parameters is None else f"{result.parameters:,}"
+    return (("parameters", counted), ("epoch of the weights", best))
+
+
+def _validation_worth(result: RunResult) -> str:
+    if result.best_epoch is None:
+        return "Validation: of clips that nothing was chosen by."
+    return "Validation: of the clips that chose the epoch, and so no estimate of what to expect."
+
+
+def _model(result: RunResult) -> list[tuple[str, str]]:
+    record, recipe = result.record, result.record.recipe
+    return [
+        ("model", f"{recipe.model.name}: {model_prose(recipe.model)}"),
+        ("classes", f"{len(record.classes)}: {', '.join(name.replace('_', ' ') for name in record.classes)}"),
+        ("label set", f"{recipe.labels.set}, target {recipe.labels.target}"),
+        ("input", input_of(recipe).replace("`", "")),
+        ("clips", recipe.where or "all that have a class"),
+        (
+            "corpora of the recipe",
+            ", ".join(recipe.datasets) if recipe.datasets else "all that the store holds",
+        ),
+    ]

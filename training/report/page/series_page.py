@@ -1,0 +1,112 @@
+"""The page of a series of folds, with links to the page of each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from featurestore.page.render import render
+from schemas.errors import RunError
+from schemas.model import Model
+from schemas.recipe import first_problem
+from training.audits.audit import Verdict
+from training.report.page import pictures, results
+from training.report.page.commands import again
+from training.report.page.shared import shared_values
+from training.report.summary import Spread, Summary
+from training.report.summary_text import FOLD_HEADER, fold_rows
+from training.report.text import tested_on
+from training.report.wording import percent, ua_with_interval
+from training.runs.run import PAGE, RunFolder
+from training.runs.series import SeriesFolder
+from training.splits.side import SIDES, Side
+
+
+class _Check(Model):
+    name: str
+    question: str
+    verdict: Verdict
+    offenders: tuple[str, ...]
+    count: int
+
+
+class _Audit(Model):
+    """What ``audit.json`` of a fold holds: :meth:`training.audits.audit.Audit.to_json`."""
+
+    protocol: str
+    clean: bool
+    clips: dict[Side, int]
+    speakers: dict[Side, int]
+    samples: dict[Side, int]
+    test_sentences: int
+    test_sentences_heard: int
+    checks: tuple[_Check, ...]
+
+
+def series_page(summary: Summary, folder: SeriesFolder) -> str:
+    """HTML of a finished series' ``report.html``; the same bytes for equal series but for their time.
+
+    Raises :class:`RunError` where a fold's folder lacks what its training wrote.
+    """
+    record = folder.record()
+    numbers = range(1, len(record.folds) + 1)
+    first = RunFolder.open(folder.fold(1)).record()
+    audits = [_audit(RunFolder.open(folder.fold(number))) for number in numbers]
+    emotion = summary.pooled.emotion
+    heard = {name.partition("/")[0] for name in first.heard}
+    return render(
+        "training.report.page",
+        "series.html",
+        headline=f"Pooled {ua_with_interval(emotion)}",
+        tested=tested_on(emotion, summary.title),
+        facts_of_run=(
+            ("UA, mean ± sd of folds", _plus_minus(summary.emotion.ua)),
+            *results.rate_facts(emotion),
+        ),
+        folds=pictures.folds(summary),
+        fold_header=("fold", *FOLD_HEADER),
+        fold_rows=[_linked(row, folder, number) for number, row in enumerate(fold_rows(summary), 1)],
+        audit_header=("audit of fold", "clips", "speakers", "clean", *(c.name for c in audits[0].checks)),
+        audit_rows=[_audit_row(name, found) for name, found in zip(record.folds, audits, strict=True)],
+        questions=[(check.name, check.question) for check in audits[0].checks],
+        **shared_values(
+            subject=summary.subject,
+            title=summary.title,
+            created=record.created,
+            record=first,
+            recipe=record.recipe,
+            evaluation=summary.pooled,
+            genders=results.genders_of(summary.predictions.speaker, summary.predictions.gender),
+            commands=again(first, sorted({*summary.predictions.dataset, *heard}), fold=None, drawn=True),
+            curves=any(fold.best_epoch is not None for fold in summary.folds),
+            series=True,
+        ),
+    )
+
+
+def _audit(run: RunFolder) -> _Audit:
+    try:
+        return _Audit.model_validate(run.read_json("audit.json"))
+    except ValidationError as error:
+        raise RunError(f"{run.path / 'audit.json'}: {first_problem(error)}; start a new run") from error
+
+
+def _linked(row: tuple[str, ...], folder: SeriesFolder, number: int) -> dict[str, Any]:
+    """Cells of a row with the link to the fold's page; what is no fold has none."""
+    folds = len(folder.record().folds)
+    return {"cells": row, "link": f"{folder.fold(number).name}/{PAGE}" if number <= folds else None}
+
+
+def _audit_row(name: str, found: _Audit) -> tuple[str, ...]:
+    """Clips and speakers of train, validation and test; whether no sides overlap; findings of each check."""
+    sizes = (" / ".join(f"{of[side]:,}" for side in SIDES) for of in (found.clips, found.speakers))
+    return (name, *sizes, "yes" if found.clean else "no", *(_finding(check) for check in found.checks))
+
+
+def _finding(check: _Check) -> str:
+    return f"{check.count:,} ({check.verdict})" if check.count else "none"
+
+
+def _plus_minus(spread: Spread) -> str:
+    return percent(spread.mean) if spread.sd is None else f"{100 * spread.mean:.1f} ± {100 * spread.sd:.1f} %"

@@ -1,0 +1,55 @@
+"""The split and its audit as tables and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from training.audits.audit import Check, Verdict
+from training.report.result import RunResult
+from training.splits.side import SIDES
+
+SIDES_HEADER = ("clips", "speakers", "views", "samples")
+
+CHECKS_HEADER = ("answer", "findings")
+
+_ANSWERS: dict[Verdict, str] = {
+    "clean": "yes",
+    "leak": "no: a leak",
+    "admitted": "no, as the protocol admits",
+    "reported": "see below",
+}
+
+_SHOWN = 3
+
+
+def side_rows(result: RunResult) -> list[tuple[str, ...]]:
+    """Cells under the name of a side and :data:`SIDES_HEADER`."""
+    drawn = result.split is not None and result.split.views is not None
+    trained = result.record.recipe.train.views or (0,)
+    views = "drawn" if drawn else "1, the original"
+    rows: list[tuple[str, ...]] = []
+    for side in SIDES:
+        size = result.sides[side]
+        read = f"{len(trained)}" if side == "train" and not drawn and trained != (0,) else views
+        rows.append((side, f"{size.clips:,}", f"{size.speakers:,}", read, f"{size.samples:,}"))
+    return rows
+
+
+def check_rows(checks: Sequence[Check]) -> list[tuple[str, ...]]:
+    """Cells under a question and :data:`CHECKS_HEADER`."""
+    return [(check.question, _answer(check), f"{check.count:,}") for check in checks]
+
+
+def finding_sentences(checks: Sequence[Check]) -> list[tuple[str, str]]:
+    """Name and first findings of every check that has any."""
+    told = []
+    for check in checks:
+        if check.count:
+            shown = "; ".join(check.offenders[:_SHOWN])
+            more = check.count - min(_SHOWN, len(check.offenders))
+            told.append((check.name, shown + (f"; and {more:,} more" if more else "")))
+    return told
+
+
+def _answer(check: Check) -> str:
+    return "none" if check.verdict == "reported" and not check.count else _ANSWERS[check.verdict]

@@ -1,0 +1,101 @@
+"""What a training found, and its plain values for ``metrics.json``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from training.audits.audit import Audit
+from training.metrics.predictions import Predictions
+from training.metrics.scores import Evaluation
+from training.runs.observer import EpochResult, SideSize
+from training.runs.run import RunFolder, RunRecord
+from training.splits.side import Side
+from training.splits.split import Split
+from training.splits.split_document import ValidationBy
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a training found. ``title`` names the protocol and stands beside every figure."""
+
+    folder: RunFolder
+    record: RunRecord
+    title: str
+    """:attr:`training.splits.split.Split.title`, such as ``speaker-independent (protocol: speaker)``."""
+    test: Evaluation
+    validation: Evaluation
+    best_epoch: int | None
+    """None where there are no epochs."""
+    history: tuple[EpochResult, ...]
+    """Empty where there are no epochs."""
+    sides: Mapping[Side, SideSize]
+    corpora: Mapping[Side, tuple[str, ...]]
+    """Names of the corpora on each side, sorted."""
+    audit: Audit
+    notices: tuple[str, ...]
+    report: str
+    """Text table for people."""
+    predictions: Predictions | None = None
+    """Of the test clips, as in ``predictions.csv``; None: they were not kept."""
+    parameters: int | None = None
+    """Numbers that were learnt; None: not counted."""
+    validation_by: ValidationBy = "speaker"
+    """What validation shares nothing of with training."""
+    split: Split | None = None
+    """None: it was not kept."""
+    speakers: Mapping[Side, tuple[str, ...]] = field(default_factory=dict)
+    """Names of the speakers on each side, sorted; empty: they were not kept."""
+
+    @property
+    def subject(self) -> str:
+        """Model and what it was trained on: ``model A, trained on ravdess and tess``."""
+        return subject_of([self.record.recipe.model.name], self.corpora["train"])
+
+    @property
+    def ending(self) -> str:
+        """Why training ended, as ``12 epochs: stopped early, after 5 without a lower validation loss``."""
+        spec, epochs = self.record.recipe.train, len(self.history)
+        if self.best_epoch is None:
+            return "no epochs: solved at once"
+        counted = f"{epochs} epoch{'' if epochs == 1 else 's'}"
+        if spec.patience is not None and epochs - self.best_epoch >= spec.patience:
+            better = {"loss": "a lower validation loss", "wa": "a higher validation WA"}.get(
+                spec.monitor, "a higher validation UA"
+            )
+            return f"{counted}: stopped early, after {spec.patience} without {better}"
+        return f"{counted}: the limit was reached"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, for ``metrics.json``; equal for equal runs, so without times and paths."""
+        recipe = self.record.recipe
+        return {
+            "protocol": self.audit.protocol,
+            "title": self.title,
+            "recipe": recipe.name,
+            "model": recipe.model.name,
+            "parameters": self.parameters,
+            "store_digest": self.record.store_digest,
+            "seed": self.record.seed,
+            "views": list(recipe.train.views or ()),
+            "monitor": recipe.train.monitor,
+            "best_epoch": self.best_epoch,
+            "epochs": len(self.history),
+            "test": self.test.to_json(),
+            "validation": self.validation.to_json(),
+        }
+
+
+def subject_of(models: Sequence[str], corpora: Sequence[str]) -> str:
+    """What was trained, and on what: ``model A, trained on ravdess and tess``.
+
+    Of several: ``mean of 4 models (functionals-mlp × 3, functionals-lda), trained on ravdess``.
+    """
+    *others, last = corpora
+    named = f"{', '.join(others)} and {last}" if others else last
+    if len(models) == 1:
+        return f"model {models[0]}, trained on {named}"
+    counted = (f"{name} × {n}" if n > 1 else name for name, n in Counter(models).items())
+    return f"mean of {len(models)} models ({', '.join(counted)}), trained on {named}"

@@ -1,0 +1,86 @@
+"""Summary of a series of folds, or of the mean of several series over the same folds.
+
+::
+
+    series 1: fold-1 … fold-k ─┐
+    series 2: fold-1 … fold-k ─┴─▶ mean of the probabilities, fold by fold ──▶ summary
+
+Each fold's mean is of models with the same test clips, which none of them has heard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from schemas.errors import RunError
+from schemas.labels import label_set
+from training.metrics.predictions import Predictions
+from training.report.result import subject_of
+from training.report.summary import FoldResult, Summary, summarise, summary_title
+from training.report.wording import titled
+from training.runs.run import RunFolder
+from training.runs.series import SeriesFolder, SeriesRecord
+from training.splits.split import Split
+
+
+def summary_of(series: Sequence[SeriesFolder]) -> Summary:
+    """Summary of a finished series; of several, of the mean of their probabilities.
+
+    Raises :class:`RunError` where a fold is not finished, or where series have other folds, other test clips
+    or other labels than the first.
+    """
+    records = [folder.record() for folder in series]
+    first, record = series[0], records[0]
+    for folder, other in zip(series[1:], records[1:], strict=True):
+        _require_same_protocol(first, record, folder, other)
+    folds = [_fold(series, number, name) for number, name in enumerate(record.folds, start=1)]
+    splits = [_split(first, number) for number in range(1, len(record.folds) + 1)]
+    title = summary_title(splits[0].independence, record.recipe.split.shorthand, len(folds), len(splits))
+    title = titled(title, [each.recipe.input for each in records])
+    corpora = sorted({name for fold in folds for name in fold.predictions.dataset})
+    subject = subject_of([each.recipe.model.name for each in records], corpora)
+    labels = record.recipe.labels
+    return summarise(folds, label_set(labels.set), labels.target, title, subject)
+
+
+def _require_same_protocol(
+    first: SeriesFolder, record: SeriesRecord, folder: SeriesFolder, other: SeriesRecord
+) -> None:
+    for what, one, two in (
+        ("protocol", record.recipe.split.shorthand, other.recipe.split.shorthand),
+        ("folds", ", ".join(record.folds), ", ".join(other.folds)),
+        ("label set", record.recipe.labels.set, other.recipe.labels.set),
+        ("target", record.recipe.labels.target, other.recipe.labels.target),
+    ):
+        if one != two:
+            raise RunError(
+                f"a mean of {first.path} and {folder.path} tells nothing: their {what} differ "
+                f"({one}; {two}); give series of the same protocol and labels"
+            )
+
+
+def _fold(series: Sequence[SeriesFolder], number: int, name: str) -> FoldResult:
+    """Predictions of a fold: of the series itself, or the mean of several."""
+    for folder in series:
+        if not folder.finished(number):
+            again = f"ser-train --resume {folder.path}"
+            raise RunError(f"fold {number} of {folder.path} is not finished; go on with: {again}")
+    runs = [RunFolder.open(folder.fold(number)) for folder in series]
+    epochs = [run.read_json("metrics.json")["best_epoch"] for run in runs]
+    predictions = [Predictions.read(run.path / "predictions.csv") for run in runs]
+    for run, found in zip(runs, predictions, strict=True):
+        if {*found.heard} != {*predictions[0].heard}:
+            raise RunError(
+                f"{run.path} and {runs[0].path} test other clips; train both series with the same --seed, or "
+                "by a protocol whose folds are given"
+            )
+    return FoldResult(
+        name=name,
+        predictions=Predictions.averaged(predictions),
+        best_epoch=epochs[0] if len(epochs) == 1 else None,
+        run=runs[0].path.name,
+    )
+
+
+def _split(folder: SeriesFolder, number: int) -> Split:
+    return Split.from_json(RunFolder.open(folder.fold(number)).read_json("split.json"))

@@ -1,0 +1,131 @@
+"""Summary of folds as text, as Markdown, and as the files of a folder."""
+
+from __future__ import annotations
+
+from schemas.labels import Target
+from training.report.figures import confusion_png, folds_png, reliability_png
+from training.report.summary import FoldSpread, Spread, Summary
+from training.report.tables import markdown_table, text_table
+from training.report.text import (
+    CLASS_HEADER,
+    GROUP_HEADER,
+    SUMMARY_HEADER,
+    class_rows,
+    details,
+    group_rows,
+    summary_rows,
+    tested_on,
+)
+from training.report.wording import (
+    AVERAGES,
+    calibration_sentence,
+    interval_note,
+    percent,
+    speaker_spread,
+    ua_with_interval,
+    warning,
+    wrapped,
+)
+from training.runs.run import RunFolder
+
+FOLD_HEADER = ("UA", "WA", "macro-F1", "clips", "speakers", "best epoch")
+
+
+def summary_text(summary: Summary) -> str:
+    """Text for a terminal: mean over folds, pooled result with its interval, folds, details."""
+    over = summary.emotion
+    lines = [
+        f"{summary.title}: UA {_plus_minus(over.ua)} {_over(summary)}",
+        _others(over),
+        wrapped(_pooled_sentence(summary)),
+    ]
+    if caution := warning(summary.title):
+        lines.append(wrapped(caution))
+    parts = [
+        "\n".join(lines),
+        f"{_capital(summary.subject)}.",
+        text_table(("fold", *FOLD_HEADER), fold_rows(summary)),
+    ]
+    return "\n\n".join([*parts, *details(summary.pooled, summary.target)]) + "\n"
+
+
+def summary_markdown(summary: Summary) -> str:
+    """Markdown of the folder's ``README.md``."""
+    pooled, emotion, over = summary.pooled, summary.pooled.emotion, summary.emotion
+    caution = warning(summary.title)
+    parts = [
+        f"# Emotion classifier over folds: {summary.subject}",
+        f"## Result: {summary.title}",
+        f"**Warning.** {_capital(caution)}." if caution else "",
+        f"UA {_plus_minus(over.ua)} {_over(summary)}, {_others(over)}; {_pooled_sentence(summary)}.",
+        markdown_table(("fold (emotion)", *FOLD_HEADER), fold_rows(summary)),
+        "Every fold is a model of its own. Pooled: the test clips of all folds as one test, each once.",
+        markdown_table(("pooled", *SUMMARY_HEADER), summary_rows(pooled, summary.target)),
+        f"{interval_note(emotion)} {AVERAGES}",
+        "![Folds](folds.png)",
+        markdown_table(
+            ("pooled, emotion in", *GROUP_HEADER), group_rows((*emotion.by_corpus, *emotion.by_gender))
+        ),
+        f"{_capital(speaker_spread(emotion) or 'One speaker')}. {_capital(calibration_sentence(emotion))}.",
+        markdown_table(("pooled, emotion", *CLASS_HEADER), class_rows(emotion)),
+        "![Confusion](confusion-emotion.png)",
+        markdown_table(("pooled, gender × emotion", *CLASS_HEADER), class_rows(pooled.own))
+        if summary.target is Target.GENDER_EMOTION
+        else "",
+        "All figures, those of each fold and speaker too: `summary.json`; every clip: `predictions.csv`.",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def write_summary(summary: Summary, folder: RunFolder) -> None:
+    """Write predictions, figures, text, Markdown and, last, ``summary.json`` into an existing folder."""
+    heading, pooled = f"{summary.subject}\n{summary.title}, pooled", summary.pooled
+    folder.write_text("predictions.csv", summary.predictions.to_csv())
+    folder.write_bytes("folds.png", folds_png(summary))
+    folder.write_bytes("confusion-emotion.png", confusion_png(pooled.emotion, heading))
+    if summary.target is Target.GENDER_EMOTION:
+        folder.write_bytes("confusion.png", confusion_png(pooled.own, heading))
+    folder.write_bytes("reliability.png", reliability_png(pooled, summary.target, heading))
+    folder.write_text("summary.txt", summary_text(summary))
+    folder.write_text("README.md", summary_markdown(summary))
+    folder.write_json("summary.json", summary.to_json())
+
+
+def fold_rows(summary: Summary) -> list[tuple[str, ...]]:
+    """Cells under a name and :data:`FOLD_HEADER`, of emotions: folds, their mean ± sd, all clips pooled."""
+    rows: list[tuple[str, ...]] = []
+    for fold in summary.folds:
+        found = fold.evaluation.emotion
+        rates = (percent(found.ua), percent(found.wa), percent(found.macro_f1))
+        size = (f"{found.support:,}", str(found.speakers))
+        rows.append((fold.name, *rates, *size, "–" if fold.best_epoch is None else str(fold.best_epoch)))
+    over, pooled = summary.emotion, summary.pooled.emotion
+    if len(summary.folds) > 1:
+        rows.append(("mean ± sd", *map(_plus_minus, (over.ua, over.wa, over.macro_f1)), "", "", ""))
+    rates = (percent(pooled.ua), percent(pooled.wa), percent(pooled.macro_f1))
+    rows.append(("pooled", *rates, f"{pooled.support:,}", str(pooled.speakers), ""))
+    return rows
+
+
+def _over(summary: Summary) -> str:
+    return "(mean ± sd over folds)" if len(summary.folds) > 1 else "(one fold)"
+
+
+def _others(over: FoldSpread) -> str:
+    return f"WA {_plus_minus(over.wa)}, macro-F1 {_plus_minus(over.macro_f1)}"
+
+
+def _pooled_sentence(summary: Summary) -> str:
+    emotion = summary.pooled.emotion
+    return (
+        f"pooled {ua_with_interval(emotion)}, WA {percent(emotion.wa)}, macro-F1 "
+        f"{percent(emotion.macro_f1)}; {tested_on(emotion, summary.title)}"
+    )
+
+
+def _plus_minus(spread: Spread) -> str:
+    return percent(spread.mean) if spread.sd is None else f"{100 * spread.mean:.1f} ± {100 * spread.sd:.1f} %"
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]

@@ -1,0 +1,66 @@
+"""The result of a model, or of the mean of several, tested on a store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.labels import Target
+from training.metrics.predictions import Predictions
+from training.metrics.scores import Evaluation
+from training.report.result import subject_of
+from training.report.text import report
+from training.runs.run import RunRecord
+
+
+@dataclass(frozen=True, eq=False)
+class Tested:
+    """Result of a model, or of the mean of several, on a store."""
+
+    records: tuple[RunRecord, ...]
+    """Of the runs; all with the same labels."""
+    title: str
+    """Protocol, such as ``cross-corpus, speaker-independent (trained on ravdess, tested on tess)``."""
+    evaluation: Evaluation
+    predictions: Predictions
+    notices: tuple[str, ...]
+
+    @property
+    def subject(self) -> str:
+        """Models and what they were trained on."""
+        return subject_of([record.recipe.model.name for record in self.records], corpora_heard(self.records))
+
+    @property
+    def target(self) -> Target:
+        """What the models tell."""
+        return self.records[0].recipe.labels.target
+
+    @property
+    def report(self) -> str:
+        """Text table for people."""
+        headline, rest = report(self.evaluation, self.target, self.title, None).split("\n\n", 1)
+        return f"{headline}\n\n{self.subject[:1].upper()}{self.subject[1:]}.\n\n{rest}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "title": self.title,
+            "subject": self.subject,
+            "runs": [
+                {
+                    "recipe": record.recipe.name,
+                    "model": record.recipe.model.name,
+                    "seed": record.seed,
+                    "trained_on": record.store_digest,
+                }
+                for record in self.records
+            ],
+            "notices": list(self.notices),
+            "test": self.evaluation.to_json(),
+        }
+
+
+def corpora_heard(records: Sequence[RunRecord]) -> list[str]:
+    """Corpora whose speakers were heard."""
+    return sorted({speaker.partition("/")[0] for record in records for speaker in record.heard})

@@ -1,0 +1,139 @@
+"""A run's result as text, for people: the headline first, always with its protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from schemas.labels import Target
+from training.metrics.scores import Evaluation, GroupScore, Scores
+from training.report.tables import text_table
+from training.report.wording import (
+    AVERAGES,
+    calibration_sentence,
+    classes,
+    interval_cell,
+    interval_note,
+    is_leaky,
+    percent,
+    speaker_spread,
+    speakers,
+    ua_with_interval,
+    warning,
+    wrapped,
+)
+
+RATE_HEADER = ("UA", "WA", "macro-F1")
+SUMMARY_HEADER = ("UA", "95 %", "WA", "95 %", "macro-F1", "95 %", "ECE")
+CLASS_HEADER = ("precision", "recall", "F1", "clips")
+GROUP_HEADER = ("UA", "WA", "macro-F1", "clips", "speakers")
+
+
+def report(evaluation: Evaluation, target: Target, title: str, best_epoch: int | None) -> str:
+    """Text of a test result, for a terminal of 100 columns.
+
+    ``title`` is :attr:`training.splits.split.Split.title`, such as
+    ``speaker-independent (protocol: speaker)``; one that does not begin so is followed by a warning.
+    ``best_epoch`` is None where there are no epochs.
+    The headline is of emotions, so that it compares with that of any other model.
+    """
+    emotion = evaluation.emotion
+    weights = f"; weights of epoch {best_epoch}" if best_epoch is not None else ""
+    tested = f"{tested_on(emotion, title)}{weights}"
+    lines = [
+        f"{title}: {ua_with_interval(emotion)}",
+        f"WA {percent(emotion.wa)}, macro-F1 {percent(emotion.macro_f1)}; {tested}",
+    ]
+    if caution := warning(title):
+        lines.append(wrapped(caution))
+    return "\n\n".join(["\n".join(lines), *details(evaluation, target)]) + "\n"
+
+
+def details(evaluation: Evaluation, target: Target) -> list[str]:
+    """Paragraphs and tables below a headline."""
+    own, emotion = evaluation.own, evaluation.emotion
+    spread = speaker_spread(emotion)
+    parts = [
+        text_table(("", *SUMMARY_HEADER), summary_rows(evaluation, target)),
+        "\n".join(map(wrapped, (interval_note(emotion), AVERAGES))),
+        text_table(("emotion in", *GROUP_HEADER), group_rows((*emotion.by_corpus, *emotion.by_gender))),
+        "\n".join(map(wrapped, filter(None, (spread, calibration_sentence(emotion))))),
+        text_table(("emotion", *CLASS_HEADER), class_rows(emotion)),
+    ]
+    if target is Target.GENDER_EMOTION:
+        parts.append(text_table(("gender × emotion", *CLASS_HEADER), class_rows(own)))
+    parts.append(
+        text_table(("true \\ predicted", *_abbreviated(emotion.class_names)), confusion_rows(emotion))
+    )
+    return parts
+
+
+def summary_rows(evaluation: Evaluation, target: Target) -> list[tuple[str, ...]]:
+    """Cells under a name and :data:`SUMMARY_HEADER`: own classes, then emotions alone where they differ."""
+    rows = []
+    for name, found in _sets(evaluation, target):
+        bounds = found.intervals
+        rates = (
+            (found.ua, bounds.ua if bounds else None),
+            (found.wa, bounds.wa if bounds else None),
+            (found.macro_f1, bounds.macro_f1 if bounds else None),
+        )
+        cells = (cell for rate, interval in rates for cell in (percent(rate), interval_cell(interval)))
+        rows.append((f"{name} ({classes(found)})", *cells, percent(found.calibration.ece)))
+    return rows
+
+
+def rate_rows(evaluation: Evaluation, target: Target) -> list[tuple[str, ...]]:
+    """Cells under a name and :data:`RATE_HEADER`, otherwise as :func:`summary_rows`."""
+    return [
+        (f"{name} ({classes(found)})", percent(found.ua), percent(found.wa), percent(found.macro_f1))
+        for name, found in _sets(evaluation, target)
+    ]
+
+
+def tested_on(scores: Scores, title: str) -> str:
+    """Size of the test beside its result: ``940 test clips of 5 speakers``, and classes where some lack.
+
+    Where views of a clip are on several sides, as ``title`` tells: ``940 test samples (views of clips) …``.
+    """
+    what = "samples (views of clips)" if is_leaky(title) else "clips"
+    lacking = "" if scores.tested == len(scores.per_class) else f", UA over {classes(scores)}"
+    return f"{scores.support:,} test {what} of {speakers(scores.speakers)}{lacking}"
+
+
+def class_rows(scores: Scores) -> list[tuple[str, ...]]:
+    """Cells under a name and :data:`CLASS_HEADER`; a dash for what a class without clips does not have."""
+    return [
+        (s.name, *(percent(x) if s.support else "–" for x in (s.precision, s.recall, s.f1)), f"{s.support:,}")
+        for s in scores.per_class
+    ]
+
+
+def group_rows(groups: Iterable[GroupScore]) -> list[tuple[str, ...]]:
+    """Cells under a name and :data:`GROUP_HEADER`."""
+    return [
+        (g.name, percent(g.ua), percent(g.wa), percent(g.macro_f1), f"{g.support:,}", str(g.speakers))
+        for g in groups
+    ]
+
+
+def confusion_rows(scores: Scores) -> list[tuple[str, ...]]:
+    """Name of each true class and its clips by predicted class; a dot where there are none."""
+    return [
+        (name, *(str(count) if count else "·" for count in row))
+        for name, row in zip(scores.class_names, scores.confusion, strict=True)
+    ]
+
+
+def _sets(evaluation: Evaluation, target: Target) -> list[tuple[str, Scores]]:
+    emotion = [("emotion", evaluation.emotion)]
+    return [("gender × emotion", evaluation.own), *emotion] if target is Target.GENDER_EMOTION else emotion
+
+
+def _abbreviated(names: tuple[str, ...]) -> list[str]:
+    """First letters of each name, as many as it takes to tell them apart, four at least."""
+    longest = max(map(len, names))
+    for letters in range(4, longest):
+        short = [name[:letters] for name in names]
+        if len(set(short)) == len(names):
+            return short
+    return list(names)

@@ -1,0 +1,137 @@
+"""How figures are written and what stands beside them, the same in every report."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from schemas.training import InputSpec
+from training.metrics.bootstrap import FEWEST_SPEAKERS, Interval, SpeakerIntervals
+from training.metrics.scores import Scores
+
+WIDTH = 100
+"""Columns of a terminal."""
+
+AVERAGES = (
+    "UA (unweighted average recall) and macro-F1 are means over the classes that have test clips; "
+    "WA is the accuracy."
+)
+"""The conventions behind the figures."""
+
+WARNINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "speaker-dependent": "speaker-dependent: the same voices are heard in training; "
+        "it tells nothing of a new speaker",
+        "leaky": "leaky: copies of the test's own recordings are heard in training; "
+        "it tells nothing of a new recording, still less of a new speaker",
+        "normalised by speaker": "normalised by speaker: each clip is set against all clips of its "
+        "speaker, whose labels are not used; it tells nothing of a single clip of a new speaker",
+    }
+)
+"""What must be read beside a result, by the words of its title before the protocol."""
+
+_FEW_SPEAKERS = 5
+
+
+def warning(title: str) -> str | None:
+    """What must be read beside a result of this ``title``; None where it is speaker-independent alone."""
+    found = [WARNINGS[word] for word in title.partition(" (")[0].split(", ") if word in WARNINGS]
+    return "; ".join(found) or None
+
+
+def titled(title: str, inputs: Iterable[InputSpec]) -> str:
+    """``title`` of a protocol, and that models were normalised by speaker where any of ``inputs`` says so.
+
+    ``speaker-independent, normalised by speaker (protocol: emobox, 6 folds)``.
+    """
+    if all(spec.normalise != "speaker" for spec in inputs):
+        return title
+    worth, _, protocol = title.partition(" (")
+    return f"{worth}, normalised by speaker ({protocol}"
+
+
+def is_leaky(title: str) -> bool:
+    """Whether views of one clip are on several sides under the protocol of ``title``."""
+    return "leaky" in title.partition(" (")[0]
+
+
+def is_speaker_independent(title: str) -> bool:
+    """Whether no test speaker is heard in training under the protocol of ``title``."""
+    return "speaker-independent" in title.partition(" (")[0].split(", ")
+
+
+def percent(share: float) -> str:
+    """``46.3 %``."""
+    return f"{100 * share:.1f} %"
+
+
+def interval_cell(interval: Interval | None) -> str:
+    """``41.0–52.2`` in %; a dash where there is none."""
+    return "–" if interval is None else f"{100 * interval.low:.1f}–{100 * interval.high:.1f}"
+
+
+def ua_with_interval(scores: Scores) -> str:
+    """``UA 46.3 % (95 % interval 41.0 to 52.2)``."""
+    found = scores.intervals
+    if found is None:
+        return f"UA {percent(scores.ua)} (no interval: {speakers(scores.speakers)})"
+    level = f"{100 * found.level:.0f} %"
+    return f"UA {percent(scores.ua)} ({level} interval {100 * found.ua.low:.1f} to {100 * found.ua.high:.1f})"
+
+
+def interval_note(scores: Scores) -> str:
+    """What the interval is, or why there is none."""
+    found: SpeakerIntervals | None = scores.intervals
+    if found is None:
+        return (
+            f"No interval: {speakers(scores.speakers)} cannot tell how much speakers differ; "
+            f"it takes {FEWEST_SPEAKERS}."
+        )
+    method = (
+        f"{100 * found.level:.0f} % interval: speaker bootstrap, expanded percentiles of "
+        f"{found.replicates:,} resamples of the {found.speakers} test speakers"
+    )
+    few = ", and over fewer than five speakers it is too narrow" if found.speakers < _FEW_SPEAKERS else ""
+    return f"{method} with all their clips. It does not regard another training{few}."
+
+
+def speakers(count: int) -> str:
+    """``1 speaker``, ``5 speakers``."""
+    return f"{count} speaker{'' if count == 1 else 's'}"
+
+
+def classes(scores: Scores) -> str:
+    """``7 classes``, ``6 of 7 classes`` where some have no test clips."""
+    count = len(scores.per_class)
+    return f"{count} classes" if scores.tested == count else f"{scores.tested} of {count} classes"
+
+
+def calibration_sentence(scores: Scores) -> str:
+    """Calibration error, its direction and the Brier score."""
+    found = scores.calibration
+    excess = found.confidence - scores.wa
+    leaning = "over" if excess > 0 else "under"
+    side = f"{leaning}-confident" if abs(excess) >= 0.005 else "even"
+    return (
+        f"calibration error (ECE, 15 bins) {percent(found.ece)}: {side}, mean confidence "
+        f"{percent(found.confidence)} at an accuracy of {percent(scores.wa)}; Brier score {found.brier:.3f}"
+    )
+
+
+def speaker_spread(scores: Scores) -> str | None:
+    """UA of the speakers with the lowest and highest, and their median; None for a single speaker."""
+    ranked = sorted(scores.by_speaker, key=lambda score: (score.ua, score.name))
+    if len(ranked) < 2:
+        return None
+    middle = (ranked[(len(ranked) - 1) // 2].ua + ranked[len(ranked) // 2].ua) / 2
+    low, high = ranked[0], ranked[-1]
+    return (
+        f"UA by speaker: {percent(low.ua)} ({low.name}) to {percent(high.ua)} ({high.name}), "
+        f"median {percent(middle)}"
+    )
+
+
+def wrapped(sentence: str) -> str:
+    """``sentence`` over as many lines as it takes."""
+    return "\n".join(textwrap.wrap(sentence, WIDTH, break_long_words=False, break_on_hyphens=False))

@@ -1,0 +1,1 @@
+"""Runs and series of runs: their folders, requests and observers."""

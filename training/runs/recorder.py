@@ -1,0 +1,69 @@
+"""Keeps a run's history on disk while it trains: ``history.csv`` and TensorBoard events."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from types import TracebackType
+from typing import Self
+
+from training.runs.observer import EpochObserver, EpochResult
+from training.runs.run import RunFolder
+
+
+class Recorder:
+    """Observer that writes each epoch down and passes everything on to ``observer``.
+
+    ``history`` is what the run has recorded before it was stopped; later TensorBoard events
+    of a run that was killed are hidden behind it.
+    """
+
+    def __init__(self, folder: RunFolder, history: Sequence[EpochResult], observer: EpochObserver) -> None:
+        from torch.utils.tensorboard import SummaryWriter  # its import would be waited for by all commands
+
+        self._folder = folder
+        self._history = list(history)
+        self._observer = observer
+        self._events = SummaryWriter(str(folder.path / "tensorboard"), purge_step=len(history) + 1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._events.close()
+
+    def epoch_started(self, epoch: int, batches: int, done: int) -> None:
+        """Pass on."""
+        self._observer.epoch_started(epoch, batches, done)
+
+    def batch_done(self) -> None:
+        """Pass on."""
+        self._observer.batch_done()
+
+    def epoch_done(self, result: EpochResult) -> None:
+        """Write the epoch down, then pass on."""
+        self._history.append(result)
+        self._folder.write_text("history.csv", history_csv(self._history))
+        for tag, value in (
+            ("loss/train", result.train_loss),
+            ("loss/validation", result.validation_loss),
+            ("validation/UA", result.validation_ua),
+            ("validation/WA", result.validation_wa),
+            ("learning rate", result.learning_rate),
+        ):
+            self._events.add_scalar(tag, value, result.epoch)
+        self._events.flush()
+        self._observer.epoch_done(result)
+
+
+def history_csv(history: Sequence[EpochResult]) -> str:
+    """One row an epoch, with a header."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [f.name for f in fields(EpochResult)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(result) for result in history)
+    return text.getvalue()

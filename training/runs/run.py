@@ -1,0 +1,210 @@
+"""Run folders: everything about one training, enough to resume it and to predict with it.
+
+::
+
+    runs/20260131-140501-four-corpora-a-speaker/
+      run.json                    resolved recipe, store digest and specification, seed, classes, versions
+      split.json  audit.json      clips of each side with the hash of their recording; proof of no leak
+      normalisation.safetensors   offset and scale of every coefficient, over the training clips
+      checkpoints/                last.safetensors, best.safetensors; of a linear model linear.safetensors
+      history.csv  curves.png  tensorboard/
+      metrics.json  predictions.csv   results, and what was said of every test clip
+      confusion-emotion.png  confusion.png  reliability.png
+      README.md                   model card
+      report.html                 all of it on one page
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from itertools import count
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from featurestore.format.layout import STORE_JSON
+from featurestore.places.durable import storage_errors, write_durably
+from schemas.errors import RunError, UsageError
+from schemas.model import Model
+from schemas.recipe import Recipe, first_problem
+from schemas.spec import StoreSpec
+
+PAGE = "report.html"
+"""Page of a run, or of a series, that needs nothing beside it."""
+
+_RECORDED_LIBRARIES = ("ser-features", "torch", "lightning", "numpy", "pandas", "scikit-learn", "zarr")
+
+_ROWS = re.compile(r"\[\n\s*-?\d+(?:,\n\s*-?\d+)*\n\s*\]")
+"""A list of whole numbers as ``json.dumps`` indents it; no JSON string has a line break in it."""
+
+
+class RunRecord(Model):
+    """What ``run.json`` holds; written once, before training starts."""
+
+    format: Literal[2] = 2
+    created: str
+    """UTC, ISO 8601."""
+    recipe: Recipe
+    """As it was trained: with the overrides of the request in it, and ``train.views`` spelt out."""
+    seed: int
+    device: Literal["cpu", "cuda"]
+    threads: int
+    """Of the CPU: with another number, sums are taken in another order."""
+    store: str | None
+    """Path of the store as it was given, where that was relative; null: it was absolute."""
+    store_digest: str
+    store_spec: StoreSpec
+    features: tuple[str, ...]
+    """In the order in which they are stacked."""
+    classes: tuple[str, ...]
+    """In index order."""
+    heard: tuple[str, ...]
+    """Speakers of the training and validation sides: of others a result is speaker-independent."""
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run, by name."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, root: Path, name: str) -> RunFolder:
+        """New empty folder ``name`` under ``root``, or ``name-2`` and so on; never one that exists."""
+        folder = cls(new_folder(root, name))
+        with storage_errors(root):
+            folder.checkpoints.mkdir()
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Folder of an earlier run. Raises :class:`RunError` where there is none."""
+        if (path / "series.json").is_file():
+            raise RunError(f"{path} is a series of folds; give the folder of one, as {path / 'fold-1'}")
+        if not (path / "run.json").is_file():
+            runs = sorted(path.glob("*/run.json"))
+            step = (
+                f"it holds runs: give one, as {runs[-1].parent}" if runs else "give one that ser-train made"
+            )
+            if (path / STORE_JSON).is_file():
+                step = "it is a feature store, which goes to --store"
+            raise RunError(f"{path} is not the folder of a run (it has no run.json); {step}")
+        return cls(path)
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of ``last.safetensors`` and ``best.safetensors``."""
+        return self.path / "checkpoints"
+
+    @property
+    def normalisation(self) -> Path:
+        """Offset and scale, safetensors."""
+        return self.path / "normalisation.safetensors"
+
+    @property
+    def linear(self) -> Path:
+        """The linear classifier, safetensors; of a run that fits one."""
+        return self.path / "linear.safetensors"
+
+    def record(self) -> RunRecord:
+        """Read ``run.json``. Raises :class:`RunError` where it is none of this version's."""
+        try:
+            return RunRecord.model_validate_json((self.path / "run.json").read_bytes())
+        except ValidationError as error:
+            raise RunError(f"{self.path / 'run.json'}: {first_problem(error)}; start a new run") from error
+        except OSError as error:
+            raise RunError(f"cannot read {self.path / 'run.json'}: {error.strerror or error}") from error
+
+    def write_record(self, record: RunRecord) -> None:
+        """Write ``run.json``; from then on the run can be resumed."""
+        self.write_text("run.json", record.model_dump_json(indent=1) + "\n")
+
+    def write_json(self, name: str, value: Mapping[str, Any]) -> None:
+        """Write ``value``, indented, as ``name``; lists of whole numbers, as a row of a matrix, on a line."""
+        text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+        self.write_text(
+            name, _ROWS.sub(lambda row: f"[{', '.join(re.findall(r'-?[0-9]+', row[0]))}]", text) + "\n"
+        )
+
+    def read_json(self, name: str) -> Any:
+        """Read ``name``. Raises :class:`RunError` where it is missing or not JSON."""
+        try:
+            return json.loads((self.path / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"cannot read {self.path / name} ({error}); start a new run") from error
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write ``text`` as UTF-8."""
+        self.write_bytes(name, text.encode())
+
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Write ``content``: after a crash the file holds the old content or the new."""
+        write_durably(self.path / name, content)
+
+
+def run_name(created: str, recipe: Recipe, protocol: str, asked: Recipe | None = None) -> str:
+    """Name of a run's folder: ``20260131-140501-four-corpora-a-speaker``.
+
+    With the model's name where it is not that of the recipe that was ``asked`` for:
+    ``20260131-140501-four-corpora-a-functionals-speaker``.
+    """
+    own = asked is None or asked.model.name == recipe.model.name
+    what = recipe.name if own else f"{recipe.name}-{recipe.model.name}"
+    return f"{datetime.fromisoformat(created):%Y%m%d-%H%M%S}-{what}-{protocol}"
+
+
+def require_no_store(out: Path) -> None:
+    """Raise :class:`UsageError` where ``out`` is, or lies in, a feature store: a store holds nothing else."""
+    for folder in (out, *out.parents):
+        if (folder / STORE_JSON).is_file():
+            raise UsageError(f"--out {out} is in the feature store {folder}; choose a folder outside of it")
+
+
+def new_folder(root: Path, name: str) -> Path:
+    """New empty folder ``name`` under ``root``, or ``name-2`` and so on.
+
+    Raises :class:`StorageError`, and :class:`UsageError` in a feature store.
+    """
+    require_no_store(root)
+    with storage_errors(root):
+        root.mkdir(parents=True, exist_ok=True)
+        for attempt in count(1):
+            folder = root / (name if attempt == 1 else f"{name}-{attempt}")
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                continue
+            return folder
+    raise AssertionError  # count() has no end
+
+
+def now() -> str:
+    """UTC to the second, ISO 8601."""
+    return datetime.now(UTC).replace(microsecond=0).isoformat()
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that determine results."""
+    versions = {"python": platform.python_version()}
+    for name in _RECORDED_LIBRARIES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "not installed"
+    return versions
+
+
+def require_once(runs: Sequence[Path]) -> None:
+    """Raise :class:`UsageError` where a run is given twice: its say in the mean would be two others'."""
+    places = [path.resolve() for path in runs]
+    twice = [path for path, place in zip(runs, places, strict=True) if places.count(place) > 1]
+    if twice:
+        raise UsageError(f"{twice[0]} is given twice; give each run once")

@@ -1,0 +1,110 @@
+"""A series: every fold of a protocol trained, one run each, and their summary.
+
+::
+
+    runs/20260131-140501-ravdess-attention-emobox/
+      series.json                 resolved recipe, names of the folds, store digest, seed
+      fold-1/  fold-2/  …         a run folder each
+      predictions.csv             of every test clip of all folds
+      summary.json  summary.txt  README.md  folds.png  confusion.png
+      report.html                 all of it on one page, with links to the page of each fold
+
+A fold whose ``metrics.json`` stands is finished; another one is gone on with, or begun. So a series that was
+stopped is resumed fold by fold, and within the fold.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from featurestore.places.durable import storage_errors, write_durably
+from schemas.errors import RunError
+from schemas.model import Model
+from schemas.recipe import Recipe, first_problem
+from training.runs.request import TrainRequest
+from training.runs.run import new_folder
+
+RECORD = "series.json"
+
+
+class SeriesRecord(Model):
+    """What ``series.json`` holds; written once, before the first fold."""
+
+    format: Literal[1] = 1
+    created: str
+    """UTC, ISO 8601."""
+    recipe: Recipe
+    """With the changes of the request in it, ``train.views`` spelt out."""
+    recipe_source: str | None
+    seed: int
+    store: str | None
+    """Path of the store as it was given, where that was relative; null: it was not."""
+    store_digest: str
+    folds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SeriesFolder:
+    """The files of one series."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, root: Path, name: str, record: SeriesRecord) -> SeriesFolder:
+        """New folder with its record; none stays where that cannot be written."""
+        folder = cls(new_folder(root, name))
+        try:
+            with storage_errors(folder.path):
+                write_durably(folder.path / RECORD, f"{record.model_dump_json(indent=1)}\n".encode())
+        except BaseException:
+            shutil.rmtree(folder.path, ignore_errors=True)
+            raise
+        return folder
+
+    @staticmethod
+    def is_one(path: Path) -> bool:
+        """Whether ``path`` is the folder of a series."""
+        return (path / RECORD).is_file()
+
+    def record(self) -> SeriesRecord:
+        """Read ``series.json``. Raises :class:`RunError` where it is none of this version's."""
+        path = self.path / RECORD
+        try:
+            return SeriesRecord.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            raise RunError(f"{path}: {first_problem(error)}; start a new series") from error
+        except OSError as error:
+            raise RunError(f"cannot read {path}: {error.strerror or error}") from error
+
+    def fold(self, number: int) -> Path:
+        """Folder of fold ``number``, from 1."""
+        return self.path / f"fold-{number}"
+
+    def finished(self, number: int) -> bool:
+        """Whether the fold was trained and tested."""
+        return (self.fold(number) / "metrics.json").is_file()
+
+    def request(self, number: int, request: TrainRequest) -> TrainRequest:
+        """What is asked of one fold: to begin it, or to go on with it.
+
+        A folder without ``run.json`` is what a kill left of a beginning; it is removed.
+        """
+        path, record = self.fold(number), self.record()
+        if (path / "run.json").is_file():
+            return TrainRequest(store=request.store, resume=path, hardware=request.hardware)
+        shutil.rmtree(path, ignore_errors=True)
+        return TrainRequest(
+            store=request.store or record.store,
+            recipe=record.recipe,
+            recipe_source=record.recipe_source,
+            fold=number if len(record.folds) > 1 else None,
+            seed=record.seed,
+            output=self.path,
+            name=path.name,
+            hardware=request.hardware,
+        )

@@ -1,0 +1,1 @@
+"""Which view of which clip is read, and its class."""

@@ -1,0 +1,125 @@
+"""Targets: from the manifest's emotions and genders to class indices, and back to emotions. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from schemas.clip import Status
+from schemas.errors import RunError
+from schemas.labels import Gender, LabelSet, Target
+from training.samples.where import matching
+
+NO_CLASS = -1
+"""Target of a clip that is not learnt from."""
+
+_GENDERS = (Gender.FEMALE, Gender.MALE)
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """Class of every clip of a manifest, in its order.
+
+    ``classes`` (clips,) int64 holds class indices, :data:`NO_CLASS` where a clip is left out; ``names``
+    are the classes in index order. The counts tell why clips were left out, each clip counted once.
+    """
+
+    names: tuple[str, ...]
+    classes: NDArray[np.int64]
+    bad: int
+    other_corpus: int
+    """Clips of corpora that the recipe does not train on."""
+    unmet: int
+    """Clips that do not meet the recipe's ``where``."""
+    other_emotion: int
+    unknown_gender: int
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """A sentence for every reason for which clips were left out."""
+        total = len(self.classes)
+        reasons = (
+            (self.bad, "are marked bad in the store"),
+            (self.other_corpus, "are of corpora that the recipe does not train on"),
+            (self.unmet, "do not meet the recipe's where"),
+            (self.other_emotion, "show an emotion that the label set leaves out"),
+            (self.unknown_gender, "are of a speaker of unknown gender"),
+        )
+        return tuple(f"{n} of {total} clips {why} and are left out" for n, why in reasons if n)
+
+
+def targets_of(
+    manifest: pd.DataFrame,
+    labels: LabelSet,
+    target: Target,
+    where: str | None = None,
+    datasets: Collection[str] | None = None,
+) -> Targets:
+    """Class of every clip of ``manifest`` under a label set and target.
+
+    Clips that fail ``where``, and those of other corpora than ``datasets``, have none.
+
+    Gender × emotion classes are female first: index = gender · emotions + emotion. Raises
+    :class:`RunError` where no clip is left, :class:`UsageError` for a query that is none.
+    """
+    index_of = {str(source): labels.classes.index(kept) for source, kept in labels.rule.items()}
+    emotion = manifest["emotion"].map(index_of).fillna(NO_CLASS).to_numpy(dtype=np.int64)
+    of = np.ones(len(manifest), dtype=bool)
+    if datasets is not None:
+        of = manifest["dataset"].isin(list(datasets)).to_numpy()
+    ok = (manifest["status"] == Status.OK).to_numpy()
+    usable = of & ok
+    met = usable if where is None else usable & matching(manifest, where)
+    kept = met & (emotion != NO_CLASS)
+    known = np.ones(len(manifest), dtype=bool)
+    classes = emotion
+    if target is Target.GENDER_EMOTION:
+        gender_of = {str(name): i for i, name in enumerate(_GENDERS)}
+        gender = manifest["gender"].map(gender_of).fillna(NO_CLASS).to_numpy(dtype=np.int64)
+        known = gender != NO_CLASS
+        classes = gender * len(labels.classes) + emotion
+    found = Targets(
+        names=labels.class_names(target),
+        classes=np.where(kept & known, classes, NO_CLASS),
+        bad=int((of & ~ok).sum()),
+        other_corpus=int((~of).sum()),
+        unmet=int((usable & ~met).sum()),
+        other_emotion=int((met & ~kept).sum()),
+        unknown_gender=int((kept & ~known).sum()),
+    )
+    if not (found.classes != NO_CLASS).any():
+        why = "; ".join(found.notices) or "the store is empty"
+        raise RunError(
+            f"no clip is left under label set '{labels.name}' and target '{target}': {why}"
+            f"{_remedy(found, where)}"
+        )
+    return found
+
+
+def _remedy(found: Targets, where: str | None) -> str:
+    """What brings back the clips of the most frequent reason; empty where the notice says it all."""
+    remedies = {
+        "": (found.bad, found.other_corpus),
+        f"; loosen the query {where!r}": (found.unmet,),
+        "; choose another label set, as --set labels.set=ravdess8": (found.other_emotion,),
+        "; say who is female and male in corpus.toml and build again, or train with --set "
+        "labels.target=emotion": (found.unknown_gender,),
+    }
+    return max(remedies, key=lambda remedy: max(remedies[remedy]))
+
+
+def emotion_marginal(
+    probabilities: NDArray[np.float64], labels: LabelSet, target: Target
+) -> NDArray[np.float64]:
+    """Probabilities of the emotions alone: gender × emotion summed over genders.
+
+    ``probabilities`` (clips, classes) → (clips, emotions); unchanged where the target is emotion.
+    """
+    if target is Target.EMOTION:
+        return probabilities
+    by_gender = probabilities.reshape(len(probabilities), len(_GENDERS), len(labels.classes))
+    return np.asarray(by_gender.sum(axis=1))

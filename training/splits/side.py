@@ -1,0 +1,13 @@
+"""The sides of a split, and the view that all of them read."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Side = Literal["train", "validation", "test"]
+"""A side of a split."""
+
+SIDES: tuple[Side, ...] = ("train", "validation", "test")
+
+ORIGINAL_VIEW = 0
+"""Validation and test read this view alone."""
