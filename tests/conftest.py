@@ -43,14 +43,19 @@ def whole_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def copy_first_sentence(whole: Path, root: Path) -> None:
+    """Copy the first sentence and repetition of every demo voice from one corpora root to another."""
+    for source in sorted((whole / "demo").glob("*/*_s1_*_1.wav")):
+        target = root / "demo" / source.parent.name / source.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+
+
 @pytest.fixture(scope="session")
 def small_demo(whole_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Corpora root with the first sentence and repetition of every demo voice: 112 clips of 16 speakers."""
     root = tmp_path_factory.mktemp("small-demo")
-    for source in sorted((whole_demo / "demo").glob("*/*_s1_*_1.wav")):
-        target = root / "demo" / source.parent.name / source.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
+    copy_first_sentence(whole_demo, root)
     return root
 
 

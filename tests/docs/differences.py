@@ -36,7 +36,7 @@ class Serving:
     """Regular expression: what it prints when others can use it."""
 
 
-PLAYED_ELSEWHERE: Mapping[str, str] = {"docs/errors.md": "tests/system/mistakes/test_errors_page.py"}
+PLAYED_ELSEWHERE: Mapping[str, str] = {"docs/errors.md": "tests/system/mistakes/test_mistakes.py"}
 """Pages that need a stage of their own → the test that plays them."""
 
 NOT_RUN: tuple[NotRun, ...] = (

@@ -11,7 +11,7 @@ import pytest
 
 from tests.system.mistakes.stage import set_stage
 
-_BUILD = """
+BUILD_WITHOUT_END = """
 import sys
 from featurestore.places.choose import place_at
 from featurestore.places.lease import exclusive
@@ -30,7 +30,7 @@ def stage(small_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         for name in ("SER_CORPORA", "AWS_PROFILE", "FORCE_COLOR"):
             patch.delenv(name, raising=False)
         set_stage(root, small_demo)
-        command = [sys.executable, "-c", _BUILD]
+        command = [sys.executable, "-c", BUILD_WITHOUT_END]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as builder:
             assert builder.stdout is not None
             assert builder.stdout.readline() == "begun\n"

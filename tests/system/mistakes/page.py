@@ -1,4 +1,4 @@
-"""``docs/errors.md`` as a list of mistakes."""
+"""``mistakes.md`` as a list of mistakes."""
 
 from __future__ import annotations
 

@@ -13,10 +13,10 @@ from lightning.fabric import Fabric
 from schemas.errors import RunError
 from schemas.training import SpecAugmentSpec, TrainSpec
 from tests.training.conftest import order_of
+from training.loop import fit as loop
 from training.loop.checkpoint import BEST, LAST, load_best, read_history
 from training.loop.fabric import fabric_for
 from training.loop.fit import Problem, Saving, fit, forward_all
-from training.loop import fit as loop
 from training.loop.progress import Progress
 from training.models.cnn_bilstm import CnnBiLstm
 from training.runs.observer import EpochResult, Observer, SilentObserver

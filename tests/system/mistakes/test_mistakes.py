@@ -1,4 +1,4 @@
-"""Every mistake of ``docs/errors.md`` is met as the page says, and leaves nothing behind."""
+"""Every mistake of ``mistakes.md`` is met as the page says, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.conftest import REPOSITORY
 from tests.system.mistakes.page import Mistake, mistakes_of
 from tests.system.mistakes.play import files, play
 
-PAGE = REPOSITORY / "docs" / "errors.md"
+PAGE = Path(__file__).with_name("mistakes.md")
 _SCORE = re.compile(r"[0-9.]+ %")
 MISTAKES = list(mistakes_of(PAGE))
 
