@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Self, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -99,11 +99,31 @@ def worth_notes(runs: list[Path], worths: list[Worth | None]) -> list[str]:
     return notes
 
 
-def worth_json(run: Path, worth: Worth | None) -> dict[str, object]:
-    """Plain values: ``run``, ``protocol``, ``ua``, ``interval``, ``warning``; null where it is not tested."""
+class IntervalJson(TypedDict):
+    """Bounds of a share and the level of their interval."""
+
+    low: float
+    high: float
+    level: float | None
+
+
+class WorthJson(TypedDict):
+    """Result of a model; null if it is not tested."""
+
+    run: str
+    protocol: str | None
+    ua: float | None
+    interval: IntervalJson | None
+    warning: str | None
+
+
+def worth_json(run: Path, worth: Worth | None) -> WorthJson:
+    """Plain values of a result, or of its absence."""
     if worth is None:
         return {"run": str(run), "protocol": None, "ua": None, "interval": None, "warning": _UNTESTED}
-    interval = None if worth.low is None else {"low": worth.low, "high": worth.high, "level": worth.level}
+    interval: IntervalJson | None = None
+    if worth.low is not None and worth.high is not None:
+        interval = {"low": worth.low, "high": worth.high, "level": worth.level}
     return {
         "run": worth.run,
         "protocol": worth.claim.title,

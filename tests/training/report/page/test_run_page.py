@@ -177,7 +177,7 @@ def test_what_others_named_is_text_never_markup(result: RunResult) -> None:
         notices=(HOSTILE,),
         speakers={"train": (HOSTILE,)},
         corpora=dict.fromkeys(result.corpora, (HOSTILE,)),
-        title=f"leaky ({HOSTILE})",
+        claim=claim(protocol=None, tested_on=(HOSTILE,)),
     )
     html = run_page(found)
     assert "<script" not in html
