@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from featurestore.places.place import Place
 from featurestore.progress import Progress, Silent
 from featurestore.read.opening import open_place
 from featurestore.store import FeatureStore
+from pipelines.machine import usable_cores
 from schemas.clip import Status
 from schemas.errors import SerError, StorageError, StoreDamagedError
 
@@ -125,7 +125,7 @@ def _presence(name: str, entry: StoredObject, present: Mapping[str, int]) -> Fin
 
 def _contents(place: Place, objects: Mapping[str, StoredObject], progress: Progress) -> Iterator[Finding]:
     """What is wrong with the bytes of objects that have their size."""
-    threads = (os.cpu_count() or 1) if isinstance(place, Folder) else _READS_AT_ONCE
+    threads = usable_cores() if isinstance(place, Folder) else _READS_AT_ONCE
 
     def found(name: str) -> str:
         try:

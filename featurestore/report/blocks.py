@@ -17,7 +17,6 @@ however many clips there are, for a graph has a bounded number of blocks. Every 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from threading import Lock
@@ -32,6 +31,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from featurestore.progress import Advance, Progress
 from featurestore.read.spans import Span, SpanReader
 from featurestore.store import FeatureStore
+from pipelines.machine import usable_cores
 
 MOST_BLOCK_BYTES = 16 * 2**20
 """Decoded, of one block, unless one chunk of 32 clips is more."""
@@ -114,7 +114,7 @@ def summed(
 
 def threads() -> int:
     """Blocks that are worked on at a time."""
-    return max(1, min(MOST_THREADS, len(os.sched_getaffinity(0))))
+    return min(MOST_THREADS, usable_cores())
 
 
 def block_clips(store: FeatureStore, feature: str) -> int:
