@@ -14,7 +14,7 @@ class DeviceName(StrEnum):
 
 
 class LoaderName(StrEnum):
-    """Where to keep samples: :data:`training.runs.request.HomeChoice`."""
+    """Where to keep samples: :data:`training.runs.request.LoaderChoice`."""
 
     AUTO = "auto"
     DEVICE = "device"

@@ -11,7 +11,7 @@ from schemas.recipe import Recipe
 Home = Literal["device", "ram", "stream"]
 """Where samples are kept: on the training device, in memory, or in the store until they are needed."""
 
-HomeChoice = Literal["auto"] | Home
+LoaderChoice = Literal["auto"] | Home
 """A home, or the fastest that has room."""
 
 
@@ -21,7 +21,7 @@ class Hardware:
 
     device: Literal["auto", "cpu", "cuda"] | None = None
     """``auto`` where it is None and the run is new."""
-    loader: HomeChoice = "auto"
+    loader: LoaderChoice = "auto"
     memory: int | None = None
     """Bytes that samples may take of the machine's memory; None: half of what is free."""
     cuda_graphs: bool = False
