@@ -1,4 +1,4 @@
-"""Messages of ``mistakes.md`` that ``docs/errors.md`` quotes: ``text`` blocks of a command and its message."""
+"""Messages of ``mistakes.md`` in ``docs/errors.md``: ``text`` blocks of a command and its message."""
 
 from __future__ import annotations
 
