@@ -10,7 +10,7 @@ from schemas.errors import UsageError
 from schemas.overrides import overridden
 from schemas.recipe import Recipe
 from training.functionals.speaker import require_whole_speakers
-from training.plan.requirements import Selection, selection_of
+from training.plan.requirements import Selection, require_datasets, selection_of
 from training.runs.request import TrainRequest
 from training.splits.choose import splits_of
 from training.splits.split import Split
@@ -43,7 +43,7 @@ def chosen(request: TrainRequest) -> Choice:
     recipe = overridden(request.recipe, request.changes)
     store = FeatureStore.open(request.store)
     if any(change.startswith("datasets=") for change in request.changes):
-        _require_datasets(store, recipe)
+        require_datasets(store, recipe.datasets or ())
     selection = selection_of(store, recipe, request.recipe_source or recipe.name)
     remarks = (*_missing_views(store, recipe), *_missing_datasets(store, recipe))
     recipe = overridden(recipe, [f"train.views={list(selection.views)}", *_any_dataset(store, recipe)])
@@ -87,17 +87,6 @@ def _missing_datasets(store: FeatureStore, recipe: Recipe) -> tuple[str, ...]:
     if len(absent) == len(wanted):
         return (f"the store has none of the recipe's corpora ({', '.join(wanted)}); all of it is used",)
     return (f"the recipe trains on {', '.join(wanted)}; the store lacks {', '.join(absent)}",)
-
-
-def _require_datasets(store: FeatureStore, recipe: Recipe) -> None:
-    """Raise :class:`UsageError` where corpora were asked for by name that the store lacks."""
-    held = sorted(store.document.datasets)
-    absent = [name for name in recipe.datasets or () if name not in held]
-    if absent:
-        raise UsageError(
-            f"the store has no corpus {' or '.join(absent)}; it has {', '.join(held)}: choose of them with "
-            "--datasets"
-        )
 
 
 def _any_dataset(store: FeatureStore, recipe: Recipe) -> tuple[str, ...]:

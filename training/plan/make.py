@@ -19,7 +19,7 @@ from training.plan.plan import Plan
 from training.runs.options import require_untouched
 from training.runs.request import TrainRequest
 from training.runs.run import RunFolder, RunRecord, library_versions, now, require_no_store
-from training.runs.same_store import is_relative, recorded_store, same_store
+from training.runs.same_store import is_relative, open_same_store, recorded_store
 from training.samples.samples import samples_of
 from training.samples.targets import Targets, targets_of
 from training.splits.side import ORIGINAL_VIEW
@@ -98,7 +98,7 @@ def _resumed(request: TrainRequest, path: Path) -> Plan:
     require_untouched(request.changes, **kept, out=request.output)
     folder = RunFolder.open(path)
     record = folder.record()
-    store = same_store(path, request.store, record.store, record.store_digest)
+    store = open_same_store(path, request.store, record.store, record.store_digest)
     split = Split.from_json(folder.read_json("split.json"))
     names = label_set(record.recipe.labels.set).class_names(record.recipe.labels.target)
     if names != record.classes:

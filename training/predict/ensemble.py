@@ -159,9 +159,9 @@ def _folds(run: Path) -> list[Path]:
     series = SeriesFolder(run)
     numbers = range(1, len(series.record().folds) + 1)
     for number in numbers:
-        if not series.finished(number):
+        if not series.is_finished(number):
             raise RunError(
-                f"fold {number} of {run} is not finished; go on with: ser-train --resume {run}, or give the "
+                f"fold {number} of {run} is not finished; resume with: ser-train --resume {run}, or give the "
                 "folders of those that are"
             )
     return [series.fold(number) for number in numbers]

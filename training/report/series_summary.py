@@ -59,9 +59,9 @@ def _require_same_protocol(
 def _fold(series: Sequence[SeriesFolder], number: int, name: str) -> FoldResult:
     """Predictions of a fold: of the series itself, or the mean of several."""
     for folder in series:
-        if not folder.finished(number):
+        if not folder.is_finished(number):
             again = f"ser-train --resume {folder.path}"
-            raise RunError(f"fold {number} of {folder.path} is not finished; go on with: {again}")
+            raise RunError(f"fold {number} of {folder.path} is not finished; resume with: {again}")
     runs = [RunFolder.open(folder.fold(number)) for folder in series]
     epochs = [run.read_json("metrics.json")["best_epoch"] for run in runs]
     predictions = [Predictions.read(run.path / "predictions.csv") for run in runs]
