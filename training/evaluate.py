@@ -22,8 +22,8 @@ from featurestore.store import FeatureStore
 from pipelines.device import choose_device
 from schemas.errors import RunError
 from schemas.labels import label_set
+from training.metrics.evaluation import evaluate_predictions
 from training.metrics.predictions import Predictions
-from training.metrics.scores import evaluate_predictions
 from training.plan.requirements import require_datasets, require_features
 from training.predict.trained import TrainedModel
 from training.report.tested import Tested, corpora_heard

@@ -28,7 +28,7 @@ from training.linear.training import train_linear
 from training.loop.fabric import fabric_for
 from training.loop.network import Trained, new_network, require_room, train_network
 from training.loop.normalise import normalisation_of
-from training.metrics.scores import evaluate_predictions
+from training.metrics.evaluation import evaluate_predictions
 from training.plan.make import plan
 from training.plan.plan import Plan
 from training.report.files import write_result

@@ -197,7 +197,7 @@ def test_on_another_store_none_of_several_has_heard_what_is_tested(
         evaluate_runs(EvaluationRequest(paths, demo_store, hardware=CPU))
     assert {*other.record.heard} | {*run.record.heard} > {*run.record.heard}, "drawn by another seed"
     with pytest.raises(
-        RunError, match="no clip to test on: 112 of 128 clips are of speakers that a model was"
+        RunError, match="no clips to test on: 112 of 128 clips are of speakers that a model was"
     ):
         evaluate_runs(EvaluationRequest(paths, other_store, hardware=CPU))
 

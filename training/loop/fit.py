@@ -38,7 +38,7 @@ from training.loop.normalise import Normaliser
 from training.loop.optimise import optimiser_of, schedule_of
 from training.loop.progress import Progress
 from training.loop.step import Step
-from training.metrics.scores import unweighted_average_recall
+from training.metrics.confusion import unweighted_average_recall
 from training.runs.observer import EpochObserver, EpochResult
 
 if TYPE_CHECKING:

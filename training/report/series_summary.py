@@ -73,7 +73,7 @@ def _fold(series: Sequence[SeriesFolder], number: int, name: str) -> FoldResult:
             )
     return FoldResult(
         name=name,
-        predictions=Predictions.averaged(predictions),
+        predictions=Predictions.average(predictions),
         best_epoch=epochs[0] if len(epochs) == 1 else None,
         run=runs[0].path.name,
     )

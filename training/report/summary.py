@@ -9,8 +9,9 @@ from typing import Any
 
 from schemas.errors import RunError
 from schemas.labels import LabelSet, Target
+from training.metrics.evaluation import evaluate_predictions
 from training.metrics.predictions import Predictions
-from training.metrics.scores import Evaluation, Scores, evaluate_predictions
+from training.metrics.scores import Evaluation, Scores
 from training.splits.claim import Claim
 
 
@@ -132,7 +133,7 @@ def summarise(
     """
     if not folds:
         raise RunError("there is no fold to sum up; train at least one")
-    predictions = Predictions.joined([fold.predictions for fold in folds])
+    predictions = Predictions.join([fold.predictions for fold in folds])
     return Summary(
         claim=claim,
         subject=subject,

@@ -12,8 +12,8 @@ from sklearn import metrics as sk
 from schemas.errors import RunError
 from schemas.labels import Target, label_set
 from tests.training.claims import claim
+from training.metrics.evaluation import evaluate_predictions
 from training.metrics.predictions import Predictions
-from training.metrics.scores import evaluate_predictions
 from training.report.summary import FoldResult, Spread, Summary, summarise
 from training.report.summary_text import summary_markdown, summary_text, write_summary
 from training.runs.run import RunFolder

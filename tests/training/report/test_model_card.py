@@ -13,7 +13,8 @@ from schemas.recipe import Recipe, load_recipe
 from schemas.training import InputSpec, SpecAugmentSpec, TrainSpec
 from tests.training.claims import claim
 from training.audits.audit import Audit
-from training.metrics.scores import Evaluation, evaluate
+from training.metrics.evaluation import evaluate
+from training.metrics.scores import Evaluation
 from training.report.model_card import model_card
 from training.report.recipe_prose import input_prose, training_prose
 from training.report.result import RunResult

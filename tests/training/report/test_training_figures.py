@@ -8,8 +8,9 @@ import pytest
 
 from schemas.labels import Target, label_set
 from tests.training.claims import claim
+from training.metrics.evaluation import evaluate
 from training.metrics.predictions import Predictions
-from training.metrics.scores import Evaluation, evaluate
+from training.metrics.scores import Evaluation
 from training.report import figures
 from training.report.figures import confusion_png, curves_png, folds_png, reliability_png
 from training.report.summary import FoldResult, summarise

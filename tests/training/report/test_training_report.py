@@ -5,7 +5,8 @@ import pytest
 
 from schemas.labels import Target, label_set
 from tests.training.claims import claim
-from training.metrics.scores import Evaluation, evaluate
+from training.metrics.evaluation import evaluate
+from training.metrics.scores import Evaluation
 from training.report.text import report
 from training.report.wording import warning
 

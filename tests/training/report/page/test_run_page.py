@@ -19,8 +19,8 @@ from schemas.recipe import load_recipe
 from tests.pages import require_readable
 from tests.training.claims import claim
 from tests.training.report.page.reading import Page
+from training.metrics.evaluation import evaluate_predictions
 from training.metrics.predictions import Predictions
-from training.metrics.scores import evaluate_predictions
 from training.report import files as outcome
 from training.report.files import write_result
 from training.report.page.run_page import run_page
