@@ -115,7 +115,7 @@ def audit_store(request: AuditRequest) -> StoreAudit:
 
 
 def _require_one_source(request: AuditRequest) -> None:
-    made = request.options.given or request.seed is not None
+    made = request.options.given_names or request.seed is not None
     given = [
         name
         for name, is_given in (

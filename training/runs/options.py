@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from schemas.defaults import DEFAULT_RECIPE
@@ -33,10 +33,15 @@ class Options:
     set: Sequence[str] = ()
 
     @property
-    def given(self) -> tuple[str, ...]:
+    def given(self) -> dict[str, object]:
+        """Fields that differ from their defaults, with their values."""
+        defaults = asdict(Options())
+        return {name: value for name, value in asdict(self).items() if value != defaults[name]}
+
+    @property
+    def given_names(self) -> tuple[str, ...]:
         """Names of the options that were given, such as ``--batch-size``."""
-        used = [each.name for each in fields(self) if getattr(self, each.name) != each.default]
-        return tuple(f"--{name.replace('_', '-')}" for name in used)
+        return tuple(f"--{name.replace('_', '-')}" for name in self.given)
 
     def recipe_name(self) -> str:
         """The recipe given; else the shipped recipe of the model given; else the default recipe."""

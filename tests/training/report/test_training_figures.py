@@ -12,7 +12,9 @@ from training.metrics.evaluation import evaluate
 from training.metrics.predictions import Predictions
 from training.metrics.scores import Evaluation
 from training.report import figures
-from training.report.figures import confusion_png, curves_png, folds_png, reliability_png
+from training.report.comparisons import folds_png
+from training.report.curves import curves_png
+from training.report.figures import confusion_png, reliability_png
 from training.report.summary import FoldResult, summarise
 from training.runs.observer import EpochResult
 
