@@ -55,6 +55,7 @@ def summary_markdown(summary: Summary) -> str:
     """Markdown of the folder's ``README.md``."""
     pooled, emotion, over = summary.pooled, summary.pooled.emotion, summary.emotion
     caution = warning(summary.claim)
+    calibration = capitalise(calibration_sentence(emotion))
     parts = [
         f"# Emotion classifier over folds: {summary.subject}",
         f"## Result: {summary.title}",
@@ -68,8 +69,7 @@ def summary_markdown(summary: Summary) -> str:
         markdown_table(
             ("pooled, emotion in", *GROUP_HEADER), group_rows((*emotion.by_corpus, *emotion.by_gender))
         ),
-        f"{speaker_spread(emotion) or 'There is only one test speaker'}. "
-        f"{capitalise(calibration_sentence(emotion))}.",
+        ". ".join((speaker_spread(emotion) or "There is only one test speaker", calibration, "")).strip(),
         markdown_table(("pooled, emotion", *CLASS_HEADER), class_rows(emotion)),
         "![Confusion](confusion-emotion.png)",
         markdown_table(("pooled, gender × emotion", *CLASS_HEADER), class_rows(pooled.own))

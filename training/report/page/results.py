@@ -19,10 +19,10 @@ CLASSES_HEADER = (CLASS_HEADER[0], "95 %", CLASS_HEADER[1], "95 %", CLASS_HEADER
 INTERVALS_OF_PARTS = (
     "Intervals use the same bootstrap, over the speakers of the corpus or gender only. For a class, they use "
     "the resamples with clips of it and are expanded by the number of speakers with such clips. With fewer "
-    f"than {FEWEST_SPEAKERS} of them there is no interval, shown as a dash. Intervals describe each group on its "
-    "own: they do not test the difference between two groups and are not corrected for multiple comparisons. "
-    "An interval of zero width, for example where nothing was recognised, only means that the speakers of this "
-    "test do not differ."
+    f"than {FEWEST_SPEAKERS} of them there is no interval, shown as a dash. Intervals describe each group on "
+    "its own: they do not test the difference between two groups and are not corrected for multiple "
+    "comparisons. An interval of zero width, for example where nothing was recognised, only means that the "
+    "speakers of this test do not differ."
 )
 
 Facts = tuple[tuple[str, str], ...]
