@@ -68,8 +68,8 @@ def interval_note(scores: Scores) -> str:
     found: SpeakerIntervals | None = scores.intervals
     if found is None:
         return (
-            f"No interval: at least {FEWEST_SPEAKERS} speakers are needed to estimate how much speakers "
-            f"differ, and the test has {scores.speakers}."
+            f"No interval: the speaker bootstrap needs at least {FEWEST_SPEAKERS} test speakers; this test "
+            f"has {scores.speakers}."
         )
     method = (
         f"{100 * found.level:.0f} % interval: speaker bootstrap, expanded percentiles of "

@@ -150,7 +150,7 @@ def test_folds_that_cannot_be_pooled_are_a_sentence() -> None:
         return str(caught.value)
 
     assert "ravdess/1-0 is tested in two folds" in refused([fold(1, [1]), fold(1, [1])])
-    assert "no fold to sum up" in refused([])
+    assert "no folds to summarise" in refused([])
     assert "same labels" in refused([fold(1, [1]), fold(2, [2], Target.GENDER_EMOTION)])
 
 

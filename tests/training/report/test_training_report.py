@@ -61,7 +61,7 @@ def test_each_rate_of_the_table_has_its_own_interval() -> None:
 def test_two_speakers_have_no_interval_and_the_report_says_why() -> None:
     text = report(evaluation(Target.EMOTION, speakers=2), Target.EMOTION, CLAIM, 4)
     assert text.splitlines()[0].endswith(" % (no interval: 2 speakers)")
-    assert "No interval: at least 3 speakers are needed to estimate how much speakers differ" in text
+    assert "No interval: the speaker bootstrap needs at least 3 test speakers; this test has 2." in text
 
 
 def test_the_interval_is_explained_and_few_speakers_are_a_caveat() -> None:

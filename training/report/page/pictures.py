@@ -31,14 +31,14 @@ def confusion(name: str, scores: Scores) -> Picture:
     """The confusion matrix of one set of classes."""
     return drawing(
         confusion_figure(scores),
-        f"Confusion matrix of {name}, {len(scores.per_class)} classes; the table below has its numbers",
+        f"Confusion matrix for {name}, {len(scores.per_class)} classes; the table below has its numbers",
     )
 
 
 def reliability(name: str, scores: Scores) -> Picture:
     """The reliability diagram of one set of classes."""
     found = scores.calibration
-    measured = f"Reliability diagram of {name}: calibration error {percent(found.ece)}, mean confidence "
+    measured = f"Reliability diagram for {name}: calibration error {percent(found.ece)}, mean confidence "
     return drawing(
         reliability_figure(name, scores),
         f"{measured}{percent(found.confidence)} at an accuracy of {percent(scores.wa)}",

@@ -232,7 +232,7 @@ def test_a_run_without_epochs_with_unseen_classes_and_one_speaker_has_a_page(res
     assert found.table("emotion")["sad"] == ["–"] * 6 + ["0"]
     assert found.facts["epoch of the weights"] == "no epochs"
     assert "There are no curves" in found.text
-    assert "No interval: at least 3 speakers are needed" in found.text
+    assert "No interval: the speaker bootstrap needs at least 3 test speakers" in found.text
     assert "There is only one test speaker" in found.text
     assert not [alt for alt in found.pictures if alt.startswith(("Losses", "UA by speaker"))]
     assert "tensorboard" not in found.code[-1]
