@@ -1,4 +1,4 @@
-"""Confusion matrices of groups of clips, and the rates of many matrices at once. No torch."""
+"""Confusion matrices of groups of clips, and the rates of one or many matrices. No torch."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Metrics of one side: over the model's own classes, and over emotions alone.
+    """Metrics of one side: over the model's own classes, and over emotions.
 
     Both are equal if the model predicts only emotions. ``emotion`` compares models of different targets.
     """

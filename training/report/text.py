@@ -32,7 +32,7 @@ def report(evaluation: Evaluation, target: Target, claim: Claim, best_epoch: int
     """Text of a test result, for a terminal with 100 columns.
 
     The headline is over emotions, so that models of different targets compare. A warning follows unless
-    ``claim`` is speaker-independent alone. ``best_epoch`` is None for a model without epochs.
+    ``claim`` is speaker-independent and nothing else. ``best_epoch`` is None for a model without epochs.
     """
     emotion = evaluation.emotion
     weights = f"; weights of epoch {best_epoch}" if best_epoch is not None else ""
