@@ -155,7 +155,7 @@ def test_a_corpus_of_a_package_that_is_not_there_is_listed_with_how_to_get_it(
         (
             "tess = parlour:Parlour",
             PARLOUR,
-            "offers a corpus 'tess', but that name is taken by a built-in corpus",
+            "'tess', but that name is taken by a built-in corpus",
         ),
         ("all = parlour:Parlour", PARLOUR, "offers a corpus 'all', which is not a valid name"),
     ],

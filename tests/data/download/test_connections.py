@@ -249,7 +249,7 @@ def test_an_object_that_git_lfs_lacks_is_named(serve: Serve, get: Get, cremad_fi
         (lambda files: files[0].update(directoryLabel="a/../../b"), "out of the corpus folder"),
         (
             lambda files: files[0]["dataFile"].update(checksum={"type": "CRC", "value": "0"}),
-            "no supported checksum",
+            "no supported",
         ),
         (lambda files: files[0].pop("dataFile"), "did not return a Dataverse data set"),
     ],
