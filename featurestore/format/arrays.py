@@ -42,9 +42,7 @@ def hierarchy(spec: StoreSpec, corpora: Mapping[str, CorpusRecord]) -> dict[str,
 
 
 def coordinates(spec: StoreSpec) -> dict[str, npt.NDArray[np.float64]]:
-    """Dimension → values: ``frame``, the centre of each frame in s; ``mel_band``, the centre of each band in
-    Hz.
-    """
+    """Dimension → values: ``frame``, centres of the frames in s; ``mel_band``, centres of the bands in Hz."""
     step = spec.spectral.hop_length / spec.audio.sample_rate
     out = {"frame": np.arange(spec.frames, dtype=np.float64) * np.float64(step)}
     for feature in spec.features:

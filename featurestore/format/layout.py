@@ -65,9 +65,7 @@ def units_of(rows: int, spec: StoreSpec) -> int:
 
 
 def object_names(spec: StoreSpec, rows: Mapping[str, int]) -> Iterator[str]:
-    """Path of every object of a finished store except ``store.json``; ``rows`` gives each corpus's row
-    count.
-    """
+    """Path of every object of a finished store except ``store.json``, given the rows of each corpus."""
     yield from (MANIFEST, VIEWS, STATISTICS, ROOT_METADATA)
     for dataset, count in rows.items():
         units = range(units_of(count, spec))

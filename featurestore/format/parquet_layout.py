@@ -27,9 +27,7 @@ _OTHER_PARTS = frozenset({5, 6, 7, 8})
 
 @dataclass(frozen=True)
 class Page:
-    """One page: whether it is the dictionary, the number of values it announces, its decompressed size in
-    bytes.
-    """
+    """One page: whether it is the dictionary, its number of values, and its decompressed bytes."""
 
     dictionary: bool
     count: int

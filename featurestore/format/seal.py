@@ -1,6 +1,4 @@
-"""The seal of a document: its last line is the hash of everything before it, so any flipped bit is
-detected.
-"""
+"""The seal of a document: a last line with the hash of all before it, so any flipped bit is detected."""
 
 from __future__ import annotations
 
@@ -12,9 +10,7 @@ _SEAL_BYTES = len(',\n "seal": ""\n}\n') + 64
 
 
 def seal(text: str) -> bytes:
-    """An indented JSON object with the seal added as its last key: the SHA-256 of the bytes before the
-    comma.
-    """
+    """Add the seal to an indented JSON object as its last key: the SHA-256 of the bytes before the comma."""
     body = text.rstrip().removesuffix("}").rstrip().encode()
     return body + f',\n "seal": "{hashlib.sha256(body).hexdigest()}"\n}}\n'.encode()
 

@@ -51,9 +51,7 @@ def read_table(
 
 @contextmanager
 def table_errors(name: str) -> Iterator[None]:
-    """Turn any error about a table into a :class:`StoreDamagedError` of one sentence that names the
-    object.
-    """
+    """Turn any error about a table into a :class:`StoreDamagedError` that names the object."""
     try:
         yield
     except (ValueError, LookupError, OSError, OverflowError, MemoryError, pa.ArrowException) as error:

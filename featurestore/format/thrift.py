@@ -20,9 +20,7 @@ Struct = dict[int, object]
 
 
 def read_struct(data: memoryview, start: int = 0) -> tuple[Struct, int]:
-    """Parse the struct that begins at ``start``; returns it and its end. Raises :class:`ValueError` if
-    invalid.
-    """
+    """Parse the struct at ``start``; returns it and its end. Raises :class:`ValueError` if invalid."""
     reader = _StructReader(data, start)
     return reader.struct(0), reader.position
 

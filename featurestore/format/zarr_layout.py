@@ -57,9 +57,7 @@ def create_feature(
 
 
 def feature_metadata(spec: StoreSpec, rows: int) -> Mapping[str, dict[str, Any]]:
-    """Feature → the metadata that its array must have, as read from JSON; readers do not trust what is
-    stored.
-    """
+    """Feature → the metadata that its array must have, as read from JSON."""
     objects: dict[str, Buffer] = {}
     root = zarr.create_group(zarr.storage.MemoryStore(objects), zarr_format=3)
     return {

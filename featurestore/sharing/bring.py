@@ -11,14 +11,12 @@ from featurestore.format.sweep import sweep, withdraw
 from featurestore.places.durable import storage_errors
 from featurestore.places.folder import Folder
 from featurestore.places.lease import exclusive
-from featurestore.places.place import Place
+from featurestore.places.place import FOLDER_THREADS, Place
 from featurestore.progress import Progress
 from featurestore.read.fetch import fetch
 from featurestore.sharing.moving import move_objects
 from featurestore.sharing.target import mark, marked_corpora, require_space, require_target
 from schemas.errors import StoppedError, StoreDamagedError
-
-_HASHED_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -99,7 +97,7 @@ def _missing(target: Folder, document: StoreDocument, progress: Progress) -> lis
 
         good = {
             name
-            for name, sound in zip(there, mover.each(is_sound, there, _HASHED_AT_ONCE), strict=True)
+            for name, sound in zip(there, mover.each(is_sound, there, FOLDER_THREADS), strict=True)
             if sound
         }
     return [name for name in objects if name not in good]

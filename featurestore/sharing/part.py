@@ -22,7 +22,7 @@ from featurestore.format.layout import (
 )
 from featurestore.format.statistics import STATISTICS_SCHEMA
 from featurestore.format.tables import read_table
-from featurestore.places.place import Place
+from featurestore.places.place import REMOTE_THREADS, Place
 from featurestore.progress import Progress
 from featurestore.sharing.hashed import read_hashed
 from featurestore.sharing.moving import move_objects
@@ -30,8 +30,6 @@ from featurestore.sharing.part_place import PartPlace
 from featurestore.sharing.selection import PartSelection
 from schemas.errors import StoreDamagedError
 from schemas.spec import StoreSpec
-
-_READS_AT_ONCE = 16
 
 
 def take_part(
@@ -57,7 +55,7 @@ def take_part(
             mover.advance(1)
             return record
 
-        units_taken = mover.each(take_one, units, _READS_AT_ONCE)
+        units_taken = mover.each(take_one, units, REMOTE_THREADS)
     records = {name: [record for record in units_taken if record.dataset == name] for name in datasets}
     corpora: dict[str, CorpusRecord] = {}
     for name in datasets:

@@ -9,15 +9,13 @@ from pathlib import Path
 from featurestore.format.versions import read_versions, split_version
 from featurestore.places.choose import place_at
 from featurestore.places.folder import Folder
+from featurestore.places.place import FOLDER_THREADS, REMOTE_THREADS
 from featurestore.progress import Progress, Silent
 from featurestore.read.opening import open_place
 from featurestore.sharing.bring import bring
 from featurestore.sharing.part import take_part
 from featurestore.sharing.selection import PartSelection
 from featurestore.sharing.target import target_folder
-
-_FROM_FOLDER, _FROM_ELSEWHERE = 4, 16
-"""Objects fetched side by side."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ def pull(
     target = target_folder(store)
     place, document = open_place(url)
     known = {document.digest, *_published_digests(url)}
-    at_once = _FROM_FOLDER if isinstance(place, Folder) else _FROM_ELSEWHERE
+    at_once = FOLDER_THREADS if isinstance(place, Folder) else REMOTE_THREADS
     source = str(place)
     place, document = take_part(place, document, selection or PartSelection(), progress)
     brought = bring(place, document, target, known, progress, at_once)

@@ -11,16 +11,13 @@ from featurestore.format.versions import Versions, version_folder
 from featurestore.places.choose import place_at
 from featurestore.places.folder import Folder
 from featurestore.places.names import PARTIAL_SUFFIX
-from featurestore.places.place import Place
+from featurestore.places.place import FOLDER_THREADS, REMOTE_THREADS, Place
 from featurestore.progress import Progress
 from featurestore.read.fetch import fetch
 from featurestore.read.opening import REPAIR, read_document_at
 from featurestore.sharing.hashed import read_hashed
 from featurestore.sharing.moving import Budget, Mover, move_objects
 from schemas.errors import SerError, StoreDamagedError
-
-_TO_FOLDER, _TO_ELSEWHERE = 4, 16
-"""Objects sent side by side."""
 
 _IN_MEMORY = 256 * 2**20
 """Bytes of objects that are being sent, together."""
@@ -44,7 +41,7 @@ class Sending:
     def send(self, published: Versions | None, progress: Progress) -> None:
         """Make the version whole: its objects, then its ``store.json``."""
         objects = self._document.objects
-        at_once = _TO_FOLDER if isinstance(self._root, Folder) else _TO_ELSEWHERE
+        at_once = FOLDER_THREADS if isinstance(self._root, Folder) else REMOTE_THREADS
         missing = self._missing(progress)
         self.there = sum(e.bytes for e in objects.values()) - sum(objects[name].bytes for name in missing)
         earlier = self._earlier(published, missing)
@@ -67,7 +64,7 @@ class Sending:
                 mover.advance(objects[name].bytes)
                 return _matches(self._target, name, objects[name])
 
-            good = mover.each(is_sound, there, _TO_FOLDER)
+            good = mover.each(is_sound, there, FOLDER_THREADS)
         return sorted(objects.keys() - {name for name, sound in zip(there, good, strict=True) if sound})
 
     def _earlier(self, published: Versions | None, missing: Iterable[str]) -> dict[StoredObject, str]:

@@ -6,13 +6,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from featurestore.places.place import FOLDER_THREADS
 from featurestore.progress import Progress, Silent
 from featurestore.sharing.archive import Archive
 from featurestore.sharing.bring import bring
 from featurestore.sharing.target import target_folder
 from schemas.errors import UsageError
-
-_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ def unpack(file: str | Path, store: str | Path, progress: Progress | None = None
         )
     with Archive(path) as archive:
         document = archive.document
-        brought = bring(archive, document, target, {document.digest}, progress, _AT_ONCE)
+        brought = bring(archive, document, target, {document.digest}, progress, FOLDER_THREADS)
     return UnpackReport(
         file=str(path),
         store=str(target),

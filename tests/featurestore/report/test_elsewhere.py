@@ -132,7 +132,7 @@ def test_a_bucket_that_is_not_there_is_told_in_one_sentence(s3_proxy: Proxy, tmp
     refused = run("s3://no-such-bucket/made", cwd=tmp_path, status=1)
     assert " ".join(refused.stderr.split()) == (
         "error: cannot read s3://no-such-bucket/made/store.json: there is no bucket no-such-bucket; "
-        "make it, or check the name and AWS_ENDPOINT_URL"
+        "create it, or check the name and AWS_ENDPOINT_URL"
     )
     assert refused.stdout == ""
     assert not list(tmp_path.iterdir())

@@ -233,7 +233,7 @@ def test_a_version_is_the_store_that_its_name_says(
     folder = shared / "versions" / push(tiny_store, shared).version
     shutil.rmtree(folder)
     shutil.copytree(grown_store, folder)
-    with pytest.raises(StoreDamagedError, match="holds another store than its name says"):
+    with pytest.raises(StoreDamagedError, match="holds a store with another digest"):
         FeatureStore.open(shared)
 
 
