@@ -86,7 +86,7 @@ def test_urls_are_remote(url: str) -> None:
     ],
 )
 def test_a_place_inside_a_place_is_refused(url: str) -> None:
-    with pytest.raises(StorageError, match="wraps another URL in .*; give the URL or path itself"):
+    with pytest.raises(StorageError, match=r"wraps another URL in .*; give the URL or path itself"):
         place_at(url)
 
 

@@ -47,12 +47,12 @@ def test_a_pipe_is_no_object_and_nobody_waits_for_it(folder: Folder) -> None:
     reader.start()
     reader.join(5)
     assert len(problems) == 2
-    assert all("no regular file" in str(problem) for problem in problems)
+    assert all("not a regular file" in str(problem) for problem in problems)
     assert folder.size("pipe") is None
 
 
 def test_a_folder_in_the_way_is_no_object(folder: Folder) -> None:
-    with pytest.raises(StoreDamagedError, match="no regular file"):
+    with pytest.raises(StoreDamagedError, match="not a regular file"):
         folder.read("ravdess", 10)
     assert folder.size("ravdess") is None
     with pytest.raises(StorageError, match="a folder of that name is in the way"):
