@@ -74,7 +74,7 @@ def read_views(data: bytes, manifest: pd.DataFrame, spec: StoreSpec) -> pd.DataF
         most = np.where((manifest["status"] == Status.OK).to_numpy(), spec.frames, 0).repeat(count)
         frames = table["valid_frames"].to_numpy()
         right = pa.chunked_array([(frames >= 0) & (frames <= most)])
-        _require(table, "valid_frames", right, f"0 to {spec.frames} (0 for a bad recording)")
+        _require(table, "valid_frames", right, f"0 to {spec.frames}, or 0 for a bad recording")
         _require(table, "parameter", pc.or_(pc.not_equal(views, 0), table["parameter"].is_null()), "null")
     return to_frame(table)
 

@@ -166,7 +166,7 @@ class TestDamage:
             store.read([0], (3,))
         with pytest.raises(UsageError, match="no feature 'chroma'; it has mel, rms"):
             store.read([0], (0,), ["chroma"])
-        with pytest.raises(UsageError, match="0 to 671, got 672"):
+        with pytest.raises(UsageError, match="0 and 671, got 672"):
             store.read([672])
 
 

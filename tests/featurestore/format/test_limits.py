@@ -212,7 +212,7 @@ BODY = json.dumps(ENTRY)
         (BODY + "{}", "trailing characters"),
         ("[" * 10**5, "recursion limit exceeded"),
         ('{"title":' * 10**5, "recursion limit exceeded"),
-        ("[" + "1," * 10**6 + "1]", "it is 1,000,001 values in 2,000,003 bytes"),
+        ("[" + "1," * 10**6 + "1]", "it packs 1,000,001 values into 2,000,003 bytes"),
         ("", "Invalid JSON"),
         ("[]", "as a whole: "),
     ],

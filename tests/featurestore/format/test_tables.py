@@ -178,7 +178,7 @@ def test_a_manifest_that_cannot_be_true_is_refused(
         (_set(5, name="loud"), r"row 5 has 'loud' as name, expected 'noise'"),
         (_set(5, kind="pitch"), r"row 5 has 'pitch' as kind"),
         (_set(5, key="xyz"), r"row 5 has 'xyz' as key"),
-        (_set(5, valid_frames=SPEC.frames + 1), r"as valid_frames, 0 to 130"),
+        (_set(5, valid_frames=SPEC.frames + 1), r"as valid_frames, expected 0 to 130"),
         (_set(5, valid_frames=-1), r"row 5 has -1 as valid_frames"),
         (_set(7, valid_frames=1), r"row 7 has 1 as valid_frames"),
         (_set(4, parameter=1.0), r"row 4 has 1\.0 as parameter"),
@@ -259,7 +259,7 @@ def test_a_codec_that_the_format_does_not_name_is_refused(codec: str) -> None:
 )
 def test_an_encoding_that_the_format_does_not_name_is_refused(options: dict[str, Any]) -> None:
     data = write(pa.table({"n": [1] * 9}, schema=NUMBERS), **options)
-    with pytest.raises(StoreDamagedError, match="a page is"):
+    with pytest.raises(StoreDamagedError, match="a page has an encoding"):
         read_table(data, "x", NUMBERS, 9)
 
 

@@ -25,7 +25,7 @@ def test_paths_are_folders(where: str) -> None:
 
 @pytest.mark.parametrize(
     ("where", "meant"),
-    [("", "no place"), ("s3:/bucket", "s3://bucket"), ("https:/a.org/b", "https://a.org/b")],
+    [("", "is empty"), ("s3:/bucket", "s3://bucket"), ("https:/a.org/b", "https://a.org/b")],
 )
 def test_what_is_meant_as_a_place_and_is_none_is_refused(where: str, meant: str) -> None:
     with pytest.raises(StorageError, match=meant):
