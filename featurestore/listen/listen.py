@@ -86,6 +86,6 @@ def _require_stored(waveforms: Waveforms, stored: Mapping[str, StoredView], clip
         if (recorded.parameter, recorded.key) != (view.parameter, view.key):
             raise StoreConflictError(
                 f"view {view.name} of {clip_id} has the drawn value {view.parameter} here, but "
-                f"{store} records {recorded.parameter}, "
-                f"so the sound would differ from the stored features; verify the store with `ser-features verify --full`"
+                f"{store} records {recorded.parameter}, so the sound would differ from the stored features; "
+                f"verify the store with `ser-features verify --full`"
             )

@@ -293,7 +293,7 @@ def test_a_clip_is_found_by_id_part_and_path(wanted: str, position: int) -> None
     ("wanted", "said"),
     [
         ("anna", r"matches 2 clips of s, such as x/anna_1, x/anna_12"),
-        ("ben_3", r"nearest are .*ben_"),
+        ("ben_3", r"closest are .*ben_"),
         ("", "no clip ''"),
     ],
 )
