@@ -45,8 +45,7 @@ class Comparison:
     numbers: Numbers | None
     """None if the values were not compared."""
     libraries: tuple[FieldDifference, ...]
-    """Versions of the libraries that built the stores. For information only: not a difference of the
-    stores."""
+    """Versions of the libraries that built the stores, for information only: not a difference."""
 
     @property
     def identical(self) -> bool:

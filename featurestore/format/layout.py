@@ -18,8 +18,7 @@ STATISTICS = "statistics.parquet"
 ROOT_METADATA = "zarr.json"
 RECORDS = "records"
 VERSIONS, LATEST = "versions", "latest.json"
-"""At a place with published versions: the folder with one store per version, and the file that names the
-newest."""
+"""At a place with published versions: the folder of the versions; the file that names the newest."""
 
 
 def corpus_record_path(dataset: str) -> str:

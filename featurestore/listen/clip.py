@@ -78,9 +78,7 @@ def find_subject(request: ListenRequest) -> Subject:
 
 
 def _names_store(what: str) -> bool:
-    """Whether ``what`` is a store rather than a corpus; an existing store takes precedence over a corpus
-    name.
-    """
+    """Whether ``what`` is a store rather than a corpus; an existing store takes precedence."""
     path = Path(what)
     if is_url(what) or any((path / name).exists() for name in (STORE_JSON, ROOT_METADATA, LATEST)):
         return True

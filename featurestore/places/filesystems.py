@@ -109,9 +109,7 @@ def _class_of(protocol: str) -> Any:
 
 
 def _s3_options(protocol: str) -> dict[str, Any]:
-    """Options for S3. We retry (:mod:`featurestore.places.retry`), so botocore and s3fs must not multiply
-    that.
-    """
+    """Options for S3, without the retries of botocore: :mod:`featurestore.places.retry` does that."""
     given = _configured(protocol).get("config_kwargs", {})
     config = {
         "connect_timeout": CONNECT_S,

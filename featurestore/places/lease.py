@@ -34,9 +34,7 @@ class LeaseTimes:
     patience: float = 30.0
     """Time without a renewal after which a lease is free: several beats, to allow for slow requests."""
     settle: float = 2.0
-    """Time between taking over and checking who holds the lease, if several take over; longer than a
-    request.
-    """
+    """Time between taking over and checking who holds the lease; longer than a request."""
 
 
 _TIMES = LeaseTimes()
@@ -80,9 +78,7 @@ class Fence:
         self._checked = -math.inf
 
     def require(self) -> None:
-        """Raise :class:`~schemas.errors.StoreBusyError` if it is not; checks the place at most once a
-        second.
-        """
+        """Raise :class:`~schemas.errors.StoreBusyError` if not; asks the place at most once a second."""
         if time.monotonic() - self._checked > 1.0:
             require_held(self._place, self._token)
             self._checked = time.monotonic()

@@ -9,8 +9,7 @@ BLOCK_BYTES = 4 * 2**20
 """Bytes read at a time from an object that may be large."""
 
 FOLDER_THREADS, REMOTE_THREADS = 4, 16
-"""Objects of a folder, and of a remote place, that are moved or hashed at the same time: remotely, each takes
-a round trip."""
+"""Transfers or hashes in parallel, in a folder and at a remote place, where each takes a round trip."""
 
 
 class Place(Protocol):

@@ -74,9 +74,7 @@ class Remote:
         return self._try("read", name, read_whole)
 
     def blocks(self, name: str, start: int = 0) -> Iterator[bytes]:
-        """Read an object block by block, from byte ``start``; after a fault, reading resumes where it
-        stopped.
-        """
+        """Read an object block by block, from byte ``start``; resumes after a fault."""
         failures = 0
         while True:
             filesystem = None

@@ -228,9 +228,7 @@ def _from(body: _ResponseStream, start: int, status: int, content_range: str) ->
 
 
 async def _read_up_to(reader: Any, most: int) -> tuple[bytes, Exception | None]:
-    """Read up to ``most`` bytes; returns what came before an error together with the error, to resume
-    later.
-    """
+    """Read up to ``most`` bytes; returns what came, and the error that ended it, if any."""
     parts = []
     try:
         while most and (part := await reader.read(most)):

@@ -28,8 +28,7 @@ def fetch(
     target: Path,
     advance: Callable[[int], None] | None = None,
 ) -> int:
-    """Fetch the object ``name`` of ``place`` into the file ``target``; returns the number of bytes
-    transferred.
+    """Fetch the object ``name`` of ``place`` into the file ``target``; returns the bytes transferred.
 
     ``advance`` is called with the bytes as they arrive, including those left by an earlier call. Raises
     :class:`StoreDamagedError` if the bytes do not match ``entry``, before more than its size is read, and

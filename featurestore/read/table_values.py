@@ -49,8 +49,7 @@ def read_manifest(data: bytes, datasets: Mapping[str, DatasetEntry]) -> pd.DataF
 
 
 def read_views(data: bytes, manifest: pd.DataFrame, spec: StoreSpec) -> pd.DataFrame:
-    """Decode ``views.parquet``, with the columns of :data:`schemas.tables.VIEWS_SCHEMA`: each clip in each
-    view.
+    """Decode ``views.parquet``, one row per clip and view.
 
     Guaranteed: clips are in the order of ``manifest``, each with the views of ``spec`` in order, by name and
     kind; the parameter of the original is null; keys are 32 hexadecimal digits; valid frames are between 0
@@ -80,8 +79,7 @@ def read_views(data: bytes, manifest: pd.DataFrame, spec: StoreSpec) -> pd.DataF
 
 
 def read_statistics(data: bytes, manifest: pd.DataFrame, spec: StoreSpec) -> pd.DataFrame:
-    """Decode ``statistics.parquet``, with the columns of
-    :data:`featurestore.format.statistics.STATISTICS_SCHEMA`.
+    """Decode ``statistics.parquet``.
 
     Guaranteed: one row for each view, feature, unit and speaker with usable clips in ``manifest``, in any
     order; one finite number per coefficient, and no negative M2; no more frames than the clips have. Raises

@@ -18,9 +18,7 @@ MOST_PANELS = 6
 
 
 def counts_chart(contents: Contents) -> Picture:
-    """Clips per emotion, with one panel per corpus and one colour per gender; at most :data:`MOST_PANELS`
-    corpora.
-    """
+    """Clips per emotion, one panel per corpus (at most :data:`MOST_PANELS`) and one colour per gender."""
     shown = contents.corpora[:MOST_PANELS]
     columns = min(3, len(shown))
     rows = -(-len(shown) // columns)

@@ -37,8 +37,7 @@ class Quartiles:
 
 @dataclass(frozen=True)
 class CorpusContents:
-    """The contents of one corpus. ``clips`` is the sum of ``usable`` and ``bad``; the rest is over usable
-    clips.
+    """One corpus. ``clips`` is the sum of ``usable`` and ``bad``; everything else is over usable clips.
 
     ``intensities``: the corpus's own words and their clips, most frequent first; empty if it gives none.
     ``sentences``: number of different texts spoken; 0 if the corpus gives none.

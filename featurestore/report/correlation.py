@@ -28,9 +28,7 @@ class Correlation:
 
     @property
     def strongest(self) -> tuple[int, int, float] | None:
-        """The pair of coefficients with the largest absolute correlation, and its r; None if there is
-        none.
-        """
+        """The pair of coefficients with the largest absolute correlation, and its r; None if all are 0."""
         apart = np.triu(np.abs(self.matrix), 1)
         if not len(apart) or not np.nanmax(apart, initial=0) > 0:
             return None

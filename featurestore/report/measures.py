@@ -18,9 +18,7 @@ QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the manifest. ``scale`` converts its values to ``unit``; histograms stay within
-    ``limits``.
-    """
+    """A manifest column. ``scale`` converts its values to ``unit``; histograms stay within ``limits``."""
 
     name: str
     title: str
@@ -106,9 +104,7 @@ def measure(manifest: pd.DataFrame, corpora: tuple[str, ...], column: Column) ->
 
 
 def file_formats(manifest: pd.DataFrame) -> tuple[FileFormat, ...]:
-    """Sample rates and channels of all recordings, including bad ones; the most frequent of a corpus
-    first.
-    """
+    """Sample rates and channels of all recordings, including bad ones; most frequent of a corpus first."""
     keys = manifest[["dataset", "sample_rate", "channels"]]
     groups = keys.groupby(["dataset", "sample_rate", "channels"], dropna=False, observed=True).size()
     found = [

@@ -30,9 +30,7 @@ class MeanSpectra:
 
     @property
     def contrast(self) -> Doubles:
-        """(emotion, band) dB: difference between the mean spectrum of an emotion and the mean over
-        emotions.
-        """
+        """(emotion, band) dB: mean spectrum of an emotion minus the mean over emotions."""
         heard = self.frames > 0
         out = np.full(self.spectrum.shape, np.nan)
         if heard.any():
@@ -43,8 +41,7 @@ class MeanSpectra:
 def mean_spectra(
     store: FeatureStore, emotions: tuple[str, ...], rows: dict[str, CorpusRows], progress: Progress
 ) -> MeanSpectra | None:
-    """Compute the mean mel spectrogram of each emotion, reading every chunk once; None for a store without
-    mel.
+    """Compute the mean mel spectrogram of each emotion; None for a store without mel.
 
     Raises what :func:`featurestore.report.blocks.sum_blocks` raises, and :class:`StoreDamagedError` if the
     mean over all frames differs from ``statistics.parquet``.

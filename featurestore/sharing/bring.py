@@ -35,8 +35,7 @@ def bring(
     progress: Progress,
     threads: int,
 ) -> BringResult:
-    """Make ``target`` the store that ``document`` describes, with ``threads`` transfers at a time from
-    ``place``.
+    """Make ``target`` the store that ``document`` describes, with ``threads`` transfers in parallel.
 
     Objects in the folder with the right hash are kept. All others are fetched, which also repairs a damaged
     store. Another version of the store (its digest is in ``known``) is withdrawn first and overwritten.

@@ -1,6 +1,4 @@
-"""A part of a store, which is itself a store: exactly the one that a build of the smaller specification
-makes.
-"""
+"""A part of a store: exactly the store that a build of the smaller specification makes."""
 
 from __future__ import annotations
 

@@ -30,9 +30,7 @@ class PartSelection:
         return cls(_names(datasets), _names(features), _names(views))
 
     def datasets_of(self, document: StoreDocument) -> list[str]:
-        """The selected corpora, sorted. Raises :class:`UnknownNameError` for a corpus the store does not
-        have.
-        """
+        """The selected corpora, sorted. Raises :class:`UnknownNameError` for an unknown one."""
         return sorted(_choose("corpus", self.datasets, sorted(document.datasets)))
 
     def spec_of(self, document: StoreDocument) -> StoreSpec:

@@ -27,9 +27,7 @@ _VERSIONS_SEARCHED = 10
 
 
 class Sending:
-    """The transfer of one version. ``sent``, ``reused`` and ``there`` are bytes, as in
-    :class:`PushReport`.
-    """
+    """The transfer of one version; ``sent``, ``reused``, ``there``: bytes, as in :class:`PushReport`."""
 
     def __init__(self, source: Place, document: StoreDocument, url: str, folder: str) -> None:
         self.sent = self.reused = self.there = 0
