@@ -9,7 +9,7 @@ from schemas.errors import StorageError, StoreDamagedError
 
 
 class PartPlace:
-    """A :class:`~featurestore.places.place.Place` that keeps small objects in memory and reads shards elsewhere.
+    """A :class:`~featurestore.places.place.Place` with small objects in memory and shards elsewhere.
 
     ``shards``: name in this place → name in ``source``.
     """
