@@ -102,9 +102,9 @@ def test_the_page_is_that_of_the_store_here_but_for_the_place(
     page, numbers = made.path.read_text(encoding="utf-8"), findings_json(made.findings)
     place = seen.numbers["provenance"]["where"]
     assert place.startswith(seen.url)
-    written = f"<code>store.json</code> was written here on {numbers['provenance']['copied']}."
+    written = f"<code>store.json</code> was written on {numbers['provenance']['copied']}."
     assert written in page
-    unknown = "When it was built is not recorded at a URL."
+    unknown = "The date of a store at a URL is unknown."
     assert page.replace(written, unknown).replace("made.zarr", place) == seen.page
     for of_the_place in ("where", "copied", "verify", "rebuild"):
         del numbers["provenance"][of_the_place]
