@@ -259,7 +259,7 @@ def test_a_codec_that_the_format_does_not_name_is_refused(codec: str) -> None:
 )
 def test_an_encoding_that_the_format_does_not_name_is_refused(options: dict[str, Any]) -> None:
     data = write(pa.table({"n": [1] * 9}, schema=NUMBERS), **options)
-    with pytest.raises(StoreDamagedError, match="a page has an encoding"):
+    with pytest.raises(StoreDamagedError, match=r"a page (is|has an encoding)"):
         read_table(data, "x", NUMBERS, 9)
 
 

@@ -126,7 +126,7 @@ def test_anything_else_is_left_alone(holds: str, tiny_store: Path, grown_store: 
 
 
 def test_a_url_is_no_target(tiny_store: Path) -> None:
-    with pytest.raises(UsageError, match="not to memory://x; give a path"):
+    with pytest.raises(UsageError, match="not memory://x; give a path"):
         pull(tiny_store, "memory://x")
 
 
