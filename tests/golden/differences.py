@@ -24,7 +24,10 @@ class Tolerance:
 
 
 def differences(golden: Any, now: Any, tolerance: Tolerance, path: str = "$") -> Iterator[str]:
-    """One line for each difference: JSON path, golden value, value now. All but floats is exact, but for :data:`ADDED`."""
+    """One line for each difference: JSON path, golden value, value now.
+
+    Everything but floats must be equal; keys of :data:`ADDED` may be new.
+    """
     if isinstance(golden, dict) and isinstance(now, dict):
         for key in [*golden, *(key for key in now if key not in golden)]:
             if key not in now:
