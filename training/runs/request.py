@@ -44,7 +44,7 @@ class TrainRequest:
     recipe_source: str | None = None
     """Name or file of the recipe, for messages; None: the recipe's own name."""
     changes: tuple[str, ...] = ()
-    """Fields of the recipe to replace, ``train.lr=3e-4``: :func:`schemas.overrides.overridden`."""
+    """Fields of the recipe to replace, ``train.lr=3e-4``: :func:`schemas.overrides.override`."""
     fold: int | None = None
     """Number of the split in a protocol with several, from 1; None: the only one."""
     split: Path | None = None
