@@ -17,6 +17,7 @@ from featurestore.cluster.request import ClusterRequest
 from featurestore.compute.stages import Stages
 from featurestore.format.documents import CorpusRecord, IgnoredFile, StoreDocument, UnitRecord, write_document
 from featurestore.format.layout import ROOT_METADATA, corpus_record_path, unit_record_path
+from featurestore.format.manifest import Remark
 from featurestore.format.sweep import sweep, withdraw
 from featurestore.places.choose import place_at
 from featurestore.places.durable import storage_errors
@@ -57,15 +58,6 @@ class BuildRequest:
     """Hash all that stands and rebuild what is damaged, instead of trusting sizes."""
     strict: bool = False
     """Refuse to finish the store while a recording is bad."""
-
-
-@dataclass(frozen=True)
-class Remark:
-    """What the manifest says of a recording: why it is bad, or what is odd about it."""
-
-    clip_id: str
-    path: str
-    problem: str
 
 
 @dataclass(frozen=True)
@@ -222,7 +214,7 @@ def _open_for_writing(standing: Standing, spec: StoreSpec, work: Worklist, scans
         # Without the arrays: the root tells readers of them when they are whole.
         write_if_other(place, ROOT_METADATA, hierarchy(spec, {})[ROOT_METADATA], standing.present)
     stale = [
-        unit_record_path(todo.unit.dataset, todo.unit.index) for todo in work.todo if todo.standing is None
+        unit_record_path(todo.unit.dataset, todo.unit.index) for todo in work.todo if todo.existing is None
     ]
     place.delete(name for name in stale if name in standing.present)
     for scan in scans:
@@ -231,11 +223,11 @@ def _open_for_writing(standing: Standing, spec: StoreSpec, work: Worklist, scans
 
 def _remarks(records: Mapping[str, Sequence[UnitRecord]], status: Status) -> tuple[Remark, ...]:
     return tuple(
-        Remark(clip["clip_id"], clip["path"], clip["problem"])
+        Remark(clip.clip_id, clip.path, clip.problem)
         for units in records.values()
         for record in units
         for clip in record.clips
-        if clip["status"] == status and clip["problem"]
+        if clip.status == status and clip.problem
     )
 
 

@@ -15,14 +15,13 @@ from featurestore.format.documents import StoredObject, UnitRecord, parse_docume
 from featurestore.format.layout import MANIFEST, RECORDS, STATISTICS, VIEWS, is_shard, unit_record_of
 from featurestore.format.sweep import strangers
 from featurestore.places.folder import Folder
-from featurestore.places.place import Place
+from featurestore.places.place import READS_AT_ONCE, Place
 from featurestore.progress import Progress, Silent
 from featurestore.read.opening import open_place
 from featurestore.store import FeatureStore
 from schemas.clip import Status
 from schemas.errors import SerError, StorageError, StoreDamagedError
 
-_READS_AT_ONCE = 16
 """From elsewhere: each takes a round trip."""
 
 
@@ -108,7 +107,7 @@ def _present(place: Place, objects: Mapping[str, StoredObject]) -> tuple[Mapping
     try:
         present = place.sizes()
     except StorageError:  # the web lists nothing
-        with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
+        with ThreadPoolExecutor(READS_AT_ONCE) as pool:
             sizes = dict(zip(objects, pool.map(place.size, objects), strict=True))
         return {name: size for name, size in sizes.items() if size is not None}, []
     return present, strangers(present, objects)
@@ -125,7 +124,7 @@ def _presence(name: str, entry: StoredObject, present: Mapping[str, int]) -> Fin
 
 def _contents(place: Place, objects: Mapping[str, StoredObject], progress: Progress) -> Iterator[Finding]:
     """What is wrong with the bytes of objects that have their size."""
-    threads = (os.cpu_count() or 1) if isinstance(place, Folder) else _READS_AT_ONCE
+    threads = (os.cpu_count() or 1) if isinstance(place, Folder) else READS_AT_ONCE
 
     def found(name: str) -> str:
         try:
@@ -169,7 +168,7 @@ def _recorded_clips(store: FeatureStore, name: str) -> tuple[str, ...]:
         rows = parse_document(data, name, UnitRecord).clips if sound else ()
     except (OSError, SerError):
         return ()
-    return tuple(str(row["clip_id"]) for row in rows)
+    return tuple(row.clip_id for row in rows)
 
 
 def _listed_clips(store: FeatureStore, record: str) -> tuple[str, ...]:

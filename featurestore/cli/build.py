@@ -10,6 +10,7 @@ import typer
 from featurestore.cli import completion
 from featurestore.cli.console import ConsoleProgress, out, print_json
 from featurestore.cli.options import Corpora, Json
+from schemas.defaults import DEFAULT_RECIPE
 
 
 def build(
@@ -33,7 +34,7 @@ def build(
         str | None,
         typer.Option(
             help="Name of a recipe or a TOML file.",
-            show_default="four-corpora-a, or the store's own",
+            show_default=f"{DEFAULT_RECIPE}, or the store's own",
             autocompletion=completion.recipes,
         ),
     ] = None,

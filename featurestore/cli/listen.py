@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from featurestore.cli.console import out, print_json
+from schemas.defaults import DEFAULT_RECIPE
 
 
 def listen(
@@ -37,7 +38,7 @@ def listen(
     ] = None,
     recipe: Annotated[
         str | None,
-        typer.Option(help="Of a corpus: name of a recipe or a TOML file.", show_default="four-corpora-a"),
+        typer.Option(help="Of a corpus: name of a recipe or a TOML file.", show_default=DEFAULT_RECIPE),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Of a corpus: seed of the views.", show_default="0")

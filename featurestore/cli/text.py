@@ -10,8 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from data.catalogue import CatalogueEntry
-from featurestore.build import BuildReport, Remark
+from featurestore.build import BuildReport
 from featurestore.format.documents import StoreDocument
+from featurestore.format.manifest import Remark
 from schemas.clip import Scan
 from schemas.spec import StoreSpec
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-import math
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,7 +17,10 @@ from featurestore.format.layout import shard_path, unit_record_path, unit_statis
 from featurestore.format.statistics import read_statistics, sort_statistics
 from featurestore.places.lease import Fence
 from featurestore.places.place import Place
+from featurestore.plan.growth import UnitWork
 from schemas.errors import StoreChangedError
+
+Value = TypeVar("Value")
 
 
 def commit_unit(
@@ -30,8 +33,8 @@ def commit_unit(
     recordings are not those of that part any more, :class:`StoreBusyError` once another build has begun.
     """
     work = result.work
-    unit, standing = work.unit, work.standing
-    if standing is not None and result.fingerprint != standing.fingerprint:
+    unit, existing = work.unit, work.existing
+    if existing is not None and result.fingerprint != existing.fingerprint:
         raise StoreChangedError(
             f"recordings of {unit.dataset} changed while features were added to their unit {unit.index}; "
             f"run the same command again"
@@ -39,8 +42,8 @@ def commit_unit(
     objects: dict[str, StoredObject] = {}
     statistics_name = unit_statistics_path(unit.dataset, unit.index)
     statistics = result.statistics
-    if standing is not None:
-        objects.update(standing.objects)
+    if existing is not None:
+        objects.update(existing.objects)
         before = _without(read_statistics(place, statistics_name, work.spec), set(work.lacking))
         statistics = pa.concat_tables([before, statistics])
     for (feature, view), values in result.shards.items():
@@ -59,9 +62,9 @@ def commit_unit(
         fingerprint=result.fingerprint,
         spec=work.spec,
         clips=tuple(result.clips),
-        parameters=_by_view(result, "parameters"),
-        keys=_by_view(result, "keys"),
-        valid_frames=_by_view(result, "valid_frames"),
+        parameters=_by_view(work, result.parameters, existing.parameters if existing else ()),
+        keys=_by_view(work, result.keys, existing.keys if existing else ()),
+        valid_frames=_by_view(work, result.valid_frames, existing.valid_frames if existing else ()),
         objects=dict(sorted(objects.items())),
     )
     fence.require()
@@ -92,16 +95,10 @@ def _without(table: pa.Table, lacking: set[tuple[str, int, str]]) -> pa.Table:
     return table.filter(pa.array([row not in parts for row in rows], pa.bool_()))
 
 
-def _by_view(result: UnitResult, field: str) -> tuple[tuple[Any, ...], ...]:
-    """One of the tables [view][clip] of a record: what was computed, else what stands."""
-    computed: dict[str, list[Any]] = getattr(result, field)
-    standing = result.work.standing
-    old = dict(zip(standing.spec.view_names, getattr(standing, field), strict=True)) if standing else {}
-    return tuple(
-        tuple(_null_for_nan(value) for value in computed[name]) if name in computed else old[name]
-        for name in result.work.spec.view_names
-    )
-
-
-def _null_for_nan(value: Any) -> Any:
-    return None if isinstance(value, float) and math.isnan(value) else value
+def _by_view(
+    work: UnitWork, computed: Mapping[str, Sequence[Value]], existing: Sequence[tuple[Value, ...]]
+) -> tuple[tuple[Value, ...], ...]:
+    """One of a record's tables [view][clip]: the computed values of a view, else the existing ones."""
+    names = work.existing.spec.view_names if work.existing else ()
+    old = dict(zip(names, existing, strict=True))
+    return tuple(tuple(computed[name]) if name in computed else old[name] for name in work.spec.view_names)

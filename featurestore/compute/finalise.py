@@ -31,10 +31,11 @@ from featurestore.format.layout import (
     unit_record_path,
     unit_statistics_path,
 )
+from featurestore.format.manifest import plain_rows
 from featurestore.format.seal import unsealed
 from featurestore.format.statistics import STATISTICS_SCHEMA, read_statistics
 from featurestore.format.sweep import sweep, withdraw
-from featurestore.places.place import Place
+from featurestore.places.place import READS_AT_ONCE, Place
 from schemas.clip import Status
 from schemas.spec import StoreSpec
 from schemas.tables import MANIFEST_SCHEMA, VIEWS_SCHEMA
@@ -50,10 +51,6 @@ LIBRARIES = (
     "pyarrow",
     "ser-features",
 )
-
-
-READS_AT_ONCE = 16
-"""Small objects read side by side: over a network each takes a round trip."""
 
 
 def finalise(
@@ -119,17 +116,17 @@ def write_if_other(place: Place, name: str, data: bytes, present: Mapping[str, i
 
 
 def _manifest(records: Mapping[str, Sequence[UnitRecord]]) -> pa.Table:
-    rows = [clip for units in records.values() for record in units for clip in record.clips]
-    return pa.Table.from_pylist(rows, schema=MANIFEST_SCHEMA)
+    rows = (clip for units in records.values() for record in units for clip in record.clips)
+    return pa.Table.from_pylist(plain_rows(rows), schema=MANIFEST_SCHEMA)
 
 
 def _views(spec: StoreSpec, records: Mapping[str, Sequence[UnitRecord]]) -> pa.Table:
     kinds = ("original", *(view.kind for view in spec.views))
     rows: list[dict[str, Any]] = [
         {
-            "clip_id": clip["clip_id"],
+            "clip_id": clip.clip_id,
             "dataset": dataset,
-            "row": clip["row"],
+            "row": clip.row,
             "view": view,
             "name": name,
             "kind": kinds[view],
@@ -160,7 +157,7 @@ def _entry(corpus: CorpusRecord, units: Sequence[UnitRecord]) -> DatasetEntry:
         home_page=corpus.home_page,
         rows=len(corpus.rows),
         clips=len(clips),
-        bad=sum(clip["status"] == Status.BAD for clip in clips),
+        bad=sum(clip.status is Status.BAD for clip in clips),
         ignored=len(corpus.ignored),
         units=len(units),
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,16 +15,14 @@ import pyarrow as pa
 from featurestore.compute.processing import ProcessedClip
 from featurestore.compute.reader import ReadClip
 from featurestore.compute.stages import Stages
+from featurestore.format.manifest import ManifestRow
 from featurestore.format.statistics import STATISTICS_SCHEMA, merge
 from featurestore.plan.growth import UnitWork
 from featurestore.plan.units import SourceClip, Unit, fingerprint
 from featurestore.progress import Advance
 from pipelines.pipeline import FeatureBatch
-from pipelines.quality import Quality
 from pipelines.random_stream import stream_key
 from schemas.clip import Status
-
-_QUALITY = tuple(field.name for field in fields(Quality))
 
 
 @dataclass
@@ -40,8 +39,8 @@ class UnitResult:
     work: UnitWork
     fingerprint: str
     shards: dict[tuple[str, int], npt.NDArray[np.floating]]
-    clips: list[dict[str, Any]]
-    parameters: dict[str, list[float]]
+    clips: list[ManifestRow]
+    parameters: dict[str, list[float | None]]
     keys: dict[str, list[str]]
     valid_frames: dict[str, list[int]]
     statistics: pa.Table
@@ -59,7 +58,7 @@ def gather_unit(
     parameters = np.full((views, len(unit.clips)), np.nan)
     valid_frames = np.zeros((views, len(unit.clips)), dtype=np.int64)
     moments = _Moments(work)
-    rows: list[dict[str, Any]] = []
+    rows: list[ManifestRow] = []
     seen: list[SourceClip | None] = []
     for row, place in enumerate(unit.places):
         if place is None:
@@ -86,36 +85,44 @@ def gather_unit(
             for feature, view, name in work.lacking
         },
         rows,
-        {name: parameters[index].tolist() for name, index in computed.items()},
+        {name: [_none_if_nan(value) for value in parameters[index]] for name, index in computed.items()},
         {name: _stream_keys(unit, spec.seed, name) for name in spec.view_names},
         {name: valid_frames[index].tolist() for name, index in computed.items()},
         moments.table(),
     )
 
 
-def _manifest_row(read: ReadClip, row: int) -> dict[str, Any]:
+def _manifest_row(read: ReadClip, row: int) -> ManifestRow:
     clip, header = read.source.clip, read.recording or read.error
-    problem = "; ".join(part for part in (read.problem, clip.note, read.note) if part)
-    return {
-        "clip_id": clip.clip_id,
-        "dataset": clip.dataset,
-        "row": row,
-        "path": clip.path,
-        "audio_sha256": read.audio_sha256,
-        "speaker": clip.speaker,
-        "gender": str(clip.gender),
-        "emotion": str(clip.emotion),
-        "label": clip.label,
-        "intensity": clip.intensity,
-        "sentence": clip.sentence,
-        "repetition": clip.repetition,
-        "duration_s": header.duration_s if header else None,
-        "sample_rate": header.sample_rate if header else None,
-        "channels": header.channels if header else None,
-        **(asdict(read.recording.quality) if read.recording else dict.fromkeys(_QUALITY)),
-        "status": str(Status.BAD if read.problem else Status.OK),
-        "problem": problem,
-    }
+    quality = read.recording.quality if read.recording else None
+    return ManifestRow(
+        clip_id=clip.clip_id,
+        dataset=clip.dataset,
+        row=row,
+        path=clip.path,
+        audio_sha256=read.audio_sha256,
+        speaker=clip.speaker,
+        gender=str(clip.gender),
+        emotion=str(clip.emotion),
+        label=clip.label,
+        intensity=clip.intensity,
+        sentence=clip.sentence,
+        repetition=clip.repetition,
+        duration_s=header.duration_s if header else None,
+        sample_rate=header.sample_rate if header else None,
+        channels=header.channels if header else None,
+        snr_db=quality.snr_db if quality else None,
+        clipping_ratio=quality.clipping_ratio if quality else None,
+        silence_ratio=quality.silence_ratio if quality else None,
+        peak=quality.peak if quality else None,
+        loudness_lufs=quality.loudness_lufs if quality else None,
+        status=Status.BAD if read.problem else Status.OK,
+        problem="; ".join(part for part in (read.problem, clip.note, read.note) if part),
+    )
+
+
+def _none_if_nan(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
 
 
 def _stream_keys(unit: Unit, seed: int, view: str) -> list[str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import builtins
 import hashlib
 import json
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import Field
 
 from featurestore.format.json_limits import parse_json_document
 from featurestore.format.layout import FORMAT_VERSION
+from featurestore.format.manifest import ManifestRow
 from featurestore.format.seal import sealed, unsealed
 from featurestore.places.place import Place
 from schemas.errors import StoreDamagedError
@@ -85,7 +86,7 @@ class UnitRecord(Model):
     unit: int
     fingerprint: str
     spec: StoreSpec
-    clips: tuple[dict[str, Any], ...]
+    clips: tuple[ManifestRow, ...]
     parameters: tuple[tuple[float | None, ...], ...]
     keys: tuple[tuple[str, ...], ...]
     valid_frames: tuple[tuple[int, ...], ...]

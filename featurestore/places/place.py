@@ -8,6 +8,9 @@ from typing import Protocol
 BLOCK_BYTES = 4 * 2**20
 """Read from a place at a time where an object may be large."""
 
+READS_AT_ONCE = 16
+"""Small objects read in parallel: over a network, each takes a round trip."""
+
 
 class Place(Protocol):
     """Named objects under one root. Names are relative, with forward slashes.

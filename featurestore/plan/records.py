@@ -16,10 +16,8 @@ from featurestore.format.documents import (
     read_document,
 )
 from featurestore.format.layout import RECORDS, STORE_JSON, corpus_record_path, is_shard
-from featurestore.places.place import Place
+from featurestore.places.place import READS_AT_ONCE, Place
 from schemas.errors import StoreDamagedError
-
-READS_AT_ONCE = 16
 
 T = TypeVar("T", CorpusRecord, UnitRecord)
 
@@ -59,7 +57,7 @@ class Standing:
         if record is not None:
             return record.rows
         units = self.unit_records().get(dataset, {})
-        ids = {clip["row"]: clip["clip_id"] for unit in units.values() for clip in unit.clips}
+        ids = {clip.row: clip.clip_id for unit in units.values() for clip in unit.clips}
         return [ids.get(row) for row in range(max(ids, default=-1) + 1)]
 
     def document(self) -> StoreDocument | None:

@@ -13,12 +13,11 @@ from featurestore.places.folder import Folder
 from featurestore.places.names import LOCK, PARTIAL_SUFFIX, TOKEN
 from featurestore.places.place import Place
 from featurestore.plan.growth import holds_all_of
+from schemas.defaults import DEFAULT_RECIPE
 from schemas.errors import SpecError, StoreConflictError, StoreDamagedError, UsageError
 from schemas.features import named_features
 from schemas.recipe import first_problem, load_recipe
 from schemas.spec import StorageSpec, StoreSpec
-
-DEFAULT_RECIPE = "four-corpora-a"
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ def choose_spec(request: SpecRequest, place: Place) -> StoreSpec:
     """Specification to build the store at ``place`` with.
 
     What is not said is taken from the store where there is one, else from the recipe
-    (:data:`DEFAULT_RECIPE`). Features and views that a store lacks are added to those it has; all else must
+    (:data:`~schemas.defaults.DEFAULT_RECIPE`). Features and views that a store lacks are added to those it has; all else must
     be as the store was begun. Raises :class:`StoreConflictError` where it is not, and :class:`UsageError` or
     :class:`SpecError` for a request that is none.
     """

@@ -22,7 +22,7 @@ from featurestore.format.layout import (
 )
 from featurestore.format.statistics import STATISTICS_SCHEMA
 from featurestore.format.tables import read_table
-from featurestore.places.place import Place
+from featurestore.places.place import READS_AT_ONCE, Place
 from featurestore.progress import Progress
 from featurestore.sharing.hashed import read_hashed
 from featurestore.sharing.moving import moving
@@ -30,8 +30,6 @@ from featurestore.sharing.part_place import PartPlace
 from featurestore.sharing.selection import Selection
 from schemas.errors import StoreDamagedError
 from schemas.spec import StoreSpec
-
-_READS_AT_ONCE = 16
 
 
 def take_part(
@@ -57,7 +55,7 @@ def take_part(
             move.advance(1)
             return record
 
-        taken_units = move.each(taken, units, _READS_AT_ONCE)
+        taken_units = move.each(taken, units, READS_AT_ONCE)
     records = {name: [record for record in taken_units if record.dataset == name] for name in datasets}
     corpora: dict[str, CorpusRecord] = {}
     for name in datasets:

@@ -130,7 +130,7 @@ class TestFeaturesAndViews:
         unit = plan_units("demo", clips, spec, FEATURE_VERSION, ())[1]
         work = work_on(unit, spec, read_document(place, unit_record_path("demo", 1), UnitRecord))
         assert work is not None
-        assert work.standing is not None
+        assert work.existing is not None
         with exclusive(place) as token:
             answer = build_unit(UnitTask(work, place, token, "cpu", "soundfile", library_versions()))
         assert isinstance(answer, UnitAnswer), answer
