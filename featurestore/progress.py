@@ -1,4 +1,4 @@
-"""How long work tells how far it is."""
+"""How long-running work reports its progress."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ class Progress(Protocol):
     """Receives the progress of named tasks."""
 
     def task(self, description: str, total: int, unit: str) -> AbstractContextManager[Advance]:
-        """Open a task of ``total`` items; the context gives the function that advances it."""
+        """Open a task of ``total`` items; the context manager returns the function that advances it."""
 
 
 class Silent:
-    """Progress that nobody watches."""
+    """Discards all progress."""
 
     def task(self, description: str, total: int, unit: str) -> AbstractContextManager[Advance]:
-        """See :class:`Progress`."""
+        """Open a task whose progress nobody sees."""
         del description, total, unit
         return nullcontext(_ignore)
 

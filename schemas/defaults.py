@@ -1,4 +1,4 @@
-"""Defaults that several commands share, in a module that imports nothing: ``--help`` and Tab need them fast."""
+"""Defaults that several commands share. The module imports nothing, so that ``--help`` stays fast."""
 
 from __future__ import annotations
 

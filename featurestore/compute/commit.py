@@ -1,4 +1,4 @@
-"""A computed unit made durable: shards first, then statistics, then the record that proves it."""
+"""Writes a computed unit durably: shards first, then statistics, then the record that proves it."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ Value = TypeVar("Value")
 def commit_unit(
     place: Place, result: UnitResult, encoder: ShardEncoder, fence: Fence, stages: Stages
 ) -> UnitRecord:
-    """Write a unit. Its record appears last: a unit without a matching record does not exist.
+    """Write a unit. The record is written last: a unit without a matching record does not exist.
 
-    Any number of processes may write the same unit at the same time: each object is replaced as a whole,
-    by the same bytes. Raises :class:`StoreChangedError` for a unit of which a part stands, and whose
-    recordings are not those of that part any more, :class:`StoreBusyError` once another build has begun.
+    Any number of processes may write the same unit at the same time: each object is replaced as a whole, by
+    the same bytes. Raises :class:`StoreChangedError` if the unit partly exists and its recordings have
+    changed since, :class:`StoreBusyError` if another build has started.
     """
     work = result.work
     unit, existing = work.unit, work.existing
     if existing is not None and result.fingerprint != existing.fingerprint:
         raise StoreChangedError(
-            f"recordings of {unit.dataset} changed while features were added to their unit {unit.index}; "
+            f"recordings of {unit.dataset} changed while features were added to unit {unit.index}; "
             f"run the same command again"
         )
     objects: dict[str, StoredObject] = {}
@@ -44,15 +44,15 @@ def commit_unit(
     statistics = result.statistics
     if existing is not None:
         objects.update(existing.objects)
-        before = _without(read_statistics(place, statistics_name, work.spec), set(work.lacking))
+        before = _without(read_statistics(place, statistics_name, work.spec), set(work.missing))
         statistics = pa.concat_tables([before, statistics])
     for (feature, view), values in result.shards.items():
-        with stages.timed("encode"):
+        with stages.measure("encode"):
             data = encoder.encode(feature, values)
         name = shard_path(unit.dataset, feature, view, unit.index)
         fence.require()
         objects[name] = _write(place, name, data, stages)
-    with stages.timed("encode"):
+    with stages.measure("encode"):
         data = parquet_bytes(sort_statistics(statistics, work.spec))
     objects[statistics_name] = _write(place, statistics_name, data, stages)
     record = UnitRecord(
@@ -68,7 +68,7 @@ def commit_unit(
         objects=dict(sorted(objects.items())),
     )
     fence.require()
-    with stages.timed("store"):
+    with stages.measure("store"):
         write_document(place, unit_record_path(unit.dataset, unit.index), record)
     return record
 
@@ -81,16 +81,16 @@ def parquet_bytes(table: pa.Table) -> bytes:
 
 
 def _write(place: Place, name: str, data: bytes, stages: Stages) -> StoredObject:
-    with stages.timed("hash"):
+    with stages.measure("hash"):
         stored = StoredObject.of(data)
-    with stages.timed("store"):
+    with stages.measure("store"):
         place.write(name, data)
     return stored
 
 
-def _without(table: pa.Table, lacking: set[tuple[str, int, str]]) -> pa.Table:
-    """Rows of what stands alone: another run of this unit may have written those of what it lacks already."""
-    parts = {(feature, view) for feature, view, _ in lacking}
+def _without(table: pa.Table, missing: set[tuple[str, int, str]]) -> pa.Table:
+    """Only the rows of existing shards: another run of this unit may already have added the missing ones."""
+    parts = {(feature, view) for feature, view, _ in missing}
     rows = zip(table["feature"].to_pylist(), table["view"].to_pylist(), strict=True)
     return table.filter(pa.array([row not in parts for row in rows], pa.bool_()))
 

@@ -1,4 +1,4 @@
-"""The last step of a build: tables, consolidated metadata, and ``store.json`` at the very end."""
+"""The last step of a build: writes tables, consolidated metadata and finally ``store.json``."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ def finalise(
     records: Mapping[str, Sequence[UnitRecord]],
     part_of: str | None = None,
 ) -> StoreDocument:
-    """Make the units of ``records`` (corpus → its units in order) a valid store; returns its document.
+    """Turn the units of ``records`` (corpus → its units in order) into a valid store; returns its document.
 
-    ``part_of`` : digest of the store of which it is a part.
+    ``part_of`` : digest of the store that this one is a part of.
     """
     ordered = {dataset: records[dataset] for dataset in sorted(records)}
     withdraw(place)
@@ -75,7 +75,7 @@ def finalise(
     }
     present = place.sizes()
     for name, data in small.items():
-        write_if_other(place, name, data, present)
+        write_if_changed(place, name, data, present)
     objects = {name: StoredObject.of(data) for name, data in small.items()}
     for units in ordered.values():
         for record in units:
@@ -102,15 +102,15 @@ def finalise(
 
 
 def _record_object(place: Place, name: str) -> StoredObject:
-    """Size and hash of a record, which must be what was written."""
+    """Size and hash of a record. Raises :class:`StoreDamagedError` if its seal is broken."""
     data = place.read(name, MOST_DOCUMENT)
     if not name.endswith("/corpus.json") and not unsealed(data)[1]:
         raise broken_seal(f"{place}/{name}")
     return StoredObject.of(data)
 
 
-def write_if_other(place: Place, name: str, data: bytes, present: Mapping[str, int]) -> None:
-    """Write an object, unless it holds just this already. ``present`` : name → bytes of what is there."""
+def write_if_changed(place: Place, name: str, data: bytes, present: Mapping[str, int]) -> None:
+    """Write an object unless it already has this content. ``present`` : name → size of existing objects."""
     if present.get(name) != len(data) or place.read(name, len(data)) != data:
         place.write(name, data)
 

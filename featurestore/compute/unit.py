@@ -1,4 +1,4 @@
-"""One unit in memory: its arrays, its rows of the tables and its statistics."""
+"""Gathers one unit in memory: its arrays, its table rows and its statistics."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from schemas.clip import Status
 
 @dataclass
 class UnitResult:
-    """What a unit's record, shards and statistics are written from.
+    """The content of a unit's record, shards and statistics.
 
-    ``fingerprint`` : of what was read, which is the planned one unless a recording could not be.
-    ``shards``  : feature, view → (clip, coefficient, frame) in the store's dtype, NaN for bad recordings and
-    vacant rows.
-    ``clips``   : manifest rows. ``parameters``, ``keys``, ``valid_frames`` : view's name → by clip.
+    ``fingerprint`` : of the recordings as read; the planned one unless a recording could not be read.
+    ``shards`` : feature, view → (clip, coefficient, frame) in the store's dtype, NaN for unusable recordings
+    and vacant rows.
+    ``clips`` : manifest rows. ``parameters``, ``keys``, ``valid_frames`` : view name → one value per clip.
     ``statistics`` : of the shards.
     """
 
@@ -49,9 +49,9 @@ class UnitResult:
 def gather_unit(
     work: UnitWork, clips: Iterator[ProcessedClip], advance: Advance, stages: Stages
 ) -> UnitResult:
-    """Put the unit's clips, the next ones of ``clips``, in their places."""
+    """Take the unit's clips, the next ones of ``clips``, and put each into its row."""
     unit, spec = work.unit, work.compute
-    views, count = len(spec.view_names), len(unit.places)
+    views, count = len(spec.view_names), len(unit.rows)
     table = np.full(
         (views, count, sum(spec.coefficients.values()), spec.frames), np.nan, dtype=spec.storage.dtype
     )
@@ -60,11 +60,11 @@ def gather_unit(
     moments = _Moments(work)
     rows: list[ManifestRow] = []
     seen: list[SourceClip | None] = []
-    for row, place in enumerate(unit.places):
-        if place is None:
+    for row, source in enumerate(unit.rows):
+        if source is None:
             seen.append(None)
             continue
-        with stages.timed("waiting for clips"):
+        with stages.measure("waiting for clips"):
             clip = next(clips)
         position = len(rows)
         seen.append(replace(clip.read.source, audio_sha256=clip.read.audio_sha256))
@@ -82,7 +82,7 @@ def gather_unit(
         fingerprint(seen, unit.feature_version),
         {
             (feature, view): table[computed[name], :, spec.columns[feature]]
-            for feature, view, name in work.lacking
+            for feature, view, name in work.missing
         },
         rows,
         {name: [_none_if_nan(value) for value in parameters[index]] for name, index in computed.items()},
@@ -146,7 +146,7 @@ class _Moments:
         self._m2s.append(clip.m2)
 
     def table(self) -> pa.Table:
-        """The moments of what the unit lacked, one row a speaker × view × feature."""
+        """The moments of the unit's missing parts, one row per speaker × view × feature."""
         unit, spec = self._work.unit, self._work.compute
         computed = {name: index for index, name in enumerate(spec.view_names)}
         out: dict[str, list[Any]] = defaultdict(list)
@@ -155,12 +155,12 @@ class _Moments:
             counts = np.concatenate(self._counts, axis=1)
             means, m2s = np.concatenate(self._means, axis=1), np.concatenate(self._m2s, axis=1)
             for speaker in np.unique(speakers):
-                chosen = speakers == speaker
+                selected = speakers == speaker
                 merged = [
-                    merge(counts[view, chosen], means[view, chosen], m2s[view, chosen])
+                    merge(counts[view, selected], means[view, selected], m2s[view, selected])
                     for view in range(len(counts))
                 ]
-                for feature, view, name in self._work.lacking:
+                for feature, view, name in self._work.missing:
                     moments, part = merged[computed[name]], spec.columns[feature]
                     out["speaker"].append(str(speaker))
                     out["view"].append(view)

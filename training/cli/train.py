@@ -9,9 +9,9 @@ import typer
 
 from featurestore.cli import completion
 from featurestore.cli.console import Command, Version, err, out, print_json
+from schemas.defaults import DEFAULT_RECIPE
 from training.cli.choices import DeviceName, LoaderName
 from training.loop.ranks import is_first
-from schemas.defaults import DEFAULT_RECIPE
 from training.runs.options import Options, require_no_protocol, require_untouched
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")

@@ -7,13 +7,13 @@ import pytest
 
 from data.locate import locate
 from featurestore.build import BuildReport, BuildRequest, build
-from featurestore.cluster.unit_task import UnitAnswer, UnitTask, build_unit, library_versions
+from featurestore.cluster.unit_task import BuiltUnit, UnitTask, build_unit, library_versions
 from featurestore.compare import compare
 from featurestore.format.documents import UnitRecord, read_document
 from featurestore.format.layout import is_shard, unit_record_path
 from featurestore.places.folder import Folder
 from featurestore.places.lease import exclusive
-from featurestore.plan.growth import work_on
+from featurestore.plan.growth import plan_work
 from featurestore.plan.recordings import hash_recordings
 from featurestore.plan.spec import SpecRequest
 from featurestore.plan.units import plan_units
@@ -128,12 +128,12 @@ class TestFeaturesAndViews:
         ((corpus, path),) = locate("demo", whole_demo).found
         clips = hash_recordings(corpus.scan(path), Silent())
         unit = plan_units("demo", clips, spec, FEATURE_VERSION, ())[1]
-        work = work_on(unit, spec, read_document(place, unit_record_path("demo", 1), UnitRecord))
+        work = plan_work(unit, spec, read_document(place, unit_record_path("demo", 1), UnitRecord))
         assert work is not None
         assert work.existing is not None
         with exclusive(place) as token:
             answer = build_unit(UnitTask(work, place, token, "cpu", "soundfile", library_versions()))
-        assert isinstance(answer, UnitAnswer), answer
+        assert isinstance(answer, BuiltUnit), answer
         assert (record.read_bytes(), statistics.read_bytes()) == after
 
     def test_another_feature_of_the_same_name_is_a_conflict(
