@@ -27,6 +27,8 @@ from corpus import corpora_of
 from machine import write_result
 from memory import peak_memory
 
+from pipelines.process import usable_jobs
+
 HERE = Path(__file__).resolve().parent
 PEERS = [
     ("librosa_loop", 1),
@@ -108,7 +110,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--decoder", default="auto")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--jobs", type=int, default=usable_jobs())
     options = parser.parse_args()
     ours, peers, reports = Runs("all, and writes a verified store"), {}, []
     with tempfile.TemporaryDirectory() as folder:

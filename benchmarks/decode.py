@@ -6,7 +6,6 @@ python benchmarks/decode.py --corpora corpora
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from featurestore.plan.recordings import hash_recordings
 from featurestore.plan.units import SourceClip
 from featurestore.progress import Silent
 from pipelines.decoders import Decoder
+from pipelines.machine import usable_cores
 from pipelines.process import keep_freed_memory
 from schemas.spec import AudioSpec
 
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--corpora", type=Path, help="corpora root; without it demo voices are synthesised")
     parser.add_argument("--datasets", default="all")
     parser.add_argument("--clips", type=int, default=1024)
-    parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, os.cpu_count() or 1}))
+    parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, usable_cores()}))
     parser.add_argument("--repeat", type=int, default=5)
     options = parser.parse_args()
     keep_freed_memory()

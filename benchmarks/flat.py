@@ -6,7 +6,6 @@ python benchmarks/flat.py --corpora corpora --clips 100 1000 10000
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -14,6 +13,8 @@ from pathlib import Path
 from build import build_once, build_watched
 from corpus import corpora_of
 from machine import write_result
+
+from pipelines.process import usable_jobs
 
 
 def main() -> None:
@@ -24,7 +25,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, nargs="+", default=[100, 1000, 10_000])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--decoder", default="auto")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--jobs", type=int, default=usable_jobs())
     options = parser.parse_args()
     sizes = []
     for clips in options.clips:

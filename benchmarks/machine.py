@@ -9,6 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from pipelines.machine import usable_cores
+
 RESULTS = Path(__file__).resolve().parent / "results"
 
 
@@ -26,7 +28,7 @@ def machine() -> dict[str, Any]:
 
     return {
         "processor": processor,
-        "cores": os.cpu_count(),
+        "cores": usable_cores(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "python": platform.python_version(),

@@ -24,6 +24,8 @@ from build import build_command
 from corpus import corpora_of
 from machine import write_result
 
+from pipelines.process import usable_jobs
+
 ALONE = ("hash recordings", "finalise")
 
 BARE = """
@@ -44,7 +46,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--decoder", default="auto")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--jobs", type=int, default=usable_jobs())
     options = parser.parse_args()
     builds: dict[str, list[dict[str, Any]]] = {"as it is": [], "bare": []}
     with tempfile.TemporaryDirectory() as folder:

@@ -10,7 +10,6 @@ import io
 import os
 import wave
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 
@@ -54,11 +53,11 @@ def write_voices(folder: Path, progress: Callable[[int, int], None] | None = Non
     try:
         for name in {speaker.name for speaker, *_ in todo}:
             (folder / name).mkdir(parents=True, exist_ok=True)
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for _ in pool.map(lambda job: _write(folder / _place(*job), plan(*job)), todo):
-                done += 1
-                if progress is not None:
-                    progress(done, len(jobs))
+        for job in todo:  # in one thread: the interpreter's lock leaves others nothing to gain
+            _write(folder / _place(*job), plan(*job))
+            done += 1
+            if progress is not None:
+                progress(done, len(jobs))
     except OSError as error:
         raise StorageError(
             f"cannot write the demo voices to '{folder}': {error.strerror or error}; make room there or "

@@ -17,7 +17,6 @@ from featurestore.cluster.request import ClusterRequest
 from featurestore.compute.stages import Stages
 from featurestore.format.documents import CorpusRecord, IgnoredFile, StoreDocument, UnitRecord, write_document
 from featurestore.format.layout import ROOT_METADATA, corpus_record_path, unit_record_path
-from featurestore.format.manifest import Remark
 from featurestore.format.sweep import sweep, withdraw
 from featurestore.places.choose import place_at
 from featurestore.places.durable import storage_errors
@@ -35,7 +34,7 @@ from pipelines.decoders import Decoder, choose_decoder
 from pipelines.device import require_device_name
 from pipelines.process import keep_freed_memory, usable_jobs
 from pipelines.version import FEATURE_VERSION
-from schemas.clip import Scan, Status
+from schemas.clip import Remark, Scan, Status
 from schemas.errors import BadRecordingsError, CorpusNotFoundError
 from schemas.spec import StoreSpec
 

@@ -9,19 +9,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipelines.machine import available_memory, usable_cores
+
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 _ONE_GIB = 2**30
 _SHORT_SPIN = "1000"
 
-_BYTES_A_JOB = 2**30
-"""A worker process takes about half of this, the build beside it less than another."""
+_BYTES_PER_JOB = 2**30
+"""A worker process takes about half of this; the build itself takes less."""
 
 
-def usable_jobs() -> int:
-    """Clips to compute at the same time: one a core that this process may use, as far as memory is free."""
-    cores = len(os.sched_getaffinity(0))
-    return max(1, min(cores, _available_memory() // _BYTES_A_JOB))
+def usable_jobs(root: Path = Path("/")) -> int:
+    """Clips to compute at the same time: one per usable core and per GiB of available memory, at least 1.
+
+    ``root`` is the folder that holds ``proc`` and ``sys``.
+    """
+    return max(1, min(usable_cores(root), available_memory(root) // _BYTES_PER_JOB))
 
 
 def keep_freed_memory() -> bool:
@@ -37,6 +41,14 @@ def keep_freed_memory() -> bool:
         libc.mallopt(_M_MMAP_THRESHOLD, _ONE_GIB) == 1 and libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1) == 1
     )
     return kept
+
+
+def torch_threads() -> int:
+    """Threads that torch computes with: at most the usable cores, unless ``OMP_NUM_THREADS`` is set."""
+    import torch
+
+    threads = torch.get_num_threads()
+    return threads if "OMP_NUM_THREADS" in os.environ else min(threads, usable_cores())
 
 
 def compute_alone() -> None:
@@ -71,9 +83,3 @@ def spin_briefly() -> None:
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", _SHORT_SPIN)
-
-
-def _available_memory() -> int:
-    """Bytes that can be had without swapping, the page cache among them."""
-    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from distributed import KilledWorker, as_completed
 from featurestore.cluster.client import dask_client
 from featurestore.cluster.request import ClusterRequest
 from featurestore.places.choose import is_url
+from pipelines.machine import usable_cores
 from schemas.errors import SerError, WorkerLostError
 from training.runs.observer import Observer
 from training.runs.request import TrainRequest
@@ -39,7 +39,7 @@ def train_folds(
     A fold that fails keeps no other from being trained; the first failure is raised when all are done.
     """
     device = request.hardware.device or "auto"
-    threads = max(1, (os.cpu_count() or 1) // max(1, cluster.workers)) if cluster.scheduler is None else 0
+    threads = max(1, usable_cores() // max(1, cluster.workers)) if cluster.scheduler is None else 0
     shared = SeriesFolder(folder.path.absolute())
     failures: list[SerError] = []
     with dask_client(cluster, device) as client:

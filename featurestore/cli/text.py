@@ -12,8 +12,7 @@ from rich.table import Table
 from data.catalogue import CatalogueEntry
 from featurestore.build import BuildReport
 from featurestore.format.documents import StoreDocument
-from featurestore.format.manifest import Remark
-from schemas.clip import Scan
+from schemas.clip import Remark, Scan
 from schemas.spec import StoreSpec
 
 if TYPE_CHECKING:  # pandas and zarr cost a build that has nothing to do a third of its time

@@ -46,15 +46,6 @@ class ManifestRow:
     problem: str
 
 
-@dataclass(frozen=True)
-class Remark:
-    """What the manifest says about one clip: why it is unusable, or a note on a usable one."""
-
-    clip_id: str
-    path: str
-    problem: str
-
-
 def plain_rows(rows: Iterable[ManifestRow]) -> list[dict[str, Any]]:
     """The rows as dictionaries of plain values, for Arrow."""
     values: list[dict[str, Any]] = _ROWS.dump_python(list(rows), mode="json")

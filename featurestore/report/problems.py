@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from featurestore.format.manifest import Remark
-from schemas.clip import Status
+from schemas.clip import Remark, Status
 
 
 @dataclass(frozen=True)

@@ -216,9 +216,9 @@ class TestOptionsOnAStore:
     @pytest.mark.parametrize(
         ("said", "sentence"),
         [
-            ({"seed": 1}, "seed: 0 in the store, 1 asked for"),
-            ({"dtype": "float32"}, r"storage\.dtype: float16 in the store, float32 asked for"),
-            ({"augment": 1}, "built with --augment 2, and --augment 1 is asked for"),
+            ({"seed": 1}, "seed: 0 in the store, 1 requested"),
+            ({"dtype": "float32"}, r"storage\.dtype: float16 in the store, float32 requested"),
+            ({"augment": 1}, "built with --augment 2, and --augment 1 would remove views"),
         ],
     )
     def test_something_else(

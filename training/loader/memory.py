@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 
 from featurestore.store import FeatureStore
+from pipelines.machine import available_memory
 from schemas.errors import RunError
 
 SHARE_OF_FREE_MEMORY = 0.5
@@ -16,8 +16,6 @@ SHARE_OF_FREE_MEMORY = 0.5
 
 SHARE_OF_GPU = 0.7
 """Of the free GPU memory that samples may take; the rest is the model's."""
-
-_CGROUP = Path("/sys/fs/cgroup")
 
 
 def stored_dtype(store: FeatureStore) -> torch.dtype:
@@ -33,7 +31,7 @@ def sample_bytes(store: FeatureStore, features: Sequence[str]) -> int:
 
 def default_budget() -> int:
     """Bytes that samples may take of the machine's memory: half of what is free."""
-    return int(SHARE_OF_FREE_MEMORY * _free_memory())
+    return int(SHARE_OF_FREE_MEMORY * available_memory())
 
 
 def gpu_budget(device: torch.device) -> int:
@@ -67,15 +65,3 @@ def window_buffers(window: int, budget: int) -> int:
             "more (--memory), or build a store with fewer features"
         )
     return 2 if 2 * window <= budget else 1
-
-
-def _free_memory() -> int:
-    """Bytes that can be had without swapping, the page cache among them, and within the cgroup's limit."""
-    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    try:
-        limit = int((_CGROUP / "memory.max").read_text(encoding="ascii"))
-        used = int((_CGROUP / "memory.current").read_text(encoding="ascii"))
-    except (OSError, ValueError):  # no cgroup of version 2, or no limit: "max"
-        return free
-    return min(free, max(0, limit - used))

@@ -8,6 +8,7 @@ import torch
 
 from featurestore.store import FeatureStore
 from pipelines.device import choose_device
+from pipelines.process import torch_threads
 from schemas.errors import DeviceError, RunError, UsageError
 from schemas.labels import label_set
 from schemas.recipe import Recipe
@@ -54,7 +55,7 @@ def _new(request: TrainRequest) -> Plan:
         recipe=recipe,
         seed=request.seed or 0,
         device="cuda" if device.type == "cuda" else "cpu",
-        threads=torch.get_num_threads(),
+        threads=torch_threads(),
         store=recorded_store(choice.place),
         store_digest=store.digest,
         store_spec=store.spec,

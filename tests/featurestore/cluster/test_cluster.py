@@ -158,7 +158,7 @@ def test_no_scheduler_is_one_sentence(small_demo: Path, tiny_recipe: str, tmp_pa
 
 
 def test_workers_and_a_scheduler_are_not_both() -> None:
-    with pytest.raises(UsageError, match="give one of them"):
+    with pytest.raises(UsageError, match="give only one of them"):
         cluster_of(2, "tcp://127.0.0.1:8786")
     assert cluster_of(None, None) is None
     assert cluster_of(3, None) == ClusterRequest(None, 3)

@@ -13,7 +13,7 @@ import pytest
 from featurestore.format.documents import UnitRecord, document_bytes, parse_document
 from featurestore.format.layout import unit_record_path
 from featurestore.format.manifest import ManifestRow, plain_rows
-from featurestore.format.seal import sealed
+from featurestore.format.seal import seal
 from schemas.errors import StoreDamagedError
 from schemas.tables import MANIFEST_SCHEMA
 
@@ -61,4 +61,4 @@ def test_other_rows_are_refused(record: bytes, change: str) -> None:
         case _:
             row["status"] = "perhaps"
     with pytest.raises(StoreDamagedError, match=rf"clips\.0\.{change}"):
-        parse_document(sealed(json.dumps(values, indent=1)), "record", UnitRecord)
+        parse_document(seal(json.dumps(values, indent=1)), "record", UnitRecord)

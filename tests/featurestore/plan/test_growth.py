@@ -141,7 +141,7 @@ class TestFeaturesAndViews:
     ) -> None:
         recipe = tmp_path / "other.toml"
         recipe.write_text(TINY_RECIPE.replace("n_mels = 16", "n_mels = 20"))
-        with pytest.raises(StoreConflictError, match=r"n_mels: 16 in the store, 20 asked for"):
+        with pytest.raises(StoreConflictError, match=r"n_mels: 16 in the store, 20 requested"):
             _build(own_store, whole_demo, str(recipe))
 
     def test_a_view_before_those_that_stand_is_a_conflict(
@@ -150,7 +150,7 @@ class TestFeaturesAndViews:
         recipe = tmp_path / "other.toml"
         view = '[[views]]\nname = "first"\nkind = "noise"\nsnr_db = 5.0\n'
         recipe.write_text(TINY_RECIPE.replace("[[views]]", f"{view}[[views]]", 1))
-        with pytest.raises(StoreConflictError, match="name: noise in the store, first asked for"):
+        with pytest.raises(StoreConflictError, match="name: noise in the store, first requested"):
             _build(own_store, whole_demo, str(recipe))
 
     def test_corpora_that_are_not_asked_for_must_grow_too(

@@ -51,7 +51,7 @@ def test_options_that_contradict_the_store(request_: SpecRequest, message: str, 
 def test_further_views_must_continue_the_existing_ones(tiny_recipe: str) -> None:
     recipe = load_recipe(tiny_recipe)
     existing = recipe.store_spec(0).model_copy(update={"views": recipe.views[1:]})
-    with pytest.raises(StoreConflictError, match="views of x.zarr are not the first ones of recipe 'four-"):
+    with pytest.raises(StoreConflictError, match=r"views of x\.zarr are not the first ones of recipe 'four-"):
         choose_spec(SpecRequest(augment=2), existing, "x.zarr")
 
 

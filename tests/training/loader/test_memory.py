@@ -13,8 +13,7 @@ import pytest
 from featurestore.build import BuildRequest, build
 from featurestore.plan.spec import SpecRequest
 from featurestore.store import FeatureStore
-from training.loader import memory
-from training.loader.memory import default_budget, sample_bytes
+from training.loader.memory import sample_bytes
 
 RECIPE = """
 name = "fine"
@@ -95,16 +94,3 @@ def test_streaming_takes_its_budget_however_large_the_store_is(whole_demo: Path,
     # Beside the windows: chunks of 8 MB that are being read and decoded, two a thread, and batches of 4 MB.
     assert found["stream"]["grown"] < budget + 12 * 32 * each
     assert found["ram"]["grown"] > found["ram"]["epoch"]
-
-
-def test_the_budget_is_half_of_what_is_free_also_in_a_container(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
-    free = default_budget()
-    assert free > 0
-    (tmp_path / "memory.max").write_text("3000\n")
-    (tmp_path / "memory.current").write_text("1000\n")
-    assert default_budget() == 1000
-    (tmp_path / "memory.max").write_text("max\n")
-    assert default_budget() == pytest.approx(free, rel=0.2)
