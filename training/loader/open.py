@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Literal
 
 import torch
 
@@ -15,10 +14,8 @@ from training.loader.order import WINDOW_CHUNKS
 from training.loader.ram import RamSource
 from training.loader.source import Source
 from training.loader.stream import StreamSource
+from training.runs.request import Home, LoaderChoice
 from training.samples.samples import Samples
-
-Home = Literal["device", "ram", "stream"]
-"""Where samples are while they are not needed."""
 
 
 def choose_home(
@@ -27,7 +24,7 @@ def choose_home(
     features: Sequence[str],
     device: torch.device,
     budget: int | None = None,
-    wanted: Literal["auto", "device", "ram", "stream"] = "auto",
+    wanted: LoaderChoice = "auto",
 ) -> Home:
     """Home of the samples of all ``sides``: the nearest to ``device`` that has room for them.
 

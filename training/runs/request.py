@@ -8,8 +8,11 @@ from typing import Literal
 
 from schemas.recipe import Recipe
 
-Home = Literal["auto", "device", "ram", "stream"]
+Home = Literal["device", "ram", "stream"]
 """Where samples are kept: on the training device, in memory, or in the store until they are needed."""
+
+LoaderChoice = Literal["auto"] | Home
+"""A home, or the fastest that has room."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,7 @@ class Hardware:
 
     device: Literal["auto", "cpu", "cuda"] | None = None
     """``auto`` where it is None and the run is new."""
-    loader: Home = "auto"
+    loader: LoaderChoice = "auto"
     memory: int | None = None
     """Bytes that samples may take of the machine's memory; None: half of what is free."""
     cuda_graphs: bool = False

@@ -27,14 +27,16 @@ class HeldOut:
 
 def own_test(runs: Sequence[Path], splits: Sequence[Split], store: FeatureStore) -> HeldOut:
     """Test side of the runs: the same of all, under the same protocol."""
+    first = splits[0]
     for path, split in zip(runs, splits, strict=True):
         split.require_unchanged(store.manifest)
-        if (split.title, {*split.test}, split.views) != (splits[0].title, {*splits[0].test}, splits[0].views):
+        of_first = (first.protocol, first.fold, first.test, first.views)
+        if (split.protocol, split.fold, split.test, split.views) != of_first:
             raise RunError(
                 f"{path} was tested on other clips than {runs[0]}; train both on the same split: "
                 f"--split {runs[0] / 'split.json'}"
             )
-    return HeldOut(*splits[0].view_positions(store.manifest, "test"))
+    return HeldOut(*first.view_positions(store.manifest, "test"))
 
 
 def unheard(splits: Sequence[Split], records: Sequence[RunRecord], store: FeatureStore) -> HeldOut:
