@@ -401,7 +401,7 @@ class TestClips:
         assert (disjoint.corpora_only.a, disjoint.corpora_only.b) == (("mine",), ("demo",))
         assert len(disjoint.clips_only.b) == 112
         assert not disjoint.same
-        assert verdict(disjoint).endswith("no usable clip is in both, so no values were compared")
+        assert verdict(disjoint).endswith("the stores share no usable clip, so no values were compared")
 
 
 class TestSpecification:
