@@ -1,4 +1,4 @@
-"""How long-running work reports its progress."""
+"""Progress of long-running work."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ class Progress(Protocol):
     """Receives the progress of named tasks."""
 
     def task(self, description: str, total: int, unit: str) -> AbstractContextManager[Advance]:
-        """Open a task of ``total`` items; the context manager returns the function that advances it."""
+        """Open a task of ``total`` items; the context gives the function that advances it."""
 
 
 class Silent:
-    """Discards all progress."""
+    """A progress receiver that ignores everything."""
 
     def task(self, description: str, total: int, unit: str) -> AbstractContextManager[Advance]:
-        """Open a task whose progress nobody sees."""
+        """Open a task whose progress is ignored."""
         del description, total, unit
         return nullcontext(_ignore)
 

@@ -35,7 +35,7 @@ from featurestore.format.manifest import plain_rows
 from featurestore.format.seal import unseal
 from featurestore.format.statistics import STATISTICS_SCHEMA, read_statistics
 from featurestore.format.sweep import sweep, withdraw
-from featurestore.places.place import READS_AT_ONCE, Place
+from featurestore.places.place import REMOTE_THREADS, Place
 from schemas.clip import Status
 from schemas.spec import StoreSpec
 from schemas.tables import MANIFEST_SCHEMA, VIEWS_SCHEMA
@@ -82,7 +82,7 @@ def finalise(
             objects.update(record.objects)
     names = [corpus_record_path(dataset) for dataset in ordered]
     names += [unit_record_path(dataset, unit.unit) for dataset, units in ordered.items() for unit in units]
-    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+    with ThreadPoolExecutor(REMOTE_THREADS) as pool:
         objects.update(zip(names, pool.map(lambda name: _record_object(place, name), names), strict=True))
     objects = dict(sorted(objects.items()))
     sweep(place, ordered, objects)
@@ -144,7 +144,7 @@ def _views(spec: StoreSpec, records: Mapping[str, Sequence[UnitRecord]]) -> pa.T
 
 def _statistics(place: Place, spec: StoreSpec, records: Mapping[str, Sequence[UnitRecord]]) -> pa.Table:
     names = [unit_statistics_path(dataset, unit.unit) for dataset, units in records.items() for unit in units]
-    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+    with ThreadPoolExecutor(REMOTE_THREADS) as pool:
         tables = list(pool.map(lambda name: read_statistics(place, name, spec), names))
     return pa.concat_tables(tables) if tables else STATISTICS_SCHEMA.empty_table()
 

@@ -16,7 +16,7 @@ from featurestore.format.documents import (
     read_document,
 )
 from featurestore.format.layout import RECORDS, STORE_JSON, corpus_record_path, is_shard
-from featurestore.places.place import READS_AT_ONCE, Place
+from featurestore.places.place import REMOTE_THREADS, Place
 from schemas.errors import StoreDamagedError
 
 T = TypeVar("T", CorpusRecord, UnitRecord)
@@ -40,7 +40,7 @@ class ExistingStore:
         """Corpus → unit → record, of all units with a sound record; the others count as not built."""
         names = [name for name in sorted(self.present) if _is_unit_record(name)]
         records: dict[str, dict[int, UnitRecord]] = {}
-        with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+        with ThreadPoolExecutor(REMOTE_THREADS) as pool:
             for name, record in zip(names, pool.map(self._unit_record, names), strict=True):
                 _, dataset, file = name.split("/")
                 if record is not None and (record.dataset, f"{record.unit:05d}.json") == (dataset, file):
@@ -91,7 +91,7 @@ class ExistingStore:
         if any(self.present.get(name) != entry.bytes for name, entry in objects.items()):
             return False
         try:
-            with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+            with ThreadPoolExecutor(REMOTE_THREADS) as pool:
                 found = pool.map(lambda name: StoredObject.at(self.place, name), objects)
                 return all(entry == wanted for entry, wanted in zip(found, objects.values(), strict=True))
         except (FileNotFoundError, StoreDamagedError):

@@ -85,7 +85,7 @@ def changed(split: Split, **values: Any) -> dict[str, Any]:
 
 HASH = "0" * 64
 MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
-    "unknown key": ({"more": 1}, "more: there is no such field"),
+    "unknown key": ({"more": 1}, "more: unknown field"),
     "later format": ({"format": 2}, "format"),
     "unknown protocol": ({"protocol": "mine"}, "protocol"),
     "number as text": ({"seed": "1"}, "seed"),
@@ -147,7 +147,7 @@ FILES: dict[str, tuple[bytes, str]] = {
     "no JSON": (b"{", "is not a split"),
     "no UTF-8": (b'{"a": "\xff"}', "is not a split"),
     "no object": (b"[1]", "is not a split"),
-    "key twice": (b'{"seed": 1, "seed": 2}', "'seed' stands in it twice"),
+    "key twice": (b'{"seed": 1, "seed": 2}', "'seed' appears twice"),
     "endless depth": (b"[" * 10_000 + b"]" * 10_000, "is not a split"),
     "many lists": (b"[" + b"[],[]," * 20_000 + b"[]]", "more values than a split of its size"),
     "large": (b'{"train": "' + b"x" * (64 * 2**20) + b'"}', "more than 67,108,864 bytes"),
