@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.registry import BUILT_IN, known
+from data.registry import BUILT_IN, find_corpus
 from schemas.errors import RunError
 from training.predict.predictor import Predictor
 from training.predict.worth import Worth
@@ -67,7 +67,7 @@ def _ua(worth: Worth) -> str:
 def _learnt_from(heard: tuple[str, ...]) -> str:
     """Corpora of speakers called ``corpus/name``, and what their speech is."""
     names = sorted({speaker.partition("/")[0] for speaker in heard})
-    found = {name: known(name) for name in names}
+    found = {name: find_corpus(name) for name in names}
     titles = "; ".join(
         corpus.title if corpus else f"{name}, a corpus of one's own" for name, corpus in found.items()
     )
