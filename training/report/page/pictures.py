@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from featurestore.page.picture import Picture, drawing
+from featurestore.page.picture import Picture, svg_picture
 from training.metrics.scores import Scores
 from training.report.comparisons import folds_figure, speakers_figure
 from training.report.curves import curve_figures
@@ -24,12 +24,12 @@ def curves(history: Sequence[EpochResult], reason: str) -> tuple[Picture, ...]:
         f"Validation {epochs} {shares}",
         f"Learning rate {epochs} {last.learning_rate:.2e}",
     )
-    return tuple(map(drawing, curve_figures(history, reason), alternatives))
+    return tuple(map(svg_picture, curve_figures(history, reason), alternatives))
 
 
 def confusion(name: str, scores: Scores) -> Picture:
     """The confusion matrix of one set of classes."""
-    return drawing(
+    return svg_picture(
         confusion_figure(scores),
         f"Confusion matrix for {name}, {len(scores.per_class)} classes; the table below has its numbers",
     )
@@ -39,7 +39,7 @@ def reliability(name: str, scores: Scores) -> Picture:
     """The reliability diagram of one set of classes."""
     found = scores.calibration
     measured = f"Reliability diagram for {name}: calibration error {percent(found.ece)}, mean confidence "
-    return drawing(
+    return svg_picture(
         reliability_figure(name, scores),
         f"{measured}{percent(found.confidence)} at an accuracy of {percent(scores.wa)}",
     )
@@ -48,14 +48,14 @@ def reliability(name: str, scores: Scores) -> Picture:
 def by_speaker(scores: Scores, genders: Mapping[str, str]) -> Picture | None:
     """UA of each test speaker, sorted; None for a single speaker."""
     spread = speaker_spread(scores)
-    return None if spread is None else drawing(speakers_figure(scores, genders), spread)
+    return None if spread is None else svg_picture(speakers_figure(scores, genders), spread)
 
 
 def folds(summary: Summary) -> Picture:
     """UA and WA of every fold and of the pooled clips."""
     over = summary.emotion.ua
     sd = "" if over.sd is None else f", standard deviation {100 * over.sd:.1f} points"
-    return drawing(
+    return svg_picture(
         folds_figure(summary),
         f"UA of {len(summary.folds)} folds: mean {percent(over.mean)}{sd}; pooled "
         f"{percent(summary.pooled.emotion.ua)}",
