@@ -22,6 +22,9 @@ BlockStep = Literal["pool", "norm", "relu", "dropout"]
 Pool = tuple[Annotated[int, Field(ge=1, le=64)], Annotated[int, Field(ge=1, le=64)]]
 """(coefficients, frames) that a max-pool joins."""
 
+Pooling = Literal["mean", "attention", "last"]
+"""How the states of all LSTM steps become one vector."""
+
 Statistic = Literal[
     "mean", "std", "step_size", "step_std",
     "p05", "p20", "p50", "p80", "p95", "skewness", "kurtosis",
@@ -72,7 +75,7 @@ class CnnBiLstmSpec(_Convolutions):
     layers: int = Field(1, ge=1, le=8)
     sequence_dropout: Share = 0.0
     """Share of the LSTM's outputs dropped before pooling."""
-    pooling: Literal["mean", "attention", "last"] = "mean"
+    pooling: Pooling = "mean"
     """Over the valid steps: their mean; a learnt weighted mean; the final state of both directions."""
     dense: tuple[Width, ...] = ()
     """Widths of dense layers with ReLU before the output."""

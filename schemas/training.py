@@ -8,6 +8,19 @@ from pydantic import Field, field_validator, model_validator
 
 from schemas.model import Model
 
+NormalisationMode = Literal["standard", "minmax", "sample", "speaker", "none"]
+"""See :class:`InputSpec`."""
+
+ViewSampling = Literal["all", "one"]
+"""``all``: every clip in every view once per epoch; ``one``: every clip once per epoch, in a view drawn for
+its chunk of 32 clips."""
+
+Monitor = Literal["loss", "wa", "ua", "last"]
+"""Validation metric that decides which epoch is the best; ``last``: the last epoch is kept."""
+
+ClassWeights = Literal["none", "balanced"]
+"""``balanced``: n / (classes · n of the class), as scikit-learn's ``compute_class_weight``."""
+
 
 class InputSpec(Model):
     """How stored features become the model's input.
@@ -22,7 +35,7 @@ class InputSpec(Model):
     """
 
     representation: Literal["frames", "functionals"] = "frames"
-    normalise: Literal["standard", "minmax", "sample", "speaker", "none"] = "standard"
+    normalise: NormalisationMode = "standard"
     clip: float | None = Field(None, gt=0)
     """Normalised values are cut to ±clip; null: they are not."""
 
@@ -58,7 +71,7 @@ class TrainSpec(Model):
 
     views: tuple[int, ...] | None = None
     """View indices that training reads; null: all of the store's. Validation and test read view 0."""
-    view_sampling: Literal["all", "one"] = "all"
+    view_sampling: ViewSampling = "all"
     """``all``: every clip in every view, each a sample of its own; ``one``: every clip once an epoch, in a
     view drawn for the epoch (one draw for each chunk of 32 clips)."""
     batch_size: int = Field(32, ge=1)
@@ -76,13 +89,13 @@ class TrainSpec(Model):
     lr_patience: int = Field(2, ge=0)
     """Epochs without a better validation loss that are borne; after one more the learning rate falls."""
     lr_factor: float = Field(0.5, gt=0, lt=1)
-    monitor: Literal["loss", "wa", "ua", "last"] = "loss"
+    monitor: Monitor = "loss"
     """Validation metric by which the best epoch is chosen and training stopped; ``last``: none, the last
     epoch is kept."""
     patience: int | None = Field(5, ge=1)
     """Epochs in a row that are not better than all before, after which training stops; null, or
     ``"none"`` as TOML has no null: it does not."""
-    class_weights: Literal["none", "balanced"] = "none"
+    class_weights: ClassWeights = "none"
     """``balanced``: n / (classes · n of the class), as scikit-learn's ``compute_class_weight``."""
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     """Share of each target that is spread evenly over all classes (Szegedy et al. 2016)."""

@@ -26,7 +26,7 @@ from schemas.labels import label_set
 from training.evaluate import predictions_of
 from training.linear.training import train_linear
 from training.loop.fabric import fabric_for
-from training.loop.network import Trained, new_network, require_room, train_network
+from training.loop.network import TrainingOutcome, new_network, require_room, train_network
 from training.loop.normalise import normalisation_of
 from training.metrics.scores import evaluate_predictions
 from training.plan.make import plan
@@ -158,7 +158,7 @@ def _trained(
     return result
 
 
-def _result(planned: Plan, folder: RunFolder, trained: Trained) -> RunResult:
+def _result(planned: Plan, folder: RunFolder, trained: TrainingOutcome) -> RunResult:
     record, split = planned.record, planned.split
     title = titled(split.title, [record.recipe.input])
     labels = record.recipe.labels

@@ -6,7 +6,7 @@ Runs before every training, on the very samples that the loader is about to read
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import pandas as pd
@@ -15,14 +15,14 @@ from schemas.errors import LeakageError
 from schemas.protocol import NearDuplicateRule
 from training.audits.near_duplicates import Pair
 from training.audits.overlap import (
-    Findings,
-    copies,
-    found,
+    Overlaps,
+    find_copies,
+    find_straddling,
+    overlaps_of,
     sentences_of,
     shared_sentences,
-    straddling,
 )
-from training.audits.view_source import view_source
+from training.audits.view_source import check_view_source
 from training.samples.samples import Samples
 from training.splits.side import SIDES, Side
 from training.splits.split import Split
@@ -44,6 +44,16 @@ class Check:
     verdict: Verdict
     offenders: tuple[str, ...]
     count: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "name": self.name,
+            "question": self.question,
+            "verdict": self.verdict,
+            "offenders": list(self.offenders),
+            "count": self.count,
+        }
 
 
 @dataclass(frozen=True)
@@ -105,7 +115,7 @@ class Audit:
             "samples": dict(self.samples),
             "test_sentences": self.test_sentences,
             "test_sentences_heard": self.test_sentences_heard,
-            "checks": [{**asdict(check), "offenders": list(check.offenders)} for check in self.checks],
+            "checks": [check.to_json() for check in self.checks],
         }
 
 
@@ -135,31 +145,33 @@ def audit(
     same_recordings = SIDES if split.views is not None else ()
     hashed = clips[clips["audio_sha256"].fillna("") != ""]
     checks = [
-        _check("clip overlap", "Is each clip on one side?", straddling(clips, "clip_id", same_recordings)),
+        _check(
+            "clip overlap", "Is each clip on one side?", find_straddling(clips, "clip_id", same_recordings)
+        ),
         _check(
             "speaker overlap",
             "Is each speaker on one side?",
-            straddling(clips[clips["speaker"].notna()], "speaker", _sharing_speakers(split)),
+            find_straddling(clips[clips["speaker"].notna()], "speaker", _sharing_speakers(split)),
         ),
         _check(
             "audio overlap",
             "Is each recording, by the SHA-256 of its file, on one side?",
-            straddling(hashed, "audio_sha256", same_recordings),
+            find_straddling(hashed, "audio_sha256", same_recordings),
         ),
         _check(
             "recordings",
             "Is each clip still the recording that was split?",
-            found([f"{clip} is gone or holds another recording" for clip in split.changed(manifest)]),
+            overlaps_of([f"{clip} is gone or holds another recording" for clip in split.changed(manifest)]),
         ),
         _check(
             "view source",
             "Is each view read on its clip's side, and the original alone in validation and test?",
-            view_source(split, manifest, samples),
+            check_view_source(split, manifest, samples),
         ),
     ]
     if near_duplicates is not None:
         question = "Is each recording on one side, whatever its name and format?"
-        check = _check("near-duplicates", question, copies(clips, near_duplicates, same_recordings))
+        check = _check("near-duplicates", question, find_copies(clips, near_duplicates, same_recordings))
         reported = near_duplicate_rule == "report" and check.verdict == "leak"
         checks.append(replace(check, verdict="admitted") if reported else check)
     shared = shared_sentences(clips)
@@ -185,6 +197,6 @@ def _sharing_speakers(split: Split) -> tuple[Side, ...]:
     return () if split.validation_by == "speaker" else ("train", "validation")
 
 
-def _check(name: str, question: str, findings: Findings) -> Check:
+def _check(name: str, question: str, findings: Overlaps) -> Check:
     verdict: Verdict = "leak" if findings.leaks else "admitted" if findings.admitted else "clean"
     return Check(name, question, verdict, findings.sentences, findings.leaks + findings.admitted)

@@ -33,7 +33,7 @@ SAME_DB = 1.5
 MOST_CANDIDATES = 10_000
 """Pairs that are looked at closely, the most alike: where there are more, thousands of copies are."""
 
-_BLOCK = 2048
+_CLIPS_AT_ONCE = 2048
 """Clips on each side that are compared at a time: 16 MB of products."""
 
 _READ = 512
@@ -158,6 +158,6 @@ def near_duplicates(store: FeatureStore, split: Split) -> tuple[Pair, ...] | Non
 def _blocks(
     one: NDArray[np.int64], other: NDArray[np.int64]
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    for i in range(0, len(one), _BLOCK):
-        for j in range(0, len(other), _BLOCK):
-            yield one[i : i + _BLOCK], other[j : j + _BLOCK]
+    for i in range(0, len(one), _CLIPS_AT_ONCE):
+        for j in range(0, len(other), _CLIPS_AT_ONCE):
+            yield one[i : i + _CLIPS_AT_ONCE], other[j : j + _CLIPS_AT_ONCE]

@@ -15,7 +15,7 @@ MOST_NAMED = 100
 
 
 @dataclass(frozen=True)
-class Findings:
+class Overlaps:
     """How many offenders a check has, and sentences about the first of them: leaks, then what is admitted."""
 
     leaks: int = 0
@@ -23,12 +23,12 @@ class Findings:
     sentences: tuple[str, ...] = ()
 
 
-def found(leaks: Sequence[str], admitted: Sequence[str] = ()) -> Findings:
-    """Findings of which every one is a sentence."""
-    return Findings(len(leaks), len(admitted), tuple([*leaks, *admitted][:MOST_NAMED]))
+def overlaps_of(leaks: Sequence[str], admitted: Sequence[str] = ()) -> Overlaps:
+    """Overlaps of which every one is a sentence."""
+    return Overlaps(len(leaks), len(admitted), tuple([*leaks, *admitted][:MOST_NAMED]))
 
 
-def straddling(clips: pd.DataFrame, column: str, admitted: Collection[Side]) -> Findings:
+def find_straddling(clips: pd.DataFrame, column: str, admitted: Collection[Side]) -> Overlaps:
     """Values of ``column`` that stand on more than one side, each with a clip of every side.
 
     ``clips`` has a row for each clip and side, with ``clip_id`` and ``side``. A value is admitted where all
@@ -49,11 +49,11 @@ def straddling(clips: pd.DataFrame, column: str, admitted: Collection[Side]) -> 
         )
         for value, group in where
     }
-    return Findings(len(leaks), len(rest), tuple(f"{value} is on {told[value]}" for value in named))
+    return Overlaps(len(leaks), len(rest), tuple(f"{value} is on {told[value]}" for value in named))
 
 
-def copies(clips: pd.DataFrame, pairs: Sequence[Pair], admitted: Collection[Side]) -> Findings:
-    """Pairs on different sides that sound the same and are not the same file; see :func:`straddling`."""
+def find_copies(clips: pd.DataFrame, pairs: Sequence[Pair], admitted: Collection[Side]) -> Overlaps:
+    """Pairs on different sides that sound the same and are not the same file; see :func:`find_straddling`."""
     involved = clips[clips["clip_id"].isin({c for pair in pairs for c in (pair.clip_a, pair.clip_b)})]
     sides = involved.groupby("clip_id")["side"].agg(set).to_dict()
     digest = dict(zip(involved["clip_id"], involved["audio_sha256"].fillna(""), strict=True))
@@ -65,11 +65,11 @@ def copies(clips: pd.DataFrame, pairs: Sequence[Pair], admitted: Collection[Side
         if same_file or not one or not other or len(one | other) < 2:
             continue
         sentence = (
-            f"{pair.clip_a} ({_listed(one)}) and {pair.clip_b} ({_listed(other)}) sound the same "
+            f"{pair.clip_a} ({_join_sides(one)}) and {pair.clip_b} ({_join_sides(other)}) sound the same "
             f"({pair.difference_db:.2f} dB apart)"
         )
         (rest if one | other <= set(admitted) else leaks).append(sentence)
-    return found(leaks, rest)
+    return overlaps_of(leaks, rest)
 
 
 def sentences_of(clips: pd.DataFrame, side: Side) -> set[tuple[str, str]]:
@@ -94,5 +94,5 @@ def shared_sentences(clips: pd.DataFrame) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _listed(sides: Collection[Side]) -> str:
+def _join_sides(sides: Collection[Side]) -> str:
     return " and ".join(side for side in SIDES if side in sides)

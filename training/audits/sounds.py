@@ -23,7 +23,7 @@ RANGE_DB = 40.0
 FILLED_SHARE = 0.95
 """From so much of the store's window on, the window may have cut a clip."""
 
-_BLOCK = 1024
+_CLIPS_AT_ONCE = 1024
 """Clips that are read at a time."""
 
 Floats = NDArray[np.float32]
@@ -94,8 +94,8 @@ class SoundSource:
 
     def blocks(self, store: FeatureStore, positions: NDArray[np.int64]) -> Iterator[tuple[slice, Sounds]]:
         """Sounds of many clips, some at a time, and where in ``positions`` they stand."""
-        for start in range(0, len(positions), _BLOCK):
-            place = slice(start, min(start + _BLOCK, len(positions)))
+        for start in range(0, len(positions), _CLIPS_AT_ONCE):
+            place = slice(start, min(start + _CLIPS_AT_ONCE, len(positions)))
             yield place, self.read(store, positions[place])
 
 

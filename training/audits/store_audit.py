@@ -80,7 +80,7 @@ def audit_store(request: AuditRequest) -> StoreAudit:
     """
     _require_one_source(request)
     store = FeatureStore.open(request.store)
-    splits = _read(request) or _made(request, store)
+    splits = _read_splits(request) or _draw_splits(request, store)
     targets = _targets(request, splits)
     notices = []
     fingerprints = None
@@ -129,7 +129,7 @@ def _require_one_source(request: AuditRequest) -> None:
         raise UsageError(f"{' and '.join(given)} each name other splits; give one of them")
 
 
-def _read(request: AuditRequest) -> tuple[Split, ...]:
+def _read_splits(request: AuditRequest) -> tuple[Split, ...]:
     if request.split is not None:
         return (Split.read(request.split),)
     if request.run is None:
@@ -145,7 +145,7 @@ def _read(request: AuditRequest) -> tuple[Split, ...]:
     return tuple(sorted(splits, key=lambda split: split.fold.index if split.fold else 0))
 
 
-def _made(request: AuditRequest, store: FeatureStore) -> tuple[Split, ...]:
+def _draw_splits(request: AuditRequest, store: FeatureStore) -> tuple[Split, ...]:
     options = request.options
     recipe = load_recipe(options.recipe_name())
     if options.recipe is None:

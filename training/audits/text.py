@@ -42,7 +42,8 @@ def _split_text(one: AuditedSplit) -> str:
     split, audit = one.split, one.audit
     name = f", {split.fold.name}" if split.fold and split.fold.name != str(split.fold.index) else ""
     sides = "; ".join(
-        f"{side} {audit.clips[side]:,} clips of {_counted(audit.speakers[side], 'speaker')}" for side in SIDES
+        f"{side} {audit.clips[side]:,} clips of {_format_count(audit.speakers[side], 'speaker')}"
+        for side in SIDES
     )
     lines = [f"{split.title}{name}", f"  {sides}"]
     for check in audit.checks:
@@ -75,5 +76,5 @@ def _conclusion(found: StoreAudit) -> str:
     return f"{of.format(len(found.splits))}clean"
 
 
-def _counted(count: int, noun: str) -> str:
+def _format_count(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from training.audits.overlap import MOST_NAMED, Findings
+from training.audits.overlap import MOST_NAMED, Overlaps
 from training.samples.samples import Samples
 from training.splits.side import ORIGINAL_VIEW, SIDES, Side
 from training.splits.split import Split
 
 
-def view_source(split: Split, manifest: pd.DataFrame, samples: Mapping[Side, Samples]) -> Findings:
+def check_view_source(split: Split, manifest: pd.DataFrame, samples: Mapping[Side, Samples]) -> Overlaps:
     """Samples of clips of another side, and augmented ones in validation and test.
 
     Where the split itself says which views are on which side, it is held to that; recordings of which views
@@ -26,14 +26,14 @@ def view_source(split: Split, manifest: pd.DataFrame, samples: Mapping[Side, Sam
     for name, read in samples.items():
         for wrong, what in _strays(split, manifest, name, read):
             leaks += int(wrong.sum())
-            sentences += _named(manifest, read, wrong, what)
+            sentences += _describe(manifest, read, wrong, what)
     shared: list[str] = []
     if split.views is not None:
         twice = _on_two_sides(split.views)
         leaks += len(twice)
         sentences += twice
         shared = _shared_recordings(samples)
-    return Findings(leaks, len(shared), tuple([*sentences, *shared][:MOST_NAMED]))
+    return Overlaps(leaks, len(shared), tuple([*sentences, *shared][:MOST_NAMED]))
 
 
 def _strays(
@@ -53,7 +53,7 @@ def _strays(
     return strays
 
 
-def _named(manifest: pd.DataFrame, read: Samples, wrong: NDArray[np.bool_], what: str) -> list[str]:
+def _describe(manifest: pd.DataFrame, read: Samples, wrong: NDArray[np.bool_], what: str) -> list[str]:
     places = np.flatnonzero(wrong)[:MOST_NAMED]
     clip_ids = manifest["clip_id"].to_numpy()[read.clips[places]]
     return [f"view {view} of {clip} {what}" for clip, view in zip(clip_ids, read.views[places], strict=True)]

@@ -106,9 +106,9 @@ def predict(
     from training.predict.worth import Worth, worth_json, worth_notes
 
     if microphone:  # before models are read
-        from training.predict.microphone import sounddevice_or_why
+        from training.predict.microphone import import_sounddevice
 
-        sounddevice_or_why()
+        import_sounddevice()
     model = Ensemble.open(runs, device.value)
     worths = [Worth.of(each) for each in runs]
     # Not through rich: a bar on standard error would take what a redirected standard output is to get.

@@ -55,7 +55,7 @@ def descriptors(x: Tensor, columns: Mapping[str, slice]) -> Tensor:
     return torch.cat(found, dim=1)
 
 
-def count(coefficients: Mapping[str, int]) -> int:
+def descriptor_count(coefficients: Mapping[str, int]) -> int:
     """Number of descriptors D of features with so many rows each."""
     found = sum(rows for name, rows in coefficients.items() if name in {*_FACTORS, "rms"})
     if "mel" in coefficients:

@@ -17,9 +17,9 @@ from torch import Tensor
 from featurestore.store import FeatureStore
 from schemas.architecture import Statistic
 from schemas.errors import RunError
-from training.functionals.descriptors import count, descriptors
+from training.functionals.descriptors import descriptor_count, descriptors
 from training.functionals.speaker import normalise_by_speaker, whole_speakers
-from training.functionals.statistics import STATISTICS, statistics
+from training.functionals.statistics import STATISTIC_NAMES, statistics
 from training.loader.memory import default_budget
 from training.loader.open import open_source
 from training.loader.ram import RamSource
@@ -31,14 +31,14 @@ _AT_ONCE = 64
 
 def functionals_count(coefficients: Mapping[str, int]) -> int:
     """Number of all functionals of features with so many rows each."""
-    return count(coefficients) * len(STATISTICS)
+    return descriptor_count(coefficients) * len(STATISTIC_NAMES)
 
 
 def functionals_of(
     features: Tensor,
     valid_frames: Tensor,
     columns: Mapping[str, slice],
-    names: Sequence[Statistic] = STATISTICS,
+    names: Sequence[Statistic] = STATISTIC_NAMES,
 ) -> Tensor:
     """Stored features (B, C, T), stacked as ``columns`` tell → (B, D · S) float32.
 
@@ -53,7 +53,7 @@ def require_room_for_functionals(
     features: Sequence[str],
     budget: int | None = None,
     *,
-    names: Sequence[Statistic] = STATISTICS,
+    names: Sequence[Statistic] = STATISTIC_NAMES,
     copies: int = 1,
 ) -> None:
     """Raise :class:`RunError` where there is no room for the functionals of the samples of all ``sides``.
@@ -63,7 +63,7 @@ def require_room_for_functionals(
     """
     rows = {name: store.spec.coefficients[name] for name in features}
     samples = sum(map(len, sides))
-    size = samples * count(rows) * len(names) * 4 * copies
+    size = samples * descriptor_count(rows) * len(names) * 4 * copies
     room = default_budget() if budget is None else budget
     if size > room:
         raise RunError(
@@ -79,7 +79,7 @@ def read_functionals(
     device: torch.device,
     loaded: Callable[[int], None] = lambda _: None,
     *,
-    names: Sequence[Statistic] = STATISTICS,
+    names: Sequence[Statistic] = STATISTIC_NAMES,
     by_speaker: bool = False,
 ) -> Tensor:
     """Functionals of ``samples`` of ``store`` in their order, (n, D · S) float32, on ``device``.
@@ -94,7 +94,7 @@ def read_functionals(
         return vectors[torch.from_numpy(chosen).to(device)]
     rows = {name: store.spec.coefficients[name] for name in features}
     columns = columns_of(rows)
-    vectors = torch.empty((len(samples), count(rows) * len(names)), device=device)
+    vectors = torch.empty((len(samples), descriptor_count(rows) * len(names)), device=device)
     done = 0
     for batch in open_source(store, samples, features, "stream", device).in_order(_AT_ONCE):
         part = slice(done, done + len(batch.targets))

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from schemas.architecture import Statistic
 
-STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
+STATISTIC_NAMES: tuple[Statistic, ...] = get_args(Statistic)
 """Names, in the order in which :func:`statistics` gives them."""
 
 _QUANTILES = (0.05, 0.2, 0.5, 0.8, 0.95)
@@ -29,7 +29,7 @@ _SMALLEST = 1e-2
 """Added to a deviation before it divides."""
 
 
-def statistics(x: Tensor, valid_frames: Tensor, names: Sequence[Statistic] = STATISTICS) -> Tensor:
+def statistics(x: Tensor, valid_frames: Tensor, names: Sequence[Statistic] = STATISTIC_NAMES) -> Tensor:
     """(B, D, T) float32 with ``valid_frames`` (B,) → (B, D, S), S statistics ``names`` in their order.
 
     What stands behind the valid frames does not matter; a clip of a single one counts as of two.
@@ -37,9 +37,9 @@ def statistics(x: Tensor, valid_frames: Tensor, names: Sequence[Statistic] = STA
     clip = _Clip(x, valid_frames)
     parts = [clip.moments(), clip.steps(), clip.quantiles(), clip.shape(), clip.autocorrelation()]
     found = torch.cat([*parts, clip.legendre(), clip.modulation(), clip.stretches()], dim=2)
-    if names == STATISTICS:
+    if names == STATISTIC_NAMES:
         return found
-    return found[:, :, [STATISTICS.index(name) for name in names]]
+    return found[:, :, [STATISTIC_NAMES.index(name) for name in names]]
 
 
 class _Clip:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,13 +28,14 @@ from scipy.special import softmax
 from featurestore.places.durable import write_durably
 from schemas.architecture import LinearSpec
 from schemas.errors import RunError
+from schemas.training import ClassWeights
 
 if TYPE_CHECKING:
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
     from sklearn.svm import LinearSVC
 
 Floats = NDArray[np.float64]
-ClassWeights = Literal["none", "balanced"]
+
 
 _ROUNDING = 1e-5
 """Share of its mean by which a functional that does not change seems to vary, at most."""

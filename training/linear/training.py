@@ -13,7 +13,7 @@ from featurestore.store import FeatureStore
 from schemas.architecture import LinearSpec
 from training.functionals.source import read_functionals
 from training.linear.classifier import LinearClassifier, fit_classifier
-from training.loop.network import Trained
+from training.loop.network import TrainingOutcome
 from training.plan.plan import Plan
 from training.runs.observer import Observer
 from training.runs.run import RunFolder, RunRecord
@@ -21,7 +21,7 @@ from training.samples.samples import Samples
 from training.splits.side import Side
 
 
-def train_linear(planned: Plan, folder: RunFolder, spec: LinearSpec, observer: Observer) -> Trained:
+def train_linear(planned: Plan, folder: RunFolder, spec: LinearSpec, observer: Observer) -> TrainingOutcome:
     """Fit on the training side and predict the others; it takes seconds and is not resumed.
 
     Raises :class:`RunError` where all training samples are of one class.
@@ -41,7 +41,7 @@ def train_linear(planned: Plan, folder: RunFolder, spec: LinearSpec, observer: O
     with storage_errors(folder.path, retry=f"run {planned.resume_command(folder.path)}"):
         fitted.save(folder.linear)
     sides: tuple[Side, ...] = ("validation", "test")
-    return Trained(
+    return TrainingOutcome(
         history=(),
         best_epoch=None,
         parameters=fitted.parameters,

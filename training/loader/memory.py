@@ -39,7 +39,7 @@ def gpu_budget(device: torch.device) -> int:
     return int(SHARE_OF_GPU * torch.cuda.mem_get_info(device)[0])
 
 
-def own_pages(count: int, shape: tuple[int, int], dtype: torch.dtype) -> torch.Tensor:
+def allocate_pages(count: int, shape: tuple[int, int], dtype: torch.dtype) -> torch.Tensor:
     """Memory for ``count`` samples of ``shape``, apart from the heap.
 
     The system has it back once it is dropped, also in a process that keeps freed memory

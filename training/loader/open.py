@@ -15,6 +15,7 @@ from training.loader.order import WINDOW_CHUNKS
 from training.loader.ram import RamSource
 from training.loader.source import Source
 from training.loader.stream import StreamSource
+from training.runs.request import LoaderChoice
 from training.samples.samples import Samples
 
 Home = Literal["device", "ram", "stream"]
@@ -27,7 +28,7 @@ def choose_home(
     features: Sequence[str],
     device: torch.device,
     budget: int | None = None,
-    wanted: Literal["auto", "device", "ram", "stream"] = "auto",
+    wanted: LoaderChoice = "auto",
 ) -> Home:
     """Home of the samples of all ``sides``: the nearest to ``device`` that has room for them.
 

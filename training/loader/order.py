@@ -16,20 +16,17 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from featurestore.store import FeatureStore
+from schemas.training import ViewSampling
 from training.loader.cells import Cells
 from training.samples.samples import Samples
-
-ViewSampling = Literal["all", "one"]
-"""``all``: every sample once an epoch; ``one``: every clip once, in a view drawn for its chunk."""
 
 WINDOW_CHUNKS = 256
 """8,192 clips, 362 MB at 170 × 130 float16. A batch's count of a class then varies as under a permutation of
@@ -74,7 +71,6 @@ class Order:
     fingerprint: str
     """Hash of all that the order follows from but the position: store, samples, batch size, view sampling,
     window. A position means the same only under the same fingerprint."""
-    _latest: dict[tuple[int, int], Epoch] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(
@@ -120,13 +116,7 @@ class Order:
             yield epoch.samples[start:stop]
 
     def epoch(self, seed: int, epoch: int) -> Epoch:
-        """All of an epoch."""
-        if (seed, epoch) not in self._latest:
-            self._latest.clear()
-            self._latest[seed, epoch] = self._drawn(seed, epoch)
-        return self._latest[seed, epoch]
-
-    def _drawn(self, seed: int, epoch: int) -> Epoch:
+        """Draw a whole epoch."""
         generator = _generator(seed, epoch, self.store_digest)
         cells = self.cells
         if self.view_sampling == "one":

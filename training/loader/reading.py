@@ -14,7 +14,7 @@ from training.loader.source import Share
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
+class ReadingPlan:
     """``samples`` (n,) int64, in the order in which they are given.
 
     ``batches`` (b + 1,) and ``windows`` (w + 1,) int64 are edges, from 0 to n; a batch may span windows.
@@ -27,7 +27,7 @@ class Reading:
     totals: NDArray[np.int64]
 
     @classmethod
-    def of_epoch(cls, epoch: Epoch, first: int, share: Share) -> Reading:
+    def of_epoch(cls, epoch: Epoch, first: int, share: Share) -> ReadingPlan:
         """The part of ``share`` in the batches ``first`` … of an epoch."""
         edges = epoch.batches[first:]
         if len(edges) < 2:
@@ -43,7 +43,7 @@ class Reading:
         )
 
     @classmethod
-    def in_order(cls, cells: Cells, batch_size: int, share: Share, window: int) -> Reading:
+    def in_order(cls, cells: Cells, batch_size: int, share: Share, window: int) -> ReadingPlan:
         """Every ``share.world``-th batch of the samples as they stand, in windows of ``window`` cells."""
         samples = np.arange(len(cells))
         parts = np.split(samples, np.arange(batch_size, len(cells), batch_size))[share.rank :: share.world]
@@ -65,4 +65,4 @@ def _edges(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
 
 
 _ZERO = np.zeros(1, np.int64)
-_NOTHING = Reading(_ZERO[:0], _ZERO, _ZERO, _ZERO[:0])
+_NOTHING = ReadingPlan(_ZERO[:0], _ZERO, _ZERO, _ZERO[:0])

@@ -28,9 +28,9 @@ from torch import Tensor
 from featurestore.read.spans import Span, SpanReader
 from featurestore.store import FeatureStore
 from training.loader.cells import Cells
-from training.loader.memory import default_budget, own_pages, sample_bytes, stored_dtype, window_buffers
+from training.loader.memory import allocate_pages, default_budget, sample_bytes, stored_dtype, window_buffers
 from training.loader.order import Order, Position
-from training.loader.reading import Reading
+from training.loader.reading import ReadingPlan
 from training.loader.source import WHOLE, Batch, Share
 from training.loader.wire import Wire
 from training.samples.samples import Samples
@@ -87,14 +87,14 @@ class StreamSource:
         window = min(order.window, len(self._cells.chunk))
         buffers = window_buffers(window * self._chunk_bytes, self._budget)
         epoch = order.epoch(position.seed, position.epoch)
-        return self._read(Reading.of_epoch(epoch, position.batch, share), window, buffers)
+        return self._read(ReadingPlan.of_epoch(epoch, position.batch, share), window, buffers)
 
     def in_order(self, batch_size: int, share: Share = WHOLE) -> Iterator[Batch]:
         """See :class:`training.loader.source.Source`."""
         window = max(1, min(_CELLS_IN_ORDER, self._budget // (2 * self._chunk_bytes)))
-        return self._read(Reading.in_order(self._cells, batch_size, share, window), window, 2)
+        return self._read(ReadingPlan.in_order(self._cells, batch_size, share, window), window, 2)
 
-    def _read(self, reading: Reading, window: int, buffers: int) -> Iterator[Batch]:
+    def _read(self, reading: ReadingPlan, window: int, buffers: int) -> Iterator[Batch]:
         """The batches of ``reading``, whose windows have ``window`` cells at most."""
         stopped = Event()
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="loader")
@@ -139,7 +139,7 @@ class StreamSource:
             buffer = self._spare.pop()
             if len(buffer) >= slots:
                 return buffer
-        return own_pages(slots, self.shape, self.dtype)
+        return allocate_pages(slots, self.shape, self.dtype)
 
     def _window(
         self, samples: NDArray[np.int64], buffer: Tensor, pool: ThreadPoolExecutor, stopped: Event

@@ -43,14 +43,14 @@ class Augment(nn.Module):
         ``valid_frames`` (B,) and ``targets`` (B,) are int64. A mixture is as long as the longer of its two.
         What is given stays as it is.
         """
-        mixed = MixedTargets.unmixed(targets)
+        mixed = MixedTargets.of_classes(targets)
         if not self.training:
             return x, valid_frames, mixed
         draws = _Draws(rows or (len(x), 0, 1), x.device, generator)
         if self.mixup:
             x, valid_frames, mixed = _mixup(x, valid_frames, targets, self.mixup, draws)
         if self.masks.band_masks or self.masks.frame_masks:
-            x = _masked(x, valid_frames, self.masks, draws)
+            x = _mask(x, valid_frames, self.masks, draws)
         return x, valid_frames, mixed
 
 
@@ -92,7 +92,7 @@ def _mixup(
     return x, valid_frames, MixedTargets(targets, targets[partner], share)
 
 
-def _masked(x: Tensor, valid_frames: Tensor, spec: SpecAugmentSpec, draws: _Draws) -> Tensor:
+def _mask(x: Tensor, valid_frames: Tensor, spec: SpecAugmentSpec, draws: _Draws) -> Tensor:
     """Park et al. (2019): masks of whole bands, and of whole frames within the valid ones."""
     bands, frames = x.shape[-2:]
     drawn = draws.uniform(spec.band_masks + spec.frame_masks, 2)

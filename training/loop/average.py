@@ -36,7 +36,7 @@ class AveragedWeights:
         self.updates += 1
 
     @contextmanager
-    def swapped_in(self, model: nn.Module) -> Iterator[None]:
+    def swap_in(self, model: nn.Module) -> Iterator[None]:
         """Within it ``model`` has the averaged weights, afterwards its own again, bit for bit.
 
         Values alone are exchanged: every tensor stays where it is, as compiled models and captured graphs

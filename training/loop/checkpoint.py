@@ -25,7 +25,7 @@ from featurestore.places.durable import write_durably
 from schemas.errors import RunError
 from training.loop.average import AveragedWeights
 from training.loop.optimise import Schedule
-from training.loop.progress import Progress
+from training.loop.progress import TrainingProgress
 from training.runs.observer import EpochResult
 
 LAST, BEST = "last.safetensors", "best.safetensors"
@@ -41,7 +41,7 @@ class Trainee:
     average: AveragedWeights | None
 
 
-def save_last(folder: Path, trainee: Trainee, progress: Progress, fingerprint: str) -> None:
+def save_last(folder: Path, trainee: Trainee, progress: TrainingProgress, fingerprint: str) -> None:
     """Write ``last.safetensors``; ``fingerprint`` is that of the loader's order."""
     average = trainee.average
     tensors = {
@@ -63,7 +63,7 @@ def save_last(folder: Path, trainee: Trainee, progress: Progress, fingerprint: s
     _write(folder / LAST, tensors, state)
 
 
-def save_best(folder: Path, progress: Progress) -> None:
+def save_best(folder: Path, progress: TrainingProgress) -> None:
     """Write ``best.safetensors``: the best weights alone, and their epoch; nothing before epoch 1."""
     if progress.best is None:
         return
@@ -71,14 +71,14 @@ def save_best(folder: Path, progress: Progress) -> None:
     _write(folder / BEST, _named("model", progress.best_weights), state)
 
 
-def resume_last(folder: Path, trainee: Trainee, fingerprint: str) -> Progress:
-    """Put ``last.safetensors`` into ``trainee``; a new Progress if there is none.
+def resume_last(folder: Path, trainee: Trainee, fingerprint: str) -> TrainingProgress:
+    """Put ``last.safetensors`` into ``trainee``; a new TrainingProgress if there is none.
 
     Raises :class:`RunError` where the file is damaged, lost, of another model, or stands in the order of
     another store, split or batch size.
     """
     if not _has_last(folder):
-        return Progress()
+        return TrainingProgress()
     tensors, state = _read(folder / LAST)
     try:
         best_weights = _part(tensors, "best")
@@ -89,7 +89,7 @@ def resume_last(folder: Path, trainee: Trainee, fingerprint: str) -> Progress:
             trainee.average.load(_part(tensors, "average"))
         _load_optimizer(trainee.optimizer, tensors, state["learning_rates"])
         trainee.schedule.load(state["schedule"])
-        progress = Progress(
+        progress = TrainingProgress(
             history=_history(folder, state),
             best_weights=best_weights,
             batch=int(state["batch"]),
@@ -133,9 +133,22 @@ def load_best(folder: Path, model: nn.Module) -> int:
 
 def _history(folder: Path, state: Mapping[str, Any]) -> list[EpochResult]:
     try:
-        return [EpochResult(**row) for row in state["history"]]
+        return [_epoch_result(row) for row in state["history"]]
     except (KeyError, TypeError) as error:
         raise RunError(f"{folder / LAST} holds no history: {error!r}; start a new run") from error
+
+
+def _epoch_result(row: Mapping[str, Any]) -> EpochResult:
+    return EpochResult(
+        epoch=row["epoch"],
+        train_loss=row["train_loss"],
+        validation_loss=row["validation_loss"],
+        validation_ua=row["validation_ua"],
+        validation_wa=row["validation_wa"],
+        learning_rate=row["learning_rate"],
+        seconds=row["seconds"],
+        best=row["best"],
+    )
 
 
 def _has_last(folder: Path) -> bool:

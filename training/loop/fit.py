@@ -32,11 +32,11 @@ from training.loop.augment import Augment
 from training.loop.average import AveragedWeights
 from training.loop.checkpoint import Trainee, resume_last, save_best, save_last
 from training.loop.fabric import share_of
-from training.loop.graphed import graphed_where_possible
+from training.loop.graphed import use_cuda_graphs
 from training.loop.loss import Loss
 from training.loop.normalise import Normaliser
 from training.loop.optimise import optimiser_of, schedule_of
-from training.loop.progress import Progress
+from training.loop.progress import TrainingProgress
 from training.loop.step import Step
 from training.metrics.scores import unweighted_average_recall
 from training.runs.observer import EpochObserver, EpochResult
@@ -77,11 +77,11 @@ def fit(
     observer: EpochObserver,
     *,
     cuda_graphs: bool = False,
-) -> Progress:
+) -> TrainingProgress:
     """Train ``model`` until validation no longer gets better; resume where ``saving.folder`` holds a run.
 
     Afterwards the folder holds the last and the best epoch, and ``model`` the last one. The caller has
-    initialised the model from the seed. ``cuda_graphs``: :func:`graphed_where_possible`. Raises
+    initialised the model from the seed. ``cuda_graphs``: :func:`use_cuda_graphs`. Raises
     :class:`RunError` where the loss is no longer finite.
     """
     trainee = _trainee(fabric, model, spec)
@@ -92,17 +92,20 @@ def fit(
     augment = Augment(spec).to(fabric.device)
     step = Step(fabric, runner, stepper, trainee, problem.normaliser, augment, problem.loss, spec)
     if cuda_graphs:
-        step = graphed_where_possible(step)
+        step = use_cuda_graphs(step)
     while progress.epoch < spec.epochs and not progress.exhausted(spec.patience):
         started = time.perf_counter() - progress.seconds
         observer.epoch_started(progress.epoch + 1, len(problem.order), progress.batch)
         _train_epoch(step, problem, progress, saving, observer)
         train_loss = progress.loss / progress.weight
-        with _validated_weights(trainee):
+        with _use_validated_weights(trainee):
+            scores = _validate(fabric, model, problem, spec.batch_size)
             result = EpochResult(
                 epoch=progress.epoch + 1,
                 train_loss=train_loss,
-                **_validated(fabric, model, problem, spec.batch_size),
+                validation_loss=scores.loss,
+                validation_ua=scores.ua,
+                validation_wa=scores.wa,
                 learning_rate=float(trainee.optimizer.param_groups[0]["lr"]),
                 seconds=round(time.perf_counter() - started, 3),
                 best=False,
@@ -150,21 +153,21 @@ def forward_all(
     return torch.cat([logits for logits, _ in parts]), torch.cat([targets for _, targets in parts])
 
 
-def place(model: nn.Module, device: torch.device) -> None:
+def move_to(model: nn.Module, device: torch.device) -> None:
     """Bring ``model`` to ``device``, its convolutions channels last: half as fast again on a CPU."""
     nn.utils.convert_conv2d_weight_memory_format(model.to(device), torch.channels_last)
 
 
 def _trainee(fabric: Fabric, model: nn.Module, spec: TrainSpec) -> Trainee:
     """Model on its device, with optimiser, schedule and average."""
-    place(model, fabric.device)
+    move_to(model, fabric.device)
     optimizer = optimiser_of(model, spec)
     average = None if spec.average is None else AveragedWeights(model, spec.average)
     return Trainee(model, optimizer, schedule_of(optimizer, spec), average)
 
 
 def _train_epoch(
-    step: Step, problem: Problem, progress: Progress, saving: Saving, observer: EpochObserver
+    step: Step, problem: Problem, progress: TrainingProgress, saving: Saving, observer: EpochObserver
 ) -> None:
     """Go on with the current epoch to its end; ``progress`` has its sums."""
     fabric, order = step.fabric, problem.order
@@ -187,15 +190,24 @@ def _train_epoch(
     progress.loss, progress.weight = total.tolist()
 
 
-def _validated(fabric: Fabric, model: nn.Module, problem: Problem, batch_size: int) -> dict[str, float]:
-    """Loss, UA and WA of the validation side, as :class:`EpochResult` names them."""
+@dataclass(frozen=True)
+class _ValidationScores:
+    """Mean cross-entropy in nats, unweighted average recall and accuracy of the validation side."""
+
+    loss: float
+    ua: float
+    wa: float
+
+
+def _validate(fabric: Fabric, model: nn.Module, problem: Problem, batch_size: int) -> _ValidationScores:
+    """Score ``model`` on the validation side."""
     logits, true = forward_all(fabric, model, problem.normaliser, problem.validation, batch_size)
     predicted = logits.argmax(dim=1).numpy()
-    return {
-        "validation_loss": float(F.cross_entropy(logits, true)),
-        "validation_ua": unweighted_average_recall(true.numpy(), predicted),
-        "validation_wa": float((true.numpy() == predicted).mean()),
-    }
+    return _ValidationScores(
+        loss=float(F.cross_entropy(logits, true)),
+        ua=unweighted_average_recall(true.numpy(), predicted),
+        wa=float((true.numpy() == predicted).mean()),
+    )
 
 
 def _require_finite(result: EpochResult, spec: TrainSpec) -> None:
@@ -207,9 +219,9 @@ def _require_finite(result: EpochResult, spec: TrainSpec) -> None:
 
 
 @contextmanager
-def _validated_weights(trainee: Trainee) -> Iterator[None]:
+def _use_validated_weights(trainee: Trainee) -> Iterator[None]:
     """Within it the model has the weights that are validated: their average, where one is kept."""
-    with nullcontext() if trainee.average is None else trainee.average.swapped_in(trainee.model):
+    with nullcontext() if trainee.average is None else trainee.average.swap_in(trainee.model):
         yield
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -28,7 +28,7 @@ _EAGER_STEPS = 3
 """Steps of each batch size that are taken as they come: libraries and optimiser allocate in their first."""
 
 
-def graphed_where_possible(step: Step) -> Step:
+def use_cuda_graphs(step: Step) -> Step:
     """``step`` as CUDA graphs where one GPU trains alone; else as it is.
 
     The optimiser then keeps its learning rates on the device, as tensors.
@@ -38,14 +38,23 @@ def graphed_where_possible(step: Step) -> Step:
     for group in step.trainee.optimizer.param_groups:
         group["capturable"] = True
         group["lr"] = torch.as_tensor(group["lr"], dtype=torch.float32, device=step.fabric.device)
-    return GraphedStep(**{each.name: getattr(step, each.name) for each in fields(step)})
+    return GraphedStep(
+        fabric=step.fabric,
+        runner=step.runner,
+        stepper=step.stepper,
+        trainee=step.trainee,
+        normaliser=step.normaliser,
+        augment=step.augment,
+        loss=step.loss,
+        spec=step.spec,
+    )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class GraphedStep(Step):
     """A step that is captured after its first few times, a graph for each size of batch."""
 
-    _recordings: dict[int, _Recording] = field(default_factory=dict)
+    _recordings: dict[int, _Recording] = field(default_factory=dict, init=False, repr=False)
 
     def learn(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """See :meth:`training.loop.step.Step.learn`; what is returned is overwritten by the next step."""

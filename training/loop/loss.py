@@ -32,7 +32,7 @@ class MixedTargets(NamedTuple):
     share: Tensor
 
     @classmethod
-    def unmixed(cls, targets: Tensor) -> MixedTargets:
+    def of_classes(cls, targets: Tensor) -> MixedTargets:
         """Each sample wholly of its class."""
         return cls(targets, targets, torch.ones(targets.shape, device=targets.device))
 
@@ -61,7 +61,7 @@ class Loss(nn.Module):
 
     def each(self, logits: Tensor, targets: MixedTargets | Tensor) -> tuple[Tensor, Tensor]:
         """Weighted loss and weight of every sample, (B,) float32 each."""
-        first, second, share = MixedTargets.unmixed(targets) if isinstance(targets, Tensor) else targets
+        first, second, share = MixedTargets.of_classes(targets) if isinstance(targets, Tensor) else targets
         log_p = F.log_softmax(logits.float(), dim=1)
         weighted = -log_p * self.class_weights
         own = torch.lerp(_of(weighted, second), _of(weighted, first), share)

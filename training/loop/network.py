@@ -44,7 +44,7 @@ of 16 bytes a value."""
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
+class TrainingOutcome:
     """What a training ends with: history, and probabilities of the sides that were held out."""
 
     history: tuple[EpochResult, ...]
@@ -63,7 +63,7 @@ def new_network(record: RunRecord) -> nn.Module:
 
 def train_network(
     fabric: Fabric, planned: Plan, folder: RunFolder, model: nn.Module, observer: Observer
-) -> Trained:
+) -> TrainingOutcome:
     """Train ``model``, going on where ``folder`` holds a run, and predict with the best epoch's weights."""
     record, train = planned.record, planned.record.recipe.train
     sources = sources_of(record, planned.store, planned.samples, fabric.device, planned.hardware, observer)
@@ -91,7 +91,7 @@ def train_network(
     for side in ("validation", "test"):
         logits, _ = forward_all(fabric, model, normaliser, sources[side], train.batch_size)
         held_out[side] = logits.double().softmax(dim=1).numpy()
-    return Trained(
+    return TrainingOutcome(
         history=tuple(progress.history),
         best_epoch=best_epoch,
         parameters=sum(parameter.numel() for parameter in model.parameters()),

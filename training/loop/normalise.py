@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from featurestore.store import FeatureStore
 from schemas.errors import RunError
 from schemas.model import canonical_json
 from schemas.recipe import first_problem
-from schemas.training import InputSpec
+from schemas.training import InputSpec, NormalisationMode
 from training.functionals.source import functionals_count, read_functionals
 from training.loop.statistics import extremes, moments
 from training.samples.samples import Samples
@@ -36,9 +36,6 @@ SMALLEST_SPREAD = 1e-6
 ROUNDING = 1e-5
 """Share of its mean by which a constant sample seems to vary, at most: float32 sums are rounded."""
 
-Mode = Literal["standard", "minmax", "sample", "speaker", "none"]
-"""As :class:`schemas.training.InputSpec` has them; ``speaker`` is done where functionals are read."""
-
 
 @dataclass(frozen=True, eq=False)
 class Normalisation:
@@ -49,7 +46,7 @@ class Normalisation:
 
     offset: NDArray[np.float32]
     scale: NDArray[np.float32]
-    mode: Mode = "standard"
+    mode: NormalisationMode = "standard"
     clip: float | None = None
 
     def save(self, path: Path) -> None:
@@ -65,7 +62,7 @@ class Normalisation:
             with safe_open(path, framework="numpy") as file:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
                 header = (file.metadata() or {})["input"]
-            return _checked(tensors, header)
+            return _parse(tensors, header)
         except (OSError, KeyError, ValueError, SafetensorError) as error:
             raise RunError(f"{path} cannot be read ({error}); start a new run") from error
 
@@ -177,7 +174,7 @@ def _blank(x: Tensor, keep: Tensor) -> Tensor:
     return x
 
 
-def _checked(tensors: dict[str, NDArray[Any]], header: str) -> Normalisation:
+def _parse(tensors: dict[str, NDArray[Any]], header: str) -> Normalisation:
     try:
         spec = InputSpec.model_validate_json(header, strict=True)
     except ValidationError as error:

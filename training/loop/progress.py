@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from torch import Tensor
 
+from schemas.training import Monitor
 from training.runs.observer import EpochResult
-
-Monitor = Literal["loss", "wa", "ua", "last"]
 
 
 @dataclass
-class Progress:
+class TrainingProgress:
     """Finished epochs, and where the one that is under way stands.
 
     ``best_weights`` is the state of the model that is validated, on the CPU, after the best of these epochs;

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Step:
     """What a step needs beside a batch; ``runner`` and ``stepper`` are Fabric's model and optimiser."""
 

@@ -30,7 +30,7 @@ class BatchNorm1d(nn.BatchNorm1d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, K) → the same shape, each column normalised over the rows of all ranks."""
-        return _normalised(self, x) if _needs_more(self, x) else super().forward(x)
+        return _normalise(self, x) if _needs_more(self, x) else super().forward(x)
 
 
 class BatchNorm2d(nn.BatchNorm2d):
@@ -43,7 +43,7 @@ class BatchNorm2d(nn.BatchNorm2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, K, C, T) → the same shape, each channel normalised over all else and all ranks."""
-        return _normalised(self, x) if _needs_more(self, x) else super().forward(x)
+        return _normalise(self, x) if _needs_more(self, x) else super().forward(x)
 
 
 def _needs_more(layer: nn.Module, x: Tensor) -> bool:
@@ -55,7 +55,7 @@ def _ranks() -> int:
     return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
 
 
-def _normalised(layer: BatchNorm1d | BatchNorm2d, x: Tensor) -> Tensor:
+def _normalise(layer: BatchNorm1d | BatchNorm2d, x: Tensor) -> Tensor:
     mean, variance, count = _moments(x)
     # A rank with more rows knows the answer without waiting for its device.
     if x.numel() <= x.shape[1] and count.item() == 1:
@@ -82,14 +82,14 @@ def _moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         variance, mean = torch.var_mean(values, dims, correction=0)
     else:
         variance = mean = values.sum(dims)
-    summed = _over_ranks(torch.cat((own * mean, mean.new_tensor([own]))))
+    summed = _sum_over_ranks(torch.cat((own * mean, mean.new_tensor([own]))))
     count = summed[-1].detach()
     together = summed[:-1] / count
-    variance = _over_ranks(own * (variance + (mean - together).square())) / count
+    variance = _sum_over_ranks(own * (variance + (mean - together).square())) / count
     return together, variance, count
 
 
-def _over_ranks(values: Tensor) -> Tensor:
+def _sum_over_ranks(values: Tensor) -> Tensor:
     """``values`` summed over all ranks; gradients are too."""
     if _ranks() == 1:
         return values

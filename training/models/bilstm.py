@@ -19,10 +19,10 @@ class MaskedBiLstm(nn.Module):
         step = torch.arange(sequence.shape[1], device=sequence.device)
         mirrored = torch.where(step < valid_steps[:, None], valid_steps[:, None] - 1 - step, step)
         ahead, _ = self.forwards(sequence)
-        back, _ = self.backwards(_at(sequence, mirrored))
-        return torch.cat((ahead, _at(back, mirrored)), dim=2)
+        back, _ = self.backwards(_reorder_steps(sequence, mirrored))
+        return torch.cat((ahead, _reorder_steps(back, mirrored)), dim=2)
 
 
-def _at(sequence: Tensor, steps: Tensor) -> Tensor:
+def _reorder_steps(sequence: Tensor, steps: Tensor) -> Tensor:
     """(B, T, K) with its steps in the order ``steps`` (B, T)."""
     return sequence.gather(1, steps[..., None].expand_as(sequence))

@@ -22,11 +22,11 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from schemas.architecture import BlockStep, Pool
+from schemas.architecture import BlockStep, Pool, Pooling
 from training.models.bilstm import MaskedBiLstm
 from training.models.conv_block import conv_blocks, step_mask
 from training.models.dropout import UnitDropout
-from training.models.time_pooling import Pooling, pooling_of
+from training.models.time_pooling import pooling_of
 
 
 class CnnBiLstm(nn.Module):

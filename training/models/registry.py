@@ -19,14 +19,44 @@ def build_model(spec: ModelSpec, coefficients: int, frames: int, classes: int) -
 
     Raises :class:`SpecError` where the features are too small for it, and for a model that is no network.
     """
-    sizes = spec.model_dump(exclude={"name", "family"})
     match spec:
         case CnnBiLstmSpec():
-            return CnnBiLstm(coefficients, frames, classes, **sizes)
+            return CnnBiLstm(
+                coefficients,
+                frames,
+                classes,
+                spec.dropout,
+                channels=spec.channels,
+                pools=spec.pools,
+                block=spec.block,
+                block_dropout=spec.block_dropout,
+                hidden=spec.hidden,
+                layers=spec.layers,
+                sequence_dropout=spec.sequence_dropout,
+                pooling=spec.pooling,
+                dense=spec.dense,
+            )
         case CnnSpec():
-            return Cnn(coefficients, frames, classes, **sizes)
+            return Cnn(
+                coefficients,
+                frames,
+                classes,
+                spec.dropout,
+                channels=spec.channels,
+                pools=spec.pools,
+                block=spec.block,
+                block_dropout=spec.block_dropout,
+                dense=spec.dense,
+            )
         case MlpSpec():
-            return Mlp(coefficients, frames, classes, **sizes)
+            return Mlp(
+                coefficients,
+                frames,
+                classes,
+                hidden=spec.hidden,
+                input_dropout=spec.input_dropout,
+                dropout=spec.dropout,
+            )
         case LinearSpec():
             raise SpecError(
                 f"model '{spec.name}' is no network but a linear classifier; fit it by "

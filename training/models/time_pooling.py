@@ -6,14 +6,11 @@ of at least 1, and gives (B, 2H).
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
+from schemas.architecture import Pooling
 from training.models.conv_block import step_mask
-
-Pooling = Literal["mean", "attention", "last"]
 
 
 class MeanPooling(nn.Module):

@@ -1,4 +1,4 @@
-"""What a new training comes to: recipe, samples to read and splits, chosen from a request."""
+"""What a new training comes to: recipe, samples to read and splits, choose from a request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from schemas.errors import UsageError
 from schemas.overrides import overridden
 from schemas.recipe import Recipe
 from training.functionals.speaker import require_whole_speakers
-from training.plan.requirements import Selection, selection_of
+from training.plan.requirements import InputSelection, selection_of
 from training.runs.request import TrainRequest
 from training.splits.choose import splits_of
 from training.splits.split import Split
@@ -27,7 +27,7 @@ class Choice:
     """With its changes, ``train.views`` spelt out."""
     remarks: tuple[str, ...]
     """Sentences about what the store lacks of the recipe."""
-    selection: Selection
+    selection: InputSelection
     splits: tuple[Split, ...]
 
     @property
@@ -36,7 +36,7 @@ class Choice:
         return tuple(split.fold.name if split.fold else split.protocol for split in self.splits)
 
 
-def chosen(request: TrainRequest) -> Choice:
+def choose(request: TrainRequest) -> Choice:
     """What a new training comes to. Raises what :func:`plan` raises."""
     if request.store is None or request.recipe is None:
         raise UsageError("a new run needs a store and a recipe; give both, or a run to resume")

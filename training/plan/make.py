@@ -14,7 +14,7 @@ from schemas.labels import label_set
 from schemas.recipe import Recipe
 from training.audits.audit import audit
 from training.audits.near_duplicates import near_duplicates
-from training.plan.choice import chosen
+from training.plan.choice import choose
 from training.plan.plan import Plan
 from training.runs.options import require_untouched
 from training.runs.request import TrainRequest
@@ -38,18 +38,18 @@ def plan(request: TrainRequest) -> Plan:
     SplitError, LeakageError
         If there is no clean split.
     """
-    planned = _new(request) if request.resume is None else _resumed(request, request.resume)
+    planned = _plan_new(request) if request.resume is None else _plan_resumed(request, request.resume)
     planned.audit.require_clean()
     return planned
 
 
-def _new(request: TrainRequest) -> Plan:
+def _plan_new(request: TrainRequest) -> Plan:
     device = choose_device(request.hardware.device or "auto")
     _require_gpu_for_graphs(request, device)
     require_no_store(request.output or Path("runs"))
-    choice = chosen(request)
+    choice = choose(request)
     store, recipe, selection = choice.store, choice.recipe, choice.selection
-    split = _fold(choice.splits, request.fold)
+    split = _choose_fold(choice.splits, request.fold)
     record = RunRecord(
         created=now(),
         recipe=recipe,
@@ -61,20 +61,20 @@ def _new(request: TrainRequest) -> Plan:
         store_spec=store.spec,
         features=selection.features,
         classes=label_set(recipe.labels.set).class_names(recipe.labels.target),
-        heard=_heard(store, split),
+        heard=_training_speakers(store, split),
         versions=library_versions(),
     )
     option = None if is_relative(choice.place) else choice.place
-    return _planned(store, option, record, split, request, device, choice.remarks)
+    return _make_plan(store, option, record, split, request, device, choice.remarks)
 
 
-def _heard(store: FeatureStore, split: Split) -> tuple[str, ...]:
+def _training_speakers(store: FeatureStore, split: Split) -> tuple[str, ...]:
     manifest = store.manifest
     heard = manifest["clip_id"].isin([*split.train, *split.validation])
     return tuple(sorted(manifest["speaker"][heard].unique()))
 
 
-def _fold(splits: tuple[Split, ...], fold: int | None) -> Split:
+def _choose_fold(splits: tuple[Split, ...], fold: int | None) -> Split:
     if fold is None:
         if len(splits) > 1:
             raise UsageError(
@@ -93,9 +93,15 @@ def _require_gpu_for_graphs(request: TrainRequest, device: torch.device) -> None
         raise DeviceError(f"--cuda-graphs is for a GPU, and this trains on {device.type}; leave it out")
 
 
-def _resumed(request: TrainRequest, path: Path) -> Plan:
-    kept = {"recipe": request.recipe, "fold": request.fold, "split": request.split, "seed": request.seed}
-    require_untouched(request.changes, **kept, out=request.output)
+def _plan_resumed(request: TrainRequest, path: Path) -> Plan:
+    require_untouched(
+        request.changes,
+        recipe=request.recipe,
+        fold=request.fold,
+        split=request.split,
+        seed=request.seed,
+        out=request.output,
+    )
     folder = RunFolder.open(path)
     record = folder.record()
     store = same_store(path, request.store, record.store, record.store_digest)
@@ -108,10 +114,10 @@ def _resumed(request: TrainRequest, path: Path) -> Plan:
         )
     device = choose_device(request.hardware.device or record.device)
     _require_gpu_for_graphs(request, device)
-    return _planned(store, request.store, record, split, request, device, _changes(record, device))
+    return _make_plan(store, request.store, record, split, request, device, _resume_remarks(record, device))
 
 
-def _planned(
+def _make_plan(
     store: FeatureStore,
     store_option: str | Path | None,
     record: RunRecord,
@@ -150,7 +156,7 @@ def targets_for(store: FeatureStore, recipe: Recipe) -> Targets:
     return targets_of(store.manifest, label_set(labels.set), labels.target, recipe.where, recipe.datasets)
 
 
-def _changes(record: RunRecord, device: torch.device) -> tuple[str, ...]:
+def _resume_remarks(record: RunRecord, device: torch.device) -> tuple[str, ...]:
     """Sentences about what a run finds changed when it is resumed."""
     now_installed = library_versions()
     changed = [

@@ -15,14 +15,14 @@ from schemas.spec import StoreSpec
 
 
 @dataclass(frozen=True)
-class Selection:
+class InputSelection:
     """What of a store a recipe trains on: features in the store's order, view indices ascending."""
 
     features: tuple[str, ...]
     views: tuple[int, ...]
 
 
-def selection_of(store: FeatureStore, recipe: Recipe, source: str) -> Selection:
+def selection_of(store: FeatureStore, recipe: Recipe, source: str) -> InputSelection:
     """The recipe's features, and the views that it names or else all of the store's.
 
     ``source`` is the recipe's name or file, as ``--recipe`` takes it.
@@ -43,14 +43,17 @@ def selection_of(store: FeatureStore, recipe: Recipe, source: str) -> Selection:
     for feature in recipe.features:
         if feature.kind not in stored:
             held = ", ".join(stored)
-            raise _unfit(
+            raise _mismatch(
                 store, recipe, source, f"the recipe needs the feature {feature.kind}, and it holds {held}"
             )
         _require_equal(store, recipe, source, feature.kind, stored[feature.kind], feature)
     count = len(spec.view_names)
     if max(views) >= count:
-        raise _unfit(
-            store, recipe, source, f"training needs views {_listed(views)} and it holds 0 to {count - 1}"
+        raise _mismatch(
+            store,
+            recipe,
+            source,
+            f"training needs views {_format_views(views)} and it holds 0 to {count - 1}",
         )
     for view in views:
         if 0 < view <= len(recipe.views):
@@ -58,7 +61,7 @@ def selection_of(store: FeatureStore, recipe: Recipe, source: str) -> Selection:
                 store, recipe, source, f"view {view}", spec.views[view - 1], recipe.views[view - 1]
             )
     wanted = {feature.kind for feature in recipe.features}
-    return Selection(tuple(kind for kind in stored if kind in wanted), tuple(sorted(views)))
+    return InputSelection(tuple(kind for kind in stored if kind in wanted), tuple(sorted(views)))
 
 
 def build_command(recipe: Recipe, source: str) -> str:
@@ -89,7 +92,7 @@ def require_features(store: FeatureStore, learnt: StoreSpec, features: Sequence[
 
 
 def _require_same(store: FeatureStore, run: Path, what: str, held: Model, learnt: Model) -> None:
-    if fields := _differing(held, learnt, "learnt"):
+    if fields := _differences(held, learnt, "learnt"):
         raise RunError(
             f"store {store.place} does not fit {run}: its {what} has {fields}; build a store with the "
             "run's recipe"
@@ -101,7 +104,7 @@ def _views(store: FeatureStore, recipe: Recipe) -> tuple[int, ...]:
     count, listed = len(store.spec.view_names), len(recipe.views)
     views = tuple(range(count)) if recipe.train.views is None else recipe.train.views
     if not views or len(set(views)) < len(views) or min(views) < 0:
-        raise UsageError(f"views {_listed(views)}: give view indices from 0 on, each once")
+        raise UsageError(f"views {_format_views(views)}: give view indices from 0 on, each once")
     if max(views) > max(count - 1, listed):
         recipes = "view 0 alone" if listed == 0 else f"views 0 to {listed}"
         raise UsageError(
@@ -115,23 +118,23 @@ def _require_equal(
     store: FeatureStore, recipe: Recipe, source: str, what: str, held: Model, needed: Model
 ) -> None:
     """Raise unless two specifications are equal, naming the fields that are not."""
-    if fields := _differing(held, needed, "recipe"):
-        raise _unfit(store, recipe, source, f"its {what} has {fields}")
+    if fields := _differences(held, needed, "recipe"):
+        raise _mismatch(store, recipe, source, f"its {what} has {fields}")
 
 
-def _differing(held: Model, needed: Model, by: str) -> str:
+def _differences(held: Model, needed: Model, by: str) -> str:
     """``n_fft 512 (recipe: 2048)`` of the fields that differ; empty where none does."""
     have, need = held.model_dump(), needed.model_dump()
     names = [name for name in sorted({*have, *need}) if have.get(name) != need.get(name)]
     return " and ".join(f"{name} {have.get(name)} ({by}: {need.get(name)})" for name in names)
 
 
-def _unfit(store: FeatureStore, recipe: Recipe, source: str, why: str) -> RunError:
+def _mismatch(store: FeatureStore, recipe: Recipe, source: str, why: str) -> RunError:
     return RunError(
         f"store {store.place} does not fit recipe '{recipe.name}': {why}; build one that does: "
         f"{build_command(recipe, source)}"
     )
 
 
-def _listed(views: tuple[int, ...]) -> str:
+def _format_views(views: tuple[int, ...]) -> str:
     return ", ".join(map(str, views)) or "(none)"

@@ -23,7 +23,7 @@ from torch import Tensor
 from schemas.errors import RunError
 from training.predict.predictor import Prediction, Predictor
 from training.predict.scorer import Scorer
-from training.predict.windows import ComingSound, Waveform, spans, whole_windows
+from training.predict.windows import LiveSound, Waveform, spans, whole_windows
 from training.runs.run import require_once
 from training.runs.series import SeriesFolder
 
@@ -111,7 +111,7 @@ class Ensemble:
     def _listen(
         self, blocks: Iterable[Waveform], rate: int, window_s: float, step_s: float
     ) -> Iterator[Prediction]:
-        sounds = [ComingSound(rate, predictor.spec.audio) for predictor in self.predictors]
+        sounds = [LiveSound(rate, predictor.spec.audio) for predictor in self.predictors]
         told = heard = 0
         for block in blocks:
             heard += len(block)
@@ -121,19 +121,19 @@ class Ensemble:
                 span = (n * step_s, n * step_s + window_s)
                 if not all(sound.reaches(span[1]) for sound in sounds):
                     break  # the resampler holds its last samples back
-                yield self._told(sounds, span)
+                yield self._predict_window(sounds, span)
                 told = n + 1
         if heard / rate < max(predictor.spec.audio.min_duration_s for predictor in self.predictors):
             return
         for sound in sounds:
             sound.add(np.zeros(0, dtype=np.float32), last=True)
         for span in spans(heard / rate, window_s, step_s)[told:]:
-            yield self._told(sounds, span)
+            yield self._predict_window(sounds, span)
 
-    def _told(self, sounds: Sequence[ComingSound], span: tuple[float, float]) -> Prediction:
+    def _predict_window(self, sounds: Sequence[LiveSound], span: tuple[float, float]) -> Prediction:
         return self._mean(
             [
-                next(predictor.told([(span, sound.window(span))]))
+                next(predictor.predict_parts([(span, sound.window(span))]))
                 for predictor, sound in zip(self.predictors, sounds, strict=True)
             ]
         )

@@ -31,7 +31,7 @@ class MicrophoneError(SerError):
     """There is no microphone, or no way to it."""
 
 
-class Status(Protocol):
+class BlockStatus(Protocol):
     """What PortAudio tells of a block."""
 
     @property
@@ -39,7 +39,7 @@ class Status(Protocol):
         """Whether sound was lost before it."""
 
 
-class Stream(Protocol):
+class AudioStream(Protocol):
     """A ``sounddevice.InputStream``, as far as it is used."""
 
     @property
@@ -47,10 +47,10 @@ class Stream(Protocol):
         """Hz."""
 
 
-Callback = Callable[[NDArray[np.float32], int, Any, Status], None]
+Callback = Callable[[NDArray[np.float32], int, Any, BlockStatus], None]
 """Called with each block (n, channels), which is the device's again when it returns."""
 
-OpenStream = Callable[[Callback], AbstractContextManager[Stream]]
+OpenStream = Callable[[Callback], AbstractContextManager[AudioStream]]
 """Opens a stream that gives blocks to a callback while its context lasts."""
 
 
@@ -102,39 +102,39 @@ def microphone(open_stream: OpenStream | None = None) -> Iterator[Microphone]:
     """
     queue: SimpleQueue[tuple[NDArray[np.float32], bool]] = SimpleQueue()
 
-    def received(block: NDArray[np.float32], count: int, time: object, status: Status) -> None:
+    def receive(block: NDArray[np.float32], count: int, time: object, status: BlockStatus) -> None:
         del count, time
         queue.put((block.copy(), bool(status.input_overflow)))
 
-    with (open_stream or _system_stream)(received) as stream:
+    with (open_stream or _system_stream)(receive) as stream:
         yield Microphone(round(stream.samplerate), queue)
 
 
 @contextmanager
-def _system_stream(callback: Callback) -> Iterator[Stream]:
-    sounddevice = sounddevice_or_why()
+def _system_stream(callback: Callback) -> Iterator[AudioStream]:
+    sounddevice = import_sounddevice()
     try:
         device = sounddevice.query_devices(kind="input")
         stream = sounddevice.InputStream(
             samplerate=device["default_samplerate"], channels=1, dtype="float32", callback=callback
         )
     except (sounddevice.PortAudioError, ValueError) as error:
-        raise _none(error) from error
+        raise _no_microphone(error) from error
     try:
         try:
             stream.start()
         except sounddevice.PortAudioError as error:
-            raise _none(error) from error
+            raise _no_microphone(error) from error
         yield stream
     finally:
         stream.close()
 
 
-def _none(error: Exception) -> MicrophoneError:
+def _no_microphone(error: Exception) -> MicrophoneError:
     return MicrophoneError(f"no microphone can be opened ({error}); connect one, or give recordings instead")
 
 
-def sounddevice_or_why() -> Any:
+def import_sounddevice() -> Any:
     """The package sounddevice. Raises :class:`MicrophoneError` where it or PortAudio is missing."""
     try:
         import sounddevice

@@ -70,7 +70,8 @@ class Predictor:
     record: RunRecord
     spec: StoreSpec
     emotions: tuple[str, ...]
-    _pipeline: Pipeline
+    pipeline: Pipeline
+    """From samples to the features of the store."""
     score: Scorer
     """Stored features to the probabilities of the classes of :attr:`record`."""
 
@@ -89,7 +90,7 @@ class Predictor:
             record=record,
             spec=spec,
             emotions=tuple(str(emotion) for emotion in labels.classes),
-            _pipeline=Pipeline(spec, torch.device("cpu")),
+            pipeline=Pipeline(spec, torch.device("cpu")),
             score=scorer_of(folder, where),
         )
 
@@ -105,7 +106,7 @@ class Predictor:
         :class:`pipelines.decode.UnusableRecordingError` for a file that no store would take, and OSError.
         """
         recording = decode(_bytes_of(file), self.spec.audio)
-        (found,) = self.told([((0.0, recording.duration_s), recording.samples)])
+        (found,) = self.predict_parts([((0.0, recording.duration_s), recording.samples)])
         sound_s = len(recording.samples) / self.spec.audio.sample_rate
         return replace(found, unheard_s=max(0.0, sound_s - self.window_s))
 
@@ -122,7 +123,7 @@ class Predictor:
         audio = self.spec.audio
         whole = audio.model_copy(update={"trim_db": None, "normalise": "none", "max_duration_s": LONGEST_S})
         recording = decode(_bytes_of(file), whole)
-        return self.told(
+        return self.predict_parts(
             (span, window_of(recording.samples, span, audio))
             for span in spans(recording.duration_s, window_s, step_s)
         )
@@ -130,7 +131,7 @@ class Predictor:
     def features(self, file: str | Path | bytes) -> dict[str, NDArray[np.floating]]:
         """Feature → (coefficients, frames) of a recording, as the store holds them."""
         samples = decode(_bytes_of(file), self.spec.audio).samples
-        arrays = self._pipeline([""], [samples]).arrays
+        arrays = self.pipeline([""], [samples]).arrays
         return {name: arrays[name][0, 0] for name in self.record.features}
 
     def require_windows(self, window_s: float, step_s: float) -> None:
@@ -146,7 +147,7 @@ class Predictor:
                 f"a step of {step_s:g} s leads nowhere; give {SHORTEST_STEP_S:g} to {LONGEST_S:,.0f} s"
             )
 
-    def told(self, clips: Iterable[tuple[Span, Waveform | None]]) -> Iterator[Prediction]:
+    def predict_parts(self, clips: Iterable[tuple[Span, Waveform | None]]) -> Iterator[Prediction]:
         """Predictions for parts of a sound, some at once: where each lies, and its samples as of a clip.
 
         Samples (n,) float32 are at the specification's rate, trimmed and scaled as it says; None: silence.
@@ -164,7 +165,7 @@ class Predictor:
         Features stand side by side. ``clips``: (n,) float32 each, at the specification's rate, trimmed
         and scaled as it says.
         """
-        batches = [self._pipeline([""], [samples]) for samples in clips]
+        batches = [self.pipeline([""], [samples]) for samples in clips]
         arrays = [batch.arrays for batch in batches]
         stacked = [np.concatenate([found[name][0, 0] for name in self.record.features]) for found in arrays]
         return np.stack(stacked), np.array([batch.valid_frames[0, 0] for batch in batches])

@@ -35,7 +35,7 @@ def scorer_of(folder: RunFolder, device: torch.device) -> Scorer:
     speaker: it has no answer to a clip by itself.
     """
     record = folder.record()
-    require_alone(folder, record)
+    require_independent_clips(folder, record)
     model = record.recipe.model
     columns = columns_of({name: record.store_spec.coefficients[name] for name in record.features})
     if isinstance(model, LinearSpec):
@@ -62,7 +62,7 @@ def scorer_of(folder: RunFolder, device: torch.device) -> Scorer:
     return score
 
 
-def require_alone(folder: RunFolder, record: RunRecord) -> None:
+def require_independent_clips(folder: RunFolder, record: RunRecord) -> None:
     """Raise :class:`RunError` for a model that cannot tell a clip without others of its speaker."""
     if record.recipe.input.normalise == "speaker":
         raise RunError(

@@ -14,7 +14,7 @@ from featurestore.store import FeatureStore
 from schemas.architecture import LinearSpec
 from training.linear.training import predict_linear
 from training.loop.checkpoint import load_best
-from training.loop.fit import forward_all, place
+from training.loop.fit import forward_all, move_to
 from training.loop.network import new_network, sources_of
 from training.loop.normalise import Normalisation, Normaliser
 from training.runs.observer import SilentObserver
@@ -44,7 +44,7 @@ class TrainedModel:
         no network.
         """
         model = new_network(self.record)
-        place(model, device)
+        move_to(model, device)
         load_best(self.folder.checkpoints, model)
         return model.eval(), Normaliser(Normalisation.load(self.folder.normalisation)).to(device)
 

@@ -50,7 +50,7 @@ def window_of(samples: Waveform, span: Span, audio: AudioSpec, first: int = 0) -
     return None if np.abs(part).max(initial=0.0) < SILENCE_PEAK else prepared(part, audio)
 
 
-class ComingSound:
+class LiveSound:
     """A sound that comes in blocks, resampled as a file of it would be; what was heard can be forgotten."""
 
     def __init__(self, rate: int, audio: AudioSpec) -> None:

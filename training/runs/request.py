@@ -8,7 +8,7 @@ from typing import Literal
 
 from schemas.recipe import Recipe
 
-Home = Literal["auto", "device", "ram", "stream"]
+LoaderChoice = Literal["auto", "device", "ram", "stream"]
 """Where samples are kept: on the training device, in memory, or in the store until they are needed."""
 
 
@@ -18,7 +18,7 @@ class Hardware:
 
     device: Literal["auto", "cpu", "cuda"] | None = None
     """``auto`` where it is None and the run is new."""
-    loader: Home = "auto"
+    loader: LoaderChoice = "auto"
     memory: int | None = None
     """Bytes that samples may take of the machine's memory; None: half of what is free."""
     cuda_graphs: bool = False

@@ -25,7 +25,7 @@ class HeldOut:
     notices: tuple[str, ...] = ()
 
 
-def own_test(runs: Sequence[Path], splits: Sequence[Split], store: FeatureStore) -> HeldOut:
+def own_test_clips(runs: Sequence[Path], splits: Sequence[Split], store: FeatureStore) -> HeldOut:
     """Test side of the runs: the same of all, under the same protocol."""
     for path, split in zip(runs, splits, strict=True):
         split.require_unchanged(store.manifest)
@@ -37,7 +37,7 @@ def own_test(runs: Sequence[Path], splits: Sequence[Split], store: FeatureStore)
     return HeldOut(*splits[0].view_positions(store.manifest, "test"))
 
 
-def unheard(splits: Sequence[Split], records: Sequence[RunRecord], store: FeatureStore) -> HeldOut:
+def unheard_clips(splits: Sequence[Split], records: Sequence[RunRecord], store: FeatureStore) -> HeldOut:
     """Clips of speakers and of recordings that no model was trained or validated on."""
     manifest = store.manifest
     heard = {speaker for record in records for speaker in record.heard}

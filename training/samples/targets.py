@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from schemas.clip import Status
 from schemas.errors import RunError
 from schemas.labels import Gender, LabelSet, Target
-from training.samples.where import matching
+from training.samples.where import matching_clips
 
 NO_CLASS = -1
 """Target of a clip that is not learnt from."""
@@ -73,7 +73,7 @@ def targets_of(
         of = manifest["dataset"].isin(list(datasets)).to_numpy()
     ok = (manifest["status"] == Status.OK).to_numpy()
     usable = of & ok
-    met = usable if where is None else usable & matching(manifest, where)
+    met = usable if where is None else usable & matching_clips(manifest, where)
     kept = met & (emotion != NO_CLASS)
     known = np.ones(len(manifest), dtype=bool)
     classes = emotion

@@ -22,7 +22,7 @@ _ASSIGNMENT = re.compile(r"[^=<>!]=[^=]")
 _METHODS = {"str", "contains", "startswith", "endswith", "lower", "isin", "between", "isna", "notna", "abs"}
 
 
-def matching(manifest: pd.DataFrame, query: str) -> NDArray[np.bool_]:
+def matching_clips(manifest: pd.DataFrame, query: str) -> NDArray[np.bool_]:
     """Which clips of ``manifest`` meet the query: (clips,) bool.
 
     A query compares columns with numbers, texts and lists, joined by ``and``, ``or``, ``not``; columns of

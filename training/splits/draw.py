@@ -30,7 +30,7 @@ def strata(
     yield from sorted(found.items())
 
 
-def shuffled(items: list[T], *key: int | str) -> list[T]:
+def shuffle(items: list[T], *key: int | str) -> list[T]:
     """Items in the order of a draw."""
     return [items[i] for i in generator(*key).permutation(len(items))]
 

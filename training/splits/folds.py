@@ -8,8 +8,8 @@ import pandas as pd
 
 from schemas.errors import SplitError
 from training.splits.assemble import Draw, assemble
-from training.splits.draw import generator, shuffled, strata
-from training.splits.people import Person, people_of, some_names, spoken_by
+from training.splits.draw import generator, shuffle, strata
+from training.splits.people import SPEAKER_STRATA, Person, people_of, some_names, spoken_by
 from training.splits.side import SIDES
 from training.splits.split import Fold, Split
 from training.splits.validation import validation_of
@@ -49,7 +49,7 @@ def grouped_folds(usable: pd.DataFrame, draw: Draw) -> tuple[Split, ...]:
     if count > len(people):
         most = f"give kfold:K with K up to {len(people)}, or loso" if len(people) > 1 else "add a corpus"
         raise SplitError(f"kfold:{count} needs {count} speakers, and the store has {len(people)}; {most}")
-    for columns in (("dataset", "gender"), ("dataset",), ()):
+    for columns in SPEAKER_STRATA:
         groups = _deal(people, columns, draw)
         if all(groups):
             break
@@ -87,9 +87,9 @@ def folds_of(
 def _deal(people: tuple[Person, ...], columns: tuple[str, ...], draw: Draw) -> list[list[Person]]:
     count = draw.spec.folds
     groups: list[list[Person]] = [[] for _ in range(count)]
-    for stratum, members in strata(people, lambda person: tuple(getattr(person, c) for c in columns)):
+    for stratum, members in strata(people, lambda person: person.stratum(columns)):
         name = draw.spec.shorthand
         first = int(generator(draw.seed, name, "first", *stratum).integers(count))
-        for place, person in enumerate(shuffled(members, draw.seed, name, *stratum)):
-            groups[(first + place) % count].append(person)
+        for number, person in enumerate(shuffle(members, draw.seed, name, *stratum), start=first):
+            groups[number % count].append(person)
     return groups

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from training.splits.joined import joined
+from training.splits.identical import join_identical
+
+SPEAKER_STRATA: tuple[tuple[str, ...], ...] = (("dataset", "gender"), ("dataset",), ())
+"""Manifest columns within which speakers are drawn: the first that leave no side of a split empty."""
 
 
 @dataclass(frozen=True)
@@ -23,13 +26,17 @@ class Person:
         """``ravdess/03``; of several speakers ``tess/OAF and mine/7``."""
         return " and ".join(self.speakers)
 
+    def stratum(self, columns: tuple[str, ...]) -> tuple[str, ...]:
+        """Values in ``columns``, one of :data:`SPEAKER_STRATA`."""
+        return (self.dataset, self.gender)[: len(columns)]
+
 
 def people_of(usable: pd.DataFrame) -> tuple[Person, ...]:
     """Everybody who speaks in ``usable``, sorted by first speaker, who also gives corpus and gender."""
     described = (
         usable.sort_values("clip_id").groupby("speaker")[["dataset", "gender"]].first().T.to_dict("list")
     )
-    together = joined(usable["speaker"], usable["audio_sha256"])
+    together = join_identical(usable["speaker"], usable["audio_sha256"])
     members = usable["speaker"].groupby(together).unique()
     return tuple(
         Person(tuple(sorted(speakers)), *map(str, described[first]))

@@ -14,8 +14,8 @@ import pandas as pd
 
 from schemas.errors import SplitError
 from training.splits.assemble import Draw, assemble
-from training.splits.draw import held_out, shuffled, strata
-from training.splits.joined import joined
+from training.splits.draw import held_out, shuffle, strata
+from training.splits.identical import join_identical
 from training.splits.side import SIDES, Side
 from training.splits.split import Split
 
@@ -35,7 +35,7 @@ def at_random(usable: pd.DataFrame, draw: Draw) -> Split:
     SplitError
         If fewer than three recordings are there.
     """
-    recordings = joined(usable["clip_id"], usable["audio_sha256"])
+    recordings = join_identical(usable["clip_id"], usable["audio_sha256"])
     facts = _facts(usable)
     units = {unit: facts[unit] for unit in sorted(recordings.unique())}
     side_of, columns = _sides(units, draw, "random")
@@ -86,7 +86,7 @@ def _sides(
             test, validation = held_out(len(members), draw.spec)
             sides = [_TEST] * test + [_VALIDATION] * validation
             sides += [_TRAIN] * (len(members) - len(sides))
-            side_of.update(zip(shuffled(members, draw.seed, name, *stratum), sides, strict=True))
+            side_of.update(zip(shuffle(members, draw.seed, name, *stratum), sides, strict=True))
         if set(side_of.values()) == set(SIDES):
             return side_of, columns
     raise SplitError(

@@ -6,8 +6,8 @@ import pandas as pd
 
 from schemas.errors import SplitError
 from training.splits.assemble import Draw, assemble
-from training.splits.draw import held_out, shuffled, strata
-from training.splits.people import Person, people_of, some_names, spoken_by
+from training.splits.draw import held_out, shuffle, strata
+from training.splits.people import SPEAKER_STRATA, Person, people_of, some_names, spoken_by
 from training.splits.side import SIDES, Side
 from training.splits.split import Split
 from training.splits.validation import validation_of
@@ -32,7 +32,7 @@ def by_speaker(usable: pd.DataFrame, draw: Draw) -> Split:
     people = people_of(usable)
     if len(people) < 2:
         raise SplitError(_too_few(usable, people))
-    for columns in (("dataset", "gender"), ("dataset",), ()):
+    for columns in SPEAKER_STRATA:
         side_of = _sides(people, columns, draw)
         if set(side_of.values()) == set(SIDES):
             return assemble(usable, usable["speaker"].map(side_of), draw, stratified_by=columns)
@@ -47,11 +47,11 @@ def by_speaker(usable: pd.DataFrame, draw: Draw) -> Split:
 def _sides(people: tuple[Person, ...], columns: tuple[str, ...], draw: Draw) -> dict[str, Side]:
     """Side of every speaker when drawn within the strata of ``columns``."""
     side_of: dict[str, Side] = {}
-    for stratum, members in strata(people, lambda person: tuple(getattr(person, c) for c in columns)):
+    for stratum, members in strata(people, lambda person: person.stratum(columns)):
         test, validation = held_out(len(members), draw.spec)
         sides = [_TEST] * test + [_VALIDATION] * validation
         sides += [_TRAIN] * (len(members) - len(sides))
-        for person, side in zip(shuffled(members, draw.seed, *stratum), sides, strict=True):
+        for person, side in zip(shuffle(members, draw.seed, *stratum), sides, strict=True):
             side_of.update(dict.fromkeys(person.speakers, side))
     return side_of
 

@@ -144,7 +144,9 @@ class Split:
             "store_digest": self.store_digest,
             "stratified_by": list(self.stratified_by),
             "validation_by": self.validation_by,
-            **{name: {clip: self.audio_sha256[clip] for clip in self.side(name)} for name in SIDES},
+            "train": self._hashes("train"),
+            "validation": self._hashes("validation"),
+            "test": self._hashes("test"),
         }
         if self.views is not None:
             value["views"] = {
@@ -161,6 +163,9 @@ class Split:
     def read(cls, path: Path) -> Self:
         """Split of a file, or of a run's folder, whoever wrote it; see :meth:`SplitDocument.read`."""
         return cls._of(SplitDocument.read(path))
+
+    def _hashes(self, name: Side) -> dict[str, str]:
+        return {clip: self.audio_sha256[clip] for clip in self.side(name)}
 
     @classmethod
     def _of(cls, document: SplitDocument) -> Self:

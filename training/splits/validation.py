@@ -8,12 +8,12 @@ import pandas as pd
 
 from schemas.errors import SplitError
 from training.splits.assemble import Draw
-from training.splits.draw import shuffled, strata
-from training.splits.joined import joined
-from training.splits.people import Person, people_of, some_names, spoken_by
+from training.splits.draw import shuffle, strata
+from training.splits.identical import join_identical
+from training.splits.people import SPEAKER_STRATA, Person, people_of, some_names, spoken_by
 from training.splits.split_document import ValidationBy
 
-FEWEST_SPEAKERS = 3
+FEWEST_TO_VALIDATE = 3
 """Of so many that are not tested on, some validate; of fewer all train."""
 
 
@@ -41,9 +41,9 @@ def validation_of(rest: pd.DataFrame, draw: Draw, *key: str) -> Validation:
         If ``rest`` cannot be shared out at all.
     """
     people = people_of(rest)
-    if len(people) < FEWEST_SPEAKERS:
+    if len(people) < FEWEST_TO_VALIDATE:
         return _of_the_same_speakers(rest, draw, key)
-    for columns in (("dataset", "gender"), ("dataset",), ()):
+    for columns in SPEAKER_STRATA:
         chosen = _speakers(people, columns, draw, key)
         if chosen:
             break
@@ -54,10 +54,10 @@ def _speakers(
     people: tuple[Person, ...], columns: tuple[str, ...], draw: Draw, key: tuple[str, ...]
 ) -> list[Person]:
     chosen = []
-    for stratum, members in strata(people, lambda person: tuple(getattr(person, c) for c in columns)):
+    for stratum, members in strata(people, lambda person: person.stratum(columns)):
         n = len(members)
-        count = max(1, round(draw.spec.validation * n)) if n >= FEWEST_SPEAKERS else 0
-        chosen += shuffled(members, draw.seed, "validation", *key, *stratum)[:count]
+        count = max(1, round(draw.spec.validation * n)) if n >= FEWEST_TO_VALIDATE else 0
+        chosen += shuffle(members, draw.seed, "validation", *key, *stratum)[:count]
     return chosen
 
 
@@ -67,7 +67,7 @@ def _of_the_same_speakers(rest: pd.DataFrame, draw: Draw, key: tuple[str, ...]) 
     if (rest["sentence"].fillna("") != "").all():
         by = (("sentence", sentence), *by)
     for name, unit in by:
-        units = joined(unit, rest["audio_sha256"])
+        units = join_identical(unit, rest["audio_sha256"])
         chosen = _units(rest, units, draw, key)
         if chosen:
             return Validation(units.isin(chosen), name, ("dataset", "emotion"))
@@ -88,5 +88,5 @@ def _units(rest: pd.DataFrame, units: pd.Series, draw: Draw, key: tuple[str, ...
     for stratum, members in strata(sorted(of), lambda unit: of[unit]):
         n = len(members)
         count = max(1, round(draw.spec.validation * n)) if n >= 2 else 0
-        chosen |= set(shuffled(members, draw.seed, "validation", *key, *stratum)[:count])
+        chosen |= set(shuffle(members, draw.seed, "validation", *key, *stratum)[:count])
     return chosen

@@ -15,7 +15,7 @@ import numpy as np
 
 from schemas.errors import RecordingError
 from training.predict.predictor import Prediction, Predictor
-from training.web.hearing import Heard, Sound, bounds
+from training.web.hearing import HeardClip, Sound, bounds
 from training.web.limits import Limits
 from training.web.uploads import Upload
 
@@ -28,14 +28,14 @@ _STEP_S = 1.0
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class DemoAnswer:
     """What is said of a recording called ``name``."""
 
     name: str
     sound: Sound
     ranked: tuple[tuple[str, float], ...]
     """Emotions and their probabilities, the most probable first; of a long recording their mean."""
-    heard: Heard
+    heard: HeardClip
     """The clip that was told, or the window that the model is surest of."""
     windows: tuple[Prediction, ...] = ()
     """Of a long recording, in order; else none."""
@@ -48,7 +48,7 @@ class Answer:
         return sum(window.probabilities is None for window in self.windows)
 
 
-def answer(predictor: Predictor, upload: Upload, limits: Limits) -> Answer:
+def answer(predictor: Predictor, upload: Upload, limits: Limits) -> DemoAnswer:
     """What ``predictor`` says of an upload.
 
     Raises :class:`RecordingError` for a file that is no recording, silent, or longer than ``limits`` allow.
@@ -57,7 +57,9 @@ def answer(predictor: Predictor, upload: Upload, limits: Limits) -> Answer:
     if _is_long(predictor, sound):
         return _of_windows(predictor, upload, sound)
     told = predictor.predict(upload.content)
-    return Answer(upload.name, sound, tuple(told.ranked), Heard.of(predictor, sound), (), predictor.emotions)
+    return DemoAnswer(
+        upload.name, sound, tuple(told.ranked), HeardClip.of(predictor, sound), (), predictor.emotions
+    )
 
 
 def _is_long(predictor: Predictor, sound: Sound) -> bool:
@@ -66,7 +68,7 @@ def _is_long(predictor: Predictor, sound: Sound) -> bool:
     return unheard_s > MUCH_S or sound.duration_s > predictor.spec.audio.max_duration_s
 
 
-def _of_windows(predictor: Predictor, upload: Upload, sound: Sound) -> Answer:
+def _of_windows(predictor: Predictor, upload: Upload, sound: Sound) -> DemoAnswer:
     step_s = max(_STEP_S, sound.duration_s / _MOST_WINDOWS)
     windows = tuple(predictor.timeline(upload.content, step_s=step_s))
     told = [window for window in windows if window.probabilities is not None]
@@ -74,11 +76,11 @@ def _of_windows(predictor: Predictor, upload: Upload, sound: Sound) -> Answer:
         raise RecordingError("silent: there is no window with sound in it")
     surest = max(told, key=lambda window: window.ranked[0][1])
     part = sound.part(surest.start_s, surest.stop_s)
-    return Answer(
+    return DemoAnswer(
         upload.name,
         sound,
         _mean(told, predictor.emotions),
-        Heard.of(predictor, part, surest.start_s),
+        HeardClip.of(predictor, part, surest.start_s),
         windows,
         predictor.emotions,
     )

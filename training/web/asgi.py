@@ -86,7 +86,7 @@ class Request:
         return {**self.scope, "query_string": b"", "headers": headers}
 
 
-def once(body: bytes) -> Receive:
+def replay(body: bytes) -> Receive:
     """A body that was read already; after it, silence: the page's answer is short."""
     messages = iter([{"type": "http.request", "body": body, "more_body": False}])
 

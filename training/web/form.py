@@ -15,7 +15,7 @@ class BadFormError(Exception):
     """The request is no form with one file. The message is fit for who sent it."""
 
 
-async def file_of(content_type: str, body: AsyncIterator[bytes], limit: int) -> Upload:
+async def read_file(content_type: str, body: AsyncIterator[bytes], limit: int) -> Upload:
     """The file of a ``multipart/form-data`` body; of several, or of none, :class:`BadFormError`.
 
     ``limit``: bytes of the file at most; :class:`OverflowError` as soon as there are more.
@@ -89,7 +89,7 @@ class _Form:
         if self.name is not None:
             raise BadFormError("send one recording at a time")
         self._is_file = True
-        self.name = _shown(options[b"filename"])
+        self.name = _display_name(options[b"filename"])
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if not self._is_file:
@@ -102,7 +102,7 @@ class _Form:
         self.ended = True
 
 
-def _shown(name: bytes) -> str:
+def _display_name(name: bytes) -> str:
     """A file's name as it is shown: without folders and control characters, not endless."""
     last = name.decode("utf-8", "replace").replace("\\", "/").rpartition("/")[2]
     return "".join(mark for mark in last if mark.isprintable())[:_LONGEST_NAME] or "recording"

@@ -10,39 +10,39 @@ import numpy as np
 import soundfile
 
 from featurestore.page.render import templates
-from training.web.answer import Answer
+from training.web.answer import DemoAnswer
 from training.web.facts import NOT, Facts
-from training.web.hearing import Heard
+from training.web.hearing import HeardClip
 from training.web.limits import Limits
 from training.web.pictures import clip_picture, timeline_picture
 
 _WORTH_A_NOTE_S = 0.05
 
 
-def model_strip(facts: Facts) -> str:
+def model_html(facts: Facts) -> str:
     """The model's worth, in sight at all times."""
-    return _rendered("model.html", facts=facts)
+    return _render("model.html", facts=facts)
 
 
 def about(facts: Facts, limits: Limits) -> str:
     """What the model learnt from, what its answers are not, and what becomes of recordings."""
-    return _rendered("about.html", facts=facts, limits=limits, not_=NOT)
+    return _render("about.html", facts=facts, limits=limits, not_=NOT)
 
 
 def waiting() -> str:
     """What stands in place of the answer before there is one."""
-    return _rendered("waiting.html")
+    return _render("waiting.html")
 
 
 def problem(name: str, sentence: str) -> str:
     """That a recording called ``name`` has no answer, and why."""
-    return _rendered("problem.html", name=name, sentence=sentence)
+    return _render("problem.html", name=name, sentence=sentence)
 
 
-def told(answer: Answer, facts: Facts) -> str:
+def answer_html(answer: DemoAnswer, facts: Facts) -> str:
     """An answer with its pictures, which lie in the HTML itself."""
     heard = answer.heard
-    return _rendered(
+    return _render(
         "answer.html",
         answer=answer,
         facts=facts,
@@ -54,7 +54,7 @@ def told(answer: Answer, facts: Facts) -> str:
     )
 
 
-def _notes(answer: Answer) -> list[str]:
+def _notes(answer: DemoAnswer) -> list[str]:
     """What was left out, in sentences."""
     heard, notes = answer.heard, []
     before = heard.heard_from_s - heard.start_s
@@ -71,7 +71,7 @@ def _notes(answer: Answer) -> list[str]:
     return notes
 
 
-def _heard_wav(heard: Heard) -> str:
+def _heard_wav(heard: HeardClip) -> str:
     """What the model hears, as a sound in the page: 16 bits, cut but not scaled."""
     part = heard.sound.part(heard.heard_from_s - heard.start_s, heard.heard_to_s - heard.start_s)
     content = io.BytesIO()
@@ -79,7 +79,7 @@ def _heard_wav(heard: Heard) -> str:
     return f"data:audio/wav;base64,{base64.b64encode(content.getvalue()).decode('ascii')}"
 
 
-def _rendered(template: str, **values: Any) -> str:
+def _render(template: str, **values: Any) -> str:
     found = templates("training.web")
     found.filters["percent"] = lambda share: f"{100 * share:.0f}"
     return found.get_template(template).render(values)

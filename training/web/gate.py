@@ -24,10 +24,10 @@ from training.web.asgi import (
     Request,
     Scope,
     Send,
-    once,
+    replay,
     reply,
 )
-from training.web.form import BadFormError, file_of
+from training.web.form import BadFormError, read_file
 from training.web.limits import MEGABYTE
 from training.web.uploads import TOKEN, NoRoomError, UploadGoneError, Uploads
 
@@ -84,20 +84,20 @@ class Gate:
         method = "GET" if request.method == "HEAD" else request.method
         path = request.path
         if (method, path) == ("POST", f"{_API}/upload"):
-            await reply(send, 200, [await self._received(request)])
+            await reply(send, 200, [await self._receive(request)])
         elif (method, path) == ("GET", f"{_API}/upload_progress"):
             await reply(send, 204, b"", "text/event-stream")
         elif method == "GET" and (found := _FILE.fullmatch(path)):
             await reply(send, 200, self._content(found[1]), "application/octet-stream")
         elif (method, path) == ("POST", f"{_API}/queue/join"):
-            body = _joining(await request.small_body())
-            await self._page(request.without_query(), once(body), send)
+            body = _join_request(await request.small_body())
+            await self._page(request.without_query(), replay(body), send)
         elif (method, path) == ("GET", "/favicon.ico"):
             await reply(send, 204, b"", "image/x-icon")
         elif method in _LET_THROUGH and _LET_THROUGH[method].fullmatch(path) and ".." not in path:
             body = b"" if method == "GET" else await request.small_body()
             scope = request.scope if path == f"{_API}/queue/data" else request.without_query()
-            receive = request.receive if method == "GET" else once(body)
+            receive = request.receive if method == "GET" else replay(body)
             await self._page(scope, receive, send)
         else:
             raise RefusedError(404, "there is nothing here")
@@ -115,14 +115,14 @@ class Gate:
         if other or origin == "null" or (from_elsewhere and request.path != "/"):
             raise RefusedError(403, "only this page itself may ask")
 
-    async def _received(self, request: Request) -> str:
+    async def _receive(self, request: Request) -> str:
         size = request.size
         if size > self._upload_bytes + _FORM_EXTRA:
             raise self._too_large()
         try:
-            with self._uploads.reserved(size):
+            with self._uploads.reserve(size):
                 async with asyncio.timeout(_SLOWEST_S):
-                    upload = await file_of(
+                    upload = await read_file(
                         request.header("content-type"), request.body(size), self._upload_bytes
                     )
         except NoRoomError as error:
@@ -140,12 +140,12 @@ class Gate:
 
     def _content(self, token: str) -> bytes:
         try:
-            return self._uploads.look(token).content
+            return self._uploads.get(token).content
         except UploadGoneError as error:
             raise RefusedError(404, str(error)) from error
 
 
-class _File(BaseModel):
+class _UploadedFile(BaseModel):
     """What a browser says of its upload. Only ``path`` is taken, and it must be a name that the gate gave."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
@@ -158,13 +158,13 @@ class _Join(BaseModel):
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
-    data: Annotated[list[_File], Field(min_length=1, max_length=1)]
+    data: Annotated[list[_UploadedFile], Field(min_length=1, max_length=1)]
     fn_index: Annotated[int, Field(ge=0, le=0)]
     trigger_id: int | None = None
     session_hash: Annotated[str, Field(pattern=f"^{_SESSION}$")]
 
 
-def _joining(body: bytes) -> bytes:
+def _join_request(body: bytes) -> bytes:
     """The question as Gradio gets it: the upload's name as text, in place of a description of a file."""
     try:
         asked = _Join.model_validate_json(body)

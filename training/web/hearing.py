@@ -14,9 +14,8 @@ from pipelines.trim import trim_bounds
 from schemas.errors import RecordingError
 from schemas.spec import StoreSpec
 from training.predict.predictor import Predictor
+from training.predict.windows import Waveform
 from training.web.limits import Limits
-
-Waveform = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +55,7 @@ class Sound:
 
 
 @dataclass(frozen=True, eq=False)
-class Heard:
+class HeardClip:
     """One clip as the model hears it. Times are seconds of the recording."""
 
     sound: Sound
@@ -73,7 +72,7 @@ class Heard:
     """From frame to frame."""
 
     @classmethod
-    def of(cls, predictor: Predictor, sound: Sound, start_s: float = 0.0) -> Heard:
+    def of(cls, predictor: Predictor, sound: Sound, start_s: float = 0.0) -> HeardClip:
         """What ``predictor`` hears of ``sound``, which begins at ``start_s``."""
         spec = predictor.spec
         start, stop = bounds(sound, spec)

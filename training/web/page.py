@@ -13,7 +13,7 @@ from schemas.errors import RecordingError
 from training.predict.predictor import Predictor
 from training.web.answer import answer
 from training.web.facts import Facts
-from training.web.fragments import about, model_strip, problem, told, waiting
+from training.web.fragments import about, answer_html, model_html, problem, waiting
 from training.web.limits import Limits
 from training.web.uploads import UploadGoneError, Uploads
 
@@ -37,12 +37,12 @@ def page(
 ) -> FastAPI:
     """ASGI application that shows ``predictor``; to stand behind a :class:`training.web.gate.Gate`."""
 
-    def answered(token: str | None) -> tuple[None, str]:
+    def respond(token: str | None) -> tuple[None, str]:
         """Empty the place for a recording; what is said of it."""
         try:
-            with uploads.answered(token or "") as upload:
+            with uploads.take(token or "") as upload:
                 try:
-                    return None, told(answer(predictor, upload, limits), facts)
+                    return None, answer_html(answer(predictor, upload, limits), facts)
                 except RecordingError as error:
                     return None, problem(upload.name, str(error))
         except UploadGoneError as error:
@@ -54,7 +54,7 @@ def page(
 
     with gr.Blocks(title=TITLE, analytics_enabled=False) as blocks:
         gr.HTML(f"<h1>{TITLE}</h1>", elem_id="ser-title", apply_default_css=False)
-        gr.HTML(model_strip(facts), elem_id="ser-model", apply_default_css=False)
+        gr.HTML(model_html(facts), elem_id="ser-model", apply_default_css=False)
         with gr.Row(elem_id="ser-main"):
             clip = gr.Audio(
                 sources=["upload", "microphone"],
@@ -69,7 +69,7 @@ def page(
         clip.data_model = _UploadName  # type: ignore[assignment]
         gr.on(
             [clip.upload, clip.stop_recording],
-            answered,
+            respond,
             inputs=clip,
             outputs=[clip, shown],
             preprocess=False,

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from featurestore.page.picture import Picture, photograph
 from pipelines.features.mel_scale import mel_edges
 from training.predict.predictor import Prediction
-from training.web.answer import Answer
-from training.web.hearing import Heard, Sound
+from training.web.answer import DemoAnswer
+from training.web.hearing import HeardClip, Sound
 
 _INK, _LEFT_OUT, _WAVE = "#1f2933", "#c3ccd6", "#0b5cad"
 _COLUMNS = 1200
@@ -41,7 +41,7 @@ COLOURS: Final = (
 _HERTZ = (250, 500, 1000, 2000, 4000, 8000, 16000)
 
 
-def clip_picture(heard: Heard) -> Picture:
+def clip_picture(heard: HeardClip) -> Picture:
     """Waveform, what is left out in grey, and below it the feature that the model was given."""
     figure = Figure(figsize=(_WIDTH, 4.3), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 3))
@@ -54,15 +54,15 @@ def clip_picture(heard: Heard) -> Picture:
     above.set(ylabel="amplitude", xlim=(heard.start_s, end_s))
     _features(below, figure, heard)
     below.set(xlabel="s")
-    _plain(above, below)
+    _style_axes(above, below)
     alt = (
         f"Waveform from {heard.start_s:.1f} to {end_s:.1f} s; the model hears {heard.heard_from_s:.2f} to "
-        f"{heard.heard_to_s:.2f} s of it. Below, the {_called(heard.feature)} of what it hears."
+        f"{heard.heard_to_s:.2f} s of it. Below, the {_feature_label(heard.feature)} of what it hears."
     )
     return photograph(figure, alt)
 
 
-def timeline_picture(answer: Answer) -> Picture:
+def timeline_picture(answer: DemoAnswer) -> Picture:
     """Waveform of a long recording, and the probabilities of its windows stacked, silence left white."""
     figure = Figure(figsize=(_WIDTH, 4.3), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 3))
@@ -81,7 +81,7 @@ def timeline_picture(answer: Answer) -> Picture:
             label=emotion,
         )
     below.set(xlabel="s", ylabel="probability (%)", ylim=(0, 100))
-    _plain(above, below)
+    _style_axes(above, below)
     figure.legend(loc="outside lower center", ncols=4, fontsize=9, frameon=False)
     spans = ", ".join(
         f"{window.start_s:.0f} s {window.ranked[0][0] if window.ranked else 'silence'}"
@@ -111,7 +111,7 @@ def _shade(axes: Axes, start_s: float, stop_s: float) -> None:
         axes.axvspan(start_s, stop_s, facecolor="#f1f4f7", edgecolor="#dde3ea", hatch="///", linewidth=0)
 
 
-def _features(axes: Axes, figure: Figure, heard: Heard) -> None:
+def _features(axes: Axes, figure: Figure, heard: HeardClip) -> None:
     rows, frames = heard.values.shape
     half = heard.hop_s / 2
     extent = (
@@ -145,7 +145,7 @@ def _features(axes: Axes, figure: Figure, heard: Heard) -> None:
         figure.colorbar(image, ax=axes, pad=0.01, aspect=18)
 
 
-def _called(feature: str) -> str:
+def _feature_label(feature: str) -> str:
     return "mel spectrogram" if feature == "mel" else f"feature {feature}"
 
 
@@ -162,7 +162,7 @@ def _shares(windows: Sequence[Prediction], emotions: int) -> NDArray[np.float64]
     return np.stack([nothing if w.probabilities is None else w.probabilities for w in windows])
 
 
-def _plain(*axes: Axes) -> None:
+def _style_axes(*axes: Axes) -> None:
     for each in axes:
         each.tick_params(labelsize=9, colors=_INK, length=3)
         each.spines[["top", "right"]].set_visible(False)

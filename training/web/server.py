@@ -8,8 +8,7 @@ import signal
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from contextlib import suppress as suppressed
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
@@ -34,14 +33,14 @@ class PortTakenError(SerError):
     """Another program listens on the port."""
 
 
-def listening(host: str, port: int | None) -> socket.socket:
+def listen_on(host: str, port: int | None) -> socket.socket:
     """Socket that listens on ``host`` and ``port``; None: :data:`PORT`, or the next that is free.
 
     Raises :class:`PortTakenError`, and :class:`UsageError` for an address that this machine does not have.
     """
     for candidate in range(PORT, PORT + _PORTS) if port is None else (port,):
         try:
-            return _bound(host, candidate)
+            return _bind(host, candidate)
         except OSError as error:
             if not _is_taken(error):
                 raise UsageError(
@@ -72,7 +71,7 @@ def is_loopback(host: str) -> bool:
 
 
 @contextmanager
-def private_surroundings() -> Iterator[Path]:
+def isolate_gradio() -> Iterator[Path]:
     """Environment in which Gradio asks nobody anything and has a folder of this process alone for its files.
 
     To be entered before Gradio is imported. The folder is removed at the end.
@@ -112,7 +111,7 @@ def serve(
         proxy_headers=False,
         ws="none",
     )
-    asyncio.run(_served(_Server(config), bound, uploads, ready))
+    asyncio.run(_serve_until_stopped(_Server(config), bound, uploads, ready))
 
 
 class _Server(uvicorn.Server):
@@ -123,19 +122,21 @@ class _Server(uvicorn.Server):
         return nullcontext()
 
 
-async def _served(server: _Server, bound: socket.socket, uploads: Uploads, ready: Callable[[], None]) -> None:
+async def _serve_until_stopped(
+    server: _Server, bound: socket.socket, uploads: Uploads, ready: Callable[[], None]
+) -> None:
     sweeping = asyncio.create_task(_sweep(uploads))
     telling = asyncio.create_task(_tell(server, ready))
-    with _stopped_by_signals(server):
+    with _stop_on_signals(server):
         await server.serve(sockets=[bound])
     for task in (sweeping, telling):
         task.cancel()
-        with suppressed(asyncio.CancelledError):
+        with suppress(asyncio.CancelledError):
             await task
 
 
 @contextmanager
-def _stopped_by_signals(server: _Server) -> Iterator[None]:
+def _stop_on_signals(server: _Server) -> Iterator[None]:
     def stop(_number: int, _frame: FrameType | None) -> None:
         server.force_exit = server.should_exit
         server.should_exit = True
@@ -161,7 +162,7 @@ async def _tell(server: _Server, ready: Callable[[], None]) -> None:
     ready()
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int) -> socket.socket:
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     found = socket.socket(family, kind, protocol)
     try:

@@ -15,8 +15,8 @@ from training.web.server import (
     PORT,
     hosts_of,
     is_loopback,
-    listening,
-    private_surroundings,
+    isolate_gradio,
+    listen_on,
     serve,
     url_of,
 )
@@ -49,9 +49,9 @@ def show(request: DemoRequest, tell: Tell, note: Tell) -> None:
     Raises :class:`SerError`: no such run, no result, device or port that is not there.
     """
     with (
-        _ended_by_signals(),
-        private_surroundings(),
-        closing(listening(request.host, request.port)) as bound,
+        _end_on_signals(),
+        isolate_gradio(),
+        closing(listen_on(request.host, request.port)) as bound,
     ):
         # These take seconds to import, and Gradio reads its surroundings when it is.
         from training.predict.predictor import Predictor
@@ -101,16 +101,16 @@ def _warm(predictor: Predictor, facts: Facts, limits: Limits) -> None:
     import numpy as np
 
     from training.web.answer import answer
-    from training.web.fragments import told
+    from training.web.fragments import answer_html
     from training.web.hearing import Sound
 
     rate = predictor.spec.audio.sample_rate
     noise = np.random.default_rng(0).normal(0, 0.1, rate).astype(np.float32)
-    told(answer(predictor, Upload("noise", Sound(noise, rate, 1.0).wav()), limits), facts)
+    answer_html(answer(predictor, Upload("noise", Sound(noise, rate, 1.0).wav()), limits), facts)
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
+def _end_on_signals() -> Iterator[None]:
     """SIGTERM and SIGHUP end it as Ctrl-C does, and all three cleanly: with folders removed."""
     before = {
         kind: signal.signal(kind, signal.default_int_handler) for kind in (signal.SIGTERM, signal.SIGHUP)

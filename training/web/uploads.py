@@ -59,7 +59,7 @@ class Uploads:
         self._lock = threading.Lock()
 
     @contextmanager
-    def reserved(self, size: int) -> Iterator[None]:
+    def reserve(self, size: int) -> Iterator[None]:
         """Keep room for an upload of ``size`` bytes while it is received.
 
         Raises :class:`NoRoomError`.
@@ -82,7 +82,7 @@ class Uploads:
             self._kept[token] = _Kept(upload, self._clock() + self._kept_s)
         return token
 
-    def look(self, token: str) -> Upload:
+    def get(self, token: str) -> Upload:
         """The upload called ``token``. Raises :class:`UploadGoneError`."""
         with self._lock:
             self._forget_old()
@@ -94,12 +94,12 @@ class Uploads:
         return kept.upload
 
     @contextmanager
-    def answered(self, token: str) -> Iterator[Upload]:
+    def take(self, token: str) -> Iterator[Upload]:
         """The upload called ``token``; it is forgotten when the context ends, however it ends.
 
         Raises :class:`UploadGoneError`.
         """
-        upload = self.look(token)
+        upload = self.get(token)
         try:
             yield upload
         finally:

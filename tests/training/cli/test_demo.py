@@ -15,7 +15,7 @@ import pytest
 
 from tests.training.web.asking import client, shares, told
 from tests.training.web.conftest import COMMAND, Serve
-from training.web.server import PORT, PortTakenError, listening, url_of
+from training.web.server import PORT, PortTakenError, listen_on, url_of
 
 
 def called(*options: object, before: str = "") -> tuple[int, str, str]:
@@ -84,13 +84,13 @@ def test_help_is_fast_for_it_imports_nothing_heavy() -> None:
 
 
 def test_the_next_port_is_taken_where_none_is_asked_for() -> None:
-    with listening("127.0.0.1", None) as first, listening("127.0.0.1", None) as second:
+    with listen_on("127.0.0.1", None) as first, listen_on("127.0.0.1", None) as second:
         ports = [found.getsockname()[1] for found in (first, second)]
         assert min(ports) >= PORT
         assert ports[0] != ports[1]
         assert url_of(second) == f"http://127.0.0.1:{ports[1]}"
         with pytest.raises(PortTakenError, match="give another --port"):
-            listening("127.0.0.1", ports[0])
+            listen_on("127.0.0.1", ports[0])
 
 
 def test_an_address_for_others_carries_a_warning_and_any_name_reaches_it(serve: Serve, run: Path) -> None:

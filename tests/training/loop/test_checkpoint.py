@@ -15,7 +15,7 @@ from schemas.training import TrainSpec
 from training.loop.average import AveragedWeights
 from training.loop.checkpoint import BEST, LAST, Trainee, load_best, resume_last, save_best, save_last
 from training.loop.optimise import optimiser_of, schedule_of
-from training.loop.progress import Progress
+from training.loop.progress import TrainingProgress
 from training.models.cnn_bilstm import CnnBiLstm
 from training.runs.observer import EpochResult
 
@@ -40,9 +40,9 @@ def stepped(one: Trainee) -> Trainee:
     return one
 
 
-def done(model: nn.Module) -> Progress:
-    """Progress of one epoch, after which the model is as it is."""
-    progress = Progress()
+def done(model: nn.Module) -> TrainingProgress:
+    """TrainingProgress of one epoch, after which the model is as it is."""
+    progress = TrainingProgress()
     progress.add(RESULT, model.state_dict())
     return progress
 

@@ -8,7 +8,7 @@ import pytest
 from featurestore.store import FeatureStore
 from schemas.errors import RunError, UsageError
 from schemas.recipe import Recipe, load_recipe
-from training.plan.requirements import Selection, selection_of
+from training.plan.requirements import InputSelection, selection_of
 
 RECIPE = load_recipe("four-corpora-a")
 ALL = ("mel", "mfcc", "rms", "zcr")
@@ -29,12 +29,12 @@ def changed(**parts: Any) -> Recipe:
 
 def test_the_recipe_that_built_the_store_fits_with_all_views(store: FeatureStore) -> None:
     recipe = load_recipe("four-corpora-a")
-    assert selection_of(store, recipe, recipe.name) == Selection(ALL, (0, 1, 2, 3, 4, 5, 6))
+    assert selection_of(store, recipe, recipe.name) == InputSelection(ALL, (0, 1, 2, 3, 4, 5, 6))
 
 
 def test_a_recipe_of_fewer_features_and_views_fits_in_the_stores_order(store: FeatureStore) -> None:
     recipe = changed(features=[{"kind": "zcr"}, {"kind": "mfcc"}], train={"views": (5, 0)})
-    assert selection_of(store, recipe, recipe.name) == Selection(("mfcc", "zcr"), (0, 5))
+    assert selection_of(store, recipe, recipe.name) == InputSelection(("mfcc", "zcr"), (0, 5))
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ import soundfile
 
 import training.predict.microphone
 from tests.training.predict.test_predict import called, trained
-from training.predict.microphone import Callback, MicrophoneError, OpenStream, Stream, microphone
+from training.predict.microphone import AudioStream, Callback, MicrophoneError, OpenStream, microphone
 
 RATE = 48_000
 
@@ -65,7 +65,7 @@ def stream_of(blocks: list[np.ndarray], overflowed: frozenset[int] = frozenset()
     """A stream that gives ``blocks`` from a thread of its own, out of one buffer, then nothing more."""
 
     @contextmanager
-    def opened(callback: Callback) -> Iterator[Stream]:
+    def opened(callback: Callback) -> Iterator[AudioStream]:
         def run() -> None:
             buffer = np.empty((max(map(len, blocks)), blocks[0].shape[1]), dtype=np.float32)
             for i, block in enumerate(blocks):

@@ -9,7 +9,7 @@ import pytest
 from schemas.errors import UsageError
 from schemas.labels import Target, label_set
 from training.samples.targets import NO_CLASS, targets_of
-from training.samples.where import matching
+from training.samples.where import matching_clips
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def manifest(make_manifest: Any) -> pd.DataFrame:
     ],
 )
 def test_a_query_chooses_the_clips_that_meet_it(manifest: pd.DataFrame, query: str, met: list[bool]) -> None:
-    assert matching(manifest, query).tolist() == met
+    assert matching_clips(manifest, query).tolist() == met
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_query_chooses_the_clips_that_meet_it(manifest: pd.DataFrame, query: s
 )
 def test_a_senseless_query_is_one_sentence(manifest: pd.DataFrame, query: str, reason: str) -> None:
     with pytest.raises(UsageError, match=reason) as caught:
-        matching(manifest, query)
+        matching_clips(manifest, query)
     assert "\n" not in str(caught.value)
 
 
@@ -81,7 +81,7 @@ def test_a_query_from_a_stranger_runs_no_code(manifest: pd.DataFrame, tmp_path: 
         "'{0.__class__}'.format(snr_db)",
     ):
         with pytest.raises(UsageError):
-            matching(manifest, query)
+            matching_clips(manifest, query)
     assert not target.exists()
 
 

@@ -20,7 +20,7 @@ from tests.training.splits.manifests import (
     tess,
 )
 from training.splits.choose import splits_of
-from training.splits.joined import joined
+from training.splits.identical import join_identical
 from training.splits.split import Split
 
 
@@ -45,7 +45,7 @@ def test_every_usable_clip_is_tested_once_and_its_speaker_not_heard_then(
 ) -> None:
     manifest = make_manifest(clips)
     usable = manifest[manifest["status"] == "ok"]
-    people = joined(usable["speaker"], usable["audio_sha256"]).nunique()
+    people = join_identical(usable["speaker"], usable["audio_sha256"]).nunique()
     try:
         splits = folds_of(manifest, protocol, seed)
     except SplitError:

@@ -20,7 +20,7 @@ from tests.training.splits.manifests import (
     tess,
 )
 from training.splits.choose import splits_of
-from training.splits.joined import joined
+from training.splits.identical import join_identical
 from training.splits.side import SIDES
 from training.splits.split import Split
 
@@ -42,7 +42,7 @@ def test_no_speaker_or_recording_is_on_two_sides_and_every_usable_clip_on_one(
         split = split_of(manifest, seed)
     except SplitError:
         usable = manifest[manifest["status"] == "ok"]
-        people = joined(usable["speaker"], usable["audio_sha256"]).nunique()
+        people = join_identical(usable["speaker"], usable["audio_sha256"]).nunique()
         assert people < 2 or (people == 2 and cannot_be_shared(usable))
         return
     require_sound(split, manifest)

@@ -14,10 +14,10 @@ import soundfile
 
 from schemas.errors import RecordingError
 from training.predict.predictor import Predictor
-from training.web.answer import Answer, answer
+from training.web.answer import DemoAnswer, answer
 from training.web.facts import Facts
-from training.web.fragments import model_strip, problem, told
-from training.web.hearing import Heard, Sound
+from training.web.fragments import answer_html, model_html, problem
+from training.web.hearing import HeardClip, Sound
 from training.web.limits import Limits
 from training.web.uploads import Upload
 
@@ -40,7 +40,7 @@ def wav(samples: np.ndarray, rate: int = RATE) -> bytes:
     return content.getvalue()
 
 
-def asked(predictor: Predictor, content: bytes, limits: Limits = LIMITS) -> Answer:
+def asked(predictor: Predictor, content: bytes, limits: Limits = LIMITS) -> DemoAnswer:
     return answer(predictor, Upload("clip.wav", content), limits)
 
 
@@ -69,7 +69,7 @@ def test_sound_behind_what_the_model_hears_is_told(predictor: Predictor) -> None
     noise = np.random.default_rng(0).normal(0, 0.1, round(3.3 * rate)).astype(np.float32)
     found = asked(predictor, wav(noise, rate))
     assert found.heard.unheard_s == pytest.approx(3.3 - predictor.window_s, abs=0.03)
-    assert "of sound behind it were left out" in told(found, FACTS)
+    assert "of sound behind it were left out" in answer_html(found, FACTS)
 
 
 def test_a_long_recording_is_the_mean_of_its_windows_with_sound(
@@ -91,7 +91,7 @@ def test_a_long_recording_is_the_mean_of_its_windows_with_sound(
         found.heard.sound.samples,
         found.sound.samples[round(surest.start_s * rate) : round(surest.stop_s * rate)],
     )
-    shown = told(found, FACTS)
+    shown = answer_html(found, FACTS)
     assert f"the mean over {len(sounding)} windows" in shown
     assert shown.count("<td>silence</td>") == found.silent
 
@@ -130,7 +130,7 @@ def test_what_is_no_use_is_a_sentence(predictor: Predictor, content: bytes, sent
 def test_names_of_files_are_escaped(predictor: Predictor, clips: list[Path]) -> None:
     name = "<img src=x onerror=alert(1)>"
     found = replace(asked(predictor, clips[0].read_bytes()), name=name)
-    for markup in (told(found, FACTS), problem(name, "no & <b>no</b>")):
+    for markup in (answer_html(found, FACTS), problem(name, "no & <b>no</b>")):
         assert name not in markup
         assert "&lt;img src=x" in markup
         assert "<b>no" not in markup
@@ -138,10 +138,10 @@ def test_names_of_files_are_escaped(predictor: Predictor, clips: list[Path]) -> 
 
 def test_a_feature_without_mel_is_shown_too(predictor: Predictor, clips: list[Path]) -> None:
     sound = Sound.of(clips[0].read_bytes(), predictor.spec, LIMITS)
-    heard = Heard.of(predictor, sound)
+    heard = HeardClip.of(predictor, sound)
     mfcc = replace(heard, feature="mfcc", values=predictor.features(clips[0])["mfcc"])
     found = replace(asked(predictor, clips[0].read_bytes()), heard=mfcc)
-    assert "the feature mfcc of what it hears" in told(found, FACTS)
+    assert "the feature mfcc of what it hears" in answer_html(found, FACTS)
 
 
 FACTS = Facts("A", "speaker-independent (protocol: speaker)", "UA 1.0 %", None, "", ("sad",), 3.0)
@@ -160,7 +160,7 @@ def test_protocol_interval_and_warning_stand_beside_the_model(run: Path, leaky_r
     assert facts.warning is None
     assert "Learnt from 12 speakers: Synthetic demo voices. It has never heard a person." in facts.learnt_from
     leaky = Facts.of(leaky_run, Predictor.open(leaky_run, "cpu"))
-    strip = model_strip(leaky)
+    strip = model_html(leaky)
     assert "Warning." in strip
     assert "it tells nothing of a new speaker" in strip
     assert leaky.ua in strip

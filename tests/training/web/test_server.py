@@ -188,7 +188,7 @@ def test_no_path_and_no_address_of_a_request_is_opened(served: Served, clips: li
         for other in ({"fn_index": 7}, {"fn_index": "0"}, {"session_hash": "a b"}, {"data": []}):
             refused = join(to, {"path": token, **file}, session, **other)
             assert refused.status_code == 400, other
-        for path in ("/gradio_api/run/answered", "/gradio_api/call/answered", "/gradio_api/api/answered"):
+        for path in ("/gradio_api/run/respond", "/gradio_api/call/respond", "/gradio_api/api/respond"):
             assert to.post(path, json={"data": [str(clips[0])]}).status_code == 404
     trap.shutdown()
     assert Trap.asked == []

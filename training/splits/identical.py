@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 
-def joined(keys: pd.Series, audio_sha256: pd.Series) -> pd.Series:
+def join_identical(keys: pd.Series, audio_sha256: pd.Series) -> pd.Series:
     """Representative of each clip's key: the same for keys of which any recordings are identical.
 
     Parameters
