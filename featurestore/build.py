@@ -33,7 +33,7 @@ from pipelines.decoders import choose_decoder
 from pipelines.device import require_device_name
 from pipelines.process import keep_freed_memory, usable_jobs
 from pipelines.version import FEATURE_VERSION
-from schemas.clip import Scan, Status
+from schemas.clip import Remark, Scan, Status
 from schemas.errors import BadRecordingsError, CorpusNotFoundError
 from schemas.spec import StoreSpec
 
@@ -57,15 +57,6 @@ class BuildRequest:
     """Hash all that stands and rebuild what is damaged, instead of trusting sizes."""
     strict: bool = False
     """Refuse to finish the store while a recording is bad."""
-
-
-@dataclass(frozen=True)
-class Remark:
-    """What the manifest says of a recording: why it is bad, or what is odd about it."""
-
-    clip_id: str
-    path: str
-    problem: str
 
 
 @dataclass(frozen=True)

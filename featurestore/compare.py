@@ -269,7 +269,7 @@ def _numbers(
     reasons = {name: _why_incomparable(a.spec, b.spec, name) for name in shared}
     sizes = {name: a.spec.coefficients[name] * a.spec.frames for name in shared if not reasons[name]}
     views = [view for view in a.spec.view_names if view in b.spec.view_names]
-    tallies = {(name, view): _Tally(name, view) for name in sizes for view in views}
+    tallies = {(name, view): _ErrorSums(name, view) for name in sizes for view in views}
     in_place = ((here["dataset"] == there["dataset"]) & (here["row"] == there["row"])).to_numpy()
     units = cast(
         "Mapping[tuple[str, int], npt.NDArray[np.intp]]",
@@ -315,7 +315,7 @@ def _equal_by_hash(a: FeatureStore, b: FeatureStore, shard_a: str, shard_b: str)
     return entry is not None and entry == b.document.objects.get(shard_b) and a.spec.storage == b.spec.storage
 
 
-class _Tally:
+class _ErrorSums:
     """The errors of one feature of one view, gathered block by block."""
 
     def __init__(self, feature: str, view: str) -> None:

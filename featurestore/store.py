@@ -23,7 +23,7 @@ from featurestore.places.place import Place
 from featurestore.read.objects import Objects
 from featurestore.read.opening import open_place
 from featurestore.read.rows import FeatureArray
-from featurestore.read.selection import Positions, chosen_features, chosen_positions, chosen_views
+from featurestore.read.selection import Positions, select_features, select_positions, select_views
 from featurestore.read.spans import SpanReader
 from featurestore.read.table_values import read_manifest, read_statistics, read_views
 from featurestore.read.verified_store import VerifiedStore
@@ -111,9 +111,9 @@ class FeatureStore:
         :class:`StoreDamagedError`, naming the object, for a chunk that is missing or damaged, and
         :class:`StoreChangedError` where the store was rebuilt since it was opened.
         """
-        wanted = chosen_features(self.spec, features)
-        indices = chosen_views(self.spec, views)
-        positions = chosen_positions(len(self.manifest), clips)
+        wanted = select_features(self.spec, features)
+        indices = select_views(self.spec, views)
+        positions = select_positions(len(self.manifest), clips)
         datasets = self.manifest["dataset"].to_numpy()[positions]
         rows = self.manifest["row"].to_numpy()[positions]
         usable = (self.manifest["status"] == Status.OK).to_numpy()[positions]
@@ -152,13 +152,13 @@ class FeatureStore:
             self.objects,
             self.manifest,
             self._files,
-            chosen_features(self.spec, features),
+            select_features(self.spec, features),
             self.spec.storage.shard_clips,
         )
 
     def valid_frames(self, clips: Positions, views: Sequence[int] = (0,)) -> npt.NDArray[np.int64]:
         """Frames centred on sound rather than padding, (view, clip) int64; 0 for bad recordings."""
-        positions, indices = chosen_positions(len(self.manifest), clips), chosen_views(self.spec, views)
+        positions, indices = select_positions(len(self.manifest), clips), select_views(self.spec, views)
         table = self.views["valid_frames"].to_numpy().reshape(len(self.manifest), len(self.spec.view_names))
         frames: npt.NDArray[np.int64] = table[positions][:, indices].T
         return frames
@@ -174,7 +174,7 @@ class FeatureStore:
             raise UsageError(f"the store has no speaker '{min(unknown)}'; store.manifest['speaker'] has all")
         table = self._statistics
         chosen = table[
-            table["speaker"].isin(list(speakers)) & table["view"].isin(chosen_views(self.spec, views))
+            table["speaker"].isin(list(speakers)) & table["view"].isin(select_views(self.spec, views))
         ]
         out: dict[str, Statistics] = {}
         for name, count in self.spec.coefficients.items():

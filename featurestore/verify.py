@@ -76,21 +76,23 @@ def verify(where: str | Path, *, full: bool = False, progress: Progress | None =
     progress = progress or Silent()
     place, document = open_place(where)
     objects = document.objects
-    present, found_more = _present(place, objects)
-    findings = [finding for name, entry in objects.items() if (finding := _presence(name, entry, present))]
+    present, found_more = _list_present(place, objects)
+    findings = [
+        finding for name, entry in objects.items() if (finding := _check_presence(name, entry, present))
+    ]
     faulty = {finding.name for finding in findings}
     hashed = {
         name: entry for name, entry in objects.items() if name not in faulty and (full or not is_shard(name))
     }
-    findings += _contents(place, hashed, progress)
+    findings += _check_contents(place, hashed, progress)
     store = FeatureStore(place, document)
     if not findings:
-        findings += _tables(store)
-    findings = [_with_clips(store, finding) for finding in findings]
+        findings += _check_tables(store)
+    findings = [_add_clips(store, finding) for finding in findings]
     decoded = full and not findings and isinstance(place, Folder)
     if decoded:
-        findings += _bombs(store, hashed)
-        findings += [] if findings else _values(store, progress)
+        findings += _check_expansion(store, hashed)
+        findings += [] if findings else _check_values(store, progress)
     return Verification(
         store=str(place),
         digest=store.digest,
@@ -103,7 +105,7 @@ def verify(where: str | Path, *, full: bool = False, progress: Progress | None =
     )
 
 
-def _present(place: Place, objects: Mapping[str, StoredObject]) -> tuple[Mapping[str, int], list[str]]:
+def _list_present(place: Place, objects: Mapping[str, StoredObject]) -> tuple[Mapping[str, int], list[str]]:
     """Name → bytes of the objects that are there, and what else is, where a place can tell."""
     try:
         present = place.sizes()
@@ -114,7 +116,7 @@ def _present(place: Place, objects: Mapping[str, StoredObject]) -> tuple[Mapping
     return present, strangers(present, objects)
 
 
-def _presence(name: str, entry: StoredObject, present: Mapping[str, int]) -> Finding | None:
+def _check_presence(name: str, entry: StoredObject, present: Mapping[str, int]) -> Finding | None:
     size = present.get(name)
     if size is None:
         return Finding(name, Fault.MISSING, f"{entry.bytes} bytes are gone")
@@ -123,11 +125,13 @@ def _presence(name: str, entry: StoredObject, present: Mapping[str, int]) -> Fin
     return None
 
 
-def _contents(place: Place, objects: Mapping[str, StoredObject], progress: Progress) -> Iterator[Finding]:
+def _check_contents(
+    place: Place, objects: Mapping[str, StoredObject], progress: Progress
+) -> Iterator[Finding]:
     """What is wrong with the bytes of objects that have their size."""
     threads = usable_cores() if isinstance(place, Folder) else _READS_AT_ONCE
 
-    def found(name: str) -> str:
+    def problem_of(name: str) -> str:
         try:
             sound = StoredObject.at(place, name) == objects[name]
         except (OSError, StoreDamagedError) as error:
@@ -138,13 +142,13 @@ def _contents(place: Place, objects: Mapping[str, StoredObject], progress: Progr
         progress.task("hash", sum(entry.bytes for entry in objects.values()), "bytes") as advance,
         ThreadPoolExecutor(threads) as pool,
     ):
-        for name, problem in zip(objects, pool.map(found, objects), strict=True):
+        for name, problem in zip(objects, pool.map(problem_of, objects), strict=True):
             advance(objects[name].bytes)
             if problem:
                 yield Finding(name, Fault.CONTENT, problem)
 
 
-def _with_clips(store: FeatureStore, finding: Finding) -> Finding:
+def _add_clips(store: FeatureStore, finding: Finding) -> Finding:
     """Add the clips of the unit that a shard or record belongs to: by its record, else by the manifest."""
     folder, _, file = finding.name.rpartition("/")
     if is_shard(finding.name):
@@ -180,7 +184,7 @@ def _listed_clips(store: FeatureStore, record: str) -> tuple[str, ...]:
     return tuple(map(str, manifest["clip_id"][unit & (manifest["dataset"] == dataset)]))
 
 
-def _tables(store: FeatureStore) -> Iterator[Finding]:
+def _check_tables(store: FeatureStore) -> Iterator[Finding]:
     """The table, if one has its hash and yet cannot be true."""
     for name, read in ((MANIFEST, "manifest"), (VIEWS, "views"), (STATISTICS, "_statistics")):
         try:
@@ -190,7 +194,7 @@ def _tables(store: FeatureStore) -> Iterator[Finding]:
             return
 
 
-def _bombs(store: FeatureStore, hashed: Iterable[str]) -> Iterator[Finding]:
+def _check_expansion(store: FeatureStore, hashed: Iterable[str]) -> Iterator[Finding]:
     """Shards that have their hash and would expand without bounds; the others need not be hashed again."""
     for name in hashed:
         try:
@@ -199,7 +203,7 @@ def _bombs(store: FeatureStore, hashed: Iterable[str]) -> Iterator[Finding]:
             yield Finding(name, Fault.VALUES, str(error))
 
 
-def _values(store: FeatureStore, progress: Progress) -> Iterator[Finding]:
+def _check_values(store: FeatureStore, progress: Progress) -> Iterator[Finding]:
     """Decode everything, unit by unit."""
     manifest = store.manifest
     size = store.spec.storage.shard_clips

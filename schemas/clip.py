@@ -48,6 +48,15 @@ class Ignored:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """What the manifest says about one clip: why it is bad, or what is odd about a usable one."""
+
+    clip_id: str
+    path: str
+    problem: str
+
+
+@dataclass(frozen=True)
 class Scan:
     """What one corpus holds: its clips (sorted by speaker, then clip id) and what was left aside."""
 

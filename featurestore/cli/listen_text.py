@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from featurestore.listen.listen import Heard
-from featurestore.listen.view_words import drawn_in_words
+from featurestore.listen.listen import ListenResult
+from featurestore.listen.view_words import parameter_text
 
 _UNITS = {"noise": "dB", "pitch": "semitones", "shift": "samples", "speed": "factor", "stretch": "factor"}
 
 
-def heard_text(heard: Heard) -> str:
+def heard_text(heard: ListenResult) -> str:
     """The clip, a row for each view, and what no file holds."""
     subject, waves = heard.subject, heard.waveforms
     rows = (
         (
             f"{each.index} {each.view.name}",
             each.view.kind,
-            drawn_in_words(each.view.kind, each.view.parameter, heard.sample_rate),
+            parameter_text(each.view.kind, each.view.parameter, heard.sample_rate),
             f"{each.seconds:.3f}",
             each.file.path.name,
         )
@@ -50,7 +50,7 @@ def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
     ]
 
 
-def heard_json(heard: Heard) -> dict[str, Any]:
+def heard_json(heard: ListenResult) -> dict[str, Any]:
     """The same as JSON values."""
     waves = heard.waveforms
     return {

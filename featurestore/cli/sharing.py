@@ -62,9 +62,9 @@ def pull(
     """
     from featurestore.cli.sharing_text import pull_text, report_json
     from featurestore.sharing.pull import pull as run
-    from featurestore.sharing.selection import Selection
+    from featurestore.sharing.selection import PartSelection
 
-    report = run(url, store, Selection.of(datasets, features, views), ConsoleProgress())
+    report = run(url, store, PartSelection.of(datasets, features, views), ConsoleProgress())
     print_json(report_json(report)) if json else out.print(pull_text(report))
 
 
@@ -86,9 +86,9 @@ def pack(
     """
     from featurestore.cli.sharing_text import pack_text, report_json
     from featurestore.sharing.pack import pack as run
-    from featurestore.sharing.selection import Selection
+    from featurestore.sharing.selection import PartSelection
 
-    report = run(store, file, Selection.of(datasets, features, views), ConsoleProgress())
+    report = run(store, file, PartSelection.of(datasets, features, views), ConsoleProgress())
     print_json(report_json(report)) if json else out.print(pack_text(report))
 
 

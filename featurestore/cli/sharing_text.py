@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from featurestore.sharing.listing import Published
+from featurestore.sharing.listing import PublishedVersions
 from featurestore.sharing.pack import PackReport
 from featurestore.sharing.pull import PullReport
 from featurestore.sharing.push import PushReport
@@ -59,7 +59,7 @@ def unpack_text(report: UnpackReport) -> RenderableType:
     return Group(*_brought("unpacked", report.bytes_written, report))
 
 
-def published_text(published: Published) -> RenderableType:
+def published_text(published: PublishedVersions) -> RenderableType:
     """The versions of a place, the newest push first."""
     table = Table("version", "clips", "size", "features", "views", "", box=None)
     for version in reversed(published.versions):
@@ -80,7 +80,7 @@ def report_json(report: _Report) -> dict[str, Any]:
     return {**asdict(report), "seconds": round(report.seconds, 3)}
 
 
-def published_json(published: Published) -> dict[str, Any]:
+def published_json(published: PublishedVersions) -> dict[str, Any]:
     """The versions as JSON values, from the oldest to the newest."""
     return {
         "url": published.url,

@@ -21,10 +21,10 @@ def info(store: StorePlace, json: Json = False) -> None:
     """
     from featurestore.cli.sharing_text import published_json, published_text
     from featurestore.cli.text import info_json, info_text
-    from featurestore.sharing.listing import published
+    from featurestore.sharing.listing import list_versions
     from featurestore.store import FeatureStore
 
-    opened, versions = FeatureStore.open(store), published(store)
+    opened, versions = FeatureStore.open(store), list_versions(store)
     if json:
         print_json(info_json(opened) | ({"published": published_json(versions)} if versions else {}))
         return

@@ -10,9 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from data.catalogue import CatalogueEntry
-from featurestore.build import BuildReport, Remark
+from featurestore.build import BuildReport
 from featurestore.format.documents import StoreDocument
-from schemas.clip import Scan
+from schemas.clip import Remark, Scan
 from schemas.spec import StoreSpec
 
 if TYPE_CHECKING:  # pandas and zarr cost a build that has nothing to do a third of its time

@@ -31,7 +31,7 @@ from featurestore.format.layout import (
     unit_record_path,
     unit_statistics_path,
 )
-from featurestore.format.seal import unsealed
+from featurestore.format.seal import unseal
 from featurestore.format.statistics import STATISTICS_SCHEMA, read_statistics
 from featurestore.format.sweep import sweep, withdraw
 from featurestore.places.place import Place
@@ -107,7 +107,7 @@ def finalise(
 def _record_object(place: Place, name: str) -> StoredObject:
     """Size and hash of a record, which must be what was written."""
     data = place.read(name, MOST_DOCUMENT)
-    if not name.endswith("/corpus.json") and not unsealed(data)[1]:
+    if not name.endswith("/corpus.json") and not unseal(data)[1]:
         raise broken_seal(f"{place}/{name}")
     return StoredObject.of(data)
 

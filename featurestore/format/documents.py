@@ -11,7 +11,7 @@ from pydantic import Field
 
 from featurestore.format.json_limits import parse_json_document
 from featurestore.format.layout import FORMAT_VERSION
-from featurestore.format.seal import sealed, unsealed
+from featurestore.format.seal import seal, unseal
 from featurestore.places.place import Place
 from schemas.errors import StoreDamagedError
 from schemas.model import Model, canonical_digest
@@ -158,7 +158,7 @@ def write_document(place: Place, name: str, document: Model) -> StoredObject:
 def document_bytes(document: Model) -> bytes:
     """A document as indented JSON, with its seal where its kind has one."""
     text = json.dumps(document.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
-    return sealed(text) if isinstance(document, SEALED) else text.encode() + b"\n"
+    return seal(text) if isinstance(document, SEALED) else text.encode() + b"\n"
 
 
 def read_document(place: Place, name: str, kind: type[T]) -> T:
@@ -173,7 +173,7 @@ def parse_document(data: bytes, source: str, kind: type[T]) -> T:
     """Validate a document. Raises :class:`StoreDamagedError`; ``source`` names it there."""
     if not issubclass(kind, SEALED):
         return parse_json_document(data, source, kind)
-    body, true = unsealed(data)
+    body, true = unseal(data)
     document = parse_json_document(body, source, kind)
     if not true:
         raise broken_seal(source)

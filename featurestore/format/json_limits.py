@@ -13,8 +13,8 @@ from schemas.model import Model
 T = TypeVar("T", bound=Model)
 
 _FREE_VALUES = 150_000
-_BYTES_A_VALUE = 10
-_BYTES_A_VALUE_OF_OBJECTS = 24
+_BYTES_PER_VALUE = 10
+_BYTES_PER_VALUE_OF_OBJECTS = 24
 """At least, in the mean of a large document: an entry of ``objects``, three values, takes 110 and more."""
 
 _MOST_MESSAGE = 300
@@ -32,12 +32,17 @@ def parse_json_document(data: bytes, source: str, kind: type[T]) -> T:
     Raises :class:`StoreDamagedError`.
     """
     values = sum(data.count(mark) for mark in (b",", b"[", b"{"))
-    each = _BYTES_A_VALUE_OF_OBJECTS if "objects" in kind.model_fields else _BYTES_A_VALUE
+    each = _BYTES_PER_VALUE_OF_OBJECTS if "objects" in kind.model_fields else _BYTES_PER_VALUE
     if values > _FREE_VALUES + len(data) // each:
         raise _damaged(source, f"it is {values:,} values in {len(data):,} bytes, which no store needs")
     try:
         document = kind.model_validate_json(data, strict=True)
-        json.loads(data, object_pairs_hook=_unique, parse_constant=_refused, parse_float=_finite)
+        json.loads(
+            data,
+            object_pairs_hook=_require_unique,
+            parse_constant=_refuse_constant,
+            parse_float=_require_finite,
+        )
     except ValidationError as error:
         raise _damaged(source, _first_problem(error)) from error
     except (ValueError, RecursionError) as error:
@@ -45,18 +50,18 @@ def parse_json_document(data: bytes, source: str, kind: type[T]) -> T:
     return document
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> None:
+def _require_unique(pairs: list[tuple[str, Any]]) -> None:
     if len({key for key, _ in pairs}) < len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         raise ValueError(f"the key {twice[:100]!r} stands in it twice")
 
 
-def _refused(constant: str) -> None:
+def _refuse_constant(constant: str) -> None:
     raise ValueError(f"it holds the number {constant}")
 
 
-def _finite(number: str) -> None:
+def _require_finite(number: str) -> None:
     if abs(float(number)) == float("inf"):
         raise ValueError(f"it holds the number {number[:40]}")
 

@@ -41,16 +41,16 @@ def check_declared(document: StoreDocument) -> None:
     Raises :class:`StoreDamagedError`.
     """
     if len(document.datasets) > MOST_CORPORA:
-        raise _absurd(f"names {len(document.datasets):,} corpora, at most {MOST_CORPORA:,} are possible")
+        raise _impossible(f"names {len(document.datasets):,} corpora, at most {MOST_CORPORA:,} are possible")
     for name, extent in document.datasets.items():
         _check_corpus(name, extent)
     rows = {name: extent.rows for name, extent in document.datasets.items()}
     if sum(rows.values()) > MOST_ROWS:
-        raise _absurd(f"declares {sum(rows.values()):,} rows, at most {MOST_ROWS:,} are possible")
+        raise _impossible(f"declares {sum(rows.values()):,} rows, at most {MOST_ROWS:,} are possible")
     units = sum(extent.units for extent in document.datasets.values())
     shards = units * len(document.spec.view_names) * len(document.spec.features)
     if shards > len(document.objects):
-        raise _absurd(
+        raise _impossible(
             f"declares {units:,} units, which take {shards:,} shards, "
             f"but names {len(document.objects):,} objects"
         )
@@ -58,7 +58,7 @@ def check_declared(document: StoreDocument) -> None:
     for name, entry in document.objects.items():
         most = bounds.of(name)
         if not 0 <= entry.bytes <= most:
-            raise _absurd(f"gives {name!r} {_shown(entry.bytes)} bytes, at most {most:,} can be right")
+            raise _impossible(f"gives {name!r} {_shown(entry.bytes)} bytes, at most {most:,} can be right")
 
 
 def most_bytes(name: str, spec: StoreSpec, rows: Mapping[str, int]) -> int:
@@ -109,7 +109,7 @@ class _Bounds:
         else:
             most = self._of_corpus(parts[1:]) if parts[0] in self._rows else None
         if most is None:
-            raise _absurd(f"names {name[:200]!r}, which is no object of a store")
+            raise _impossible(f"names {name[:200]!r}, which is no object of a store")
         return most
 
     def _of_record(self, name: str, rows: int) -> int | None:
@@ -133,19 +133,23 @@ class _Bounds:
 
 def _check_corpus(name: str, extent: DatasetEntry) -> None:
     if not is_corpus_name(name):
-        raise _absurd(f"names a corpus {name[:60]!r}: small letters, digits, - and _ make a name")
+        raise _impossible(f"names a corpus {name[:60]!r}: small letters, digits, - and _ make a name")
     for field in ("clips", "rows", "bad", "ignored", "units"):
         value = getattr(extent, field)
         if not 0 <= value < 2**40:
-            raise _absurd(f"gives {name} {_shown(value)} {field}")
+            raise _impossible(f"gives {name} {_shown(value)} {field}")
     if not extent.bad <= extent.clips <= extent.rows:
-        raise _absurd(f"gives {name} {extent.bad:,} bad of {extent.clips:,} clips in {extent.rows:,} rows")
+        raise _impossible(
+            f"gives {name} {extent.bad:,} bad of {extent.clips:,} clips in {extent.rows:,} rows"
+        )
     if extent.units != ceil(extent.rows / _SHARD_CLIPS):
-        raise _absurd(f"gives {name} {extent.units:,} units for {extent.rows:,} rows of {_SHARD_CLIPS} each")
+        raise _impossible(
+            f"gives {name} {extent.units:,} units for {extent.rows:,} rows of {_SHARD_CLIPS} each"
+        )
     for field in ("title", "licence", "home_page"):
         text = getattr(extent, field)
         if len(text) > MOST_TITLE or _CONTROL.search(text):
-            raise _absurd(f"gives {name} the {field} {text[:60]!r}: too long, or with control characters")
+            raise _impossible(f"gives {name} the {field} {text[:60]!r}: too long, or with control characters")
 
 
 def _chunk_bytes(spec: StoreSpec, feature: str) -> int:
@@ -158,5 +162,5 @@ def _shown(value: int) -> str:
     return f"{value:,}" if abs(value) < 10**30 else f"a number of {value.bit_length():,} bits"
 
 
-def _absurd(what: str) -> StoreDamagedError:
+def _impossible(what: str) -> StoreDamagedError:
     return StoreDamagedError(f"{STORE_JSON} {what}; do not use this store")

@@ -16,7 +16,7 @@ from featurestore.format.thrift import Struct, natural, read_struct
 
 _MAGIC = b"PAR1"
 _MOST_FOOTER = 2 * 2**20
-_ROWS_A_GROUP = 50_000
+_ROWS_PER_GROUP = 50_000
 _UNCOMPRESSED, _ZSTD = 0, 6
 
 _DATA_PAGE, _DICTIONARY_PAGE = 0, 2
@@ -72,7 +72,7 @@ def read_layout(data: bytes, columns: int) -> Layout:
     rows, groups = natural(footer, 3), _structs(footer, 4)
     if len(_structs(footer, 2)) > 1 + 3 * columns:
         raise ValueError(f"it has more than {columns} columns: {len(_structs(footer, 2)):,} parts")
-    if len(groups) > 16 + rows // _ROWS_A_GROUP:
+    if len(groups) > 16 + rows // _ROWS_PER_GROUP:
         raise ValueError(f"it is cut into {len(groups):,} row groups")
     table = [[_chunk(part, natural(group, 3), data) for part in _structs(group, 1)] for group in groups]
     if any(len(row) != columns for row in table) or sum(natural(group, 3) for group in groups) != rows:

@@ -76,7 +76,7 @@ def _check_chunk(stored: memoryview, chunk: int, codec: str) -> None:
         if len(stored) != chunk:
             raise ValueError(f"a chunk has {len(stored):,} bytes")
         return
-    announced = _announced(stored)
+    announced = _announced_bytes(stored)
     if codec == "zstd":
         if announced != chunk:
             raise ValueError(f"a chunk announces {announced:,} bytes")
@@ -89,7 +89,7 @@ def _check_chunk(stored: memoryview, chunk: int, codec: str) -> None:
         raise ValueError(f"a chunk announces {inner:,} bytes in {own:,} of Blosc")
 
 
-def _announced(frame: memoryview) -> int:
+def _announced_bytes(frame: memoryview) -> int:
     """Bytes that the one zstd frame, which fills ``frame``, says it holds."""
     if frame[:4] != _ZSTD_MAGIC:
         raise ValueError("a chunk is no zstd frame")

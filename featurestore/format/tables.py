@@ -42,14 +42,14 @@ def read_table(
 
     Raises :class:`StoreDamagedError`, naming the object and what is wrong with it.
     """
-    with told_of(name):
-        table = _decoded(data, schema, rows, exact=exact, most_values=most_values)
+    with table_errors(name):
+        table = _decode(data, schema, rows, exact=exact, most_values=most_values)
         table.validate(full=True)
         return _plain(table, schema)
 
 
 @contextmanager
-def told_of(name: str) -> Iterator[None]:
+def table_errors(name: str) -> Iterator[None]:
     """Raise what is found wrong with an object as one sentence that names it."""
     try:
         yield
@@ -67,17 +67,17 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
     return frame
 
 
-def _decoded(data: bytes, schema: pa.Schema, rows: int, *, exact: bool, most_values: int) -> pa.Table:
+def _decode(data: bytes, schema: pa.Schema, rows: int, *, exact: bool, most_values: int) -> pa.Table:
     """The table, its text as dictionaries."""
     layout = read_layout(data, len(schema))
     if layout.rows > rows or (exact and layout.rows != rows):
         raise ValueError(f"it has {layout.rows:,} rows, {'' if exact else 'at most '}{rows:,} would be right")
     for field, chunks in zip(schema, layout.columns, strict=True):
         _require_bounded(field, chunks, layout.rows, most_values)
-    with _opened(data) as file:
+    with _open(data) as file:
         _require_columns(file.schema_arrow, schema)
     text = [field.name for field in schema if pa.types.is_string(field.type)]
-    with _opened(data, read_dictionary=text) as file:
+    with _open(data, read_dictionary=text) as file:
         return file.read(use_pandas_metadata=False)
 
 
@@ -104,7 +104,7 @@ def _require_bounded(field: pa.Field, chunks: Sequence[Chunk], rows: int, most_v
             )
 
 
-def _opened(data: bytes, **options: Any) -> pq.ParquetFile:
+def _open(data: bytes, **options: Any) -> pq.ParquetFile:
     return pq.ParquetFile(
         pa.BufferReader(data),
         pre_buffer=False,

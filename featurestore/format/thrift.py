@@ -20,7 +20,7 @@ Struct = dict[int, object]
 
 def read_struct(data: memoryview, start: int = 0) -> tuple[Struct, int]:
     """The struct that begins at ``start``, and where it ends. Raises :class:`ValueError` if it is none."""
-    reader = _Reader(data, start)
+    reader = _StructReader(data, start)
     return reader.struct(0), reader.position
 
 
@@ -32,7 +32,7 @@ def natural(fields: Struct, number: int) -> int:
     return value
 
 
-class _Reader:
+class _StructReader:
     def __init__(self, data: memoryview, position: int) -> None:
         self._data = data
         self.position = position

@@ -14,7 +14,7 @@ from schemas.errors import StoreNotFoundError
 from schemas.model import Model
 
 _MOST_LATEST = 2**24
-_NAMED = re.compile(r"^(?P<where>.+)@(?P<version>[0-9a-f]{4,64})$")
+_VERSIONED = re.compile(r"^(?P<where>.+)@(?P<version>[0-9a-f]{4,64})$")
 
 _Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]{0,31}$")]
 """Of a feature or a view: what is printed holds no control characters."""
@@ -73,7 +73,7 @@ def read_versions(place: Place) -> Versions | None:
 
 def split_version(where: str) -> tuple[str, str | None]:
     """``URL@1a2b…`` as URL and version; None where no version is named."""
-    named = _NAMED.match(where)
+    named = _VERSIONED.match(where)
     return (named["where"], named["version"]) if named else (where, None)
 
 

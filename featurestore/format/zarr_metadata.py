@@ -18,7 +18,7 @@ from schemas.features import MelSpec
 from schemas.spec import StoreSpec
 
 
-class Described(Protocol):
+class CorpusDescription(Protocol):
     """What the metadata of a corpus hold of it: an entry of ``datasets`` in ``store.json``."""
 
     @property
@@ -38,7 +38,7 @@ class Described(Protocol):
         """Rows of its arrays."""
 
 
-def metadata_objects(spec: StoreSpec, corpora: Mapping[str, Described]) -> dict[str, bytes]:
+def metadata_objects(spec: StoreSpec, corpora: Mapping[str, CorpusDescription]) -> dict[str, bytes]:
     """Every ``zarr.json`` of a store: name → bytes, the same for equal arguments and the same zarr.
 
     The root's holds that of all groups and arrays (consolidated), so that opening reads one file.
@@ -71,7 +71,7 @@ def coordinate_sizes(spec: StoreSpec) -> dict[str, int]:
     return sizes
 
 
-def _add_corpus(root: zarr.Group, name: str, corpus: Described, spec: StoreSpec) -> None:
+def _add_corpus(root: zarr.Group, name: str, corpus: CorpusDescription, spec: StoreSpec) -> None:
     attributes = {
         "title": corpus.title,
         "licence": corpus.licence,

@@ -23,7 +23,7 @@ from schemas.errors import CorpusNotFoundError, SpecError, StoreConflictError, U
 from schemas.recipe import first_problem, load_recipe
 from schemas.spec import StoreSpec
 
-_NAMED = 3
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -157,12 +157,12 @@ def find_clip(wanted: str, ids: Sequence[str], paths: Sequence[str], where: str)
         if len(found) == 1:
             return found[0]
         if found:
-            named = ", ".join(ids[i] for i in found[:_NAMED])
+            named = ", ".join(ids[i] for i in found[:_MOST_NAMED])
             raise UnknownNameError(
                 f"'{wanted}' fits {len(found):,} clips of {where}, as {named}; give more of the id"
             )
     short = {clip_id.rpartition("/")[2]: clip_id for clip_id in ids}
     stem = wanted.rpartition("/")[2].removesuffix(".wav")
-    near = [short[name] for name in difflib.get_close_matches(stem, short, n=_NAMED, cutoff=0.5)]
+    near = [short[name] for name in difflib.get_close_matches(stem, short, n=_MOST_NAMED, cutoff=0.5)]
     hint = f"; the nearest are {', '.join(near)}" if near else ""
     raise UnknownNameError(f"{where} has no clip '{wanted}'{hint}")

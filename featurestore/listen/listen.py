@@ -18,7 +18,7 @@ _LONGEST_NAME = 60
 
 
 @dataclass(frozen=True)
-class HeardView:
+class ViewFile:
     """A view and its file; ``seconds`` is its length."""
 
     index: int
@@ -28,16 +28,16 @@ class HeardView:
 
 
 @dataclass(frozen=True)
-class Heard:
+class ListenResult:
     """What was written for a clip."""
 
     subject: Subject
     sample_rate: int
-    views: tuple[HeardView, ...]
+    views: tuple[ViewFile, ...]
     waveforms: Waveforms
 
 
-def listen(request: ListenRequest, out: Path) -> Heard:
+def listen(request: ListenRequest, out: Path) -> ListenResult:
     """Derive the views of the clip asked for and write them to the folder ``out``.
 
     Of a store, the recording must be the one that it was built from, and the values drawn for the views those
@@ -64,8 +64,8 @@ def listen(request: ListenRequest, out: Path) -> Heard:
     with storage_errors(out):
         for index, view in enumerate(waveforms.views):
             file = write_wav(out / f"{stem}-{index}-{view.name}.wav", view.samples, rate)
-            views.append(HeardView(index, view, len(view.samples) / rate, file))
-    return Heard(subject, rate, tuple(views), waveforms)
+            views.append(ViewFile(index, view, len(view.samples) / rate, file))
+    return ListenResult(subject, rate, tuple(views), waveforms)
 
 
 def safe_stem(clip_id: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 
-def drawn_in_words(kind: str, value: float | None, sample_rate: int) -> str:
+def parameter_text(kind: str, value: float | None, sample_rate: int) -> str:
     """A view's value with its unit: ``SNR 17.3 dB``; "" for the original, which has no value.
 
     ``value`` is in dB, semitones, samples at ``sample_rate``, or a factor, as the kind of view has it.

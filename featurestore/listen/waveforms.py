@@ -49,7 +49,7 @@ def derive(data: bytes, clip_id: str, spec: StoreSpec) -> Waveforms:
     Raises :class:`~pipelines.decode.UnusableRecordingError` for one that no store would take.
     """
     samples = decode(data, spec.audio).samples
-    start_s, end_s = _trimmed(data, spec)
+    start_s, end_s = _trimmed_seconds(data, spec)
     with alone():
         kept = torch.from_numpy(samples[: window_samples(spec)])[None]
         batch = ClipBatch(kept, (kept.shape[1],), (clip_id,), spec.seed, spec.length, spec.audio.sample_rate)
@@ -65,7 +65,7 @@ def _waveform(batch: ClipBatch, name: str, kind: str, view: ViewBatch) -> Wavefo
     return Waveform(name, kind, parameter, key.hex, view.waveforms[0, :length].numpy())
 
 
-def _trimmed(data: bytes, spec: StoreSpec) -> tuple[float, float]:
+def _trimmed_seconds(data: bytes, spec: StoreSpec) -> tuple[float, float]:
     """Seconds that trimming takes from the start and the end."""
     if spec.audio.trim_db is None:
         return 0.0, 0.0

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 from featurestore.places.filesystems import HTTP, WRAPPERS, check_protocol, protocol_of
 from featurestore.places.folder import Folder
 from featurestore.places.place import Place
-from featurestore.places.refusals import masked
+from featurestore.places.refusals import mask
 from featurestore.places.remote import Remote
 from schemas.errors import StorageError
 
@@ -36,15 +36,13 @@ def place_at(where: str | Path) -> Place:
         parts = urlsplit(where)
         parts.port  # noqa: B018 (raises for one that is no number)
     except ValueError as error:
-        raise StorageError(f"{masked(where)} is no URL: {error}") from None
+        raise StorageError(f"{mask(where)} is no URL: {error}") from None
     if protocol_of(where) in ("file", "local"):
         if parts.netloc not in ("", "localhost"):
             raise StorageError(f"{where} names a file of another host; give file:///folder, or a path")
         return Folder(Path(unquote(parts.path)))
     if protocol_of(where) in HTTP and (parts.query or parts.fragment):
-        raise StorageError(
-            f"{masked(where)} has a query or a fragment; give the address of the store's folder"
-        )
+        raise StorageError(f"{mask(where)} has a query or a fragment; give the address of the store's folder")
     if not where.partition("://")[2].strip("/"):
         raise StorageError(
             f"{where} names no place; give it whole, as {where.partition(':')[0]}://lab/emotions"
@@ -66,6 +64,6 @@ def _refuse_chain(url: str) -> None:
     if "::" in url or protocol_of(url) in WRAPPERS:
         outer = re.split("::|://", url)[0]
         raise StorageError(
-            f"{masked(url)} puts {outer} around another place; give that place's own URL or path "
+            f"{mask(url)} puts {outer} around another place; give that place's own URL or path "
             f"(remote stores are cached without it, and `unpack` opens packed ones)"
         )

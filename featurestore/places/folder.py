@@ -27,7 +27,7 @@ class Folder:
 
     def read(self, name: str, most: int) -> bytes:
         """See :meth:`Place.read`."""
-        with _reading(self.path / name), os.fdopen(self._opened(name), "rb", buffering=0) as file:
+        with _reading(self.path / name), os.fdopen(self._open(name), "rb", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
             if size > most:
                 raise StoreDamagedError(
@@ -41,7 +41,7 @@ class Folder:
 
     def blocks(self, name: str, start: int = 0) -> Iterator[bytes]:
         """See :meth:`Place.blocks`."""
-        with _reading(self.path / name), os.fdopen(self._opened(name), "rb", buffering=0) as file:
+        with _reading(self.path / name), os.fdopen(self._open(name), "rb", buffering=0) as file:
             file.seek(start)
             while block := file.read(BLOCK_BYTES):
                 yield block
@@ -63,7 +63,7 @@ class Folder:
     def sizes(self, folder: str = "") -> dict[str, int]:
         """See :meth:`Place.sizes`."""
         found = {}
-        for root, _, files in os.walk(self.path / folder, onerror=_unlisted):
+        for root, _, files in os.walk(self.path / folder, onerror=_refuse_listing):
             for file in files:
                 path = Path(root, file)
                 with suppress(FileNotFoundError):  # a partial file that got its name meanwhile
@@ -118,7 +118,7 @@ class Folder:
                 )
         return self.path / name
 
-    def _opened(self, name: str) -> int:
+    def _open(self, name: str) -> int:
         """A descriptor of a regular file: of no pipe, on which one would wait, nor of what a link names."""
         path = self._within(name)
         try:
@@ -149,7 +149,7 @@ def _reading(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _unlisted(error: OSError) -> None:
+def _refuse_listing(error: OSError) -> None:
     """A folder that cannot be listed must not pass for an empty one."""
     if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
         raise StorageError(

@@ -45,7 +45,7 @@ def exclusive(place: Place, times: LeaseTimes = _TIMES) -> Iterator[str]:
     """Be the only builder at ``place``. Gives the builder's token; see :func:`holds`.
 
     In a folder the system's own lock is held: it ends with the process. At a URL the lease is an object
-    that this process renews; one that stands still for ``times.patience`` is taken over, so that the
+    that this process renews; one that is not renewed for ``times.patience`` is taken over, so that the
     next build waits that long after a builder that was killed. A builder that was only suspended may
     wake up after its lease was taken: hence every worker asks :func:`holds` before it commits.
 
@@ -53,10 +53,10 @@ def exclusive(place: Place, times: LeaseTimes = _TIMES) -> Iterator[str]:
     """
     token = secrets.token_hex(16)
     if isinstance(place, Folder):
-        with _locked(place, token):
+        with _hold_lock(place, token):
             yield token
     elif isinstance(place, Remote):
-        with _leased(place, token, times):
+        with _hold_lease(place, token, times):
             yield token
     else:
         raise TypeError(f"no lock is known for {type(place).__name__}")
@@ -94,7 +94,7 @@ def require_held(place: Place, token: str) -> None:
 
 
 @contextmanager
-def _locked(folder: Folder, token: str) -> Iterator[None]:
+def _hold_lock(folder: Folder, token: str) -> Iterator[None]:
     with storage_errors(folder.path):
         folder.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder.path / LOCK)
@@ -112,7 +112,7 @@ def _locked(folder: Folder, token: str) -> Iterator[None]:
 
 
 @contextmanager
-def _leased(place: Remote, token: str, times: LeaseTimes) -> Iterator[None]:
+def _hold_lease(place: Remote, token: str, times: LeaseTimes) -> Iterator[None]:
     _acquire(place, token, times)
     stop = Event()
     renewal = Thread(target=_renew, args=(place, token, times, stop), daemon=True, name="lease")
@@ -122,7 +122,7 @@ def _leased(place: Remote, token: str, times: LeaseTimes) -> Iterator[None]:
     finally:
         stop.set()
         renewal.join()
-        with suppress(SerError):  # it stands still from now on, and the next build takes it over
+        with suppress(SerError):  # it is no longer renewed, and the next build takes it over
             if holds(place, token):
                 place.delete([LOCK])
 
@@ -134,9 +134,9 @@ def _acquire(place: Remote, token: str, times: LeaseTimes) -> None:
         found = _read(place, LOCK)
         if _token_of(found) == token:
             return  # made by an attempt whose answer was lost
-        if found is None or (stands := _watched(place, found, times)) is None:
+        if found is None or (current := _watch(place, found, times)) is None:
             continue
-        if stands != found:
+        if current != found:
             raise _busy(place)
         place.write(LOCK, mine)
         break
@@ -148,19 +148,19 @@ def _acquire(place: Remote, token: str, times: LeaseTimes) -> None:
         raise _busy(place)
 
 
-def _watched(place: Remote, found: bytes, times: LeaseTimes) -> bytes | None:
+def _watch(place: Remote, found: bytes, times: LeaseTimes) -> bytes | None:
     """The lease after as long as its holder may need to renew it, or as soon as it changes."""
-    begun = time.monotonic()
-    stands: bytes | None = found
-    while stands == found and time.monotonic() - begun < times.patience:
+    started = time.monotonic()
+    current: bytes | None = found
+    while current == found and time.monotonic() - started < times.patience:
         time.sleep(min(times.beat / 2, times.patience / 4))
-        stands = _read(place, LOCK)
-    return stands
+        current = _read(place, LOCK)
+    return current
 
 
 def _renew(place: Remote, token: str, times: LeaseTimes, stop: Event) -> None:
     beat = 0
-    place = place.patient(Patience(attempts=1))  # what fails is tried again at the next beat
+    place = place.with_patience(Patience(attempts=1))  # what fails is tried again at the next beat
     while not stop.wait(times.beat):
         with suppress(SerError):
             if not holds(place, token):

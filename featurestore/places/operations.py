@@ -36,7 +36,7 @@ def write_object(filesystem: FileSystem, url: str, path: str, data: bytes) -> No
         filesystem.pipe_file(path, data)
     else:
         partial = _partial(path)
-        with _removed_after_errors(filesystem, partial):
+        with _remove_after_errors(filesystem, partial):
             _write_file(filesystem, url, partial, "wb", data)
             filesystem.mv(partial, path)
 
@@ -110,7 +110,7 @@ def _copy_by_shell(filesystem: FileSystem, source: str, target: str) -> bool:
     partial = _partial(target)
     filesystem.makedirs(posixpath.dirname(target), exist_ok=True)
     try:
-        with _removed_after_errors(filesystem, partial):
+        with _remove_after_errors(filesystem, partial):
             filesystem.cp_file(source, partial)
             filesystem.mv(partial, target)
     except FileNotFoundError:
@@ -134,7 +134,7 @@ def _walk(filesystem: FileSystem, path: str) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def _removed_after_errors(filesystem: FileSystem, path: str) -> Iterator[None]:
+def _remove_after_errors(filesystem: FileSystem, path: str) -> Iterator[None]:
     try:
         yield
     except BaseException:

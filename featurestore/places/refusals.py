@@ -30,7 +30,7 @@ _ELSEWHERE = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocat
 _FULL = {"asyncssh.SFTPNoSpaceOnFilesystem", "asyncssh.SFTPQuotaExceeded"}
 
 
-def masked(url: str) -> str:
+def mask(url: str) -> str:
     """A URL without what may be secret: the part before ``@`` and the query."""
     try:
         urlsplit(url)
@@ -42,19 +42,19 @@ def masked(url: str) -> str:
 
 def may_pass(error: Exception) -> bool:
     """Whether the same request may succeed a moment later."""
-    if isinstance(error, SerError) or absent(error):
+    if isinstance(error, SerError) or is_absent(error):
         return False
     if _errnos(error) & {errno.ENOSPC, errno.EDQUOT} or _unknown_host(error):
         return False
-    status, code = _answer(error)
+    status, code = _last_response(error)
     if status is not None:
         return status in _PASSING_STATUS or code in _PASSING_CODES
     return isinstance(error, (ConnectionError, TimeoutError)) or bool(_names(error) & (_BROKEN | _LATE))
 
 
-def absent(error: Exception) -> bool:
+def is_absent(error: Exception) -> bool:
     """Whether the error says that an object is not there, in a place that is."""
-    if _answer(error)[1] == "NoSuchBucket":
+    if _last_response(error)[1] == "NoSuchBucket":
         return False
     return isinstance(error, (FileNotFoundError, NotADirectoryError)) or bool(_names(error) & _ABSENT)
 
@@ -63,7 +63,7 @@ def refusal(error: Exception, verb: str, url: str, name: str = "") -> SerError:
     """The error in a sentence without secrets. ``verb`` is what was tried: read, write, list…"""
     if isinstance(error, SerError):
         return error
-    where = masked(url) + (f"/{name}" if name else "")
+    where = mask(url) + (f"/{name}" if name else "")
     return StorageError(f"cannot {verb} {where}: {_reason(error, url)}")
 
 
@@ -74,12 +74,12 @@ def _reason(error: Exception, url: str) -> str:
         _of_the_bucket(error, host)
         or _of_the_login(error, url, server)
         or _of_the_server(error, server)
-        or f"{_scrubbed(error, url)}; check the URL"
+        or f"{_scrub(error, url)}; check the URL"
     )
 
 
 def _of_the_bucket(error: Exception, bucket: str | None) -> str | None:
-    code = _answer(error)[1]
+    code = _last_response(error)[1]
     if code == "NoSuchBucket":
         return f"there is no bucket {bucket}; make it, or check the name and AWS_ENDPOINT_URL"
     if code in _ELSEWHERE:
@@ -95,7 +95,7 @@ def _of_the_bucket(error: Exception, bucket: str | None) -> str | None:
 
 
 def _of_the_login(error: Exception, url: str, server: str) -> str | None:
-    status, names = _answer(error)[0], _names(error)
+    status, names = _last_response(error)[0], _names(error)
     behind = {name for found in _chain(error) for name in _names(found)}
     if "asyncssh.HostKeyNotVerifiable" in names:
         return f"the key of {server} is not in ~/.ssh/known_hosts; connect once with ssh and check it"
@@ -108,7 +108,7 @@ def _of_the_login(error: Exception, url: str, server: str) -> str | None:
 
 
 def _of_the_server(error: Exception, server: str) -> str | None:
-    status, names, errnos = _answer(error)[0], _names(error), _errnos(error)
+    status, names, errnos = _last_response(error)[0], _names(error), _errnos(error)
     if _unknown_host(error):
         return f"the host of {server} is unknown; check the name and the network"
     if errno.ECONNREFUSED in errnos:
@@ -126,7 +126,7 @@ def _of_the_server(error: Exception, server: str) -> str | None:
     return "the connection breaks off again and again; check the network and run the same command again"
 
 
-def _scrubbed(error: Exception, url: str) -> str:
+def _scrub(error: Exception, url: str) -> str:
     """The server's or the library's own words, in one line, without the URL's secrets."""
     said = getattr(error, "strerror", None) or str(error) or type(error).__name__
     for found in _chain(error):
@@ -166,7 +166,7 @@ def _unknown_host(error: Exception) -> bool:
     )
 
 
-def _answer(error: Exception) -> tuple[int | None, str]:
+def _last_response(error: Exception) -> tuple[int | None, str]:
     """HTTP status and S3's code, of the last answer behind the error."""
     for found in _chain(error):
         response = getattr(found, "response", None)

@@ -18,7 +18,7 @@ from featurestore.places.operations import (
     write_object,
 )
 from featurestore.places.place import BLOCK_BYTES
-from featurestore.places.refusals import absent, masked, may_pass, refusal
+from featurestore.places.refusals import is_absent, mask, may_pass, refusal
 from featurestore.places.retry import Patience, persist
 from featurestore.places.streams import http_size, open_stream
 from schemas.errors import StorageError, StoreDamagedError
@@ -50,15 +50,15 @@ class Remote:
     patience: Patience = _PATIENCE
 
     def __str__(self) -> str:
-        return masked(self.url)
+        return mask(self.url)
 
     def __repr__(self) -> str:
-        return f"Remote({masked(self.url)!r})"
+        return f"Remote({mask(self.url)!r})"
 
     def read(self, name: str, most: int) -> bytes:
         """See :meth:`Place.read`."""
 
-        def whole(filesystem: FileSystem, path: str) -> bytes:
+        def read_whole(filesystem: FileSystem, path: str) -> bytes:
             parts: list[bytes] = []
             got = 0
             with closing(open_stream(filesystem, self.url, path, 0)) as stream:
@@ -71,7 +71,7 @@ class Remote:
                         raise self._too_large(name, most)
             return b"".join(parts)
 
-        return self._persist("read", name, whole)
+        return self._try("read", name, read_whole)
 
     def blocks(self, name: str, start: int = 0) -> Iterator[bytes]:
         """See :meth:`Place.blocks`. After a fault the reading goes on at the byte that it had reached."""
@@ -98,7 +98,7 @@ class Remote:
     def write(self, name: str, data: bytes) -> None:
         """See :meth:`Place.write`."""
         self._refuse_web()
-        self._persist("write", name, lambda fs, path: write_object(fs, self.url, path, data))
+        self._try("write", name, lambda fs, path: write_object(fs, self.url, path, data))
 
     @property
     def promises_creation(self) -> bool:
@@ -112,18 +112,18 @@ class Remote:
         """
         self._refuse_web()
 
-        def exclusive(filesystem: FileSystem, path: str) -> bool:
+        def create_new(filesystem: FileSystem, path: str) -> bool:
             with suppress(FileExistsError):
                 create_object(filesystem, self.url, path, data)
                 return True
             return False
 
-        return self._persist("write", name, exclusive)
+        return self._try("write", name, create_new)
 
     def size(self, name: str) -> int | None:
         """See :meth:`Place.size`."""
 
-        def asked(filesystem: FileSystem, path: str) -> int | None:
+        def measure(filesystem: FileSystem, path: str) -> int | None:
             if protocol_of(self.url) in HTTP:
                 return http_size(filesystem, path)
             filesystem.invalidate_cache()
@@ -131,7 +131,7 @@ class Remote:
             return int(found["size"]) if found["type"] == "file" else None
 
         try:
-            return self._persist("read", name, asked)
+            return self._try("read", name, measure)
         except FileNotFoundError:
             return None
 
@@ -142,13 +142,13 @@ class Remote:
                 f"cannot list {self}: web servers have no listing; name the objects that you want"
             )
 
-        def listed(filesystem: FileSystem, path: str) -> dict[str, int]:
+        def list_below(filesystem: FileSystem, path: str) -> dict[str, int]:
             root = path_of(filesystem, self.url, "").rstrip("/") + "/"
             found = list_objects(filesystem, self.url, path)
             return {name.removeprefix(root): size for name, size in found if name.startswith(root)}
 
         try:
-            return self._persist("list", folder, listed)
+            return self._try("list", folder, list_below)
         except FileNotFoundError:
             return {}
 
@@ -159,25 +159,25 @@ class Remote:
         if protocol_of(self.url) in S3:
             for begin in range(0, len(wanted), _DELETED_AT_ONCE):
                 some = wanted[begin : begin + _DELETED_AT_ONCE]
-                self._persist("delete in", "", partial(delete_from_s3, self.url, some))
+                self._try("delete in", "", partial(delete_from_s3, self.url, some))
             return
         for name in wanted:
             with suppress(FileNotFoundError):
-                self._persist("delete", name, lambda fs, path: fs.rm_file(path))
+                self._try("delete", name, lambda fs, path: fs.rm_file(path))
 
     def copy(self, source: str, target: str) -> bool:
         """See :meth:`Place.copy`: in object stores, and by SFTP where the server lets run ``cp``."""
-        return self._persist(
+        return self._try(
             "copy to",
             target,
             lambda fs, path: copy_object(fs, self.url, path_of(fs, self.url, source), path),
         )
 
-    def patient(self, patience: Patience) -> Remote:
+    def with_patience(self, patience: Patience) -> Remote:
         """The same place with other patience."""
         return replace(self, patience=patience)
 
-    def _persist(self, verb: str, name: str, action: Callable[[FileSystem, str], _Result]) -> _Result:
+    def _try(self, verb: str, name: str, action: Callable[[FileSystem, str], _Result]) -> _Result:
         """What ``action`` returns of the file system and the object's path, tried again as is fit."""
 
         def once() -> _Result:
@@ -195,7 +195,7 @@ class Remote:
             raise self._error(error, verb, name) from None
 
     def _error(self, error: Exception, verb: str, name: str) -> Exception:
-        if absent(error):
+        if is_absent(error):
             return FileNotFoundError(f"there is no {name} in {self}")
         return refusal(error, verb, self.url, name)
 

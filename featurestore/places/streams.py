@@ -24,7 +24,7 @@ class CutOffError(ConnectionError):
     """A body ended before the length that the server announced."""
 
 
-class Stream(Protocol):
+class ObjectStream(Protocol):
     """An object from some byte on."""
 
     announced: int | None
@@ -40,14 +40,14 @@ class Stream(Protocol):
         """Give the connection back, or end it."""
 
 
-def open_stream(filesystem: FileSystem, url: str, path: str, start: int) -> Stream:
+def open_stream(filesystem: FileSystem, url: str, path: str, start: int) -> ObjectStream:
     """Begin to read ``path`` at byte ``start``, with a range where the server knows ranges."""
     protocol = protocol_of(url)
     if protocol in HTTP:
         return _http(filesystem, path, start)
     if protocol in S3:
         return _s3(filesystem, path, start)
-    return _File(filesystem, url, path, start)
+    return _FileStream(filesystem, url, path, start)
 
 
 def http_size(filesystem: FileSystem, path: str) -> int | None:
@@ -69,7 +69,7 @@ def http_size(filesystem: FileSystem, path: str) -> int | None:
     return int(length)
 
 
-class _Body:
+class _ResponseStream:
     """The body of a response, read on fsspec's own event loop."""
 
     def __init__(self, filesystem: FileSystem, reader: Any, closing: Any, announced: int | None) -> None:
@@ -85,7 +85,7 @@ class _Body:
 
         if self._broken is not None:
             raise self._broken
-        data, self._broken = sync(self._loop, _filled, self._reader, most)
+        data, self._broken = sync(self._loop, _read_up_to, self._reader, most)
         if self._left is not None:
             self._left -= len(data)
             if self._left > 0 and len(data) < most and self._broken is None:
@@ -104,7 +104,7 @@ class _Body:
         self._loop.call_soon_threadsafe(self._closing.close)
 
 
-class _File:
+class _FileStream:
     """A file of any other file system, through its ``open``."""
 
     def __init__(self, filesystem: FileSystem, url: str, path: str, start: int) -> None:
@@ -135,7 +135,7 @@ class _File:
             self._file.close()
 
 
-class _Nothing:
+class _EmptyStream:
     """What comes from the end of an object on."""
 
     announced: int | None = 0
@@ -147,7 +147,7 @@ class _Nothing:
         pass
 
 
-def _http(filesystem: FileSystem, path: str, start: int) -> Stream:
+def _http(filesystem: FileSystem, path: str, start: int) -> ObjectStream:
     from fsspec.asyn import sync
 
     wanted = {"Range": f"bytes={start}-"} if start else {}
@@ -156,9 +156,11 @@ def _http(filesystem: FileSystem, path: str, start: int) -> Stream:
         raise FileNotFoundError(path)
     if response.status == 416:
         filesystem.loop.call_soon_threadsafe(response.close)
-        return _Nothing()
+        return _EmptyStream()
     encoded = response.headers.get("Content-Encoding", "identity") != "identity"
-    body = _Body(filesystem, response.content, response, None if encoded else response.content_length)
+    body = _ResponseStream(
+        filesystem, response.content, response, None if encoded else response.content_length
+    )
     return _from(body, start, response.status, response.headers.get("Content-Range", ""))
 
 
@@ -190,16 +192,16 @@ async def _request(filesystem: FileSystem, path: str, method: str, headers: dict
     return response
 
 
-def _s3(filesystem: FileSystem, path: str, start: int) -> Stream:
+def _s3(filesystem: FileSystem, path: str, start: int) -> ObjectStream:
     bucket, key, _ = filesystem.split_path(path)
     wanted = {"Range": f"bytes={start}-"} if start else {}
     try:
         answer = filesystem.call_s3("get_object", Bucket=bucket, Key=key, **wanted)
     except OSError as error:
         if start and "InvalidRange" in _code(error):
-            return _Nothing()
+            return _EmptyStream()
         raise
-    body = _Body(filesystem, answer["Body"], answer["Body"], answer.get("ContentLength"))
+    body = _ResponseStream(filesystem, answer["Body"], answer["Body"], answer.get("ContentLength"))
     status = answer["ResponseMetadata"]["HTTPStatusCode"]
     return _from(body, start, status, answer.get("ContentRange", ""))
 
@@ -209,7 +211,7 @@ def _code(error: OSError) -> str:
     return str(response.get("Error", {}).get("Code", ""))
 
 
-def _from(body: _Body, start: int, status: int, content_range: str) -> _Body:
+def _from(body: _ResponseStream, start: int, status: int, content_range: str) -> _ResponseStream:
     """``body`` from byte ``start`` of the object on, whether the server heeded the range or not."""
     begin = re.match(r"bytes (\d+)-", content_range)
     if start and status == 206 and (begin is None or int(begin[1]) != start):
@@ -224,7 +226,7 @@ def _from(body: _Body, start: int, status: int, content_range: str) -> _Body:
     return body
 
 
-async def _filled(reader: Any, most: int) -> tuple[bytes, Exception | None]:
+async def _read_up_to(reader: Any, most: int) -> tuple[bytes, Exception | None]:
     """The next ``most`` bytes, or those before the end or an error: what came need not come again."""
     parts = []
     try:

@@ -37,8 +37,8 @@ def fetch(
     with storage_errors(target):
         make_folders(target.parent)
         partial = target.with_name(target.name + PARTIAL_SUFFIX)
-        with _sole(partial) as file:
-            if _stands(target, entry):  # another call has brought it meanwhile
+        with _open_alone(partial) as file:
+            if _is_complete(target, entry):  # another call has brought it meanwhile
                 partial.unlink(missing_ok=True)
                 return 0
             moved, whole = _fill(file, place, name, entry, advance)
@@ -57,7 +57,7 @@ def fetch(
     return moved
 
 
-def _stands(target: Path, entry: StoredObject) -> bool:
+def _is_complete(target: Path, entry: StoredObject) -> bool:
     place = Folder(target.parent)
     return place.size(target.name) == entry.bytes and StoredObject.at(place, target.name) == entry
 
@@ -103,7 +103,7 @@ def _blocks(place: Place, name: str, start: int) -> Iterator[bytes]:
         ) from error
 
 
-def _sole(partial: Path) -> BinaryIO:
+def _open_alone(partial: Path) -> BinaryIO:
     """The partial file, for this call alone: a second one waits, and finds the object finished or goes on."""
     while True:
         file = os.fdopen(

@@ -11,7 +11,7 @@ from featurestore.format.documents import MOST_DOCUMENT, StoreDocument, broken_s
 from featurestore.format.json_limits import parse_json_document
 from featurestore.format.layout import FORMAT_VERSION, ROOT_METADATA, STORE_JSON, object_names
 from featurestore.format.limits import check_declared
-from featurestore.format.seal import unsealed
+from featurestore.format.seal import unseal
 from featurestore.format.versions import (
     find_version,
     read_versions,
@@ -115,7 +115,7 @@ def _document_at(place: Place) -> StoreDocument | None:
     except FileNotFoundError:
         return None
     try:
-        body, true = unsealed(data)
+        body, true = unseal(data)
         document = parse_json_document(body, f"{place}/{STORE_JSON}", StoreDocument)
     except StoreDamagedError:
         _refuse_other_version(data, place)
@@ -139,7 +139,7 @@ def _document_at(place: Place) -> StoreDocument | None:
     return document
 
 
-class _Version(BaseModel):
+class _FormatVersion(BaseModel):
     """All that is asked of a document that cannot be read."""
 
     format_version: int = Field(FORMAT_VERSION, ge=0, lt=10**6)
@@ -147,7 +147,7 @@ class _Version(BaseModel):
 
 def _refuse_other_version(data: bytes, place: Place) -> None:
     try:
-        version = _Version.model_validate_json(data).format_version
+        version = _FormatVersion.model_validate_json(data).format_version
     except ValidationError:
         return
     if version != FORMAT_VERSION:

@@ -14,7 +14,7 @@ Positions = Sequence[int] | npt.NDArray[np.integer]
 """Positions in the manifest."""
 
 
-def chosen_features(spec: StoreSpec, names: Sequence[str] | None) -> dict[str, int]:
+def select_features(spec: StoreSpec, names: Sequence[str] | None) -> dict[str, int]:
     """Name → number of coefficients of the features asked for; None: all. Raises :class:`UsageError`."""
     known = spec.coefficients
     for name in names or ():
@@ -23,7 +23,7 @@ def chosen_features(spec: StoreSpec, names: Sequence[str] | None) -> dict[str, i
     return {name: known[name] for name in (known if names is None else names)}
 
 
-def chosen_views(spec: StoreSpec, views: Sequence[int]) -> list[int]:
+def select_views(spec: StoreSpec, views: Sequence[int]) -> list[int]:
     """Indices of views. Raises :class:`UsageError`."""
     names = spec.view_names
     for view in views:
@@ -34,7 +34,7 @@ def chosen_views(spec: StoreSpec, views: Sequence[int]) -> list[int]:
     return [int(view) for view in views]
 
 
-def chosen_positions(count: int, clips: Positions) -> npt.NDArray[np.int64]:
+def select_positions(count: int, clips: Positions) -> npt.NDArray[np.int64]:
     """Positions among ``count`` clips, (n,) int64. Raises :class:`UsageError`."""
     positions = np.asarray(clips)
     if positions.size == 0:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from featurestore.format.documents import DatasetEntry
 from featurestore.format.layout import MANIFEST, STATISTICS, VIEWS
 from featurestore.format.statistics import STATISTICS_SCHEMA
-from featurestore.format.tables import read_table, to_frame, told_of
+from featurestore.format.tables import read_table, table_errors, to_frame
 from schemas.clip import Status
 from schemas.labels import Emotion, Gender
 from schemas.spec import StoreSpec
@@ -33,7 +33,7 @@ def read_manifest(data: bytes, datasets: Mapping[str, DatasetEntry]) -> pd.DataF
     words. Raises :class:`~schemas.errors.StoreDamagedError`.
     """
     table = read_table(data, MANIFEST, MANIFEST_SCHEMA, sum(extent.clips for extent in datasets.values()))
-    with told_of(MANIFEST):
+    with table_errors(MANIFEST):
         start = 0
         for name, extent in sorted(datasets.items()):
             _require_rows(table.slice(start, extent.clips), name, extent)
@@ -61,7 +61,7 @@ def read_views(data: bytes, manifest: pd.DataFrame, spec: StoreSpec) -> pd.DataF
     table = read_table(data, VIEWS, VIEWS_SCHEMA, clips * count)
     repeated = pa.array(np.repeat(np.arange(clips, dtype=np.int64), count))
     views = pa.array(np.tile(np.arange(count, dtype=np.int64), clips))
-    with told_of(VIEWS):
+    with table_errors(VIEWS):
         for column in ("clip_id", "dataset"):
             _require_equal(table, column, pa.array(manifest[column], pa.string()).take(repeated))
         _require_equal(table, "row", pa.array(manifest["row"].to_numpy()).take(repeated))
@@ -90,7 +90,7 @@ def read_statistics(data: bytes, manifest: pd.DataFrame, spec: StoreSpec) -> pd.
     views, coefficients = len(spec.view_names), spec.coefficients
     rows = len(groups) * views * len(coefficients)
     table = read_table(data, STATISTICS, STATISTICS_SCHEMA, rows, most_values=max(coefficients.values()))
-    with told_of(STATISTICS):
+    with table_errors(STATISTICS):
         most = _clips_of_groups(table, groups, views, tuple(coefficients)) * spec.frames
         count = table["count"].to_numpy()
         right = pa.chunked_array([(count >= 0) & (count <= most)])

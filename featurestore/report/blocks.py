@@ -52,7 +52,7 @@ Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Rows:
+class CorpusRows:
     """What is known of each row of a corpus's arrays before they are read.
 
     ``lengths`` : (rows,) int64, valid frames of the original; 0 for bad recordings and vacant rows.
@@ -67,7 +67,7 @@ BlockSum = Callable[[Floats, npt.NDArray[np.int64], npt.NDArray[np.int64]], Doub
 """From (n, coefficient, frame) values as stored, (n,) valid frames and (n,) classes to sums over clips."""
 
 
-def rows_of(store: FeatureStore, emotions: tuple[str, ...]) -> dict[str, Rows]:
+def corpus_rows(store: FeatureStore, emotions: tuple[str, ...]) -> dict[str, CorpusRows]:
     """Corpus → its rows, classes numbered as in ``emotions``."""
     manifest = store.manifest
     lengths = store.valid_frames(np.arange(len(manifest)))[0]
@@ -76,15 +76,15 @@ def rows_of(store: FeatureStore, emotions: tuple[str, ...]) -> dict[str, Rows]:
     out = {}
     for name, entry in store.document.datasets.items():
         of = np.asarray(datasets == name)
-        rows = Rows(np.zeros(entry.rows, np.int64), np.full(entry.rows, -1, np.int64))
+        rows = CorpusRows(np.zeros(entry.rows, np.int64), np.full(entry.rows, -1, np.int64))
         rows.lengths[places[of]] = lengths[of]
         rows.classes[places[of]] = classes[of]
         out[name] = rows
     return out
 
 
-def summed(
-    store: FeatureStore, feature: str, rows: dict[str, Rows], block_sum: BlockSum, progress: Progress
+def sum_blocks(
+    store: FeatureStore, feature: str, rows: dict[str, CorpusRows], block_sum: BlockSum, progress: Progress
 ) -> Doubles:
     """``block_sum`` of all originals of ``feature``, added up over blocks and corpora in a fixed order.
 
@@ -96,7 +96,7 @@ def summed(
         return np.zeros(shape)
     total = sum(len(of.lengths) for of in filled.values())
     with progress.task(f"read {feature}", total, "clips") as advance:
-        counted = _Counted(advance)
+        counted = _SharedProgress(advance)
         reader, out = store.span_reader([feature]), np.zeros(shape)
         run = _BLOCKS_AT_ONCE * block_clips(store, feature)
         # A block has a thread; products that start more wait for cores that other blocks have.
@@ -134,7 +134,7 @@ def pieces(values: Floats) -> Iterator[slice]:
         yield slice(start, start + step)
 
 
-class _Counted:
+class _SharedProgress:
     """Progress that several threads make."""
 
     def __init__(self, advance: Advance) -> None:
@@ -161,7 +161,7 @@ class _Originals:
         dataset: str,
         feature: str,
         rows: slice,
-        counted: _Counted,
+        counted: _SharedProgress,
     ) -> None:
         self._reader = reader
         self._dataset = dataset

@@ -18,7 +18,7 @@ ALL = "all corpora"
 
 
 @dataclass(frozen=True)
-class Spread:
+class Quartiles:
     """Least, quartiles and greatest of a set of numbers."""
 
     least: float
@@ -28,8 +28,8 @@ class Spread:
     most: float
 
     @classmethod
-    def of(cls, values: npt.NDArray[Any]) -> Spread | None:
-        """Spread of at least one number; None for none."""
+    def of(cls, values: npt.NDArray[Any]) -> Quartiles | None:
+        """Quartiles of at least one number; None for none."""
         if len(values) == 0:
             return None
         return cls(*(float(value) for value in np.quantile(values, (0, 0.25, 0.5, 0.75, 1))))
@@ -52,7 +52,7 @@ class CorpusContents:
     bad: int
     ignored: int
     speakers: int
-    clips_per_speaker: Spread | None
+    clips_per_speaker: Quartiles | None
     hours: float
     intensities: tuple[tuple[str, int], ...]
     sentences: int
@@ -110,8 +110,8 @@ class Contents:
 def contents(document: StoreDocument, manifest: pd.DataFrame) -> Contents:
     """Count the clips of a manifest whose corpora ``document`` describes."""
     usable = manifest[manifest["status"] == Status.OK]
-    emotions = _occurring(manifest["emotion"], tuple(Emotion))
-    genders = _occurring(manifest["gender"], tuple(Gender))
+    emotions = _words_in(manifest["emotion"], tuple(Emotion))
+    genders = _words_in(manifest["gender"], tuple(Gender))
     names = sorted(document.datasets)
     counts = np.zeros((len(names), len(genders), len(emotions)), np.int64)
     if len(usable):
@@ -134,7 +134,7 @@ def contents(document: StoreDocument, manifest: pd.DataFrame) -> Contents:
     )
 
 
-def _occurring(column: pd.Series[Any], order: tuple[str, ...]) -> tuple[str, ...]:
+def _words_in(column: pd.Series[Any], order: tuple[str, ...]) -> tuple[str, ...]:
     found = set(column.unique())
     return tuple(str(word) for word in order if word in found)
 
@@ -155,7 +155,7 @@ def _corpus(name: str, entry: DatasetEntry, usable: pd.DataFrame) -> CorpusConte
         bad=entry.bad,
         ignored=entry.ignored,
         speakers=len(per_speaker),
-        clips_per_speaker=Spread.of(per_speaker),
+        clips_per_speaker=Quartiles.of(per_speaker),
         hours=hours,
         intensities=tuple(
             sorted(((str(word), int(n)) for word, n in intensities.items()), key=lambda x: (-x[1], x[0]))

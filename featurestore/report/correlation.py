@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from featurestore.progress import Progress
-from featurestore.report.blocks import Doubles, Floats, Rows, pieces, summed
-from featurestore.report.stated import require_stated, stated
+from featurestore.report.blocks import CorpusRows, Doubles, Floats, pieces, sum_blocks
+from featurestore.report.recorded import recorded_statistics, require_recorded
 from featurestore.store import FeatureStore
 
 
@@ -35,7 +35,9 @@ class Correlation:
         return int(i), int(j), float(self.matrix[i, j])
 
 
-def mfcc_correlation(store: FeatureStore, rows: dict[str, Rows], progress: Progress) -> Correlation | None:
+def mfcc_correlation(
+    store: FeatureStore, rows: dict[str, CorpusRows], progress: Progress
+) -> Correlation | None:
     """Correlation of all pairs of MFCCs, every chunk read once; None for a store without MFCC.
 
     The sums of products are taken about the mean that ``statistics.parquet`` states, so that nothing cancels,
@@ -43,16 +45,16 @@ def mfcc_correlation(store: FeatureStore, rows: dict[str, Rows], progress: Progr
     """
     if "mfcc" not in store.spec.coefficients:
         return None
-    centre = stated(store, "mfcc").mean
+    centre = recorded_statistics(store, "mfcc").mean
 
     def block_sum(values: Floats, lengths: npt.NDArray[np.int64], classes: npt.NDArray[np.int64]) -> Doubles:
         del classes
         return product_sums(values, lengths, centre)
 
-    sums = summed(store, "mfcc", rows, block_sum, progress)
+    sums = sum_blocks(store, "mfcc", rows, block_sum, progress)
     frames = round(float(sums[0, 0]))
     off = sums[0, 1:] / max(frames, 1)
-    require_stated(store, "mfcc", frames, centre + off)
+    require_recorded(store, "mfcc", frames, centre + off)
     covariance = sums[1:, 1:] / max(frames, 1) - np.outer(off, off)
     std = np.sqrt(np.maximum(np.diag(covariance), 0))
     changing = std > 1e-9 * (1 + np.abs(centre))

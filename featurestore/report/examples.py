@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from featurestore.listen.view_words import drawn_in_words
+from featurestore.listen.view_words import parameter_text
 from featurestore.progress import Progress
 from featurestore.report.blocks import Floats
 from featurestore.store import FeatureStore
 from schemas.clip import Status
 
-MOST_VIEWS = 12
+MOST_DRAWN_VIEWS = 12
 """Views that are drawn of a clip; a store may have ten times as many."""
 
 
@@ -51,7 +51,7 @@ def examples(store: FeatureStore, emotions: tuple[str, ...], progress: Progress)
     if "mel" not in store.spec.coefficients:
         return ()
     chosen = {emotion: typical_clip(store.manifest, emotion) for emotion in emotions}
-    views = range(min(MOST_VIEWS, len(store.spec.view_names)))
+    views = range(min(MOST_DRAWN_VIEWS, len(store.spec.view_names)))
     found = []
     with progress.task(
         "read examples", len(views) * sum(c is not None for c in chosen.values()), "views"
@@ -99,5 +99,5 @@ def _view(store: FeatureStore, position: int, view: int) -> ExampleView:
     views = len(store.spec.view_names)
     parameter = store.views["parameter"].to_numpy(np.float64)[position * views + view]
     kind = store.spec.views[view - 1].kind if view else "original"
-    drawn = drawn_in_words(kind, parameter, store.spec.audio.sample_rate).replace("-", "−")
+    drawn = parameter_text(kind, parameter, store.spec.audio.sample_rate).replace("-", "−")
     return ExampleView(view, store.spec.view_names[view], drawn, mel[:, :frames])

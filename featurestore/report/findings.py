@@ -11,7 +11,7 @@ import numpy as np
 
 from featurestore.progress import Progress
 from featurestore.report.axes import MelAxes, mel_axes
-from featurestore.report.blocks import rows_of
+from featurestore.report.blocks import corpus_rows
 from featurestore.report.contents import Contents, contents
 from featurestore.report.correlation import Correlation, mfcc_correlation
 from featurestore.report.examples import Example, examples
@@ -24,7 +24,7 @@ from schemas.spec import StoreSpec
 
 
 @dataclass(frozen=True)
-class Findings:
+class StoreFindings:
     """``means``, ``correlation`` and ``axes`` are None, ``examples`` empty, where the feature is not there.
 
     ``filled`` : share of the originals' frames that hold sound and not padding; None without usable clips.
@@ -44,7 +44,7 @@ class Findings:
     provenance: Provenance
 
 
-def examine(store: FeatureStore, progress: Progress) -> Findings:
+def examine(store: FeatureStore, progress: Progress) -> StoreFindings:
     """Read what is needed: tables, view 0 of mel and mfcc, and all views of one clip an emotion.
 
     Raises as :meth:`featurestore.store.FeatureStore.read`.
@@ -52,10 +52,10 @@ def examine(store: FeatureStore, progress: Progress) -> Findings:
     manifest = store.manifest
     held = contents(store.document, manifest)
     corpora = tuple(corpus.name for corpus in held.corpora)
-    rows = rows_of(store, held.emotions)
+    rows = corpus_rows(store, held.emotions)
     valid = np.concatenate([of.lengths for of in rows.values()] or [np.empty(0, np.int64)])
     heard = valid[valid > 0]
-    return Findings(
+    return StoreFindings(
         spec=store.spec,
         contents=held,
         duration=measure(manifest, corpora, DURATION),
@@ -71,7 +71,7 @@ def examine(store: FeatureStore, progress: Progress) -> Findings:
     )
 
 
-def findings_json(found: Findings) -> dict[str, Any]:
+def findings_json(found: StoreFindings) -> dict[str, Any]:
     """The findings as JSON values; numbers that are not finite become null.
 
     Arrays are nested lists. Of the means the spectra are there, and not the spectrograms; of examples what

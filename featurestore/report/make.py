@@ -11,7 +11,7 @@ from featurestore.places.choose import is_url
 from featurestore.places.durable import storage_errors, write_durably
 from featurestore.places.folder import Folder
 from featurestore.progress import Progress, Silent
-from featurestore.report.findings import Findings, examine
+from featurestore.report.findings import StoreFindings, examine
 from featurestore.report.page import page
 from featurestore.store import FeatureStore
 from schemas.errors import UsageError
@@ -23,7 +23,7 @@ class Report:
 
     path: Path
     bytes: int
-    findings: Findings
+    findings: StoreFindings
 
 
 def make_report(where: str | Path, out: Path | None, progress: Progress | None = None) -> Report:

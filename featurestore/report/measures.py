@@ -11,7 +11,7 @@ import pandas as pd
 
 from schemas.clip import Status
 
-BINS = 40
+HISTOGRAM_BINS = 40
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
@@ -59,7 +59,8 @@ class CorpusMeasure:
 class Measure:
     """One column of all usable clips, in ``column.unit``.
 
-    ``edges`` : :data:`BINS` + 1 bounds; numbers outside the column's limits count in the outermost bins.
+    ``edges`` : :data:`HISTOGRAM_BINS` + 1 bin edges; values outside the column's limits
+    count in the outermost bins.
     """
 
     column: Column
@@ -137,7 +138,7 @@ def _edges(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
     if high - low < 1e-6:
         low, high = low - 0.5, high + 0.5
-    return np.linspace(low, high, BINS + 1)
+    return np.linspace(low, high, HISTOGRAM_BINS + 1)
 
 
 def _whole(value: Any) -> int | None:

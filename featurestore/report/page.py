@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from featurestore.page.picture import Picture
 from featurestore.page.render import render
 from featurestore.report.charts import MOST_PANELS, counts_chart, histogram_chart
-from featurestore.report.examples import MOST_VIEWS, Example
-from featurestore.report.findings import Findings
+from featurestore.report.examples import MOST_DRAWN_VIEWS, Example
+from featurestore.report.findings import StoreFindings
 from featurestore.report.provenance import RECIPE_FILE
 from featurestore.report.spectrograms import (
     LEAST_SHARE,
@@ -32,14 +32,14 @@ from featurestore.report.tables import (
 
 
 @dataclass(frozen=True)
-class _Shown:
+class _ExamplePicture:
     """An example and its picture."""
 
     example: Example
     picture: Picture
 
 
-def page(name: str, found: Findings) -> str:
+def page(name: str, found: StoreFindings) -> str:
     """HTML of the report on the store that is called ``name``: the same for the same findings."""
     held, spec = found.contents, found.spec
     limits = common_limits(found.examples)
@@ -73,18 +73,18 @@ def page(name: str, found: Findings) -> str:
         if found.correlation is not None and found.correlation.frames
         else None,
         examples=[
-            _Shown(example, example_pictures(example, found.axes, limits))
+            _ExamplePicture(example, example_pictures(example, found.axes, limits))
             for example in found.examples
             if found.axes is not None
         ],
-        undrawn_views=max(0, len(spec.view_names) - MOST_VIEWS),
+        undrawn_views=max(0, len(spec.view_names) - MOST_DRAWN_VIEWS),
         licences=licences_table(held),
         libraries=libraries_table(found.provenance.libraries),
         recipe_file=RECIPE_FILE,
     )
 
 
-def _facts(found: Findings) -> list[tuple[str, str]]:
+def _facts(found: StoreFindings) -> list[tuple[str, str]]:
     held, spec = found.contents, found.spec
     hours = sum(corpus.hours for corpus in held.corpora)
     return [
@@ -94,28 +94,28 @@ def _facts(found: Findings) -> list[tuple[str, str]]:
         ("speakers", f"{held.speakers:,}"),
         ("emotions", f"{sum(share > 0 for share in held.balance[-1].shares) if held.balance else 0}"),
         ("recorded", f"{hours:.2f} h" if hours >= 0.1 else f"{60 * hours:.1f} min"),
-        ("size", size_in_words(found.provenance.bytes)),
+        ("size", format_size(found.provenance.bytes)),
     ]
 
 
-def size_in_words(count: int) -> str:
+def format_size(count: int) -> str:
     """Bytes as MB or GB."""
     return f"{count / 1e9:,.2f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
 
 
-def _means(found: Findings) -> tuple[Picture, Picture] | None:
+def _means(found: StoreFindings) -> tuple[Picture, Picture] | None:
     means, axes = found.means, found.axes
     if means is None or axes is None or not means.frames.any():
         return None
     return mean_pictures(means, axes), contrast_map(means, axes)
 
 
-def _without_clips(found: Findings) -> list[str]:
+def _without_clips(found: StoreFindings) -> list[str]:
     clips = found.contents.counts.sum(axis=(0, 1))
     return [name for name, count in zip(found.contents.emotions, clips, strict=True) if not count]
 
 
-def _durations(found: Findings) -> Picture | None:
+def _durations(found: StoreFindings) -> Picture | None:
     if not found.duration.known:
         return None
     window = found.spec.length / found.spec.audio.sample_rate
@@ -123,7 +123,7 @@ def _durations(found: Findings) -> Picture | None:
     return histogram_chart([found.duration], (window, f"window, {window:.4g} s") if inside else None)
 
 
-def _quality(found: Findings) -> Picture | None:
+def _quality(found: StoreFindings) -> Picture | None:
     drawn = [measure for measure in found.quality if measure.known and measure.column.name in _DRAWN]
     return histogram_chart(drawn) if drawn else None
 

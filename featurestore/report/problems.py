@@ -6,16 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from schemas.clip import Status
-
-
-@dataclass(frozen=True)
-class Remark:
-    """What the manifest says of one clip: why it is bad, or an oddity of one that is usable."""
-
-    clip_id: str
-    path: str
-    problem: str
+from schemas.clip import Remark, Status
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ class Provenance:
 def provenance(store: FeatureStore) -> Provenance:
     """All that ``store.json`` says of a store's origin. Read from it alone, and the file's date."""
     document = store.document
-    where = _told(store)
+    where = _shown_path(store)
     return Provenance(
         where=where,
         digest=document.digest,
@@ -52,7 +52,7 @@ def provenance(store: FeatureStore) -> Provenance:
         feature_version=document.feature_version,
         objects=len(document.objects),
         bytes=sum(entry.bytes for entry in document.objects.values()),
-        copied=_copied(store),
+        copied=_written_at(store),
         libraries=dict(document.libraries),
         recipe=store_toml(store.spec, Path(RECIPE_FILE).stem),
         verify=f"ser-features verify {shlex.quote(where)} --full",
@@ -73,13 +73,13 @@ def _rebuild(store: FeatureStore, where: str) -> tuple[str, ...]:
     )
 
 
-def _told(store: FeatureStore) -> str:
+def _shown_path(store: FeatureStore) -> str:
     """Where the store is, as a page may say it that is handed on: of an absolute path the name alone."""
     place = store.place
     return place.path.name if isinstance(place, Folder) and place.path.is_absolute() else str(place)
 
 
-def _copied(store: FeatureStore) -> str | None:
+def _written_at(store: FeatureStore) -> str | None:
     if not isinstance(store.place, Folder):
         return None
     seconds = (store.place.path / STORE_JSON).stat().st_mtime

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from featurestore.progress import Progress
-from featurestore.report.blocks import Doubles, Floats, Rows, pieces, summed
-from featurestore.report.stated import require_stated
+from featurestore.report.blocks import CorpusRows, Doubles, Floats, pieces, sum_blocks
+from featurestore.report.recorded import require_recorded
 from featurestore.store import FeatureStore
 
 
@@ -39,12 +39,12 @@ class MeanSpectra:
 
 
 def mean_spectra(
-    store: FeatureStore, emotions: tuple[str, ...], rows: dict[str, Rows], progress: Progress
+    store: FeatureStore, emotions: tuple[str, ...], rows: dict[str, CorpusRows], progress: Progress
 ) -> MeanSpectra | None:
     """Mean mel of each of ``emotions``, every chunk read once; None for a store without mel.
 
-    Raises as :func:`featurestore.report.blocks.summed`, and :class:`StoreDamagedError` where the mean of all
-    frames is not what ``statistics.parquet`` says.
+    Raises what :func:`featurestore.report.blocks.sum_blocks` raises, and :class:`StoreDamagedError` if the
+    mean over all frames differs from ``statistics.parquet``.
     """
     if "mel" not in store.spec.coefficients:
         return None
@@ -53,7 +53,7 @@ def mean_spectra(
     def block_sum(values: Floats, lengths: npt.NDArray[np.int64], classes: npt.NDArray[np.int64]) -> Doubles:
         return emotion_sums(values, lengths, classes, len(emotions))
 
-    sums = summed(store, "mel", rows, block_sum, progress)
+    sums = sum_blocks(store, "mel", rows, block_sum, progress)
     lengths = np.concatenate([of.lengths for of in rows.values()] or [np.empty(0, np.int64)])
     classes = np.concatenate([of.classes for of in rows.values()] or [np.empty(0, np.int64)])
     clips = np.zeros((len(emotions), frames), np.int64)
@@ -61,7 +61,7 @@ def mean_spectra(
         ends = np.bincount(lengths[classes == emotion], minlength=frames + 1)
         clips[emotion] = ends[::-1].cumsum()[::-1][1:]  # frame t is valid in clips of more than t frames
     total = clips.sum(axis=1)
-    require_stated(store, "mel", int(total.sum()), sums.sum(axis=(0, 2)) / max(1, int(total.sum())))
+    require_recorded(store, "mel", int(total.sum()), sums.sum(axis=(0, 2)) / max(1, int(total.sum())))
     with np.errstate(invalid="ignore", divide="ignore"):
         return MeanSpectra(
             emotions, clips, sums / clips[:, np.newaxis], total, sums.sum(axis=2) / total[:, np.newaxis]

@@ -120,7 +120,7 @@ def common_limits(examples: Sequence[Example]) -> tuple[float, float]:
     return high - DYNAMIC_RANGE_DB, high
 
 
-def pooled(values: Doubles, axis: int) -> Doubles:
+def pool(values: Doubles, axis: int) -> Doubles:
     """``values``, as many neighbours along ``axis`` averaged as leave at most :data:`MOST_PIXELS`."""
     step = -(-values.shape[axis] // MOST_PIXELS)
     if step <= 1:
@@ -136,7 +136,7 @@ def pooled(values: Doubles, axis: int) -> Doubles:
 def _spectrogram(axes: Axes, values: Doubles, at: MelAxes, limits: tuple[float, float]) -> Any:
     bands, half = len(at.hertz), 0.5 * (at.seconds[1] - at.seconds[0] if len(at.seconds) > 1 else 1.0)
     image = axes.imshow(
-        pooled(pooled(np.asarray(values, np.float64), 0), 1),
+        pool(pool(np.asarray(values, np.float64), 0), 1),
         origin="lower",
         aspect="auto",
         cmap=_map("magma"),

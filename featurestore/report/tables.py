@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from featurestore.report.contents import Contents, Spread
-from featurestore.report.findings import Findings
+from featurestore.report.contents import Contents, Quartiles
+from featurestore.report.findings import StoreFindings
 from featurestore.report.measures import DURATION, Measure
-from featurestore.report.problems import Remark
+from schemas.clip import Remark
 from schemas.spec import StoreSpec
 
-MOST_ROWS = 40
+MOST_TABLE_ROWS = 40
 """Rows of a table whose length depends on the store; the rest is counted, and ``--json`` has it."""
 
 NOTHING = "–"
@@ -28,8 +28,8 @@ class Table:
 
     @classmethod
     def of(cls, header: Sequence[str], rows: Sequence[tuple[str, ...]]) -> Table:
-        """The first :data:`MOST_ROWS` rows, and how many more there are."""
-        return cls(tuple(header), tuple(rows[:MOST_ROWS]), max(0, len(rows) - MOST_ROWS))
+        """The first :data:`MOST_TABLE_ROWS` rows, and how many more there are."""
+        return cls(tuple(header), tuple(rows[:MOST_TABLE_ROWS]), max(0, len(rows) - MOST_TABLE_ROWS))
 
 
 def counts_table(held: Contents) -> Table:
@@ -93,16 +93,16 @@ def measure_table(measures: Sequence[Measure]) -> Table:
             f"{corpus.unknown:,}",
         )
         for measure in measures
-        for corpus in measure.corpora[: MOST_ROWS // len(measures)]
+        for corpus in measure.corpora[: MOST_TABLE_ROWS // len(measures)]
     ]
-    left_out = sum(max(0, len(measure.corpora) - MOST_ROWS // len(measures)) for measure in measures)
+    left_out = sum(max(0, len(measure.corpora) - MOST_TABLE_ROWS // len(measures)) for measure in measures)
     header = ("", "corpus", "least", "5 %", "25 %", "median", "75 %", "95 %", "most", "above 0", "unknown")
     if all(measure.column is DURATION for measure in measures):
         return Table((*header[:9], header[10]), tuple((*row[:9], row[10]) for row in rows), left_out)
     return Table(header, tuple(rows), left_out)
 
 
-def formats_table(found: Findings) -> Table:
+def formats_table(found: StoreFindings) -> Table:
     """Sample rates and channels."""
     rows = [
         (
@@ -153,7 +153,7 @@ _KINDS = {
 """Kind of a view → what it does, and its parameter in words."""
 
 
-def _spread(spread: Spread | None) -> str:
+def _spread(spread: Quartiles | None) -> str:
     if spread is None:
         return NOTHING
     if spread.least == spread.most:

@@ -14,7 +14,7 @@ from featurestore.places.lease import exclusive
 from featurestore.places.place import Place
 from featurestore.progress import Progress
 from featurestore.read.fetch import fetch
-from featurestore.sharing.moving import moving
+from featurestore.sharing.moving import move_objects
 from featurestore.sharing.target import mark, marked_corpora, require_space, require_target
 from schemas.errors import StoppedError, StoreDamagedError
 
@@ -22,7 +22,7 @@ _HASHED_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
-class Brought:
+class BringResult:
     """Bytes of objects that were moved, and of those that stood as they should."""
 
     bytes_moved: int
@@ -36,7 +36,7 @@ def bring(
     known: Collection[str],
     progress: Progress,
     at_once: int,
-) -> Brought:
+) -> BringResult:
     """Make ``target`` the store that ``document`` describes, ``at_once`` objects side by side from ``place``.
 
     Objects that stand in the folder with the right hash stay; all others are fetched, which repairs a damaged
@@ -61,45 +61,45 @@ def _bring(
     known: Collection[str],
     progress: Progress,
     at_once: int,
-) -> Brought:
-    standing = require_target(target, document, known)  # again: now nobody else changes it
+) -> BringResult:
+    existing = require_target(target, document, known)  # again: now nobody else changes it
     missing = _missing(target, document, progress)
     require_space(target, document, missing)
-    whole = standing is not None and standing.digest == document.digest
-    corpora = {*document.datasets, *marked_corpora(target), *(standing.datasets if standing else ())}
+    whole = existing is not None and existing.digest == document.digest
+    corpora = {*document.datasets, *marked_corpora(target), *(existing.datasets if existing else ())}
     if not whole:
-        mark(target, standing)
+        mark(target, existing)
         withdraw(target)
-    with moving(progress, "fetch", sum(document.objects[name].bytes for name in missing)) as move:
+    with move_objects(progress, "fetch", sum(document.objects[name].bytes for name in missing)) as mover:
 
-        def fetched(name: str) -> int:
-            return fetch(place, name, document.objects[name], target.path / name, move.advance)
+        def fetch_one(name: str) -> int:
+            return fetch(place, name, document.objects[name], target.path / name, mover.advance)
 
-        moved = sum(move.each(fetched, missing, at_once))
+        moved = sum(mover.each(fetch_one, missing, at_once))
     sweep(target, corpora, document.objects)
     if not whole:
         write_document(target, STORE_JSON, document)
     total = sum(entry.bytes for entry in document.objects.values())
-    return Brought(moved, total - sum(document.objects[name].bytes for name in missing))
+    return BringResult(moved, total - sum(document.objects[name].bytes for name in missing))
 
 
 def _missing(target: Folder, document: StoreDocument, progress: Progress) -> list[str]:
     """The objects that are not there as they should be."""
     objects, present = document.objects, target.sizes()
     there = [name for name, entry in objects.items() if present.get(name) == entry.bytes]
-    with moving(progress, "check", sum(objects[name].bytes for name in there)) as move:
+    with move_objects(progress, "check", sum(objects[name].bytes for name in there)) as mover:
 
-        def sound(name: str) -> bool:
+        def is_sound(name: str) -> bool:
             try:
                 found = StoredObject.at(target, name)
             except (FileNotFoundError, StoreDamagedError):
                 return False
-            move.advance(found.bytes)
+            mover.advance(found.bytes)
             return found == objects[name]
 
         good = {
             name
-            for name, is_sound in zip(there, move.each(sound, there, _HASHED_AT_ONCE), strict=True)
-            if is_sound
+            for name, sound in zip(there, mover.each(is_sound, there, _HASHED_AT_ONCE), strict=True)
+            if sound
         }
     return [name for name in objects if name not in good]

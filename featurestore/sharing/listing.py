@@ -11,7 +11,7 @@ from featurestore.places.choose import place_at
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedVersions:
     """The versions of a place, from the oldest to the newest push, and which of them opens by default."""
 
     url: str
@@ -19,7 +19,7 @@ class Published:
     versions: tuple[Version, ...]
 
 
-def published(url: str | Path) -> Published | None:
+def list_versions(url: str | Path) -> PublishedVersions | None:
     """The versions at a path or URL; None where there are none, where a store stands, and for ``URL@1a2b…``.
 
     Raises :class:`~schemas.errors.StorageError` where the place refuses and
@@ -31,4 +31,4 @@ def published(url: str | Path) -> Published | None:
     if place.size(STORE_JSON) is not None:
         return None
     found = read_versions(place)
-    return Published(str(place), found.latest, found.versions) if found else None
+    return PublishedVersions(str(place), found.latest, found.versions) if found else None

@@ -14,7 +14,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Moving:
+class Mover:
     """Work on many items in threads. ``done`` : what :meth:`advance` was told so far."""
 
     def __init__(self, advance: Advance) -> None:
@@ -46,10 +46,10 @@ class Moving:
 
 
 @contextmanager
-def moving(progress: Progress, description: str, total: int, unit: str = "bytes") -> Iterator[Moving]:
+def move_objects(progress: Progress, description: str, total: int, unit: str = "bytes") -> Iterator[Mover]:
     """A task of ``total`` units for threads."""
     with progress.task(description, total, unit) as advance:
-        yield Moving(advance)
+        yield Mover(advance)
 
 
 class Budget:
@@ -61,7 +61,7 @@ class Budget:
         self._changed = Condition()
 
     @contextmanager
-    def holding(self, count: int) -> Iterator[None]:
+    def hold(self, count: int) -> Iterator[None]:
         """Wait until ``count`` bytes more are allowed."""
         count = min(count, self._most)
         with self._changed:

@@ -19,7 +19,7 @@ from featurestore.progress import Advance, Progress, Silent
 from featurestore.read.opening import open_place
 from featurestore.sharing.archive import MOST_MEMBER, end, write_padded
 from featurestore.sharing.part import take_part
-from featurestore.sharing.selection import Selection
+from featurestore.sharing.selection import PartSelection
 from featurestore.sharing.target import require_free
 from schemas.errors import StorageError, StoreDamagedError, UsageError
 
@@ -40,7 +40,7 @@ class PackReport:
 def pack(
     store: str | Path,
     file: str | Path,
-    selection: Selection | None = None,
+    selection: PartSelection | None = None,
     progress: Progress | None = None,
 ) -> PackReport:
     """Write the store at a path or URL, or a part of it, as a tar: ``store.json``, then objects by name.
@@ -56,7 +56,7 @@ def pack(
     if path.exists() or path.is_symlink():
         raise UsageError(f"{path} is there already; remove it, or give another name")
     origin, document = open_place(store)
-    place, document = take_part(origin, document, selection or Selection(), progress)
+    place, document = take_part(origin, document, selection or PartSelection(), progress)
     too_large = [name for name, entry in document.objects.items() if entry.bytes > MOST_MEMBER]
     if too_large:
         raise StorageError(
@@ -85,14 +85,14 @@ def _write(partial: Path, place: Place, document: StoreDocument, advance: Advanc
     with partial.open("xb") as file:
         size = write_padded(file, STORE_JSON, len(data), [data])
         for name, entry in sorted(document.objects.items()):
-            size += write_padded(file, name, entry.bytes, _hashed(place, name, entry, advance))
+            size += write_padded(file, name, entry.bytes, _hash_blocks(place, name, entry, advance))
         size += file.write(end(size))
         file.flush()
         os.fsync(file.fileno())
     return size
 
 
-def _hashed(place: Place, name: str, entry: StoredObject, advance: Advance) -> Iterator[bytes]:
+def _hash_blocks(place: Place, name: str, entry: StoredObject, advance: Advance) -> Iterator[bytes]:
     """The blocks of an object, then an error if they were not what they should be."""
     digest, left = hashlib.sha256(), entry.bytes
     try:

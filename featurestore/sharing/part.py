@@ -25,9 +25,9 @@ from featurestore.format.tables import read_table
 from featurestore.places.place import Place
 from featurestore.progress import Progress
 from featurestore.sharing.hashed import read_hashed
-from featurestore.sharing.moving import moving
+from featurestore.sharing.moving import move_objects
 from featurestore.sharing.part_place import PartPlace
-from featurestore.sharing.selection import Selection
+from featurestore.sharing.selection import PartSelection
 from schemas.errors import StoreDamagedError
 from schemas.spec import StoreSpec
 
@@ -35,7 +35,7 @@ _READS_AT_ONCE = 16
 
 
 def take_part(
-    place: Place, document: StoreDocument, selection: Selection, progress: Progress
+    place: Place, document: StoreDocument, selection: PartSelection, progress: Progress
 ) -> tuple[Place, StoreDocument]:
     """The part of a store that ``selection`` names, as a place and its document; for all of it, the store.
 
@@ -43,22 +43,22 @@ def take_part(
     (about 2 KiB a clip). Tables and Zarr's metadata are made anew from them, shards of later views get the
     view's new index in their names.
 
-    Raises :class:`UsageError` as :class:`Selection` does, :class:`StoreDamagedError`.
+    Raises :class:`UsageError` as :class:`PartSelection` does, :class:`StoreDamagedError`.
     """
     spec, datasets = selection.spec_of(document), selection.datasets_of(document)
     if spec == document.spec and datasets == sorted(document.datasets):
         return place, document
     part = PartPlace(place, _shards(document, spec, datasets))
     units = [(name, unit) for name in datasets for unit in range(document.datasets[name].units)]
-    with moving(progress, "read records", len(units), "units") as move:
+    with move_objects(progress, "read records", len(units), "units") as mover:
 
-        def taken(key: tuple[str, int]) -> UnitRecord:
+        def take_one(key: tuple[str, int]) -> UnitRecord:
             record = _take_unit(part, place, document, spec, *key)
-            move.advance(1)
+            mover.advance(1)
             return record
 
-        taken_units = move.each(taken, units, _READS_AT_ONCE)
-    records = {name: [record for record in taken_units if record.dataset == name] for name in datasets}
+        units_taken = mover.each(take_one, units, _READS_AT_ONCE)
+    records = {name: [record for record in units_taken if record.dataset == name] for name in datasets}
     corpora: dict[str, CorpusRecord] = {}
     for name in datasets:
         path = corpus_record_path(name)
@@ -67,7 +67,7 @@ def take_part(
         if corpora[name].dataset != name:
             raise _unfit(place, path)
         part.write(path, data)
-    return part, _finished(part, document, spec, corpora, records)
+    return part, _finish(part, document, spec, corpora, records)
 
 
 def _shards(document: StoreDocument, spec: StoreSpec, datasets: list[str]) -> dict[str, str]:
@@ -148,7 +148,7 @@ def _statistics(
     return table.set_column(column, STATISTICS_SCHEMA.field(column), new).combine_chunks()
 
 
-def _finished(
+def _finish(
     part: PartPlace,
     document: StoreDocument,
     spec: StoreSpec,

@@ -29,7 +29,7 @@ def publish(place: Place, document: StoreDocument) -> Versions:
     before = read_versions(place)
     if before is not None and before == _with(before, version):
         return before
-    with _alone(place):
+    with _hold_lock(place):
         after = _with(read_versions(place), version)
         write_document(place, LATEST, after)
     return after
@@ -43,15 +43,15 @@ def _with(before: Versions | None, version: Version) -> Versions:
 
 
 @contextmanager
-def _alone(place: Place) -> Iterator[None]:
+def _hold_lock(place: Place) -> Iterator[None]:
     """Hold the place's lock, waiting for others."""
-    begun = time.monotonic()
+    started = time.monotonic()
     while True:
         lock = exclusive(place)
         try:
             lock.__enter__()
         except StoreBusyError:
-            if time.monotonic() - begun > _PATIENCE_S:
+            if time.monotonic() - started > _PATIENCE_S:
                 raise StoreBusyError(
                     f"others are writing to {place} all the time; run the same command again later, "
                     f"nothing will be sent twice"

@@ -13,7 +13,7 @@ from featurestore.progress import Progress, Silent
 from featurestore.read.opening import open_place
 from featurestore.sharing.bring import bring
 from featurestore.sharing.part import take_part
-from featurestore.sharing.selection import Selection
+from featurestore.sharing.selection import PartSelection
 from featurestore.sharing.target import target_folder
 
 _FROM_FOLDER, _FROM_ELSEWHERE = 4, 16
@@ -40,7 +40,7 @@ class PullReport:
 def pull(
     url: str | Path,
     store: str | Path,
-    selection: Selection | None = None,
+    selection: PartSelection | None = None,
     progress: Progress | None = None,
 ) -> PullReport:
     """Make the folder ``store`` a copy of the store at ``url`` (``URL@1a2b…``: of that version) or of a part.
@@ -56,10 +56,10 @@ def pull(
     progress, started = progress or Silent(), time.monotonic()
     target = target_folder(store)
     place, document = open_place(url)
-    known = {document.digest, *_published(url)}
+    known = {document.digest, *_published_digests(url)}
     at_once = _FROM_FOLDER if isinstance(place, Folder) else _FROM_ELSEWHERE
     source = str(place)
-    place, document = take_part(place, document, selection or Selection(), progress)
+    place, document = take_part(place, document, selection or PartSelection(), progress)
     brought = bring(place, document, target, known, progress, at_once)
     return PullReport(
         source=source,
@@ -73,7 +73,7 @@ def pull(
     )
 
 
-def _published(url: str | Path) -> set[str]:
+def _published_digests(url: str | Path) -> set[str]:
     """Digests of all versions of the place, which a pull may replace by one another."""
     versions = read_versions(place_at(split_version(str(url))[0]))
     return {version.digest for version in versions.versions} if versions else set()

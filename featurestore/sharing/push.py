@@ -17,7 +17,7 @@ from featurestore.places.place import Place
 from featurestore.progress import Progress, Silent
 from featurestore.read.opening import open_place
 from featurestore.sharing.publish import publish
-from featurestore.sharing.sending import Sending, damaged
+from featurestore.sharing.sending import Sending, damage_error
 from schemas.errors import StoppedError, UsageError
 
 
@@ -117,4 +117,4 @@ def _require_present(source: Place, document: StoreDocument) -> None:
                     if name in present
                     else "is missing"
                 )
-                raise damaged(source, name, what)
+                raise damage_error(source, name, what)

@@ -15,7 +15,7 @@ from schemas.views import ORIGINAL
 
 
 @dataclass(frozen=True)
-class Selection:
+class PartSelection:
     """Names of corpora, features and views; None: all. The original is in every part, asked for or not."""
 
     datasets: tuple[str, ...] | None = None
@@ -25,13 +25,13 @@ class Selection:
     @classmethod
     def of(
         cls, datasets: str | None = None, features: str | None = None, views: str | None = None
-    ) -> Selection:
+    ) -> PartSelection:
         """What was said on the command line: names parted by commas, ``all`` or nothing for all of them."""
         return cls(_names(datasets), _names(features), _names(views))
 
     def datasets_of(self, document: StoreDocument) -> list[str]:
         """The corpora asked for, sorted. Raises :class:`UnknownNameError`."""
-        return sorted(_chosen("corpus", self.datasets, sorted(document.datasets)))
+        return sorted(_choose("corpus", self.datasets, sorted(document.datasets)))
 
     def spec_of(self, document: StoreDocument) -> StoreSpec:
         """What the part holds: features and views in the store's order, whatever the order of asking.
@@ -40,8 +40,8 @@ class Selection:
         cannot stand by itself: slopes without what they are the slopes of.
         """
         spec = document.spec
-        features = _chosen("feature", self.features, tuple(spec.coefficients))
-        views = _chosen("view", self.views, spec.view_names) | {ORIGINAL}
+        features = _choose("feature", self.features, tuple(spec.coefficients))
+        views = _choose("view", self.views, spec.view_names) | {ORIGINAL}
         parts = {
             "features": [feature.model_dump() for feature in spec.features if feature.kind in features],
             "views": [view.model_dump() for view in spec.views if view.name in views],
@@ -58,7 +58,7 @@ def _names(text: str | None) -> tuple[str, ...] | None:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def _chosen(kind: str, names: Sequence[str] | None, known: Collection[str]) -> set[str]:
+def _choose(kind: str, names: Sequence[str] | None, known: Collection[str]) -> set[str]:
     if names is None:
         return set(known)
     if not names:

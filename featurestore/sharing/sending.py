@@ -16,7 +16,7 @@ from featurestore.progress import Progress
 from featurestore.read.fetch import fetch
 from featurestore.read.opening import REPAIR, read_document_at
 from featurestore.sharing.hashed import read_hashed
-from featurestore.sharing.moving import Budget, Moving, moving
+from featurestore.sharing.moving import Budget, Mover, move_objects
 from schemas.errors import SerError, StoreDamagedError
 
 _TO_FOLDER, _TO_ELSEWHERE = 4, 16
@@ -48,8 +48,8 @@ class Sending:
         missing = self._missing(progress)
         self.there = sum(e.bytes for e in objects.values()) - sum(objects[name].bytes for name in missing)
         earlier = self._earlier(published, missing)
-        with moving(progress, "push", sum(objects[name].bytes for name in missing)) as move:
-            move.each(lambda name: self._bring(name, earlier, move), missing, at_once)
+        with move_objects(progress, "push", sum(objects[name].bytes for name in missing)) as mover:
+            mover.each(lambda name: self._bring(name, earlier, mover), missing, at_once)
         self._target.delete(self._left)
         if not self._is_finished():
             self.sent += write_document(self._target, STORE_JSON, self._document).bytes
@@ -61,14 +61,14 @@ class Sending:
         there = [name for name, entry in objects.items() if present.get(name) == entry.bytes]
         if not isinstance(self._target, Folder):
             return sorted(objects.keys() - set(there))
-        with moving(progress, "check", sum(objects[name].bytes for name in there)) as move:
+        with move_objects(progress, "check", sum(objects[name].bytes for name in there)) as mover:
 
-            def sound(name: str) -> bool:
-                move.advance(objects[name].bytes)
-                return _is(self._target, name, objects[name])
+            def is_sound(name: str) -> bool:
+                mover.advance(objects[name].bytes)
+                return _matches(self._target, name, objects[name])
 
-            good = move.each(sound, there, _TO_FOLDER)
-        return sorted(objects.keys() - {name for name, is_sound in zip(there, good, strict=True) if is_sound})
+            good = mover.each(is_sound, there, _TO_FOLDER)
+        return sorted(objects.keys() - {name for name, sound in zip(there, good, strict=True) if sound})
 
     def _earlier(self, published: Versions | None, missing: Iterable[str]) -> dict[StoredObject, str]:
         """Content that is missing → an object under the root that holds it."""
@@ -90,29 +90,29 @@ class Sending:
                     found.setdefault(entry, f"{folder}/{name}")
         return found
 
-    def _bring(self, name: str, earlier: dict[StoredObject, str], move: Moving) -> None:
+    def _bring(self, name: str, earlier: dict[StoredObject, str], mover: Mover) -> None:
         entry = self._document.objects[name]
         if self._copy(name, entry, earlier.get(entry)):
-            move.advance(entry.bytes)
+            mover.advance(entry.bytes)
             with self._lock:
                 self.reused += entry.bytes
             return
         try:
             if isinstance(self._target, Folder):
-                sent = fetch(self._source, name, entry, self._target.path / name, move.advance)
+                sent = fetch(self._source, name, entry, self._target.path / name, mover.advance)
             else:
-                with self._budget.holding(entry.bytes):
+                with self._budget.hold(entry.bytes):
                     data = read_hashed(self._source, name, entry)
                     self._target.write(name, data)
                     sent = len(data)
-                move.advance(sent)
+                mover.advance(sent)
         except StoreDamagedError as error:
-            raise damaged(self._source, name, "is not what store.json says") from error
+            raise damage_error(self._source, name, "is not what store.json says") from error
         with self._lock:
             self.sent += sent
 
     def _copy(self, name: str, entry: StoredObject, held_by: str | None) -> bool:
-        if held_by is None or (isinstance(self._root, Folder) and not _is(self._root, held_by, entry)):
+        if held_by is None or (isinstance(self._root, Folder) and not _matches(self._root, held_by, entry)):
             return False
         try:
             return self._root.copy(held_by, f"{self._folder}/{name}")
@@ -126,14 +126,14 @@ class Sending:
             return False
 
 
-def _is(place: Place, name: str, entry: StoredObject) -> bool:
+def _matches(place: Place, name: str, entry: StoredObject) -> bool:
     try:
         return StoredObject.at(place, name) == entry
     except (FileNotFoundError, SerError):
         return False
 
 
-def damaged(source: Place, name: str, what: str) -> StoreDamagedError:
+def damage_error(source: Place, name: str, what: str) -> StoreDamagedError:
     """The error for an object of the store that is to be pushed."""
     return StoreDamagedError(
         f"{name} in {source} {what}, so nothing was published; {REPAIR}, then push again"

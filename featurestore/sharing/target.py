@@ -44,18 +44,18 @@ def require_target(target: Folder, document: StoreDocument, known: Collection[st
         raise UsageError(f"{path} is no folder; give another name")
     _refuse_linked_folders(path, document.objects)
     try:
-        standing = read_document_at(target)
+        existing = read_document_at(target)
     except StoreUnfinishedError:
-        standing = None
+        existing = None
     except StoreDamagedError:
         if _same_layout(target, document):
             return None
         raise
-    if standing is not None:
-        if standing.digest in known or standing.part_of in known or standing.digest == document.digest:
-            return standing
+    if existing is not None:
+        if existing.digest in known or existing.part_of in known or existing.digest == document.digest:
+            return existing
         raise UsageError(
-            f"{path} holds another store ({standing.digest[:23]}…), which is no version of this one; give "
+            f"{path} holds another store ({existing.digest[:23]}…), which is no version of this one; give "
             f"another folder, or remove that store"
         )
     _require_own(target, document)
@@ -76,9 +76,9 @@ def _require_own(target: Folder, document: StoreDocument) -> None:
         raise UsageError(f"{path} holds other things ({odd[0]}, …); give another folder")
 
 
-def mark(target: Folder, standing: StoreDocument | None) -> None:
+def mark(target: Folder, existing: StoreDocument | None) -> None:
     """Say that what stands in the folder is unfinished and may be gone on with."""
-    corpora = sorted({*marked_corpora(target), *(standing.datasets if standing else ())})
+    corpora = sorted({*marked_corpora(target), *(existing.datasets if existing else ())})
     target.write(MARK, json.dumps(corpora).encode())
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -35,9 +34,6 @@ class Serving:
     ready: str
     """Regular expression: what it prints when others can use it."""
 
-
-PLAYED_ELSEWHERE: Mapping[str, str] = {"docs/errors.md": "tests/system/mistakes/test_mistakes.py"}
-"""Pages that need a stage of their own → the test that plays them."""
 
 NOT_RUN: tuple[NotRun, ...] = (
     NotRun(r"^(\S*/)?pip install (?!\.$)|-m pip install", "changes the interpreter that runs the tests"),

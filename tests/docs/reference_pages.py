@@ -1,8 +1,8 @@
-"""The pages of the reference that are written from the code.
+"""Reference pages that are generated from the code.
 
-``python -m tests.docs.reference_pages`` writes them anew: ``docs/reference/commands.md`` from the command
-lines that ``pyproject.toml`` installs, ``docs/reference/recipe.md`` from the models of ``schemas``. A test
-compares them with what stands there.
+``python -m tests.docs.reference_pages`` writes ``docs/reference/commands.md`` from the commands that
+``pyproject.toml`` installs, and ``docs/reference/recipe.md`` from the models of ``schemas``. A test compares
+them with the files in the repository.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ AGAIN = "python -m tests.docs.reference_pages"
 
 
 def pages() -> dict[Path, str]:
-    """Path of each page → its text."""
+    """Return the text of each page by its path."""
     folder = ROOT / "docs" / "reference"
     return {folder / "commands.md": commands_page(), folder / "recipe.md": recipe_page()}
 
 
 def commands_page() -> str:
-    """All commands with all their arguments and options."""
+    """Return the page of all commands with their arguments and options."""
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     parts = [
         "# Command line",
         (
-            "Written from the commands themselves. Each has `--help`. Exit status: 0 done, 1 failed, 2 wrong "
-            "usage, 130 stopped by Ctrl-C. Notes and progress go to standard error, results to standard "
+            "Generated from the commands. Each has `--help`. Exit status: 0 done, 1 failed, 2 wrong "
+            "usage, 130 interrupted by Ctrl-C. Notes and progress go to standard error, results to standard "
             "output."
         ),
     ]
@@ -61,27 +61,28 @@ def commands_page() -> str:
 
 
 def recipe_page() -> str:
-    """All tables and fields of a recipe."""
+    """Return the page of all tables and fields of a recipe."""
     models = ", ".join(f"`{name}`" for name in architecture.MODELS)
     parts = [
         "# Fields of a recipe",
         (
-            "Written from `schemas/`. A field without a default must be given. What a recipe is for, with a "
-            "whole one: [recipes](../recipes.md#a-recipe-of-ones-own), [tutorial](../tutorials/recipe.md)."
+            "Generated from `schemas/`. A field without a default is required. For an introduction and a "
+            "complete example, see [recipes](../recipes.md#your-own-recipe) and the "
+            "[tutorial](../tutorials/recipe.md)."
         ),
-        *_model("At the top", Recipe, "Tables have sections of their own below."),
+        *_model("Top level", Recipe, "Each table has its own section below."),
         *_model("`[audio]`", AudioSpec),
         *_model("`[spectral]`", SpectralSpec),
         "## `[[features]]`",
-        "One table a feature, told apart by `kind`.",
+        "One table per feature; `kind` selects the feature.",
         *_union(features.FeatureSpec, "kind"),
         "## `[[views]]`",
-        "One table a view beside the original. A parameter is a number, or `[low, high]` to draw from.",
+        "One table per augmented view. A parameter is a number, or a range `[low, high]` to draw from.",
         *_union(views.ViewSpec, "kind"),
         *_model("`[labels]`", LabelsSpec),
         *_model("`[input]`", InputSpec),
         "## `[model]`",
-        f"A `name` of {models}, with fields of it replaced; or a `family` with a name of your own.",
+        f"A `name` of {models}, and fields that replace its own; or a `family` with a name of your choice.",
         *_union(architecture.ModelSpec, "family"),
         *_model("`[split]`", SplitSpec),
         *_model("`[train]`", TrainSpec),
@@ -118,7 +119,7 @@ def _parameter(name: str, hint: Any, default: Any) -> str:
     if isinstance(info, ArgumentInfo):
         title, value = (info.metavar or name).upper() + ("…" if many else ""), ""
     else:
-        # within Annotated, typer keeps the first declaration where the default was once given
+        # within Annotated, typer stores the first declaration in ``default``
         title = (
             ", ".join(filter(_is_option, (info.default, *(info.param_decls or ()))))
             or f"--{name.replace('_', '-')}"
@@ -177,7 +178,7 @@ def _fields(model: type[Model], left_out: str = "") -> str:
 
 
 def _documented(model: type[Model]) -> dict[str, str]:
-    """Field → the string below it, of the class and its bases."""
+    """Map each field of the class and its bases to the docstring below it."""
     found: dict[str, str] = {}
     for base in reversed(model.__mro__):
         if base.__module__.startswith("schemas"):
@@ -235,14 +236,14 @@ def _value(field: FieldInfo) -> str:
 
 
 def _prose(text: str) -> str:
-    """A docstring as Markdown: roles and double backticks become code, paragraphs stay."""
+    """Convert a docstring to Markdown: roles and double backticks become code, paragraphs stay."""
     text = inspect.cleandoc(text)
     text = re.sub(r":(?:mod|class|func|data|attr|meth):`~?([^`]+)`", r"`\1`", text)
     return re.sub(r"``([^`]+)``", r"`\1`", text)
 
 
 def _plain(text: str) -> str:
-    """Help without the marks of rich."""
+    """Remove the markup of rich from a help text."""
     text = re.sub(r"\[/?[a-z]*\]", "", text)
     return "\n\n".join(re.sub(r"\s+", " ", part).strip() for part in text.split("\n\n")).strip()
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from concurrent.futures import Future
-from pathlib import Path
 
 import pytest
 
 from tests.conftest import REPOSITORY
 from tests.docs.commands import commands_of
-from tests.docs.differences import INSTEAD, MAY_FAIL, NOT_RUN, PLAYED_ELSEWHERE, SERVING
+from tests.docs.differences import INSTEAD, MAY_FAIL, NOT_RUN, SERVING
 from tests.docs.fences import fences_of
-from tests.docs.play import Player, known_fences
+from tests.docs.play import Player
 
 PAGES = (
     "README.md",
@@ -23,8 +22,6 @@ QUICK = ("sh", "console", "python")
 
 
 def _is_played(page: str) -> bool:
-    if page in PLAYED_ELSEWHERE:
-        return False
     try:
         fences = fences_of(REPOSITORY / page, page)
     except ValueError:
@@ -39,15 +36,7 @@ def test_a_page_does_what_it_says(page: str, played: Mapping[str, Future[None]])
     played[page].result()
 
 
-@pytest.mark.parametrize(("page", "test"), PLAYED_ELSEWHERE.items())
-def test_a_page_that_is_played_elsewhere_has_known_fences_and_its_test(page: str, test: str) -> None:
-    assert known_fences(REPOSITORY / page, page)
-    assert Path(page).name in (REPOSITORY / test).read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if not _is_played(page) and page not in PLAYED_ELSEWHERE]
-)
+@pytest.mark.parametrize("page", [page for page in PAGES if not _is_played(page)])
 def test_a_page_without_commands_can_be_read(page: str, bare_player: Player) -> None:
     bare_player.play(REPOSITORY / page, page)
 
@@ -56,7 +45,6 @@ def test_the_table_of_what_is_not_run_holds_nothing_that_no_page_has() -> None:
     commands = [
         command.text
         for page in PAGES
-        if page not in PLAYED_ELSEWHERE
         for fence in fences_of(REPOSITORY / page, page)
         if fence.language in ("sh", "console")
         for command in commands_of(fence)

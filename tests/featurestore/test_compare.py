@@ -498,15 +498,15 @@ def _replace_values(store: FeatureStore, value: float) -> None:
 def _with_hashes(store: Path, of: Path | None, folder: Path) -> Path:
     """A copy whose ``store.json`` gives its shards the hashes of another store or zeros, and its digest."""
     from featurestore.format.documents import StoreDocument
-    from featurestore.format.seal import sealed, unsealed
+    from featurestore.format.seal import seal, unseal
 
     path = Path(shutil.copytree(store, folder / "copy.zarr"))
-    document = json.loads(unsealed((path / STORE_JSON).read_bytes())[0])
+    document = json.loads(unseal((path / STORE_JSON).read_bytes())[0])
     other = json.loads((of / STORE_JSON).read_text())["objects"] if of else {}
     for name, entry in document["objects"].items():
         if "/c/" in name:
             document["objects"][name] = other.get(name) or {**entry, "sha256": "0" * 64}
     changed = StoreDocument.model_validate(document)
     document["digest"] = changed.computed_digest()
-    (path / STORE_JSON).write_bytes(sealed(json.dumps(document)))
+    (path / STORE_JSON).write_bytes(seal(json.dumps(document)))
     return path

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from featurestore.format.documents import StoredObject, StoreDocument, read_document, write_document
 from featurestore.format.layout import STORE_JSON, shard_path
-from featurestore.format.seal import sealed, unsealed
+from featurestore.format.seal import seal, unseal
 from featurestore.places.folder import Folder
 from featurestore.store import FeatureStore
 from schemas.errors import (
@@ -103,9 +103,9 @@ class TestOpening:
             FeatureStore.open(own_store)
 
     def test_an_edited_document(self, own_store: Path) -> None:
-        document = json.loads(unsealed((own_store / STORE_JSON).read_bytes())[0])
+        document = json.loads(unseal((own_store / STORE_JSON).read_bytes())[0])
         document["spec"]["seed"] = 1
-        (own_store / STORE_JSON).write_bytes(sealed(json.dumps(document)))
+        (own_store / STORE_JSON).write_bytes(seal(json.dumps(document)))
         with pytest.raises(StoreDamagedError, match="digest"):
             FeatureStore.open(own_store)
 

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from featurestore.format.seal import sealed, unsealed
+from featurestore.format.seal import seal, unseal
 from tests.hostile.parquet import write
 
 RLE_BLOCK = 128 * 1024
@@ -24,7 +24,7 @@ class Forge:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.document: dict[str, Any] = json.loads(unsealed((folder / "store.json").read_bytes())[0])
+        self.document: dict[str, Any] = json.loads(unseal((folder / "store.json").read_bytes())[0])
 
     @property
     def entry(self) -> dict[str, Any]:
@@ -47,10 +47,10 @@ class Forge:
     def put_json(self, name: str, value: Any) -> None:
         text = json.dumps(value, indent=1)
         unit_record = name.startswith("records/") and not name.endswith("corpus.json")
-        self.put(name, sealed(text) if unit_record else text.encode())
+        self.put(name, seal(text) if unit_record else text.encode())
 
     def edit_json(self, name: str, change: Callable[[Any], Any]) -> None:
-        value = json.loads(unsealed((self.folder / name).read_bytes())[0])
+        value = json.loads(unseal((self.folder / name).read_bytes())[0])
         self.put_json(name, change(value) or value)
 
     def rename_corpus(self, name: str) -> None:
@@ -69,13 +69,13 @@ class Forge:
         objects = self.document["objects"]
         for path in sorted((self.folder / "records").glob("*/[0-9]*.json")):
             try:
-                record = json.loads(unsealed(path.read_bytes())[0])
+                record = json.loads(unseal(path.read_bytes())[0])
                 held = record["objects"]
             except (ValueError, KeyError, TypeError):
                 continue
             if any(objects.get(name, entry) != entry for name, entry in held.items()):
                 held.update({name: objects[name] for name in held if name in objects})
-                path.write_bytes(sealed(json.dumps(record, indent=1)))
+                path.write_bytes(seal(json.dumps(record, indent=1)))
                 self._enter(objects, path.relative_to(self.folder).as_posix(), path.read_bytes())
         self.document["objects"] = dict(sorted(objects.items()))
         spec = _canonical(self.document["spec"])
@@ -85,7 +85,7 @@ class Forge:
         self.document["digest"] = "sha256:" + hashlib.sha256(content).hexdigest()
         text = json.dumps(self.document, indent=1, ensure_ascii=False)
         try:
-            self.write_text(sealed(text).decode())
+            self.write_text(seal(text).decode())
         except UnicodeEncodeError:  # halves of surrogate pairs, which have no bytes to be hashed
             self.write_text(text)
 

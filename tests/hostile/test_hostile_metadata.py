@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import zarr
 
-from featurestore.format.seal import unsealed
+from featurestore.format.seal import unseal
 from featurestore.format.zarr_metadata import metadata_objects
 from featurestore.store import FeatureStore
 from tests.hostile.forge import Forge, forged, zstd_frame
@@ -155,7 +155,7 @@ def test_records_that_cannot_be_true(
 ) -> None:
     """A reader has no use for them but to name the clips of a damaged shard, and gives up on that."""
     forge = forged(tiny_store, tmp_path / "hostile.zarr")
-    record = json.loads(unsealed((forge.folder / "records/demo/00000.json").read_bytes())[0])
+    record = json.loads(unseal((forge.folder / "records/demo/00000.json").read_bytes())[0])
     change(record)
     forge.put_json("records/demo/00000.json", record)
     forge.seal()

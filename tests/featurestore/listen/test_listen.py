@@ -19,8 +19,8 @@ import torch
 from featurestore.build import BuildRequest, build
 from featurestore.listen import listen as steps
 from featurestore.listen.clip import ListenRequest, find_clip
-from featurestore.listen.listen import Heard, listen, safe_stem
-from featurestore.listen.view_words import drawn_in_words
+from featurestore.listen.listen import ListenResult, listen, safe_stem
+from featurestore.listen.view_words import parameter_text
 from featurestore.listen.wav import write_wav
 from featurestore.plan.spec import SpecRequest
 from featurestore.store import FeatureStore
@@ -39,15 +39,15 @@ STEP = 1 / 32_768
 
 
 @pytest.fixture
-def heard(demo_store: Path, small_demo: Path, tmp_path: Path) -> Heard:
+def heard(demo_store: Path, small_demo: Path, tmp_path: Path) -> ListenResult:
     return listen(ListenRequest(str(demo_store), CLIP, small_demo), tmp_path / "sounds")
 
 
-def by_name(heard: Heard) -> dict[str, Path]:
+def by_name(heard: ListenResult) -> dict[str, Path]:
     return {each.view.name: each.file.path for each in heard.views}
 
 
-def test_features_of_the_files_are_the_rows_of_the_store(heard: Heard, demo_store: Path) -> None:
+def test_features_of_the_files_are_the_rows_of_the_store(heard: ListenResult, demo_store: Path) -> None:
     store = FeatureStore.open(demo_store)
     row = list(store.manifest["clip_id"]).index(CLIP)
     views = range(len(store.spec.view_names))
@@ -71,7 +71,7 @@ def test_features_of_the_files_are_the_rows_of_the_store(heard: Heard, demo_stor
         assert np.abs(computed.arrays["mel"][0, 0, :, :valid].astype(np.float64) - mel)[loud].max() < 0.3
 
 
-def test_parameters_are_those_that_the_store_has(heard: Heard, demo_store: Path) -> None:
+def test_parameters_are_those_that_the_store_has(heard: ListenResult, demo_store: Path) -> None:
     table = pd.read_parquet(demo_store / "views.parquet").query("clip_id == @CLIP").sort_values("view")
 
     assert [each.view.name for each in heard.views] == list(table["name"])
@@ -81,7 +81,7 @@ def test_parameters_are_those_that_the_store_has(heard: Heard, demo_store: Path)
     )
 
 
-def test_the_noise_lies_as_far_below_the_voice_as_it_says(heard: Heard) -> None:
+def test_the_noise_lies_as_far_below_the_voice_as_it_says(heard: ListenResult) -> None:
     original, _ = soundfile.read(by_name(heard)["original"])
     noisy, _ = soundfile.read(by_name(heard)["noise"])
     snr = 10 * np.log10(np.sum(original**2) / np.sum((noisy - original) ** 2))
@@ -89,7 +89,7 @@ def test_the_noise_lies_as_far_below_the_voice_as_it_says(heard: Heard) -> None:
     assert snr == pytest.approx(heard.views[1].view.parameter, abs=0.02)
 
 
-def test_the_shift_rotates_by_as_many_samples_as_it_says(heard: Heard) -> None:
+def test_the_shift_rotates_by_as_many_samples_as_it_says(heard: ListenResult) -> None:
     original, _ = soundfile.read(by_name(heard)["original"])
     shifted, _ = soundfile.read(by_name(heard)["shift"])
     (view,) = [each.view for each in heard.views if each.view.kind == "shift"]
@@ -104,7 +104,7 @@ def pitch_hz(path: Path) -> float:
     return float(np.median(f0[level > 0.3 * level.max()]))
 
 
-def test_librosa_hears_the_pitch_and_the_tempo_that_the_table_says(heard: Heard) -> None:
+def test_librosa_hears_the_pitch_and_the_tempo_that_the_table_says(heard: ListenResult) -> None:
     files = by_name(heard)
     first = pitch_hz(files["original"])
     length = librosa.get_duration(path=files["original"])
@@ -121,7 +121,7 @@ def test_librosa_hears_the_pitch_and_the_tempo_that_the_table_says(heard: Heard)
 
 
 def test_a_corpus_is_heard_by_the_specification_that_a_build_would_choose(
-    heard: Heard, small_demo: Path, tmp_path: Path
+    heard: ListenResult, small_demo: Path, tmp_path: Path
 ) -> None:
     bare = listen(ListenRequest("demo", "f01_s1_angry_1", small_demo, augment=6), tmp_path / "bare")
 
@@ -343,9 +343,9 @@ def test_a_view_beyond_full_scale_is_never_clipped(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read, samples)
 
 
-def test_parameters_have_their_units(heard: Heard) -> None:
+def test_parameters_have_their_units(heard: ListenResult) -> None:
     shown = {
-        each.view.kind: drawn_in_words(each.view.kind, each.view.parameter, heard.sample_rate)
+        each.view.kind: parameter_text(each.view.kind, each.view.parameter, heard.sample_rate)
         for each in heard.views
     }
 
@@ -401,4 +401,4 @@ def test_the_command_prints_a_table_json_and_one_sentence(
     ],
 )
 def test_what_was_drawn_is_told_with_its_unit(kind: str, value: float | None, words: str) -> None:
-    assert drawn_in_words(kind, value, 16_000) == words
+    assert parameter_text(kind, value, 16_000) == words

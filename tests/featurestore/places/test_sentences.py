@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from featurestore.places.choose import place_at
-from featurestore.places.refusals import masked
+from featurestore.places.refusals import mask
 from featurestore.places.remote import Remote
 from schemas.errors import StorageError
 from tests.featurestore.places.conftest import QUICK
@@ -171,7 +171,7 @@ def test_no_error_of_any_kind_holds_the_password(web: Web) -> None:
     ],
 )
 def test_secrets_are_masked(url: str, shown: str) -> None:
-    assert masked(url) == shown
+    assert mask(url) == shown
 
 
 def test_an_sftp_server_whose_key_is_not_known(sftp: Sftp, tmp_path: Path) -> None:

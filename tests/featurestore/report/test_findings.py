@@ -13,7 +13,7 @@ import zarr
 import featurestore.report.blocks as blocks
 from featurestore.progress import Silent
 from featurestore.report.examples import typical_clip
-from featurestore.report.findings import Findings, examine, findings_json
+from featurestore.report.findings import StoreFindings, examine, findings_json
 from featurestore.report.measures import QUANTILES
 from featurestore.store import FeatureStore
 from schemas.errors import StoreDamagedError
@@ -22,7 +22,7 @@ from tests.hostile.forge import Forge, forged
 
 
 @pytest.fixture(scope="module")
-def found(store: Path) -> Findings:
+def found(store: Path) -> StoreFindings:
     return examine(FeatureStore.open(store), Silent())
 
 
@@ -48,7 +48,7 @@ def originals(store: Path, clips: pd.DataFrame, feature: str) -> list[npt.NDArra
     ]
 
 
-def test_clips_are_counted_as_a_crosstab_counts_them(found: Findings, usable: pd.DataFrame) -> None:
+def test_clips_are_counted_as_a_crosstab_counts_them(found: StoreFindings, usable: pd.DataFrame) -> None:
     held = found.contents
     table = pd.crosstab([usable["dataset"], usable["gender"]], usable["emotion"])
     assert held.counts.sum() == len(usable) == 672 + 8
@@ -62,7 +62,7 @@ def test_clips_are_counted_as_a_crosstab_counts_them(found: Findings, usable: pd
     assert {corpus.name: corpus.bad for corpus in held.corpora} == {"demo": 0, "own": 3}
 
 
-def test_an_emotion_all_of_whose_clips_are_bad_is_there_with_zero(found: Findings) -> None:
+def test_an_emotion_all_of_whose_clips_are_bad_is_there_with_zero(found: StoreFindings) -> None:
     bored = found.contents.emotions.index("bored")
     assert found.contents.counts[:, :, bored].sum() == 0
     assert "bored" not in {example.emotion for example in found.examples}
@@ -70,7 +70,7 @@ def test_an_emotion_all_of_whose_clips_are_bad_is_there_with_zero(found: Finding
     assert np.isnan(found.means.spectrum[bored]).all()
 
 
-def test_balance_is_that_of_the_counts(found: Findings, usable: pd.DataFrame) -> None:
+def test_balance_is_that_of_the_counts(found: StoreFindings, usable: pd.DataFrame) -> None:
     own = next(balance for balance in found.contents.balance if balance.name == "own")
     shares = usable[usable["dataset"] == "own"]["emotion"].value_counts(normalize=True)
     emotions = found.contents.emotions
@@ -81,7 +81,7 @@ def test_balance_is_that_of_the_counts(found: Findings, usable: pd.DataFrame) ->
     assert own.majority_wa == pytest.approx(5 / 8)
 
 
-def test_speakers_and_durations_are_those_of_the_manifest(found: Findings, usable: pd.DataFrame) -> None:
+def test_speakers_and_durations_are_those_of_the_manifest(found: StoreFindings, usable: pd.DataFrame) -> None:
     for corpus in found.contents.corpora:
         part = usable[usable["dataset"] == corpus.name]
         sizes = part.groupby("speaker").size()
@@ -105,7 +105,7 @@ def test_speakers_and_durations_are_those_of_the_manifest(found: Findings, usabl
     } == usable.groupby(["dataset", "sample_rate", "channels"]).size().to_dict()
 
 
-def test_every_bad_clip_and_every_note_is_told(found: Findings, manifest: pd.DataFrame) -> None:
+def test_every_bad_clip_and_every_note_is_told(found: StoreFindings, manifest: pd.DataFrame) -> None:
     bad = manifest[manifest["status"] != "ok"]
     assert [(r.clip_id, r.problem) for r in found.problems.bad] == list(
         zip(bad["clip_id"], bad["problem"], strict=True)
@@ -116,7 +116,7 @@ def test_every_bad_clip_and_every_note_is_told(found: Findings, manifest: pd.Dat
 
 
 def test_mean_spectra_are_those_of_the_whole_arrays(
-    found: Findings, store: Path, usable: pd.DataFrame
+    found: StoreFindings, store: Path, usable: pd.DataFrame
 ) -> None:
     means = found.means
     assert means is not None
@@ -139,7 +139,7 @@ def test_mean_spectra_are_those_of_the_whole_arrays(
 
 
 def test_correlation_is_numpys_over_all_valid_frames(
-    found: Findings, store: Path, usable: pd.DataFrame
+    found: StoreFindings, store: Path, usable: pd.DataFrame
 ) -> None:
     frames = np.concatenate(originals(store, usable, "mfcc"), axis=1)
     assert found.correlation is not None
@@ -154,7 +154,7 @@ def test_correlation_is_numpys_over_all_valid_frames(
 
 
 def test_blocks_of_any_size_give_the_same(
-    found: Findings, store: Path, monkeypatch: pytest.MonkeyPatch
+    found: StoreFindings, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(blocks, "MOST_BLOCK_BYTES", 1)
     monkeypatch.setattr(blocks, "PIECE_BYTES", 1)
@@ -170,7 +170,7 @@ def test_blocks_of_any_size_give_the_same(
 
 
 def test_an_example_is_the_usable_clip_nearest_the_median_duration(
-    found: Findings, store: Path, usable: pd.DataFrame
+    found: StoreFindings, store: Path, usable: pd.DataFrame
 ) -> None:
     for example in found.examples:
         part = usable[usable["emotion"] == example.emotion]
@@ -203,7 +203,7 @@ def test_a_clip_of_unknown_duration_is_an_example_only_where_there_is_no_other()
     assert typical_clip(table, "angry") is None
 
 
-def test_the_numbers_as_json_have_no_number_that_json_has_not(found: Findings) -> None:
+def test_the_numbers_as_json_have_no_number_that_json_has_not(found: StoreFindings) -> None:
     import json
 
     text = json.dumps(findings_json(found), allow_nan=False)

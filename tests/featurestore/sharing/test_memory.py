@@ -48,7 +48,7 @@ def test_objects_in_memory_are_bounded_together() -> None:
 
     def hold(count: int) -> None:
         nonlocal held, most
-        with budget.holding(count):
+        with budget.hold(count):
             with lock:
                 held += count
                 most = max(most, held)
@@ -62,5 +62,5 @@ def test_objects_in_memory_are_bounded_together() -> None:
     for thread in threads:
         thread.join()
     assert 60 < most <= 100
-    with budget.holding(1_000):  # alone, rather than never
+    with budget.hold(1_000):  # alone, rather than never
         pass

@@ -8,12 +8,12 @@ import pytest
 
 from featurestore.build import BuildReport, BuildRequest, build
 from featurestore.format.layout import STORE_JSON
-from featurestore.format.seal import sealed, unsealed
+from featurestore.format.seal import seal, unseal
 from featurestore.plan.spec import SpecRequest
 from featurestore.sharing.pack import pack
 from featurestore.sharing.pull import pull
 from featurestore.sharing.push import push
-from featurestore.sharing.selection import Selection
+from featurestore.sharing.selection import PartSelection
 from featurestore.sharing.unpack import unpack
 from featurestore.store import FeatureStore
 from featurestore.verify import verify
@@ -81,7 +81,7 @@ def test_a_part_is_what_a_build_makes(
     features: list[str], views: list[str], whole: Path, small_demo: Path, tmp_path: Path
 ) -> None:
     part, truth = tmp_path / "part.zarr", tmp_path / "truth.zarr"
-    report = pull(whole, part, Selection(features=tuple(features), views=("original", *views)))
+    report = pull(whole, part, PartSelection(features=tuple(features), views=("original", *views)))
     build_with(features, views, truth, small_demo)
     assert report.digest == digest_of(part) == digest_of(truth)
     assert report.part_of == FeatureStore.open(part).document.part_of == digest_of(whole)
@@ -97,7 +97,9 @@ def test_a_part_of_several_units_is_what_a_build_makes(whole_demo: Path, tmp_pat
     build_with(["mel", "zcr", "rms"], ["noise", "fast"], tmp_path / "whole.zarr", whole_demo)
     build_with(["mel", "rms"], ["fast"], tmp_path / "truth.zarr", whole_demo)
     report = pull(
-        tmp_path / "whole.zarr", tmp_path / "part.zarr", Selection(features=("rms", "mel"), views=("fast",))
+        tmp_path / "whole.zarr",
+        tmp_path / "part.zarr",
+        PartSelection(features=("rms", "mel"), views=("fast",)),
     )
     assert report.digest == digest_of(tmp_path / "truth.zarr")
     assert FeatureStore.open(tmp_path / "part.zarr").document.datasets["demo"].units == 3
@@ -108,7 +110,7 @@ def test_a_corpus_alone_is_the_store_without_the_other(
 ) -> None:
     push(grown_store, tmp_path / "published")
     with web_server(tmp_path / "published") as web:
-        report = pull(web.url, tmp_path / "part.zarr", Selection(datasets=("demo",)))
+        report = pull(web.url, tmp_path / "part.zarr", PartSelection(datasets=("demo",)))
         asked = {path for _, path, _ in web.requests}
     assert report.digest == digest_of(tiny_store)
     assert not [path for path in asked if "/mine/" in path]
@@ -120,7 +122,7 @@ def test_a_corpus_alone_is_the_store_without_the_other(
 
 def test_only_what_is_asked_for_is_fetched(url: str, whole: Path, tmp_path: Path) -> None:
     push(whole, url)
-    report = pull(url, tmp_path / "part.zarr", Selection.of(features="rms", views="fast"))
+    report = pull(url, tmp_path / "part.zarr", PartSelection.of(features="rms", views="fast"))
     assert report.bytes_fetched < 0.2 * sum(len(data) for data in files_of(whole).values())
     store, truth = FeatureStore.open(tmp_path / "part.zarr"), FeatureStore.open(whole)
     assert store.spec.view_names == ("original", "fast")
@@ -138,13 +140,13 @@ def test_only_what_is_asked_for_is_fetched(url: str, whole: Path, tmp_path: Path
 
 def test_all_of_a_store_is_the_store(whole: Path, tmp_path: Path) -> None:
     names = FeatureStore.open(whole).spec
-    selection = Selection(("demo",), tuple(names.coefficients), names.view_names)
+    selection = PartSelection(("demo",), tuple(names.coefficients), names.view_names)
     assert pull(whole, tmp_path / "copy.zarr", selection).part_of is None
     assert files_of(tmp_path / "copy.zarr") == files_of(whole)
 
 
 def test_a_part_is_repaired_and_grows_to_the_whole(whole: Path, tmp_path: Path) -> None:
-    part, selection = tmp_path / "part.zarr", Selection(features=("mel",), views=("later",))
+    part, selection = tmp_path / "part.zarr", PartSelection(features=("mel",), views=("later",))
     digest = pull(whole, part, selection).digest
     for name in ("demo/mel/c/1/0/0/0", "records/demo/00000.json", "views.parquet", STORE_JSON):
         (part / name).write_bytes(b"x")
@@ -158,14 +160,14 @@ def test_a_part_is_repaired_and_grows_to_the_whole(whole: Path, tmp_path: Path) 
 
 
 def test_a_part_of_a_part_says_of_which(whole: Path, tmp_path: Path) -> None:
-    first = pull(whole, tmp_path / "first.zarr", Selection(features=("mel", "rms")))
-    second = pull(tmp_path / "first.zarr", tmp_path / "second.zarr", Selection(features=("rms",)))
+    first = pull(whole, tmp_path / "first.zarr", PartSelection(features=("mel", "rms")))
+    second = pull(tmp_path / "first.zarr", tmp_path / "second.zarr", PartSelection(features=("rms",)))
     assert second.part_of == first.digest
-    assert second.digest == pull(whole, tmp_path / "direct.zarr", Selection(features=("rms",))).digest
+    assert second.digest == pull(whole, tmp_path / "direct.zarr", PartSelection(features=("rms",))).digest
 
 
 def test_a_part_is_packed(whole: Path, tmp_path: Path) -> None:
-    selection = Selection(features=("zcr",), views=("fast",))
+    selection = PartSelection(features=("zcr",), views=("fast",))
     packed = pack(whole, tmp_path / "part.tar", selection)
     unpack(tmp_path / "part.tar", tmp_path / "unpacked.zarr")
     assert packed.digest == digest_of(tmp_path / "unpacked.zarr")
@@ -176,18 +178,22 @@ def test_a_part_is_packed(whole: Path, tmp_path: Path) -> None:
     ("selection", "error", "sentence"),
     [
         (
-            Selection(features=("mell",)),
+            PartSelection(features=("mell",)),
             UnknownNameError,
             "no feature 'mell'; it has mel, mfcc, delta, rms, zcr",
         ),
-        (Selection(views=("echo",)), UnknownNameError, "no view 'echo'; it has original, noise, fast, later"),
-        (Selection(datasets=("tess",)), UnknownNameError, "no corpus 'tess'; it has demo"),
-        (Selection(features=("delta",)), UsageError, "delta is the slope of the mfcc: list mfcc too"),
-        (Selection.of(features=","), UsageError, "no feature is named; the store has mel"),
+        (
+            PartSelection(views=("echo",)),
+            UnknownNameError,
+            "no view 'echo'; it has original, noise, fast, later",
+        ),
+        (PartSelection(datasets=("tess",)), UnknownNameError, "no corpus 'tess'; it has demo"),
+        (PartSelection(features=("delta",)), UsageError, "delta is the slope of the mfcc: list mfcc too"),
+        (PartSelection.of(features=","), UsageError, "no feature is named; the store has mel"),
     ],
 )
 def test_what_a_store_has_not_is_one_sentence(
-    selection: Selection, error: type[SerError], sentence: str, whole: Path, tmp_path: Path
+    selection: PartSelection, error: type[SerError], sentence: str, whole: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(error, match=sentence) as caught:
         pull(whole, tmp_path / "part.zarr", selection)
@@ -199,16 +205,16 @@ def test_what_a_store_has_not_is_one_sentence(
 def test_records_that_do_not_fit_are_refused(what: str, own_store: Path, tmp_path: Path) -> None:
     """Damaged ones, and those of a stranger which have the hashes that his ``store.json`` gives them."""
     path = own_store / "records/demo/00000.json"
-    record = json.loads(unsealed(path.read_bytes())[0])
+    record = json.loads(unseal(path.read_bytes())[0])
     if what == "clips":
         record["clips"][3] = {"clip_id": 5}
     else:
         record["parameters"] = record["parameters"][:1]
-    path.write_bytes(sealed(json.dumps(record)))
+    path.write_bytes(seal(json.dumps(record)))
     if what != "hash":
         resign(own_store, "records/demo/00000.json")
     with pytest.raises(StoreDamagedError) as caught:
-        pull(own_store, tmp_path / "part.zarr", Selection(features=("mel",)))
+        pull(own_store, tmp_path / "part.zarr", PartSelection(features=("mel",)))
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "part.zarr").exists()
 

@@ -13,11 +13,11 @@ from featurestore.cli.sharing_text import (
     report_json,
     unpack_text,
 )
-from featurestore.sharing.listing import published
+from featurestore.sharing.listing import list_versions
 from featurestore.sharing.pack import pack
 from featurestore.sharing.pull import pull
 from featurestore.sharing.push import push
-from featurestore.sharing.selection import Selection
+from featurestore.sharing.selection import PartSelection
 from featurestore.sharing.unpack import unpack
 from tests.featurestore.sharing.conftest import digest_of, size_of
 
@@ -37,10 +37,10 @@ def test_people_are_told_what_moved_and_what_to_do_next(tiny_store: Path, tmp_pa
     assert f"sent {megabytes} in" in text
     assert f"ser-features pull {url} STORE" in text
     assert f"nothing to send, {megabytes} there already" in _text(push_text(push(tiny_store, url)))
-    text = _text(pull_text(pull(url, tmp_path / "part.zarr", Selection(features=("rms",)))))
+    text = _text(pull_text(pull(url, tmp_path / "part.zarr", PartSelection(features=("rms",)))))
     assert f"part of {digest}" in text
     assert "nothing to do, kept" in _text(
-        pull_text(pull(url, tmp_path / "part.zarr", Selection(features=("rms",))))
+        pull_text(pull(url, tmp_path / "part.zarr", PartSelection(features=("rms",))))
     )
     text = _text(pack_text(pack(tiny_store, tmp_path / "x.tar")))
     assert digest in text
@@ -52,7 +52,7 @@ def test_people_are_told_what_moved_and_what_to_do_next(tiny_store: Path, tmp_pa
 def test_versions_are_listed_newest_first(tiny_store: Path, grown_store: Path, tmp_path: Path) -> None:
     for store in (tiny_store, grown_store):
         push(store, tmp_path / "shared")
-    found = published(tmp_path / "shared")
+    found = list_versions(tmp_path / "shared")
     assert found is not None
     lines = [line for line in _text(published_text(found)).splitlines() if "mel, rms" in line]
     assert [line.split()[:2] for line in lines] == [

@@ -11,7 +11,7 @@ import pytest
 from featurestore.format.layout import LATEST, STORE_JSON
 from featurestore.places.folder import Folder
 from featurestore.places.remote import Remote
-from featurestore.sharing.listing import published
+from featurestore.sharing.listing import list_versions
 from featurestore.sharing.pull import pull
 from featurestore.sharing.push import push
 from featurestore.store import FeatureStore
@@ -71,11 +71,11 @@ def test_older_versions_stay_and_the_newest_push_opens(
     assert files_of(tmp_path / "old.zarr") == files_of(tiny_store)
     push(tiny_store, url)
     assert digest_of(url) == old
-    found = published(url)
+    found = list_versions(url)
     assert found is not None
     assert [version.digest for version in found.versions] == [old, new]
     assert found.latest == old[7:23]
-    assert published(f"{url}@{old[7:23]}") is None
+    assert list_versions(f"{url}@{old[7:23]}") is None
 
 
 def test_a_reader_goes_on_with_the_version_that_it_opened(
@@ -156,7 +156,7 @@ def test_two_pushes_at_once_lose_neither_version(url: str, tiny_store: Path, gro
         thread.join()
     assert not errors
     digests = {digest_of(tiny_store), digest_of(grown_store)}
-    found = published(url)
+    found = list_versions(url)
     assert found is not None
     assert {version.digest for version in found.versions} == digests
     assert digest_of(url) in digests
@@ -244,7 +244,7 @@ def test_a_list_from_a_stranger_holds_names_alone(name: str, tiny_store: Path, t
     listed["versions"][0]["features"] = [name]
     (tmp_path / "shared" / LATEST).write_text(json.dumps(listed))
     with pytest.raises(StoreDamagedError, match=r"latest\.json is damaged"):
-        published(tmp_path / "shared")
+        list_versions(tmp_path / "shared")
 
 
 def test_a_version_cannot_be_pushed_to(tiny_store: Path, tmp_path: Path) -> None:

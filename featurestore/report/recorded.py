@@ -14,18 +14,18 @@ from schemas.errors import StoreDamagedError
 _TOLERANCE = 1e-6
 
 
-def stated(store: FeatureStore, feature: str) -> Statistics:
+def recorded_statistics(store: FeatureStore, feature: str) -> Statistics:
     """Moments of all originals as the store states them."""
     return store.statistics(store.manifest["speaker"].unique().tolist())[feature]
 
 
-def require_stated(store: FeatureStore, feature: str, frames: int, mean: Doubles) -> None:
+def require_recorded(store: FeatureStore, feature: str, frames: int, mean: Doubles) -> None:
     """Make sure that what was counted and averaged is what the store states.
 
     ``frames`` : valid frames that were read. ``mean`` : (coefficient,), over these. Raises
     :class:`StoreDamagedError`: then a table or the arrays are not what a build wrote.
     """
-    said = stated(store, feature)
+    said = recorded_statistics(store, feature)
     off = np.abs(mean - said.mean) / (1 + np.abs(said.mean) + said.std) if frames else np.zeros(1)
     if said.count != frames or not np.all(off <= _TOLERANCE):
         raise StoreDamagedError(
