@@ -1,4 +1,4 @@
-"""Whether the samples that are about to be read are those that the split allows."""
+"""Check that the samples about to be read are those that the split allows."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from training.splits.split import Split
 
 
 def check_view_source(split: Split, manifest: pd.DataFrame, samples: Mapping[Side, Samples]) -> Overlaps:
-    """Samples of clips of another side, and augmented ones in validation and test.
+    """Find samples of clips from another side, and augmented views in validation and test.
 
-    Where the split itself says which views are on which side, it is held to that; recordings of which views
-    are read on several sides are then admitted.
+    If the split assigns views to sides, samples must follow it; recordings with views on several sides are
+    then admitted.
     """
     leaks = 0
     sentences: list[str] = []
@@ -39,7 +39,7 @@ def check_view_source(split: Split, manifest: pd.DataFrame, samples: Mapping[Sid
 def _strays(
     split: Split, manifest: pd.DataFrame, name: Side, read: Samples
 ) -> list[tuple[NDArray[np.bool_], str]]:
-    """Which samples of a side are wrong (samples,), and how."""
+    """Masks (samples,) of the samples that do not belong on a side, and the reason."""
     if split.views is not None:
         count = 1 + max([int(read.views.max(initial=0))] + [max(v) for v in split.views[name].values()])
         allowed = np.zeros((len(manifest), count), dtype=bool)
@@ -54,9 +54,9 @@ def _strays(
 
 
 def _describe(manifest: pd.DataFrame, read: Samples, wrong: NDArray[np.bool_], what: str) -> list[str]:
-    places = np.flatnonzero(wrong)[:MOST_NAMED]
-    clip_ids = manifest["clip_id"].to_numpy()[read.clips[places]]
-    return [f"view {view} of {clip} {what}" for clip, view in zip(clip_ids, read.views[places], strict=True)]
+    first = np.flatnonzero(wrong)[:MOST_NAMED]
+    clip_ids = manifest["clip_id"].to_numpy()[read.clips[first]]
+    return [f"view {view} of {clip} {what}" for clip, view in zip(clip_ids, read.views[first], strict=True)]
 
 
 def _on_two_sides(drawn_views: Mapping[Side, Mapping[str, tuple[int, ...]]]) -> list[str]:

@@ -44,7 +44,7 @@ def test_a_clean_split_is_told_saved_and_audited_again(demo_store: Path, tmp_pat
     assert split["samples"] == {"train": 84 * 7, "validation": 14, "test": 14}
     assert {check["verdict"] for check in split["checks"]} == {"clean", "reported"}
     refused = run("audit", demo_store, "--save", tmp_path / "split.json", status=2).stderr
-    assert "it is there already" in refused
+    assert "the file exists" in refused
 
 
 def test_every_fold_is_audited_and_saved(demo_store: Path, tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_leak_is_named_and_not_saved(demo_store: Path, tmp_path: Path) -> None
     printed = run("audit", demo_store, "--split", tmp_path / "leaky.json", "--save", again, status=1).stdout
     assert "leak      speaker overlap: 1" in printed
     assert f"({clip})" in printed
-    assert printed.endswith("leaks: ser-train would refuse it\n")
+    assert printed.endswith("leaks: ser-train would refuse to train on it\n")
     assert not again.exists()
 
 

@@ -49,11 +49,11 @@ def test_a_query_chooses_the_clips_that_meet_it(manifest: pd.DataFrame, query: s
     ("query", "reason"),
     [
         ("snr > 10", "has no column 'snr'"),
-        ("snr_db >", "is not a query"),
-        ("snr_db", "not true or false for each clip"),
-        ("1 > 0", "not true or false for each clip"),
+        ("snr_db >", "is not a valid query"),
+        ("snr_db", "does not give true or false per clip"),
+        ("1 > 0", "does not give true or false per clip"),
         ("speaker > 3", "compare columns of the manifest"),
-        ("", "is not a query"),
+        ("", "is not a valid query"),
     ],
 )
 def test_a_senseless_query_is_one_sentence(manifest: pd.DataFrame, query: str, reason: str) -> None:
@@ -88,4 +88,4 @@ def test_a_query_from_a_stranger_runs_no_code(manifest: pd.DataFrame, tmp_path: 
 def test_clips_that_fail_the_query_have_no_class_and_are_counted(manifest: pd.DataFrame) -> None:
     found = targets_of(manifest, label_set("common7"), Target.EMOTION, "snr_db > 10")
     assert (found.classes != NO_CLASS).tolist() == [True, False, False, True]
-    assert "2 of 4 clips do not meet the recipe's where and are left out" in found.notices
+    assert "left out 2 of 4 clips: excluded by the recipe's where query" in found.notices

@@ -132,7 +132,7 @@ def test_of_two_speakers_whose_sentences_are_unknown_clips_of_every_emotion_vali
     require_sound(split, manifest)
     assert split.validation_by == "clip"
     assert spoken(split, manifest, "validation", "emotion") == spoken(split, manifest, "train", "emotion")
-    assert "does not tell its sentences" in split.notices[0]
+    assert "does not identify its sentences" in split.notices[0]
 
 
 def test_sentences_of_one_emotion_each_validate_in_every_emotion(make_manifest: Any) -> None:

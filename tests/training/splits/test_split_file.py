@@ -100,7 +100,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "half a character": ({"test": {"x/\ud800": HASH}}, "split.json is not a split"),
     "fold beyond the last": ({"fold": {"index": 3, "count": 2, "name": "x"}}, "no fold 3 of 2"),
     "stratum": ({"stratified_by": ["password"]}, "stratified_by"),
-    "views of another protocol": ({"views": {}}, "views are drawn under the protocol random"),
+    "views of another protocol": ({"views": {}}, "only the protocol random draws views"),
     "not finite": ({"seed": float("nan")}, "split.json is not a split"),
 }
 
@@ -122,9 +122,9 @@ def test_a_clip_with_two_hashes_is_refused(split: Split) -> None:
 @pytest.mark.parametrize(
     ("views", "message"),
     [
-        ([], "not in order"),
-        ([1, 0], "not in order"),
-        ([0, 0], "not in order"),
+        ([], "not in ascending order"),
+        ([1, 0], "not in ascending order"),
+        ([0, 0], "not in ascending order"),
         ([1000], "views"),
         ([0.5], "views"),
     ],
