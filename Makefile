@@ -1,8 +1,8 @@
-# Two commands for a fresh machine: `make demo` shows the whole at work, `make test` checks it.
+# Two commands for a fresh machine: `make demo` shows everything at work, `make test` tests it.
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-# Tests wait for Python to start more than for anything else: two processes, each with whole files.
+# Tests mostly wait for Python to start: use two processes, and give each whole files.
 TEST_JOBS ?= 2
 SPREAD := --numprocesses $(TEST_JOBS) --dist loadfile
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
@@ -10,20 +10,20 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 .PHONY: help install dev demo check test test-all commands quick docs dist format constraints clean
 
 help:
-	@echo "make demo     install, synthesise voices, build a store with 6 views, train model A on it"
-	@echo "make test     install the test tools, check style, types and layers, run all tests but the long ones"
-	@echo "make test-all the same with the long ones: kills, clusters, thousands of faults"
-	@echo "make quick    the tests of make test alone"
-	@echo "make check    style, types and layers alone"
-	@echo "make docs     the documentation as a site, in site/"
-	@echo "make dist     sdist and wheel in dist/, tried in an environment of their own"
-	@echo "make format   let ruff put the code into its form"
+	@echo "make demo     install, synthesise voices, build a store with 6 views, train model A"
+	@echo "make test     install the test tools, check style, types and layers, run all but the long tests"
+	@echo "make test-all the same, including the long tests: kills, clusters, thousands of faults"
+	@echo "make quick    run only the tests of make test"
+	@echo "make check    check only style, types and layers"
+	@echo "make docs     build the documentation as a site, in site/"
+	@echo "make dist     build sdist and wheel in dist/, and test them in a separate environment"
+	@echo "make format   format the code with ruff"
 
 install: $(VENV)/.installed
 dev: $(VENV)/.dev
 
 $(VENV)/.installed: pyproject.toml constraints.txt
-	$(PYTHON) -c "import sys; sys.exit(None if sys.version_info >= (3, 11) else 'Python 3.11 or newer is needed, this is ' + sys.version.split()[0] + '; call make PYTHON=/path/to/python3.11')"
+	$(PYTHON) -c "import sys; sys.exit(None if sys.version_info >= (3, 11) else 'Python 3.11 or newer is required, but this is ' + sys.version.split()[0] + '; run make PYTHON=/path/to/python3.11')"
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --constraint constraints.txt --editable .
 	touch $@

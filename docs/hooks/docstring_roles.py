@@ -1,4 +1,4 @@
-"""Docstrings of this project name classes by Sphinx's roles; on the site they are code."""  # noqa: INP001
+"""Convert the Sphinx roles in docstrings to Markdown code."""  # noqa: INP001
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _LITERAL = re.compile(r"``([^`]+)``")
 
 
 class DocstringRoles(griffe.Extension):
-    """``:class:`~schemas.errors.UsageError` `` becomes `` `UsageError` ``."""
+    """Convert ``:class:`~schemas.errors.UsageError` `` to `` `UsageError` ``."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
-        """Rewrite the docstring of a module, class, function or attribute."""
+        """Convert the docstring of a module, class, function or attribute."""
         if obj.docstring is not None:
             text = _ROLE.sub(lambda match: f"`{match[1].rpartition('.')[2]}`", obj.docstring.value)
             obj.docstring.value = _LITERAL.sub(r"`\1`", text)

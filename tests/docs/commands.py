@@ -1,4 +1,4 @@
-"""Commands of a page as real processes."""
+"""The commands of a page, run as real processes."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from tests.docs.fences import Fence
 from tests.docs.words import missing_line
 
 INTERRUPT = "^C"
-"""A line of output by which the page says that Ctrl-C is pressed once all above it was printed."""
+"""A line of output that means: press Ctrl-C once everything above it was printed."""
 
 SECONDS = 240.0
-"""That a command may take."""
+"""Longest time that a command may take."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command of a page, and what the page says that it prints."""
+    """A command of a page, and its output according to the page."""
 
     place: str
     text: str
@@ -32,20 +32,20 @@ class Command:
 
     @property
     def fails(self) -> bool:
-        """Whether the page shows it failing."""
+        """Whether the page shows an error."""
         return any(line.startswith("error:") for line in self.expected)
 
 
 @dataclass(frozen=True)
 class Printed:
-    """What a command printed, standard error included, and its exit status."""
+    """What a command printed, including standard error, and its exit status."""
 
     text: str
     status: int
 
 
 def commands_of(fence: Fence) -> list[Command]:
-    """Commands of a ``sh`` or ``console`` fence. Raises ValueError where a ``console`` begins with none."""
+    """Return the commands of a ``sh`` or ``console`` fence. Raises ValueError if it starts without one."""
     lines = fence.text.splitlines()
     return list(_console(fence, lines) if fence.language == "console" else _script(fence, lines))
 
@@ -54,7 +54,9 @@ def _console(fence: Fence, lines: list[str]) -> Iterator[Command]:
     at = 0
     while at < len(lines):
         if not lines[at].startswith("$ "):
-            raise ValueError(f"{fence.place}: a console begins with a command, '$ …', not with '{lines[at]}'")
+            raise ValueError(
+                f"{fence.place}: a console must begin with a command, '$ …', not with '{lines[at]}'"
+            )
         start, at = at, at + 1
         text = [lines[start][2:]]
         while not _complete("\n".join(text)) and at < len(lines):
@@ -81,7 +83,7 @@ def _script(fence: Fence, lines: list[str]) -> Iterator[Command]:
 
 
 def _complete(text: str) -> bool:
-    """Whether the shell asks for no further line."""
+    """Whether the shell needs no further line."""
     if text.endswith("\\"):
         return False
     if not re.search(r"[\"'`({]|<<|\b(do|then|case)\b", text):
@@ -92,7 +94,7 @@ def _complete(text: str) -> bool:
 
 @dataclass
 class Running:
-    """A command that was started; everything that it prints is gathered while it runs."""
+    """A running command. Everything that it prints is collected."""
 
     command: Command
     process: subprocess.Popen[str]
@@ -101,7 +103,7 @@ class Running:
 
     @classmethod
     def start(cls, command: Command, text: str, folder: Path, environment: Mapping[str, str]) -> Running:
-        """Start ``text`` in a session of its own."""
+        """Start ``text`` in its own session."""
         process = subprocess.Popen(
             ["bash", "-c", text],
             cwd=folder,
@@ -120,11 +122,11 @@ class Running:
 
     @property
     def text(self) -> str:
-        """What was printed up to now."""
+        """What was printed so far."""
         return "".join(self.lines)
 
     def wait(self, seconds: float = SECONDS) -> Printed:
-        """Its end. Raises TimeoutError, and ends it, where it takes longer than ``seconds``."""
+        """Wait until it ends. After ``seconds``, stop it and raise TimeoutError."""
         if INTERRUPT in self.command.expected:
             before = list(self.command.expected[: self.command.expected.index(INTERRUPT)])
             self.wait_until(lambda: missing_line(before, self.text) is None, seconds)
@@ -140,7 +142,7 @@ class Running:
         return Printed(self.text, self.process.returncode)
 
     def wait_until(self, met: object, seconds: float = SECONDS) -> None:
-        """Wait for what is ``met`` by what it printed. Raises AssertionError where it ends before."""
+        """Wait until ``met()`` is true. Raises AssertionError if the command ends first."""
         assert callable(met)
         end = time.monotonic() + seconds
         while not met():
@@ -148,12 +150,13 @@ class Running:
             if (not alive and not self.thread.is_alive() and not met()) or time.monotonic() > end:
                 self.stop()
                 raise AssertionError(
-                    f"{self.command.place}: never showed what the page does: {self.command.text}\n{self.text}"
+                    f"{self.command.place}: did not print what the page shows: "
+                    f"{self.command.text}\n{self.text}"
                 )
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """End it and all that it started."""
+        """End it and everything that it started."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             try:
                 os.killpg(self.process.pid, number)

@@ -1,4 +1,4 @@
-"""The stage of the documentation's pages."""
+"""Fixtures that play the pages of the documentation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.featurestore.places.servers import new_bucket, s3_server
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put tests of played pages, in their order, behind the others of this folder; those run meanwhile."""
+    """Run the tests of played pages, in order, after the other tests here, which run in the meantime."""
     here = [at for at, item in enumerate(items) if item.path.is_relative_to(Path(__file__).parent)]
     for at, item in zip(here, sorted((items[at] for at in here), key=_turn), strict=True):
         items[at] = item
@@ -29,9 +29,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def playing(request: pytest.FixtureRequest) -> None:
-    """Begin with the first test of this folder, where any asks for a played page.
+    """Start playing with the first test of this folder if any test needs a played page.
 
-    Where several processes share the tests, the one that has the pages begins with the first of them.
+    If several processes share the tests, the one that has the pages starts with the first page.
     """
     if "PYTEST_XDIST_WORKER" not in os.environ and any(map(_is_of_a_played_page, request.session.items)):
         request.getfixturevalue("played")
@@ -39,14 +39,14 @@ def playing(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture(scope="session")
 def lab_address() -> Iterator[str]:
-    """An S3 server for pages: each has a bucket there, for ``s3://lab``."""
+    """An S3 server with a bucket for each page, which stands for ``s3://lab``."""
     with s3_server() as address:
         yield address
 
 
 @pytest.fixture(scope="session")
 def page_environment(tmp_path_factory: pytest.TempPathFactory, lab_address: str) -> dict[str, str]:
-    """Variables of the commands of pages."""
+    """Environment variables for the commands of pages."""
     return environment_of(tmp_path_factory.mktemp("home"), lab_address)
 
 
@@ -54,7 +54,7 @@ def page_environment(tmp_path_factory: pytest.TempPathFactory, lab_address: str)
 def stage(
     tmp_path_factory: pytest.TempPathFactory, whole_demo: Path, page_environment: dict[str, str]
 ) -> Stage:
-    """What every page finds. Shared: play in a copy."""
+    """The folder that every page starts from. It is shared: play in a copy."""
     return make_stage(tmp_path_factory.mktemp("stage") / "stage", whole_demo, page_environment)
 
 
@@ -66,10 +66,10 @@ def played(
     page_environment: dict[str, str],
     lab_address: str,
 ) -> Iterator[Mapping[str, Future[None]]]:
-    """Page → its play, of all pages that this run of pytest asks for, two at a time, each in its own folder.
+    """The play of every page that this run of pytest needs, two at a time, each in its own folder.
 
-    A page mostly waits for one core: for Python to import what it needs. Those of most commands come first; a
-    long one that came last would be played alone.
+    A page mostly waits for one core while Python imports modules. Pages with the most commands start first;
+    otherwise a long one would be played alone at the end.
     """
 
     def play(page: str) -> None:
@@ -78,7 +78,7 @@ def played(
             folder, page_environment, _cluster_in(folder, page_environment), new_bucket(lab_address)
         ) as player:
             player.play(REPOSITORY / page, page)
-        shutil.rmtree(folder, ignore_errors=True)  # what a page that fails made is kept
+        shutil.rmtree(folder, ignore_errors=True)  # the folder of a failing page is kept
 
     pages = [
         item.callspec.params["page"]
@@ -95,7 +95,7 @@ def _is_of_a_played_page(item: pytest.Item) -> bool:
 
 
 def _turn(item: pytest.Item) -> tuple[bool, int]:
-    """When the test of an item comes: those of pages last, in the order in which pages are begun."""
+    """Return the sort key of a test: tests of pages last, in the order in which pages start."""
     if isinstance(item, pytest.Function) and _is_of_a_played_page(item):
         return True, -_commands(item.callspec.params["page"])
     return False, 0
@@ -108,21 +108,21 @@ def _commands(page: str) -> int:
 
 @pytest.fixture
 def bare_player(tmp_path: Path) -> Iterator[Player]:
-    """Plays one page in an empty folder, without servers: for pages that tests write."""
+    """A player for one page in an empty folder, without servers, for pages that tests write."""
     (tmp_path / "page").mkdir()
     with Player(tmp_path / "page", dict(os.environ)) as opened:
         yield opened
 
 
 def _cluster_in(folder: Path, environment: dict[str, str]) -> Callable[[], AbstractContextManager[str]]:
-    """A scheduler and a worker in ``folder``, started as their commands."""
+    """Start a scheduler and a worker in ``folder`` with their commands."""
 
     @contextmanager
     def cluster() -> Iterator[str]:
         started: list[Running] = []
         try:
-            address = _started(started, "dask scheduler", folder, environment)
-            _started(started, f"dask worker {address} --nthreads 1", folder, environment)
+            address = _start(started, "dask scheduler", folder, environment)
+            _start(started, f"dask worker {address} --nthreads 1", folder, environment)
             yield address
         finally:
             for running in reversed(started):
@@ -131,7 +131,7 @@ def _cluster_in(folder: Path, environment: dict[str, str]) -> Callable[[], Abstr
     return cluster
 
 
-def _started(started: list[Running], text: str, folder: Path, environment: dict[str, str]) -> str:
+def _start(started: list[Running], text: str, folder: Path, environment: dict[str, str]) -> str:
     found = serving(text)
     assert found is not None
     command = text

@@ -1,4 +1,4 @@
-"""Where a test of the documentation does something else than its reader: all of it, with the reasons."""
+"""All differences between what a test of the documentation does and what a reader does, with reasons."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class NotRun:
-    """Commands that no test runs."""
+    """A pattern of commands that no test runs."""
 
     pattern: str
-    """Regular expression; looked for in the command."""
+    """Regular expression that is searched in the command."""
     reason: str
 
 
 @dataclass(frozen=True)
 class Instead:
-    """Text of a command or Python block that is replaced before it is run."""
+    """Text of a command or Python block that is replaced before it runs."""
 
     pattern: str
     """Regular expression."""
     by: str
-    """May hold ``{stage}``, ``{bucket}``, ``{scheduler}`` and groups of the pattern (``\\1``)."""
+    """May contain ``{stage}``, ``{bucket}``, ``{scheduler}`` and groups of the pattern (``\\1``)."""
     reason: str
 
 
 @dataclass(frozen=True)
 class Serving:
-    """A command that goes on until it is stopped: it runs beside the rest of its page."""
+    """A command that runs until it is stopped, in parallel with the rest of its page."""
 
     pattern: str
     ready: str
-    """Regular expression: what it prints when others can use it."""
+    """Regular expression: what it prints when it is ready."""
 
 
 NOT_RUN: tuple[NotRun, ...] = (
@@ -41,9 +41,9 @@ NOT_RUN: tuple[NotRun, ...] = (
     NotRun(r"^python benchmarks/", "takes minutes to hours; the results are in benchmarks/results/"),
     NotRun(
         r"--device cuda\b|--cuda-graphs\b|\bdask cuda\b",
-        "needs a GPU; tests/featurestore/compute/test_gpu_path.py",
+        "needs a GPU; see tests/featurestore/compute/test_gpu_path.py",
     ),
-    NotRun(r"^ser-features download (?!.*--help)", "asks a server on the internet; tests/data/download"),
+    NotRun(r"^ser-features download (?!.*--help)", "needs a server on the internet; see tests/data/download"),
 )
 
 _TRAINS = (
@@ -54,7 +54,7 @@ INSTEAD: tuple[Instead, ...] = (
     Instead(
         r"(?<=\s)--epochs [0-9]+",
         "--epochs 3",
-        "networks are trained briefly: that all works is to be seen, not how well they learn",
+        "networks are trained briefly, to see that they work, not how well they learn",
     ),
     Instead(
         f"{_TRAINS}(?=[^#]*--recipe ravdess-functionals)(?![^#]*--epochs)",
@@ -65,23 +65,23 @@ INSTEAD: tuple[Instead, ...] = (
     Instead(
         f"{_TRAINS}(?![^#]*--(?:views|leak-views))",
         r"\1 --views 0",
-        "the same: on originals, a sixth of the time",
+        "the same, on originals only, in a sixth of the time",
     ),
     Instead(
         r"^pip install \.$",
         "pip install --quiet --no-index --no-deps --no-build-isolation --target site-packages . && "
         "export PYTHONPATH=$PWD/site-packages",
-        "into a folder of the page's own: the interpreter stays as it is",
+        "into the page's own folder, so that the interpreter does not change",
     ),
-    Instead(r"--store gpu\.zarr", "--store features.zarr", "a store that it takes a GPU to build"),
-    Instead(r"s3://lab\b", "s3://{bucket}", "a bucket of the page's own, on a server on loopback"),
-    Instead(r"(?<![\w.])/data/", "{stage}/data/", "a folder of the page's own"),
-    Instead(r"/nfs/", r"{stage}/", "a folder that all hosts see"),
+    Instead(r"--store gpu\.zarr", "--store features.zarr", "a store that needs a GPU to build"),
+    Instead(r"s3://lab\b", "s3://{bucket}", "the page's own bucket, on a local server"),
+    Instead(r"(?<![\w.])/data/", "{stage}/data/", "the page's own folder"),
+    Instead(r"/nfs/", r"{stage}/", "a folder that all hosts share"),
     Instead(r"tcp://head:8786", "{scheduler}", "a real scheduler with a worker, at another address"),
     Instead(
         r"^dask scheduler\b",
         r"dask scheduler --host 127.0.0.1 --port 0 --no-dashboard",
-        "on loopback, at a port that is free",
+        "on the local machine, at a free port",
     ),
     Instead(r"^dask worker\b", r"dask worker --no-dashboard", "two pages run at the same time"),
 )
@@ -93,21 +93,21 @@ SERVING: tuple[Serving, ...] = (
 )
 
 MAY_FAIL: tuple[NotRun, ...] = (
-    NotRun(r"^ser-features compare\b", "exits with 1 where the stores differ, as diff does"),
+    NotRun(r"^ser-features compare\b", "exits with 1 if the stores differ, as diff does"),
 )
-"""Commands whose exit status may be another than 0 though the page shows no line ``error: …``."""
+"""Commands that may fail although the page shows no line ``error: …``."""
 
 
 def reason_not_to_run(command: str) -> str | None:
-    """Why a command is not run; None where it is."""
+    """Return why a command is not run, or None if it is."""
     return next((entry.reason for entry in NOT_RUN if re.search(entry.pattern, command)), None)
 
 
 def serving(command: str) -> Serving | None:
-    """How to know that a command which does not end is ready; None for one that ends."""
+    """Return how to see that a command is ready that runs until it is stopped, or None if it ends."""
     return next((entry for entry in SERVING if re.search(entry.pattern, command)), None)
 
 
 def may_fail(command: str) -> bool:
-    """Whether the exit status of a command says nothing."""
+    """Whether the exit status of a command is ignored."""
     return any(re.search(entry.pattern, command) for entry in MAY_FAIL)

@@ -9,11 +9,10 @@ from pathlib import Path
 KNOWN = ("sh", "console", "python", "toml", "json", "text")
 """Languages that a fence may have.
 
-``sh``: commands. ``console``: lines that begin with ``$`` are commands, the others what they print.
-``python``: run in the page's own process. ``toml`` and ``json``: read by whoever reads such files. ``text``:
-nothing is done.
+``sh``: commands. ``console``: lines that begin with ``$`` are commands, the others are their output.
+``python``: run in the page's own process. ``toml`` and ``json``: parsed and validated. ``text``: ignored.
 
-With ``title="NAME"`` behind the language the block is the file of that name, for the commands that follow.
+With ``title="NAME"`` after the language, the block is written to the file NAME for the commands that follow.
 """
 
 _OPENING = re.compile(r"(?P<indent> *)(?P<marks>`{3,}|~{3,}) *(?P<info>.*)")
@@ -26,10 +25,10 @@ class Fence:
 
     page: str
     line: int
-    """Of its first line of content, from 1."""
+    """Number of its first line of content, from 1."""
     language: str
     title: str
-    """Name of the file that it is; empty where it is none."""
+    """Name of the file to write; empty for none."""
     text: str
 
     @property
@@ -39,7 +38,7 @@ class Fence:
 
 
 def fences_of(path: Path, page: str) -> list[Fence]:
-    """Fenced blocks of the file, in order; ``page`` names it. Raises ValueError for one left open."""
+    """Return the fenced blocks of the file in order. Raises ValueError if one is left open."""
     found: list[Fence] = []
     opening: re.Match[str] | None = None
     content: list[str] = []

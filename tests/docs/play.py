@@ -1,4 +1,4 @@
-"""Playing a page: its blocks one after another, as a reader would."""
+"""Play a page: its blocks one after another, as a reader would."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from tests.docs.words import missing_line
 
 _DATED_RUN = re.compile(r"runs/[0-9]{8}-[0-9]{6}-(?P<name>[a-z0-9_-]+)")
 _PLACEHOLDER = re.compile(r"(?<![\w$-])(?:RUN|STORE)(?![\w=-])")
-"""In commands: the newest run, and the store that every page finds."""
+"""In commands: the newest run, and the store that every page starts with."""
 _STATE = 'test ! -f "$PAGE_STATE" || . "$PAGE_STATE"\n'
 _KEEP = '\nstatus=$?\n{ export -p; printf "cd %q\\n" "$PWD"; } > "$PAGE_STATE"\nexit $status\n'
 
 
 class PageError(AssertionError):
-    """What a page says is not so. The message begins with the place."""
+    """A page is wrong. The message begins with the page and line."""
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Player:
     folder: Path
     environment: dict[str, str]
     cluster: Callable[[], AbstractContextManager[str]] | None = None
-    """Starts a scheduler with a worker for pages that use one and start none; gives its address."""
+    """Starts a scheduler with a worker, for pages that use one but start none, and returns its address."""
     bucket: str = "lab"
     scheduler: str = ""
     _serving: list[Running] = field(default_factory=list)
@@ -47,12 +47,12 @@ class Player:
     _open: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Self:
-        """Nothing is started yet."""
+        """Set the environment. Nothing starts yet."""
         self.environment = {**self.environment, "PAGE_STATE": str(self.folder.with_suffix(".state"))}
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End what runs beside the page."""
+        """End everything that still runs."""
         for running in reversed(self._serving):
             running.stop()
         if self._python is not None:
@@ -89,7 +89,7 @@ class Player:
         file.write_text(fence.text, encoding="utf-8")
 
     def _run(self, command: Command) -> None:
-        text = _PLACEHOLDER.sub(lambda match: self._standing_for(match[0]), self.replaced(command.text))
+        text = _PLACEHOLDER.sub(lambda match: self._value_of(match[0]), self.replaced(command.text))
         if (found := serving(command.text)) is not None:
             running = Running.start(command, f"{_STATE}{text}", self.folder, self.environment)
             self._serving.append(running)
@@ -107,7 +107,9 @@ class Player:
         failed = printed.status != 0
         if not may_fail(command.text) and failed != (command.fails or interrupted):
             wanted = "fails" if command.fails else "works"
-            raise PageError(f"{said}by the page this {wanted}; exit status {printed.status}:\n{printed.text}")
+            raise PageError(
+                f"{said}on the page this {wanted}, but the exit status is {printed.status}:\n{printed.text}"
+            )
         line = missing_line(expected, printed.text)
         if line is not None:
             raise PageError(f"{said}the page says that it prints\n  {line}\nbut it printed\n{printed.text}")
@@ -119,9 +121,9 @@ class Player:
             raise PageError(f"{fence.place}: {problem}")
 
     def replaced(self, text: str) -> str:
-        """The text as it is run here: see :data:`tests.docs.differences.INSTEAD`.
+        """Return the text as it is run here, see :data:`tests.docs.differences.INSTEAD`.
 
-        A dated run folder, ``runs/20261121-150927-NAME``, is the newest run of that name.
+        A dated run folder, ``runs/20261121-150927-NAME``, becomes the newest run of that name.
         """
         for entry in INSTEAD:
             by = entry.by.replace("{stage}", str(self.folder)).replace("{bucket}", self.bucket)
@@ -130,7 +132,7 @@ class Player:
             text = re.sub(entry.pattern, by, text, flags=re.MULTILINE)
         return _DATED_RUN.sub(lambda match: self._newest(match["name"]), text)
 
-    def _standing_for(self, placeholder: str) -> str:
+    def _value_of(self, placeholder: str) -> str:
         return self._newest("") if placeholder == "RUN" else "features.zarr"
 
     def _scheduler(self) -> str:
@@ -148,7 +150,7 @@ class Player:
 
 
 def known_fences(path: Path, page: str) -> list[Fence]:
-    """Blocks of the file. Raises :class:`PageError` where one is left open or of another language."""
+    """Return the blocks of the file. Raises :class:`PageError` if one is open or of an unknown language."""
     try:
         fences = fences_of(path, page)
     except ValueError as error:
@@ -156,13 +158,13 @@ def known_fences(path: Path, page: str) -> list[Fence]:
     if strange := [fence for fence in fences if fence.language not in KNOWN]:
         known = ", ".join(KNOWN)
         raise PageError(
-            "\n".join(f"{fence.place}: a fence of '{fence.language}'; known are {known}" for fence in strange)
+            "\n".join(f"{fence.place}: unknown language '{fence.language}'; use {known}" for fence in strange)
         )
     return fences
 
 
 def require_valid(fence: Fence) -> None:
-    """Read a ``toml``, ``json`` or ``python`` block. Raises :class:`PageError` where it is none."""
+    """Parse a ``toml``, ``json`` or ``python`` block. Raises :class:`PageError` if it is not valid."""
     try:
         if fence.language == "json":
             json.loads(fence.text)
@@ -183,7 +185,7 @@ def _require_known_toml(fence: Fence) -> None:
     elif values.keys() <= Recipe.model_fields.keys():
         if {"name", "features", "model"} <= values.keys():
             parse_recipe(fence.text, fence.place)
-        else:  # part of a recipe: what it leaves out is taken from one that is whole
+        else:  # part of a recipe: a complete one supplies the rest
             whole = load_recipe("four-corpora-a").model_dump(mode="json")
             Recipe.model_validate({**whole, **values})
     else:
@@ -218,7 +220,7 @@ class _Python:
         return cls(process, iter(os.fdopen(read)), printed)
 
     def run(self, code: str, fence: Fence) -> str | None:
-        """What went wrong; None where nothing did."""
+        """Return what went wrong, or None."""
         assert self.process.stdin is not None
         request = {"code": code, "name": fence.page, "line": fence.line}
         self.process.stdin.write(json.dumps(request) + "\n")

@@ -1,8 +1,8 @@
-"""Where a page is played: a folder with corpora, stores and a run.
+"""The stage on which a page is played: a folder with corpora, stores and a run.
 
 The recordings are the demo voices. ``corpora/ravdess`` and ``corpora/tess`` hold some of them under the names
-of those corpora, so that pages which build them run on every machine and in seconds. Two files of RAVDESS are
-the same, as two are in the real one.
+of those corpora, so that pages that build them run on every machine in seconds. As in the real RAVDESS, two
+files are the same.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _OF_SHELL = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SER_CACHE", "LD_LIBRARY_PATH")
 
 @dataclass(frozen=True)
 class Stage:
-    """A folder that pages are played in copies of."""
+    """A folder; each page is played in a copy of it."""
 
     folder: Path
 
     def copy_for(self, page: Path, to: Path) -> Path:
-        """A copy for one page; recordings are links. Stores that the page builds itself are not there."""
+        """Make a copy for one page. Recordings are links, and stores that the page builds are left out."""
         built = re.findall(r"\bser-features build\b.*--out (\S+\.zarr)\b", page.read_text(encoding="utf-8"))
         shutil.copytree(
             self.folder, to, copy_function=_link_recordings, ignore=shutil.ignore_patterns(*built)
@@ -46,7 +46,7 @@ class Stage:
 
 
 def make_stage(folder: Path, demo: Path, environment: Mapping[str, str]) -> Stage:
-    """Lay out a stage in ``folder``. ``demo``: corpora root with the whole demo corpus."""
+    """Create a stage in ``folder``. ``demo`` is a corpora folder with the complete demo corpus."""
     voices = demo / "demo"
     folder.mkdir(parents=True)
     shutil.copytree(voices, folder / "corpora" / "demo", copy_function=os.link)
@@ -66,7 +66,7 @@ def make_stage(folder: Path, demo: Path, environment: Mapping[str, str]) -> Stag
 
 
 def environment_of(home: Path, s3_address: str) -> dict[str, str]:
-    """Variables for commands: the interpreter's own programs first, and nobody's keys but the server's."""
+    """Return variables for commands: the interpreter's programs first, and only the test server's keys."""
     own = f"{sysconfig.get_path('scripts')}{os.pathsep}{Path(sys.executable).parent}"
     kept = {name: os.environ[name] for name in _OF_SHELL if name in os.environ}
     return {

@@ -1,4 +1,4 @@
-"""Every command, Python example, recipe and description of README.md and docs/ works as its page says."""
+"""Every command, Python example and recipe of README.md and docs/ works as its page says."""
 
 from __future__ import annotations
 

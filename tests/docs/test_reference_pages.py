@@ -1,4 +1,4 @@
-"""The reference says what the code does."""
+"""The reference describes the code as it is."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REFERENCE = REPOSITORY / "docs" / "reference"
 
 @pytest.mark.parametrize("path", pages(), ids=lambda path: path.name)
 def test_a_page_that_is_written_from_the_code_is_current(path: Path) -> None:
-    assert path.read_text(encoding="utf-8") == pages()[path], f"write it anew: {AGAIN}"
+    assert path.read_text(encoding="utf-8") == pages()[path], f"run {AGAIN}"
 
 
 @pytest.mark.parametrize(("table", "schema"), [("manifest", MANIFEST_SCHEMA), ("views", VIEWS_SCHEMA)])

@@ -1,4 +1,4 @@
-"""The site is built without a complaint, asks nothing of the network, fits a telephone; its search works."""
+"""The site builds without warnings, makes no network requests, fits a phone, and its search works."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
-"""Whether a command printed what the page says, apart from what differs from machine to machine.
+"""Whether a command printed what the page says, except for what differs from machine to machine.
 
-Both are read as words, so that the width of a terminal plays no part. One word stands for any run of words
-that
+Both are compared word by word, so that the width of a terminal does not matter. One word stands for any run
+of words that
 
-- hold a digit (times, sizes, scores, dates, digests), or are a unit or sign beside one (``7.6 s``, ``–``),
-- hold a ``/``: paths, and clip ids,
-- are the name of an emotion, or ``best``, or tell of calibration: they depend on what a model has learnt.
+- contain a digit (times, sizes, scores, dates, digests), or are a unit or sign (``7.6 s``, ``–``),
+- contain a ``/``: paths and clip ids,
+- are the name of an emotion, ``best``, or about calibration: they depend on what a model has learnt.
 
-A ``…`` stands for anything. All other words of a line must follow each other in what was printed, lines in
-their order.
+A ``…`` stands for anything. All other words of a line must follow each other in the output, and lines must
+be in order.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _FRAMES = re.compile(r"[─━│┃╭╮╰╯┏┓┗┛┡┩┳┻╇┴�
 
 
 def words_of(text: str) -> list[str]:
-    """Words of a text, runs of changing ones as one :data:`ANY`."""
+    """Return the words of a text, with each run of changing words as one :data:`ANY`."""
     found: list[str] = []
     for word in _FRAMES.sub(" ", _ESCAPES.sub("", text)).split():
         kept = ANY if _changes(word) else word
@@ -39,7 +39,7 @@ def words_of(text: str) -> list[str]:
 
 
 def missing_line(expected: list[str], printed: str) -> str | None:
-    """The first of the ``expected`` lines that ``printed`` does not hold in its place; None where all are."""
+    """Return the first of the ``expected`` lines that ``printed`` lacks at this point, or None."""
     words = words_of(printed)
     at = 0
     for line in expected:
@@ -65,7 +65,7 @@ def _changes(word: str) -> bool:
 
 
 def _find(wanted: list[str], words: list[str], start: int) -> int | None:
-    """Where ``wanted`` ends in ``words`` from ``start`` on."""
+    """Return where ``wanted`` ends in ``words``, searching from ``start``."""
     for first in range(start, len(words) - len(wanted) + 1):
         if words[first : first + len(wanted)] == wanted:
             return first + len(wanted)

@@ -1,4 +1,4 @@
-"""Features against librosa 0.11, within the errors that float32 allows (docs/architecture.md)."""
+"""Features against librosa 0.11, within the errors that float32 allows (docs/design.md)."""
 
 import warnings
 from pathlib import Path

@@ -171,7 +171,7 @@ TOLERANCE = {
     "rms": 1e-4,
     "zcr": 1e-3,
 }
-"""Mean absolute difference of docs/architecture.md. A pitch view's phases may turn where they lie at ± π,
+"""Mean absolute difference of docs/design.md. A pitch view's phases may turn where they lie at ± π,
 and a tuning may fall on the next hundredth, so that single numbers differ by more."""
 
 

@@ -1,7 +1,7 @@
-"""Rewrite the messages of ``mistakes.md`` as the commands print them today.
+"""Rewrite the messages of ``mistakes.md``, and those that ``docs/errors.md`` quotes, as printed today.
 
-``python -m tests.system.mistakes.rewrite``, after a change of wording. Read the difference before you commit
-it: an exit status that changes is never wording.
+Run ``python -m tests.system.mistakes.rewrite`` after a change of wording. Read the difference before you
+commit it: a changed exit status is not wording.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from tests.conftest import copy_first_sentence
 from tests.system.mistakes.conftest import BUILD_WITHOUT_END
 from tests.system.mistakes.page import Mistake, mistakes_of
 from tests.system.mistakes.play import play
+from tests.system.mistakes.quotes import ERRORS, refresh_quotes
 from tests.system.mistakes.stage import set_stage
 
 PAGE = Path(__file__).with_name("mistakes.md")
 
 
 def main() -> None:
-    """Play every mistake and put what it prints into the page."""
+    """Play every mistake and write its message into the pages."""
     text = PAGE.read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "stage"
@@ -44,6 +45,7 @@ def main() -> None:
             builder.communicate("")
         os.chdir("/")
     PAGE.write_text(text, encoding="utf-8")
+    refresh_quotes(ERRORS, mistakes_of(PAGE))
 
 
 def _block(mistake: Mistake) -> str:
