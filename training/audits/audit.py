@@ -133,9 +133,9 @@ def audit(
 
     Leaks are a clip, a speaker or a recording (by SHA-256, or under another name) on two sides; a clip whose
     recording has changed since the split; a sample read on the wrong side; and an augmented view in
-    validation or test. Admitted are speakers on several sides under the protocol ``random``; views of one recording on
-    several sides, if views were drawn; and training speakers in validation, but never in the test, if too few
-    speakers were left. Reported are sentences that are in training and in validation or test.
+    validation or test. Admitted are speakers on several sides under the protocol ``random``; views of one
+    recording on several sides, if views were drawn; and training speakers in validation, but never in the
+    test, if too few speakers were left. Reported are training sentences that are in validation or test too.
 
     ``near_duplicates`` come from :func:`training.audits.near_duplicates.near_duplicates`; None skips the
     check. They are leaks, or admitted if the rule is ``report``.

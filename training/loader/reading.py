@@ -1,4 +1,4 @@
-"""What one rank reads, laid out ahead: samples in the order of delivery, cut into batches and windows."""
+"""What one rank will read: samples in the order of delivery, divided into batches and windows."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from training.loader.source import Share
 
 @dataclass(frozen=True, eq=False)
 class ReadingPlan:
-    """``samples`` (n,) int64, in the order in which they are given.
+    """Samples, batches and windows of one rank.
 
-    ``batches`` (b + 1,) and ``windows`` (w + 1,) int64 are edges, from 0 to n; a batch may span windows.
-    ``totals`` (b,) int64: samples of each batch over all ranks.
+    ``samples`` (n,) int64 are sample indices in the order of delivery. ``batches`` (b + 1,) and ``windows``
+    (w + 1,) int64 are edges from 0 to n; a batch may span windows. ``totals`` (b,) int64 are the sizes of the
+    batches over all ranks.
     """
 
     samples: NDArray[np.int64]
@@ -28,15 +29,15 @@ class ReadingPlan:
 
     @classmethod
     def of_epoch(cls, epoch: Epoch, first: int, share: Share) -> ReadingPlan:
-        """The part of ``share`` in the batches ``first`` … of an epoch."""
+        """Plan for the rank's ``share`` of the batches of an epoch, from batch ``first`` on."""
         edges = epoch.batches[first:]
         if len(edges) < 2:
             return _NOTHING
         parts = [share.of(np.arange(start, stop)) for start, stop in pairwise(edges)]
-        places = np.concatenate(parts)
-        windows = np.unique(np.searchsorted(places, epoch.windows))
+        positions = np.concatenate(parts)
+        windows = np.unique(np.searchsorted(positions, epoch.windows))
         return cls(
-            samples=epoch.samples[places],
+            samples=epoch.samples[positions],
             batches=_edges(parts),
             windows=windows,
             totals=np.diff(edges),
@@ -44,18 +45,18 @@ class ReadingPlan:
 
     @classmethod
     def in_order(cls, cells: Cells, batch_size: int, share: Share, window: int) -> ReadingPlan:
-        """Every ``share.world``-th batch of the samples as they stand, in windows of ``window`` cells."""
+        """Plan for every ``share.world``-th batch of the samples in order, in windows of ``window`` cells."""
         samples = np.arange(len(cells))
         parts = np.split(samples, np.arange(batch_size, len(cells), batch_size))[share.rank :: share.world]
         if not len(cells) or not parts:
             return _NOTHING
-        places = np.concatenate(parts)
-        runs = np.flatnonzero(np.diff(cells.of_sample[places])) + 1
+        indices = np.concatenate(parts)
+        runs = np.flatnonzero(np.diff(cells.of_sample[indices])) + 1
         inner = runs[window - 1 :: window]
         return cls(
-            samples=places,
+            samples=indices,
             batches=_edges(parts),
-            windows=np.concatenate([[0], inner, [len(places)]]).astype(np.int64),
+            windows=np.concatenate([[0], inner, [len(indices)]]).astype(np.int64),
             totals=np.array([len(part) for part in parts]),
         )
 

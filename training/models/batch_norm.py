@@ -5,11 +5,11 @@
     rank 0: n₀, mean₀, var₀ ┐              mean = Σ nᵣ·meanᵣ / Σ nᵣ
     rank 1: n₁, mean₁, var₁ ┴─ all-reduce  var  = Σ nᵣ·(varᵣ + (meanᵣ − mean)²) / Σ nᵣ
 
-In one process, and in evaluation, it is torch's own. torch's ``SyncBatchNorm`` does the same as this one, but
-on GPUs alone.
+In one process, and in evaluation, this is torch's own batch norm. torch's ``SyncBatchNorm`` does the same as
+this module, but only on GPUs.
 
-A training batch with a single value a channel has no variance, and torch refuses it: here it is normalised by
-the running statistics, which it leaves as they are.
+A training batch with a single value per channel has no variance, and torch refuses it. Here it is normalised
+by the running statistics, which it does not change.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torch.distributed.nn.functional import all_reduce
 
 
 class BatchNorm1d(nn.BatchNorm1d):
-    """Of (B, K)."""
+    """Batch norm of (B, K) over all ranks."""
 
     running_mean: Tensor
     running_var: Tensor
@@ -34,7 +34,7 @@ class BatchNorm1d(nn.BatchNorm1d):
 
 
 class BatchNorm2d(nn.BatchNorm2d):
-    """Of (B, K, C, T)."""
+    """Batch norm of (B, K, C, T) over all ranks."""
 
     running_mean: Tensor
     running_var: Tensor
@@ -42,7 +42,7 @@ class BatchNorm2d(nn.BatchNorm2d):
     momentum: float
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, K, C, T) → the same shape, each channel normalised over all else and all ranks."""
+        """(B, K, C, T) → the same shape, each channel normalised over rows, C, T and all ranks."""
         return _normalise(self, x) if _needs_more(self, x) else super().forward(x)
 
 
@@ -57,7 +57,7 @@ def _ranks() -> int:
 
 def _normalise(layer: BatchNorm1d | BatchNorm2d, x: Tensor) -> Tensor:
     mean, variance, count = _moments(x)
-    # A rank with more rows knows the answer without waiting for its device.
+    # A rank with more rows can skip the check, which would wait for its device.
     if x.numel() <= x.shape[1] and count.item() == 1:
         return F.batch_norm(x, layer.running_mean, layer.running_var, layer.weight, layer.bias, eps=layer.eps)
     with torch.no_grad():
@@ -71,7 +71,7 @@ def _normalise(layer: BatchNorm1d | BatchNorm2d, x: Tensor) -> Tensor:
 
 
 def _moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean and variance (K,) float32 of ``x`` (B, K, …) over all ranks, and the number of values a channel.
+    """Mean and variance (K,) float32 of ``x`` (B, K, …) over all ranks, and the number of values per channel.
 
     A rank may have no rows. Gradients flow to the inputs of all ranks.
     """
@@ -90,7 +90,7 @@ def _moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _sum_over_ranks(values: Tensor) -> Tensor:
-    """``values`` summed over all ranks; gradients are too."""
+    """Sum ``values`` over all ranks, and their gradients too."""
     if _ranks() == 1:
         return values
     summed: Tensor = all_reduce(values)  # type: ignore[no-untyped-call]

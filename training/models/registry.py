@@ -1,4 +1,4 @@
-"""From a recipe's model to a network."""
+"""Build the network of a recipe's model."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from training.models.mlp import Mlp
 
 
 def build_model(spec: ModelSpec, coefficients: int, frames: int, classes: int) -> nn.Module:
-    """Untrained network for inputs of (batch, 1, coefficients, frames), initialised from torch's generator.
+    """Untrained network for inputs (B, 1, coefficients, frames), initialised from torch's generator.
 
-    Its ``forward`` takes ``x`` (B, 1, C, T) float32 and ``valid_frames`` (B,) int64, and gives logits
+    Its ``forward`` takes ``x`` (B, 1, C, T) float32 and ``valid_frames`` (B,) int64, and returns logits
     (B, classes).
 
-    Raises :class:`SpecError` where the features are too small for it, and for a model that is no network.
+    Raises :class:`SpecError` if the features are too small, or if the model is not a network.
     """
     match spec:
         case CnnBiLstmSpec():
@@ -59,6 +59,6 @@ def build_model(spec: ModelSpec, coefficients: int, frames: int, classes: int) -
             )
         case LinearSpec():
             raise SpecError(
-                f"model '{spec.name}' is no network but a linear classifier; fit it by "
+                f"model '{spec.name}' is a linear classifier, not a network; fit it with "
                 "training.linear.classifier"
             )

@@ -90,7 +90,7 @@ def test_a_leak_is_named_and_not_saved(demo_store: Path, tmp_path: Path) -> None
 MISTAKES = {
     "no store": (["none.zarr"], 1, "there is no feature store at none.zarr"),
     "protocol": (["STORE", "--protocol", "mine"], 2, "speaker"),
-    "number of folds": (["STORE", "--protocol", "kfold:99"], 1, "give kfold:K with K up to 16"),
+    "number of folds": (["STORE", "--protocol", "kfold:99"], 1, "use kfold:K with K up to 16"),
     "no corpus to test on": (["STORE", "--protocol", "cross-corpus"], 2, "test_corpora"),
     "corpus": (["STORE", "--datasets", "ravdess"], 2, "the store has no corpus ravdess; it has demo"),
     "emobox": (["STORE", "--protocol", "emobox"], 1, "no folds for demo here"),

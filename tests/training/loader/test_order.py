@@ -111,7 +111,7 @@ def test_one_view_cannot_be_drawn_where_clips_have_different_views(two_corpora: 
     whole = cross(clips, clips, (0, 1))
     assert Order.of(store, whole, 8, "one").count == 40
     part = Samples(whole.clips[:-1], whole.views[:-1], whole.targets[:-1])
-    with pytest.raises(ValueError, match="other views"):
+    with pytest.raises(ValueError, match="same views"):
         Order.of(store, part, 8, "one")
 
 

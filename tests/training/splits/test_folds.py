@@ -106,7 +106,7 @@ def test_speakers_with_an_identical_recording_are_tested_together(make_manifest:
 
 @pytest.mark.parametrize(
     ("protocol", "message"),
-    [("kfold:25", r"needs 25 speakers, and the store has 24; give kfold:K with K up to 24"), ("loso", "")],
+    [("kfold:25", r"needs 25 speakers, but the store has 24; use kfold:K with K up to 24"), ("loso", "")],
 )
 def test_too_few_speakers_are_told_with_what_would_do(
     make_manifest: Any, protocol: str, message: str

@@ -74,7 +74,7 @@ def test_changed_bad_and_missing_recordings_are_named_and_refused(make_manifest:
     now = manifest.drop(6)
     assert split.changed(now) == tuple(sorted([*manifest["clip_id"][4:6], gone]))
     with pytest.raises(
-        RunError, match=r"3 of its 72 clips are gone, bad or hold another recording \(ravdess/"
+        RunError, match=r"3 of its 72 clips are missing, bad, or another recording \(ravdess/"
     ):
         split.require_unchanged(now)
 
@@ -139,7 +139,7 @@ def test_views_that_are_none_are_refused(leaky: Split, views: list[Any], message
 def test_views_of_clips_that_are_elsewhere_are_refused(leaky: Split) -> None:
     value = leaky.to_json()
     del value["views"]["test"][leaky.test[0]]
-    with pytest.raises(RunError, match=f"{leaky.test[0]} stands in test or its views alone"):
+    with pytest.raises(RunError, match=f"{leaky.test[0]} is in test or in its views, but not in both"):
         Split.from_json(value)
 
 
