@@ -70,7 +70,7 @@ def _new_series(request: TrainRequest, choice: Choice) -> SeriesFolder:
         recipe=choice.recipe,
         recipe_source=request.recipe_source,
         seed=request.seed or 0,
-        store=recorded_store(choice.place),
+        store=recorded_store(choice.store_path),
         store_digest=choice.store.digest,
         folds=choice.folds,
     )

@@ -159,7 +159,7 @@ def test_a_resumed_run_wants_the_device_that_it_was_started_on(demo_store: Path,
     with pytest.raises(DeviceError, match="CUDA"):
         plan(TrainRequest(store=demo_store, resume=folder.path))
     (notice,) = plan(TrainRequest(store=demo_store, resume=folder.path, hardware=Hardware("cpu"))).notices
-    assert notice.startswith("the run was started on cuda and goes on with cpu")
+    assert notice.startswith("the run was started on cuda and continues on cpu")
 
 
 def test_a_run_json_that_is_none_is_a_sentence(demo_store: Path, tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_corpora_that_the_recipe_does_not_name_are_used_where_it_finds_none_of_i
 ) -> None:
     named = plan(TrainRequest(store=demo_store, recipe=changed(datasets=("ravdess", "tess"))))
     assert named.record.recipe.datasets is None
-    assert named.notices == ("the store has none of the recipe's corpora (ravdess, tess); all of it is used",)
+    assert named.notices == ("the store has none of the recipe's corpora (ravdess, tess); the whole store is used",)
     part = plan(TrainRequest(store=demo_store, recipe=changed(datasets=("ravdess", "demo"))))
     assert part.notices == ("the recipe trains on ravdess, demo; the store lacks ravdess",)
     assert part.split == named.split

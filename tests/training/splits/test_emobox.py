@@ -69,7 +69,7 @@ def test_seed_changes_who_validates_and_nobody_who_is_tested(make_manifest: Any)
 @pytest.mark.parametrize(
     ("clips", "message"),
     [
-        ([*ravdess(), *tess()], "here are ravdess, tess; choose one with --datasets ravdess"),
+        ([*ravdess(), *tess()], "but the store has ravdess, tess; choose one with --datasets ravdess"),
         (tess(), "refused for tess: its folds share speakers on both sides"),
         (clips_of([("cremad", n, "male", 1) for n in range(9)]), "refused for cremad"),
         (clips_of([("emodb", n, "male", 1) for n in range(9)]), "no folds for emodb here"),
