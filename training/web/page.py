@@ -1,4 +1,4 @@
-"""The page itself, in Gradio: a place for a recording, and the answer beside it."""
+"""The page itself, in Gradio: an input for a recording, and the answer next to it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from training.web.uploads import UploadGoneError, Uploads
 TITLE = "What does a recording sound like?"
 
 _WAITING = 64
-"""Questions that may wait for their turn; further ones are told to come back."""
+"""Requests that may wait; more are asked to come back later."""
 
 _FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 _MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
@@ -35,10 +35,10 @@ class _UploadName(GradioRootModel):
 def page(
     predictor: Predictor, facts: Facts, limits: Limits, uploads: Uploads, public_url: str | None
 ) -> FastAPI:
-    """ASGI application that shows ``predictor``; to stand behind a :class:`training.web.gate.Gate`."""
+    """ASGI application of the page, to be used behind a :class:`training.web.gate.Gate`."""
 
     def respond(token: str | None) -> tuple[None, str]:
-        """Empty the place for a recording; what is said of it."""
+        """Return an empty input, and the answer to the upload called ``token``."""
         try:
             with uploads.take(token or "") as upload:
                 try:
@@ -47,10 +47,10 @@ def page(
                     return None, problem(upload.name, str(error))
         except UploadGoneError as error:
             return None, problem("No answer", str(error))
-        except Exception:  # noqa: BLE001 a visitor's file must end neither the server nor in a traceback
-            # Visitors get a sentence; who runs the server sees why.
+        except Exception:  # noqa: BLE001 a visitor's file must neither stop the server nor show a traceback
+            # Visitors get a sentence; the operator sees the cause.
             _log.exception("a recording could not be answered")
-            return None, problem("No answer", "the server failed; its terminal says why")
+            return None, problem("No answer", "the server failed; its terminal shows the cause")
 
     with gr.Blocks(title=TITLE, analytics_enabled=False) as blocks:
         gr.HTML(f"<h1>{TITLE}</h1>", elem_id="ser-title", apply_default_css=False)
@@ -65,7 +65,7 @@ def page(
             )
             shown = gr.HTML(waiting(), elem_id="ser-answer", apply_default_css=False)
             gr.HTML(about(facts, limits), elem_id="ser-about", apply_default_css=False)
-        # What it sends is the name of an upload, as the gate lets it through: Gradio is to open no file.
+        # The gate passes only the name of an upload, and Gradio must not open any file.
         clip.data_model = _UploadName  # type: ignore[assignment]
         gr.on(
             [clip.upload, clip.stop_recording],
@@ -99,6 +99,6 @@ def page(
 
 
 def _head() -> str:
-    """The style, as it stands: Gradio narrows what it gets as ``css`` to what lies within its frame."""
+    """The page's style. It is not passed as ``css``, because Gradio limits that to elements in its frame."""
     style = resources.files("training.web").joinpath("templates/page.css").read_text("utf-8")
     return f"<style>\n{style}</style>"

@@ -1,4 +1,4 @@
-"""Pictures of an answer: waveform and features of a clip, and a long recording over time."""
+"""Pictures of an answer: waveform and features of a clip, and probabilities over time."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ COLOURS: Final = (
     "#44aa99",
     "#332288",
 )
-"""Of emotions in the model's order; told apart by the colour-blind as well (P. Tol's schemes)."""
+"""Colours of emotions in the model's order, safe for colour-blind readers (P. Tol's schemes)."""
 
 _HERTZ = (250, 500, 1000, 2000, 4000, 8000, 16000)
 
 
 def clip_picture(heard: HeardClip) -> Picture:
-    """Waveform, what is left out in grey, and below it the feature that the model was given."""
+    """Waveform, with parts left out in grey, above the feature that the model received."""
     figure = Figure(figsize=(_WIDTH, 4.3), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 3))
     end_s = heard.start_s + heard.sound.duration_s
@@ -63,7 +63,7 @@ def clip_picture(heard: HeardClip) -> Picture:
 
 
 def timeline_picture(answer: DemoAnswer) -> Picture:
-    """Waveform of a long recording, and the probabilities of its windows stacked, silence left white."""
+    """Waveform of a long recording above the stacked probabilities of its windows; silence is white."""
     figure = Figure(figsize=(_WIDTH, 4.3), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 3))
     _wave(above, answer.sound, 0.0, _WAVE)
@@ -93,7 +93,7 @@ def timeline_picture(answer: DemoAnswer) -> Picture:
 def _wave(
     axes: Axes, sound: Sound, start_s: float, colour: str, span: tuple[float, float] | None = None
 ) -> None:
-    """The extremes of each of so many columns; of ``span`` alone, seconds, where it is given."""
+    """Draw the extremes of the samples per column, of the whole sound or of ``span`` in seconds."""
     samples = sound.samples
     first, last = (0, len(samples))
     if span is not None:
@@ -135,7 +135,7 @@ def _features(axes: Axes, figure: Figure, heard: HeardClip) -> None:
         axes.yaxis.set_major_locator(
             FixedLocator([float(np.interp(h, peaks, np.arange(rows))) for h in shown])
         )
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda _, place: f"{shown[place or 0]:,}"))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda _, index: f"{shown[index or 0]:,}"))
         axes.yaxis.set_minor_locator(NullLocator())
         axes.set_ylabel("Hz, mel scale")
         figure.colorbar(image, ax=axes, label="dB", pad=0.01, aspect=18)
@@ -150,14 +150,14 @@ def _feature_label(feature: str) -> str:
 
 
 def _edges(windows: Sequence[Prediction]) -> NDArray[np.float64]:
-    """(windows + 1,) seconds: a window is drawn where its middle is nearest, from begin to end."""
+    """(windows + 1,) seconds: each window is drawn where its middle is the nearest."""
     middles = np.array([(window.start_s + window.stop_s) / 2 for window in windows])
     between = (middles[1:] + middles[:-1]) / 2
     return np.concatenate([[windows[0].start_s], between, [windows[-1].stop_s]])
 
 
 def _shares(windows: Sequence[Prediction], emotions: int) -> NDArray[np.float64]:
-    """(windows, emotions), NaN where there is silence."""
+    """Probabilities (windows, emotions), NaN for silent windows."""
     nothing = np.full(emotions, np.nan)
     return np.stack([nothing if w.probabilities is None else w.probabilities for w in windows])
 

@@ -48,7 +48,7 @@ def test_a_recipe_of_fewer_features_and_views_fits_in_the_stores_order(store: Fe
                 "views": [*RECIPE.views, {"name": "p", "kind": "pitch", "semitones": 1.0}],
                 "train": {"views": (0, 7)},
             },
-            "needs views 0, 7 and it holds 0 to 6",
+            "needs views 0, 7, but the store has 0 to 6",
         ),
         (
             {"views": [{"name": "noise", "kind": "noise", "snr_db": (0.0, 5.0)}]},

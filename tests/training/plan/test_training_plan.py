@@ -178,7 +178,9 @@ def test_corpora_that_the_recipe_does_not_name_are_used_where_it_finds_none_of_i
 ) -> None:
     named = plan(TrainRequest(store=demo_store, recipe=changed(datasets=("ravdess", "tess"))))
     assert named.record.recipe.datasets is None
-    assert named.notices == ("the store has none of the recipe's corpora (ravdess, tess); the whole store is used",)
+    assert named.notices == (
+        "the store has none of the recipe's corpora (ravdess, tess); the whole store is used",
+    )
     part = plan(TrainRequest(store=demo_store, recipe=changed(datasets=("ravdess", "demo"))))
-    assert part.notices == ("the recipe trains on ravdess, demo; the store lacks ravdess",)
+    assert part.notices == ("the recipe trains on ravdess, demo, but the store lacks ravdess",)
     assert part.split == named.split

@@ -146,7 +146,7 @@ def test_senseless_windows_and_bad_files_are_sentences(model_a: RunResult, tmp_p
 
 def test_a_model_normalised_by_speaker_does_not_tell_single_clips(demo_store: Path, tmp_path: Path) -> None:
     by_speaker = trained(demo_store, tmp_path, "functionals-mlp", "input.normalise=speaker")
-    with pytest.raises(RunError, match="was normalised by speaker and cannot tell a clip by itself"):
+    with pytest.raises(RunError, match="was normalised by speaker and cannot predict single clips"):
         Predictor.open(by_speaker.folder.path, "cpu")
 
 
