@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from training.metrics.bootstrap import Interval
 from training.report.tables import markdown_table
 from training.report.wording import interval_cell, percent, warning
+from training.splits.claim import Claim
 
 HEADER = ("protocol", "model", "UA", "95 %", "WA", "macro-F1", "clips", "speakers")
 
@@ -18,8 +19,7 @@ class ComparisonRow:
 
     name: str
     """Of the model or recipe."""
-    title: str
-    """:attr:`training.splits.split.Split.title`, or that of a summary of folds."""
+    claim: Claim
     ua: float
     ua_interval: Interval | None
     wa: float
@@ -32,7 +32,7 @@ def comparison_table(rows: Sequence[ComparisonRow]) -> str:
     """Table of ``rows`` in their order, then each distinct warning about their protocols."""
     cells = [
         (
-            row.title,
+            row.claim.title,
             row.name,
             percent(row.ua),
             interval_cell(row.ua_interval),
@@ -43,5 +43,5 @@ def comparison_table(rows: Sequence[ComparisonRow]) -> str:
         )
         for row in rows
     ]
-    warnings = dict.fromkeys(found for found in (warning(row.title) for row in rows) if found)
+    warnings = dict.fromkeys(found for found in (warning(row.claim) for row in rows) if found)
     return "\n\n".join([markdown_table(HEADER, cells), *(f"{sentence}." for sentence in warnings)]) + "\n"

@@ -20,8 +20,10 @@ from typing import Any
 
 from comparison import ComparisonRow, comparison_table
 from machine import RESULTS, write_result
+from pydantic import TypeAdapter
 
 from training.metrics.bootstrap import Interval
+from training.splits.claim import Claim
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ def _with_earlier(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _row(experiment: Experiment, arguments: argparse.Namespace) -> dict[str, Any]:
     """Result of an experiment, from its file where it is finished."""
     done = arguments.work / f"{experiment.name}.json"
-    if not done.exists() or "folder" not in json.loads(done.read_text()):
+    if not done.exists() or not {"folder", "claim"} <= json.loads(done.read_text()).keys():
         values = _mean(experiment, arguments) if experiment.mean_of else _trained(experiment, arguments)
         done.write_text(json.dumps(_figures(values)))
     command = f"ser-train --store {experiment.store}.zarr {shlex.join(experiment.options)}"
@@ -168,14 +170,15 @@ def _figures(values: dict[str, Any]) -> dict[str, Any]:
     kept = ("ua", "wa", "macro_f1", "support", "speakers", "intervals")
     folds = {"over_folds": values["over_folds"]["emotion"]} if "over_folds" in values else {}
     folder = values.get("run", values.get("series"))
-    return {"folder": folder, "title": values["title"], **{name: scores[name] for name in kept}, **folds}
+    named = {"folder": folder, "title": values["title"], "claim": values["claim"]}
+    return {**named, **{name: scores[name] for name in kept}, **folds}
 
 
 def _comparison(row: dict[str, Any]) -> ComparisonRow:
     interval = row["intervals"] and row["intervals"]["ua"]
     return ComparisonRow(
         name=row["system"],
-        title=row["title"],
+        claim=TypeAdapter(Claim).validate_python(row["claim"]),
         ua=row["ua"],
         ua_interval=Interval(interval["low"], interval["high"]) if interval else None,
         wa=row["wa"],

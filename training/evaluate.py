@@ -27,13 +27,13 @@ from training.metrics.scores import evaluate_predictions
 from training.plan.requirements import require_features
 from training.predict.trained import TrainedModel
 from training.report.tested import Tested, corpora_heard
-from training.report.wording import titled
 from training.runs.request import Hardware
 from training.runs.run import RunRecord, require_once
 from training.runs.same_store import same_store
 from training.samples.held_out import own_test_clips, unheard_clips
 from training.samples.samples import Samples
 from training.samples.targets import NO_CLASS, Targets, targets_of
+from training.splits.claim import Claim
 from training.splits.split import Split
 
 
@@ -93,10 +93,10 @@ def evaluate_runs(request: EvaluationRequest) -> Tested:
     probabilities = sum(model.probabilities(store, samples, device, request.hardware) for model in models)
     predictions = predictions_of(store, samples, first.classes, np.asarray(probabilities) / len(models))
     corpora = sorted(store.manifest["dataset"].iloc[samples.clips].unique())
-    title = split.title if own else _title(records, corpora)
+    claim = split.claim if own else _claim_on_other_clips(records, corpora)
     return Tested(
         records=records,
-        title=titled(title, [record.recipe.input for record in records]),
+        claim=claim.with_inputs([record.recipe.input for record in records]),
         evaluation=evaluate_predictions(
             predictions, label_set(first.recipe.labels.set), first.recipe.labels.target
         ),
@@ -144,11 +144,15 @@ def _store(request: EvaluationRequest, record: RunRecord) -> FeatureStore:
     return FeatureStore.open(request.store)
 
 
-def _title(records: Sequence[RunRecord], tested: Sequence[str]) -> str:
-    """``cross-corpus, speaker-independent (trained on ravdess, tested on tess)``."""
+def _claim_on_other_clips(records: Sequence[RunRecord], tested: Sequence[str]) -> Claim:
     trained = corpora_heard(records)
-    kind = "speaker-independent" if {*trained} & {*tested} else "cross-corpus, speaker-independent"
-    return f"{kind} (trained on {' and '.join(trained)}, tested on {' and '.join(tested)})"
+    return Claim(
+        independence="speaker-independent",
+        protocol=None,
+        trained_on=tuple(trained),
+        tested_on=tuple(tested),
+        crosses_corpora=not {*trained} & {*tested},
+    )
 
 
 def predictions_of(

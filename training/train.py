@@ -34,7 +34,6 @@ from training.plan.plan import Plan
 from training.report.files import write_result
 from training.report.result import RunResult
 from training.report.text import report
-from training.report.wording import titled
 from training.runs.observer import Observer, SilentObserver, Start
 from training.runs.request import TrainRequest
 from training.runs.run import RunFolder, run_name
@@ -160,7 +159,7 @@ def _trained(
 
 def _result(planned: Plan, folder: RunFolder, trained: TrainingOutcome) -> RunResult:
     record, split = planned.record, planned.split
-    title = titled(split.title, [record.recipe.input])
+    claim = split.claim.with_inputs([record.recipe.input])
     labels = record.recipe.labels
     manifest = planned.store.manifest
     predictions = {
@@ -174,7 +173,7 @@ def _result(planned: Plan, folder: RunFolder, trained: TrainingOutcome) -> RunRe
     return RunResult(
         folder=folder,
         record=record,
-        title=title,
+        claim=claim,
         test=tested["test"],
         validation=tested["validation"],
         best_epoch=trained.best_epoch,
@@ -183,7 +182,7 @@ def _result(planned: Plan, folder: RunFolder, trained: TrainingOutcome) -> RunRe
         corpora={side: _named(manifest["dataset"], planned.samples[side]) for side in SIDES},
         audit=planned.audit,
         notices=planned.notices,
-        report=report(tested["test"], labels.target, title, trained.best_epoch),
+        report=report(tested["test"], labels.target, claim, trained.best_epoch),
         predictions=predictions["test"],
         parameters=trained.parameters,
         validation_by=split.validation_by,

@@ -1,4 +1,4 @@
-"""``ser-features audit``: whether a split leaks."""
+"""``ser-features audit``: check whether a split leaks."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from featurestore.cli import completion
 from featurestore.cli.console import out, print_json
 from featurestore.cli.options import Json, StorePlace
+from training.cli.options import PROTOCOL_HELP, PROTOCOL_PANEL, SPLIT_HELP, LeakViews, TestOn, TrainOn
 
 
 def audit(
@@ -16,42 +18,47 @@ def audit(
     protocol: Annotated[
         str | None,
         typer.Option(
-            help="speaker, loso, kfold:K, emobox, cross-corpus or random.",
+            help=PROTOCOL_HELP,
             show_default="the recipe's, or speaker",
+            autocompletion=completion.protocols,
+            rich_help_panel=PROTOCOL_PANEL,
         ),
     ] = None,
     recipe: Annotated[
         str | None,
-        typer.Option(help="Name of a recipe or a TOML file: its protocol and corpora.", show_default="none"),
+        typer.Option(
+            help="Recipe whose protocol and corpora to use: a name or a TOML file.",
+            show_default="none",
+            autocompletion=completion.recipes,
+        ),
     ] = None,
     datasets: Annotated[
-        str | None, typer.Option(help="Corpora, parted by commas.", show_default="the recipe's, or all")
+        str | None,
+        typer.Option(
+            help="Corpora to split, comma-separated.",
+            show_default="the recipe's, or all",
+            autocompletion=completion.datasets,
+        ),
     ] = None,
-    train_on: Annotated[
-        str | None, typer.Option(help="Corpora that cross-corpus trains on.", show_default="the others")
-    ] = None,
-    test_on: Annotated[str | None, typer.Option(help="Corpora that cross-corpus tests on.")] = None,
-    leak_views: Annotated[
-        bool, typer.Option("--leak-views", help="Under random: copies of a recording on several sides.")
-    ] = False,
+    train_on: TrainOn = None,
+    test_on: TestOn = None,
+    leak_views: LeakViews = False,
     seed: Annotated[
         int | None, typer.Option(min=0, max=2**63 - 1, help="Seed of the split.", show_default="0")
     ] = None,
-    split: Annotated[
-        Path | None, typer.Option(help="A split.json, in place of a protocol.", show_default=False)
-    ] = None,
+    split: Annotated[Path | None, typer.Option(help=SPLIT_HELP, show_default=False)] = None,
     run: Annotated[
-        Path | None, typer.Option(help="Folder of a run, in place of a protocol.", show_default=False)
+        Path | None, typer.Option(help="Run whose split to audit, instead of a protocol.", show_default=False)
     ] = None,
     save: Annotated[
         Path | None,
-        typer.Option(help="File that gets the split, to share it; of folds one each.", show_default=False),
+        typer.Option(help="File to save the split to; with folds, one file per fold.", show_default=False),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Prove that a split leaks nothing: speakers, recordings, copies under other names, views, sentences.
+    """Check that no speaker, recording, copy, view or sentence of a split is on two sides.
 
-    Exit code 0 where no side overlaps another, 1 where any does, also where the protocol admits it (random).
+    The exit code is 0 if no sides overlap and 1 if any do, even if the protocol allows it (random).
 
     [bold]Examples[/]
 

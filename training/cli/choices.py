@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class DeviceName(StrEnum):
-    """Devices to choose from."""
+    """Devices to compute on."""
 
     AUTO = "auto"
     CPU = "cpu"
@@ -14,7 +14,7 @@ class DeviceName(StrEnum):
 
 
 class LoaderName(StrEnum):
-    """Places for samples to choose from."""
+    """Where to keep samples: :data:`training.runs.request.LoaderChoice`."""
 
     AUTO = "auto"
     DEVICE = "device"

@@ -1,4 +1,4 @@
-"""A training as its user watches it: one line an epoch, a bar within the epoch."""
+"""Progress of a training on the terminal: one line per epoch, and a bar within it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.runs.observer import EpochResult, Start
 
 
 class ConsoleObserver:
-    """Tells on standard error what a training does; a context, so that no bar stays behind."""
+    """Reports a training on standard error; a context manager, so that no bar is left on the screen."""
 
     def __init__(self) -> None:
         self._progress = ConsoleProgress()
@@ -29,40 +29,40 @@ class ConsoleObserver:
         self._bar.close()
 
     def notice(self, sentence: str) -> None:
-        """See :class:`training.runs.observer.Observer`; what every fold says is printed once."""
+        """Print a note, once even if every fold has it."""
         if sentence not in self._noticed:
             self._noticed.add(sentence)
             err.print(f"note: {sentence}", markup=False)
 
     def started(self, start: Start) -> None:
-        """See :class:`training.runs.observer.Observer`."""
+        """Print the run folder, the sides of the split and the device."""
         err.print(f"run folder: {start.folder}", markup=False)
         sides = "; ".join(
             f"{name} {size.clips} clips of {size.speakers} speaker{'' if size.speakers == 1 else 's'}"
             for name, size in start.sides.items()
         )
-        err.print(f"{sides}; {start.epoch_samples} samples an epoch")
+        err.print(f"{sides}; {start.epoch_samples} samples per epoch")
         err.print(f"training on {start.device}, CPU threads: {start.threads}")
 
     def loading_started(self, samples: int) -> None:
-        """See :class:`training.runs.observer.Observer`."""
+        """Open the bar of reading."""
         self._open("load", samples, "samples")
 
     def loaded(self, samples: int) -> None:
-        """See :class:`training.runs.observer.Observer`."""
+        """Advance the bar of reading."""
         self._advance(samples)
 
     def epoch_started(self, epoch: int, batches: int, done: int) -> None:
-        """See :class:`training.runs.observer.Observer`."""
+        """Open the bar of an epoch."""
         self._open(f"epoch {epoch}", batches, "batches")
         self._advance(done)
 
     def batch_done(self) -> None:
-        """See :class:`training.runs.observer.Observer`."""
+        """Advance the bar of the epoch."""
         self._advance(1)
 
     def epoch_done(self, result: EpochResult) -> None:
-        """See :class:`training.runs.observer.Observer`."""
+        """Close the bar and print one line."""
         self._bar.close()
         err.print(
             f"epoch {result.epoch:3}  loss {result.train_loss:.3f}  validation loss "

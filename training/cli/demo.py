@@ -1,9 +1,8 @@
-"""``ser-demo``: a page on this machine that tells what a recording sounds like, by a trained model."""
+"""``ser-demo``: serve a page on which a trained model hears recordings."""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,63 +10,63 @@ import typer
 from featurestore.cli.console import Command, Version, err, out
 from schemas.errors import RunError, UsageError
 from training.cli.choices import DeviceName
+from training.cli.options import Device, Run
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
 
-_LIMITS, _WHERE = "What visitors may ask for", "Where it runs"
+_LIMITS, _SERVER = "Limits for visitors", "Server"
 
 
 @app.command(cls=Command)
 def demo(
-    run: Annotated[Path, typer.Argument(help="Folder of a run of ser-train.")],
+    run: Run,
     max_mb: Annotated[
         float,
         typer.Option(
             min=0.01,
             max=1000,
-            help="MB of a file, at most: 1 MB is 1,048,576 bytes.",
+            help="Maximum size of a file in MB (1 MB is 1,048,576 bytes).",
             rich_help_panel=_LIMITS,
         ),
     ] = 20.0,
     max_seconds: Annotated[
-        float, typer.Option(min=1, max=3600, help="Seconds of a recording, at most.", rich_help_panel=_LIMITS)
+        float,
+        typer.Option(
+            min=1, max=3600, help="Maximum length of a recording in seconds.", rich_help_panel=_LIMITS
+        ),
     ] = 300.0,
     users: Annotated[
         int,
-        typer.Option(
-            min=1, max=64, help="Requests that are computed at the same time.", rich_help_panel=_LIMITS
-        ),
+        typer.Option(min=1, max=64, help="Requests to compute at the same time.", rich_help_panel=_LIMITS),
     ] = 2,
-    host: Annotated[str, typer.Option(help="Address to listen on.", rich_help_panel=_WHERE)] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on.", rich_help_panel=_SERVER)] = "127.0.0.1",
     port: Annotated[
         int | None,
         typer.Option(
             min=0,
             max=65535,
             help="Port to listen on.",
-            show_default="7860, or the next that is free",
-            rich_help_panel=_WHERE,
+            show_default="7860, or the next free one",
+            rich_help_panel=_SERVER,
         ),
     ] = None,
     public_url: Annotated[
         str | None,
         typer.Option(
-            help="Address by which a reverse proxy shows the page.",
+            help="Address at which a reverse proxy serves the page.",
             show_default="none",
-            rich_help_panel=_WHERE,
+            rich_help_panel=_SERVER,
         ),
     ] = None,
-    device: Annotated[
-        DeviceName, typer.Option(help="Where to compute.", rich_help_panel=_WHERE)
-    ] = DeviceName.AUTO,
+    device: Device = DeviceName.AUTO,
     open_: Annotated[
-        bool, typer.Option("--open/--no-browser", help="Open the page in a browser.", rich_help_panel=_WHERE)
+        bool, typer.Option("--open/--no-browser", help="Open the page in a browser.", rich_help_panel=_SERVER)
     ] = False,
     version: Version = False,
 ) -> None:
-    """Show a trained model as a page on this machine: upload or record a clip, and see what it sounds like.
+    """Serve a trained model as a web page: upload or record a clip and see which emotion it sounds like.
 
-    Recordings are kept in memory and forgotten as soon as they are answered. Ctrl-C ends it.
+    Recordings stay in memory and are discarded once they are answered. Press Ctrl-C to stop.
 
     [bold]Examples[/]
 
@@ -77,7 +76,7 @@ def demo(
     """
     _require_url(public_url)
     if any(find_spec(name) is None for name in ("gradio", "uvicorn", "python_multipart")):
-        raise RunError("the page takes Gradio, which is missing; install ser-features[demo]")
+        raise RunError("the page needs Gradio, which is not installed; install ser-features[demo]")
     from training.web.limits import Limits
     from training.web.show import DemoRequest, show
 
@@ -99,7 +98,7 @@ def demo(
 def _require_url(public_url: str | None) -> None:
     if public_url is not None and not public_url.startswith(("http://", "https://")):
         raise UsageError(
-            f"--public-url {public_url}: give the whole address, such as https://demo.example/ser"
+            f"--public-url {public_url}: give the full address, such as https://demo.example/ser"
         )
 
 

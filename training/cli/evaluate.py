@@ -1,4 +1,4 @@
-"""``ser-evaluate``: trained models tested on a store."""
+"""``ser-evaluate``: test trained models on a store."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
+from featurestore.cli import completion
 from featurestore.cli.console import Command, Version, err, out, print_json
+from featurestore.cli.options import Json
 from schemas.errors import UsageError
 from training.cli.choices import DeviceName
+from training.cli.options import STORE_HELP, Device
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
 
@@ -19,37 +22,38 @@ def evaluate(
     runs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RUN...", help="Folders of runs, or of series of folds; of several, the mean is tested."
+            metavar="RUN...", help="Folders of runs, or of series of folds. Several are averaged."
         ),
     ],
-    store: Annotated[
-        str | None,
-        typer.Option(help="The feature store: a folder or a URL.", show_default="the run's own"),
-    ] = None,
+    store: Annotated[str | None, typer.Option(help=STORE_HELP, show_default="the run's own")] = None,
     datasets: Annotated[
         str | None,
         typer.Option(
-            help="Corpora to test on, parted by commas.",
-            show_default="the test side's, or all of another store",
+            help="Corpora to test on, comma-separated.",
+            show_default="those of the test side; all of another store",
+            autocompletion=completion.datasets,
         ),
     ] = None,
     where: Annotated[
         str | None,
         typer.Option(
-            help='Clips to test on: a query over the manifest, as "snr_db > 10".', show_default="the recipe's"
+            help='Clips to test on: a query over the manifest, such as "snr_db > 10".',
+            show_default="the recipe's",
         ),
     ] = None,
-    device: Annotated[DeviceName, typer.Option(help="Where to compute.")] = DeviceName.AUTO,
+    device: Device = DeviceName.AUTO,
     output: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder that gets metrics, predictions and figures.", show_default="none"),
+        typer.Option(
+            "--out", help="Folder to write metrics, predictions and figures to.", show_default="none"
+        ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    json: Json = False,
     version: Version = False,
 ) -> None:
-    """Test a trained model: on its own test side, or on clips of another store that it has never heard.
+    """Test a trained model on its own test side, or on clips of another store that it has never heard.
 
-    Of several runs, or series of folds, the mean of their probabilities is tested.
+    If several runs or series are given, the mean of their probabilities is tested.
 
     [bold]Examples[/]
 
@@ -62,13 +66,13 @@ def evaluate(
     from training.runs.series import SeriesFolder
 
     if any(map(SeriesFolder.is_one, runs)):
-        asked = {
+        given = {
             "--store": store,
             "--datasets": datasets,
             "--where": where,
             "--device": None if device is DeviceName.AUTO else device,
         }
-        _evaluate_series(runs, [name for name, value in asked.items() if value is not None], output, json)
+        _evaluate_series(runs, [name for name, value in given.items() if value is not None], output, json)
         return
     from training.evaluate import EvaluationRequest
     from training.runs.request import Hardware
@@ -92,22 +96,24 @@ def evaluate(
     print_json(tested.to_json()) if json else out.print(tested.report, markup=False)
 
 
-def _evaluate_series(runs: list[Path], asked: list[str], output: Path | None, json: bool) -> None:
-    """Test series of folds on the test sides of their folds, from what was predicted there."""
+def _evaluate_series(runs: list[Path], given: list[str], output: Path | None, json: bool) -> None:
+    """Test series of folds from the stored predictions on the test sides of their folds."""
     from training.report.files import write_tested_series
     from training.report.series_summary import summary_of
     from training.report.summary_text import summary_text
     from training.runs.run import require_once
     from training.runs.series import SeriesFolder
 
-    if asked:
+    if given:
         raise UsageError(
-            f"a series of folds is tested on its own folds: leave out {', '.join(asked)}, or give the "
-            f"folder of one fold, as {runs[0] / 'fold-1'}"
+            f"a series of folds is tested on its own folds; leave out {', '.join(given)}, or give the folder "
+            f"of one fold, such as {runs[0] / 'fold-1'}"
         )
     single = [path for path in runs if not SeriesFolder.is_one(path)]
     if single:
-        raise UsageError(f"{single[0]} is no series of folds, and others are; give series, or runs, alone")
+        raise UsageError(
+            f"{single[0]} is not a series of folds, but others are; give either series or runs, not both"
+        )
     require_once(runs)
     _require_no_run(output)
     summary = summary_of([SeriesFolder(path) for path in runs])
@@ -117,14 +123,14 @@ def _evaluate_series(runs: list[Path], asked: list[str], output: Path | None, js
 
 
 def _require_no_run(output: Path | None) -> None:
-    """Raise where a result would be written over a training's, or into a store."""
+    """Raise :class:`UsageError` if a result would go into the folder of a training or into a store."""
     from training.runs.run import require_no_store
 
     if output is not None:
         require_no_store(output)
     for name in ("run.json", "series.json"):
         if output is not None and (output / name).exists():
-            raise UsageError(f"--out {output} is the folder of a training; choose another")
+            raise UsageError(f"--out {output} is the folder of a training; choose another folder")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""``ser-export``: a trained model as an ONNX file."""
+"""``ser-export``: export a trained model as an ONNX file."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ from typing import Annotated
 import typer
 
 from featurestore.cli.console import Command, Version, err, out, print_json
+from featurestore.cli.options import Json
+from training.cli.options import Run
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
 
 
 @app.command(cls=Command)
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run of ser-train.")],
-    model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="File that gets the graph.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    run: Run,
+    model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="File to write the graph to.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
+    json: Json = False,
     version: Version = False,
 ) -> None:
-    """Write a trained model as ONNX, from features to probabilities, normalisation within.
+    """Export a trained model as ONNX: from features to probabilities, normalisation included.
 
-    Beside it go MODEL.json, which says how features are made, what comes out and what the model is worth, and
-    MODEL.npz, a sound with its features and probabilities by which a port can prove itself. The graph is
-    compared with the model before anything is written.
+    Two files are written next to it. MODEL.json describes how to compute the features, what the model
+    outputs and how well it was tested. MODEL.npz holds a test sound with its features and probabilities, to
+    check a port against. The graph is compared with the model before anything is written.
 
     [bold]Examples[/]
 
@@ -54,8 +56,8 @@ def export(
     out.print(f"{done.onnx}: {done.onnx.stat().st_size / 1e6:.1f} MB, opset {document.opset}", markup=False)
     out.print(f"  {shapes}", markup=False)
     out.print(
-        f"  largest difference from the model {document.check.largest_difference:.1e} in a probability "
-        f"(allowed {document.check.tolerance:g}), in batches of "
+        f"  largest difference from the model: {document.check.largest_difference:.1e} in a probability "
+        f"(allowed: {document.check.tolerance:g}), in batches of "
         f"{', '.join(map(str, document.check.batch_sizes))}",
         markup=False,
     )

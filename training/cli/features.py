@@ -1,4 +1,4 @@
-"""``ser-features`` whole: the commands of the store, and ``audit``, which knows how stores are trained on."""
+"""``ser-features``: the commands of the store, and ``audit``, which needs the protocols of training."""
 
 from __future__ import annotations
 

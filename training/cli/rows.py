@@ -1,65 +1,67 @@
-"""What ``ser-predict`` prints: a row a prediction as it comes, CSV likewise, or one JSON document."""
+"""What ``ser-predict`` prints: one row per prediction as it comes, as text or CSV, or one JSON document."""
 
 from __future__ import annotations
 
 import csv
 import json
 from collections.abc import Sequence
-from typing import Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO, TypedDict
 
-from training.predict.predictor import Prediction
+if TYPE_CHECKING:
+    from training.predict.predictor import Prediction  # takes seconds to import
+    from training.predict.worth import WorthJson
 
 
-class Rows(Protocol):
-    """Takes predictions in the order in which they come."""
+class PredictionWriter(Protocol):
+    """Writes predictions in the order in which they come."""
 
-    def prediction(self, name: str, prediction: Prediction) -> None:
-        """What was heard in a part of the recording ``name``."""
+    def write_prediction(self, name: str, prediction: Prediction) -> None:
+        """Write what was heard in a part of the recording ``name``."""
 
-    def problem(self, name: str, problem: str) -> None:
-        """Why the recording ``name`` has none."""
+    def write_problem(self, name: str, problem: str) -> None:
+        """Write why the recording ``name`` has no prediction."""
 
     def finish(self) -> None:
-        """Nothing follows."""
+        """Write what is left: nothing follows."""
 
 
-class TextRows:
-    """Columns for a terminal. The name of a clip comes last: its width is not known before."""
+class TextWriter:
+    """Columns for a terminal. The clip's name comes last, because its width is not known in advance."""
 
     def __init__(self, stream: TextIO, emotions: Sequence[str]) -> None:
         self._stream = stream
         self._width = max(map(len, (*emotions, "silence")))
-        self._begun = False
+        self._has_header = False
 
-    def prediction(self, name: str, prediction: Prediction) -> None:
-        """See :class:`Rows`."""
-        if not self._begun:
-            self._row("from", "to", "emotion", "probability", "runner-up", "clip")
-            self._begun = True
+    def write_prediction(self, name: str, prediction: Prediction) -> None:
+        """Write one line, after the header if it is the first."""
+        if not self._has_header:
+            self._write_row("from", "to", "emotion", "probability", "runner-up", "clip")
+            self._has_header = True
         span = (f"{prediction.start_s:.1f} s", f"{prediction.stop_s:.1f} s")
         ranked = prediction.ranked
         if not ranked:
-            self._row(*span, "silence", "", "", name)
+            self._write_row(*span, "silence", "", "", name)
             return
         (first, probability), *others = ranked
         second = f"{others[0][0]} {100 * others[0][1]:.0f} %" if others else ""
-        self._row(*span, first, f"{100 * probability:.0f} %", second, name)
+        self._write_row(*span, first, f"{100 * probability:.0f} %", second, name)
 
-    def problem(self, name: str, problem: str) -> None:
-        """See :class:`Rows`; it is told on standard error."""
+    def write_problem(self, name: str, problem: str) -> None:
+        """Write nothing: the command reports it on standard error."""
 
     def finish(self) -> None:
-        """See :class:`Rows`."""
+        """Write nothing: every line is out."""
 
-    def _row(self, start: str, stop: str, emotion: str, share: str, second: str, name: str) -> None:
-        width = self._width
-        row = f"{start:>8}  {stop:>8}  {emotion:<{width}}  {share:>11}  {second:<{width + 6}}  {shown(name)}"
+    def _write_row(self, start: str, stop: str, emotion: str, share: str, second: str, name: str) -> None:
+        width, clip = self._width, escape_name(name)
+        row = f"{start:>8}  {stop:>8}  {emotion:<{width}}  {share:>11}  {second:<{width + 6}}  {clip}"
         self._stream.write(f"{row}\n")
         self._stream.flush()
 
 
-class CsvRows:
-    """Every emotion's probability; empty where there is silence."""
+class CsvWriter:
+    """The probability of every emotion; the cells are empty for silence."""
 
     def __init__(self, stream: TextIO, emotions: Sequence[str]) -> None:
         self._stream, self._emotions = stream, tuple(emotions)
@@ -67,9 +69,9 @@ class CsvRows:
         self._writer.writerow(("clip", "start_s", "stop_s", "emotion", "probability", *emotions))
         stream.flush()
 
-    def prediction(self, name: str, prediction: Prediction) -> None:
-        """See :class:`Rows`."""
-        row = (_writable(name), f"{prediction.start_s:.3f}", f"{prediction.stop_s:.3f}")
+    def write_prediction(self, name: str, prediction: Prediction) -> None:
+        """Write one row."""
+        row = (utf8_name(name), f"{prediction.start_s:.3f}", f"{prediction.stop_s:.3f}")
         if prediction.probabilities is None:
             self._writer.writerow((*row, "silence", "", *[""] * len(self._emotions)))
         else:
@@ -78,27 +80,44 @@ class CsvRows:
             self._writer.writerow((*row, emotion, f"{probability:.6f}", *each))
         self._stream.flush()
 
-    def problem(self, name: str, problem: str) -> None:
-        """See :class:`Rows`; it is told on standard error."""
+    def write_problem(self, name: str, problem: str) -> None:
+        """Write nothing: the command reports it on standard error."""
 
     def finish(self) -> None:
-        """See :class:`Rows`."""
+        """Write nothing: every row is out."""
 
 
 JSON_FORMAT = 1
-"""Of :class:`JsonRows`' document. Fields may be added to it; where one changes or goes, the number does."""
+"""Of :class:`JsonWriter`'s document. It grows when a field changes or goes, not when one is added."""
 
 
-class JsonRows:
-    """One document, at the end: models and what they are worth, emotions, clips with their predictions."""
+class PredictionJson(TypedDict):
+    """One prediction of a clip; ``emotion`` and ``probabilities`` are null for silence."""
 
-    def __init__(self, stream: TextIO, emotions: Sequence[str], models: Sequence[dict[str, object]]) -> None:
-        self._stream = stream
-        self._values = {"format": JSON_FORMAT, "models": list(models), "emotions": list(emotions)}
-        self._clips: dict[str, dict[str, Any]] = {}
+    start_s: float
+    stop_s: float
+    unheard_s: float
+    emotion: str | None
+    probabilities: dict[str, float] | None
 
-    def prediction(self, name: str, prediction: Prediction) -> None:
-        """See :class:`Rows`."""
+
+class ClipJson(TypedDict):
+    """One clip with its predictions, or with the problem that prevents any."""
+
+    clip: str
+    problem: str | None
+    predictions: list[PredictionJson]
+
+
+class JsonWriter:
+    """One document, at the end: models and how well they were tested, emotions, clips with predictions."""
+
+    def __init__(self, stream: TextIO, emotions: Sequence[str], models: Sequence[WorthJson]) -> None:
+        self._stream, self._emotions, self._models = stream, list(emotions), list(models)
+        self._clips: dict[str, ClipJson] = {}
+
+    def write_prediction(self, name: str, prediction: Prediction) -> None:
+        """Keep a prediction for the document."""
         ranked = prediction.ranked
         self._clip(name)["predictions"].append(
             {
@@ -110,26 +129,30 @@ class JsonRows:
             }
         )
 
-    def problem(self, name: str, problem: str) -> None:
-        """See :class:`Rows`."""
+    def write_problem(self, name: str, problem: str) -> None:
+        """Keep a problem for the document."""
         self._clip(name)["problem"] = problem
 
     def finish(self) -> None:
-        """See :class:`Rows`."""
-        values = {**self._values, "clips": list(self._clips.values())}
-        self._stream.write(json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+        """Write the document."""
+        document = {
+            "format": JSON_FORMAT,
+            "models": self._models,
+            "emotions": self._emotions,
+            "clips": list(self._clips.values()),
+        }
+        self._stream.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
         self._stream.flush()
 
-    def _clip(self, name: str) -> dict[str, Any]:
-        written = _writable(name)
-        return self._clips.setdefault(name, {"clip": written, "problem": None, "predictions": []})
+    def _clip(self, name: str) -> ClipJson:
+        return self._clips.setdefault(name, {"clip": utf8_name(name), "problem": None, "predictions": []})
 
 
-def shown(name: str) -> str:
-    """A file's name for a terminal: what would move its cursor or colour it is spelt out."""
+def escape_name(name: str) -> str:
+    """A file's name for a terminal, with escapes for characters that would move its cursor or colour it."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
-def _writable(name: str) -> str:
-    """A file's name as UTF-8, bytes of other encodings spelt out."""
+def utf8_name(name: str) -> str:
+    """A file's name as UTF-8, with escapes for bytes of other encodings."""
     return name.encode("utf-8", "backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""``ser-train``: from a store to tested models."""
+"""``ser-train``: train and test models from a store."""
 
 from __future__ import annotations
 
@@ -9,27 +9,36 @@ import typer
 
 from featurestore.cli import completion
 from featurestore.cli.console import Command, Version, err, out, print_json
+from featurestore.cli.options import Json
+from schemas.defaults import DEFAULT_RECIPE
 from training.cli.choices import DeviceName, LoaderName
+from training.cli.options import (
+    PROTOCOL_HELP,
+    PROTOCOL_PANEL,
+    SPLIT_HELP,
+    STORE_HELP,
+    LeakViews,
+    TestOn,
+    TrainOn,
+)
 from training.loop.ranks import is_first
-from training.runs.options import DEFAULT_RECIPE, Options, require_no_protocol, require_untouched
+from training.runs.options import Options, require_no_protocol, require_untouched
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
 
-_WHAT, _TEST, _WHERE = "What is trained", "How it is tested", "Where and how it runs"
+_MACHINE = "Hardware and output"
 
 
 @app.command(cls=Command)
 def train(
     store: Annotated[
         str | None,
-        typer.Option(
-            help="The feature store: a folder or a URL.", show_default="features.zarr, or the resumed run's"
-        ),
+        typer.Option(help=STORE_HELP, show_default="features.zarr, or the resumed run's"),
     ] = None,
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="Name of a recipe or a TOML file.",
+            help="Name of a recipe, or a TOML file.",
             show_default=f"the model's, or {DEFAULT_RECIPE}",
             autocompletion=completion.recipes,
         ),
@@ -37,7 +46,7 @@ def train(
     model: Annotated[
         str | None,
         typer.Option(
-            help="Model, as A, or functionals.",
+            help="Model, such as A or functionals.",
             show_default="the recipe's",
             autocompletion=completion.models,
         ),
@@ -45,123 +54,120 @@ def train(
     datasets: Annotated[
         str | None,
         typer.Option(
-            help="Corpora to train and test on: all, or names parted by commas.",
+            help="Corpora to train and test on: all, or comma-separated names.",
             show_default="the recipe's",
             autocompletion=completion.datasets,
         ),
     ] = None,
     views: Annotated[
         str | None,
-        typer.Option(help="Views to train on: all, or as 0 or 0,2-4.", show_default="the recipe's, or all"),
+        typer.Option(
+            help="Views to train on: all, or indices such as 0 or 0,2-4.", show_default="the recipe's, or all"
+        ),
     ] = None,
     where: Annotated[
         str | None,
         typer.Option(
-            help='Clips to train and test on: a query over the manifest, as "snr_db > 10".',
+            help='Clips to train and test on: a query over the manifest, such as "snr_db > 10".',
             show_default="the recipe's, or all",
         ),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Epochs at most.", show_default="the recipe's")
+        int | None, typer.Option(min=1, help="Maximum number of epochs.", show_default="the recipe's")
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Samples a step.", show_default="the recipe's")
+        int | None, typer.Option(min=1, help="Samples per step.", show_default="the recipe's")
     ] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="Any field of the recipe, as train.lr=3e-4."),
+        typer.Option(
+            "--set", metavar="FIELD=VALUE", help="Change any field of the recipe, such as train.lr=3e-4."
+        ),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, max=2**63 - 1, help="Seed of split, weights and order.", show_default="0"),
+        typer.Option(
+            min=0, max=2**63 - 1, help="Seed of the split, the weights and the order.", show_default="0"
+        ),
     ] = None,
     protocol: Annotated[
         str | None,
         typer.Option(
-            help="speaker, loso, kfold:K, emobox, cross-corpus or random.",
+            help=PROTOCOL_HELP,
             show_default="the recipe's",
             autocompletion=completion.protocols,
-            rich_help_panel=_TEST,
+            rich_help_panel=PROTOCOL_PANEL,
         ),
     ] = None,
     fold: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="One fold of a protocol that has several.",
+            help="Train only this fold of a protocol with several.",
             show_default="all of them",
-            rich_help_panel=_TEST,
+            rich_help_panel=PROTOCOL_PANEL,
         ),
     ] = None,
-    split: Annotated[
-        Path | None,
-        typer.Option(help="A split.json to use instead of a protocol.", rich_help_panel=_TEST),
-    ] = None,
-    train_on: Annotated[
-        str | None,
-        typer.Option(
-            help="Corpora that cross-corpus trains on.", show_default="the others", rich_help_panel=_TEST
-        ),
-    ] = None,
-    test_on: Annotated[
-        str | None, typer.Option(help="Corpora that cross-corpus tests on.", rich_help_panel=_TEST)
-    ] = None,
-    leak_views: Annotated[
-        bool,
-        typer.Option(
-            "--leak-views",
-            help="Under random: copies of a recording on several sides.",
-            rich_help_panel=_TEST,
-        ),
-    ] = False,
+    split: Annotated[Path | None, typer.Option(help=SPLIT_HELP, rich_help_panel=PROTOCOL_PANEL)] = None,
+    train_on: TrainOn = None,
+    test_on: TestOn = None,
+    leak_views: LeakViews = False,
     device: Annotated[
         DeviceName | None,
         typer.Option(
-            help="Where to compute.", show_default="auto, or the resumed run's", rich_help_panel=_WHERE
+            help="Device to compute on.", show_default="auto, or the resumed run's", rich_help_panel=_MACHINE
         ),
     ] = None,
     loader: Annotated[
         LoaderName,
-        typer.Option(help="Where samples are kept; auto: as near as there is room.", rich_help_panel=_WHERE),
+        typer.Option(
+            help="Where to keep samples; auto: the fastest memory that has room.", rich_help_panel=_MACHINE
+        ),
     ] = LoaderName.AUTO,
     memory: Annotated[
         float | None,
         typer.Option(
             min=0.001,
-            help="GB that samples may take of memory.",
-            show_default="half of what is free",
-            rich_help_panel=_WHERE,
+            help="GB of memory that samples may use.",
+            show_default="half of the free memory",
+            rich_help_panel=_MACHINE,
         ),
     ] = None,
     cuda_graphs: Annotated[
         bool,
         typer.Option(
-            "--cuda-graphs", help="Record steps as CUDA graphs, on one GPU.", rich_help_panel=_WHERE
+            "--cuda-graphs", help="Record steps as CUDA graphs; needs a single GPU.", rich_help_panel=_MACHINE
         ),
     ] = False,
     workers: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Train folds by so many Dask workers on this machine.", rich_help_panel=_WHERE
+            min=1, help="Train folds with this many Dask workers on this machine.", rich_help_panel=_MACHINE
         ),
     ] = None,
     scheduler: Annotated[
         str | None,
-        typer.Option(help="Train folds by the workers of a running Dask scheduler.", rich_help_panel=_WHERE),
+        typer.Option(
+            help="Train folds with the workers of a running Dask scheduler.", rich_help_panel=_MACHINE
+        ),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
-            "--out", help="Folder that gets the run's folder.", show_default="runs", rich_help_panel=_WHERE
+            "--out",
+            help="Folder in which to create the run's folder.",
+            show_default="runs",
+            rich_help_panel=_MACHINE,
         ),
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option(help="Folder of a stopped run to go on with.", rich_help_panel=_WHERE)
+        Path | None,
+        typer.Option(help="Folder of a stopped run or series to resume.", rich_help_panel=_MACHINE),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    json: Json = False,
     version: Version = False,
 ) -> None:
-    """Train emotion classifiers and test them on speakers that they have never heard.
+    """Train emotion classifiers and test them on speakers they have never heard.
 
     [bold]Examples[/]
 
@@ -225,7 +231,7 @@ def train(
         ),
     )
     cluster = cluster_of(workers, scheduler)
-    # After the request is known to make sense: these take seconds to import.
+    # Only once the request is known to make sense: these take seconds to import.
     from training.campaign import train_all
     from training.cli.console import ConsoleObserver
     from training.runs.observer import SilentObserver

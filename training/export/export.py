@@ -243,7 +243,7 @@ def _document(
         stored_as=spec.storage.dtype,
         features=rows_of(spec, record.features),
         result=Result(
-            protocol=None if worth is None else worth.protocol,
+            protocol=None if worth is None else worth.claim.title,
             ua=None if worth is None else worth.ua,
             interval=interval,
             level=None if worth is None else worth.level,

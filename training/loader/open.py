@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Literal
 
 import torch
 
@@ -15,11 +14,8 @@ from training.loader.order import WINDOW_CHUNKS
 from training.loader.ram import RamSource
 from training.loader.source import Source
 from training.loader.stream import StreamSource
-from training.runs.request import LoaderChoice
+from training.runs.request import Home, LoaderChoice
 from training.samples.samples import Samples
-
-Home = Literal["device", "ram", "stream"]
-"""Where samples are kept until they are needed."""
 
 
 def choose_home(

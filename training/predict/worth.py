@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Self
+from typing import Self, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from schemas.errors import RunError
 from schemas.recipe import first_problem
 from training.report.wording import percent, warning
+from training.runs.recorded_claim import claim_of_run, claim_of_series
+from training.runs.run import RunFolder
 from training.runs.series import SeriesFolder
+from training.splits.claim import Claim
 
 _UNTESTED = "not tested yet: how good its predictions are is unknown"
 
@@ -23,8 +25,8 @@ class Worth(BaseModel):
 
     run: str
     """Folder, as given."""
-    protocol: str
-    """Title, such as ``speaker-independent (protocol: speaker)``."""
+    claim: Claim
+    """Protocol, and what training shared with the test."""
     ua: float = Field(ge=0, le=1)
     """Unweighted average recall; for a series over the test clips of all folds, each predicted by a model
     that was not trained on it."""
@@ -54,11 +56,14 @@ class Worth(BaseModel):
         tested = found.pooled if series else found.test
         if tested is None:
             raise RunError(f"{path} has no test result; train again")
+        claim = found.claim
+        if claim is None:  # written before results kept their claim
+            claim = claim_of_series(SeriesFolder(run)) if series else claim_of_run(RunFolder(run))
         scores = tested.emotion
         interval = scores.intervals
         return cls(
             run=str(run),
-            protocol=found.title,
+            claim=claim,
             ua=scores.ua,
             low=None if interval is None else interval.ua.low,
             high=None if interval is None else interval.ua.high,
@@ -69,7 +74,7 @@ class Worth(BaseModel):
     @property
     def warning(self) -> str | None:
         """Warning to show with the result; None if it is speaker-independent."""
-        return warning(self.protocol)
+        return warning(self.claim)
 
     @property
     def sentence(self) -> str:
@@ -78,7 +83,7 @@ class Worth(BaseModel):
         if self.low is not None and self.high is not None and self.level is not None:
             known = f"{100 * self.level:.0f} % interval {100 * self.low:.1f} to {100 * self.high:.1f}"
         of = " over the clips of all folds" if self.folds else ""
-        what = f"{self.protocol}: UA {percent(self.ua)}{of} ({known})"
+        what = f"{self.claim.title}: UA {percent(self.ua)}{of} ({known})"
         return what if self.warning is None else f"{what}; {self.warning}"
 
 
@@ -94,13 +99,38 @@ def worth_notes(runs: list[Path], worths: list[Worth | None]) -> list[str]:
     return notes
 
 
-def worth_json(run: Path, worth: Worth | None) -> dict[str, object]:
-    """Plain values ``run``, ``protocol``, ``ua``, ``interval``, ``warning``; null if not tested."""
+class IntervalJson(TypedDict):
+    """Bounds of a share and the level of their interval."""
+
+    low: float
+    high: float
+    level: float | None
+
+
+class WorthJson(TypedDict):
+    """Result of a model; null if it is not tested."""
+
+    run: str
+    protocol: str | None
+    ua: float | None
+    interval: IntervalJson | None
+    warning: str | None
+
+
+def worth_json(run: Path, worth: Worth | None) -> WorthJson:
+    """Plain values of a result; all but ``run`` and ``warning`` are None if the model is not tested."""
     if worth is None:
         return {"run": str(run), "protocol": None, "ua": None, "interval": None, "warning": _UNTESTED}
-    values = json.loads(worth.model_dump_json(include={"run", "protocol", "ua"}))
-    interval = None if worth.low is None else {"low": worth.low, "high": worth.high, "level": worth.level}
-    return {**values, "interval": interval, "warning": worth.warning}
+    interval: IntervalJson | None = None
+    if worth.low is not None and worth.high is not None:
+        interval = {"low": worth.low, "high": worth.high, "level": worth.level}
+    return {
+        "run": worth.run,
+        "protocol": worth.claim.title,
+        "ua": worth.ua,
+        "interval": interval,
+        "warning": worth.warning,
+    }
 
 
 class _Read(BaseModel):
@@ -129,7 +159,7 @@ class _Tested(_Read):
 
 
 class _Result(_Read):
-    title: str = Field(max_length=1000)
+    claim: Claim | None = None
     test: _Tested | None = None
     pooled: _Tested | None = None
     folds: tuple[object, ...] = ()

@@ -20,18 +20,17 @@ from training.report.text import (
     class_rows,
     group_rows,
     rate_rows,
+    size_of_test,
     summary_rows,
-    tested_on,
 )
 from training.report.wording import (
     AVERAGES,
     calibration_sentence,
     interval_note,
-    is_leaky,
-    is_speaker_independent,
     speaker_spread,
     warning,
 )
+from training.splits.claim import Claim
 
 _LIMITS = """\
 - Trained on acted speech recorded in studios: expect less on spontaneous speech, other languages, other
@@ -57,8 +56,8 @@ Trained {record.created} on {record.device} by `ser-train` of ser-features {reco
 
 ## Result: {result.title}
 
-{tested_on(test.own, result.title)}; {weights_of(result)}.
-{_caution(result.title)}
+{size_of_test(test.own, result.claim)}; {weights_of(result)}.
+{_caution(result.claim)}
 {markdown_table(("test", *SUMMARY_HEADER), summary_rows(test, target))}
 
 {interval_note(test.emotion)} {AVERAGES}
@@ -80,7 +79,7 @@ The validation result is of the clips that {_chosen_by(result)}: it is no estima
 
 {markdown_table(("side", "clips", "speakers", "samples"), _side_rows(result))}
 
-Samples are clips in views (copies that were augmented){_originals(result.title)}.
+Samples are clips in views (copies that were augmented){_originals(result.claim)}.
 {audited(result)}
 {sentences_heard(result.audit)}
 {left_out}
@@ -128,8 +127,8 @@ def weights_of(result: RunResult) -> str:
     return f"weights of epoch {result.best_epoch}, the one with the {best_by}"
 
 
-def _caution(title: str) -> str:
-    caution = warning(title)
+def _caution(claim: Claim) -> str:
+    caution = warning(claim)
     return f"\n**Warning.** {_sentence(caution)}\n" if caution else ""
 
 
@@ -161,13 +160,13 @@ def _side_rows(result: RunResult) -> list[tuple[str, ...]]:
     ]
 
 
-def _originals(title: str) -> str:
-    return "" if is_leaky(title) else "; validation and test read originals alone"
+def _originals(claim: Claim) -> str:
+    return "" if claim.is_leaky else "; validation and test read originals alone"
 
 
 def audited(result: RunResult) -> str:
     """What the audit shows, and whom validation is of."""
-    if not is_speaker_independent(result.title):
+    if not result.claim.is_speaker_independent:
         return "`audit.json` tells what the sides share."
     if result.validation_by == "speaker":
         return "`audit.json` proves that no speaker and no recording is on two sides."

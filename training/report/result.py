@@ -12,6 +12,7 @@ from training.metrics.predictions import Predictions
 from training.metrics.scores import Evaluation
 from training.runs.observer import EpochResult, SideSize
 from training.runs.run import RunFolder, RunRecord
+from training.splits.claim import Claim
 from training.splits.side import Side
 from training.splits.split import Split
 from training.splits.split_document import ValidationBy
@@ -19,12 +20,11 @@ from training.splits.split_document import ValidationBy
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a training found. ``title`` names the protocol and stands beside every figure."""
+    """Result of a training."""
 
     folder: RunFolder
     record: RunRecord
-    title: str
-    """:attr:`training.splits.split.Split.title`, such as ``speaker-independent (protocol: speaker)``."""
+    claim: Claim
     test: Evaluation
     validation: Evaluation
     best_epoch: int | None
@@ -48,6 +48,11 @@ class RunResult:
     """None: it was not kept."""
     speakers: Mapping[Side, tuple[str, ...]] = field(default_factory=dict)
     """Names of the speakers on each side, sorted; empty: they were not kept."""
+
+    @property
+    def title(self) -> str:
+        """Protocol as reports print it: ``speaker-independent (protocol: speaker)``."""
+        return self.claim.title
 
     @property
     def subject(self) -> str:
@@ -74,6 +79,7 @@ class RunResult:
         return {
             "protocol": self.audit.protocol,
             "title": self.title,
+            "claim": self.claim.to_json(),
             "recipe": recipe.name,
             "model": recipe.model.name,
             "parameters": self.parameters,

@@ -16,11 +16,10 @@ from schemas.errors import RunError
 from schemas.labels import label_set
 from training.metrics.predictions import Predictions
 from training.report.result import subject_of
-from training.report.summary import FoldResult, Summary, summarise, summary_title
-from training.report.wording import titled
+from training.report.summary import FoldResult, Summary, summarise
+from training.runs.recorded_claim import claim_of_series
 from training.runs.run import RunFolder
 from training.runs.series import SeriesFolder, SeriesRecord
-from training.splits.split import Split
 
 
 def summary_of(series: Sequence[SeriesFolder]) -> Summary:
@@ -34,13 +33,11 @@ def summary_of(series: Sequence[SeriesFolder]) -> Summary:
     for folder, other in zip(series[1:], records[1:], strict=True):
         _require_same_protocol(first, record, folder, other)
     folds = [_fold(series, number, name) for number, name in enumerate(record.folds, start=1)]
-    splits = [_split(first, number) for number in range(1, len(record.folds) + 1)]
-    title = summary_title(splits[0].independence, record.recipe.split.shorthand, len(folds), len(splits))
-    title = titled(title, [each.recipe.input for each in records])
+    claim = claim_of_series(first).with_inputs([each.recipe.input for each in records])
     corpora = sorted({name for fold in folds for name in fold.predictions.dataset})
     subject = subject_of([each.recipe.model.name for each in records], corpora)
     labels = record.recipe.labels
-    return summarise(folds, label_set(labels.set), labels.target, title, subject)
+    return summarise(folds, label_set(labels.set), labels.target, claim, subject)
 
 
 def _require_same_protocol(
@@ -80,7 +77,3 @@ def _fold(series: Sequence[SeriesFolder], number: int, name: str) -> FoldResult:
         best_epoch=epochs[0] if len(epochs) == 1 else None,
         run=runs[0].path.name,
     )
-
-
-def _split(folder: SeriesFolder, number: int) -> Split:
-    return Split.from_json(RunFolder.open(folder.fold(number)).read_json("split.json"))

@@ -11,6 +11,7 @@ from schemas.errors import RunError
 from schemas.labels import LabelSet, Target
 from training.metrics.predictions import Predictions
 from training.metrics.scores import Evaluation, Scores, evaluate_predictions
+from training.splits.claim import Claim
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +77,7 @@ class Summary:
     the test speakers of all folds. So its UA is near the folds' mean, and not the same.
     """
 
-    title: str
-    """Such as ``speaker-independent (protocol: emobox, 6 folds)``: :func:`summary_title`."""
+    claim: Claim
     subject: str
     """Such as ``model A, trained on ravdess``: :attr:`training.report.result.RunResult.subject`."""
     target: Target
@@ -85,6 +85,11 @@ class Summary:
     pooled: Evaluation
     predictions: Predictions
     """Of all folds, in their order."""
+
+    @property
+    def title(self) -> str:
+        """``speaker-independent (protocol: emobox, 6 folds)``."""
+        return self.claim.title
 
     @property
     def emotion(self) -> FoldSpread:
@@ -100,6 +105,7 @@ class Summary:
         """Plain values, for ``summary.json``; equal for equal runs but for the names of their folders."""
         return {
             "title": self.title,
+            "claim": self.claim.to_json(),
             "subject": self.subject,
             "target": str(self.target),
             "over_folds": {"emotion": asdict(self.emotion), "own": asdict(self.own)},
@@ -117,7 +123,7 @@ class Summary:
 
 
 def summarise(
-    folds: Sequence[FoldResult], labels: LabelSet, target: Target, title: str, subject: str
+    folds: Sequence[FoldResult], labels: LabelSet, target: Target, claim: Claim, subject: str
 ) -> Summary:
     """Summary of folds, in their order.
 
@@ -128,7 +134,7 @@ def summarise(
         raise RunError("there is no fold to sum up; train at least one")
     predictions = Predictions.joined([fold.predictions for fold in folds])
     return Summary(
-        title=title,
+        claim=claim,
         subject=subject,
         target=target,
         folds=tuple(
@@ -143,10 +149,3 @@ def summarise(
         pooled=evaluate_predictions(predictions, labels, target),
         predictions=predictions,
     )
-
-
-def summary_title(independence: str, protocol: str, trained: int, folds: int) -> str:
-    """``speaker-independent (protocol: emobox, 6 folds)``; ``2 of 6 folds`` where not all were trained."""
-    counted = f"{folds} fold{'' if folds == 1 else 's'}"
-    part = "" if trained == folds else f"{trained} of "
-    return f"{independence} (protocol: {protocol}, {part}{counted})"

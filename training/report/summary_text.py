@@ -13,8 +13,8 @@ from training.report.text import (
     class_rows,
     details,
     group_rows,
+    size_of_test,
     summary_rows,
-    tested_on,
 )
 from training.report.wording import (
     AVERAGES,
@@ -39,7 +39,7 @@ def summary_text(summary: Summary) -> str:
         _others(over),
         wrapped(_pooled_sentence(summary)),
     ]
-    if caution := warning(summary.title):
+    if caution := warning(summary.claim):
         lines.append(wrapped(caution))
     parts = [
         "\n".join(lines),
@@ -52,7 +52,7 @@ def summary_text(summary: Summary) -> str:
 def summary_markdown(summary: Summary) -> str:
     """Markdown of the folder's ``README.md``."""
     pooled, emotion, over = summary.pooled, summary.pooled.emotion, summary.emotion
-    caution = warning(summary.title)
+    caution = warning(summary.claim)
     parts = [
         f"# Emotion classifier over folds: {summary.subject}",
         f"## Result: {summary.title}",
@@ -119,7 +119,7 @@ def _pooled_sentence(summary: Summary) -> str:
     emotion = summary.pooled.emotion
     return (
         f"pooled {ua_with_interval(emotion)}, WA {percent(emotion.wa)}, macro-F1 "
-        f"{percent(emotion.macro_f1)}; {tested_on(emotion, summary.title)}"
+        f"{percent(emotion.macro_f1)}; {size_of_test(emotion, summary.claim)}"
     )
 
 

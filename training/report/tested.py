@@ -12,6 +12,7 @@ from training.metrics.scores import Evaluation
 from training.report.result import subject_of
 from training.report.text import report
 from training.runs.run import RunRecord
+from training.splits.claim import Claim
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,11 +21,15 @@ class Tested:
 
     records: tuple[RunRecord, ...]
     """Of the runs; all with the same labels."""
-    title: str
-    """Protocol, such as ``cross-corpus, speaker-independent (trained on ravdess, tested on tess)``."""
+    claim: Claim
     evaluation: Evaluation
     predictions: Predictions
     notices: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """``cross-corpus, speaker-independent (trained on ravdess, tested on tess)``."""
+        return self.claim.title
 
     @property
     def subject(self) -> str:
@@ -39,13 +44,14 @@ class Tested:
     @property
     def report(self) -> str:
         """Text table for people."""
-        headline, rest = report(self.evaluation, self.target, self.title, None).split("\n\n", 1)
+        headline, rest = report(self.evaluation, self.target, self.claim, None).split("\n\n", 1)
         return f"{headline}\n\n{self.subject[:1].upper()}{self.subject[1:]}.\n\n{rest}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return {
             "title": self.title,
+            "claim": self.claim.to_json(),
             "subject": self.subject,
             "runs": [
                 {

@@ -13,7 +13,6 @@ from training.report.wording import (
     classes,
     interval_cell,
     interval_note,
-    is_leaky,
     percent,
     speaker_spread,
     speakers,
@@ -21,6 +20,7 @@ from training.report.wording import (
     warning,
     wrapped,
 )
+from training.splits.claim import Claim
 
 RATE_HEADER = ("UA", "WA", "macro-F1")
 SUMMARY_HEADER = ("UA", "95 %", "WA", "95 %", "macro-F1", "95 %", "ECE")
@@ -28,22 +28,20 @@ CLASS_HEADER = ("precision", "recall", "F1", "clips")
 GROUP_HEADER = ("UA", "WA", "macro-F1", "clips", "speakers")
 
 
-def report(evaluation: Evaluation, target: Target, title: str, best_epoch: int | None) -> str:
+def report(evaluation: Evaluation, target: Target, claim: Claim, best_epoch: int | None) -> str:
     """Text of a test result, for a terminal of 100 columns.
 
-    ``title`` is :attr:`training.splits.split.Split.title`, such as
-    ``speaker-independent (protocol: speaker)``; one that does not begin so is followed by a warning.
-    ``best_epoch`` is None where there are no epochs.
-    The headline is of emotions, so that it compares with that of any other model.
+    The headline is over emotions, so that models of different targets compare. A warning follows unless
+    ``claim`` is speaker-independent alone. ``best_epoch`` is None for a model without epochs.
     """
     emotion = evaluation.emotion
     weights = f"; weights of epoch {best_epoch}" if best_epoch is not None else ""
-    tested = f"{tested_on(emotion, title)}{weights}"
+    tested = f"{size_of_test(emotion, claim)}{weights}"
     lines = [
-        f"{title}: {ua_with_interval(emotion)}",
+        f"{claim.title}: {ua_with_interval(emotion)}",
         f"WA {percent(emotion.wa)}, macro-F1 {percent(emotion.macro_f1)}; {tested}",
     ]
-    if caution := warning(title):
+    if caution := warning(claim):
         lines.append(wrapped(caution))
     return "\n\n".join(["\n".join(lines), *details(evaluation, target)]) + "\n"
 
@@ -90,12 +88,12 @@ def rate_rows(evaluation: Evaluation, target: Target) -> list[tuple[str, ...]]:
     ]
 
 
-def tested_on(scores: Scores, title: str) -> str:
-    """Size of the test beside its result: ``940 test clips of 5 speakers``, and classes where some lack.
+def size_of_test(scores: Scores, claim: Claim) -> str:
+    """``940 test clips of 5 speakers``, with the number of classes if some have no clips.
 
-    Where views of a clip are on several sides, as ``title`` tells: ``940 test samples (views of clips) …``.
+    ``940 test samples (views of clips) of …`` if views of one clip are on several sides.
     """
-    what = "samples (views of clips)" if is_leaky(title) else "clips"
+    what = "samples (views of clips)" if claim.is_leaky else "clips"
     lacking = "" if scores.tested == len(scores.per_class) else f", UA over {classes(scores)}"
     return f"{scores.support:,} test {what} of {speakers(scores.speakers)}{lacking}"
 

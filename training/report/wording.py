@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
-from schemas.training import InputSpec
 from training.metrics.bootstrap import FEWEST_SPEAKERS, Interval, SpeakerIntervals
 from training.metrics.scores import Scores
+from training.splits.claim import Claim, Independence
 
 WIDTH = 100
 """Columns of a terminal."""
@@ -19,46 +19,29 @@ AVERAGES = (
 )
 """The conventions behind the figures."""
 
-WARNINGS: Mapping[str, str] = MappingProxyType(
+_INDEPENDENCE: Mapping[Independence, str | None] = MappingProxyType(
     {
-        "speaker-dependent": "speaker-dependent: the same voices are heard in training; "
-        "it tells nothing of a new speaker",
-        "leaky": "leaky: copies of the test's own recordings are heard in training; "
-        "it tells nothing of a new recording, still less of a new speaker",
-        "normalised by speaker": "normalised by speaker: each clip is set against all clips of its "
-        "speaker, whose labels are not used; it tells nothing of a single clip of a new speaker",
+        "speaker-independent": None,
+        "speaker-dependent": "speaker-dependent: training heard the test speakers; the result says nothing "
+        "about new speakers",
+        "leaky": "leaky: training heard copies of the test recordings; the result says nothing about new "
+        "recordings, still less about new speakers",
     }
 )
-"""What must be read beside a result, by the words of its title before the protocol."""
+"""What a reader must know, by what training shared with the test."""
+
+_BY_SPEAKER = (
+    "normalised by speaker: each clip is normalised with all clips of its speaker (labels are not used); the "
+    "result says nothing about a single clip of a new speaker"
+)
 
 _FEW_SPEAKERS = 5
 
 
-def warning(title: str) -> str | None:
-    """What must be read beside a result of this ``title``; None where it is speaker-independent alone."""
-    found = [WARNINGS[word] for word in title.partition(" (")[0].split(", ") if word in WARNINGS]
-    return "; ".join(found) or None
-
-
-def titled(title: str, inputs: Iterable[InputSpec]) -> str:
-    """``title`` of a protocol, and that models were normalised by speaker where any of ``inputs`` says so.
-
-    ``speaker-independent, normalised by speaker (protocol: emobox, 6 folds)``.
-    """
-    if all(spec.normalise != "speaker" for spec in inputs):
-        return title
-    worth, _, protocol = title.partition(" (")
-    return f"{worth}, normalised by speaker ({protocol}"
-
-
-def is_leaky(title: str) -> bool:
-    """Whether views of one clip are on several sides under the protocol of ``title``."""
-    return "leaky" in title.partition(" (")[0]
-
-
-def is_speaker_independent(title: str) -> bool:
-    """Whether no test speaker is heard in training under the protocol of ``title``."""
-    return "speaker-independent" in title.partition(" (")[0].split(", ")
+def warning(claim: Claim) -> str | None:
+    """What must be read with a result; None if it is speaker-independent and nothing else."""
+    found = [_INDEPENDENCE[claim.independence], _BY_SPEAKER if claim.normalised_by_speaker else None]
+    return "; ".join(filter(None, found)) or None
 
 
 def percent(share: float) -> str:

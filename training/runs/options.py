@@ -8,10 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from schemas.defaults import DEFAULT_RECIPE
 from schemas.errors import UsageError
 from schemas.recipe import Recipe, load_recipe, shipped_recipes
-
-DEFAULT_RECIPE = "four-corpora-a"
 
 _VIEWS = re.compile(r"\s*([0-9]{1,3})(?:\s*-\s*([0-9]{1,3}))?\s*")
 

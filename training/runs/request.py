@@ -8,8 +8,11 @@ from typing import Literal
 
 from schemas.recipe import Recipe
 
-LoaderChoice = Literal["auto", "device", "ram", "stream"]
+Home = Literal["device", "ram", "stream"]
 """Where samples are kept: on the training device, in memory, or in the store until they are needed."""
+
+LoaderChoice = Literal["auto"] | Home
+"""A home, or the fastest that has room."""
 
 
 @dataclass(frozen=True)

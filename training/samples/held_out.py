@@ -30,14 +30,16 @@ def own_test_clips(runs: Sequence[Path], splits: Sequence[Split], store: Feature
 
     Raises :class:`RunError` unless all runs have the same protocol and test clips, unchanged in ``store``.
     """
+    first = splits[0]
     for path, split in zip(runs, splits, strict=True):
         split.require_unchanged(store.manifest)
-        if (split.title, {*split.test}, split.views) != (splits[0].title, {*splits[0].test}, splits[0].views):
+        of_first = (first.protocol, first.fold, first.test, first.views)
+        if (split.protocol, split.fold, split.test, split.views) != of_first:
             raise RunError(
                 f"{path} and {runs[0]} were tested on different clips; train both on the same split: "
                 f"--split {runs[0] / 'split.json'}"
             )
-    return HeldOut(*splits[0].view_positions(store.manifest, "test"))
+    return HeldOut(*first.view_positions(store.manifest, "test"))
 
 
 def unheard_clips(splits: Sequence[Split], records: Sequence[RunRecord], store: FeatureStore) -> HeldOut:

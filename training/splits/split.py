@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -14,11 +14,9 @@ from numpy.typing import NDArray
 from schemas.clip import Status
 from schemas.errors import RunError
 from schemas.protocol import Protocol
+from training.splits.claim import Claim, Independence
 from training.splits.side import SIDES, Side
 from training.splits.split_document import SplitDocument, ValidationBy
-
-Independence = Literal["speaker-independent", "speaker-dependent", "leaky"]
-"""Whether the test speakers are in training; ``leaky``: the same recordings are in training."""
 
 _NO_NEW_SPEAKERS: Mapping[ValidationBy, str] = {
     "sentence": "too few speakers are left for a validation side of its own speakers: validation clips are "
@@ -70,17 +68,22 @@ class Split:
         return "speaker-dependent" if self.views is None else "leaky"
 
     @property
+    def claim(self) -> Claim:
+        """What a result under this split claims, whatever the model's input."""
+        return Claim(
+            independence=self.independence,
+            protocol=self.protocol,
+            trained_on=_corpora((*self.train, *self.validation)),
+            tested_on=_corpora(self.test),
+            crosses_corpora=self.protocol == "cross-corpus",
+            fold=None if self.fold is None else self.fold.index,
+            folds=None if self.fold is None else self.fold.count,
+        )
+
+    @property
     def title(self) -> str:
-        """Protocol as shown with every result: ``speaker-independent (protocol: speaker)``."""
-        details = [f"protocol: {self.protocol}"]
-        if self.fold is not None:
-            details.append(f"fold {self.fold.index} of {self.fold.count}")
-        if self.protocol == "cross-corpus":
-            details.append(f"tested on {' and '.join(sorted({clip.split('/')[0] for clip in self.test}))}")
-        if self.views is not None:
-            details.append("views on both sides")
-        crossing = "cross-corpus, " if self.protocol == "cross-corpus" else ""
-        return f"{crossing}{self.independence} ({', '.join(details)})"
+        """Protocol as reports print it: ``speaker-independent (protocol: speaker)``."""
+        return self.claim.title
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -190,3 +193,7 @@ def digests(usable: pd.DataFrame) -> dict[str, str]:
     """Hash of the recording by clip id, sorted; empty if the store has no hash."""
     hashes = usable["audio_sha256"].astype(object).where(usable["audio_sha256"].notna(), "")
     return dict(sorted(zip(usable["clip_id"], hashes, strict=True)))
+
+
+def _corpora(clips: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({clip.split("/")[0] for clip in clips}))

@@ -47,7 +47,7 @@ class Facts:
             )
         return cls(
             model=predictor.record.recipe.model.name,
-            worth=worth.protocol,
+            worth=worth.claim.title,
             ua=_ua(worth),
             warning=worth.warning,
             learnt_from=_learnt_from(predictor.record.heard),

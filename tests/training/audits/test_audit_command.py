@@ -92,11 +92,11 @@ MISTAKES = {
     "protocol": (["STORE", "--protocol", "mine"], 2, "speaker"),
     "number of folds": (["STORE", "--protocol", "kfold:99"], 1, "use kfold:K with K up to 16"),
     "no corpus to test on": (["STORE", "--protocol", "cross-corpus"], 2, "test_corpora"),
-    "corpus": (["STORE", "--datasets", "ravdess"], 2, "the store has no corpus ravdess; it has demo"),
-    "emobox": (["STORE", "--protocol", "emobox"], 1, "no folds for demo here"),
+    "corpus": (["STORE", "--datasets", "ravdess"], 2, "the store has no corpus ravdess; choose from demo"),
+    "emobox": (["STORE", "--protocol", "emobox"], 1, "no folds for demo"),
     "split": (["STORE", "--split", "none.json"], 2, "cannot read the split none.json: No such file"),
-    "split and seed": (["STORE", "--split", "a.json", "--seed", "1"], 2, "give one of them"),
-    "run": (["STORE", "--run", "nowhere"], 2, "nowhere is not the folder of a run"),
+    "split and seed": (["STORE", "--split", "a.json", "--seed", "1"], 2, "give only one of them"),
+    "run": (["STORE", "--run", "nowhere"], 2, "nowhere is not a run folder"),
 }
 
 

@@ -32,7 +32,7 @@ def test_training_prints_its_protocol_and_leaves_a_run_folder(demo_store: Path, 
     start = next(line for line in trained.stderr.splitlines() if not line.startswith("note: "))
     assert start == f"run folder: {folder}"
     assert "train 84 clips of 12 speakers; validation 14 clips of 2 speakers; test 14" in trained.stderr
-    assert "84 samples an epoch" in trained.stderr
+    assert "84 samples per epoch" in trained.stderr
     assert "CPU threads: " in trained.stderr
     assert "epoch   2" in trained.stderr
     assert "lr 1.00e-03" in trained.stderr

@@ -70,7 +70,7 @@ def test_a_result_says_that_it_was_normalised_by_speaker(
     title = "speaker-independent, normalised by speaker (protocol: speaker)"
     assert run.title == title
     assert run.report.startswith(title)
-    assert "it tells nothing of a single clip of a new speaker" in " ".join(run.report.split())
+    assert "says nothing about a single clip of a new speaker" in " ".join(run.report.split())
     assert title in (run.folder.path / "README.md").read_text()
     tested = evaluate_runs(EvaluationRequest((run.folder.path,), demo_store, hardware=CPU))
     assert (tested.title, tested.evaluation) == (title, run.test)

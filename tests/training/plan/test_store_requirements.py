@@ -74,5 +74,5 @@ def test_views_that_neither_store_nor_recipe_has_are_no_reason_to_build(store: F
 
 @pytest.mark.parametrize("views", [(), (0, 0), (-1,)])
 def test_senseless_views_are_a_sentence(store: FeatureStore, views: tuple[int, ...]) -> None:
-    with pytest.raises(UsageError, match="each once"):
+    with pytest.raises(UsageError, match="without repeats"):
         selection_of(store, changed(train={"views": views}), "four-corpora-a")

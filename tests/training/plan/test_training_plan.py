@@ -95,7 +95,7 @@ def test_classes_that_a_side_lacks_are_noticed_once() -> None:
     sides: dict[Side, Samples] = {"train": samples(0, 1, 2), "validation": samples(0), "test": samples(0, 1)}
     assert _absent_classes(("a", "b", "c", "d"), sides) == [
         "no training clip is d: the model cannot learn it",
-        "no validation clip is b or c: the choice of the best epoch does not regard it",
+        "no validation clip is b or c: the choice of the best epoch ignores it",
         "no test clip is c: UA and macro-F1 are over the other classes",
     ]
 
@@ -104,7 +104,7 @@ def test_samples_that_do_not_fit_where_they_are_wanted_are_a_sentence(
     demo_store: Path, tmp_path: Path
 ) -> None:
     hardware = Hardware("cpu", loader="ram", memory=10**6)
-    with pytest.raises(RunError, match=r"give --loader stream, or train on fewer views"):
+    with pytest.raises(RunError, match=r"use --loader stream, or train on fewer views"):
         train(TrainRequest(store=demo_store, recipe=RECIPE, output=tmp_path / "runs", hardware=hardware))
 
 

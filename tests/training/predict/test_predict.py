@@ -281,12 +281,12 @@ def test_names_cannot_move_the_cursor_of_a_terminal(
 def test_mistakes_are_one_sentence(model_a: RunResult, tmp_path: Path) -> None:
     for options, status, sentence in (
         ((tmp_path, "x.wav"), 1, "is not the folder of a run"),
-        ((model_a.folder.path, tmp_path), 2, "holds no recording"),
+        ((model_a.folder.path, tmp_path), 2, "holds no recordings"),
         ((model_a.folder.path, "x.wav", "--json", "--csv"), 2, "choose one"),
         ((model_a.folder.path,), 2, "give the run first"),
-        ((tmp_path, model_a.folder.path), 2, "is a run and no recording"),
+        ((tmp_path, model_a.folder.path), 2, "is a run, not a recording"),
         ((model_a.folder.path, "--microphone", "--seconds", "inf"), 2, "no time to listen"),
-        ((model_a.folder.path, "x.wav", "--microphone"), 2, "two sounds"),
+        ((model_a.folder.path, "x.wav", "--microphone"), 2, "two sources of sound"),
         ((model_a.folder.path, "x.wav", "--seconds", "3"), 2, "is for --microphone"),
         ((model_a.folder.path, "--microphone", "--seconds", "0"), 2, "more than 0"),
         ((model_a.folder.path, "x.wav", "--step", "3"), 2, "add --window"),

@@ -120,7 +120,7 @@ def test_worth_is_that_of_the_results(series: Path, other: Path, tmp_path: Path)
     metrics = json.loads((other / "metrics.json").read_text())
     worth = Worth.of(other)
     assert worth is not None
-    assert (worth.protocol, worth.ua) == (metrics["title"], metrics["test"]["emotion"]["ua"])
+    assert (worth.claim.title, worth.ua) == (metrics["title"], metrics["test"]["emotion"]["ua"])
     summary = json.loads((series / "summary.json").read_text())
     folds = Worth.of(series)
     assert folds is not None
@@ -132,6 +132,12 @@ def test_worth_is_that_of_the_results(series: Path, other: Path, tmp_path: Path)
         2,
     )
     assert f"UA {100 * folds.ua:.1f} % over the clips of all folds (95 % interval " in folds.sentence
+    for run, file, values in ((other, "metrics.json", metrics), (series, "summary.json", summary)):
+        older = shutil.copytree(run, tmp_path / f"older-{run.name}")
+        (older / file).write_text(json.dumps({k: v for k, v in values.items() if k != "claim"}))
+        of_older = Worth.of(older)
+        assert of_older is not None
+        assert of_older.claim.to_json() == values["claim"], "from split and recipe"
     assert Worth.of(tmp_path) is None
     (tmp_path / "metrics.json").write_text('{"title": "x", "test": {"emotion": {"ua": 7}}}')
     with pytest.raises(RunError, match="has no valid result"):
@@ -143,10 +149,14 @@ def test_a_leaky_result_comes_with_its_warning(demo_store: Path, clip: Path, tmp
     run = trained(demo_store, tmp_path, "functionals", *changes).folder.path
     status, _, err = called(run, clip)
     assert status == 0
-    assert "speaker-dependent: the same voices are heard in training" in err
+    assert "speaker-dependent: training heard the test speakers" in err
+    metrics = json.loads((run / "metrics.json").read_text())
+    renamed = {**metrics, "title": "speaker-independent (protocol: speaker)"}
+    (run / "metrics.json").write_text(json.dumps(renamed))
     status, text, _ = called(run, clip, "--json")
     (model,) = json.loads(text)["models"]
-    assert "it tells nothing of a new speaker" in model["warning"]
+    assert model["protocol"] == "speaker-dependent (protocol: random)", "whatever a title says"
+    assert "says nothing about new speakers" in model["warning"]
 
 
 def test_the_command_takes_series_and_further_runs(series: Path, other: Path, clip: Path) -> None:

@@ -11,14 +11,16 @@ from sklearn import metrics as sk
 
 from schemas.errors import RunError
 from schemas.labels import Target, label_set
+from tests.training.claims import claim
 from training.metrics.predictions import Predictions
 from training.metrics.scores import evaluate_predictions
-from training.report.summary import FoldResult, Spread, Summary, summarise, summary_title
+from training.report.summary import FoldResult, Spread, Summary, summarise
 from training.report.summary_text import summary_markdown, summary_text, write_summary
 from training.runs.run import RunFolder
 
 EIGHT, SEVEN = label_set("ravdess8"), label_set("common7")
-TITLE = summary_title("speaker-independent", "emobox", 6, 6)
+CLAIM = claim(protocol="emobox", folds=6)
+TITLE = CLAIM.title
 GROUPS = ([1, 11, 20, 21], [4, 10, 12, 14], [8, 9, 19, 23], [3, 5, 7, 24], [2, 15, 16, 18], [6, 13, 17, 22])
 
 
@@ -49,7 +51,7 @@ def fold(number: int, speakers: list[int], target: Target = Target.EMOTION, clip
 @pytest.fixture(scope="module")
 def summary() -> Summary:
     folds = [fold(i, group) for i, group in enumerate(GROUPS, 1)]
-    return summarise(folds, EIGHT, Target.EMOTION, TITLE, "model C, trained on ravdess")
+    return summarise(folds, EIGHT, Target.EMOTION, CLAIM, "model C, trained on ravdess")
 
 
 def test_mean_and_sample_deviation_are_over_folds_and_the_interval_over_all_speakers(
@@ -88,8 +90,9 @@ def test_text_names_the_protocol_first_then_folds_mean_and_pooled(summary: Summa
 
 def test_gender_by_emotion_is_summed_up_on_emotions_with_its_own_beside() -> None:
     folds = [fold(i, group, Target.GENDER_EMOTION) for i, group in enumerate(GROUPS[:3], 1)]
-    title = summary_title("speaker-independent", "kfold:3", 3, 3)
-    found = summarise(folds, SEVEN, Target.GENDER_EMOTION, title, "model A, trained on ravdess")
+    found = summarise(
+        folds, SEVEN, Target.GENDER_EMOTION, claim(protocol="kfold:3", folds=3), "model A, trained on ravdess"
+    )
     own = [evaluate_predictions(f.predictions, SEVEN, Target.GENDER_EMOTION) for f in folds]
     assert found.own.ua.mean == pytest.approx(np.mean([e.own.ua for e in own]))
     assert found.emotion.ua.mean == pytest.approx(np.mean([e.emotion.ua for e in own]))
@@ -123,16 +126,16 @@ def test_markdown_carries_title_folds_and_warning(summary: Summary) -> None:
     assert "| mean ± sd | " in card
     assert "Warning" not in card
     folds = [fold(1, GROUPS[0]), fold(2, GROUPS[1])]
-    title = summary_title("speaker-dependent", "random", 2, 2)
-    dependent = summarise(folds, EIGHT, Target.EMOTION, title, "model C, trained on ravdess")
-    assert "**Warning.** Speaker-dependent: the same voices" in summary_markdown(dependent)
-    assert "speaker-dependent: the same voices" in summary_text(dependent)
+    random = claim("speaker-dependent", "random", folds=2)
+    dependent = summarise(folds, EIGHT, Target.EMOTION, random, "model C, trained on ravdess")
+    assert "**Warning.** Speaker-dependent: training heard the test speakers" in summary_markdown(dependent)
+    assert "speaker-dependent: training heard the test speakers" in summary_text(dependent)
 
 
-def test_one_fold_has_no_deviation_and_says_that_it_is_one_of_several() -> None:
-    title = summary_title("speaker-independent", "emobox", 1, 6)
-    assert title == "speaker-independent (protocol: emobox, 1 of 6 folds)"
-    found = summarise([fold(1, GROUPS[0])], EIGHT, Target.EMOTION, title, "model C, trained on ravdess")
+def test_one_fold_has_no_deviation() -> None:
+    one = claim(protocol="emobox", folds=1)
+    assert one.title == "speaker-independent (protocol: emobox, 1 fold)"
+    found = summarise([fold(1, GROUPS[0])], EIGHT, Target.EMOTION, one, "model C, trained on ravdess")
     assert found.emotion.ua == Spread(found.pooled.emotion.ua, None)
     text = summary_text(found)
     assert "(one fold)" in text
@@ -143,7 +146,7 @@ def test_one_fold_has_no_deviation_and_says_that_it_is_one_of_several() -> None:
 def test_folds_that_cannot_be_pooled_are_a_sentence() -> None:
     def refused(folds: list[FoldResult]) -> str:
         with pytest.raises(RunError) as caught:
-            summarise(folds, EIGHT, Target.EMOTION, TITLE, "m")
+            summarise(folds, EIGHT, Target.EMOTION, CLAIM, "m")
         return str(caught.value)
 
     assert "ravdess/1-0 is tested in two folds" in refused([fold(1, [1]), fold(1, [1])])
@@ -153,7 +156,7 @@ def test_folds_that_cannot_be_pooled_are_a_sentence() -> None:
 
 def test_the_order_of_folds_moves_no_pooled_figure(summary: Summary) -> None:
     folds = [fold(i, group) for i, group in enumerate(GROUPS, 1)]
-    turned = summarise(folds[::-1], EIGHT, Target.EMOTION, TITLE, "m")
+    turned = summarise(folds[::-1], EIGHT, Target.EMOTION, CLAIM, "m")
     assert turned.pooled.emotion.intervals == summary.pooled.emotion.intervals
     assert turned.pooled.emotion.by_speaker == summary.pooled.emotion.by_speaker
     assert turned.emotion.ua.mean == pytest.approx(summary.emotion.ua.mean)

@@ -11,6 +11,7 @@ from schemas.architecture import named_model
 from schemas.labels import Target, label_set
 from schemas.recipe import Recipe, load_recipe
 from schemas.training import InputSpec, SpecAugmentSpec, TrainSpec
+from tests.training.claims import claim
 from training.audits.audit import Audit
 from training.metrics.scores import Evaluation, evaluate
 from training.report.model_card import model_card
@@ -18,6 +19,7 @@ from training.report.recipe_prose import input_prose, training_prose
 from training.report.result import RunResult
 from training.runs.observer import EpochResult, SideSize
 from training.runs.run import RunFolder, RunRecord, library_versions, now
+from training.splits.claim import Independence
 
 RECIPE = load_recipe("four-corpora-a")
 
@@ -61,7 +63,7 @@ def result(recipe: Recipe = RECIPE, **changes: Any) -> RunResult:
     found = RunResult(
         folder=RunFolder(Path("run")),
         record=record,
-        title="speaker-independent (protocol: speaker)",
+        claim=claim(),
         test=evaluation(target),
         validation=evaluation(target),
         best_epoch=2,
@@ -143,11 +145,18 @@ def test_what_a_recipe_does_not_use_is_not_told_and_what_it_uses_is() -> None:
     assert input_prose(InputSpec(normalise="minmax")).startswith("the range of each coefficient")
 
 
-@pytest.mark.parametrize("title", ["speaker-dependent (protocol: random)", "leaky (protocol: random, views)"])
-def test_a_result_that_tells_nothing_of_new_speakers_is_marked(title: str) -> None:
-    card = model_card(result(title=title))
-    assert f"**Warning.** {title.split(' ')[0].capitalize()}: " in card
+@pytest.mark.parametrize("independence", ["speaker-dependent", "leaky"])
+def test_a_result_that_tells_nothing_of_new_speakers_is_marked(independence: Independence) -> None:
+    card = model_card(result(claim=claim(independence, "random")))
+    assert f"**Warning.** {independence.capitalize()}: " in card
     assert "proves that no speaker" not in card
+
+
+def test_the_promise_does_not_hang_on_words_of_the_title() -> None:
+    named = claim(protocol=None, trained_on=("leaky",), tested_on=("speaker-dependent",))
+    card = model_card(result(claim=named))
+    assert "Warning" not in card
+    assert "proves that no speaker and no recording is on two sides" in card
 
 
 def test_validation_on_speakers_of_the_training_is_told() -> None:
@@ -169,5 +178,15 @@ def test_a_baseline_without_epochs_has_a_card_without_epochs() -> None:
 def test_metrics_json_names_protocol_and_monitor() -> None:
     values = result().to_json()
     assert (values["title"], values["protocol"]) == ("speaker-independent (protocol: speaker)", "speaker")
+    assert values["claim"] == {
+        "independence": "speaker-independent",
+        "protocol": "speaker",
+        "trained_on": ["ravdess", "tess"],
+        "tested_on": ["tess"],
+        "crosses_corpora": False,
+        "normalised_by_speaker": False,
+        "fold": None,
+        "folds": None,
+    }
     assert (values["parameters"], values["monitor"], values["best_epoch"]) == (1_234_567, "loss", 2)
     assert result(best_epoch=None, history=()).to_json()["epochs"] == 0

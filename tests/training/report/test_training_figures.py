@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from schemas.labels import Target, label_set
+from tests.training.claims import claim
 from training.metrics.predictions import Predictions
 from training.metrics.scores import Evaluation, evaluate
 from training.report import figures
@@ -113,8 +114,8 @@ def test_folds_are_bars_with_intervals_where_speakers_suffice(
         )
         return FoldResult(f"cremad/{1000 + number}", predictions, 1, "x")
 
-    title = f"speaker-independent (protocol: loso, {folds} folds)"
-    summary = summarise([fold(i) for i in range(folds)], labels, Target.EMOTION, title, "model C")
+    loso = claim(protocol="loso", folds=folds)
+    summary = summarise([fold(i) for i in range(folds)], labels, Target.EMOTION, loso, "model C")
     png = folds_png(summary)
     (axes,) = seen[0].axes
     assert [patch.get_height() for patch in axes.patches] == pytest.approx(
@@ -123,5 +124,5 @@ def test_folds_are_bars_with_intervals_where_speakers_suffice(
     bounded = 1 if folds == 91 else folds + 1
     (bars,) = (c for c in axes.containers if type(c).__name__ == "ErrorbarContainer")
     assert len(bars[2][0].get_segments()) == bounded
-    assert title in axes.get_title()
+    assert loso.title in axes.get_title()
     assert size(png)[0] < 8000

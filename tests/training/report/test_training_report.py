@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from schemas.labels import Target, label_set
+from tests.training.claims import claim
 from training.metrics.scores import Evaluation, evaluate
 from training.report.text import report
 from training.report.wording import warning
 
-TITLE = "speaker-independent (protocol: emobox, fold 3 of 6)"
+CLAIM = claim(protocol="emobox", fold=3, folds=6)
+TITLE = CLAIM.title
 
 
 def evaluation(target: Target, speakers: int = 5) -> Evaluation:
@@ -26,7 +28,7 @@ def evaluation(target: Target, speakers: int = 5) -> Evaluation:
 def test_headline_has_protocol_ua_and_its_interval_and_comes_first() -> None:
     found = evaluation(Target.GENDER_EMOTION)
     ua = found.emotion.intervals.ua  # type: ignore[union-attr]
-    lines = report(found, Target.GENDER_EMOTION, TITLE, 4).splitlines()
+    lines = report(found, Target.GENDER_EMOTION, CLAIM, 4).splitlines()
     assert lines[0] == (
         f"{TITLE}: UA {100 * found.emotion.ua:.1f} % "
         f"(95 % interval {100 * ua.low:.1f} to {100 * ua.high:.1f})"
@@ -45,7 +47,7 @@ def test_each_rate_of_the_table_has_its_own_interval() -> None:
     groups = {name: generator.integers(0, 6, 140).astype(str) for name in ("corpus", "gender", "speaker")}
     labels = label_set("common7")
     found = evaluate(true, probabilities / 1.3, labels, Target.EMOTION, groups)
-    text = report(found, Target.EMOTION, "t", 1)
+    text = report(found, Target.EMOTION, CLAIM, 1)
     (row,) = (line for line in text.splitlines() if line.startswith("emotion (7 classes)"))
     scores, bounds = found.emotion, found.emotion.intervals
     assert bounds is not None
@@ -56,58 +58,60 @@ def test_each_rate_of_the_table_has_its_own_interval() -> None:
 
 
 def test_two_speakers_have_no_interval_and_the_report_says_why() -> None:
-    text = report(evaluation(Target.EMOTION, speakers=2), Target.EMOTION, TITLE, 4)
+    text = report(evaluation(Target.EMOTION, speakers=2), Target.EMOTION, CLAIM, 4)
     assert text.splitlines()[0].endswith(" % (no interval: 2 speakers)")
     assert "No interval: 2 speakers cannot tell how much speakers differ; it takes 3." in text
 
 
 def test_the_interval_is_explained_and_few_speakers_are_a_caveat() -> None:
-    few = " ".join(report(evaluation(Target.EMOTION, speakers=4), Target.EMOTION, TITLE, 4).split())
+    few = " ".join(report(evaluation(Target.EMOTION, speakers=4), Target.EMOTION, CLAIM, 4).split())
     assert "expanded percentiles of 10,000 resamples of the 4 test speakers with all their clips" in few
     assert "over fewer than five speakers it is too narrow" in few
-    assert "too narrow" not in report(evaluation(Target.EMOTION, speakers=5), Target.EMOTION, TITLE, 4)
+    assert "too narrow" not in report(evaluation(Target.EMOTION, speakers=5), Target.EMOTION, CLAIM, 4)
 
 
 @pytest.mark.parametrize("target", Target)
 def test_a_report_fits_a_terminal_of_100_columns(target: Target) -> None:
-    for title in (TITLE, "speaker-dependent (protocol: random)", "leaky (protocol: random)"):
+    for tested in (CLAIM, claim("speaker-dependent", "random"), claim("leaky", "random")):
         for speakers in (2, 5, 12):
-            text = report(evaluation(target, speakers), target, title, 100)
+            text = report(evaluation(target, speakers), target, tested, 100)
             assert max(map(len, text.splitlines())) <= 100
 
 
 def test_results_that_tell_nothing_of_new_speakers_carry_a_warning() -> None:
-    dependent = report(evaluation(Target.EMOTION), Target.EMOTION, "speaker-dependent (protocol: random)", 1)
+    dependent = report(evaluation(Target.EMOTION), Target.EMOTION, claim("speaker-dependent", "random"), 1)
     assert dependent.splitlines()[2] == (
-        "speaker-dependent: the same voices are heard in training; it tells nothing of a new speaker"
+        "speaker-dependent: training heard the test speakers; the result says nothing about new speakers"
     )
-    leaky = report(
-        evaluation(Target.EMOTION), Target.EMOTION, "leaky (protocol: random, views on both sides)", 1
-    )
+    leaky = report(evaluation(Target.EMOTION), Target.EMOTION, claim("leaky", "random"), 1)
     assert "test samples (views of clips) of " in leaky.splitlines()[1]
-    assert leaky.splitlines()[2].startswith(
-        "leaky: copies of the test's own recordings are heard in training;"
-    )
-    assert report(evaluation(Target.EMOTION), Target.EMOTION, TITLE, 1).splitlines()[2] == ""
-    assert warning("cross-corpus, speaker-independent (protocol: cross-corpus, tested on tess)") is None
+    assert leaky.splitlines()[2].startswith("leaky: training heard copies of the test recordings;")
+    assert report(evaluation(Target.EMOTION), Target.EMOTION, CLAIM, 1).splitlines()[2] == ""
+
+
+def test_a_corpus_called_leaky_makes_no_result_leaky() -> None:
+    named = claim(protocol=None, trained_on=("leaky",), tested_on=("leaky, speaker-dependent",))
+    assert "leaky" in named.title
+    assert warning(named) is None
+    assert "test clips of" in report(evaluation(Target.EMOTION), Target.EMOTION, named, 1).splitlines()[1]
 
 
 def test_emotion_marginal_stands_beside_gender_by_emotion_and_only_there() -> None:
-    both = report(evaluation(Target.GENDER_EMOTION), Target.GENDER_EMOTION, "t", 1)
+    both = report(evaluation(Target.GENDER_EMOTION), Target.GENDER_EMOTION, CLAIM, 1)
     assert "gender × emotion (14 classes)" in both
     assert "emotion (7 classes)" in both
     assert "female_angry" in both
-    alone = report(evaluation(Target.EMOTION), Target.EMOTION, "t", 1)
+    alone = report(evaluation(Target.EMOTION), Target.EMOTION, CLAIM, 1)
     assert "14 classes" not in alone
     assert alone.count("emotion (7 classes)") == 1
 
 
 def test_a_model_without_epochs_is_of_no_epoch() -> None:
-    assert "epoch" not in report(evaluation(Target.EMOTION), Target.EMOTION, "t", None)
+    assert "epoch" not in report(evaluation(Target.EMOTION), Target.EMOTION, CLAIM, None)
 
 
 def test_tables_are_aligned() -> None:
-    text = report(evaluation(Target.EMOTION), Target.EMOTION, "t", 1)
+    text = report(evaluation(Target.EMOTION), Target.EMOTION, CLAIM, 1)
     table = next(part for part in text.split("\n\n") if part.startswith("emotion  "))
     assert len({len(line) for line in table.splitlines()}) == 1
 
@@ -117,7 +121,7 @@ def test_classes_without_test_clips_have_dashes_and_are_counted() -> None:
     true = np.array([0, 0, 1, 2, 4])
     probabilities = np.eye(7)[[0, 3, 1, 2, 4]]
     groups = {"corpus": ["tess"] * 5, "gender": ["female"] * 5, "speaker": ["tess/1"] * 5}
-    text = report(evaluate(true, probabilities, labels, Target.EMOTION, groups), Target.EMOTION, "t", 3)
+    text = report(evaluate(true, probabilities, labels, Target.EMOTION, groups), Target.EMOTION, CLAIM, 3)
     lines = text.splitlines()
     assert lines[1].endswith("; 5 test clips of 1 speaker, UA over 4 of 7 classes; weights of epoch 3")
     assert "emotion (4 of 7 classes)" in text
@@ -132,7 +136,7 @@ def test_classes_without_test_clips_have_dashes_and_are_counted() -> None:
 
 def test_corpora_and_genders_have_their_rates_clips_and_speakers() -> None:
     found = evaluation(Target.EMOTION)
-    parts = report(found, Target.EMOTION, "t", 1).split("\n\n")
+    parts = report(found, Target.EMOTION, CLAIM, 1).split("\n\n")
     (table,) = (part.splitlines() for part in parts if part.startswith("emotion in"))
     assert table[0].split() == ["emotion", "in", "UA", "WA", "macro-F1", "clips", "speakers"]
     assert [line.split()[0] for line in table[1:]] == ["tess", "female"]
@@ -143,7 +147,7 @@ def test_corpora_and_genders_have_their_rates_clips_and_speakers() -> None:
 def test_speakers_and_calibration_are_summed_up_in_a_line_each() -> None:
     found = evaluation(Target.EMOTION)
     by_ua = sorted(found.emotion.by_speaker, key=lambda speaker: speaker.ua)
-    text = report(found, Target.EMOTION, "t", 1)
+    text = report(found, Target.EMOTION, CLAIM, 1)
     assert f"UA by speaker: {100 * by_ua[0].ua:.1f} % ({by_ua[0].name}) to {100 * by_ua[-1].ua:.1f} %" in text
     assert f"median {100 * by_ua[2].ua:.1f} %" in text
     ece = 100 * found.emotion.calibration.ece

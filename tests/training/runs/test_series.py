@@ -158,7 +158,7 @@ def test_series_that_do_not_belong_together_are_refused(
     done = evaluated(series.path, reseeded.path)
     assert "train both series with the same --seed" in " ".join(done.stderr.split())
     done = evaluated(series.path, series.path / "fold-1")
-    assert "is no series of folds" in " ".join(done.stderr.split())
+    assert "is not a series of folds" in " ".join(done.stderr.split())
     done = evaluated(series.path, "--store", demo_store)
     assert (done.returncode, "leave out --store" in done.stderr) == (2, True)
     assert "Traceback" not in done.stderr

@@ -72,7 +72,7 @@ def test_seed_changes_who_validates_and_nobody_who_is_tested(make_manifest: Any)
         ([*ravdess(), *tess()], "but the store has ravdess, tess; choose one with --datasets ravdess"),
         (tess(), "cannot be used for tess: its folds have the same speakers"),
         (clips_of([("cremad", n, "male", 1) for n in range(9)]), "cannot be used for cremad"),
-        (clips_of([("emodb", n, "male", 1) for n in range(9)]), "no folds for emodb here"),
+        (clips_of([("emodb", n, "male", 1) for n in range(9)]), "no folds for emodb"),
         (ravdess()[3:-3], "store lacks ravdess/01, ravdess/24"),
         ([*ravdess(), {"speaker": "ravdess/25"}], "has no fold for ravdess/25"),
     ],

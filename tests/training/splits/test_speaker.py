@@ -107,7 +107,7 @@ def test_adding_a_corpus_moves_no_speaker_of_another(make_manifest: Any) -> None
 
 def test_one_speaker_cannot_be_split_and_says_what_to_do(make_manifest: Any) -> None:
     manifest = make_manifest(clips_of([("tess", 0, "female", 9)]))
-    with pytest.raises(SplitError, match=r"1 usable speaker \(tess/00\).*another corpus beside tess"):
+    with pytest.raises(SplitError, match=r"1 usable speaker \(tess/00\).*another corpus in addition to tess"):
         split_of(manifest)
     with pytest.raises(SplitError, match="0 usable speakers"):
         split_of(manifest.assign(status="bad"))
@@ -120,7 +120,7 @@ def test_of_two_speakers_one_is_tested_and_the_other_validates_in_other_sentence
     assert split.validation_by == "sentence"
     assert [len(split.side(side)) for side in SIDES] == [51, 9, 60]
     assert len(spoken(split, manifest, "validation", "sentence")) == 3
-    assert "in sentences that training lacks" in split.notices[0]
+    assert "of sentences that are not in training" in split.notices[0]
     assert split.independence == "speaker-independent"
 
 

@@ -163,7 +163,7 @@ def test_protocol_interval_and_warning_stand_beside_the_model(run: Path, leaky_r
     leaky = Facts.of(leaky_run, Predictor.open(leaky_run, "cpu"))
     strip = model_html(leaky)
     assert "Warning." in strip
-    assert "it tells nothing of a new speaker" in strip
+    assert "says nothing about new speakers" in strip
     assert leaky.ua in strip
     assert "95 % interval" in leaky.ua
 

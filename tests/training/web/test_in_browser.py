@@ -158,7 +158,7 @@ def test_a_model_that_is_not_speaker_independent_carries_its_warning(
     leaky = serve(leaky_run, "--port", 0)
     for width in WIDTHS:
         for page in opened(browser, leaky, width):
-            expect(page.get_by_role("note")).to_contain_text("it tells nothing of a new speaker")
+            expect(page.get_by_role("note")).to_contain_text("says nothing about new speakers")
             require_fit(page)
 
 

@@ -9,7 +9,7 @@ from training.report.page.commands import again
 from training.report.page.shared import capital, shared_values
 from training.report.recipe_prose import BEST_BY, model_prose
 from training.report.result import RunResult
-from training.report.text import tested_on
+from training.report.text import size_of_test
 from training.report.wording import ua_with_interval
 from training.splits.side import SIDES
 
@@ -32,7 +32,7 @@ def run_page(result: RunResult) -> str:
         "training.report.page",
         "run.html",
         headline=ua_with_interval(emotion),
-        tested=f"{tested_on(emotion, result.title)}; {weights_of(result)}",
+        tested=f"{size_of_test(emotion, result.claim)}; {weights_of(result)}",
         notices=result.notices,
         facts_of_run=(*results.rate_facts(emotion), *_facts(result)),
         curves=pictures.curves(result.history, BEST_BY[recipe.train.monitor]) if result.history else (),
@@ -49,7 +49,7 @@ def run_page(result: RunResult) -> str:
         how=how_trained(result).splitlines(),
         **shared_values(
             subject=result.subject,
-            title=result.title,
+            claim=result.claim,
             created=record.created,
             record=record,
             recipe=recipe,

@@ -16,7 +16,7 @@ from training.report.page.commands import again
 from training.report.page.shared import shared_values
 from training.report.summary import Spread, Summary
 from training.report.summary_text import FOLD_HEADER, fold_rows
-from training.report.text import tested_on
+from training.report.text import size_of_test
 from training.report.wording import percent, ua_with_interval
 from training.runs.run import PAGE, RunFolder
 from training.runs.series import SeriesFolder
@@ -59,7 +59,7 @@ def series_page(summary: Summary, folder: SeriesFolder) -> str:
         "training.report.page",
         "series.html",
         headline=f"Pooled {ua_with_interval(emotion)}",
-        tested=tested_on(emotion, summary.title),
+        tested=size_of_test(emotion, summary.claim),
         facts_of_run=(
             ("UA, mean ± sd of folds", _plus_minus(summary.emotion.ua)),
             *results.rate_facts(emotion),
@@ -72,7 +72,7 @@ def series_page(summary: Summary, folder: SeriesFolder) -> str:
         questions=[(check.name, check.question) for check in audits[0].checks],
         **shared_values(
             subject=summary.subject,
-            title=summary.title,
+            claim=summary.claim,
             created=record.created,
             record=first,
             recipe=record.recipe,

@@ -13,12 +13,13 @@ from training.report.page.commands import Again, afterwards
 from training.report.page.request_again import as_asked, differences
 from training.report.wording import AVERAGES, calibration_sentence, interval_note, speaker_spread, warning
 from training.runs.run import RunRecord
+from training.splits.claim import Claim
 
 
 def shared_values(
     *,
     subject: str,
-    title: str,
+    claim: Claim,
     created: str,
     record: RunRecord,
     recipe: Recipe,
@@ -36,10 +37,10 @@ def shared_values(
     emotion, sets = evaluation.emotion, results.sets_of(evaluation, recipe.labels.target)
     return {
         "subject": capital(subject),
-        "title": title,
+        "title": claim.title,
         "created": created,
         "version": record.versions.get("ser-features", "unknown"),
-        "warning": warning(title),
+        "warning": warning(claim),
         "chance": results.chance_sentence(emotion),
         "sets": sets,
         "interval_note": interval_note(emotion),

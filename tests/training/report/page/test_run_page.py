@@ -17,6 +17,7 @@ from schemas.labels import Target, label_set
 from schemas.overrides import overridden
 from schemas.recipe import load_recipe
 from tests.pages import require_readable
+from tests.training.claims import claim
 from tests.training.report.page.reading import Page
 from training.metrics.predictions import Predictions
 from training.metrics.scores import evaluate_predictions
@@ -26,6 +27,7 @@ from training.report.page.run_page import run_page
 from training.report.result import RunResult
 from training.runs.request import Hardware, TrainRequest
 from training.runs.run import RunFolder
+from training.splits.claim import Claim
 from training.train import train
 
 HOSTILE = '<script>alert(1)</script><img src="https://example.org/x">'
@@ -175,7 +177,7 @@ def test_what_others_named_is_text_never_markup(result: RunResult) -> None:
         notices=(HOSTILE,),
         speakers={"train": (HOSTILE,)},
         corpora=dict.fromkeys(result.corpora, (HOSTILE,)),
-        title=f"leaky ({HOSTILE})",
+        claim=claim(protocol=None, tested_on=(HOSTILE,)),
     )
     html = run_page(found)
     assert "<script" not in html
@@ -184,19 +186,21 @@ def test_what_others_named_is_text_never_markup(result: RunResult) -> None:
 
 
 @pytest.mark.parametrize(
-    ("title", "word"),
+    ("tested", "word"),
     [
-        ("leaky (protocol: random, views on both sides)", "copies of the test's own recordings"),
-        ("speaker-dependent (protocol: random)", "the same voices are heard in training"),
-        ("speaker-independent, normalised by speaker (protocol: loso)", "nothing of a single clip"),
+        (claim("leaky", "random"), "copies of the test recordings"),
+        (claim("speaker-dependent", "random"), "training heard the test speakers"),
+        (claim(protocol="loso", normalised_by_speaker=True), "nothing about a single clip"),
     ],
 )
-def test_a_result_with_a_catch_says_so_before_its_figures(result: RunResult, title: str, word: str) -> None:
-    found = Page(run_page(replace(result, title=title)))
+def test_a_result_with_a_catch_says_so_before_its_figures(
+    result: RunResult, tested: Claim, word: str
+) -> None:
+    found = Page(run_page(replace(result, claim=tested)))
     assert len(found.warnings) == 1
     assert word in found.warnings[0]
     assert found.text.index(found.warnings[0][:40]) < found.text.index("UA ")
-    assert title in found.text.split("Warning")[0]
+    assert tested.title in found.text.split("Warning")[0]
 
 
 def test_an_honest_result_has_no_warning(page: Page) -> None:

@@ -1,0 +1,105 @@
+"""How ``ser-predict`` hears: recording after recording, or the microphone until it is stopped."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from featurestore.cli.console import err
+from schemas.errors import RecordingError
+from training.cli.recordings import read_recording
+from training.cli.rows import PredictionWriter, escape_name
+
+if TYPE_CHECKING:
+    from training.predict.ensemble import Ensemble
+    from training.predict.predictor import Prediction
+
+MICROPHONE = "microphone"
+"""Name of its sound in the output."""
+
+_LONGEST_UNHEARD_S = 0.5
+"""Longest end of a recording that the model may leave out without a note."""
+
+
+def hear_recordings(
+    model: Ensemble,
+    writer: PredictionWriter,
+    names: Sequence[str],
+    windows: tuple[float, float] | None,
+    advance: Callable[[int], None],
+) -> int:
+    """Write what each recording sounds like; returns how many could not be read.
+
+    ``windows``: length and step in seconds; None: one prediction per recording.
+    """
+    failed = 0
+    for name in names:
+        problem = None
+        try:
+            found = _predict(model, name, windows)
+        except RecordingError as error:
+            problem = str(error)
+        except OSError as error:
+            problem = f"cannot be read: {error.strerror or error}"
+        if problem is None:
+            for prediction in found:
+                writer.write_prediction(name, prediction)
+        else:
+            failed += 1
+            err.print(f"{escape_name(name)}: {problem}", markup=False)
+            writer.write_problem(name, problem)
+        advance(1)
+    return failed
+
+
+def hear_microphone(
+    model: Ensemble, writer: PredictionWriter, window: float | None, step: float, seconds: float | None
+) -> None:
+    """Write what the microphone sounds like, until Ctrl-C or for this many seconds."""
+    from training.predict.microphone import microphone
+
+    with microphone() as heard, _catch_ctrl_c() as is_stopped:
+        err.print(f"listening at {heard.rate} Hz{'' if seconds else '; press Ctrl-C to stop'}", markup=False)
+        blocks = heard.blocks(is_stopped, seconds, _report_loss)
+        for prediction in model.listen(blocks, heard.rate, window, step):
+            writer.write_prediction(MICROPHONE, prediction)
+    writer.finish()
+
+
+def _predict(model: Ensemble, name: str, windows: tuple[float, float] | None) -> Iterator[Prediction]:
+    file = read_recording(name)
+    if windows is not None:
+        return model.timeline(file, *windows)
+    prediction = model.predict(file)
+    if prediction.unheard_s > _LONGEST_UNHEARD_S:
+        heard = f"{model.window_s:.3g}"
+        err.print(
+            f"note: {escape_name(name)}: the model hears the first {heard} s; the remaining "
+            f"{prediction.unheard_s:.3g} s are left out. Use --window {heard} to hear all of it",
+            markup=False,
+        )
+    return iter([prediction])
+
+
+def _report_loss(second: float) -> None:
+    err.print(f"note: sound was lost at {second:.1f} s: this machine is too busy", markup=False)
+
+
+@contextmanager
+def _catch_ctrl_c() -> Iterator[Callable[[], bool]]:
+    """Yield whether Ctrl-C was pressed: once ends the sound but keeps its predictions, twice stops."""
+    pressed = False
+    before = signal.getsignal(signal.SIGINT)
+
+    def press(number: int, frame: object) -> None:
+        nonlocal pressed
+        pressed = True
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, press)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)

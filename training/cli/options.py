@@ -1,0 +1,53 @@
+"""Options and arguments that several commands of training share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from featurestore.cli import completion
+from training.cli.choices import DeviceName
+
+RUN_HELP = "Folder of a run of ser-train."
+
+STORE_HELP = "The feature store: a folder or a URL."
+
+PROTOCOL_HELP = "speaker, loso, kfold:K, emobox, cross-corpus or random."
+
+PROTOCOL_PANEL = "Test protocol"
+
+SPLIT_HELP = "A split.json to use instead of a protocol."
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help=RUN_HELP)]
+
+Device = Annotated[DeviceName, typer.Option(help="Device to compute on.")]
+
+TrainOn = Annotated[
+    str | None,
+    typer.Option(
+        help="Corpora to train on with cross-corpus, comma-separated.",
+        show_default="the others",
+        autocompletion=completion.datasets,
+        rich_help_panel=PROTOCOL_PANEL,
+    ),
+]
+
+TestOn = Annotated[
+    str | None,
+    typer.Option(
+        help="Corpora to test on with cross-corpus, comma-separated.",
+        autocompletion=completion.datasets,
+        rich_help_panel=PROTOCOL_PANEL,
+    ),
+]
+
+LeakViews = Annotated[
+    bool,
+    typer.Option(
+        "--leak-views",
+        help="With random: put copies of a recording on several sides.",
+        rich_help_panel=PROTOCOL_PANEL,
+    ),
+]

@@ -1,0 +1,90 @@
+"""What a result claims: under which protocol it was measured, and what training shared with the test.
+
+Everything that judges a result reads these fields; the title is made from them, for people only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from schemas.training import InputSpec
+
+Independence = Literal["speaker-independent", "speaker-dependent", "leaky"]
+"""Whether test speakers were heard in training; ``leaky``: their very recordings were."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Protocol of a result and what follows from it."""
+
+    independence: Independence
+    protocol: str | None
+    """As a recipe writes it, such as ``emobox`` or ``kfold:6``; None: another store was tested."""
+    trained_on: tuple[str, ...]
+    """Names of corpora, sorted; validation counts as training."""
+    tested_on: tuple[str, ...]
+    """Names of corpora, sorted."""
+    crosses_corpora: bool = False
+    """Whether no clip of the tested corpora was trained on."""
+    normalised_by_speaker: bool = False
+    """Whether any model normalised a clip with the other clips of its speaker."""
+    fold: int | None = None
+    """Number of the fold, from 1; None: the result is not of one fold."""
+    folds: int | None = None
+    """Number of folds of the protocol; None: it has none."""
+
+    @property
+    def is_leaky(self) -> bool:
+        """Whether views of one recording are on several sides."""
+        return self.independence == "leaky"
+
+    @property
+    def is_speaker_independent(self) -> bool:
+        """Whether no test speaker was heard in training."""
+        return self.independence == "speaker-independent"
+
+    @property
+    def title(self) -> str:
+        """``speaker-independent, normalised by speaker (protocol: emobox, fold 3 of 6)``."""
+        kinds = [
+            *(["cross-corpus"] if self.crosses_corpora else []),
+            self.independence,
+            *(["normalised by speaker"] if self.normalised_by_speaker else []),
+        ]
+        return f"{', '.join(kinds)} ({', '.join(self._details())})"
+
+    def _details(self) -> list[str]:
+        tested = f"tested on {' and '.join(self.tested_on)}"
+        if self.protocol is None:
+            return [f"trained on {' and '.join(self.trained_on)}", tested]
+        details = [f"protocol: {self.protocol}"]
+        if self.folds is not None:
+            all_folds = f"{self.folds} fold{'' if self.folds == 1 else 's'}"
+            details.append(all_folds if self.fold is None else f"fold {self.fold} of {self.folds}")
+        if self.crosses_corpora:
+            details.append(tested)
+        if self.is_leaky and (self.fold is not None or self.folds is None):
+            details.append("views on both sides")
+        return details
+
+    def with_inputs(self, inputs: Iterable[InputSpec]) -> Claim:
+        """The claim of models with these inputs: normalised by speaker if any of them is."""
+        return replace(self, normalised_by_speaker=any(spec.normalise == "speaker" for spec in inputs))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, the ``claim`` of a stored result."""
+        return {**asdict(self), "trained_on": list(self.trained_on), "tested_on": list(self.tested_on)}
+
+
+def claim_of_folds(folds: Sequence[Claim], protocol: str) -> Claim:
+    """The claim of all folds of ``protocol`` together, from the claims of each, at least one."""
+    return replace(
+        folds[0],
+        protocol=protocol,
+        trained_on=tuple(sorted({name for fold in folds for name in fold.trained_on})),
+        tested_on=tuple(sorted({name for fold in folds for name in fold.tested_on})),
+        fold=None,
+        folds=len(folds),
+    )
