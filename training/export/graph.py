@@ -21,10 +21,11 @@ from torch import Tensor, nn
 
 from schemas.architecture import LinearSpec, Statistic
 from schemas.labels import label_set
+from training.functionals.rounding import ROUNDING, SMALLEST_DEVIATION
 from training.functionals.source import columns_of, functionals_of
 from training.functionals.statistics import STATISTIC_NAMES
 from training.linear.classifier import LinearClassifier
-from training.loop.normalise import ROUNDING, SMALLEST_SPREAD, Normaliser
+from training.loop.normalise import Normaliser
 from training.predict.scorer import require_independent_clips
 from training.predict.trained import TrainedModel
 from training.runs.run import RunFolder
@@ -106,7 +107,7 @@ def _each_normalised(x: Tensor, valid_frames: Tensor, keep: Tensor) -> Tensor:
     mean = x.sum(dim=(1, 2), keepdim=True) / values
     centred = torch.where(keep, x - mean, 0.0)
     deviation = (centred.square().sum(dim=(1, 2), keepdim=True) / values).sqrt()
-    constant = deviation < SMALLEST_SPREAD + ROUNDING * mean.abs()
+    constant = deviation < SMALLEST_DEVIATION + ROUNDING * mean.abs()
     return centred / torch.where(constant, 1.0, deviation)
 
 

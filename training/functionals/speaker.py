@@ -21,14 +21,12 @@ from torch import Tensor
 from featurestore.store import FeatureStore
 from schemas.clip import Status
 from schemas.errors import RunError, UsageError
+from training.functionals.rounding import ROUNDING, SMALLEST_DEVIATION
 from training.samples.samples import Samples
 from training.splits.split import Split
 
 FEWEST_CLIPS = 5
 """Fewest clips per speaker; with fewer, mean and deviation describe the clips rather than the voice."""
-
-_CONSTANT = 1e-5
-"""A constant functional appears to vary by at most this share of its mean, plus 1e-6."""
 
 
 def whole_speakers(store: FeatureStore, samples: Samples) -> tuple[Samples, NDArray[np.int64]]:
@@ -61,7 +59,7 @@ def normalise_by_speaker(vectors: Tensor, store: FeatureStore, samples: Samples)
             rows = rows.to(vectors.device)
             own = vectors[rows]
             mean, deviation = own.mean(0), own.std(0, correction=0)
-            constant = deviation < 1e-6 + _CONSTANT * mean.abs()
+            constant = deviation < SMALLEST_DEVIATION + ROUNDING * mean.abs()
             vectors[rows] = torch.where(constant, 0.0, (own - mean) / deviation)
 
 

@@ -29,16 +29,13 @@ from featurestore.places.durable import write_durably
 from schemas.architecture import LinearSpec
 from schemas.errors import RunError
 from schemas.training import ClassWeights
+from training.functionals.rounding import ROUNDING, SMALLEST_DEVIATION
 
 if TYPE_CHECKING:
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
     from sklearn.svm import LinearSVC
 
 Floats = NDArray[np.float64]
-
-
-_ROUNDING = 1e-5
-"""A constant functional appears to vary by at most this share of its mean."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +129,7 @@ def _standard(values: NDArray[np.floating]) -> tuple[Floats, Floats]:
     """Mean and population deviation of each column, (D,) float64; a constant column has deviation 1."""
     exact = values.astype(np.float64)
     mean, deviation = exact.mean(axis=0), exact.std(axis=0)
-    return mean, np.where(deviation < 1e-6 + _ROUNDING * np.abs(mean), 1.0, deviation)
+    return mean, np.where(deviation < SMALLEST_DEVIATION + ROUNDING * np.abs(mean), 1.0, deviation)
 
 
 def _estimator(

@@ -45,9 +45,9 @@ def save_last(folder: Path, trainee: Trainee, progress: TrainingProgress, finger
     """Write ``last.safetensors``; ``fingerprint`` is the fingerprint of the loader's order."""
     average = trainee.average
     tensors = {
-        **_named("model", trainee.model.state_dict()),
-        **_named("best", progress.best_weights),
-        **_named("average", {} if average is None else average.state()),
+        **_with_prefix("model", trainee.model.state_dict()),
+        **_with_prefix("best", progress.best_weights),
+        **_with_prefix("average", {} if average is None else average.state()),
         **_moments(trainee.optimizer),
     }
     state = {
@@ -68,7 +68,7 @@ def save_best(folder: Path, progress: TrainingProgress) -> None:
     if progress.best is None:
         return
     state = {"epoch": progress.best.epoch, "validation_loss": progress.best.validation_loss}
-    _write(folder / BEST, _named("model", progress.best_weights), state)
+    _write(folder / BEST, _with_prefix("model", progress.best_weights), state)
 
 
 def resume_last(folder: Path, trainee: Trainee, fingerprint: str) -> TrainingProgress:
@@ -163,7 +163,7 @@ def _has_last(folder: Path) -> bool:
     return False
 
 
-def _named(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _with_prefix(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {f"{name}.{key}": tensor for key, tensor in tensors.items()}
 
 

@@ -26,16 +26,11 @@ from schemas.errors import RunError
 from schemas.model import canonical_json
 from schemas.recipe import first_problem
 from schemas.training import InputSpec, NormalisationMode
+from training.functionals.rounding import ROUNDING, SMALLEST_DEVIATION
 from training.functionals.source import functionals_count, read_functionals
 from training.loop.statistics import extremes, moments
 from training.samples.samples import Samples
 from training.splits.side import ORIGINAL_VIEW
-
-SMALLEST_SPREAD = 1e-6
-"""A coefficient or sample with a smaller deviation is only centred."""
-
-ROUNDING = 1e-5
-"""A constant sample appears to vary by at most this share of its mean, because float32 sums are rounded."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +87,7 @@ def normalisation_of(
         offset, scale = lowest.astype(np.float64), highest.astype(np.float64) - lowest
     return Normalisation(
         offset=offset.astype(np.float32),
-        scale=np.where(scale < SMALLEST_SPREAD, 1.0, scale).astype(np.float32),
+        scale=np.where(scale < SMALLEST_DEVIATION, 1.0, scale).astype(np.float32),
         mode=spec.normalise,
         clip=spec.clip,
     )
@@ -113,7 +108,7 @@ def _of_functionals(
         offset, scale = np.zeros(count), np.ones(count)
     return Normalisation(
         offset=offset.astype(np.float32),
-        scale=np.where(scale < SMALLEST_SPREAD, 1.0, scale).astype(np.float32),
+        scale=np.where(scale < SMALLEST_DEVIATION, 1.0, scale).astype(np.float32),
         mode="standard" if spec.normalise == "standard" else "none",
         clip=spec.clip,
     )
@@ -157,7 +152,7 @@ def _normalise_each(x: Tensor, valid_frames: Tensor, keep: Tensor) -> None:
     mean = _blank(x, keep).sum(dim=(1, 2, 3), keepdim=True) / values
     _blank(x.sub_(mean), keep)
     deviation = torch.linalg.vector_norm(x, dim=(1, 2, 3), keepdim=True) / values.sqrt()
-    constant = deviation < SMALLEST_SPREAD + ROUNDING * mean.abs()
+    constant = deviation < SMALLEST_DEVIATION + ROUNDING * mean.abs()
     x.div_(torch.where(constant, 1.0, deviation))
 
 
