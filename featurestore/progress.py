@@ -1,4 +1,4 @@
-"""How long work tells how far it is."""
+"""Progress of long-running work."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Progress that nobody watches."""
+    """A progress receiver that ignores everything."""
 
     def task(self, description: str, total: int, unit: str) -> AbstractContextManager[Advance]:
-        """See :class:`Progress`."""
+        """Open a task whose progress is ignored."""
         del description, total, unit
         return nullcontext(_ignore)
 

@@ -35,17 +35,17 @@ if TYPE_CHECKING:
     import xarray
 
 RUST_CODECS = "zarrs.ZarrsCodecPipeline"
-"""Reads chunks through the Rust implementation: faster, and outside Python's lock."""
+"""Codec pipeline that decodes chunks in Rust: faster, and without holding Python's global lock."""
 
 
 class FeatureStore:
-    """A finished feature store, opened for reading; make one by :meth:`open`.
+    """A finished feature store, opened for reading with :meth:`open`.
 
-    Every object is hashed when it is first used, so that what is read is what was written; a store elsewhere
-    is read through a cache on this machine, which fills as objects are asked for.
+    Every object is hashed when it is first used, so that readers get exactly what was written. A remote store
+    is read through a cache on this machine, which fills as objects are needed.
 
-    A store may be extended while it is open. If what it held is rebuilt, reading from it raises
-    :class:`StoreChangedError` from then on: its tables no longer fit its arrays.
+    A store may be extended while it is open. If objects that it already had are rebuilt, reading raises
+    :class:`StoreChangedError` from then on, because its tables no longer match its arrays.
     """
 
     def __init__(self, place: Place, document: StoreDocument) -> None:
@@ -57,59 +57,59 @@ class FeatureStore:
     def open(cls, where: str | Path) -> FeatureStore:
         """Open the store at a path or URL: ``features.zarr``, ``s3://bucket/features``, ``https://…``.
 
-        Of a place with published versions it is the newest; ``URL@1a2b3c`` names one by the start of its
-        digest.
+        At a place with published versions, this opens the newest; ``URL@1a2b3c`` selects one by the first
+        digits of its digest.
 
-        Raises :class:`StoreNotFoundError` where nothing stands, :class:`StoreUnfinishedError` for a build
-        that was not finished, :class:`StoreConflictError` for another version of the format,
-        :class:`StoreDamagedError` where ``store.json`` does not hold together, :class:`StorageError` where
-        the place refuses.
+        Raises :class:`StoreNotFoundError` if there is no store, :class:`StoreUnfinishedError` if its build
+        was not finished, :class:`StoreConflictError` if it has another format version,
+        :class:`StoreDamagedError` if ``store.json`` is inconsistent, and :class:`StorageError` if the place
+        cannot be read.
         """
         return cls(*open_place(where))
 
     @property
     def spec(self) -> StoreSpec:
-        """What was computed, exactly."""
+        """The exact specification of what was computed."""
         return self.document.spec
 
     @property
     def digest(self) -> str:
-        """``sha256:`` and the hash of all that the store holds."""
+        """``sha256:`` and the hash of the entire content of the store."""
         return self.document.digest
 
     @cached_property
     def manifest(self) -> pd.DataFrame:
-        """One row a clip, columns of :data:`schemas.tables.MANIFEST_SCHEMA`, by corpus and row."""
+        """One row per clip, sorted by corpus and row; columns of :data:`schemas.tables.MANIFEST_SCHEMA`."""
         return read_manifest(self.objects.read(MANIFEST), self.document.datasets)
 
     @cached_property
     def views(self) -> pd.DataFrame:
-        """One row a clip × view, columns of :data:`schemas.tables.VIEWS_SCHEMA`, in the manifest's order."""
+        """One row per clip and view, in manifest order; columns of :data:`schemas.tables.VIEWS_SCHEMA`."""
         return read_views(self.objects.read(VIEWS), self.manifest, self.spec)
 
     @cached_property
     def arrays(self) -> Mapping[str, Mapping[str, zarr.Array[Any]]]:
-        """Corpus → feature → array (view, clip, coefficient, frame), lazily, with every object checked."""
+        """Corpus → feature → lazy (view, clip, coefficient, frame) array, verified on read."""
         return self._arrays(VerifiedStore(self.objects, self.document))
 
     def to_xarray(self) -> xarray.DataTree:
-        """The arrays, lazily, with named dimensions and coordinates: one node a corpus."""
+        """The lazy arrays as a tree with one node per corpus, with named dimensions and coordinates."""
         import xarray
 
         store = VerifiedStore(self.objects, self.document)
-        return xarray.open_datatree(store, engine="zarr")  # type: ignore[arg-type] # any Zarr store will do
+        return xarray.open_datatree(store, engine="zarr")  # type: ignore[arg-type] # xarray accepts any Zarr store
 
     def read(
         self, clips: Positions, views: Sequence[int] = (0,), features: Sequence[str] | None = None
     ) -> dict[str, npt.NDArray[np.floating]]:
-        """Features of clips, as stored: name → (view, clip, coefficient, frame) in the store's dtype.
+        """Read features of clips as stored: name → (view, clip, coefficient, frame) in the store's dtype.
 
-        ``clips`` are positions in :attr:`manifest`, in any order; ``views`` indices of
-        ``spec.view_names``. Each chunk is read once. Bad recordings come as NaN.
+        ``clips`` are positions in :attr:`manifest`, in any order; ``views`` are indices into
+        ``spec.view_names``. Each chunk is read once. Bad recordings are NaN.
 
-        Raises :class:`UsageError` for a clip, view or feature that the store does not hold,
-        :class:`StoreDamagedError`, naming the object, for a chunk that is missing or damaged, and
-        :class:`StoreChangedError` where the store was rebuilt since it was opened.
+        Raises :class:`UsageError` for a clip, view or feature that the store does not have,
+        :class:`StoreDamagedError`, naming the object, if a chunk is missing or damaged, and
+        :class:`StoreChangedError` if the store was rebuilt after it was opened.
         """
         wanted = select_features(self.spec, features)
         indices = select_views(self.spec, views)
@@ -131,22 +131,22 @@ class FeatureStore:
         ]
         self.objects.ensure(needed)
         for dataset in np.unique(datasets):
-            places = np.flatnonzero(datasets == dataset)
+            inside = np.flatnonzero(datasets == dataset)
             for name, values in out.items():
                 array = FeatureArray(
                     dataset, name, self._files[dataset][name], storage.chunk_clips, storage.shard_clips
                 )
                 for view, part in zip(indices, values, strict=True):
-                    block = np.empty((len(places), *part.shape[1:]), storage.dtype)
-                    array.read_into(block, view, rows[places], usable[places])
-                    part[places] = block
+                    block = np.empty((len(inside), *part.shape[1:]), storage.dtype)
+                    array.read_into(block, view, rows[inside], usable[inside])
+                    part[inside] = block
         self.objects.require_unchanged(needed)
         return out
 
     def span_reader(self, features: Sequence[str]) -> SpanReader:
-        """Reader of scattered runs of rows, for whoever streams: ``features`` stacked in that order.
+        """A reader of scattered runs of rows for streaming, with ``features`` stacked in the given order.
 
-        Raises :class:`UsageError` for a feature that the store does not hold.
+        Raises :class:`UsageError` for a feature that the store does not have.
         """
         return SpanReader(
             self.objects,
@@ -157,7 +157,7 @@ class FeatureStore:
         )
 
     def valid_frames(self, clips: Positions, views: Sequence[int] = (0,)) -> npt.NDArray[np.int64]:
-        """Frames centred on sound rather than padding, (view, clip) int64; 0 for bad recordings."""
+        """Number of frames centred on sound rather than padding, (view, clip) int64; 0 for bad recordings."""
         positions, indices = select_positions(len(self.manifest), clips), select_views(self.spec, views)
         table = self.views["valid_frames"].to_numpy().reshape(len(self.manifest), len(self.spec.view_names))
         frames: npt.NDArray[np.int64] = table[positions][:, indices].T
@@ -166,13 +166,15 @@ class FeatureStore:
     def statistics(self, speakers: Collection[str], views: Sequence[int] = (0,)) -> dict[str, Statistics]:
         """Moments of every feature over the valid frames of all usable clips of ``speakers`` in ``views``.
 
-        Exact for the values as stored, without reading an array. Raises :class:`UsageError` for a speaker
-        or view that the store does not hold.
+        Exact for the values as stored, and computed without reading an array. Raises :class:`UsageError` for
+        a speaker or view that the store does not have.
         """
         unknown = set(speakers) - set(self.manifest["speaker"])
         if unknown:
-            raise UsageError(f"the store has no speaker '{min(unknown)}'; store.manifest['speaker'] has all")
-        table = self._statistics
+            raise UsageError(
+                f"the store has no speaker '{min(unknown)}'; store.manifest['speaker'] lists the speakers"
+            )
+        table = self.statistics_table
         chosen = table[
             table["speaker"].isin(list(speakers)) & table["view"].isin(select_views(self.spec, views))
         ]
@@ -187,17 +189,21 @@ class FeatureStore:
         return out
 
     @cached_property
-    def _statistics(self) -> pd.DataFrame:
+    def statistics_table(self) -> pd.DataFrame:
+        """Moments by corpus, unit, speaker, view and feature, from which :meth:`statistics` merges.
+
+        Columns of :data:`featurestore.format.statistics.STATISTICS_SCHEMA`.
+        """
         return read_statistics(self.objects.read(STATISTICS), self.manifest, self.spec)
 
     @cached_property
     def _files(self) -> Mapping[str, Mapping[str, zarr.Array[Any]]]:
-        """The arrays over the files themselves: to be read once these have been checked."""
+        """The arrays over the files themselves, to be read only after the files were verified."""
         with zarr.config.set({"codec_pipeline.path": RUST_CODECS}):
             return self._arrays(zarr.storage.LocalStore(self.objects.folder, read_only=True))
 
     def _arrays(self, store: Store) -> Mapping[str, Mapping[str, zarr.Array[Any]]]:
-        """Arrays with the metadata that the specification asks for, whatever stands in ``zarr.json``."""
+        """Arrays with the metadata that the specification requires; the stored ``zarr.json`` is not read."""
         return {
             dataset: {
                 feature: zarr.Array.from_dict(StorePath(store, f"{dataset}/{feature}"), metadata)

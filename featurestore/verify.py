@@ -1,8 +1,8 @@
-"""Compare a store with what it says of itself."""
+"""Verify a store: compare its objects with the sizes, hashes and tables that it records."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -14,7 +14,7 @@ from featurestore.format.documents import StoredObject, UnitRecord, parse_docume
 from featurestore.format.layout import MANIFEST, RECORDS, STATISTICS, VIEWS, is_shard, unit_record_of
 from featurestore.format.sweep import strangers
 from featurestore.places.folder import Folder
-from featurestore.places.place import Place
+from featurestore.places.place import REMOTE_THREADS, Place
 from featurestore.progress import Progress, Silent
 from featurestore.read.opening import open_place
 from featurestore.store import FeatureStore
@@ -22,12 +22,9 @@ from pipelines.machine import usable_cores
 from schemas.clip import Status
 from schemas.errors import SerError, StorageError, StoreDamagedError
 
-_READS_AT_ONCE = 16
-"""From elsewhere: each takes a round trip."""
-
 
 class Fault(StrEnum):
-    """What is wrong with an object."""
+    """Kind of fault of an object."""
 
     MISSING = "missing"
     SIZE = "wrong size"
@@ -37,7 +34,7 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One fault: the object, what is wrong, and which clips it touches (none for metadata)."""
+    """One fault: the object, what is wrong with it, and the clips it affects (none for metadata)."""
 
     name: str
     fault: Fault
@@ -47,7 +44,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verification:
-    """What verifying found. ``ok`` where it found nothing."""
+    """The result of verifying a store; ``ok`` if nothing was found."""
 
     store: str
     digest: str
@@ -56,27 +53,28 @@ class Verification:
     bytes: int
     findings: tuple[Finding, ...]
     decoded: bool
-    """Whether every number was looked at, beside the hashes."""
+    """Whether every value was decoded and checked, in addition to the hashes."""
     strangers: tuple[str, ...]
-    """Files that are no part of the store: of a build that was stopped or goes on, or somebody's own."""
+    """Files that are not part of the store: left by an interrupted or running build, or somebody's own."""
 
     @property
     def ok(self) -> bool:
-        """Whether the store is what it says."""
+        """Whether no fault was found."""
         return not self.findings
 
 
 def verify(where: str | Path, *, full: bool = False, progress: Progress | None = None) -> Verification:
-    """Check the store at a path or URL.
+    """Verify the store at a path or URL.
 
-    Quick: every object is there with its size, and all metadata and tables have their hashes. Full: the
-    hashes of all objects, and in a folder every feature of every usable clip decodes to finite numbers
-    (and of every bad recording to NaN). Raises as :meth:`FeatureStore.open` does.
+    The quick check tests that every object exists with its recorded size, and the hashes of all metadata and
+    tables. The full check hashes every object; for a store in a folder it also decodes all features and tests
+    that usable clips have finite values and bad recordings are NaN. Raises what :meth:`FeatureStore.open`
+    raises.
     """
     progress = progress or Silent()
     place, document = open_place(where)
     objects = document.objects
-    present, found_more = _list_present(place, objects)
+    present, others = _list_present(place, objects)
     findings = [
         finding for name, entry in objects.items() if (finding := _check_presence(name, entry, present))
     ]
@@ -101,16 +99,16 @@ def verify(where: str | Path, *, full: bool = False, progress: Progress | None =
         bytes=sum(entry.bytes for entry in objects.values()),
         findings=tuple(sorted(findings, key=lambda finding: finding.name)),
         decoded=decoded,
-        strangers=tuple(found_more),
+        strangers=tuple(others),
     )
 
 
 def _list_present(place: Place, objects: Mapping[str, StoredObject]) -> tuple[Mapping[str, int], list[str]]:
-    """Name → bytes of the objects that are there, and what else is, where a place can tell."""
+    """Name → bytes of the objects present, and the other files, if the place can list them."""
     try:
         present = place.sizes()
-    except StorageError:  # the web lists nothing
-        with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
+    except StorageError:  # web servers cannot list files
+        with ThreadPoolExecutor(REMOTE_THREADS) as pool:
             sizes = dict(zip(objects, pool.map(place.size, objects), strict=True))
         return {name: size for name, size in sizes.items() if size is not None}, []
     return present, strangers(present, objects)
@@ -119,24 +117,24 @@ def _list_present(place: Place, objects: Mapping[str, StoredObject]) -> tuple[Ma
 def _check_presence(name: str, entry: StoredObject, present: Mapping[str, int]) -> Finding | None:
     size = present.get(name)
     if size is None:
-        return Finding(name, Fault.MISSING, f"{entry.bytes} bytes are gone")
+        return Finding(name, Fault.MISSING, f"expected {entry.bytes} bytes")
     if size != entry.bytes:
-        return Finding(name, Fault.SIZE, f"{size} bytes, recorded {entry.bytes}")
+        return Finding(name, Fault.SIZE, f"{size} bytes, expected {entry.bytes}")
     return None
 
 
 def _check_contents(
     place: Place, objects: Mapping[str, StoredObject], progress: Progress
 ) -> Iterator[Finding]:
-    """What is wrong with the bytes of objects that have their size."""
-    threads = usable_cores() if isinstance(place, Folder) else _READS_AT_ONCE
+    """Hash objects that have the right size and report those whose bytes differ."""
+    threads = usable_cores() if isinstance(place, Folder) else REMOTE_THREADS
 
     def problem_of(name: str) -> str:
         try:
             sound = StoredObject.at(place, name) == objects[name]
         except (OSError, StoreDamagedError) as error:
             return f"it cannot be read ({error})"
-        return "" if sound else "its SHA-256 is not the recorded one"
+        return "" if sound else "its SHA-256 differs from the recorded one"
 
     with (
         progress.task("hash", sum(entry.bytes for entry in objects.values()), "bytes") as advance,
@@ -149,7 +147,7 @@ def _check_contents(
 
 
 def _add_clips(store: FeatureStore, finding: Finding) -> Finding:
-    """Add the clips of the unit that a shard or record belongs to: by its record, else by the manifest."""
+    """Add the clips of the unit that a shard or record belongs to, from its record or else the manifest."""
     folder, _, file = finding.name.rpartition("/")
     if is_shard(finding.name):
         name = unit_record_of(finding.name)
@@ -165,7 +163,7 @@ def _add_clips(store: FeatureStore, finding: Finding) -> Finding:
 
 
 def _recorded_clips(store: FeatureStore, name: str) -> tuple[str, ...]:
-    """The clips of a unit's record; none where it is damaged."""
+    """The clips in the record of a unit; empty if the record is damaged."""
     entry = store.document.objects[name]
     try:
         data = store.place.read(name, entry.bytes)
@@ -177,7 +175,7 @@ def _recorded_clips(store: FeatureStore, name: str) -> tuple[str, ...]:
 
 
 def _listed_clips(store: FeatureStore, record: str) -> tuple[str, ...]:
-    """The clips that the manifest has for the unit of a record. Raises where that is damaged too."""
+    """The clips that the manifest lists for the unit of a record. Raises if the manifest is damaged too."""
     _, dataset, file = record.split("/")
     manifest = store.manifest
     unit = manifest["row"] // store.spec.storage.shard_clips == int(Path(file).stem)
@@ -185,17 +183,22 @@ def _listed_clips(store: FeatureStore, record: str) -> tuple[str, ...]:
 
 
 def _check_tables(store: FeatureStore) -> Iterator[Finding]:
-    """The table, if one has its hash and yet cannot be true."""
-    for name, read in ((MANIFEST, "manifest"), (VIEWS, "views"), (STATISTICS, "_statistics")):
+    """Report the first table with the right hash but impossible values."""
+    tables: tuple[tuple[str, Callable[[], object]], ...] = (
+        (MANIFEST, lambda: store.manifest),
+        (VIEWS, lambda: store.views),
+        (STATISTICS, lambda: store.statistics_table),
+    )
+    for name, read in tables:
         try:
-            getattr(store, read)
+            read()
         except StoreDamagedError as error:
             yield Finding(name, Fault.VALUES, str(error))
             return
 
 
 def _check_expansion(store: FeatureStore, hashed: Iterable[str]) -> Iterator[Finding]:
-    """Shards that have their hash and would expand without bounds; the others need not be hashed again."""
+    """Report shards with the right hash that would expand without bounds; accept the others as verified."""
     for name in hashed:
         try:
             store.objects.accept([name])
@@ -204,7 +207,7 @@ def _check_expansion(store: FeatureStore, hashed: Iterable[str]) -> Iterator[Fin
 
 
 def _check_values(store: FeatureStore, progress: Progress) -> Iterator[Finding]:
-    """Decode everything, unit by unit."""
+    """Decode all features unit by unit and report values that do not fit the status of their clip."""
     manifest = store.manifest
     size = store.spec.storage.shard_clips
     views = range(len(store.spec.view_names))
@@ -223,6 +226,6 @@ def _check_values(store: FeatureStore, progress: Progress) -> Iterator[Finding]:
                     finite = np.isfinite(values).all(axis=(1, 2))
                     wrong = part["clip_id"].to_numpy()[finite != usable]
                     if len(wrong):
-                        detail = "numbers that are not finite, or numbers for a bad recording"
+                        detail = "a usable clip has non-finite values, or a bad recording has values"
                         yield Finding(where, Fault.VALUES, detail, tuple(map(str, wrong)))
             advance(len(part))

@@ -12,7 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from featurestore.cli.text import LISTED
-from featurestore.compare import ColumnDifference, Comparison, FieldDifference, Numbers, OnlyIn
+from featurestore.compare import Comparison
+from featurestore.differences.tables import ColumnDifference, FieldDifference, OnlyIn
+from featurestore.differences.values import Numbers
 
 
 def comparison_text(result: Comparison, a: str, b: str) -> RenderableType:

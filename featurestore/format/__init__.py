@@ -1,1 +1,1 @@
-"""The format on disk: names, documents, arrays, tables and their limits."""
+"""The on-disk format: names, documents, arrays, tables and their limits."""

@@ -1,4 +1,4 @@
-"""The Zarr side of a build: metadata, coordinates and whole shards, made in memory."""
+"""Zarr objects of a build, encoded in memory: metadata, coordinates and whole shards."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Corpus:
 
 
 def hierarchy(spec: StoreSpec, corpora: Mapping[str, CorpusRecord]) -> dict[str, bytes]:
-    """Every Zarr object of a store but the features' shards: name → bytes, the same for equal arguments."""
+    """Every Zarr object of a store except the shards: name → bytes, equal for equal arguments."""
     described = {
         name: _Corpus(record.title, record.licence, record.home_page, len(record.rows))
         for name, record in corpora.items()
@@ -42,7 +42,7 @@ def hierarchy(spec: StoreSpec, corpora: Mapping[str, CorpusRecord]) -> dict[str,
 
 
 def coordinates(spec: StoreSpec) -> dict[str, npt.NDArray[np.float64]]:
-    """Dimension → values: ``frame``, the centre of each frame in s, and ``mel_band``, its centre in Hz."""
+    """Dimension → values: ``frame``, centres of the frames in s; ``mel_band``, centres of the bands in Hz."""
     step = spec.spectral.hop_length / spec.audio.sample_rate
     out = {"frame": np.arange(spec.frames, dtype=np.float64) * np.float64(step)}
     for feature in spec.features:
@@ -59,7 +59,7 @@ def _coordinate_chunk(spec: StoreSpec, name: str, values: npt.NDArray[np.float64
 
 
 class ShardEncoder:
-    """Makes shards as Zarr would write them, in memory: for one thread at a time."""
+    """Encodes shards in memory exactly as Zarr would write them; for one thread at a time."""
 
     def __init__(self, spec: StoreSpec) -> None:
         self._spec = spec
@@ -69,9 +69,9 @@ class ShardEncoder:
         self._arrays: dict[tuple[str, int], tuple[str, zarr.Array[Any]]] = {}
 
     def encode(self, feature: str, values: npt.NDArray[np.floating]) -> bytes:
-        """The shard that holds (clip, coefficient, frame) ``values``, at most ``shard_clips`` clips.
+        """Encode (clip, coefficient, frame) ``values`` of at most ``shard_clips`` clips as one shard.
 
-        Chunks that hold nothing but NaN are in it too: an absent one always means a lost one.
+        Chunks of nothing but NaN are written too, so a missing chunk always means lost data.
         """
         path, array = self._array(feature, len(values))
         array[0] = values

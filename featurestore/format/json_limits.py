@@ -1,4 +1,4 @@
-"""JSON documents from a stranger, read within bounds."""
+"""Untrusted JSON documents, parsed within bounds on memory and time."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ T = TypeVar("T", bound=Model)
 _FREE_VALUES = 150_000
 _BYTES_PER_VALUE = 10
 _BYTES_PER_VALUE_OF_OBJECTS = 24
-"""At least, in the mean of a large document: an entry of ``objects``, three values, takes 110 and more."""
+"""The least average of a large document: an entry of ``objects`` has three values and at least 110 bytes."""
 
 _MOST_MESSAGE = 300
 
 
 def parse_json_document(data: bytes, source: str, kind: type[T]) -> T:
-    """Validate a document strictly; ``source`` names it in errors.
+    """Parse and validate a document strictly; ``source`` names it in errors.
 
-    Nothing is converted: no number from text, no whole number from ``1.0`` or ``true``. Keys that stand
-    twice, numbers that are not finite, bytes that are not UTF-8 and halves of surrogate pairs are refused;
-    pydantic's parser itself refuses 200 levels of depth and whole numbers of more than 4,300 digits.
-    The memory taken is at most 75 MB and about 25 times the document's bytes, whatever it holds (measured;
-    9 times for an honest ``store.json``).
+    Nothing is converted: text is not read as a number, nor ``1.0`` or ``true`` as a whole number. Duplicate
+    keys, non-finite numbers, bytes that are not UTF-8 and lone surrogates are refused. pydantic's own parser
+    refuses documents nested 200 levels deep and whole numbers with more than 4,300 digits. Parsing takes at
+    most 75 MB and about 25 times the size of the document, whatever it holds (measured; 9 times for an honest
+    ``store.json``).
 
-    Raises :class:`StoreDamagedError`.
+    Raises :class:`StoreDamagedError` if the document is not valid.
     """
     values = sum(data.count(mark) for mark in (b",", b"[", b"{"))
     each = _BYTES_PER_VALUE_OF_OBJECTS if "objects" in kind.model_fields else _BYTES_PER_VALUE
     if values > _FREE_VALUES + len(data) // each:
-        raise _damaged(source, f"it is {values:,} values in {len(data):,} bytes, which no store needs")
+        raise _damaged(source, f"it packs {values:,} values into {len(data):,} bytes, which no store does")
     try:
         document = kind.model_validate_json(data, strict=True)
         json.loads(
@@ -54,31 +54,31 @@ def _require_unique(pairs: list[tuple[str, Any]]) -> None:
     if len({key for key, _ in pairs}) < len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ValueError(f"the key {twice[:100]!r} stands in it twice")
+        raise ValueError(f"the key {twice[:100]!r} appears twice")
 
 
 def _refuse_constant(constant: str) -> None:
-    raise ValueError(f"it holds the number {constant}")
+    raise ValueError(f"it contains the number {constant}")
 
 
 def _require_finite(number: str) -> None:
     if abs(float(number)) == float("inf"):
-        raise ValueError(f"it holds the number {number[:40]}")
+        raise ValueError(f"it contains the number {number[:40]}")
 
 
 def _first_problem(error: ValidationError) -> str:
-    """The first complaint as ``field: what is wrong (got value)``, however long the value."""
+    """The first validation error as ``field: what is wrong (got value)``, with long values cut."""
     if error.error_count() > 10_000:
-        return f"it has {error.error_count():,} mistakes"
+        return f"it has {error.error_count():,} errors"
     problem = error.errors(include_url=False)[0]
     where = ".".join(str(part)[:100] for part in problem["loc"]) or "as a whole"
     what = problem["msg"].removeprefix("Value error, ")
     value = problem.get("input")
-    told = problem["type"] in {"value_error", "missing", "json_invalid"} or isinstance(value, dict | list)
-    return f"{where}: {what}" if told else f"{where}: {what} (got {_brief(value)})"
+    complete = problem["type"] in {"value_error", "missing", "json_invalid"} or isinstance(value, dict | list)
+    return f"{where}: {what}" if complete else f"{where}: {what} (got {_shorten(value)})"
 
 
-def _brief(value: object) -> str:
+def _shorten(value: object) -> str:
     text = repr(value[:100] if isinstance(value, str) else value)
     return text if len(text) <= 100 else f"{text[:97]}…"
 

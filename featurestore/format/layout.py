@@ -1,4 +1,4 @@
-"""Where each object of a store stands: names of format 3, relative to the store, forward slashes."""
+"""Paths of the objects in a store (format version 3), relative to the store, with forward slashes."""
 
 from __future__ import annotations
 
@@ -18,53 +18,53 @@ STATISTICS = "statistics.parquet"
 ROOT_METADATA = "zarr.json"
 RECORDS = "records"
 VERSIONS, LATEST = "versions", "latest.json"
-"""Of a published place: a folder with one store a version, and which is the newest."""
+"""At a place with published versions: the folder of the versions; the file that names the newest."""
 
 
 def corpus_record_path(dataset: str) -> str:
-    """Description of a corpus and of the files of its tree that are no clips."""
+    """Path of the record that describes a corpus and lists the files in its folder that are not clips."""
     return f"{RECORDS}/{dataset}/corpus.json"
 
 
 def unit_record_path(dataset: str, unit: int) -> str:
-    """Record of a finished unit."""
+    """Path of the record of a finished unit."""
     return f"{RECORDS}/{dataset}/{unit:05d}.json"
 
 
 def unit_statistics_path(dataset: str, unit: int) -> str:
-    """Moments of a finished unit's features."""
+    """Path of the feature statistics of a finished unit."""
     return f"{RECORDS}/{dataset}/{unit:05d}.parquet"
 
 
 def shard_path(dataset: str, feature: str, view: int, unit: int) -> str:
-    """The shard that holds one view of a unit's clips for one feature."""
+    """Path of the shard that holds one feature in one view for all clips of a unit."""
     return f"{dataset}/{feature}/c/{view}/{unit}/0/0"
 
 
 def is_shard(name: str) -> bool:
-    """Whether an object holds features: its name has the form of :func:`shard_path`."""
+    """Whether an object is a shard, that is, has a path as :func:`shard_path` makes it."""
     parts = name.split("/")
     return len(parts) == 7 and parts[2] == "c" and parts[4].isdigit()
 
 
 def unit_record_of(shard: str) -> str:
-    """Name of the record of the unit that a shard belongs to."""
+    """Path of the record of the unit that a shard belongs to."""
     dataset, _, _, _, unit, _, _ = shard.split("/")
     return unit_record_path(dataset, int(unit))
 
 
 def coordinate_names(spec: StoreSpec) -> tuple[str, ...]:
-    """Names of the coordinate arrays that each corpus has."""
+    """Names of the coordinate arrays of each corpus."""
     return ("frame", "mel_band") if any(isinstance(f, MelSpec) for f in spec.features) else ("frame",)
 
 
 def units_of(rows: int, spec: StoreSpec) -> int:
-    """How many units hold so many rows."""
+    """Number of units that ``rows`` rows take."""
     return -(-rows // spec.storage.shard_clips)
 
 
 def object_names(spec: StoreSpec, rows: Mapping[str, int]) -> Iterator[str]:
-    """Every object of a finished store but ``store.json``, no more, no less, by the rows of each corpus."""
+    """Path of every object of a finished store except ``store.json``, given the rows of each corpus."""
     yield from (MANIFEST, VIEWS, STATISTICS, ROOT_METADATA)
     for dataset, count in rows.items():
         units = range(units_of(count, spec))

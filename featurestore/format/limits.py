@@ -1,4 +1,4 @@
-"""What a store can rightly declare: bounds that hold before anything of it is read or allocated."""
+"""Bounds on what a store may declare, checked before anything is read or allocated."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from schemas.names import is_corpus_name
 from schemas.spec import StoreSpec
 
 MOST_STORE_JSON = 128 * 2**20
-"""Bytes of ``store.json``: 140 an object, so some five million clips with seven features and views."""
+"""Bytes of ``store.json``: at 140 per object, enough for five million clips with seven features and views."""
 
 MOST_ROWS = 10_000_000
-"""Rows of all corpora of a store together."""
+"""Rows in a store, over all corpora."""
 
 MOST_CORPORA = 1_000
 MOST_TITLE = 4_096
-"""Characters of a corpus's title, licence and home page each."""
+"""Characters in the title, the licence or the home page of a corpus."""
 
 _SHARD_CLIPS = 256
 _RECORD = 2**20
@@ -29,51 +29,55 @@ _CLIP_JSON = 8 * 2**10
 _CLIP_ROW = 2 * 2**10
 _VIEW_ROW = 256
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def check_declared(document: StoreDocument) -> None:
-    """Make sure that the totals in ``store.json`` fit each other, and that nobody has to allocate the absurd.
+    """Check that the totals in ``store.json`` are consistent and ask for no absurd allocation.
 
-    It costs little whatever the numbers are, and comes before anything is made from them, such as the list
-    of the names that the store's objects must have. That those are the names is not checked here.
+    The check is cheap whatever the numbers are. It runs before anything is derived from them, such as the
+    list of object names; it does not check those names.
 
-    Raises :class:`StoreDamagedError`.
+    Raises :class:`StoreDamagedError` if a number is impossible.
     """
     if len(document.datasets) > MOST_CORPORA:
-        raise _impossible(f"names {len(document.datasets):,} corpora, at most {MOST_CORPORA:,} are possible")
+        raise _impossible(
+            f"lists {len(document.datasets):,} corpora, but at most {MOST_CORPORA:,} are possible"
+        )
     for name, extent in document.datasets.items():
         _check_corpus(name, extent)
     rows = {name: extent.rows for name, extent in document.datasets.items()}
     if sum(rows.values()) > MOST_ROWS:
-        raise _impossible(f"declares {sum(rows.values()):,} rows, at most {MOST_ROWS:,} are possible")
+        raise _impossible(f"declares {sum(rows.values()):,} rows, but at most {MOST_ROWS:,} are possible")
     units = sum(extent.units for extent in document.datasets.values())
     shards = units * len(document.spec.view_names) * len(document.spec.features)
     if shards > len(document.objects):
         raise _impossible(
-            f"declares {units:,} units, which take {shards:,} shards, "
-            f"but names {len(document.objects):,} objects"
+            f"declares {units:,} units, which need {shards:,} shards, "
+            f"but lists {len(document.objects):,} objects"
         )
     bounds = _Bounds(document.spec, rows)
     for name, entry in document.objects.items():
         most = bounds.of(name)
         if not 0 <= entry.bytes <= most:
-            raise _impossible(f"gives {name!r} {_shown(entry.bytes)} bytes, at most {most:,} can be right")
+            raise _impossible(
+                f"declares {_format_count(entry.bytes)} bytes for {name!r}, but at most {most:,} are possible"
+            )
 
 
 def most_bytes(name: str, spec: StoreSpec, rows: Mapping[str, int]) -> int:
-    """The most bytes that the object ``name`` can rightly have, where corpora have ``rows`` rows.
+    """The most bytes that the object ``name`` may have if the corpora have ``rows`` rows.
 
-    For a shard: its chunks, incompressible, with each codec's overhead, and the index. For tables, records
-    and metadata a generous multiple of what they take.
+    For a shard: incompressible chunks with the overhead of each codec, plus the index. For tables, records
+    and metadata: a generous multiple of what they take.
 
-    Raises :class:`StoreDamagedError` for a name of no kind.
+    Raises :class:`StoreDamagedError` if a store has no object of this name.
     """
     return _Bounds(spec, rows).of(name)
 
 
 class _Bounds:
-    """The most bytes of every kind of object of a store, computed once."""
+    """The most bytes for each kind of object in a store, computed once."""
 
     def __init__(self, spec: StoreSpec, rows: Mapping[str, int]) -> None:
         views, features = len(spec.view_names), len(spec.features)
@@ -100,7 +104,7 @@ class _Bounds:
         }
 
     def of(self, name: str) -> int:
-        """The bound of one object. Raises :class:`StoreDamagedError` for a name of no kind."""
+        """The bound for one object. Raises :class:`StoreDamagedError` if a store has no such object."""
         parts = name.split("/")
         if len(parts) == 1:
             most = self._store.get(name)
@@ -109,7 +113,7 @@ class _Bounds:
         else:
             most = self._of_corpus(parts[1:]) if parts[0] in self._rows else None
         if most is None:
-            raise _impossible(f"names {name[:200]!r}, which is no object of a store")
+            raise _impossible(f"lists {name[:200]!r}, which is not an object of a store")
         return most
 
     def _of_record(self, name: str, rows: int) -> int | None:
@@ -133,23 +137,36 @@ class _Bounds:
 
 def _check_corpus(name: str, extent: DatasetEntry) -> None:
     if not is_corpus_name(name):
-        raise _impossible(f"names a corpus {name[:60]!r}: small letters, digits, - and _ make a name")
-    for field in ("clips", "rows", "bad", "ignored", "units"):
-        value = getattr(extent, field)
+        raise _impossible(
+            f"names a corpus {name[:60]!r}, but a corpus name has only lower-case letters, digits, - and _"
+        )
+    for field, value in (
+        ("clips", extent.clips),
+        ("rows", extent.rows),
+        ("bad", extent.bad),
+        ("ignored", extent.ignored),
+        ("units", extent.units),
+    ):
         if not 0 <= value < 2**40:
-            raise _impossible(f"gives {name} {_shown(value)} {field}")
+            raise _impossible(f"declares {field} = {_format_count(value)} for {name}")
     if not extent.bad <= extent.clips <= extent.rows:
         raise _impossible(
-            f"gives {name} {extent.bad:,} bad of {extent.clips:,} clips in {extent.rows:,} rows"
+            f"declares {extent.bad:,} bad of {extent.clips:,} clips in {extent.rows:,} rows for {name}"
         )
     if extent.units != ceil(extent.rows / _SHARD_CLIPS):
         raise _impossible(
-            f"gives {name} {extent.units:,} units for {extent.rows:,} rows of {_SHARD_CLIPS} each"
+            f"declares {extent.units:,} units for {name}, but {extent.rows:,} rows make "
+            f"{ceil(extent.rows / _SHARD_CLIPS):,} units of {_SHARD_CLIPS}"
         )
-    for field in ("title", "licence", "home_page"):
-        text = getattr(extent, field)
-        if len(text) > MOST_TITLE or _CONTROL.search(text):
-            raise _impossible(f"gives {name} the {field} {text[:60]!r}: too long, or with control characters")
+    for field, text in (
+        ("title", extent.title),
+        ("licence", extent.licence),
+        ("home_page", extent.home_page),
+    ):
+        if len(text) > MOST_TITLE or _CONTROL_CHARACTER.search(text):
+            raise _impossible(
+                f"has the {field} {text[:60]!r} for {name}, which is too long or has control characters"
+            )
 
 
 def _chunk_bytes(spec: StoreSpec, feature: str) -> int:
@@ -157,8 +174,8 @@ def _chunk_bytes(spec: StoreSpec, feature: str) -> int:
     return spec.storage.chunk_clips * spec.coefficients[feature] * spec.frames * width
 
 
-def _shown(value: int) -> str:
-    """A whole number of any length."""
+def _format_count(value: int) -> str:
+    """A whole number, however long, as short text."""
     return f"{value:,}" if abs(value) < 10**30 else f"a number of {value.bit_length():,} bits"
 
 

@@ -1,8 +1,8 @@
-"""What a Parquet file says of its own layout, read before a library that believes it.
+"""The layout that a Parquet file declares, checked before a library that trusts it reads the file.
 
-A column of a few bytes can tell its reader to allocate 2 GiB a page, or to repeat one number two thousand
-million times: Arrow (26) believes the page headers, and ends the whole process on some broken footers.
-So both are read here first, by a parser that accepts only what a writer of plain tables writes.
+A column of a few bytes can tell its reader to allocate 2 GiB per page, or to repeat one number two billion
+times. Arrow (26) trusts page headers, and ends the whole process on some broken footers. Both are therefore
+parsed here first, by a parser that accepts only what a writer of plain tables writes.
 
 Format: Apache Parquet, ``parquet.thrift``: ``FileMetaData`` and ``PageHeader``.
 """
@@ -27,7 +27,7 @@ _OTHER_PARTS = frozenset({5, 6, 7, 8})
 
 @dataclass(frozen=True)
 class Page:
-    """One page: whether it is the dictionary, how many values it announces, its bytes once decompressed."""
+    """One page: whether it is the dictionary, its number of values, and its decompressed bytes."""
 
     dictionary: bool
     count: int
@@ -36,17 +36,17 @@ class Page:
 
 @dataclass(frozen=True)
 class Chunk:
-    """A column within a row group: its rows, how many values it announces, its bytes as stored."""
+    """A column within a row group: its rows, the number of values it announces, and its bytes as stored."""
 
     rows: int
     count: int
     stored: memoryview
 
     def pages(self) -> Iterator[Page]:
-        """Its pages, which fill it exactly.
+        """Its pages, which must fill it exactly.
 
-        Raises :class:`ValueError` for anything but one dictionary at most, followed by data pages of version
-        1 in the encodings PLAIN and dictionary, their levels in RLE.
+        Raises :class:`ValueError` for anything other than an optional dictionary page followed by version 1
+        data pages with PLAIN or dictionary encoding and RLE levels.
         """
         start = 0
         while start < len(self.stored):
@@ -54,20 +54,20 @@ class Chunk:
             page = _page(header, first=start == 0)
             start = body + natural(header, 3)
             if start > len(self.stored):
-                raise ValueError("a page runs over the end of its column")
+                raise ValueError("a page runs past the end of its column")
             yield page
 
 
 @dataclass(frozen=True)
 class Layout:
-    """``rows`` of the file, and ``columns``: each its chunks in the order of the row groups."""
+    """``rows``: number of rows in the file. ``columns``: the chunks of each column, in row-group order."""
 
     rows: int
     columns: tuple[tuple[Chunk, ...], ...]
 
 
 def read_layout(data: bytes, columns: int) -> Layout:
-    """The layout of a file of ``columns`` columns. Raises :class:`ValueError` with what is wrong with it."""
+    """Read the layout of a file with ``columns`` columns. Raises :class:`ValueError` if anything is wrong."""
     footer = _footer(data)
     rows, groups = natural(footer, 3), _structs(footer, 4)
     if len(_structs(footer, 2)) > 1 + 3 * columns:
@@ -82,26 +82,26 @@ def read_layout(data: bytes, columns: int) -> Layout:
 
 def _footer(data: bytes) -> Struct:
     if len(data) < 12 or data[:4] != _MAGIC or data[-4:] != _MAGIC:
-        raise ValueError("it is no Parquet file")
+        raise ValueError("it is not a Parquet file")
     size = int.from_bytes(data[-8:-4], "little")
     if size > min(_MOST_FOOTER, len(data) - 12):
         raise ValueError(f"its footer has {size:,} bytes")
     footer, end = read_struct(memoryview(data)[-8 - size : -8])
     if end != size or footer.keys() - {1, 2, 3, 4, 5, 6, 7}:
-        raise ValueError("its footer is encrypted, or holds more than a table's")
+        raise ValueError("its footer is encrypted, or has fields that no table needs")
     return footer
 
 
 def _chunk(part: Struct, rows: int, data: bytes) -> Chunk:
     column = part.get(3)
     if not isinstance(column, dict) or part.keys() - {2, 3, 4, 5, 6, 7}:
-        raise ValueError("a column is encrypted, or in another file")
+        raise ValueError("a column is encrypted or in another file")
     if natural(column, 4) not in {_UNCOMPRESSED, _ZSTD}:
         raise ValueError(f"a column is compressed by codec {column[4]!r}, which is not zstd")
-    if rows == natural(column, 5) == 0:  # then nothing is read, wherever it points
+    if rows == natural(column, 5) == 0:  # nothing is read then, wherever it points
         return Chunk(0, 0, memoryview(b""))
     start = natural(column, 9)
-    if 11 in column and 0 < natural(column, 11) < start:  # where Arrow begins to read
+    if 11 in column and 0 < natural(column, 11) < start:  # Arrow starts reading there
         start = natural(column, 11)
     stop = start + natural(column, 7)
     if not len(_MAGIC) <= start <= stop <= len(data) - 8:
@@ -121,7 +121,7 @@ def _page(header: Struct, *, first: bool) -> Page:
         known = encoding in {_PLAIN, _PLAIN_DICTIONARY, _RLE_DICTIONARY}
         known = known and natural(part, 3) == natural(part, 4) == _RLE
     if not known:
-        raise ValueError("a page is in an encoding other than PLAIN, RLE and dictionary")
+        raise ValueError("a page has an encoding other than PLAIN, RLE and dictionary")
     return Page(kind == _DICTIONARY_PAGE, natural(part, 1), natural(header, 2))
 
 

@@ -1,4 +1,4 @@
-"""The last line of a document: the hash of what stands before it, so that any flipped bit is seen."""
+"""The seal of a document: a last line with the hash of all before it, so any flipped bit is detected."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _SEAL_BYTES = len(',\n "seal": ""\n}\n') + 64
 
 
 def seal(text: str) -> bytes:
-    """An indented JSON object with its seal as the last key: SHA-256 of the bytes before the comma."""
+    """Add the seal to an indented JSON object as its last key: the SHA-256 of the bytes before the comma."""
     body = text.rstrip().removesuffix("}").rstrip().encode()
     return body + f',\n "seal": "{hashlib.sha256(body).hexdigest()}"\n}}\n'.encode()
 
 
 def unseal(data: bytes) -> tuple[bytes, bool]:
-    """A document without its seal, and whether there was a true one."""
+    """The document without its seal, and whether it had a valid one."""
     found = _SEAL.search(data, max(0, len(data) - _SEAL_BYTES))
     if found is None:
         return data, False

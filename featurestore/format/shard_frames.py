@@ -1,8 +1,8 @@
-"""The chunks of a shard from a stranger: that none of them is a bomb, found before any is decoded.
+"""Checks that no chunk of an untrusted shard is a decompression bomb, before any chunk is decoded.
 
-zarrs (0.2) allocates what a zstd frame announces, and ends the whole process where it cannot; of frames in a
-row it takes the sum, of which a kilobyte can announce gigabytes. So every chunk must be one frame that
-announces just the bytes of a chunk; libzstd itself then stops at these.
+zarrs (0.2) allocates whatever a zstd frame announces and ends the process if it cannot. For consecutive
+frames it adds up the sizes, so a kilobyte can announce gigabytes. Every chunk must therefore be one frame
+that announces exactly the size of a chunk; libzstd then stops there.
 
 Formats: Zarr 3's ``sharding_indexed``; RFC 8878 (zstd); Blosc 1's header.
 """
@@ -28,9 +28,9 @@ _ABSENT = 2**64 - 1
 
 
 def check_shard(path: Path, name: str, spec: StoreSpec) -> None:
-    """Make sure that decoding the shard ``name``, the file ``path``, takes no more than its chunks' bytes.
+    """Check that decoding the shard ``name`` (the file ``path``) takes no more than the size of its chunks.
 
-    Costs some 20 µs a chunk, once the file has been read. Raises :class:`StoreDamagedError`.
+    Takes about 20 µs per chunk once the file has been read. Raises :class:`StoreDamagedError` otherwise.
     """
     feature = name.split("/")[1]
     storage = spec.storage
@@ -42,17 +42,20 @@ def check_shard(path: Path, name: str, spec: StoreSpec) -> None:
             _check(memoryview(data).toreadonly(), chunks, chunk, storage.codec)
     except (ValueError, IndexError, OSError, struct.error, pa.ArrowException) as error:
         raise StoreDamagedError(
-            f"{name} is no shard of {chunks} chunks of {chunk:,} bytes ({error}); do not use this store"
+            f"{name} is not a shard of {chunks} chunks of {chunk:,} bytes ({error}); do not use this store"
         ) from error
 
 
 def check_coordinate(data: bytes, name: str, size: int, codec: str) -> None:
-    """The same for the one chunk of a coordinate of ``size`` numbers. Raises :class:`StoreDamagedError`."""
+    """Check the only chunk of a coordinate of ``size`` numbers in the same way.
+
+    Raises :class:`StoreDamagedError` if it is not such a chunk.
+    """
     try:
         _check_chunk(memoryview(data), 8 * size, codec)
     except (ValueError, IndexError, OSError, struct.error, pa.ArrowException) as error:
         raise StoreDamagedError(
-            f"{name} is no chunk of {size:,} numbers ({error}); do not use this store"
+            f"{name} is not a chunk of {size:,} numbers ({error}); do not use this store"
         ) from error
 
 
@@ -60,13 +63,13 @@ def _check(data: memoryview, chunks: int, chunk: int, codec: str) -> None:
     with data:
         index = 16 * chunks + _INDEX_CHECKSUM
         if len(data) < index:
-            raise ValueError(f"{len(data)} bytes are too few")
+            raise ValueError(f"its {len(data)} bytes are too few")
         end = len(data) - index
         for offset, size in struct.iter_unpack("<QQ", data[end : end + 16 * chunks]):
             if offset == size == _ABSENT:
                 continue
             if offset > end or size > end - offset:
-                raise ValueError(f"a chunk of {size:,} bytes at {offset:,} lies outside of it")
+                raise ValueError(f"a chunk of {size:,} bytes at {offset:,} lies outside it")
             with data[offset : offset + size] as stored:
                 _check_chunk(stored, chunk, codec)
 
@@ -86,35 +89,35 @@ def _check_chunk(stored: memoryview, chunk: int, codec: str) -> None:
     head = pa.CompressedInputStream(pa.py_buffer(bytes(stored)), "zstd").read(_BLOSC_HEADER.size)
     *_, inner, _, own = _BLOSC_HEADER.unpack(head)
     if inner != chunk or own != announced:
-        raise ValueError(f"a chunk announces {inner:,} bytes in {own:,} of Blosc")
+        raise ValueError(f"a chunk announces {inner:,} bytes in {own:,} bytes of Blosc")
 
 
 def _announced_bytes(frame: memoryview) -> int:
-    """Bytes that the one zstd frame, which fills ``frame``, says it holds."""
+    """Decompressed size that the zstd frame announces; it must be the only one and fill ``frame``."""
     if frame[:4] != _ZSTD_MAGIC:
-        raise ValueError("a chunk is no zstd frame")
+        raise ValueError("a chunk is not a zstd frame")
     descriptor = frame[4]
     single, checksum = descriptor >> 5 & 1, descriptor >> 2 & 1
     width = (single, 2, 4, 8)[descriptor >> 6]
-    if descriptor & 0b11 or not width:  # a dictionary, or no size told
-        raise ValueError("a chunk's zstd frame does not tell its size")
+    if descriptor & 0b11 or not width:  # it needs a dictionary, or gives no size
+        raise ValueError("the zstd frame of a chunk does not give its size")
     position = 5
     if not single:
         exponent, mantissa = frame[5] >> 3, frame[5] & 7
         if (window := (1 << (10 + exponent)) * (8 + mantissa) // 8) > _MOST_WINDOW:
-            raise ValueError(f"a chunk's zstd frame asks for a window of {window:,} bytes")
+            raise ValueError(f"the zstd frame of a chunk asks for a window of {window:,} bytes")
         position = 6
     announced = int.from_bytes(frame[position : position + width], "little") + (256 if width == 2 else 0)
     position += width
     last = 0
     while not last:
         if position + 3 > len(frame):
-            raise ValueError("a chunk's zstd frame is cut off")
+            raise ValueError("the zstd frame of a chunk is cut off")
         header = int.from_bytes(frame[position : position + 3], "little")
         last, kind, size = header & 1, header >> 1 & 3, header >> 3
         if kind == _RESERVED_BLOCK:
-            raise ValueError("a chunk's zstd frame holds a reserved block")
+            raise ValueError("the zstd frame of a chunk contains a reserved block")
         position += 3 + (1 if kind == _RLE_BLOCK else size)
     if position + 4 * checksum != len(frame):
-        raise ValueError("a chunk is not one zstd frame")
+        raise ValueError("a chunk is not a single zstd frame")
     return announced

@@ -1,4 +1,4 @@
-"""Count, mean and spread of features, kept by unit, speaker and view, and merged exactly."""
+"""Count, mean and variance of features, stored by unit, speaker and view, and merged exactly."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ STATISTICS_SCHEMA = pa.schema(
         pa.field("m2", pa.list_(pa.float64()), nullable=False),
     ]
 )
-"""``statistics.parquet``: valid frames counted, mean and M2 = Σ (x − mean)² of each coefficient."""
+"""``statistics.parquet``: number of valid frames, and mean and M2 = Σ (x − mean)² of each coefficient."""
 
 
 def read_statistics(place: Place, name: str, spec: StoreSpec) -> pa.Table:
-    """A unit's own statistics, of ``spec`` or of a part of it.
+    """Read the statistics of one unit, for all or some of the features and views of ``spec``.
 
-    Raises :class:`StoreDamagedError` where they cannot be that.
+    Raises :class:`StoreDamagedError` if the table cannot be such statistics.
     """
     rows = spec.storage.shard_clips * len(spec.view_names) * len(spec.features)
     data = place.read(name, _MOST_BYTES)
@@ -41,7 +41,7 @@ def read_statistics(place: Place, name: str, spec: StoreSpec) -> pa.Table:
 
 
 def sort_statistics(table: pa.Table, spec: StoreSpec) -> pa.Table:
-    """The rows of one unit in their order: by speaker, view, and feature as the specification lists them."""
+    """Sort the rows of one unit by speaker, view, and feature in the order of the specification."""
     order = {feature.kind: index for index, feature in enumerate(spec.features)}
     keys = zip(
         table["speaker"].to_pylist(),
@@ -57,7 +57,8 @@ def sort_statistics(table: pa.Table, spec: StoreSpec) -> pa.Table:
 class Statistics:
     """Moments of one feature over a set of frames.
 
-    ``count`` : frames. ``mean``, ``m2`` : (coefficient,) float64; M2 is the sum of squared deviations.
+    ``count``: number of frames. ``mean``, ``m2``: (coefficient,) float64; M2 is the sum of squared deviations
+    from the mean.
     """
 
     count: int
@@ -66,7 +67,7 @@ class Statistics:
 
     @property
     def std(self) -> npt.NDArray[np.float64]:
-        """Population standard deviation, (coefficient,) float64; zeros where there is no frame."""
+        """Population standard deviation, (coefficient,) float64; zeros if there are no frames."""
         deviation: npt.NDArray[np.float64] = np.sqrt(self.m2 / max(self.count, 1))
         return deviation
 
@@ -74,9 +75,9 @@ class Statistics:
 def merge(
     counts: npt.NDArray[np.int64], means: npt.NDArray[np.float64], m2s: npt.NDArray[np.float64]
 ) -> Statistics:
-    """Merge groups of frames: (n,) counts, (n, coefficient) means and M2s into the moments of their union.
+    """Merge the moments of n groups of frames: (n,) counts and (n, coefficient) means and M2s.
 
-    Chan, Golub & LeVeque (1979), for all groups at once: M2 = Σ M2ᵢ + Σ nᵢ (meanᵢ − mean)².
+    Chan, Golub & LeVeque (1979), for all groups together: M2 = Σ M2ᵢ + Σ nᵢ (meanᵢ − mean)².
     """
     total = int(counts.sum())
     if total == 0:
@@ -89,6 +90,6 @@ def merge(
 
 
 def _sums(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Sum of each column, in an order that does not depend on how many columns there are."""
+    """Sum of each column, in an order that does not depend on the number of columns."""
     total: npt.NDArray[np.float64] = np.ascontiguousarray(values.T).sum(axis=1)
     return total

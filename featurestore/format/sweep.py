@@ -1,4 +1,4 @@
-"""What is taken away from a store: its validity while it changes, and what is none of its objects."""
+"""Removal from a store: its validity while it changes, and files that are not its objects."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from featurestore.places.place import Place
 
 
 def withdraw(place: Place) -> None:
-    """Take ``store.json`` away before anything that it names changes: from now on readers are refused."""
+    """Delete ``store.json`` before any object that it lists changes, so that readers refuse the store."""
     place.delete([STORE_JSON])
 
 
 def sweep(place: Place, datasets: Collection[str], objects: Collection[str]) -> None:
-    """Remove what an interrupted or older build left in the store's own folders, and partial files."""
+    """Delete partial files, and what an interrupted or older build left in the store's own folders."""
     place.delete(
         name
         for name in place.sizes()
@@ -24,7 +24,7 @@ def sweep(place: Place, datasets: Collection[str], objects: Collection[str]) -> 
 
 
 def strangers(present: Collection[str], objects: Collection[str]) -> list[str]:
-    """What is there and is no object of the store."""
+    """The files that are present but are not objects of the store, sorted."""
     return sorted(name for name in present if name not in objects and name not in {STORE_JSON, LOCK, TOKEN})
 
 

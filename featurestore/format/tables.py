@@ -1,4 +1,4 @@
-"""Parquet from a stranger, read within bounds."""
+"""Untrusted Parquet files, read within bounds on memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_TEXT = 32_768
 """Bytes of the longest text in a table."""
 
 MEAN_TEXT = 512
-"""Bytes of a row's text in one column, in the mean over a table, beside :data:`_SLACK`."""
+"""Bytes of text per row in one column, averaged over a table, in addition to :data:`_SLACK`."""
 
 _SLACK = 2**20
 _MOST_ITEMS = 20_000
@@ -31,14 +31,15 @@ def read_table(
 ) -> pa.Table:
     """Decode the Parquet file ``data``, the object ``name`` of a store.
 
-    The result has exactly ``schema`` (text, whole numbers, floats, lists of floats), without metadata, and
-    ``rows`` rows, or at most as many where not ``exact``; ``most_values`` is the most that a list may hold.
+    The result has exactly ``schema`` (text, whole numbers, floats, lists of floats), without metadata. It has
+    ``rows`` rows, or at most ``rows`` if not ``exact``. ``most_values`` is the most values a list may hold.
 
-    Nothing is decoded before the footer and every page's header have been checked: columns, rows, values and
-    decompressed bytes add up, only PLAIN, RLE and dictionary encodings under zstd. Text is decoded as a
-    dictionary, and spelt out once the sum of its lengths is known to be at most :data:`MEAN_TEXT` a row.
-    So at most about 1.2 KiB a row and column of text, 40 bytes of numbers and 16 bytes a listed value are
-    taken, plus 9 MiB. What stays unbounded are mistakes in Arrow's and zstd's own decoders.
+    Nothing is decoded before the footer and the header of every page have been checked: columns, rows, values
+    and decompressed bytes must add up, and only PLAIN, RLE and dictionary encodings with zstd are allowed.
+    Text is decoded as a dictionary and expanded only once its total length is known to be at most
+    :data:`MEAN_TEXT` per row. Reading therefore takes at most about 1.2 KiB per row and text column, 40 bytes
+    per number and 16 bytes per list value, plus 9 MiB. Bugs in the decoders of Arrow and zstd themselves are
+    not covered.
 
     Raises :class:`StoreDamagedError`, naming the object and what is wrong with it.
     """
@@ -50,28 +51,28 @@ def read_table(
 
 @contextmanager
 def table_errors(name: str) -> Iterator[None]:
-    """Raise what is found wrong with an object as one sentence that names it."""
+    """Turn any error about a table into a :class:`StoreDamagedError` that names the object."""
     try:
         yield
     except (ValueError, LookupError, OSError, OverflowError, MemoryError, pa.ArrowException) as error:
         first = " ".join(str(error)[:400].split()).removesuffix(".")
         raise StoreDamagedError(
-            f"{name} is no such table ({first or 'it cannot be decoded'}); do not use this store, or "
-            f"repair it with `ser-features build --check` and its corpora"
+            f"{name} is damaged ({first or 'it cannot be decoded'}); do not use this store, or repair it "
+            f"with `ser-features build --check` and its corpora"
         ) from error
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
-    """A table for pandas, which follows the types alone and nothing that a file says."""
+    """The table as a pandas frame, from its types alone: pandas metadata stored in the file is ignored."""
     frame: pd.DataFrame = table.replace_schema_metadata(None).to_pandas(ignore_metadata=True)
     return frame
 
 
 def _decode(data: bytes, schema: pa.Schema, rows: int, *, exact: bool, most_values: int) -> pa.Table:
-    """The table, its text as dictionaries."""
+    """Decode the table, with text columns as dictionaries."""
     layout = read_layout(data, len(schema))
     if layout.rows > rows or (exact and layout.rows != rows):
-        raise ValueError(f"it has {layout.rows:,} rows, {'' if exact else 'at most '}{rows:,} would be right")
+        raise ValueError(f"it has {layout.rows:,} rows, expected {'' if exact else 'at most '}{rows:,}")
     for field, chunks in zip(schema, layout.columns, strict=True):
         _require_bounded(field, chunks, layout.rows, most_values)
     with _open(data) as file:
@@ -82,7 +83,7 @@ def _decode(data: bytes, schema: pa.Schema, rows: int, *, exact: bool, most_valu
 
 
 def _require_bounded(field: pa.Field, chunks: Sequence[Chunk], rows: int, most_values: int) -> None:
-    """What a column's pages announce, before any of them is decompressed."""
+    """Check what the pages of a column announce, before any of them is decompressed."""
     each = most_values if pa.types.is_list(field.type) else 1
     width = MEAN_TEXT + 16 if pa.types.is_string(field.type) else 24
     most = rows * max(1, each)
@@ -117,32 +118,32 @@ def _open(data: bytes, **options: Any) -> pq.ParquetFile:
 
 
 def _require_columns(found: pa.Schema, schema: pa.Schema) -> None:
-    """The columns of the file are those of ``schema``: names, order, types, what may be null."""
+    """Check that the file has the columns of ``schema``: names, order, types and nullability."""
     if len(found) != len(schema):
-        raise ValueError(f"it has {len(found):,} columns, {len(schema)} would be right")
+        raise ValueError(f"it has {len(found):,} columns, expected {len(schema)}")
     for got, wanted in zip(found, schema, strict=True):
         if got.name != wanted.name:
-            raise ValueError(f"it has a column {got.name[:60]!r} where {wanted.name!r} would be right")
+            raise ValueError(f"it has a column {got.name[:60]!r}, expected {wanted.name!r}")
         same = got.type == wanted.type
         if pa.types.is_list(got.type) and pa.types.is_list(wanted.type):
             same = got.type.value_type == wanted.type.value_type
         if not same or got.nullable != wanted.nullable:
             raise ValueError(
-                f"its column {wanted.name!r} has the type {_shown(got)}, {_shown(wanted)} would be right"
+                f"its column {wanted.name!r} has the type {_type_name(got)}, expected {_type_name(wanted)}"
             )
 
 
-def _shown(field: pa.Field) -> str:
+def _type_name(field: pa.Field) -> str:
     return f"{str(field.type)[:60]}{'' if field.nullable else ' not null'}"
 
 
 def _plain(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Text spelt out, once it is known to be of reasonable length; no nulls where there may be none."""
+    """Expand text once its length is known to be reasonable; refuse nulls in columns that allow none."""
     columns = []
     for field in schema:
         column = table[field.name]
         if column.null_count and not field.nullable:
-            raise ValueError(f"its column {field.name!r} holds nulls")
+            raise ValueError(f"its column {field.name!r} contains nulls")
         if pa.types.is_dictionary(column.type):
             _require_bounded_text(field.name, column)
         columns.append(column.cast(field.type))
@@ -157,7 +158,7 @@ def _require_bounded_text(name: str, column: pa.ChunkedArray) -> None:
             continue
         longest = int(lengths.max())
         if longest > MOST_TEXT:
-            raise ValueError(f"its column {name!r} holds a text of {longest:,} bytes")
+            raise ValueError(f"its column {name!r} contains a text of {longest:,} bytes")
         total += int(lengths[chunk.indices.drop_null().to_numpy()].sum(dtype=np.int64))
     if total > _SLACK + len(column) * MEAN_TEXT:
         raise ValueError(f"its column {name!r} would take {total:,} bytes")

@@ -1,7 +1,8 @@
-"""Structs in Thrift's compact protocol, as Parquet's metadata are, from a stranger.
+"""Untrusted structs in Thrift's compact protocol, the encoding of Parquet metadata.
 
-Stricter than the protocol, so that no two readers can understand the bytes differently: fields rise and none
-stands twice, numbers fit their type and are written no longer than they must be, no maps and no sets.
+The parser is stricter than the protocol so that no two readers can interpret the bytes differently: field
+numbers increase and never repeat, numbers fit their type and use the shortest encoding, and there are no maps
+or sets.
 
 Format: Apache Thrift, ``doc/specs/thrift-compact-protocol.md``.
 """
@@ -19,16 +20,16 @@ Struct = dict[int, object]
 
 
 def read_struct(data: memoryview, start: int = 0) -> tuple[Struct, int]:
-    """The struct that begins at ``start``, and where it ends. Raises :class:`ValueError` if it is none."""
+    """Parse the struct at ``start``; returns it and its end. Raises :class:`ValueError` if invalid."""
     reader = _StructReader(data, start)
     return reader.struct(0), reader.position
 
 
 def natural(fields: Struct, number: int) -> int:
-    """A field that counts something. Raises :class:`ValueError` where it is not there, or negative."""
+    """The value of a count field. Raises :class:`ValueError` if it is missing, negative or not a number."""
     value = fields.get(number)
     if type(value) is not int or value < 0:
-        raise ValueError(f"its metadata give {value!r} for a count")
+        raise ValueError(f"its metadata has {value!r} as a count")
     return value
 
 
@@ -41,12 +42,12 @@ class _StructReader:
         fields: Struct = {}
         number = 0
         if depth == _MOST_DEPTH:
-            raise ValueError("its metadata are nested too deeply")
+            raise ValueError("its metadata is nested too deeply")
         while head := self._byte():
-            step, kind = divmod(head, 16)  # step 0: the number follows, in a width on which readers differ
+            step, kind = divmod(head, 16)  # step 0: the number follows, in a width that readers disagree on
             number += step
             if not step or number > _MOST_FIELDS:
-                raise ValueError("its metadata hold a field that no table needs")
+                raise ValueError("its metadata has a field that no table needs")
             fields[number] = kind == _TRUE if kind in {_TRUE, _FALSE} else self._value(kind, depth)
         return fields
 
@@ -64,25 +65,25 @@ class _StructReader:
             return self._byte()
         if kind == _DOUBLE:
             return self._bytes(8)
-        raise ValueError(f"its metadata hold a value of kind {kind}")
+        raise ValueError(f"its metadata has a value of kind {kind}")
 
     def _list(self, depth: int) -> list[object]:
         count, kind = divmod(self._byte(), 16)
         if count == 15:
             count = self._varint(32)
         if count > len(self._data) - self.position or depth == _MOST_DEPTH:
-            raise ValueError("its metadata hold a list that runs over their end")
+            raise ValueError("its metadata has a list that runs past the end")
         return [self._value(kind, depth + 1) for _ in range(count)]
 
     def _byte(self) -> int:
         if self.position >= len(self._data):
-            raise ValueError("its metadata are cut off")
+            raise ValueError("its metadata is cut off")
         self.position += 1
         return self._data[self.position - 1]
 
     def _bytes(self, count: int) -> bytes:
         if count > len(self._data) - self.position:
-            raise ValueError("its metadata are cut off")
+            raise ValueError("its metadata is cut off")
         self.position += count
         return bytes(self._data[self.position - count : self.position])
 
@@ -95,7 +96,7 @@ class _StructReader:
             if byte < 128:
                 break
             if shift >= bits:
-                raise ValueError("its metadata hold a number out of range")
+                raise ValueError("its metadata has a number out of range")
         if value >> bits or (byte == 0 and shift > 7):
-            raise ValueError("its metadata hold a number out of range")
+            raise ValueError("its metadata has a number out of range")
         return value

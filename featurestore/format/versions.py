@@ -1,4 +1,4 @@
-"""Versions of a store under one URL: immutable, each whole by itself, and which is the newest."""
+"""Published versions of a store under one URL: each is complete and immutable, and one is the newest."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _MOST_LATEST = 2**24
 _VERSIONED = re.compile(r"^(?P<where>.+)@(?P<version>[0-9a-f]{4,64})$")
 
 _Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]{0,31}$")]
-"""Of a feature or a view: what is printed holds no control characters."""
+"""Name of a feature or a view, without control characters because it is printed."""
 
 
 class Version(Model):
-    """One version: where it lies, and what a person wants to know before choosing it."""
+    """One version: its id, and what a person wants to know before choosing it."""
 
     id: str = Field(pattern="^[0-9a-f]{16}$")
     digest: str = Field(pattern="^sha256:[0-9a-f]{64}$")
@@ -32,7 +32,7 @@ class Version(Model):
 
     @classmethod
     def of(cls, document: StoreDocument) -> Version:
-        """The version that a store makes."""
+        """The version that publishing a store creates."""
         return cls(
             id=version_id(document.digest),
             digest=document.digest,
@@ -44,7 +44,7 @@ class Version(Model):
 
 
 class Versions(Model):
-    """``latest.json`` of a published place; ``versions`` from the oldest to the newest."""
+    """``latest.json`` of a place with published versions; ``versions`` are listed from oldest to newest."""
 
     format: Literal["ser-feature-store-versions"] = "ser-feature-store-versions"
     format_version: Literal[3] = FORMAT_VERSION
@@ -58,12 +58,12 @@ def version_id(digest: str) -> str:
 
 
 def version_folder(version: str) -> str:
-    """Where a version lies under its URL."""
+    """Path of a version below its URL."""
     return f"{VERSIONS}/{version}"
 
 
 def read_versions(place: Place) -> Versions | None:
-    """What is published at a place; None where nothing is."""
+    """Read the versions published at a place; None if there are none."""
     try:
         data = place.read(LATEST, _MOST_LATEST)
     except FileNotFoundError:
@@ -72,18 +72,21 @@ def read_versions(place: Place) -> Versions | None:
 
 
 def split_version(where: str) -> tuple[str, str | None]:
-    """``URL@1a2b…`` as URL and version; None where no version is named."""
+    """Split ``URL@1a2b…`` into URL and version; the version is None if none is named."""
     named = _VERSIONED.match(where)
     return (named["where"], named["version"]) if named else (where, None)
 
 
 def find_version(published: Versions, wanted: str | None, place: Place) -> str:
-    """Id of the version that ``wanted`` begins, or of the newest. Raises :class:`StoreNotFoundError`."""
+    """Id of the version whose digest begins with ``wanted``, or of the newest if it is None.
+
+    Raises :class:`StoreNotFoundError` if no version or several match.
+    """
     if wanted is None:
         return published.latest
     found = [version.id for version in published.versions if version.digest[7:].startswith(wanted)]
     if len(found) == 1:
         return found[0]
     known = ", ".join(version.id for version in published.versions)
-    problem = "names several versions" if found else "names no version"
-    raise StoreNotFoundError(f"@{wanted} {problem} of {place}; it has {known}")
+    problem = "matches several versions" if found else "matches no version"
+    raise StoreNotFoundError(f"@{wanted} {problem} at {place}; choose one of {known}")

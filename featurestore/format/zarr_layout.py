@@ -1,4 +1,4 @@
-"""What a feature is as a Zarr array: dimensions, chunks, shards, codecs."""
+"""The Zarr array of a feature: dimensions, chunks, shards and codecs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COEFFICIENT_NAMES = {
     "rms": "rms_index",
     "zcr": "zcr_index",
 }
-"""Name of each feature's coefficient dimension."""
+"""Name of the coefficient dimension of each feature."""
 
 _UNITS = {
     "mel": "dB re 1.0",
@@ -39,7 +39,7 @@ _UNITS = {
 def create_feature(
     group: zarr.Group, feature: FeatureSpec, spec: StoreSpec, views: int, rows: int
 ) -> zarr.Array[Any]:
-    """The array (view, clip, coefficient, frame) of a feature, without any numbers yet."""
+    """Create the (view, clip, coefficient, frame) array of a feature, without any values yet."""
     storage = spec.storage
     within = (spec.coefficients[feature.kind], spec.frames)
     return group.create_array(
@@ -57,7 +57,7 @@ def create_feature(
 
 
 def feature_metadata(spec: StoreSpec, rows: int) -> Mapping[str, dict[str, Any]]:
-    """Feature → the metadata that its array must have, as read from JSON: no reader trusts what it finds."""
+    """Feature → the metadata that its array must have, as read from JSON."""
     objects: dict[str, Buffer] = {}
     root = zarr.create_group(zarr.storage.MemoryStore(objects), zarr_format=3)
     return {

@@ -1,4 +1,4 @@
-"""The metadata that a store's groups and arrays must have: builders write it, readers need no stranger's."""
+"""The metadata that the groups and arrays of a store must have. Builds write it; readers derive it again."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from schemas.spec import StoreSpec
 
 
 class CorpusDescription(Protocol):
-    """What the metadata of a corpus hold of it: an entry of ``datasets`` in ``store.json``."""
+    """What the metadata of a corpus says about it, such as an entry of ``datasets`` in ``store.json``."""
 
     @property
     def title(self) -> str:
-        """Name as its authors write it."""
+        """Name as its authors spell it."""
 
     @property
     def licence(self) -> str:
@@ -31,17 +31,18 @@ class CorpusDescription(Protocol):
 
     @property
     def home_page(self) -> str:
-        """Address."""
+        """Address of its home page."""
 
     @property
     def rows(self) -> int:
-        """Rows of its arrays."""
+        """Number of rows in its arrays."""
 
 
 def metadata_objects(spec: StoreSpec, corpora: Mapping[str, CorpusDescription]) -> dict[str, bytes]:
-    """Every ``zarr.json`` of a store: name → bytes, the same for equal arguments and the same zarr.
+    """Every ``zarr.json`` of a store: name → bytes, equal for equal arguments and the same zarr release.
 
-    The root's holds that of all groups and arrays (consolidated), so that opening reads one file.
+    The root's file also holds the metadata of all groups and arrays (consolidated metadata), so that opening
+    a store reads one file.
     """
     objects: dict[str, Buffer] = {}
     memory = zarr.storage.MemoryStore(objects)
@@ -56,14 +57,14 @@ def metadata_objects(spec: StoreSpec, corpora: Mapping[str, CorpusDescription]) 
         _add_corpus(root, name, corpus, spec)
     if corpora:
         with warnings.catch_warnings():
-            # Version 3 of the Zarr format has no agreed place for it yet; meant (docs/store-format.md).
+            # Zarr format 3 does not standardise it yet; we use it on purpose (docs/store-format.md).
             warnings.filterwarnings("ignore", message="Consolidated metadata")
             zarr.consolidate_metadata(memory)
     return {name: buffer.to_bytes() for name, buffer in sorted(objects.items())}
 
 
 def coordinate_sizes(spec: StoreSpec) -> dict[str, int]:
-    """Coordinate → its values, as float64 in one chunk."""
+    """Coordinate → its number of values, stored as float64 in one chunk."""
     sizes = dict.fromkeys(coordinate_names(spec), spec.frames)
     for feature in spec.features:
         if isinstance(feature, MelSpec):
@@ -86,7 +87,7 @@ def _add_corpus(root: zarr.Group, name: str, corpus: CorpusDescription, spec: St
 
 
 def create_coordinate(group: zarr.Group, name: str, size: int, spec: StoreSpec) -> zarr.Array[Any]:
-    """The array (``size``,) of a coordinate, without any numbers yet."""
+    """Create the (``size``,) array of a coordinate, without any values yet."""
     return group.create_array(
         name,
         shape=(size,),

@@ -1,1 +1,1 @@
-"""A clip's views as WAV files, so that a person hears what augmentation did."""
+"""``ser-features listen``: the views of a clip as WAV files, to hear what augmentation does."""

@@ -1,4 +1,4 @@
-"""Which clip is meant, what its views are made by, and where its recording lies."""
+"""Find the clip to listen to: its recording, and the specification of its views."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _MOST_NAMED = 3
 
 @dataclass(frozen=True)
 class ListenRequest:
-    """What the user asks for; None: not said.
+    """What the user asks for; None: not given.
 
-    ``what``     : a store (folder or URL), or a corpus as ``build --datasets`` takes it.
-    ``clip``     : its id, a part of the id that no other has, or the recording's path.
-    ``datasets`` : of a store's clip, where its corpus is, as NAME=PATH.
+    ``what``: a store (folder or URL), or a corpus as ``build --datasets`` takes it.
+    ``clip``: the id of the clip, a unique part of the id, or the path of the recording.
+    ``datasets``: for a clip of a store, the location of its corpus as NAME=PATH.
     """
 
     what: str
@@ -46,7 +46,7 @@ class ListenRequest:
 
 @dataclass(frozen=True)
 class StoredView:
-    """What a store says of a clip's view: drawn value (None: the original) and key of its random stream."""
+    """What a store records for one view of a clip: its drawn value (None: the original) and random key."""
 
     parameter: float | None
     key: str
@@ -56,7 +56,7 @@ class StoredView:
 class Subject:
     """A clip to listen to.
 
-    ``sha256`` and ``stored`` (view name → what the store says) are those of a store, None of a bare corpus.
+    ``sha256`` and ``stored`` (view name → what the store records) come from a store; None for a bare corpus.
     """
 
     clip_id: str
@@ -67,18 +67,18 @@ class Subject:
 
 
 def find_subject(request: ListenRequest) -> Subject:
-    """The clip that is asked for.
+    """Find the clip that is asked for.
 
-    Raises :class:`UnknownNameError` for a clip that is not there, with the nearest ones, :class:`UsageError`
-    for options that do not fit and clips that the store calls bad, :class:`CorpusNotFoundError` where the
-    corpus or recording is not under the corpora, :class:`StoreConflictError` for a store of another version
-    of the pipeline, and as :meth:`FeatureStore.open`.
+    Raises :class:`UnknownNameError`, suggesting similar clips, if there is no such clip; :class:`UsageError`
+    if options do not fit, or the clip is bad in the store; :class:`CorpusNotFoundError` if the corpus or the
+    recording is missing; :class:`StoreConflictError` if another version of the pipeline built the store; and
+    what :meth:`FeatureStore.open` raises.
     """
     return _of_store(request) if _names_store(request.what) else _of_corpus(request)
 
 
 def _names_store(what: str) -> bool:
-    """Whether ``what`` is a store rather than a corpus: one that is there goes before a corpus's name."""
+    """Whether ``what`` is a store rather than a corpus; an existing store takes precedence."""
     path = Path(what)
     if is_url(what) or any((path / name).exists() for name in (STORE_JSON, ROOT_METADATA, LATEST)):
         return True
@@ -90,26 +90,29 @@ def _names_store(what: str) -> bool:
 def _of_store(request: ListenRequest) -> Subject:
     if any(option is not None for option in (request.augment, request.recipe, request.seed)):
         raise UsageError(
-            f"{request.what} is a store, which has its own views; leave --augment, --recipe and --seed out"
+            f"{request.what} is a store, which has its own views; leave out --augment, --recipe and --seed"
         )
     store = FeatureStore.open(request.what)
     if store.document.feature_version != FEATURE_VERSION:
         raise StoreConflictError(
-            f"{request.what} was built by version {store.document.feature_version} of the pipeline, this "
-            f"program has {FEATURE_VERSION}, and its views may differ; install the release that built it"
+            f"{request.what} was built by version {store.document.feature_version} of the pipeline, but "
+            f"this program has version {FEATURE_VERSION}, whose views may differ; "
+            f"install the release that built it"
         )
     manifest = store.manifest
     row = find_clip(request.clip, list(manifest["clip_id"]), list(manifest["path"]), request.what)
     clip = manifest.iloc[row]
     clip_id, dataset = str(clip["clip_id"]), str(clip["dataset"])
     if clip["status"] != Status.OK:
-        raise UsageError(f"{clip_id} has no views, for its recording is bad: {clip['problem']}")
+        raise UsageError(
+            f"{clip_id} has no views because its recording is bad ({clip['problem']}); choose another clip"
+        )
     scan = _scan(request.datasets or dataset, request.corpora)
     paths = {found.clip_id: found.path for found in scan.clips}
     if clip_id not in paths:
         raise CorpusNotFoundError(
-            f"the recording of {clip_id} is not under '{scan.root}'; get the corpus whole, or give the "
-            f"folder that has it as --datasets {dataset}=PATH"
+            f"the recording of {clip_id} is not in '{scan.root}'; complete the corpus, or give the folder "
+            f"that has the recording as --datasets {dataset}=PATH"
         )
     views = store.views.iloc[row * len(store.spec.view_names) :][: len(store.spec.view_names)]
     stored = {
@@ -121,9 +124,7 @@ def _of_store(request: ListenRequest) -> Subject:
 
 def _of_corpus(request: ListenRequest) -> Subject:
     if request.datasets is not None:
-        raise UsageError(
-            f"{request.what} is a corpus; --datasets tells where the corpus of a store's clip is"
-        )
+        raise UsageError(f"{request.what} is a corpus, but --datasets is for a clip of a store; leave it out")
     try:
         recipe = load_recipe(request.recipe or DEFAULT_RECIPE)
         spec = recipe.store_spec(request.augment, request.seed or 0)
@@ -139,15 +140,15 @@ def _scan(request: str, corpora: Path) -> Scan:
     found = locate(request, corpora).found
     if len(found) != 1:
         names = ", ".join(corpus.name for corpus, _ in found)
-        raise UsageError(f"'{request}' is more than one corpus ({names}); name the one that has the clip")
+        raise UsageError(f"'{request}' names more than one corpus ({names}); name the one with the clip")
     ((corpus, folder),) = found
     return scan_of(corpus, folder)
 
 
 def find_clip(wanted: str, ids: Sequence[str], paths: Sequence[str], where: str) -> int:
-    """Position of the clip that ``wanted`` names: its id, its path, or a part of one of them.
+    """Index of the clip that ``wanted`` names: its id, its path, or a part of either.
 
-    Raises :class:`UnknownNameError` where none fits, with the nearest ids, or several do.
+    Raises :class:`UnknownNameError` if no clip matches, suggesting similar ids, or if several match.
     """
     exact = [i for i, clip_id in enumerate(ids) if clip_id == wanted]
     by_path = [i for i, path in enumerate(paths) if path == wanted or wanted.endswith(f"/{path}")]
@@ -159,10 +160,10 @@ def find_clip(wanted: str, ids: Sequence[str], paths: Sequence[str], where: str)
         if found:
             named = ", ".join(ids[i] for i in found[:_MOST_NAMED])
             raise UnknownNameError(
-                f"'{wanted}' fits {len(found):,} clips of {where}, as {named}; give more of the id"
+                f"'{wanted}' matches {len(found):,} clips of {where}, such as {named}; give more of the id"
             )
     short = {clip_id.rpartition("/")[2]: clip_id for clip_id in ids}
     stem = wanted.rpartition("/")[2].removesuffix(".wav")
     near = [short[name] for name in difflib.get_close_matches(stem, short, n=_MOST_NAMED, cutoff=0.5)]
-    hint = f"; the nearest are {', '.join(near)}" if near else ""
+    hint = f"; the closest are {', '.join(near)}" if near else ""
     raise UnknownNameError(f"{where} has no clip '{wanted}'{hint}")

@@ -1,4 +1,4 @@
-"""Write the views of one clip as WAV files, derived anew from its recording."""
+"""Write the views of one clip as WAV files, derived again from its recording."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LONGEST_NAME = 60
 
 @dataclass(frozen=True)
 class ViewFile:
-    """A view and its file; ``seconds`` is its length."""
+    """A view and its WAV file; ``seconds`` is its duration."""
 
     index: int
     view: Waveform
@@ -29,7 +29,7 @@ class ViewFile:
 
 @dataclass(frozen=True)
 class ListenResult:
-    """What was written for a clip."""
+    """The files that were written for a clip."""
 
     subject: Subject
     sample_rate: int
@@ -38,19 +38,21 @@ class ListenResult:
 
 
 def listen(request: ListenRequest, out: Path) -> ListenResult:
-    """Derive the views of the clip asked for and write them to the folder ``out``.
+    """Derive the views of the requested clip and write them to the folder ``out``.
 
-    Of a store, the recording must be the one that it was built from, and the values drawn for the views those
-    that stand in it: else what is heard would not be what is trained on. Raises :class:`StoreConflictError`
-    where they are not, :class:`RecordingError` for a recording that cannot be used, OSError where one cannot
-    be read or a file not be written, and as :func:`~featurestore.listen.clip.find_subject`.
+    For a clip of a store, the recording must be the one that the store was built from, and the values drawn
+    for its views must be the recorded ones. Otherwise one would not hear what models are trained on.
+
+    Raises :class:`StoreConflictError` if they differ, :class:`RecordingError` if the recording cannot be
+    used, ``OSError`` if a file cannot be read or written, and what
+    :func:`~featurestore.listen.clip.find_subject` raises.
     """
     subject = find_subject(request)
     data = subject.recording.read_bytes()
     if subject.sha256 is not None and hashlib.sha256(data).hexdigest() != subject.sha256:
         raise StoreConflictError(
-            f"'{subject.recording}' is another recording than the one that {request.what} was built from; "
-            f"get that one, or run `ser-features build` again"
+            f"'{subject.recording}' is not the recording that {request.what} was built from; "
+            f"restore that recording, or run `ser-features build` again"
         )
     try:
         waveforms = derive(data, subject.clip_id, subject.spec)
@@ -69,9 +71,9 @@ def listen(request: ListenRequest, out: Path) -> ListenResult:
 
 
 def safe_stem(clip_id: str) -> str:
-    """File name of a clip without its corpus: letters, digits, ``.``, ``_``, ``+`` and ``-``, at most 67.
+    """File name of a clip without its corpus: at most 67 letters, digits, ``.``, ``_``, ``+`` and ``-``.
 
-    Where that is not the clip's own name, six digits of its hash tell it from others that would be called so.
+    If that differs from the clip's own name, six digits of its hash keep it distinct from similar names.
     """
     name = clip_id.partition("/")[2] or clip_id
     safe = re.sub(r"[^\w.+-]+", "-", name)[-_LONGEST_NAME:].lstrip(".-")
@@ -80,10 +82,10 @@ def safe_stem(clip_id: str) -> str:
 
 def _require_stored(waveforms: Waveforms, stored: Mapping[str, StoredView], clip_id: str, store: str) -> None:
     for view in waveforms.views:
-        said = stored[view.name]
-        if (said.parameter, said.key) != (view.parameter, view.key):
+        recorded = stored[view.name]
+        if (recorded.parameter, recorded.key) != (view.parameter, view.key):
             raise StoreConflictError(
-                f"view {view.name} of {clip_id} is drawn as {view.parameter} here, and {store} says "
-                f"{said.parameter}: what would be heard is not what the store holds; verify it by "
-                f"`ser-features verify --full`"
+                f"view {view.name} of {clip_id} has the drawn value {view.parameter} here, but "
+                f"{store} records {recorded.parameter}, so the sound would differ from the stored features; "
+                f"verify the store with `ser-features verify --full`"
             )

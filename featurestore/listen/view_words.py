@@ -1,4 +1,4 @@
-"""What was drawn, or fixed, for a view of a clip, in words."""
+"""The parameter of a view of a clip, as text."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import math
 
 
 def parameter_text(kind: str, value: float | None, sample_rate: int) -> str:
-    """A view's value with its unit: ``SNR 17.3 dB``; "" for the original, which has no value.
+    """The value of a view with its unit, such as ``SNR 17.3 dB``; "" for the original, which has none.
 
-    ``value`` is in dB, semitones, samples at ``sample_rate``, or a factor, as the kind of view has it.
+    ``value`` is in dB, semitones, samples at ``sample_rate``, or a factor, depending on the kind of view.
     """
     if value is None or math.isnan(value):
         return ""

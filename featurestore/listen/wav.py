@@ -1,4 +1,4 @@
-"""Waveforms as WAV files that keep what the pipeline heard."""
+"""WAV files that preserve the waveforms of the pipeline."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from scipy.io import wavfile
 from featurestore.places.durable import write_durably
 
 _STEPS = 32_768
-"""Of 16-bit PCM to full scale."""
+"""Steps of 16-bit PCM up to full scale."""
 
 
 @dataclass(frozen=True)
 class WavFile:
-    """A file that was written: ``peak`` is the largest magnitude, 1 being full scale."""
+    """A written file; ``peak`` is the largest magnitude, where 1 is full scale."""
 
     path: Path
     is_float: bool
@@ -26,10 +26,10 @@ class WavFile:
 
 
 def write_wav(path: Path, samples: npt.NDArray[np.float32], sample_rate: int) -> WavFile:
-    """Write (n,) float32 as 16-bit PCM, or as 32-bit float where a sample lies beyond ± 1.
+    """Write (n,) float32 samples as 16-bit PCM, or as 32-bit float if a sample is beyond ± 1.
 
-    PCM is within half a step of 1/32,768 (a sample of exactly 1 within one). Float keeps what PCM would
-    clip; scaling the view down instead would make a louder view sound like a softer one.
+    PCM is accurate to half a step of 1/32,768 (a sample of exactly 1, to one step). Float preserves what PCM
+    would clip; scaling the view down instead would make a louder view sound softer.
     """
     peak = float(np.abs(samples).max(initial=0.0))
     is_float = peak > 1.0

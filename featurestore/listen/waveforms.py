@@ -1,4 +1,4 @@
-"""The waveforms of a clip's views, as the pipeline computes features from them."""
+"""The waveforms of a clip's views, from which the pipeline computes features."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from schemas.views import ORIGINAL
 
 @dataclass(frozen=True)
 class Waveform:
-    """One view: ``samples`` (n,) float32 at the specification's rate, without the padding behind it.
+    """One view: ``samples`` (n,) float32 at the sample rate of the specification, without padding.
 
     ``parameter`` and ``key`` are those of :data:`schemas.tables.VIEWS_SCHEMA`.
     """
@@ -33,20 +33,20 @@ class Waveform:
 
 @dataclass(frozen=True)
 class Waveforms:
-    """A clip's views, and how much of the recording the original lacks, in seconds."""
+    """The views of a clip, and how many seconds of the recording the original lacks."""
 
     views: tuple[Waveform, ...]
     trimmed_start_s: float
     trimmed_end_s: float
     cut_s: float
-    """What lies behind the fixed length."""
+    """Seconds beyond the fixed length."""
 
 
 @torch.inference_mode()
 def derive(data: bytes, clip_id: str, spec: StoreSpec) -> Waveforms:
-    """Views of a recording's bytes.
+    """Derive the views of a recording from its bytes.
 
-    Raises :class:`~pipelines.decode.UnusableRecordingError` for one that no store would take.
+    Raises :class:`~pipelines.decode.UnusableRecordingError` if a build would mark the recording as bad.
     """
     samples = decode(data, spec.audio).samples
     start_s, end_s = _trimmed_seconds(data, spec)
@@ -66,7 +66,7 @@ def _waveform(batch: ClipBatch, name: str, kind: str, view: ViewBatch) -> Wavefo
 
 
 def _trimmed_seconds(data: bytes, spec: StoreSpec) -> tuple[float, float]:
-    """Seconds that trimming takes from the start and the end."""
+    """Seconds that trimming removes at the start and the end."""
     if spec.audio.trim_db is None:
         return 0.0, 0.0
     whole = decode(data, spec.audio.model_copy(update={"trim_db": None, "normalise": "none"})).samples

@@ -1,1 +1,1 @@
-"""Self-contained HTML pages: one file that needs nothing beside it and asks nothing of the network."""
+"""Self-contained HTML pages: a single file that needs no other files and no network."""

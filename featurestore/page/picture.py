@@ -1,4 +1,4 @@
-"""Figures as pictures inside a page."""
+"""Figures as pictures embedded in a page."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _CSS_DPI = 96
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture with what a person who cannot see it is told."""
+    """A picture with its alternative text."""
 
     alt: str
     uri: str
-    """``data:image/…``: the picture itself."""
+    """The picture itself as ``data:image/…``."""
     width: int
     height: int
-    """CSS pixels at its natural size."""
+    """``width`` and ``height`` are CSS pixels at natural size."""
 
 
 def drawing(figure: Figure, alt: str) -> Picture:
-    """``figure`` as SVG: for lines, bars and text. The same figure gives the same bytes."""
+    """``figure`` as SVG, for lines, bars and text. Equal figures give equal bytes."""
     content = io.BytesIO()
     with mpl.rc_context({"svg.hashsalt": "ser-features", "svg.fonttype": "path"}):
         figure.savefig(content, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
@@ -40,14 +40,14 @@ def drawing(figure: Figure, alt: str) -> Picture:
 
 
 def photograph(figure: Figure, alt: str) -> Picture:
-    """``figure`` as PNG: for spectrograms and other images of many pixels."""
+    """``figure`` as PNG, for spectrograms and other images with many pixels."""
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=_DPI, bbox_inches="tight", metadata={"Software": None})
     return from_png(content.getvalue(), alt, dpi=_DPI)
 
 
 def from_png(png: bytes, alt: str, dpi: int) -> Picture:
-    """A PNG that is at hand, drawn at ``dpi`` pixels an inch."""
+    """An existing PNG, drawn at ``dpi`` pixels per inch. Raises :class:`ValueError` if it is not a PNG."""
     width, height = int.from_bytes(png[16:20]), int.from_bytes(png[20:24])
     if png[:8] != b"\x89PNG\r\n\x1a\n":
         raise ValueError("not a PNG of a figure")

@@ -1,1 +1,1 @@
-"""Where the objects of a store lie: a folder, or any URL that fsspec knows."""
+"""Places where the objects of a store lie: a folder, or any URL that fsspec supports."""

@@ -1,4 +1,4 @@
-"""Files that are whole or absent after a crash, and the disk's refusals as sentences."""
+"""Files that are complete or absent after a crash, and disk errors as clear sentences."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from schemas.errors import SerError, StorageError
 _REASONS = {
     errno.ENOSPC: "the disk is full; free some space and {retry}",
     errno.EDQUOT: "the disk quota is used up; free some space and {retry}",
-    errno.ENOENT: "there is no such folder and none can be made; choose another place",
+    errno.ENOENT: "the folder does not exist and cannot be created; choose another place",
     errno.EROFS: "the file system is read-only; make it writable, or choose another place",
     errno.EACCES: "permission denied; change the permissions, or choose another place",
     errno.EPERM: "not permitted; change the permissions, or choose another place",
     errno.EIO: "the disk reports an input/output error; check it, then {retry}",
     errno.EEXIST: "a file of that name is in the way; move it, or choose another place",
-    errno.ENOTDIR: "a part of the path is a file and no folder; choose another place",
+    errno.ENOTDIR: "a part of the path is a file, not a folder; choose another place",
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
     errno.EISDIR: "a folder of that name is in the way; move it, or choose another place",
-    errno.EFBIG: "the file is larger than is allowed; raise the limit and {retry}",
+    errno.EFBIG: "the file is larger than the limit; raise the limit and {retry}",
 }
 
 
 def write_durably(path: Path, data: bytes) -> None:
-    """Write ``data`` under ``path``: after a crash the file holds either all of it or what it held before."""
+    """Write ``data`` to ``path``. After a crash, the file has either all of it or its previous content."""
     make_folders(path.parent)
-    # Two processes may write the same file at the same time: each has a partial file of its own.
+    # Two processes may write the same file at the same time, so each uses a partial file of its own.
     partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
     try:
         with partial.open("wb") as file:
@@ -47,7 +47,7 @@ def write_durably(path: Path, data: bytes) -> None:
 
 
 def make_folders(path: Path) -> None:
-    """Make a folder and those above it, durably."""
+    """Create a folder and its parents, durably."""
     if path.is_dir():
         return
     make_folders(path.parent)
@@ -77,11 +77,11 @@ def sha256_of(path: Path) -> str:
 
 @contextmanager
 def storage_errors(
-    place: object, retry: str = "run the same command again, what is finished is kept"
+    place: object, retry: str = "run the same command again; finished work is kept"
 ) -> Iterator[None]:
-    """Turn the system's errors about a place into a :class:`StorageError` that says what to do.
+    """Turn an ``OSError`` into a :class:`StorageError` that names the cause and says what to do.
 
-    ``retry`` is the next step once the cause is gone.
+    ``place`` is named if the error has no file name. ``retry`` is the next step once the cause is gone.
     """
     try:
         yield

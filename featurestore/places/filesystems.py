@@ -1,4 +1,4 @@
-"""fsspec's file systems for the URLs of stores, and what is known about each kind."""
+"""fsspec file systems for the URLs of stores, and the properties of each kind."""
 
 from __future__ import annotations
 
@@ -16,41 +16,42 @@ HTTP = frozenset({"http", "https"})
 S3 = frozenset({"s3", "s3a"})
 SFTP = frozenset({"sftp", "ssh"})
 OBJECT_STORES = S3 | {"gs", "gcs", "az", "abfs", "abfss", "hf", "memory"}
-"""An object gets its name with its last byte, one request lists all below a prefix, and copies are the
-server's work. On all others a file grows under its name, and folders are walked."""
+"""Protocols whose objects appear only once they are complete, whose servers copy objects, and which list
+everything below a prefix in one request. On all others, a file grows under its name and folders are walked.
+"""
 
 WRAPPERS = frozenset(
     {"async_wrapper", "blockcache", "cached", "dask", "data", "dir", "filecache", "generic", "libarchive"}
     | {"reference", "simplecache", "tar", "zip"}
 )
-"""Protocols which stand for another file system, or for a file on one."""
+"""Protocols that wrap another file system, or a file on one."""
 
 EXTRAS = {"s3": "s3", "s3a": "s3", "http": "http", "https": "http", "sftp": "sftp", "ssh": "sftp", "hf": "hf"}
-"""Protocol → the extra of this package that brings its library."""
+"""Protocol → the extra of this package that installs its library."""
 
 _CLASSES = {"sftp": "sshfs.SSHFileSystem", "ssh": "sshfs.SSHFileSystem"}
-"""Instead of fsspec's own choice: its SFTP takes paramiko, one request at a time."""
+"""Used instead of fsspec's own class, whose SFTP relies on paramiko and sends one request at a time."""
 
 CONNECT_S = 10
 READ_S = 30
-"""Seconds without a byte after which a request counts as lost."""
+"""Seconds without a byte after which a request counts as lost, while connecting and while reading."""
 
 
 def protocol_of(url: str) -> str:
-    """``s3`` of ``s3://bucket/store``."""
+    """The protocol of a URL, in lower case: ``s3`` of ``s3://bucket/store``."""
     return url.partition("://")[0].lower()
 
 
 def check_protocol(url: str) -> None:
-    """Raise :class:`StorageError` for a protocol that nobody knows or whose library is not installed."""
+    """Raise :class:`StorageError` if the protocol is unknown or its library is not installed."""
     _class_of(protocol_of(url))
 
 
 def filesystem_of(url: str) -> FileSystem:
     """The file system of a URL.
 
-    fsspec keeps instances: one a process for the asynchronous ones (S3, HTTP, SFTP), which are safe for
-    threads, and one a thread for all others. A forked process begins with none.
+    fsspec caches instances: one per process for asynchronous file systems (S3, HTTP, SFTP), which are
+    thread-safe, and one per thread for all others. A forked process starts with none.
     """
     protocol = protocol_of(url)
     cls = _class_of(protocol)
@@ -63,7 +64,7 @@ def filesystem_of(url: str) -> FileSystem:
 
 
 def path_of(filesystem: FileSystem, url: str, name: str) -> str:
-    """What the file system calls object ``name`` below ``url``; the root for an empty name."""
+    """The file system's path of object ``name`` below ``url``; the root for an empty name."""
     if protocol_of(url) in HTTP:
         return f"{url.rstrip('/')}/{quote(name)}"
     root = filesystem._strip_protocol(url).rstrip("/")  # noqa: SLF001 (fsspec's way to read a URL)
@@ -71,16 +72,16 @@ def path_of(filesystem: FileSystem, url: str, name: str) -> str:
 
 
 def open_file(filesystem: FileSystem, url: str, path: str, mode: str) -> Any:
-    """A file of a file system that is no object store.
+    """Open a file on a file system that is not an object store.
 
-    By SFTP with one request under way: of more, asyncssh logs a traceback each when the session is lost.
-    Several files at once make up for it.
+    SFTP files get one request in flight: with more, asyncssh logs a traceback for each when the session is
+    lost. Opening several files in parallel makes up for it.
     """
     return filesystem.open(path, mode, **({"max_requests": 1} if protocol_of(url) in SFTP else {}))
 
 
 def forget(filesystem: FileSystem) -> None:
-    """Let the next use connect anew: an SFTP session that broke stays broken."""
+    """Make the next use connect again, because an SFTP session that broke stays broken."""
     if getattr(filesystem, "client", None) is not None:
         type(filesystem).clear_instance_cache()
 
@@ -102,13 +103,13 @@ def _class_of(protocol: str) -> Any:
         ) from None
     except ValueError:
         raise StorageError(
-            f"{protocol}:// is no protocol that fsspec knows; give a folder, or a URL with s3://, https://, "
+            f"fsspec does not support {protocol}://; give a folder, or a URL with s3://, https://, "
             f"sftp:// or hf://"
         ) from None
 
 
 def _s3_options(protocol: str) -> dict[str, Any]:
-    """Retries are ours (:mod:`featurestore.places.retry`): botocore's and s3fs's own would multiply them."""
+    """Options for S3, without the retries of botocore: :mod:`featurestore.places.retry` does that."""
     given = _configured(protocol).get("config_kwargs", {})
     config = {
         "connect_timeout": CONNECT_S,
@@ -121,7 +122,7 @@ def _s3_options(protocol: str) -> dict[str, Any]:
 
 
 def _sftp_options(protocol: str) -> dict[str, Any]:
-    """Host keys are checked, which sshfs leaves out; ``()`` is asyncssh's word for ~/.ssh/known_hosts."""
+    """Options for SFTP. Host keys are checked, which sshfs does not do: ``()`` means ~/.ssh/known_hosts."""
     return {
         "known_hosts": (),
         "connect_timeout": CONNECT_S,

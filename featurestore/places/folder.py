@@ -17,7 +17,7 @@ from schemas.errors import SerError, StorageError, StoreDamagedError
 
 
 class Folder:
-    """Objects as files; see :class:`~featurestore.places.place.Place`."""
+    """A :class:`~featurestore.places.place.Place` whose objects are files below a folder."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -26,12 +26,12 @@ class Folder:
         return str(self.path)
 
     def read(self, name: str, most: int) -> bytes:
-        """See :meth:`Place.read`."""
+        """Read a file of at most ``most`` bytes."""
         with _reading(self.path / name), os.fdopen(self._open(name), "rb", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
             if size > most:
                 raise StoreDamagedError(
-                    f"{self.path / name} has {size:,} bytes, at most {most:,} can be right; "
+                    f"{self.path / name} has {size:,} bytes, but at most {most:,} are possible; "
                     f"do not use this store"
                 )
             data = bytearray()
@@ -40,19 +40,19 @@ class Folder:
             return bytes(data)
 
     def blocks(self, name: str, start: int = 0) -> Iterator[bytes]:
-        """See :meth:`Place.blocks`."""
+        """Read a file block by block, from byte ``start``."""
         with _reading(self.path / name), os.fdopen(self._open(name), "rb", buffering=0) as file:
             file.seek(start)
             while block := file.read(BLOCK_BYTES):
                 yield block
 
     def write(self, name: str, data: bytes) -> None:
-        """See :meth:`Place.write`."""
+        """Write a file durably."""
         with storage_errors(self.path / name):
             write_durably(self._within(name), data)
 
     def size(self, name: str) -> int | None:
-        """See :meth:`Place.size`."""
+        """Bytes of a file; None if there is no regular file of that name."""
         try:
             with _reading(self.path / name):
                 found = (self.path / name).lstat()
@@ -61,17 +61,17 @@ class Folder:
         return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def sizes(self, folder: str = "") -> dict[str, int]:
-        """See :meth:`Place.sizes`."""
+        """Name → bytes of every file below ``folder``."""
         found = {}
         for root, _, files in os.walk(self.path / folder, onerror=_refuse_listing):
             for file in files:
                 path = Path(root, file)
-                with suppress(FileNotFoundError):  # a partial file that got its name meanwhile
+                with suppress(FileNotFoundError):  # a partial file that was renamed meanwhile
                     found[path.relative_to(self.path).as_posix()] = path.lstat().st_size
         return found
 
     def delete(self, names: Iterable[str]) -> None:
-        """See :meth:`Place.delete`."""
+        """Delete files durably; missing ones are ignored."""
         with storage_errors(self.path):
             folders = set()
             for name in names:
@@ -83,7 +83,7 @@ class Folder:
                 sync_folder(touched)
 
     def copy(self, source: str, target: str) -> bool:
-        """See :meth:`Place.copy`: a hard link, so that the bytes are stored once."""
+        """Make ``target`` a hard link to ``source``, so that the bytes are stored once."""
         path = self._within(target)
         partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
         with storage_errors(path):
@@ -92,34 +92,35 @@ class Folder:
             os.link(self._within(source), partial, follow_symlinks=False)
         except FileNotFoundError:
             raise
-        except OSError:  # a file system without links, or another one in between
+        except OSError:  # no hard links on this file system, or across two of them
             return False
         with storage_errors(path):
             try:
                 partial.replace(path)
             finally:
-                partial.unlink(missing_ok=True)  # renaming onto a link to the same file does nothing
+                partial.unlink(missing_ok=True)  # renaming onto a link to the same file is a no-op
             sync_folder(path.parent)
         return True
 
     def _within(self, name: str) -> Path:
-        """Path of an object. Raises :class:`StoreDamagedError` for a folder that is a link to elsewhere.
+        """Path of an object. Raises :class:`StoreDamagedError` if a folder on the way is a link.
 
-        The store's own folder may be a link, and those above it: they are its owner's. A link inside is a
-        stranger's, or was made by hand; what is written or removed through it is no part of the store.
+        The store's own folder and those above it may be links, because they belong to its owner. A link
+        inside is untrusted or was made by hand, and files written or deleted through it are not part of the
+        store.
         """
         folder = str(self.path)
         for part in name.split("/")[:-1]:
             folder = f"{folder}/{part}"
-            if os.path.islink(folder):  # noqa: PTH114 making a Path takes longer, and this is asked often
+            if os.path.islink(folder):  # noqa: PTH114 called often, and making a Path is slower
                 raise StoreDamagedError(
-                    f"{folder} leads out of the store through a link; put the files themselves there, or do "
-                    f"not use this store"
+                    f"{folder} leads out of the store through a link; replace the link by the files, "
+                    f"or do not use this store"
                 )
         return self.path / name
 
     def _open(self, name: str) -> int:
-        """A descriptor of a regular file: of no pipe, on which one would wait, nor of what a link names."""
+        """Open a regular file: never a pipe, which would block, and never the target of a link."""
         path = self._within(name)
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -131,7 +132,7 @@ class Folder:
             raise
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise StoreDamagedError(f"{path} is no regular file; do not use this store")
+            raise StoreDamagedError(f"{path} is not a regular file; do not use this store")
         return descriptor
 
 
@@ -150,7 +151,7 @@ def _reading(path: Path) -> Iterator[None]:
 
 
 def _refuse_listing(error: OSError) -> None:
-    """A folder that cannot be listed must not pass for an empty one."""
+    """Raise if a folder cannot be listed: it must not pass for an empty one."""
     if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
         raise StorageError(
             f"cannot list {error.filename}: {error.strerror or error}; check the permissions and the disk"

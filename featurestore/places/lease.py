@@ -1,4 +1,4 @@
-"""One builder at a time: a lock on a file system, a lease that must be renewed everywhere else."""
+"""One builder at a time: a lock on a file system, or a lease that must be renewed everywhere else."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from featurestore.places.retry import Patience
 from schemas.errors import SerError, StoreBusyError, StoreDamagedError
 
 _MOST_BYTES = 4096
-"""Of a lock or a token that one of us wrote."""
+"""The most bytes of a lock or token that this program writes."""
 
 
 @dataclass(frozen=True)
 class LeaseTimes:
-    """Seconds, each by the clock of the process that waits: clocks of two hosts are never compared."""
+    """Times in seconds, by the clock of the waiting process; clocks of different hosts are never compared."""
 
     beat: float = 5.0
-    """Between two renewals."""
+    """Time between two renewals."""
     patience: float = 30.0
-    """A lease that was not renewed for so long has lost its holder. Several beats, and slow requests."""
+    """Time without a renewal after which a lease is free: several beats, to allow for slow requests."""
     settle: float = 2.0
-    """From taking over to looking who has it, when several take over at once. Longer than a request."""
+    """Time between taking over and checking who holds the lease; longer than a request."""
 
 
 _TIMES = LeaseTimes()
@@ -42,14 +42,14 @@ _TIMES = LeaseTimes()
 
 @contextmanager
 def exclusive(place: Place, times: LeaseTimes = _TIMES) -> Iterator[str]:
-    """Be the only builder at ``place``. Gives the builder's token; see :func:`holds`.
+    """Be the only builder at ``place``; yields the token of this builder for :func:`holds`.
 
-    In a folder the system's own lock is held: it ends with the process. At a URL the lease is an object
-    that this process renews; one that is not renewed for ``times.patience`` is taken over, so that the
-    next build waits that long after a builder that was killed. A builder that was only suspended may
-    wake up after its lease was taken: hence every worker asks :func:`holds` before it commits.
+    In a folder, this holds the system's own lock, which ends with the process. At a URL, the lease is an
+    object that this process renews. A lease that is not renewed for ``times.patience`` is taken over, so the
+    next build waits that long after a builder was killed. A suspended builder may wake up after its lease was
+    taken, so every worker checks :func:`holds` before it commits.
 
-    Raises :class:`~schemas.errors.StoreBusyError` if another process builds.
+    Raises :class:`~schemas.errors.StoreBusyError` if another process is building.
     """
     token = secrets.token_hex(16)
     if isinstance(place, Folder):
@@ -59,37 +59,37 @@ def exclusive(place: Place, times: LeaseTimes = _TIMES) -> Iterator[str]:
         with _hold_lease(place, token, times):
             yield token
     else:
-        raise TypeError(f"no lock is known for {type(place).__name__}")
+        raise TypeError(f"{type(place).__name__} has no lock")
 
 
 def holds(place: Place, token: str) -> bool:
-    """Whether the builder with this token still is the one; false once another one has begun."""
+    """Whether the builder with this token is still the current one; false once another one has started."""
     if isinstance(place, Folder):
         return _read(place, TOKEN) == token.encode()
     return _token_of(_read(place, LOCK)) == token
 
 
 class Fence:
-    """Asked again and again while something is written: whether the builder still is the one."""
+    """Checks during writing that the builder is still the current one."""
 
     def __init__(self, place: Place, token: str) -> None:
         self._place = place
         self._token = token
-        self._asked = -math.inf
+        self._checked = -math.inf
 
     def require(self) -> None:
-        """Raise :class:`~schemas.errors.StoreBusyError` where it is not; the place is asked once a second."""
-        if time.monotonic() - self._asked > 1.0:
+        """Raise :class:`~schemas.errors.StoreBusyError` if not; asks the place at most once a second."""
+        if time.monotonic() - self._checked > 1.0:
             require_held(self._place, self._token)
-            self._asked = time.monotonic()
+            self._checked = time.monotonic()
 
 
 def require_held(place: Place, token: str) -> None:
-    """Raise :class:`~schemas.errors.StoreBusyError` where the builder with this token is not the one."""
+    """Raise :class:`~schemas.errors.StoreBusyError` if the builder with this token is not the current one."""
     if not holds(place, token):
         raise StoreBusyError(
-            f"this build of {place} is over: it was ended, or another one has begun; run the command again "
-            f"once no other build is running"
+            f"this build of {place} lost its lock: it was stopped, or another build has started; run the "
+            f"command again once no other build is running"
         )
 
 
@@ -106,7 +106,7 @@ def _hold_lock(folder: Folder, token: str) -> Iterator[None]:
         folder.write(TOKEN, token.encode())
         yield
     finally:
-        with suppress(SerError):  # a disk that refuses this too: the next build writes its own token
+        with suppress(SerError):  # if the disk refuses this too, the next build writes its own token
             folder.delete([TOKEN])
         lock.release()
 
@@ -122,7 +122,7 @@ def _hold_lease(place: Remote, token: str, times: LeaseTimes) -> Iterator[None]:
     finally:
         stop.set()
         renewal.join()
-        with suppress(SerError):  # it is no longer renewed, and the next build takes it over
+        with suppress(SerError):  # if this fails, the next build takes the lease over
             if holds(place, token):
                 place.delete([LOCK])
 
@@ -133,7 +133,7 @@ def _acquire(place: Remote, token: str, times: LeaseTimes) -> None:
         time.sleep(times.beat / 50)
         found = _read(place, LOCK)
         if _token_of(found) == token:
-            return  # made by an attempt whose answer was lost
+            return  # created by an earlier attempt whose response was lost
         if found is None or (current := _watch(place, found, times)) is None:
             continue
         if current != found:
@@ -149,7 +149,7 @@ def _acquire(place: Remote, token: str, times: LeaseTimes) -> None:
 
 
 def _watch(place: Remote, found: bytes, times: LeaseTimes) -> bytes | None:
-    """The lease after as long as its holder may need to renew it, or as soon as it changes."""
+    """Watch a lease until it changes or its holder has had time to renew it; returns its content then."""
     started = time.monotonic()
     current: bytes | None = found
     while current == found and time.monotonic() - started < times.patience:
@@ -160,7 +160,7 @@ def _watch(place: Remote, found: bytes, times: LeaseTimes) -> bytes | None:
 
 def _renew(place: Remote, token: str, times: LeaseTimes, stop: Event) -> None:
     beat = 0
-    place = place.with_patience(Patience(attempts=1))  # what fails is tried again at the next beat
+    place = place.with_patience(Patience(attempts=1))  # the next beat tries again
     while not stop.wait(times.beat):
         with suppress(SerError):
             if not holds(place, token):
@@ -178,7 +178,7 @@ def _read(place: Place, name: str) -> bytes | None:
         return place.read(name, _MOST_BYTES)
     except FileNotFoundError:
         return None
-    except StoreDamagedError:  # none of ours is so large
+    except StoreDamagedError:  # too large for one of ours
         return b""
 
 
@@ -193,5 +193,5 @@ def _token_of(lease: bytes | None) -> str | None:
 
 def _busy(place: Place) -> StoreBusyError:
     return StoreBusyError(
-        f"another process is building {place}; wait for it, or end it and run this command again"
+        f"another process is building {place}; wait until it ends, or stop it, and run this command again"
     )

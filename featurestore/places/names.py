@@ -1,7 +1,7 @@
-"""Names that a place sets aside for the process that writes to it; none is an object of a store."""
+"""Names that a place reserves for the process that writes to it; none is an object of a store."""
 
 LOCK, TOKEN = ".build.lock", ".build.token"
-"""Held by the process that builds, and the number of its build."""
+"""The lock that a building process holds, and the token of its build."""
 
 PARTIAL_SUFFIX = ".partial"
-"""Ends the names of files that are being written."""
+"""Suffix of files that are being written."""

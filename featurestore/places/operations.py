@@ -1,4 +1,4 @@
-"""Writing, creating, copying, listing and deleting once, as the kind of file system needs it."""
+"""Single attempts to write, create, copy, list and delete, for each kind of file system."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from featurestore.places.names import PARTIAL_SUFFIX
 from featurestore.places.refusals import may_pass
 
 CREATES_ONCE = S3 | SFTP | {"memory"}
-"""Protocols with a request that makes an object only where there is none."""
+"""Protocols with a request that creates an object only if it does not exist."""
 
 _PART_BYTES = 32 * 2**20
-"""Of a multipart upload to S3; objects of less than two parts are sent in one request."""
+"""Part size of a multipart upload to S3; objects of less than two parts are sent in one request."""
 
 
 def write_object(filesystem: FileSystem, url: str, path: str, data: bytes) -> None:
-    """Make or replace an object, whole or not at all."""
+    """Create or replace an object, completely or not at all."""
     protocol = protocol_of(url)
     if protocol in S3:
         filesystem.pipe_file(path, data, chunksize=_PART_BYTES)
@@ -42,7 +42,7 @@ def write_object(filesystem: FileSystem, url: str, path: str, data: bytes) -> No
 
 
 def create_object(filesystem: FileSystem, url: str, path: str, data: bytes) -> None:
-    """Make an object. Raises ``FileExistsError`` where there is one."""
+    """Create an object. Raises ``FileExistsError`` if it exists."""
     protocol = protocol_of(url)
     if protocol in SFTP:
         _create_by_sftp(filesystem, url, path, data)
@@ -56,7 +56,7 @@ def create_object(filesystem: FileSystem, url: str, path: str, data: bytes) -> N
 
 
 def copy_object(filesystem: FileSystem, url: str, source: str, target: str) -> bool:
-    """Let the server copy; False where it cannot."""
+    """Copy an object on the server; returns False if the server cannot."""
     protocol = protocol_of(url)
     if protocol in SFTP:
         return _copy_by_shell(filesystem, source, target)
@@ -67,7 +67,7 @@ def copy_object(filesystem: FileSystem, url: str, source: str, target: str) -> b
 
 
 def list_objects(filesystem: FileSystem, url: str, path: str) -> Iterator[tuple[str, int]]:
-    """Path and bytes of all files below a folder."""
+    """Yield the path and size in bytes of every file below a folder."""
     filesystem.invalidate_cache()
     flat = protocol_of(url) in OBJECT_STORES
     for entry in filesystem.find(path, detail=True).values() if flat else _walk(filesystem, path):
@@ -76,7 +76,7 @@ def list_objects(filesystem: FileSystem, url: str, path: str) -> Iterator[tuple[
 
 
 def delete_from_s3(url: str, names: Sequence[str], filesystem: FileSystem, _: str) -> None:
-    """Delete up to 1000 objects in one request. (s3fs's own ``rm`` is silent about those that S3 kept.)"""
+    """Delete up to 1000 objects in one request. s3fs's own ``rm`` does not report objects that S3 kept."""
     paths = [filesystem.split_path(path_of(filesystem, url, name)) for name in names]
     wanted = {"Objects": [{"Key": key} for _, key, _ in paths], "Quiet": True}
     answer = filesystem.call_s3("delete_objects", Bucket=paths[0][0], Delete=wanted)
@@ -93,7 +93,7 @@ def _write_file(filesystem: FileSystem, url: str, path: str, mode: str, data: by
     with file:
         file.write(data)
         if flush := getattr(file, "fsync", None):
-            with suppress(Exception):  # an extension of the protocol that a server may lack
+            with suppress(Exception):  # a protocol extension that servers may lack
                 flush()
 
 
@@ -101,7 +101,7 @@ def _create_by_sftp(filesystem: FileSystem, url: str, path: str, data: bytes) ->
     try:
         _write_file(filesystem, url, path, "xb", data)
     except Exception as error:
-        if not may_pass(error) and filesystem.exists(path):  # SFTP has no code of its own for that
+        if not may_pass(error) and filesystem.exists(path):  # SFTP has no error code for that
             raise FileExistsError(path) from None
         raise
 
@@ -118,12 +118,12 @@ def _copy_by_shell(filesystem: FileSystem, source: str, target: str) -> bool:
     except Exception as error:
         if may_pass(error):
             raise
-        return False  # most accounts for SFTP alone have no shell
+        return False  # most SFTP-only accounts have no shell
     return True
 
 
 def _walk(filesystem: FileSystem, path: str) -> Iterator[dict[str, Any]]:
-    """Entries of all folders below: fsspec's own walk leaves out in silence what it could not list."""
+    """Yield the entries of all folders below. fsspec's own walk silently skips what it cannot list."""
     waiting = [path]
     while waiting:
         with suppress(FileNotFoundError):

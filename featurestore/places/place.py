@@ -1,4 +1,4 @@
-"""What the store asks of the place where its objects lie."""
+"""The interface of a place, which holds the objects of a store."""
 
 from __future__ import annotations
 
@@ -6,44 +6,49 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 BLOCK_BYTES = 4 * 2**20
-"""Read from a place at a time where an object may be large."""
+"""Bytes read at a time from an object that may be large."""
+
+FOLDER_THREADS, REMOTE_THREADS = 4, 16
+"""Transfers or hashes in parallel, in a folder and at a remote place, where each takes a round trip."""
 
 
 class Place(Protocol):
-    """Named objects under one root. Names are relative, with forward slashes.
+    """Named objects below one root. Names are relative, with forward slashes.
 
-    An object that is written is there as a whole or not at all, whatever happens, and it is durable when
-    the call returns. A place is used by several threads at once, and can be sent to another process.
+    A written object is complete or absent, whatever happens, and durable when the call returns. A place is
+    thread-safe and can be sent to another process.
 
-    Every method raises :class:`~schemas.errors.StorageError` with a sentence where the place refuses;
-    reading raises :class:`FileNotFoundError` for an object that is not there.
+    Every method raises :class:`~schemas.errors.StorageError` if the place refuses; reading raises
+    :class:`FileNotFoundError` if the object does not exist.
     """
 
     def __str__(self) -> str:
-        """The place as its user named it."""
+        """The place as the user named it, without secrets."""
 
     def read(self, name: str, most: int) -> bytes:
-        """All bytes of an object. Raises :class:`~schemas.errors.StoreDamagedError` for one of more than
-        ``most`` bytes, before more than that is read, and for one that is no regular file.
+        """Read all bytes of an object.
+
+        Raises :class:`~schemas.errors.StoreDamagedError` if it has more than ``most`` bytes, before more than
+        that is read, or if it is not a regular file.
         """
 
     def blocks(self, name: str, start: int = 0) -> Iterator[bytes]:
-        """The bytes of an object from ``start`` on, at most :data:`BLOCK_BYTES` at a time."""
+        """Read an object from byte ``start``, in blocks of at most :data:`BLOCK_BYTES`."""
 
     def write(self, name: str, data: bytes) -> None:
-        """Make an object, or replace it by one."""
+        """Create or replace an object."""
 
     def size(self, name: str) -> int | None:
-        """Bytes of an object; None where there is none."""
+        """Size of an object in bytes; None if it does not exist."""
 
     def sizes(self, folder: str = "") -> dict[str, int]:
-        """Name → bytes of every object below ``folder``, or of all."""
+        """Name → bytes of every object below ``folder``; of all objects by default."""
 
     def delete(self, names: Iterable[str]) -> None:
-        """Remove objects; one that is not there is no mistake."""
+        """Delete objects; missing ones are ignored."""
 
     def copy(self, source: str, target: str) -> bool:
-        """Make ``target`` of what ``source`` holds without moving its bytes through this machine.
+        """Copy ``source`` to ``target`` without moving the bytes through this machine.
 
-        False where the place cannot.
+        Returns False if the place cannot.
         """

@@ -1,4 +1,4 @@
-"""What a remote place's error means: whether it may pass, and the sentence for it."""
+"""Interpretation of errors from remote places: whether a retry may help, and the message for the user."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BROKEN = {"aiohttp.ClientPayloadError", "aiohttp.ClientConnectionError", "botoc
            "botocore.ResponseParserError", "asyncssh.ConnectionLost", "asyncssh.SFTPConnectionLost",
            "asyncssh.SFTPNoConnection", "httpx.TransportError", "httpx2.TransportError",
            "requests.ConnectionError"}  # fmt: skip
-"""Named, not imported: none of these libraries need be installed."""
+"""Matched by name, because none of these libraries needs to be installed."""
 _LATE = {"aiohttp.ServerTimeoutError", "botocore.ConnectTimeoutError", "botocore.ReadTimeoutError",
          "httpx.TimeoutException", "httpx2.TimeoutException"}  # fmt: skip
 _ABSENT = {"asyncssh.SFTPNoSuchFile", "asyncssh.SFTPNoSuchPath"}
@@ -31,7 +31,7 @@ _FULL = {"asyncssh.SFTPNoSpaceOnFilesystem", "asyncssh.SFTPQuotaExceeded"}
 
 
 def mask(url: str) -> str:
-    """A URL without what may be secret: the part before ``@`` and the query."""
+    """Replace the parts of a URL that may be secret: the part before ``@`` and the query."""
     try:
         urlsplit(url)
     except ValueError:
@@ -53,14 +53,14 @@ def may_pass(error: Exception) -> bool:
 
 
 def is_absent(error: Exception) -> bool:
-    """Whether the error says that an object is not there, in a place that is."""
+    """Whether the error says that the object does not exist, in a place that does."""
     if _last_response(error)[1] == "NoSuchBucket":
         return False
     return isinstance(error, (FileNotFoundError, NotADirectoryError)) or bool(_names(error) & _ABSENT)
 
 
 def refusal(error: Exception, verb: str, url: str, name: str = "") -> SerError:
-    """The error in a sentence without secrets. ``verb`` is what was tried: read, write, list…"""
+    """The error as one sentence without secrets. ``verb`` is what was attempted: read, write, list…"""
     if isinstance(error, SerError):
         return error
     where = mask(url) + (f"/{name}" if name else "")
@@ -69,7 +69,7 @@ def refusal(error: Exception, verb: str, url: str, name: str = "") -> SerError:
 
 def _reason(error: Exception, url: str) -> str:
     host = urlsplit(url).hostname
-    server = "the server that AWS_ENDPOINT_URL names" if protocol_of(url) in S3 else str(host)
+    server = "the S3 server (see AWS_ENDPOINT_URL)" if protocol_of(url) in S3 else str(host)
     return (
         _of_the_bucket(error, host)
         or _of_the_login(error, url, server)
@@ -81,14 +81,14 @@ def _reason(error: Exception, url: str) -> str:
 def _of_the_bucket(error: Exception, bucket: str | None) -> str | None:
     code = _last_response(error)[1]
     if code == "NoSuchBucket":
-        return f"there is no bucket {bucket}; make it, or check the name and AWS_ENDPOINT_URL"
+        return f"there is no bucket {bucket}; create it, or check the name and AWS_ENDPOINT_URL"
     if code in _ELSEWHERE:
-        return f"the bucket {bucket} lies in another region; set AWS_DEFAULT_REGION to it"
+        return f"the bucket {bucket} is in another region; set AWS_DEFAULT_REGION to that region"
     if code in _REJECTED:
-        return f"the credentials are not accepted ({code}); set others, or get new ones"
+        return f"the server rejects the credentials ({code}); check or renew them"
     if _names(error) & _ANONYMOUS:
         return (
-            "no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or "
+            "no usable credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or "
             "FSSPEC_S3_ANON=true for a public bucket"
         )
     return None
@@ -98,41 +98,41 @@ def _of_the_login(error: Exception, url: str, server: str) -> str | None:
     status, names = _last_response(error)[0], _names(error)
     behind = {name for found in _chain(error) for name in _names(found)}
     if "asyncssh.HostKeyNotVerifiable" in names:
-        return f"the key of {server} is not in ~/.ssh/known_hosts; connect once with ssh and check it"
+        return f"the host key of {server} is not in ~/.ssh/known_hosts; connect once with ssh and verify it"
     if status == 401 or "asyncssh.PermissionDenied" in behind:
-        return "the login is not accepted; check the user, and the password, key or token"
+        return "the server rejects the login; check the user name and the password, key or token"
     if status == 403 or isinstance(error, PermissionError) or "asyncssh.SFTPPermissionDenied" in names:
-        hint = "; web servers answer so for files that are not there, too" if protocol_of(url) in HTTP else ""
-        return f"access is denied; check the path, or ask its owner for access{hint}"
+        hint = " (some web servers also answer this for missing files)" if protocol_of(url) in HTTP else ""
+        return f"access is denied{hint}; check the path, or ask its owner for access"
     return None
 
 
 def _of_the_server(error: Exception, server: str) -> str | None:
     status, names, errnos = _last_response(error)[0], _names(error), _errnos(error)
     if _unknown_host(error):
-        return f"the host of {server} is unknown; check the name and the network"
+        return f"the host name of {server} cannot be resolved; check the name and the network"
     if errno.ECONNREFUSED in errnos:
-        return f"{server} refuses the connection; check the address and that the server runs"
+        return f"{server} refuses the connection; check the address, and that the server is running"
     if names & _FULL or errnos & {errno.ENOSPC, errno.EDQUOT}:
-        return "the disk there is full; free some space and run the same command again"
+        return "the disk of the server is full; free some space and run the same command again"
     if names & {"httpx.ConnectError", "httpx2.ConnectError"}:
         return "the service cannot be reached; check the network and run the same command again"
     if not may_pass(error):
         return None
     if status is not None:
-        return f"the server answers {status} again and again; run the same command again later"
+        return f"the server keeps answering {status}; run the same command again later"
     if names & _LATE or isinstance(error, TimeoutError):
-        return "no answer in time, again and again; check the network and run the same command again"
-    return "the connection breaks off again and again; check the network and run the same command again"
+        return "the requests keep timing out; check the network and run the same command again"
+    return "the connection keeps breaking off; check the network and run the same command again"
 
 
 def _scrub(error: Exception, url: str) -> str:
-    """The server's or the library's own words, in one line, without the URL's secrets."""
-    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    """The message of the server or library in one line, without the secrets of the URL."""
+    message = getattr(error, "strerror", None) or str(error) or type(error).__name__
     for found in _chain(error):
         if isinstance(response := getattr(found, "response", None), dict):
-            said = "{Code}: {Message}".format_map({"Code": "", "Message": "", **response.get("Error", {})})
-    text = " ".join(str(said).split())[:200]
+            message = "{Code}: {Message}".format_map({"Code": "", "Message": "", **response.get("Error", {})})
+    text = " ".join(str(message).split())[:200]
     parts = urlsplit(url)
     for secret in (url, parts.netloc.rpartition("@")[0], parts.query, parts.password, parts.username):
         for form in (secret, unquote(secret)) if secret else ():
@@ -141,7 +141,7 @@ def _scrub(error: Exception, url: str) -> str:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and what lies behind it."""
+    """The error and its causes."""
     seen: set[int] = set()
     found: BaseException | None = error
     while found is not None and id(found) not in seen:
@@ -151,7 +151,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _names(error: BaseException) -> set[str]:
-    """``library.Class`` of the error and of all classes it is one of."""
+    """``library.Class`` for the class of the error and all its base classes."""
     return {f"{cls.__module__.partition('.')[0]}.{cls.__name__}" for cls in type(error).__mro__}
 
 
@@ -167,7 +167,7 @@ def _unknown_host(error: Exception) -> bool:
 
 
 def _last_response(error: Exception) -> tuple[int | None, str]:
-    """HTTP status and S3's code, of the last answer behind the error."""
+    """HTTP status and S3 error code of the last response behind the error."""
     for found in _chain(error):
         response = getattr(found, "response", None)
         if isinstance(response, dict):  # botocore

@@ -1,4 +1,4 @@
-"""A store at a URL: S3, the web, SFTP, the Hugging Face Hub, or whatever else fsspec knows."""
+"""A store at a URL: S3, the web, SFTP, the Hugging Face Hub, or anything else that fsspec supports."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ from schemas.errors import StorageError, StoreDamagedError
 
 _Result = TypeVar("_Result")
 _PATIENCE = Patience()
-_DELETED_AT_ONCE = 1000
-"""The most that S3 takes in a request."""
+_MOST_DELETIONS = 1000
+"""The most objects that S3 deletes in one request."""
 
 
 @dataclass(frozen=True, repr=False)
 class Remote:
-    """Objects below a URL; see :class:`~featurestore.places.place.Place`.
+    """A :class:`~featurestore.places.place.Place` whose objects lie below a URL.
 
-    Requests are repeated as :class:`Patience` says after 5xx and 429, resets, timeouts and bodies that
-    were cut off. An object is written by one request where the place is an object store; elsewhere
-    under a name of its own which ends in ``.partial``, and moved (SFTP: flushed to the disk before,
-    where the server can; a server that cannot rename onto a file copies instead, which is not atomic).
+    Requests are repeated, as :class:`Patience` says, after status 5xx or 429, connection resets, timeouts and
+    truncated bodies. In an object store, one request writes an object. Elsewhere it is written to a file of
+    its own that ends in ``.partial`` and is then renamed. By SFTP it is flushed to disk first if the server
+    supports that; a server that cannot rename onto an existing file copies instead, which is not atomic.
 
-    Settings come from where fsspec and the libraries look for them: for S3 ``AWS_ACCESS_KEY_ID``,
+    Settings come from where fsspec and its libraries look for them. For S3: ``AWS_ACCESS_KEY_ID``,
     ``AWS_SECRET_ACCESS_KEY``, ``AWS_PROFILE``, ``AWS_DEFAULT_REGION``, ``AWS_ENDPOINT_URL`` (MinIO, R2,
-    Ceph…) and ``AWS_REQUEST_CHECKSUM_CALCULATION=when_required`` for servers that know no checksums;
-    for SFTP ``~/.ssh``; for the Hugging Face Hub ``HF_TOKEN``; for all ``FSSPEC_S3_…``-like variables
-    and the files of ``~/.config/fsspec``. On the Hub every object that is written is a commit.
+    Ceph…), and ``AWS_REQUEST_CHECKSUM_CALCULATION=when_required`` for servers without checksums. For SFTP:
+    ``~/.ssh``. For the Hugging Face Hub: ``HF_TOKEN``; every object written there is a commit. For all:
+    variables such as ``FSSPEC_S3_…`` and the files in ``~/.config/fsspec``.
     """
 
     url: str
-    """May hold a password; print the place itself instead, which leaves it out."""
+    """May contain a password; print the place itself instead, which hides it."""
     patience: Patience = _PATIENCE
 
     def __str__(self) -> str:
@@ -56,7 +56,7 @@ class Remote:
         return f"Remote({mask(self.url)!r})"
 
     def read(self, name: str, most: int) -> bytes:
-        """See :meth:`Place.read`."""
+        """Read an object of at most ``most`` bytes."""
 
         def read_whole(filesystem: FileSystem, path: str) -> bytes:
             parts: list[bytes] = []
@@ -74,7 +74,7 @@ class Remote:
         return self._try("read", name, read_whole)
 
     def blocks(self, name: str, start: int = 0) -> Iterator[bytes]:
-        """See :meth:`Place.blocks`. After a fault the reading goes on at the byte that it had reached."""
+        """Read an object block by block, from byte ``start``; resumes after a fault."""
         failures = 0
         while True:
             filesystem = None
@@ -96,19 +96,20 @@ class Remote:
             self.patience.wait(failures)
 
     def write(self, name: str, data: bytes) -> None:
-        """See :meth:`Place.write`."""
+        """Create or replace an object."""
         self._refuse_web()
         self._try("write", name, lambda fs, path: write_object(fs, self.url, path, data))
 
     @property
     def promises_creation(self) -> bool:
-        """Whether of several who :meth:`create` the same object at once exactly one succeeds."""
+        """Whether exactly one of several simultaneous calls to :meth:`create` an object succeeds."""
         return protocol_of(self.url) in CREATES_ONCE
 
     def create(self, name: str, data: bytes) -> bool:
-        """Make an object unless there is one of its name already; False where there is.
+        """Create an object unless it exists; returns False if it does.
 
-        Raises as :meth:`write` does. After a fault in between, the object that is there may be the caller's.
+        Raises what :meth:`write` raises. After a fault in between, the existing object may be the caller's
+        own.
         """
         self._refuse_web()
 
@@ -121,7 +122,7 @@ class Remote:
         return self._try("write", name, create_new)
 
     def size(self, name: str) -> int | None:
-        """See :meth:`Place.size`."""
+        """Size of an object in bytes; None if it does not exist."""
 
         def measure(filesystem: FileSystem, path: str) -> int | None:
             if protocol_of(self.url) in HTTP:
@@ -136,10 +137,10 @@ class Remote:
             return None
 
     def sizes(self, folder: str = "") -> dict[str, int]:
-        """See :meth:`Place.sizes`."""
+        """Name → bytes of every object below ``folder``. Raises :class:`StorageError` for a web address."""
         if protocol_of(self.url) in HTTP:
             raise StorageError(
-                f"cannot list {self}: web servers have no listing; name the objects that you want"
+                f"cannot list {self}: web servers cannot list files; name the objects that you want"
             )
 
         def list_below(filesystem: FileSystem, path: str) -> dict[str, int]:
@@ -153,12 +154,12 @@ class Remote:
             return {}
 
     def delete(self, names: Iterable[str]) -> None:
-        """See :meth:`Place.delete`."""
+        """Delete objects; missing ones are ignored."""
         self._refuse_web()
         wanted = list(names)
         if protocol_of(self.url) in S3:
-            for begin in range(0, len(wanted), _DELETED_AT_ONCE):
-                some = wanted[begin : begin + _DELETED_AT_ONCE]
+            for begin in range(0, len(wanted), _MOST_DELETIONS):
+                some = wanted[begin : begin + _MOST_DELETIONS]
                 self._try("delete in", "", partial(delete_from_s3, self.url, some))
             return
         for name in wanted:
@@ -166,7 +167,7 @@ class Remote:
                 self._try("delete", name, lambda fs, path: fs.rm_file(path))
 
     def copy(self, source: str, target: str) -> bool:
-        """See :meth:`Place.copy`: in object stores, and by SFTP where the server lets run ``cp``."""
+        """Copy an object on the server: in object stores, and by SFTP if the server allows ``cp``."""
         return self._try(
             "copy to",
             target,
@@ -174,11 +175,11 @@ class Remote:
         )
 
     def with_patience(self, patience: Patience) -> Remote:
-        """The same place with other patience."""
+        """The same place with another patience."""
         return replace(self, patience=patience)
 
     def _try(self, verb: str, name: str, action: Callable[[FileSystem, str], _Result]) -> _Result:
-        """What ``action`` returns of the file system and the object's path, tried again as is fit."""
+        """Call ``action`` with the file system and the object's path, and retry if a retry may help."""
 
         def once() -> _Result:
             filesystem = filesystem_of(self.url)
@@ -201,9 +202,9 @@ class Remote:
 
     def _too_large(self, name: str, most: int) -> StoreDamagedError:
         return StoreDamagedError(
-            f"{self}/{name} has more than the {most:,} bytes that can be right; do not use this store"
+            f"{self}/{name} has more than {most:,} bytes, the most that are possible; do not use this store"
         )
 
     def _refuse_web(self) -> None:
         if protocol_of(self.url) in HTTP:
-            raise StorageError(f"cannot write {self}: web addresses can only be read; choose another place")
+            raise StorageError(f"cannot write {self}: web addresses are read-only; choose another place")

@@ -1,4 +1,4 @@
-"""Try again what a network or a busy server spoilt, more patiently each time."""
+"""Retries after network faults or busy servers, with growing waits."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from typing import TypeVar
 
 _Result = TypeVar("_Result")
 _RANDOM = SystemRandom()
-"""Shared state would let processes that were forked together come back together."""
+"""The system's generator: forked processes must not share a seed, or they would retry at the same time."""
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How often to try, and how long to wait in between.
+    """How often to try, and how long to wait between attempts.
 
-    The wait before attempt ``n + 1`` is drawn evenly from half of ``first_s · 2ⁿ⁻¹`` to all of it,
-    at most ``longest_s``: workers that failed together do not come back together.
+    The wait before attempt ``n + 1`` is drawn uniformly between half and all of ``first_s · 2ⁿ⁻¹`` seconds,
+    at most ``longest_s``, so that workers that failed together do not retry together.
     """
 
     attempts: int = 5
-    """Tries in all; at least 1."""
+    """Total number of attempts, at least 1."""
     first_s: float = 0.25
     longest_s: float = 8.0
 
     def wait(self, failures: int) -> None:
-        """Sleep after the given number of failures in a row, 1 or more."""
+        """Sleep after the given number of consecutive failures (at least 1)."""
         longest = min(self.longest_s, self.first_s * 2 ** (failures - 1))
         time.sleep(_RANDOM.uniform(longest / 2, longest))
 
@@ -35,9 +35,9 @@ class Patience:
 def persist(
     action: Callable[[], _Result], patience: Patience, passes: Callable[[Exception], bool]
 ) -> _Result:
-    """What ``action`` returns, tried again while ``passes`` says of its error that it may pass.
+    """Return the result of ``action``, retried while ``passes`` says that its error may pass.
 
-    Raises the last error once the attempts are used up, and any other at once.
+    Raises the last error once all attempts are used up, and any other error immediately.
     """
     failures = 0
     while True:

@@ -1,4 +1,4 @@
-"""Bytes of a remote object as they arrive, a bounded number at a time, whatever the server announces."""
+"""Streams of a remote object's bytes, a bounded number at a time, whatever the server announces."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from schemas.errors import StoreDamagedError
 
 
 class CutOffError(ConnectionError):
-    """A body ended before the length that the server announced."""
+    """A response ended before the length that the server announced."""
 
 
 class ObjectStream(Protocol):
-    """An object from some byte on."""
+    """The bytes of an object from some position on."""
 
     announced: int | None
-    """Bytes that will come, in the server's words; None where it does not say."""
+    """Number of bytes that the server announces; None if it announces none."""
 
     def read(self, most: int) -> bytes:
-        """The next bytes, ``most`` of them unless the end comes before; none at the end.
+        """Read the next ``most`` bytes, fewer only before the end, none at the end.
 
-        Raises :class:`CutOffError` for an end that comes too early.
+        Raises :class:`CutOffError` if the stream ends too early.
         """
 
     def close(self) -> None:
-        """Give the connection back, or end it."""
+        """Return the connection to its pool, or close it."""
 
 
 def open_stream(filesystem: FileSystem, url: str, path: str, start: int) -> ObjectStream:
-    """Begin to read ``path`` at byte ``start``, with a range where the server knows ranges."""
+    """Start reading ``path`` at byte ``start``, with a range request if the server supports ranges."""
     protocol = protocol_of(url)
     if protocol in HTTP:
         return _http(filesystem, path, start)
@@ -51,9 +51,9 @@ def open_stream(filesystem: FileSystem, url: str, path: str, start: int) -> Obje
 
 
 def http_size(filesystem: FileSystem, path: str) -> int | None:
-    """Bytes of what stands at a web address; None where there is nothing.
+    """Size in bytes of the file at a web address; None if there is none.
 
-    Raises an ``OSError`` for a server that does not say.
+    Raises ``OSError`` if the server does not report a size.
     """
     from fsspec.asyn import sync
 
@@ -65,12 +65,12 @@ def http_size(filesystem: FileSystem, path: str) -> int | None:
     filesystem.loop.call_soon_threadsafe(response.close)
     length = response.headers.get("Content-Length")
     if length is None or not length.isdigit():
-        raise OSError("the server does not say how large it is")
+        raise OSError("the server does not report its size")
     return int(length)
 
 
 class _ResponseStream:
-    """The body of a response, read on fsspec's own event loop."""
+    """The body of a response, read on fsspec's event loop."""
 
     def __init__(self, filesystem: FileSystem, reader: Any, closing: Any, announced: int | None) -> None:
         self.announced = announced
@@ -95,7 +95,7 @@ class _ResponseStream:
         return bytes(data)
 
     def skip(self, count: int) -> None:
-        """Read and forget: the server knows no ranges."""
+        """Read and discard ``count`` bytes, for a server that does not support ranges."""
         while count and (data := self.read(min(count, BLOCK_BYTES))):
             count -= len(data)
         self.announced = self._left
@@ -105,14 +105,14 @@ class _ResponseStream:
 
 
 class _FileStream:
-    """A file of any other file system, through its ``open``."""
+    """A file on any other file system, read through its ``open``."""
 
     def __init__(self, filesystem: FileSystem, url: str, path: str, start: int) -> None:
         found = filesystem.info(path)
         if found["type"] != "file":
             if protocol_of(url) in OBJECT_STORES:
                 raise FileNotFoundError(path)
-            raise StoreDamagedError(f"{path} is no regular file; do not use this store")
+            raise StoreDamagedError(f"{path} is not a regular file; do not use this store")
         size = found.get("size")
         self.announced = None if size is None else max(size - start, 0)
         self._left = self.announced
@@ -131,12 +131,12 @@ class _FileStream:
         return data
 
     def close(self) -> None:
-        with suppress(Exception):  # of a session that is lost
+        with suppress(Exception):  # the session may be lost
             self._file.close()
 
 
 class _EmptyStream:
-    """What comes from the end of an object on."""
+    """The stream beyond the end of an object."""
 
     announced: int | None = 0
 
@@ -165,9 +165,10 @@ def _http(filesystem: FileSystem, path: str, start: int) -> ObjectStream:
 
 
 async def _request(filesystem: FileSystem, path: str, method: str, headers: dict[str, str]) -> Any:
-    """A response whose body is still to be read, or None for what is not there.
+    """A response whose body is still to be read, or None if there is nothing at that address.
 
-    An encoded body could be a zip bomb, and its ranges count other bytes: none is asked for.
+    No encoding is accepted: an encoded body could be a decompression bomb, and ranges would count encoded
+    bytes.
     """
     import aiohttp
 
@@ -212,11 +213,11 @@ def _code(error: OSError) -> str:
 
 
 def _from(body: _ResponseStream, start: int, status: int, content_range: str) -> _ResponseStream:
-    """``body`` from byte ``start`` of the object on, whether the server heeded the range or not."""
+    """``body`` from byte ``start`` of the object on, whether or not the server respected the range."""
     begin = re.match(r"bytes (\d+)-", content_range)
     if start and status == 206 and (begin is None or int(begin[1]) != start):
         body.close()
-        raise OSError(f"the server was asked for byte {start:,} on and answers {content_range[:40]!r}")
+        raise OSError(f"the server was asked for bytes from {start:,} on but sends {content_range[:40]!r}")
     if start and status != 206:
         try:
             body.skip(start)
@@ -227,7 +228,7 @@ def _from(body: _ResponseStream, start: int, status: int, content_range: str) ->
 
 
 async def _read_up_to(reader: Any, most: int) -> tuple[bytes, Exception | None]:
-    """The next ``most`` bytes, or those before the end or an error: what came need not come again."""
+    """Read up to ``most`` bytes; returns what came, and the error that ended it, if any."""
     parts = []
     try:
         while most and (part := await reader.read(most)):

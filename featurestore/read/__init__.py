@@ -1,1 +1,1 @@
-"""A store's objects, rows and tables, read with every byte checked."""
+"""Reading of a store's objects, rows and tables, with every byte verified."""

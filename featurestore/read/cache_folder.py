@@ -1,4 +1,4 @@
-"""Where this program keeps what it can always make anew."""
+"""The folder in which this program keeps files that it can always fetch or compute again."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from platformdirs import user_cache_path
 from schemas.errors import StorageError
 
 VARIABLE = "SER_CACHE"
-"""Environment variable that names another folder."""
+"""Environment variable that sets another folder."""
 
 
 def cache_folder() -> Path:
-    """Folder of the user's caches, absolute: that of :data:`VARIABLE`, else the system's own place for them.
+    """Absolute path of the cache folder: :data:`VARIABLE` if it is set, else the user's system cache folder.
 
-    It need not be there yet. Raises :class:`StorageError` for a user who has no home folder.
+    It need not exist yet. Raises :class:`StorageError` if the user has no home folder.
     """
     if given := os.environ.get(VARIABLE):
         return Path(given).absolute()
@@ -24,8 +24,8 @@ def cache_folder() -> Path:
         folder = user_cache_path("ser-features")
     except RuntimeError:
         folder = Path()
-    if not folder.is_absolute():  # releases of platformdirs differ in what a user without a home meets
+    if not folder.is_absolute():  # not every release of platformdirs raises without a home folder
         raise StorageError(
-            f"there is no home folder for a cache; set {VARIABLE} to a folder that is your own"
+            f"cannot find a home folder for the cache; set {VARIABLE} to a folder that you own"
         )
     return folder

@@ -1,4 +1,4 @@
-"""An object brought from a place into a folder: hashed before it gets its name, resumed where it was cut."""
+"""Fetching of objects from a place into a folder: hashed before renaming, resumable."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from schemas.errors import StoreDamagedError
 
 
 class ObjectGoneError(StoreDamagedError, FileNotFoundError):
-    """A place lacks an object that its ``store.json`` names."""
+    """A place lacks an object that its ``store.json`` lists."""
 
 
 def fetch(
@@ -28,28 +28,29 @@ def fetch(
     target: Path,
     advance: Callable[[int], None] | None = None,
 ) -> int:
-    """Bring ``place``'s object ``name`` to the file ``target``; returns the bytes that were moved.
+    """Fetch the object ``name`` of ``place`` into the file ``target``; returns the bytes transferred.
 
-    ``advance`` is told of bytes as they come, also of those that an earlier call has left. Raises
-    :class:`StoreDamagedError` where they are not those of ``entry``, before more than its size is taken, and
-    :class:`ObjectGoneError` where there is no such object.
+    ``advance`` is called with the bytes as they arrive, including those left by an earlier call. Raises
+    :class:`StoreDamagedError` if the bytes do not match ``entry``, before more than its size is read, and
+    :class:`ObjectGoneError` if there is no such object.
     """
     with storage_errors(target):
         make_folders(target.parent)
         partial = target.with_name(target.name + PARTIAL_SUFFIX)
         with _open_alone(partial) as file:
-            if _is_complete(target, entry):  # another call has brought it meanwhile
+            if _is_complete(target, entry):  # another call has fetched it meanwhile
                 partial.unlink(missing_ok=True)
                 return 0
             moved, whole = _fill(file, place, name, entry, advance)
-            if not whole and moved < entry.bytes:  # what was there was something else: once more, all of it
+            if not whole and moved < entry.bytes:  # the partial file was of something else: start over
                 file.truncate(0)
                 again, whole = _fill(file, place, name, entry, None)
                 moved += again
             if not whole:
                 partial.unlink(missing_ok=True)
                 raise StoreDamagedError(
-                    f"{place}/{name} is not what its store.json says; ask who published it, or push it again"
+                    f"{place}/{name} does not match its store.json; "
+                    f"ask whoever published it, or push it again"
                 )
             os.fsync(file.fileno())
             partial.replace(target)
@@ -69,7 +70,7 @@ def _fill(
     entry: StoredObject,
     advance: Callable[[int], None] | None,
 ) -> tuple[int, bool]:
-    """Append what is missing; returns the bytes that came, and whether the file is the object now."""
+    """Append the missing bytes; returns how many came, and whether the file now matches the object."""
     digest = hashlib.sha256()
     file.seek(0)
     have = 0
@@ -99,12 +100,12 @@ def _blocks(place: Place, name: str, start: int) -> Iterator[bytes]:
         yield from place.blocks(name, start)
     except FileNotFoundError as error:
         raise ObjectGoneError(
-            f"{place} has no {name}, which its store.json names; ask who published it, or push it again"
+            f"{place} has no {name}, which its store.json lists; ask whoever published it, or push it again"
         ) from error
 
 
 def _open_alone(partial: Path) -> BinaryIO:
-    """The partial file, for this call alone: a second one waits, and finds the object finished or goes on."""
+    """Open the partial file under a lock. A second call waits, then finds the object finished or resumes."""
     while True:
         file = os.fdopen(
             os.open(partial, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666), "r+b"
@@ -113,6 +114,6 @@ def _open_alone(partial: Path) -> BinaryIO:
         try:
             if os.path.samestat(os.fstat(file.fileno()), partial.lstat()):
                 return file
-        except FileNotFoundError:  # the other call has given the file its name
+        except FileNotFoundError:  # the other call has renamed the finished file
             pass
         file.close()

@@ -1,4 +1,4 @@
-"""From what a user names to a store's document and the place of its objects, nothing of it trusted."""
+"""From a path or URL to a store's document and the place of its objects, trusting nothing that is found."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ REPAIR = "run `ser-features build --check` with its corpora to repair it"
 
 
 def open_place(where: str | Path) -> tuple[Place, StoreDocument]:
-    """The store at a path or URL, or the newest version published there; ``URL@1a2b…`` names a version.
+    """Find the store at a path or URL, or the newest version published there; ``URL@1a2b…`` names a version.
 
-    Raises as :meth:`featurestore.store.FeatureStore.open` does.
+    Raises what :meth:`featurestore.store.FeatureStore.open` raises.
     """
     name, wanted = split_version(str(where))
     if wanted is not None and not is_url(where) and Path(where).exists():
@@ -53,25 +53,28 @@ def open_place(where: str | Path) -> tuple[Place, StoreDocument]:
         document = _document_at(version)
         if document is None:
             raise StoreDamagedError(
-                f"{version} has no {STORE_JSON}, and {place} names it; ask who published it, or push it again"
+                f"{version} has no {STORE_JSON}, although {place} lists this version; "
+                f"ask whoever published it, or push it again"
             )
         if version_id(document.digest) != identity:
-            raise StoreDamagedError(f"{version} holds another store than its name says; do not use it")
+            raise StoreDamagedError(f"{version} holds a store with another digest; do not use it")
         return version, document
     raise _no_store(place, wanted)
 
 
 def _no_store(place: Place, wanted: str | None) -> SerError:
-    """What to say where a store, or the version ``wanted`` of one, was to be and is not."""
+    """The error if there is no store at ``place``, or no published version ``wanted``."""
     if isinstance(place, Folder) and place.path.is_file():
-        return StoreNotFoundError(f"{place} is a file, not a feature store; {_of_file(place.path)}")
+        return StoreNotFoundError(f"{place} is a file, not a feature store; {_hint_for_file(place.path)}")
     if wanted is not None:
-        return StoreNotFoundError(f"nothing is published at {place}, so there is no version @{wanted} of it")
+        return StoreNotFoundError(
+            f"nothing is published at {place}, so it has no version @{wanted}; check the address"
+        )
     if place.size(ROOT_METADATA) is not None:
         return StoreUnfinishedError(
             f"{place} is not finished; run `ser-features build --out {place}` with its corpora"
         )
-    if isinstance(place, Folder) and place.path.is_dir() and (hint := _of_folder(place.path)):
+    if isinstance(place, Folder) and place.path.is_dir() and (hint := _hint_for_folder(place.path)):
         return StoreNotFoundError(f"{place} is a folder, not a feature store; {hint}")
     return StoreNotFoundError(
         f"there is no feature store at {place}; check the name, or build one with `ser-features build --out "
@@ -79,43 +82,45 @@ def _no_store(place: Place, wanted: str | None) -> SerError:
     )
 
 
-def _of_file(path: Path) -> str:
-    """What to do where a store was to be and ``path`` is a file."""
+def _hint_for_file(path: Path) -> str:
+    """What to do if a file was given instead of a store."""
     stores = [folder for folder in path.parents if (folder / STORE_JSON).is_file()]
-    return f"give the store that it is of, {stores[0]}" if stores else "unpack it if it is a packed one"
+    return (
+        f"give the store it belongs to, {stores[0]}" if stores else "if it is a packed store, unpack it first"
+    )
 
 
-def _of_folder(path: Path) -> str:
-    """What to do where a store was to be and ``path`` is another folder; empty where that is empty."""
+def _hint_for_folder(path: Path) -> str:
+    """What to do if another folder was given instead of a store; empty if that folder is empty."""
     names = sorted(each.name for each in path.iterdir())
     stores = [name for name in names if (path / name / STORE_JSON).is_file()]
     if stores:
-        return f"it holds one: give {path / stores[0]}"
+        return f"it contains one: give {path / stores[0]}"
     if "run.json" in names or "series.json" in names:
-        return "it holds what a training made; give the store that was trained on"
+        return "it is the folder of a training run; give the store that the run was trained on"
     return (
-        f"it holds other things ({names[0]}, …); give the folder that `ser-features build` made"
+        f"it contains other files ({names[0]}, …); give the folder that `ser-features build` made"
         if names
         else ""
     )
 
 
 def read_document_at(place: Place) -> StoreDocument:
-    """The document of the very store at ``place``. Raises :class:`StoreUnfinishedError` for none."""
+    """Read the document of the store at ``place`` itself. Raises :class:`StoreUnfinishedError` for none."""
     document = _document_at(place)
     if document is None:
-        raise StoreUnfinishedError(f"{place} has no {STORE_JSON}; finish or repair it")
+        raise StoreUnfinishedError(f"{place} has no {STORE_JSON}; finish or repair its build")
     return document
 
 
 def _document_at(place: Place) -> StoreDocument | None:
-    """``store.json``, valid, true to its own digest, and naming just the objects that such a store has."""
+    """Read ``store.json``: valid, matching its own digest, and listing exactly the expected objects."""
     try:
         data = place.read(STORE_JSON, MOST_DOCUMENT)
     except FileNotFoundError:
         return None
     try:
-        body, true = unseal(data)
+        body, is_sealed = unseal(data)
         document = parse_json_document(body, f"{place}/{STORE_JSON}", StoreDocument)
     except StoreDamagedError:
         _refuse_other_version(data, place)
@@ -127,20 +132,20 @@ def _document_at(place: Place) -> StoreDocument | None:
     if wanted != document.objects.keys():
         more, fewer = document.objects.keys() - wanted, wanted - document.objects.keys()
         odd = [
-            *(f"names {name!r}" for name in islice(sorted(more), 1)),
+            *(f"lists {name!r}" for name in islice(sorted(more), 1)),
             *(f"lacks {n}" for n in sorted(fewer)[:1]),
         ]
         raise StoreDamagedError(
-            f"{place}/{STORE_JSON} {' and '.join(odd)}, which is not what its specification asks for; "
+            f"{place}/{STORE_JSON} {' and '.join(odd)}, which does not fit its specification; "
             f"do not use this store"
         )
-    if not true:  # last: what else is wrong tells more
+    if not is_sealed:  # checked last: any other fault says more
         raise broken_seal(f"{place}/{STORE_JSON}")
     return document
 
 
 class _FormatVersion(BaseModel):
-    """All that is asked of a document that cannot be read."""
+    """The only field that is read from a document that is not valid."""
 
     format_version: int = Field(FORMAT_VERSION, ge=0, lt=10**6)
 
@@ -152,6 +157,6 @@ def _refuse_other_version(data: bytes, place: Place) -> None:
         return
     if version != FORMAT_VERSION:
         raise StoreConflictError(
-            f"{place} has format version {version}, this program reads version {FORMAT_VERSION}; "
-            f"install the release that wrote it, or build it anew"
+            f"{place} has format version {version}, but this program reads version {FORMAT_VERSION}; "
+            f"install the release that wrote it, or build it again"
         )

@@ -1,4 +1,4 @@
-"""Rows of a feature array, read by whole chunks, with every loss told."""
+"""Reading of rows of a feature array in whole chunks; missing data is always an error."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from featurestore.read.opening import REPAIR
 from schemas.errors import StoreDamagedError
 
 _CHUNKS_AT_ONCE = 32
-"""Chunks that one read joins at most: it bounds the memory beside the result."""
+"""The most chunks per read; it bounds the memory needed in addition to the result."""
 
 
 @dataclass(frozen=True)
 class FeatureArray:
-    """One feature of one corpus: a (view, clip, coefficient, frame) array and how it is cut."""
+    """One feature of one corpus: its (view, clip, coefficient, frame) array and its chunk and shard sizes."""
 
     dataset: str
     feature: str
@@ -35,14 +35,14 @@ class FeatureArray:
         rows: npt.NDArray[np.int64],
         usable: npt.NDArray[np.bool_],
     ) -> None:
-        """Fill ``out`` (len(rows), coefficient, frame) with ``rows`` of a view; each chunk is read once.
+        """Fill ``out`` (len(rows), coefficient, frame) with ``rows`` of one view; each chunk is read once.
 
-        Raises :class:`StoreDamagedError` for a chunk that cannot be decoded, and where a usable clip has no
-        numbers: then Zarr has filled in for a chunk that is not there.
+        Raises :class:`StoreDamagedError` if a chunk cannot be decoded, or if a usable clip is NaN: Zarr then
+        returned its fill value for a missing chunk.
         """
         for start, stop in _spans(rows, self.chunk_clips, self.array.shape[1]):
             try:
-                # As a slice: an index together with several shards makes zarrs leave the work to Python.
+                # A slice, not an index: with an index over several shards, zarrs falls back to Python.
                 block = np.asarray(self.array[view : view + 1, start:stop])[0]
             except (RuntimeError, ValueError, IndexError, OSError) as error:
                 raise StoreDamagedError(

@@ -1,4 +1,4 @@
-"""Which clips, views and features a reader asks for, checked against what the store holds."""
+"""The clips, views and features that a reader asks for, checked against the contents of the store."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ Positions = Sequence[int] | npt.NDArray[np.integer]
 
 
 def select_features(spec: StoreSpec, names: Sequence[str] | None) -> dict[str, int]:
-    """Name → number of coefficients of the features asked for; None: all. Raises :class:`UsageError`."""
+    """The requested features (None: all) as name → number of coefficients.
+
+    Raises :class:`UsageError` for a feature that the store does not have.
+    """
     known = spec.coefficients
     for name in names or ():
         if name not in known:
@@ -24,7 +27,7 @@ def select_features(spec: StoreSpec, names: Sequence[str] | None) -> dict[str, i
 
 
 def select_views(spec: StoreSpec, views: Sequence[int]) -> list[int]:
-    """Indices of views. Raises :class:`UsageError`."""
+    """The requested view indices. Raises :class:`UsageError` for a view that the store does not have."""
     names = spec.view_names
     for view in views:
         if not 0 <= view < len(names):
@@ -35,16 +38,16 @@ def select_views(spec: StoreSpec, views: Sequence[int]) -> list[int]:
 
 
 def select_positions(count: int, clips: Positions) -> npt.NDArray[np.int64]:
-    """Positions among ``count`` clips, (n,) int64. Raises :class:`UsageError`."""
+    """The requested positions among ``count`` clips, (n,) int64. Raises :class:`UsageError`."""
     positions = np.asarray(clips)
     if positions.size == 0:
         return np.empty(0, np.int64)
     if not np.issubdtype(positions.dtype, np.integer):
         raise UsageError(
-            f"clips are positions in the manifest, whole numbers, not {positions.dtype}; "
-            f"for a condition give manifest.index[condition]"
+            f"clips must be integer positions in the manifest, not {positions.dtype}; "
+            f"for a boolean condition, give manifest.index[condition]"
         )
     outside = positions[(positions < 0) | (positions >= count)]
     if len(outside):
-        raise UsageError(f"clip positions run from 0 to {count - 1}, got {outside[0]}")
+        raise UsageError(f"clip positions must be between 0 and {count - 1}, got {outside[0]}")
     return positions.astype(np.int64)

@@ -1,4 +1,4 @@
-"""Many scattered runs of rows decoded at once, straight into a caller's buffer.
+"""Decoding of many scattered runs of rows in one call, straight into the caller's buffer.
 
 ::
 
@@ -8,8 +8,8 @@
                                   └──────▶   │ mel   │ mfcc │  span 1
                                              └───────┴──────┘
 
-One call of the codec pipeline for all spans of a feature, whatever shards they lie in: an array's own
-indexing takes one region at a time, at ten times what a small chunk costs to decode.
+The codec pipeline is called once for all spans of a feature, whatever shards they lie in. Indexing the array
+itself handles one region at a time, which costs ten times as much as decoding a small chunk.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _DECODING_ERRORS = (RuntimeError, ValueError, IndexError, OSError)
 class Span:
     """Rows ``start`` … ``stop`` − 1 of one view of one corpus, all within one shard.
 
-    ``at``: row of the buffer that the first of them goes to; the others follow.
+    ``at``: row of the buffer that receives the first of them; the others follow.
     """
 
     dataset: str
@@ -55,7 +55,7 @@ class Span:
 class SpanReader:
     """Reads spans of some features of a store; made by :meth:`featurestore.store.FeatureStore.span_reader`.
 
-    ``coefficients``: of all features together. Safe for threads.
+    ``coefficients``: number of coefficients of all its features together. Thread-safe.
     """
 
     def __init__(
@@ -81,18 +81,18 @@ class SpanReader:
         self.coefficients = sum(features.values())
 
     def ensure(self, spans: Sequence[Span]) -> None:
-        """Bring and hash the objects of ``spans``. Raises what :meth:`Objects.ensure` raises."""
+        """Fetch and hash the objects of ``spans``. Raises what :meth:`Objects.ensure` raises."""
         self._objects.ensure(self._names(spans))
 
     def read_into(self, out: npt.NDArray[np.floating], spans: Sequence[Span]) -> None:
         """Fill ``out`` (n, coefficients, frames) with ``spans``, features stacked in order.
 
-        ``out`` is contiguous and of the store's dtype; rows that no span names are left as they are. Bad
-        recordings and vacant rows come as NaN.
+        ``out`` must be contiguous and have the store's dtype. Rows outside all spans are left unchanged. Bad
+        recordings and vacant rows are filled with NaN.
 
-        Raises :class:`StoreDamagedError`, naming object and clip, for a chunk that is missing or damaged, and
-        :class:`StoreChangedError` where the store was rebuilt since it was opened; ``out`` then holds
-        anything.
+        Raises :class:`StoreDamagedError`, naming the object and the clip, if a chunk is missing or damaged,
+        and :class:`StoreChangedError` if the store was rebuilt after it was opened; the content of ``out`` is
+        then undefined.
         """
         names = self._names(spans)
         self._objects.ensure(names)
@@ -119,11 +119,11 @@ class SpanReader:
                     f"{self._shard(span, name)} cannot be decoded ({error}): rows {span.start} to "
                     f"{span.stop - 1} of {span.dataset} ({self._clips(span)}); {REPAIR}"
                 ) from error
-            for span in spans:  # which of them it was
+            for span in spans:  # find the damaged one
                 self._decode(chunks, [span], out, first)
 
     def _require_numbers(self, feature: str, spans: Sequence[Span], probe: npt.NDArray[np.floating]) -> None:
-        """Make sure that no usable clip is NaN: then Zarr has filled in for a chunk that is not there."""
+        """Make sure that no usable clip is NaN, which would be Zarr's fill value for a missing chunk."""
         for span in spans:
             lost = np.isnan(probe[span.at : span.at + len(span)])
             missing = lost & self._usable[span.dataset][span.start : span.stop]
@@ -136,7 +136,7 @@ class SpanReader:
                 )
 
     def _names(self, spans: Sequence[Span]) -> list[str]:
-        """The shards of ``spans``, each once."""
+        """Names of the shards of ``spans``, each once."""
         units = {(span.dataset, span.view, span.start // self._shard_clips) for span in spans}
         return [
             shard_path(dataset, name, view, unit) for dataset, view, unit in units for name in self._features
@@ -146,7 +146,7 @@ class SpanReader:
         return shard_path(span.dataset, feature, span.view, span.start // self._shard_clips)
 
     def _clips(self, span: Span) -> str:
-        """The clips of a span, as words."""
+        """Text that names the clips of a span."""
         table = self._manifest
         rows = table[(table["dataset"] == span.dataset) & table["row"].between(span.start, span.stop - 1)]
         clips = rows["clip_id"].tolist()
@@ -179,14 +179,14 @@ class _Chunks:
         batch = []
         for span in spans:
             unit = span.start // shard_clips
-            begun = unit * shard_clips
+            base = unit * shard_clips
             batch.append(
                 (
                     self._folder / self._metadata.encode_chunk_key((span.view, unit, 0, 0)),
                     self._spec,
-                    (slice(0, 1), slice(span.start - begun, span.stop - begun), all_of_it, frames),
+                    (slice(0, 1), slice(span.start - base, span.stop - base), all_of_it, frames),
                     (slice(0, 1), slice(span.at, span.at + len(span)), rows, frames),
-                    False,  # "a whole chunk is written" is for writers
+                    False,  # whether a whole chunk is written: only matters when writing
                 )
             )
         sync(self._pipeline.read(batch, NDBuffer.from_numpy_array(out[np.newaxis])))

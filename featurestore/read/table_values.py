@@ -1,4 +1,4 @@
-"""The tables of a store from a stranger, as frames: whether what stands in them can be true."""
+"""The tables of an untrusted store as frames, with checks that their values are possible."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _LEADS_OUT = r"(^/)|((^|/)\.\.(/|$))|\x00|^$"
 
 
 def read_manifest(data: bytes, datasets: Mapping[str, DatasetEntry]) -> pd.DataFrame:
-    """``manifest.parquet``, columns of :data:`schemas.clip.MANIFEST_SCHEMA`.
+    """Decode ``manifest.parquet``, with the columns of :data:`schemas.tables.MANIFEST_SCHEMA`.
 
-    Holds: corpora by name and each with the clips that ``datasets`` says; rows rise within a corpus and lie
-    within its arrays; clip ids are unique; paths stay in their folder; emotion, gender and status are known
-    words. Raises :class:`~schemas.errors.StoreDamagedError`.
+    Guaranteed: corpora are sorted by name, each with the number of clips given in ``datasets``; rows increase
+    within a corpus and lie within its arrays; clip ids are unique; paths stay inside the corpus folder;
+    emotion, gender and status are known words. Raises :class:`~schemas.errors.StoreDamagedError` otherwise.
     """
     table = read_table(data, MANIFEST, MANIFEST_SCHEMA, sum(extent.clips for extent in datasets.values()))
     with table_errors(MANIFEST):
@@ -49,11 +49,12 @@ def read_manifest(data: bytes, datasets: Mapping[str, DatasetEntry]) -> pd.DataF
 
 
 def read_views(data: bytes, manifest: pd.DataFrame, spec: StoreSpec) -> pd.DataFrame:
-    """``views.parquet``, columns of :data:`schemas.clip.VIEWS_SCHEMA`: each clip in each view.
+    """Decode ``views.parquet``, one row per clip and view.
 
-    Holds: clips in the order of ``manifest``, each with the views of ``spec`` in order, by name and kind; a
-    parameter is null for the original; keys are 32 hexadecimal digits; valid frames lie within 0 …
-    ``spec.frames``, 0 for bad recordings. Raises :class:`~schemas.errors.StoreDamagedError`.
+    Guaranteed: clips are in the order of ``manifest``, each with the views of ``spec`` in order, by name and
+    kind; the parameter of the original is null; keys are 32 hexadecimal digits; valid frames are between 0
+    and ``spec.frames``, and 0 for bad recordings. Raises :class:`~schemas.errors.StoreDamagedError`
+    otherwise.
     """
     names = spec.view_names
     kinds = (names[0], *(view.kind for view in spec.views))
@@ -72,17 +73,17 @@ def read_views(data: bytes, manifest: pd.DataFrame, spec: StoreSpec) -> pd.DataF
         most = np.where((manifest["status"] == Status.OK).to_numpy(), spec.frames, 0).repeat(count)
         frames = table["valid_frames"].to_numpy()
         right = pa.chunked_array([(frames >= 0) & (frames <= most)])
-        _require(table, "valid_frames", right, f"0 to {spec.frames}, and 0 for a bad recording,")
+        _require(table, "valid_frames", right, f"0 to {spec.frames}, or 0 for a bad recording")
         _require(table, "parameter", pc.or_(pc.not_equal(views, 0), table["parameter"].is_null()), "null")
     return to_frame(table)
 
 
 def read_statistics(data: bytes, manifest: pd.DataFrame, spec: StoreSpec) -> pd.DataFrame:
-    """``statistics.parquet``, columns of :data:`featurestore.format.statistics.STATISTICS_SCHEMA`.
+    """Decode ``statistics.parquet``.
 
-    Holds: one row for each unit and speaker with usable clips in ``manifest``, view and feature, in any
-    order; a number for each coefficient, finite, no negative M2; no more frames than the clips have. Raises
-    :class:`~schemas.errors.StoreDamagedError`.
+    Guaranteed: one row for each view, feature, unit and speaker with usable clips in ``manifest``, in any
+    order; one finite number per coefficient, and no negative M2; no more frames than the clips have. Raises
+    :class:`~schemas.errors.StoreDamagedError` otherwise.
     """
     usable = manifest[manifest["status"] == Status.OK]
     units = usable["row"] // spec.storage.shard_clips
@@ -94,29 +95,32 @@ def read_statistics(data: bytes, manifest: pd.DataFrame, spec: StoreSpec) -> pd.
         most = _clips_of_groups(table, groups, views, tuple(coefficients)) * spec.frames
         count = table["count"].to_numpy()
         right = pa.chunked_array([(count >= 0) & (count <= most)])
-        _require(table, "count", right, "no more than the frames of its clips")
-        place = pc.index_in(table["feature"], pa.array(list(coefficients)))
-        lengths = pa.array(list(coefficients.values()), pa.int32()).take(place.combine_chunks())
+        _require(table, "count", right, "at most the frames of its clips")
+        features = pc.index_in(table["feature"], pa.array(list(coefficients)))
+        lengths = pa.array(list(coefficients.values()), pa.int32()).take(features.combine_chunks())
         for column in ("mean", "m2"):
             _require_moments(table, column, lengths)
     return to_frame(table)
 
 
 def _require_rows(part: pa.Table, name: str, extent: DatasetEntry) -> None:
-    """The rows of one corpus: all its own, rising, as many bad ones as declared."""
+    """Check the rows of one corpus: its name, increasing row numbers, the declared number of bad clips."""
     _require(part, "dataset", pc.equal(part["dataset"], name), repr(name))
     rows = part["row"].to_numpy()
     if len(rows) and (rows[0] < 0 or rows[-1] >= extent.rows or np.any(np.diff(rows) <= 0)):
-        raise ValueError(f"the rows of {name} do not rise within 0 to {extent.rows - 1:,}")
+        raise ValueError(f"the rows of {name} do not increase within 0 to {extent.rows - 1:,}")
     bad = pc.sum(pc.equal(part["status"], str(Status.BAD))).as_py() or 0
     if bad != extent.bad:
-        raise ValueError(f"{bad:,} clips of {name} are bad, {extent.bad:,} would be right")
+        raise ValueError(f"{bad:,} clips of {name} are bad, expected {extent.bad:,}")
 
 
 def _clips_of_groups(
     table: pa.Table, groups: pd.Series[Any], views: int, features: tuple[str, ...]
 ) -> npt.NDArray[np.int64]:
-    """Every (corpus, unit, speaker) × view × feature once; returns the clips of each row's group."""
+    """Check that every (corpus, unit, speaker) × view × feature appears once.
+
+    Returns the number of clips in the group of each row, (row,) int64.
+    """
     if not len(groups):
         return np.empty(0, np.int64)
     keys = pd.MultiIndex.from_arrays([table[name].to_pandas() for name in ("dataset", "unit", "speaker")])
@@ -128,7 +132,7 @@ def _clips_of_groups(
         row = table.slice(int(np.argmax(unknown)), 1).select(
             ["dataset", "unit", "speaker", "view", "feature"]
         )
-        raise ValueError(f"it has a group {_brief(row.to_pylist()[0])} that the store has not")
+        raise ValueError(f"it has a group {_shorten(row.to_pylist()[0])} that the store does not have")
     code = (group * views + view) * len(features) + feature
     if len(np.unique(code)) != len(code):
         raise ValueError("it has a group twice")
@@ -138,7 +142,7 @@ def _clips_of_groups(
 def _require_moments(table: pa.Table, column: str, lengths: pa.Array) -> None:
     numbers = table[column]
     if not pc.all(pc.equal(pc.list_value_length(numbers), lengths), min_count=0).as_py():
-        raise ValueError(f"a {column} has not one number for each coefficient")
+        raise ValueError(f"a {column} does not have one number per coefficient")
     flat = pc.list_flatten(numbers)
     if flat.null_count or not np.isfinite(flat.to_numpy()).all():
         raise ValueError(f"a {column} is not finite")
@@ -151,7 +155,7 @@ def _require_unique(table: pa.Table, column: str) -> None:
     if pc.count_distinct(values).as_py() != len(values):
         counts = pc.value_counts(values)
         twice = counts.field("values").filter(pc.greater(counts.field("counts"), 1))[0]
-        raise ValueError(f"the {column} {_brief(twice.as_py())} stands in it twice")
+        raise ValueError(f"the {column} {_shorten(twice.as_py())} appears twice")
 
 
 def _require_pattern(table: pa.Table, column: str, pattern: str) -> None:
@@ -162,16 +166,16 @@ def _require_pattern(table: pa.Table, column: str, pattern: str) -> None:
 def _require_equal(table: pa.Table, column: str, wanted: pa.Array | pa.ChunkedArray) -> None:
     right = pc.equal(table[column], wanted)
     if not pc.all(right, min_count=0).as_py():
-        _require(table, column, right, _brief(wanted[pc.index(right, value=False).as_py()].as_py()))
+        _require(table, column, right, _shorten(wanted[pc.index(right, value=False).as_py()].as_py()))
 
 
 def _require(table: pa.Table, column: str, right: pa.ChunkedArray, wanted: str) -> None:
     if not pc.all(right, min_count=0).as_py():
         row = pc.index(right, value=False).as_py()
-        got = _brief(table[column][row].as_py())
-        raise ValueError(f"row {row:,} has {got} as {column}, {wanted} would be right")
+        got = _shorten(table[column][row].as_py())
+        raise ValueError(f"row {row:,} has {got} as {column}, expected {wanted}")
 
 
-def _brief(value: object) -> str:
+def _shorten(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}…"

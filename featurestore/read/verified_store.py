@@ -1,4 +1,4 @@
-"""A Zarr store whose objects are checked, and brought from elsewhere, when they are read."""
+"""A Zarr store whose objects are verified, and fetched from elsewhere if needed, when they are read."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from featurestore.read.objects import Objects
 
 
 class VerifiedStore(zarr.storage.WrapperStore[zarr.storage.LocalStore]):
-    """What readers of Zarr see of a store: its objects and nothing else, each once its hash was checked.
+    """The Zarr view of a store: its objects and nothing else, each only after its hash was verified.
 
-    Metadata are made from the document: what stands in ``zarr.json`` is for readers without this package.
+    Metadata is derived from the document; the stored ``zarr.json`` files are for readers without this
+    package.
 
-    Getting raises as :meth:`featurestore.read.objects.Objects.ensure`.
+    Getting an object raises what :meth:`featurestore.read.objects.Objects.ensure` raises.
     """
 
     def __init__(self, objects: Objects, document: StoreDocument) -> None:
@@ -38,7 +39,7 @@ class VerifiedStore(zarr.storage.WrapperStore[zarr.storage.LocalStore]):
     async def get(
         self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
-        """See :class:`zarr.abc.store.Store`."""
+        """The bytes of an object after its hash was verified; None if the store does not list it."""
         if key not in self._names:
             return None
         if key in self._metadata:
@@ -49,9 +50,8 @@ class VerifiedStore(zarr.storage.WrapperStore[zarr.storage.LocalStore]):
             return self._part(chunk, prototype, byte_range)
         await asyncio.to_thread(self._objects.ensure, [key])
         data = await super().get(key, prototype, byte_range)
-        await asyncio.to_thread(
-            self._objects.require_unchanged, [key]
-        )  # a build may have replaced it in between
+        # A build may have replaced the object between the check and the read.
+        await asyncio.to_thread(self._objects.require_unchanged, [key])
         return data
 
     @staticmethod
@@ -68,26 +68,26 @@ class VerifiedStore(zarr.storage.WrapperStore[zarr.storage.LocalStore]):
     async def get_partial_values(
         self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
     ) -> list[Buffer | None]:
-        """See :class:`zarr.abc.store.Store`."""
+        """Parts of several objects, each verified as :meth:`get` does."""
         return [await self.get(key, prototype, part) for key, part in key_ranges]
 
     async def exists(self, key: str) -> bool:
-        """See :class:`zarr.abc.store.Store`."""
+        """Whether the store lists an object of this name."""
         return key in self._names
 
     async def list(self) -> AsyncIterator[str]:
-        """See :class:`zarr.abc.store.Store`."""
+        """Names of all objects, sorted."""
         for name in sorted(self._names):
             yield name
 
     async def list_prefix(self, prefix: str) -> AsyncIterator[str]:
-        """See :class:`zarr.abc.store.Store`."""
+        """Names of the objects that begin with ``prefix``, sorted."""
         for name in sorted(self._names):
             if name.startswith(prefix):
                 yield name
 
     async def list_dir(self, prefix: str) -> AsyncIterator[str]:
-        """See :class:`zarr.abc.store.Store`."""
+        """Names directly inside the folder ``prefix``, sorted."""
         folder = f"{prefix.rstrip('/')}/" if prefix else ""
         inside = {name[len(folder) :].split("/")[0] for name in self._names if name.startswith(folder)}
         for name in sorted(inside):

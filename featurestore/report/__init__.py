@@ -1,1 +1,1 @@
-"""``ser-features report``: a store on one page, computed without ever holding its arrays."""
+"""``ser-features report``: a store on one page, computed without loading whole arrays."""

@@ -1,4 +1,4 @@
-"""The coordinates of a store's mel arrays: when each frame is, and where each band."""
+"""The coordinates of a store's mel arrays: times of the frames and frequencies of the bands."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from schemas.errors import StoreDamagedError
 
 @dataclass(frozen=True)
 class MelAxes:
-    """``seconds`` : (frame,) s, centres of the frames. ``hertz`` : (band,) Hz, centres of the bands."""
+    """``seconds``: (frame,) centres of the frames in s. ``hertz``: (band,) centres of the bands in Hz."""
 
     seconds: Doubles
     hertz: Doubles
 
 
 def mel_axes(store: FeatureStore) -> MelAxes | None:
-    """The coordinates as they are stored; None for a store without mel or without corpora.
+    """Read the coordinates; None for a store without mel spectrograms or without corpora.
 
-    Raises :class:`StoreDamagedError` where they do not rise from 0 to what the sample rate allows.
+    Raises :class:`StoreDamagedError` if they do not increase, or exceed what the sample rate allows.
     """
     if "mel" not in store.spec.coefficients or not store.document.datasets:
         return None
@@ -42,5 +42,7 @@ def _values(store: FeatureStore, verified: VerifiedStore, path: str, most: float
     if not (
         np.isfinite(values).all() and np.all(np.diff(values) > 0) and 0 <= values[0] <= values[-1] <= most
     ):
-        raise StoreDamagedError(f"{path} in {store.place} does not rise from 0 to {most:,.4g}; {REPAIR}")
+        raise StoreDamagedError(
+            f"{path} in {store.place} does not increase within 0 to {most:,.4g}; {REPAIR}"
+        )
     return values

@@ -1,18 +1,18 @@
-"""The originals of one feature as dask arrays, a block at a time, every byte checked.
+"""Sums over the originals of one feature, computed with dask block by block, with every byte verified.
 
 ::
 
     shards of view 0      ▒▒▒▒▒▒▒▒ ▒▒▒▒▒▒▒▒ ▒▒▒▒          256 clips each, 8 chunks
                              │        │      │
-    blocks                ┌──┴──┐  ┌──┴──┐ ┌─┴─┐          one shard, or less of a very long clip
-    a function of each      sums     sums   sums          (1, …) float64, the same size whatever a block holds
+    blocks                ┌──┴──┐  ┌──┴──┐ ┌─┴─┐          one shard, or part of one if clips are very long
+    a function of each      sums     sums   sums          (1, …) float64, the same size for every block
                              └────┬───┘      │
     sums of two                  sum         │
                                   └─────┬────┘
                                       total
 
-A block is decoded, added up and dropped: what is held at a time are a block for each thread and a few sums,
-however many clips there are, for a graph has a bounded number of blocks. Every chunk is read once.
+A block is decoded, summed and dropped. Memory holds one block per thread and a few sums, however many clips
+there are, because a graph has a bounded number of blocks. Every chunk is read once.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ from featurestore.store import FeatureStore
 from pipelines.machine import usable_cores
 
 MOST_BLOCK_BYTES = 16 * 2**20
-"""Decoded, of one block, unless one chunk of 32 clips is more."""
+"""Decoded bytes of one block, unless a single chunk of 32 clips has more."""
 
 MOST_THREADS = 4
-"""Blocks at a time. Decoding one uses several cores by itself."""
+"""Blocks in parallel. Decoding a single block already uses several cores."""
 
 PIECE_BYTES = 2 * 2**20
-"""Of a block, as float64: what is computed with at a time, unless one clip is more."""
+"""Bytes of a block, as float64, that are processed at a time, unless a single clip has more."""
 
-_BLOCKS_AT_ONCE = 128
-"""In one graph: what dask keeps of a graph grows with it, by some 100 kB a block."""
+_BLOCKS_PER_GRAPH = 128
+"""Blocks in one dask graph, which takes some 100 kB per block."""
 
 _SPLIT_EVERY = 2
 
@@ -53,10 +53,10 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CorpusRows:
-    """What is known of each row of a corpus's arrays before they are read.
+    """What is known about each row of a corpus's arrays before they are read.
 
-    ``lengths`` : (rows,) int64, valid frames of the original; 0 for bad recordings and vacant rows.
-    ``classes`` : (rows,) int64, index of the emotion; −1 for vacant rows.
+    ``lengths``: (rows,) int64, valid frames of the original; 0 for bad recordings and vacant rows.
+    ``classes``: (rows,) int64, index of the emotion; −1 for vacant rows.
     """
 
     lengths: npt.NDArray[np.int64]
@@ -64,21 +64,21 @@ class CorpusRows:
 
 
 BlockSum = Callable[[Floats, npt.NDArray[np.int64], npt.NDArray[np.int64]], Doubles]
-"""From (n, coefficient, frame) values as stored, (n,) valid frames and (n,) classes to sums over clips."""
+"""Sums over clips, from (n, coefficient, frame) values as stored, (n,) valid frames and (n,) classes."""
 
 
 def corpus_rows(store: FeatureStore, emotions: tuple[str, ...]) -> dict[str, CorpusRows]:
-    """Corpus → its rows, classes numbered as in ``emotions``."""
+    """Corpus → its rows, with classes numbered as in ``emotions``."""
     manifest = store.manifest
     lengths = store.valid_frames(np.arange(len(manifest)))[0]
     classes = np.array([emotions.index(str(emotion)) for emotion in manifest["emotion"]], np.int64)
-    datasets, places = manifest["dataset"].to_numpy(), manifest["row"].to_numpy()
+    datasets, row_numbers = manifest["dataset"].to_numpy(), manifest["row"].to_numpy()
     out = {}
     for name, entry in store.document.datasets.items():
         of = np.asarray(datasets == name)
         rows = CorpusRows(np.zeros(entry.rows, np.int64), np.full(entry.rows, -1, np.int64))
-        rows.lengths[places[of]] = lengths[of]
-        rows.classes[places[of]] = classes[of]
+        rows.lengths[row_numbers[of]] = lengths[of]
+        rows.classes[row_numbers[of]] = classes[of]
         out[name] = rows
     return out
 
@@ -86,9 +86,9 @@ def corpus_rows(store: FeatureStore, emotions: tuple[str, ...]) -> dict[str, Cor
 def sum_blocks(
     store: FeatureStore, feature: str, rows: dict[str, CorpusRows], block_sum: BlockSum, progress: Progress
 ) -> Doubles:
-    """``block_sum`` of all originals of ``feature``, added up over blocks and corpora in a fixed order.
+    """Sum ``block_sum`` over all originals of ``feature``: blocks and corpora are added in a fixed order.
 
-    Raises as :meth:`featurestore.store.FeatureStore.read` does.
+    Raises what :meth:`featurestore.store.FeatureStore.read` raises.
     """
     filled = {name: of for name, of in rows.items() if len(of.lengths)}
     shape = block_sum(*_no_clips(store, feature)).shape
@@ -98,8 +98,8 @@ def sum_blocks(
     with progress.task(f"read {feature}", total, "clips") as advance:
         counted = _SharedProgress(advance)
         reader, out = store.span_reader([feature]), np.zeros(shape)
-        run = _BLOCKS_AT_ONCE * block_clips(store, feature)
-        # A block has a thread; products that start more wait for cores that other blocks have.
+        run = _BLOCKS_PER_GRAPH * block_clips(store, feature)
+        # Each block has a thread of its own; BLAS threads would only compete for the same cores.
         with threadpool_limits(1, user_api="blas"):
             for name, of in filled.items():
                 for start in range(0, len(of.lengths), run):
@@ -113,12 +113,12 @@ def sum_blocks(
 
 
 def threads() -> int:
-    """Blocks that are worked on at a time."""
+    """Number of blocks that are processed in parallel."""
     return min(MOST_THREADS, usable_cores())
 
 
 def block_clips(store: FeatureStore, feature: str) -> int:
-    """Clips of a block: chunks of one shard, as many as :data:`MOST_BLOCK_BYTES` hold, at least one."""
+    """Clips per block: as many chunks of one shard as fit into :data:`MOST_BLOCK_BYTES`, at least one."""
     storage = store.spec.storage
     clip = store.spec.coefficients[feature] * store.spec.frames * np.dtype(storage.dtype).itemsize
     clips: int = storage.shard_clips
@@ -128,14 +128,14 @@ def block_clips(store: FeatureStore, feature: str) -> int:
 
 
 def pieces(values: Floats) -> Iterator[slice]:
-    """Runs of clips of a block (n, coefficient, frame) that are :data:`PIECE_BYTES` as float64."""
+    """Split the clips of a block (n, coefficient, frame) into runs of :data:`PIECE_BYTES` as float64."""
     step = max(1, PIECE_BYTES // (8 * max(1, values.shape[1] * values.shape[2])))
     for start in range(0, len(values), step):
         yield slice(start, start + step)
 
 
 class _SharedProgress:
-    """Progress that several threads make."""
+    """Progress that several threads report."""
 
     def __init__(self, advance: Advance) -> None:
         self._advance = advance
@@ -149,7 +149,7 @@ class _SharedProgress:
 class _Originals:
     """Rows of view 0 of a corpus's feature for :func:`dask.array.from_array`: (row, coefficient, frame).
 
-    A slice of rows within one shard is hashed, brought from elsewhere and decoded when it is asked for.
+    Each requested slice of rows lies within one shard, which is fetched if needed, hashed and decoded.
     """
 
     ndim = 3
@@ -186,7 +186,7 @@ def _partial_sums(
     block_sum: BlockSum,
     shape: tuple[int, ...],
 ) -> da.Array:
-    """One (1, …) sum a block."""
+    """One (1, …) sum per block, as a dask array."""
     chunks = (originals.block, *originals.shape[1:])
     values = da.from_array(originals, chunks=chunks, name=False)  # type: ignore[no-untyped-call]
     valid_frames = da.from_array(lengths, chunks=originals.block, name=False)  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Bars and lines of the report: how many clips there are of what, and how the recordings measure."""
+"""Charts of the report: numbers of clips, and histograms of the recordings."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from featurestore.report.measures import Measure
 from featurestore.report.theme import CORPUS_COLOURS, GENDER_COLOURS, GREY, WIDTH, figure
 
 MOST_PANELS = 6
-"""Corpora that have a drawing of their own."""
+"""Corpora with a panel of their own."""
 
 
 def counts_chart(contents: Contents) -> Picture:
-    """Clips of each emotion, a panel a corpus, a colour a gender; the first :data:`MOST_PANELS` corpora."""
+    """Clips per emotion, one panel per corpus (at most :data:`MOST_PANELS`) and one colour per gender."""
     shown = contents.corpora[:MOST_PANELS]
     columns = min(3, len(shown))
     rows = -(-len(shown) // columns)
     height = rows * (0.75 + 0.27 * len(contents.emotions)) + 0.5
-    places = np.arange(len(contents.emotions))[::-1]
+    heights = np.arange(len(contents.emotions))[::-1]
     with figure(height, WIDTH * (0.62 if columns == 1 else 1)) as drawn:
         panels = drawn.subplots(rows, columns, squeeze=False, sharey=True).ravel()
         for axes, corpus, counts in zip(panels, shown, contents.counts, strict=False):
-            left = np.zeros(len(places))
+            left = np.zeros(len(heights))
             for gender, clips in zip(contents.genders, counts, strict=True):
-                axes.barh(places, clips, left=left, height=0.72, color=GENDER_COLOURS[gender], label=gender)
+                axes.barh(heights, clips, left=left, height=0.72, color=GENDER_COLOURS[gender], label=gender)
                 left += clips
-            for place, total in zip(places, left, strict=True):
+            for height_of_bar, total in zip(heights, left, strict=True):
                 axes.annotate(
-                    f"{total:,.0f}", (total, place), (4, 0), textcoords="offset points", va="center"
+                    f"{total:,.0f}", (total, height_of_bar), (4, 0), textcoords="offset points", va="center"
                 )
-            axes.set_yticks(places, contents.emotions)
+            axes.set_yticks(heights, contents.emotions)
             axes.tick_params(axis="y", length=0)
             axes.set(title=corpus.name, xlabel="clips", xlim=(0, 1.2 * max(1.0, float(left.max()))))
             axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -44,14 +44,14 @@ def counts_chart(contents: Contents) -> Picture:
             axes.set_axis_off()
         handles, labels = panels[0].get_legend_handles_labels()
         drawn.legend(handles, labels, loc="outside upper right", ncols=len(labels))
-        return drawing(drawn, f"Clips of each emotion by gender, in {', '.join(c.name for c in shown)}")
+        return drawing(drawn, f"Clips per emotion and gender, in {', '.join(c.name for c in shown)}")
 
 
 def histogram_chart(measures: Sequence[Measure], mark: tuple[float, str] | None = None) -> Picture:
-    """Histograms of measures, a panel each and a line a corpus, as % of its clips.
+    """Histograms of measures, with one panel per measure and one line per corpus, in % of its clips.
 
-    The largest corpora have a colour each, the others are one grey line. ``mark`` : a place on the axis of
-    the first measure, and what stands there.
+    The largest corpora have a colour each; all others share one grey line. ``mark``: a value on the axis of
+    the first measure, and its label.
     """
     columns = min(2, len(measures))
     rows = -(-len(measures) // columns)
@@ -74,20 +74,20 @@ def histogram_chart(measures: Sequence[Measure], mark: tuple[float, str] | None 
 
 
 def _groups(measure: Measure) -> list[tuple[str, str, tuple[int, ...]]]:
-    """(name, colour, places in ``measure.corpora``) of each line."""
+    """(name, colour, indices in ``measure.corpora``) of each line."""
     sizes = [corpus.known + corpus.unknown for corpus in measure.corpora]
-    ranked = sorted(range(len(sizes)), key=lambda place: (-sizes[place], place))
+    ranked = sorted(range(len(sizes)), key=lambda index: (-sizes[index], index))
     own, others = ranked[: len(CORPUS_COLOURS)], ranked[len(CORPUS_COLOURS) :]
     groups: list[tuple[str, str, tuple[int, ...]]] = [
-        (measure.corpora[place].corpus, colour, (place,))
-        for place, colour in zip(sorted(own), CORPUS_COLOURS, strict=False)
+        (measure.corpora[index].corpus, colour, (index,))
+        for index, colour in zip(sorted(own), CORPUS_COLOURS, strict=False)
     ]
     return [*groups, (f"{len(others)} other corpora", GREY, tuple(others))] if others else groups
 
 
 def _histogram(axes: Axes, measure: Measure, groups: list[tuple[str, str, tuple[int, ...]]]) -> None:
-    for name, colour, places in groups:
-        counts = np.sum([measure.corpora[place].histogram for place in places], axis=0)
+    for name, colour, indices in groups:
+        counts = np.sum([measure.corpora[index].histogram for index in indices], axis=0)
         share = 100 * counts / max(1, counts.sum())
         axes.stairs(share, measure.edges, color=colour, alpha=0.14, fill=True)
         axes.stairs(share, measure.edges, color=colour, linewidth=1.6, label=name)

@@ -1,4 +1,4 @@
-"""Who speaks, and what: clips by corpus, emotion and gender, and how even the classes are."""
+"""The clips of a store by corpus, emotion and gender, and the balance of its classes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from schemas.clip import Status
 from schemas.labels import Emotion, Gender
 
 ALL = "all corpora"
-"""Name of the row that stands for the store as a whole."""
+"""Name of the row for the whole store."""
 
 
 @dataclass(frozen=True)
 class Quartiles:
-    """Least, quartiles and greatest of a set of numbers."""
+    """Minimum, quartiles and maximum of a set of numbers."""
 
     least: float
     lower: float
@@ -29,7 +29,7 @@ class Quartiles:
 
     @classmethod
     def of(cls, values: npt.NDArray[Any]) -> Quartiles | None:
-        """Quartiles of at least one number; None for none."""
+        """Compute the quartiles of ``values``; None if there are none."""
         if len(values) == 0:
             return None
         return cls(*(float(value) for value in np.quantile(values, (0, 0.25, 0.5, 0.75, 1))))
@@ -37,10 +37,10 @@ class Quartiles:
 
 @dataclass(frozen=True)
 class CorpusContents:
-    """What one corpus brings. ``clips`` are ``usable`` and ``bad`` together; the rest counts usable ones.
+    """One corpus. ``clips`` is the sum of ``usable`` and ``bad``; everything else is over usable clips.
 
-    ``intensities`` : the corpus's words with their clips, the most frequent first; empty where it has none.
-    ``sentences`` : different texts that are spoken; 0 where the corpus does not tell.
+    ``intensities``: the corpus's own words and their clips, most frequent first; empty if it gives none.
+    ``sentences``: number of different texts spoken; 0 if the corpus gives none.
     """
 
     name: str
@@ -60,13 +60,13 @@ class CorpusContents:
 
 @dataclass(frozen=True)
 class Balance:
-    """How even the emotions of a corpus are, among usable clips.
+    """Balance of the emotions in a corpus, over usable clips.
 
-    ``shares`` : of each emotion of :attr:`Contents.emotions`, summing to 1, or all 0 where no clip is usable.
-    ``classes`` : emotions with a clip. ``imbalance`` : clips of the largest of these over those of the
-    smallest. ``chance_ua`` : unweighted accuracy (mean recall) of a guess that ignores the sound,
-    1 / ``classes``. ``majority_wa`` : share of clips that is right when always the largest is said.
-    Each is None without classes.
+    ``shares``: share of each emotion of :attr:`Contents.emotions`; they sum to 1, or are all 0 if no clip is
+    usable. ``classes``: emotions with at least one clip. ``imbalance``: clips of the most frequent of these
+    divided by those of the rarest. ``chance_ua``: unweighted accuracy (mean recall) of a guess that ignores
+    the sound, 1 / ``classes``. ``majority_wa``: accuracy of always predicting the most frequent class. The
+    last three are None without classes.
     """
 
     name: str
@@ -79,9 +79,9 @@ class Balance:
 
 @dataclass(frozen=True)
 class Contents:
-    """A store's clips. ``counts`` : (corpus, gender, emotion) int64, usable clips.
+    """The clips of a store. ``counts``: (corpus, gender, emotion) int64, usable clips.
 
-    ``emotions`` and ``genders`` are those that occur, bad clips included, in the order of the schemas.
+    ``emotions`` and ``genders`` are those that occur, including bad clips, in the order of the schemas.
     """
 
     corpora: tuple[CorpusContents, ...]
@@ -89,26 +89,26 @@ class Contents:
     genders: tuple[str, ...]
     counts: npt.NDArray[np.int64]
     balance: tuple[Balance, ...]
-    """Of each corpus, then, where there are several, of :data:`ALL`."""
+    """One entry per corpus, followed by :data:`ALL` if there are several."""
 
     @property
     def clips(self) -> int:
-        """Clips of all corpora, bad ones included."""
+        """Number of clips in all corpora, including bad ones."""
         return sum(corpus.clips for corpus in self.corpora)
 
     @property
     def bad(self) -> int:
-        """Clips that cannot be used."""
+        """Number of clips that cannot be used."""
         return sum(corpus.bad for corpus in self.corpora)
 
     @property
     def speakers(self) -> int:
-        """Speakers with a usable clip."""
+        """Number of speakers with a usable clip."""
         return sum(corpus.speakers for corpus in self.corpora)
 
 
 def contents(document: StoreDocument, manifest: pd.DataFrame) -> Contents:
-    """Count the clips of a manifest whose corpora ``document`` describes."""
+    """Count the clips of a manifest; ``document`` describes its corpora."""
     usable = manifest[manifest["status"] == Status.OK]
     emotions = _words_in(manifest["emotion"], tuple(Emotion))
     genders = _words_in(manifest["gender"], tuple(Gender))
@@ -143,7 +143,7 @@ def _corpus(name: str, entry: DatasetEntry, usable: pd.DataFrame) -> CorpusConte
     per_speaker = usable.groupby("speaker", observed=True).size().to_numpy()
     intensities = usable["intensity"][usable["intensity"] != ""].value_counts()
     seconds = usable["duration_s"].to_numpy(np.float64)
-    with np.errstate(over="ignore", invalid="ignore"):  # numbers of a stranger may be as large as they like
+    with np.errstate(over="ignore", invalid="ignore"):  # untrusted numbers may be arbitrarily large
         hours = float(seconds[np.isfinite(seconds)].sum()) / 3600
     return CorpusContents(
         name=name,

@@ -1,4 +1,4 @@
-"""The correlation between MFCCs, over every valid frame of the originals."""
+"""The correlation between MFCCs over every valid frame of the originals."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from featurestore.store import FeatureStore
 
 @dataclass(frozen=True)
 class Correlation:
-    """Pearson's r of each pair of coefficients. ``matrix`` : (k, k); NaN for one that never changes.
+    """Pearson's r for each pair of coefficients.
 
-    ``frames`` : over how many. ``mean``, ``std`` : (k,), of each coefficient (population).
+    ``frames``: number of frames. ``matrix``: (k, k), NaN for a coefficient that never changes. ``mean``,
+    ``std``: (k,), per coefficient (population).
     """
 
     frames: int
@@ -27,7 +28,7 @@ class Correlation:
 
     @property
     def strongest(self) -> tuple[int, int, float] | None:
-        """The two coefficients of the largest absolute correlation, and it; None where there is none."""
+        """The pair of coefficients with the largest absolute correlation, and its r; None if all are 0."""
         apart = np.triu(np.abs(self.matrix), 1)
         if not len(apart) or not np.nanmax(apart, initial=0) > 0:
             return None
@@ -38,10 +39,10 @@ class Correlation:
 def mfcc_correlation(
     store: FeatureStore, rows: dict[str, CorpusRows], progress: Progress
 ) -> Correlation | None:
-    """Correlation of all pairs of MFCCs, every chunk read once; None for a store without MFCC.
+    """Compute the correlation of all pairs of MFCCs, reading every chunk once; None for a store without MFCC.
 
-    The sums of products are taken about the mean that ``statistics.parquet`` states, so that nothing cancels,
-    and corrected for what it is off. Raises as :func:`featurestore.report.spectra.mean_spectra`.
+    Products are summed about the mean recorded in ``statistics.parquet``, which avoids cancellation, and then
+    corrected for the error of that mean. Raises what :func:`featurestore.report.spectra.mean_spectra` raises.
     """
     if "mfcc" not in store.spec.coefficients:
         return None
@@ -64,9 +65,10 @@ def mfcc_correlation(
 
 
 def product_sums(values: Floats, lengths: npt.NDArray[np.int64], centre: Doubles) -> Doubles:
-    """(1 + k, 1 + k) float64: sums over valid frames of the products of (1, x − ``centre``) with itself.
+    """(1 + k, 1 + k) float64: sums over valid frames of the outer product of (1, x − ``centre``) with itself.
 
-    So [0, 0] counts frames, [0, 1:] sums deviations, [1:, 1:] their products. ``values`` : (n, k, frame).
+    [0, 0] counts frames, [0, 1:] sums deviations, and [1:, 1:] sums their products. ``values``: (n, k,
+    frame).
     """
     _, count, frames = values.shape
     total = np.zeros((1 + count, 1 + count))

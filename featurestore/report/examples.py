@@ -1,4 +1,4 @@
-"""One clip of each emotion in its views, to be looked at."""
+"""One example clip of each emotion, in all its views."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from featurestore.store import FeatureStore
 from schemas.clip import Status
 
 MOST_DRAWN_VIEWS = 12
-"""Views that are drawn of a clip; a store may have ten times as many."""
+"""Views of a clip that are drawn; a store may have ten times as many."""
 
 
 @dataclass(frozen=True)
 class ExampleView:
-    """One view of a clip: what was drawn for it in words ("" for the original), and its mel.
+    """One view of a clip: its drawn parameter as text ("" for the original), and its mel spectrogram.
 
-    ``mel`` : (band, valid frame) dB re 1.0, padding left out.
+    ``mel``: (band, valid frame) dB re 1.0, without padding.
     """
 
     index: int
@@ -32,7 +32,7 @@ class ExampleView:
 
 @dataclass(frozen=True)
 class Example:
-    """The clip whose duration is nearest the median of its emotion's; the first by id of several such."""
+    """The clip whose duration is closest to the median of its emotion; the first by id in case of a tie."""
 
     emotion: str
     clip_id: str
@@ -44,9 +44,9 @@ class Example:
 
 
 def examples(store: FeatureStore, emotions: tuple[str, ...], progress: Progress) -> tuple[Example, ...]:
-    """An example of each emotion that has a usable clip; none for a store without mel.
+    """One example per emotion with a usable clip; empty for a store without mel spectrograms.
 
-    Raises as :meth:`featurestore.store.FeatureStore.read` does.
+    Raises what :meth:`featurestore.store.FeatureStore.read` raises.
     """
     if "mel" not in store.spec.coefficients:
         return ()
@@ -80,7 +80,7 @@ def examples(store: FeatureStore, emotions: tuple[str, ...], progress: Progress)
 
 
 def typical_clip(manifest: pd.DataFrame, emotion: str) -> int | None:
-    """Position in the manifest of an emotion's example; None where it has no usable clip."""
+    """Position in the manifest of the example of an emotion; None if it has no usable clip."""
     of = np.flatnonzero(((manifest["emotion"] == emotion) & (manifest["status"] == Status.OK)).to_numpy())
     if not len(of):
         return None

@@ -1,4 +1,4 @@
-"""All that a report says of a store, as numbers."""
+"""Everything that a report says about a store, as numbers."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ from schemas.spec import StoreSpec
 
 @dataclass(frozen=True)
 class StoreFindings:
-    """``means``, ``correlation`` and ``axes`` are None, ``examples`` empty, where the feature is not there.
+    """What was found in a store.
 
-    ``filled`` : share of the originals' frames that hold sound and not padding; None without usable clips.
+    ``means``, ``correlation`` and ``axes`` are None and ``examples`` is empty if the store lacks the feature.
+    ``filled``: share of the originals' frames that hold sound rather than padding; None without usable clips.
     """
 
     spec: StoreSpec
@@ -45,9 +46,9 @@ class StoreFindings:
 
 
 def examine(store: FeatureStore, progress: Progress) -> StoreFindings:
-    """Read what is needed: tables, view 0 of mel and mfcc, and all views of one clip an emotion.
+    """Read what a report needs: tables, view 0 of mel and MFCC, and all views of one clip per emotion.
 
-    Raises as :meth:`featurestore.store.FeatureStore.read`.
+    Raises what :meth:`featurestore.store.FeatureStore.read` raises.
     """
     manifest = store.manifest
     held = contents(store.document, manifest)
@@ -72,10 +73,9 @@ def examine(store: FeatureStore, progress: Progress) -> StoreFindings:
 
 
 def findings_json(found: StoreFindings) -> dict[str, Any]:
-    """The findings as JSON values; numbers that are not finite become null.
+    """The findings as JSON values; non-finite numbers become null and arrays become nested lists.
 
-    Arrays are nested lists. Of the means the spectra are there, and not the spectrograms; of examples what
-    they are, and not their pictures.
+    The mean spectra are included but not the mean spectrograms, and the examples but not their spectrograms.
     """
     means = found.means
     return {
@@ -98,7 +98,12 @@ def findings_json(found: StoreFindings) -> dict[str, Any]:
         "mfcc": _value(found.correlation),
         "examples": [
             {
-                **{name: _value(getattr(example, name)) for name in _TOLD},
+                "emotion": example.emotion,
+                "clip_id": example.clip_id,
+                "speaker": example.speaker,
+                "label": example.label,
+                "sentence": example.sentence,
+                "duration_s": _value(example.duration_s),
                 "views": {view.name: view.drawn for view in example.views},
             }
             for example in found.examples
@@ -106,10 +111,8 @@ def findings_json(found: StoreFindings) -> dict[str, Any]:
     }
 
 
-_TOLD = ("emotion", "clip_id", "speaker", "label", "sentence", "duration_s")
-
-
 def _value(thing: Any) -> Any:
+    """A number, array, container or dataclass as JSON values."""
     match thing:
         case np.ndarray():
             return _value(thing.tolist())

@@ -1,4 +1,4 @@
-"""From a store to its report: one file, written whole or not at all."""
+"""Make the report of a store: one file, written completely or not at all."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from schemas.errors import UsageError
 
 @dataclass(frozen=True)
 class Report:
-    """Where the page is, how large, and what it says."""
+    """The path of the page, its size in bytes, and the findings on it."""
 
     path: Path
     bytes: int
@@ -27,12 +27,12 @@ class Report:
 
 
 def make_report(where: str | Path, out: Path | None, progress: Progress | None = None) -> Report:
-    """Examine the store at a path or URL and write its page to ``out``, replacing a file that is there.
+    """Examine the store at a path or URL and write its page to ``out``, replacing an existing file.
 
-    ``out`` None: ``<name of the store>-report.html`` in the working folder. The same store gives the same
-    page, but for the date of its ``store.json``. Raises :class:`UsageError` for an ``out`` that is a URL, a
-    folder, or within the store, and as :meth:`FeatureStore.open` and :meth:`FeatureStore.read`; then nothing
-    is written.
+    If ``out`` is None, the page is ``<name of the store>-report.html`` in the working folder. The same store
+    gives the same page, except for the date of its ``store.json``. Raises :class:`UsageError` if ``out`` is a
+    URL, a folder, or inside the store, and what :meth:`FeatureStore.open` and :meth:`FeatureStore.read`
+    raise; nothing is written then.
     """
     store = FeatureStore.open(where)
     name = store_name(where)
@@ -46,7 +46,7 @@ def make_report(where: str | Path, out: Path | None, progress: Progress | None =
 
 
 def store_name(where: str | Path) -> str:
-    """What a store is called: the last part of its path or URL, without ``.zarr``."""
+    """Name of a store: the last part of its path or URL, without ``.zarr``."""
     text = str(where).rstrip("/")
     if is_url(text):
         url = urlsplit(text)
@@ -58,15 +58,15 @@ def store_name(where: str | Path) -> str:
 
 def _require_outside(target: Path, where: str | Path, store: FeatureStore) -> None:
     if is_url(str(target)) or re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(target)):
-        raise UsageError(f"--out {target} is a URL; give a file on this machine and copy it there")
+        raise UsageError(f"--out {target} is a URL; give a file on this machine and copy it there afterwards")
     if target.is_dir():
-        raise UsageError(f"--out {target} is a folder; give the name of a file, as {target / 'report.html'}")
+        raise UsageError(f"--out {target} is a folder; give a file name such as {target / 'report.html'}")
     folders = [Path(where)] if not is_url(str(where)) else []
     if isinstance(store.place, Folder):
         folders.append(store.place.path)
     for folder in folders:
         if target.resolve().is_relative_to(folder.resolve()):
             raise UsageError(
-                f"--out {target} is within the store {folder}, which holds nothing but its objects; "
+                f"--out {target} is inside the store {folder}, which must contain only its own objects; "
                 f"give a file elsewhere"
             )

@@ -1,4 +1,4 @@
-"""Durations and quality of the recordings: quantiles and histograms of the manifest's columns."""
+"""Durations and quality of the recordings: quantiles and histograms of manifest columns."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the manifest. ``scale`` takes its values to ``unit``; a histogram ends at ``limits``."""
+    """A manifest column. ``scale`` converts its values to ``unit``; histograms stay within ``limits``."""
 
     name: str
     title: str
     unit: str
     limits: tuple[float, float]
     digits: int
-    """Behind the point, where its numbers are shown."""
+    """Decimal places shown."""
     scale: float = 1.0
 
 
@@ -41,10 +41,10 @@ QUALITY = (
 
 @dataclass(frozen=True)
 class CorpusMeasure:
-    """One column in one corpus: ``known`` numbers, ``unknown`` ones, and how the known ones lie.
+    """One column in one corpus: the number of ``known`` and ``unknown`` values, and their distribution.
 
-    ``quantiles`` : at :data:`QUANTILES`; None where nothing is known. ``above_zero`` : how many are more
-    than 0. ``histogram`` : clips in each bin of :attr:`Measure.edges`.
+    ``quantiles``: at :data:`QUANTILES`; None if nothing is known. ``above_zero``: number of values above 0.
+    ``histogram``: clips in each bin of :attr:`Measure.edges`.
     """
 
     corpus: str
@@ -69,13 +69,13 @@ class Measure:
 
     @property
     def known(self) -> int:
-        """Numbers that are there."""
+        """Number of known values in all corpora."""
         return sum(corpus.known for corpus in self.corpora)
 
 
 @dataclass(frozen=True)
 class FileFormat:
-    """Recordings of one sample rate (Hz) and number of channels; None where the file did not tell."""
+    """Recordings with one sample rate (Hz) and number of channels; None if the file does not give it."""
 
     corpus: str
     sample_rate: int | None
@@ -84,9 +84,9 @@ class FileFormat:
 
 
 def measure(manifest: pd.DataFrame, corpora: tuple[str, ...], column: Column) -> Measure:
-    """How ``column`` lies in each corpus, over usable clips. What is null or not finite is unknown."""
+    """Distribution of ``column`` in each corpus, over usable clips. Null or non-finite values are unknown."""
     usable = manifest[manifest["status"] == Status.OK]
-    with np.errstate(over="ignore"):  # numbers of a stranger may be as large as they like
+    with np.errstate(over="ignore"):  # untrusted numbers may be arbitrarily large
         values = usable[column.name].to_numpy(np.float64) * column.scale
     known = np.isfinite(values)
     bounded = np.clip(values, *column.limits)
@@ -104,7 +104,7 @@ def measure(manifest: pd.DataFrame, corpora: tuple[str, ...], column: Column) ->
 
 
 def file_formats(manifest: pd.DataFrame) -> tuple[FileFormat, ...]:
-    """Sample rates and channels of all recordings, bad ones too, the most frequent of a corpus first."""
+    """Sample rates and channels of all recordings, including bad ones; most frequent of a corpus first."""
     keys = manifest[["dataset", "sample_rate", "channels"]]
     groups = keys.groupby(["dataset", "sample_rate", "channels"], dropna=False, observed=True).size()
     found = [

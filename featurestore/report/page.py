@@ -1,4 +1,4 @@
-"""The page of a report: pictures drawn, tables put into words, all of it in one HTML file."""
+"""The page of a report: charts, tables and text in one HTML file."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class _ExamplePicture:
 
 
 def page(name: str, found: StoreFindings) -> str:
-    """HTML of the report on the store that is called ``name``: the same for the same findings."""
+    """HTML of the report on the store ``name``; equal findings give equal pages."""
     held, spec = found.contents, found.spec
     limits = common_limits(found.examples)
     return render(
@@ -89,17 +89,17 @@ def _facts(found: StoreFindings) -> list[tuple[str, str]]:
     hours = sum(corpus.hours for corpus in held.corpora)
     return [
         ("clips", f"{held.clips:,}"),
-        ("of them bad", f"{held.bad:,}"),
+        ("bad clips", f"{held.bad:,}"),
         ("views", f"{len(spec.view_names)}"),
         ("speakers", f"{held.speakers:,}"),
         ("emotions", f"{sum(share > 0 for share in held.balance[-1].shares) if held.balance else 0}"),
-        ("recorded", f"{hours:.2f} h" if hours >= 0.1 else f"{60 * hours:.1f} min"),
+        ("duration", f"{hours:.2f} h" if hours >= 0.1 else f"{60 * hours:.1f} min"),
         ("size", format_size(found.provenance.bytes)),
     ]
 
 
 def format_size(count: int) -> str:
-    """Bytes as MB or GB."""
+    """A size in bytes as MB or GB."""
     return f"{count / 1e9:,.2f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
 
 
@@ -129,4 +129,4 @@ def _quality(found: StoreFindings) -> Picture | None:
 
 
 _DRAWN = {"snr_db", "loudness_lufs", "silence_ratio", "peak"}
-"""Clipping is 0 for nearly all recordings: its table says more than a histogram."""
+"""Columns with a histogram. Clipping is 0 for nearly all recordings, so a table shows it better."""

@@ -1,4 +1,4 @@
-"""Clips with a problem, or with a note: all of them, for the page shows some and counts the rest."""
+"""All clips with a problem or a note; the page shows some and counts the rest."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from schemas.clip import Remark, Status
 
 @dataclass(frozen=True)
 class Problems:
-    """``bad`` clips are in no training; ``noted`` ones are usable all the same. In the manifest's order."""
+    """``bad`` clips are excluded from training; ``noted`` clips are usable. Both are in manifest order."""
 
     bad: tuple[Remark, ...]
     noted: tuple[Remark, ...]
 
 
 def problems(manifest: pd.DataFrame) -> Problems:
-    """Every clip whose status is not ok, and every other one with a note."""
+    """Find every clip whose status is not ok, and every usable clip with a note."""
     bad = manifest["status"] != Status.OK
     return Problems(_remarks(manifest[bad]), _remarks(manifest[~bad & (manifest["problem"] != "")]))
 

@@ -1,4 +1,4 @@
-"""Where a store comes from: what vouches for it, and how to check it or make it again."""
+"""The provenance of a store: its digests, and how to verify and rebuild it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ RECIPE_FILE = "again.toml"
 
 @dataclass(frozen=True)
 class Provenance:
-    """``copied`` : when ``store.json`` was written to where it lies, UTC to the minute; None at a URL.
+    """Origin of a store.
 
-    ``recipe`` : TOML from which ``rebuild`` makes a store of the same specification. ``libraries`` : name →
-    version, of what built it.
+    ``copied``: when ``store.json`` was written to this place, in UTC to the minute; None at a URL.
+    ``recipe``: TOML from which the commands in ``rebuild`` make a store with the same specification.
+    ``libraries``: name → version of the libraries that built it.
     """
 
     where: str
@@ -40,7 +41,7 @@ class Provenance:
 
 
 def provenance(store: FeatureStore) -> Provenance:
-    """All that ``store.json`` says of a store's origin. Read from it alone, and the file's date."""
+    """Collect what ``store.json`` and the date of that file say about the origin of a store."""
     document = store.document
     where = _shown_path(store)
     return Provenance(
@@ -74,7 +75,7 @@ def _rebuild(store: FeatureStore, where: str) -> tuple[str, ...]:
 
 
 def _shown_path(store: FeatureStore) -> str:
-    """Where the store is, as a page may say it that is handed on: of an absolute path the name alone."""
+    """Path of the store as shown on a page that is passed on: only the name of an absolute path."""
     place = store.place
     return place.path.name if isinstance(place, Folder) and place.path.is_absolute() else str(place)
 

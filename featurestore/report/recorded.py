@@ -1,4 +1,4 @@
-"""What ``statistics.parquet`` says of a feature's originals, held against the numbers themselves."""
+"""The statistics that a store records for the originals of a feature, and their check against the values."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _TOLERANCE = 1e-6
 
 
 def recorded_statistics(store: FeatureStore, feature: str) -> Statistics:
-    """Moments of all originals as the store states them."""
+    """Moments of all originals, as recorded in ``statistics.parquet``."""
     return store.statistics(store.manifest["speaker"].unique().tolist())[feature]
 
 
 def require_recorded(store: FeatureStore, feature: str, frames: int, mean: Doubles) -> None:
-    """Make sure that what was counted and averaged is what the store states.
+    """Make sure that the frames read match the statistics that the store records.
 
-    ``frames`` : valid frames that were read. ``mean`` : (coefficient,), over these. Raises
-    :class:`StoreDamagedError`: then a table or the arrays are not what a build wrote.
+    ``frames``: number of valid frames read. ``mean``: (coefficient,) mean over them. Raises
+    :class:`StoreDamagedError` if they differ: a table or an array is then not what a build wrote.
     """
-    said = recorded_statistics(store, feature)
-    off = np.abs(mean - said.mean) / (1 + np.abs(said.mean) + said.std) if frames else np.zeros(1)
-    if said.count != frames or not np.all(off <= _TOLERANCE):
+    recorded = recorded_statistics(store, feature)
+    off = np.abs(mean - recorded.mean) / (1 + np.abs(recorded.mean) + recorded.std) if frames else np.zeros(1)
+    if recorded.count != frames or not np.all(off <= _TOLERANCE):
         raise StoreDamagedError(
-            f"{STATISTICS} in {store.place} does not fit the originals of {feature}: it tells of "
-            f"{said.count:,} frames, and {frames:,} were read, whose mean is off by "
-            f"{np.max(off):.1e} of its size; {REPAIR}"
+            f"{STATISTICS} in {store.place} does not match the originals of {feature}: it records "
+            f"{recorded.count:,} frames, but {frames:,} were read, with a relative error of the mean of "
+            f"{np.max(off):.1e}; {REPAIR}"
         )

@@ -15,11 +15,11 @@ from featurestore.store import FeatureStore
 
 @dataclass(frozen=True)
 class MeanSpectra:
-    """Means over the originals of all usable clips, padding left out, in dB re 1.0.
+    """Means over the originals of all usable clips in dB re 1.0, without padding.
 
-    ``clips`` : (emotion, frame) int64, clips whose frame is valid. ``spectrogram`` : (emotion, band, frame),
-    the mean over these; NaN where there are none. ``frames`` : (emotion,) int64, valid frames of all clips.
-    ``spectrum`` : (emotion, band), the mean over these; NaN where there are none.
+    ``clips``: (emotion, frame) int64, clips in which this frame is valid. ``spectrogram``: (emotion, band,
+    frame), mean over these clips; NaN if there are none. ``frames``: (emotion,) int64, valid frames of all
+    clips. ``spectrum``: (emotion, band), mean over these frames; NaN if there are none.
     """
 
     emotions: tuple[str, ...]
@@ -30,7 +30,7 @@ class MeanSpectra:
 
     @property
     def contrast(self) -> Doubles:
-        """(emotion, band) dB: how far an emotion's mean spectrum lies above the mean of the emotions."""
+        """(emotion, band) dB: mean spectrum of an emotion minus the mean over emotions."""
         heard = self.frames > 0
         out = np.full(self.spectrum.shape, np.nan)
         if heard.any():
@@ -41,7 +41,7 @@ class MeanSpectra:
 def mean_spectra(
     store: FeatureStore, emotions: tuple[str, ...], rows: dict[str, CorpusRows], progress: Progress
 ) -> MeanSpectra | None:
-    """Mean mel of each of ``emotions``, every chunk read once; None for a store without mel.
+    """Compute the mean mel spectrogram of each emotion; None for a store without mel.
 
     Raises what :func:`featurestore.report.blocks.sum_blocks` raises, and :class:`StoreDamagedError` if the
     mean over all frames differs from ``statistics.parquet``.
@@ -71,10 +71,10 @@ def mean_spectra(
 def emotion_sums(
     values: Floats, lengths: npt.NDArray[np.int64], classes: npt.NDArray[np.int64], emotions: int
 ) -> Doubles:
-    """(emotion, band, frame) float64: sums over clips where the frame is valid.
+    """(emotion, band, frame) float64: sums over the clips in which the frame is valid.
 
-    ``values`` : (n, band, frame) as stored. ``lengths`` : (n,). ``classes`` : (n,), −1 for no clip. The sum
-    of each emotion is a product of the (emotion, n) matrix of who belongs to what with the clips as rows.
+    ``values``: (n, band, frame) as stored. ``lengths``: (n,) valid frames. ``classes``: (n,), −1 for no clip.
+    The sums are the product of the (emotion, n) membership matrix with the clips as rows.
     """
     _, bands, frames = values.shape
     total = np.zeros((emotions, bands * frames))

@@ -1,4 +1,4 @@
-"""Pictures of mel spectrograms, and the heat maps of what was added up over all of them."""
+"""Pictures of mel spectrograms, and heat maps of their means and correlations."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from featurestore.report.spectra import MeanSpectra
 from featurestore.report.theme import NO_DATA, WIDTH, figure, frame
 
 MOST_PIXELS = 640
-"""Frames, or bands, of one picture: of more, several are averaged into a pixel."""
+"""Frames or bands in one picture; if there are more, several are averaged into a pixel."""
 
 DYNAMIC_RANGE_DB = 80.0
 
 LEAST_SHARE = 0.05
-"""Of an emotion's clips: a mean of fewer is not drawn."""
+"""Share of an emotion's clips below which a mean is not drawn."""
 
 _LEVELS = 80
-"""Colours of a spectrogram: one a dB."""
+"""Colours in a spectrogram: one per dB."""
 
 _TICKS_HZ = (125, 250, 500, 1000, 2000, 4000, 8000, 16000, 32000)
 
 
 def mean_pictures(means: MeanSpectra, at: MelAxes) -> Picture:
-    """The mean spectrogram of each emotion in one colour scale.
+    """The mean spectrogram of each emotion, all on one colour scale.
 
-    Frames that hold sound in less than :data:`LEAST_SHARE` of the emotion's clips are grey.
+    Frames with sound in less than :data:`LEAST_SHARE` of the emotion's clips are grey.
     """
     columns = min(3, len(means.emotions))
     rows = -(-len(means.emotions) // columns)
@@ -56,7 +56,7 @@ def mean_pictures(means: MeanSpectra, at: MelAxes) -> Picture:
 
 
 def contrast_map(means: MeanSpectra, at: MelAxes) -> Picture:
-    """How far each emotion's mean spectrum lies above the mean of the emotions, in dB, by frequency."""
+    """Difference between each emotion's mean spectrum and the mean over emotions, in dB, by frequency."""
     contrast = means.contrast
     most = max(1.0, float(np.nanmax(np.abs(contrast), initial=0)))
     with figure(0.9 + 0.3 * len(means.emotions)) as drawn:
@@ -64,18 +64,18 @@ def contrast_map(means: MeanSpectra, at: MelAxes) -> Picture:
         image = axes.imshow(
             contrast, aspect="auto", cmap=_map("RdBu_r"), vmin=-most, vmax=most, interpolation="nearest"
         )
-        places, names = _hertz_ticks(at, apart=0.05)
-        axes.set_xticks(places, names)
+        positions, names = _hertz_ticks(at, apart=0.05)
+        axes.set_xticks(positions, names)
         axes.set_yticks(range(len(means.emotions)), means.emotions)
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel("frequency (Hz, mel scale)")
         frame(axes)
         drawn.colorbar(image, ax=axes, label="dB", pad=0.015)
-        return photograph(drawn, "Mean spectrum of each emotion less the mean of all emotions, by frequency")
+        return photograph(drawn, "Mean spectrum of each emotion minus the mean over emotions, by frequency")
 
 
 def correlation_map(found: Correlation) -> Picture:
-    """Pearson's r of all pairs of coefficients, −1 blue to 1 red."""
+    """Pearson's r for all pairs of coefficients, from −1 (blue) to 1 (red)."""
     count = len(found.matrix)
     with figure(5.6, 6.6) as drawn:
         axes = drawn.subplots()
@@ -90,7 +90,7 @@ def correlation_map(found: Correlation) -> Picture:
 
 
 def example_pictures(example: Example, at: MelAxes, limits: tuple[float, float]) -> Picture:
-    """A clip's mel in each of its views, all from 0 to the end of the window; padding is grey."""
+    """The mel spectrogram of a clip in each view, from 0 to the end of the window; padding is grey."""
     views = example.views
     columns = min(4, len(views))
     rows = -(-len(views) // columns)
@@ -108,12 +108,12 @@ def example_pictures(example: Example, at: MelAxes, limits: tuple[float, float])
         drawn.colorbar(image, ax=panels, label="level (dB)", aspect=26, pad=0.015)
         names = ", ".join(view.name for view in views)
         return photograph(
-            drawn, f"Mel spectrograms of a clip that is {example.emotion}, in the views {names}"
+            drawn, f"Mel spectrograms of a clip labelled {example.emotion}, in the views {names}"
         )
 
 
 def common_limits(examples: Sequence[Example]) -> tuple[float, float]:
-    """Colour scale of all examples: from the loudest point :data:`DYNAMIC_RANGE_DB` down."""
+    """Colour scale for all examples: from :data:`DYNAMIC_RANGE_DB` below the loudest point up to it."""
     peaks = [_finite(view.mel).max(initial=-np.inf) for example in examples for view in example.views]
     high = float(np.ceil(max(peaks, default=0.0)))
     high = high if np.isfinite(high) else 0.0
@@ -121,7 +121,7 @@ def common_limits(examples: Sequence[Example]) -> tuple[float, float]:
 
 
 def pool(values: Doubles, axis: int) -> Doubles:
-    """``values``, as many neighbours along ``axis`` averaged as leave at most :data:`MOST_PIXELS`."""
+    """Average neighbours along ``axis`` so that at most :data:`MOST_PIXELS` values remain."""
     step = -(-values.shape[axis] // MOST_PIXELS)
     if step <= 1:
         return values
@@ -145,32 +145,34 @@ def _spectrogram(axes: Axes, values: Doubles, at: MelAxes, limits: tuple[float, 
         interpolation="nearest",
         extent=(at.seconds[0] - half, at.seconds[-1] + half, -0.5, bands - 0.5),
     )
-    places, names = _hertz_ticks(at, apart=0.15)
-    axes.set_yticks(places, names)
+    positions, names = _hertz_ticks(at, apart=0.15)
+    axes.set_yticks(positions, names)
     axes.set_xlim(0, at.seconds[-1])
     frame(axes)
     return image
 
 
 def _hertz_ticks(at: MelAxes, apart: float) -> tuple[list[float], list[str]]:
-    """Places on an axis of bands, a share ``apart`` of its length or more between them, and their names."""
+    """Positions and labels of ticks on an axis of bands, at least the share ``apart`` of its length apart."""
     bands = np.arange(len(at.hertz))
     ticks: list[tuple[float, float]] = []
     for hertz in _TICKS_HZ[::-1]:
-        place = float(np.interp(hertz, at.hertz, bands))
+        position = float(np.interp(hertz, at.hertz, bands))
         inside = at.hertz[0] <= hertz <= at.hertz[-1]
-        if inside and (not ticks or ticks[-1][0] - place >= apart * len(bands)):
-            ticks.append((place, hertz))
-    return [place for place, _ in ticks], [f"{hz / 1000:g}k" if hz >= 1000 else f"{hz:g}" for _, hz in ticks]
+        if inside and (not ticks or ticks[-1][0] - position >= apart * len(bands)):
+            ticks.append((position, hertz))
+    return [position for position, _ in ticks], [
+        f"{hz / 1000:g}k" if hz >= 1000 else f"{hz:g}" for _, hz in ticks
+    ]
 
 
 def _label_outside(panels: Any, count: int) -> None:
-    """Name the axes at the left and below the lowest panel of each column; take away empty panels."""
+    """Label the left axes and the lowest panel of each column, and hide empty panels."""
     columns = panels.shape[1]
-    for place, axes in enumerate(panels.flat):
-        if place >= count:
+    for index, axes in enumerate(panels.flat):
+        if index >= count:
             axes.set_axis_off()
-        elif place + columns >= count:
+        elif index + columns >= count:
             axes.set_xlabel("time (s)")
             axes.tick_params(labelbottom=True)
     for axes in panels[:, 0][: -(-count // columns)]:

@@ -1,4 +1,4 @@
-"""The tables of the page, as rows of words."""
+"""The tables of the page, as rows of text."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from schemas.clip import Remark
 from schemas.spec import StoreSpec
 
 MOST_TABLE_ROWS = 40
-"""Rows of a table whose length depends on the store; the rest is counted, and ``--json`` has it."""
+"""Rows shown in a table; the page counts the rest, and ``--json`` prints them."""
 
+UNKNOWN = "not given"
 NOTHING = "–"
 MINUS = "−"
 
 
 @dataclass(frozen=True)
 class Table:
-    """``header`` and ``rows`` of words; ``left_out`` : rows that are not shown."""
+    """``header`` and ``rows`` of text; ``left_out``: number of rows not shown."""
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -28,12 +29,12 @@ class Table:
 
     @classmethod
     def of(cls, header: Sequence[str], rows: Sequence[tuple[str, ...]]) -> Table:
-        """The first :data:`MOST_TABLE_ROWS` rows, and how many more there are."""
+        """A table of the first :data:`MOST_TABLE_ROWS` rows that counts the others."""
         return cls(tuple(header), tuple(rows[:MOST_TABLE_ROWS]), max(0, len(rows) - MOST_TABLE_ROWS))
 
 
 def counts_table(held: Contents) -> Table:
-    """Usable clips of each corpus and gender by emotion; a gender that a corpus has not has no row."""
+    """Usable clips per corpus, gender and emotion; a gender that does not occur in a corpus has no row."""
     rows = [
         (corpus.name, gender, *(f"{n:,}" for n in clips), f"{clips.sum():,}")
         for corpus, of in zip(held.corpora, held.counts, strict=True)
@@ -46,7 +47,7 @@ def counts_table(held: Contents) -> Table:
 
 
 def corpora_table(held: Contents) -> Table:
-    """What each corpus brings, its speakers among it."""
+    """Clips, hours, speakers, sentences and intensities of each corpus."""
     rows = [
         (
             corpus.name,
@@ -55,17 +56,17 @@ def corpora_table(held: Contents) -> Table:
             f"{corpus.hours:.2f}",
             f"{corpus.speakers:,}",
             _spread(corpus.clips_per_speaker),
-            f"{corpus.sentences:,}" if corpus.sentences else "not told",
+            f"{corpus.sentences:,}" if corpus.sentences else UNKNOWN,
             _intensities(corpus.intensities),
         )
         for corpus in held.corpora
     ]
-    header = ("corpus", "clips", "bad", "hours", "speakers", "clips a speaker", "sentences", "intensities")
+    header = ("corpus", "clips", "bad", "hours", "speakers", "clips per speaker", "sentences", "intensities")
     return Table.of(header, rows)
 
 
 def balance_table(held: Contents) -> Table:
-    """Share of each emotion in %, how uneven that is, and what a guess scores in %."""
+    """Share of each emotion in %, the imbalance, and the scores of guessing in %."""
     rows = [
         (
             balance.name,
@@ -77,7 +78,7 @@ def balance_table(held: Contents) -> Table:
         )
         for balance in held.balance
     ]
-    rows.insert(0, rows.pop())  # of all corpora: of a long table the end is left out
+    rows.insert(0, rows.pop())  # all corpora first, because the end of a long table is left out
     return Table.of(("corpus", "classes", "imbalance", "chance UA", "majority WA", *held.emotions), rows)
 
 
@@ -96,19 +97,19 @@ def measure_table(measures: Sequence[Measure]) -> Table:
         for corpus in measure.corpora[: MOST_TABLE_ROWS // len(measures)]
     ]
     left_out = sum(max(0, len(measure.corpora) - MOST_TABLE_ROWS // len(measures)) for measure in measures)
-    header = ("", "corpus", "least", "5 %", "25 %", "median", "75 %", "95 %", "most", "above 0", "unknown")
+    header = ("", "corpus", "min", "5 %", "25 %", "median", "75 %", "95 %", "max", "above 0", "unknown")
     if all(measure.column is DURATION for measure in measures):
         return Table((*header[:9], header[10]), tuple((*row[:9], row[10]) for row in rows), left_out)
     return Table(header, tuple(rows), left_out)
 
 
 def formats_table(found: StoreFindings) -> Table:
-    """Sample rates and channels."""
+    """Sample rates and channels of the recordings."""
     rows = [
         (
             each.corpus,
-            f"{each.sample_rate:,} Hz" if each.sample_rate is not None else "not told",
-            f"{each.channels:,}" if each.channels is not None else "not told",
+            f"{each.sample_rate:,} Hz" if each.sample_rate is not None else UNKNOWN,
+            f"{each.channels:,}" if each.channels is not None else UNKNOWN,
             f"{each.clips:,}",
         )
         for each in found.formats
@@ -117,40 +118,40 @@ def formats_table(found: StoreFindings) -> Table:
 
 
 def remarks_table(remarks: Sequence[Remark], what: str) -> Table:
-    """Clips, their files, and what is to be said of them."""
+    """Clips, their files, and their problem or note; ``what`` heads that column."""
     return Table.of(("clip", "file", what), [(r.clip_id, r.path, r.problem) for r in remarks])
 
 
 def views_table(spec: StoreSpec) -> Table:
-    """What each view is, and from what range its clips draw."""
-    rows = [("0", spec.view_names[0], "the recording as it is", "")]
+    """Each view, what it does, and the range of its parameter."""
+    rows = [("0", spec.view_names[0], "the recording itself", "")]
     for index, view in enumerate(spec.views, start=1):
         (value,) = view.model_dump(exclude={"name", "kind"}).values()
         drawn = f"{value[0]:g} to {value[1]:g}" if isinstance(value, tuple) else f"{value:g}"
         what, parameter = _KINDS[view.kind]
         rows.append((str(index), view.name, what, parameter.format(drawn.replace("-", MINUS))))
-    return Table.of(("view", "name", "what", "parameter"), rows)
+    return Table.of(("view", "name", "effect", "parameter"), rows)
 
 
 def licences_table(held: Contents) -> Table:
-    """What each corpus says of itself."""
+    """Title, licence and home page of each corpus."""
     rows = [(corpus.name, corpus.title, corpus.licence, corpus.home_page) for corpus in held.corpora]
     return Table.of(("corpus", "title", "licence", "home page"), rows)
 
 
 def libraries_table(libraries: Mapping[str, str]) -> Table:
-    """What built the store."""
-    return Table.of(("library", "version that built it"), list(libraries.items()))
+    """Versions of the libraries that built the store."""
+    return Table.of(("library", "version used for the build"), list(libraries.items()))
 
 
 _KINDS = {
     "noise": ("white noise added", "SNR {} dB"),
-    "pitch": ("pitch moved, duration kept", "{} semitones"),
-    "shift": ("turned round in time", "{} of the clip"),
-    "speed": ("played at another speed, pitch moves along", "{} × the speed"),
-    "stretch": ("another tempo, pitch kept", "{} × the tempo"),
+    "pitch": ("pitch shifted, duration kept", "{} semitones"),
+    "shift": ("rotated in time", "{} of the clip"),
+    "speed": ("played at another speed, which changes the pitch", "{} × the speed"),
+    "stretch": ("tempo changed, pitch kept", "{} × the tempo"),
 }
-"""Kind of a view → what it does, and its parameter in words."""
+"""Kind of a view → its effect, and its parameter as text."""
 
 
 def _spread(spread: Quartiles | None) -> str:
@@ -163,7 +164,7 @@ def _spread(spread: Quartiles | None) -> str:
 
 def _intensities(found: tuple[tuple[str, int], ...]) -> str:
     if not found:
-        return "not told"
+        return UNKNOWN
     more = f", and {len(found) - 6:,} more" if len(found) > 6 else ""
     return ", ".join(f"{word} {clips:,}" for word, clips in found[:6]) + more
 
@@ -173,6 +174,6 @@ def _percent(share: float | None) -> str:
 
 
 def _number(value: float, digits: int) -> str:
-    """A number of a stranger may be of any size: one that is out of all reason takes few characters."""
+    """A number with ``digits`` decimal places; huge numbers of an untrusted store are kept short."""
     text = f"{value:,.{digits}f}" if abs(value) < 1e7 else f"{value:.3g}"
     return text.replace("-", MINUS)

@@ -1,7 +1,7 @@
-"""How the report's drawings look: colours that colour-blind readers tell apart, type of 10 points.
+"""The style of the report's charts: colours that colour-blind readers can distinguish, and 10-point type.
 
-Drawings hold no text from a store but names of corpora and views, whose alphabet is checked when a store is
-opened; a dollar would start no formula either.
+The only text that charts take from a store are names of corpora and views, whose alphabet is checked when a
+store is opened. Even a dollar sign would not start a formula.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from matplotlib.figure import Figure
 BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (
     "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c959f"
 )  # fmt: skip
-"""Okabe & Ito (2008), and grey for what is not known or not told apart."""
+"""Colours of Okabe & Ito (2008), and grey for what is unknown or combined."""
 
 GENDER_COLOURS = {"female": RED, "male": BLUE, "unknown": GREY}
 CORPUS_COLOURS = (BLUE, ORANGE, GREEN, PINK, SKY)
 
 WIDTH = 9.0
-"""Inches of a drawing: 864 CSS pixels."""
+"""Width of a chart in inches: 864 CSS pixels."""
 
 NO_DATA = "#e6e8eb"
-"""Of a cell of a picture that has no number: padding, or nothing that could be counted."""
+"""Colour of cells without a value, such as padding."""
 
 _STYLE: dict[Any, Any] = {
     "text.parse_math": False,
@@ -54,12 +54,12 @@ _STYLE: dict[Any, Any] = {
 
 @contextmanager
 def figure(height: float, width: float = WIDTH) -> Iterator[Figure]:
-    """A figure of so many inches in the report's style, which holds while it is drawn and saved."""
+    """A figure of this size in inches, in the report's style until the context ends."""
     with mpl.rc_context(_STYLE):
         yield Figure(figsize=(width, height), layout="constrained")
 
 
 def frame(axes: Axes) -> None:
-    """Draw a thin line around an image: all four sides."""
+    """Draw a thin line around all four sides of an image."""
     for spine in axes.spines.values():
         spine.set_visible(True)

@@ -1,1 +1,1 @@
-"""Stores that teammates share: push, pull, pack and unpack."""
+"""Sharing of stores with teammates: push, pull, pack and unpack."""

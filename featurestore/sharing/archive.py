@@ -1,4 +1,4 @@
-"""A store in one file: a plain tar (POSIX ustar) whose bytes follow from the store alone."""
+"""A store in one file: a plain tar archive (POSIX ustar) whose bytes depend on the store alone."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ from schemas.errors import StorageError, StoreDamagedError
 
 _BLOCK, _RECORD = tarfile.BLOCKSIZE, tarfile.RECORDSIZE
 MOST_MEMBER = 8**11 - 1
-"""Bytes of a member: eleven octal digits."""
+"""The most bytes of a member: eleven octal digits."""
 
 
 def header(name: str, size: int) -> bytes:
-    """The 512 bytes before an object: nobody's, of no time, readable by all."""
+    """The 512-byte header before an object: no owner, no time, readable by everyone."""
     info = tarfile.TarInfo(name)
     info.size, info.mode = size, 0o644
     return info.tobuf(tarfile.USTAR_FORMAT, "ascii", "strict")
 
 
 def padding(size: int) -> bytes:
-    """What follows an object, so that the next header begins at a multiple of 512."""
+    """The zeros after an object, so that the next header begins at a multiple of 512 bytes."""
     return bytes(-size % _BLOCK)
 
 
 def end(size: int) -> bytes:
-    """What follows the last object of an archive of ``size`` bytes so far."""
+    """The zeros after the last object of an archive that has ``size`` bytes so far."""
     return bytes(2 * _BLOCK + -(size + 2 * _BLOCK) % _RECORD)
 
 
 class Archive:
-    """A packed store as a place to read from; see :class:`~featurestore.places.place.Place`.
+    """A packed store as a read-only :class:`~featurestore.places.place.Place`.
 
-    Opening looks at the headers alone, each of which must be that of a regular file which ``store.json``,
-    the first one, names with this size; no link, no device, no name twice, no extended header, nothing
-    behind the end. Headers are read by :meth:`tarfile.TarInfo.frombuf`, which takes 512 bytes and follows
-    nothing that they say. So at most 512 bytes an object are read, and about 100 kept, whatever the file's
-    size.
+    Opening reads only the headers. Each must describe a regular file that ``store.json``, the first member,
+    lists with the same size. Links, devices, duplicate names, extended headers and data after the end are
+    refused. Headers are parsed by :meth:`tarfile.TarInfo.frombuf`, which takes 512 bytes and acts on nothing
+    they say. So opening reads at most 512 bytes per object and keeps about 100, whatever the size of the
+    file.
 
-    Raises :class:`StoreDamagedError` for a file that is no packed store, as a whole.
+    Raises :class:`StoreDamagedError` if the file is not a complete packed store.
     """
 
     def __init__(self, path: Path) -> None:
@@ -73,14 +73,16 @@ class Archive:
         self._file.close()
 
     def read(self, name: str, most: int) -> bytes:
-        """See :meth:`Place.read`."""
+        """Read an object of at most ``most`` bytes."""
         size = self._member(name)[1]
         if size > most:
-            raise StoreDamagedError(f"{name} in {self} has {size:,} bytes, at most {most:,} can be right")
+            raise StoreDamagedError(
+                f"{name} in {self} has {size:,} bytes, but at most {most:,} are possible; do not use it"
+            )
         return b"".join(self.blocks(name))
 
     def blocks(self, name: str, start: int = 0) -> Iterator[bytes]:
-        """See :meth:`Place.blocks`."""
+        """Read an object block by block, from byte ``start``."""
         begin, size = self._member(name)
         while start < size:
             block = self._read_at(begin + start, min(BLOCK_BYTES, size - start))
@@ -90,61 +92,70 @@ class Archive:
             yield block
 
     def size(self, name: str) -> int | None:
-        """See :meth:`Place.size`."""
+        """Size of an object in bytes; None if the archive does not contain it."""
         return self._members[name][1] if name in self._members else None
 
     def sizes(self, folder: str = "") -> dict[str, int]:
-        """See :meth:`Place.sizes`."""
+        """Name → bytes of every object below ``folder``."""
         return {name: size for name, (_, size) in self._members.items() if name.startswith(folder)}
 
     def write(self, name: str, data: bytes) -> None:
-        """Refused."""
+        """Raise :class:`StorageError`: a packed store is read-only."""
         del data
-        raise StorageError(f"{name} cannot be written into {self}: a packed store is only read")
+        raise StorageError(f"cannot write {name} into {self}: a packed store is read-only; unpack it first")
 
     def delete(self, names: Iterable[str]) -> None:
-        """Refused."""
-        raise StorageError(f"{', '.join(names)} cannot be removed from {self}: a packed store is only read")
+        """Raise :class:`StorageError`: a packed store is read-only."""
+        raise StorageError(
+            f"cannot delete {', '.join(names)} from {self}: a packed store is read-only; unpack it first"
+        )
 
     def copy(self, source: str, target: str) -> bool:
-        """See :meth:`Place.copy`: it cannot."""
+        """Return False: a packed store cannot copy its objects."""
         del source, target
         return False
 
     def _read_document(self) -> StoreDocument:
         first = self._header(0)
         if first is None or first.name != STORE_JSON or not 0 <= first.size <= MOST_DOCUMENT:
-            raise StoreDamagedError(f"{self} is no packed store: its first member is not {STORE_JSON}")
+            raise StoreDamagedError(
+                f"{self} is not a packed store: its first member is not {STORE_JSON}; "
+                f"give a file that `pack` made"
+            )
         self._add(first, 0)
         return read_document_at(self)
 
     def _index(self, document: StoreDocument) -> None:
-        """Find every object, and see that there is nothing else."""
+        """Find every object and check that the archive contains nothing else."""
         offset = self._after(STORE_JSON)
         while (info := self._header(offset)) is not None:
             entry = document.objects.get(info.name)
             if entry is None:
-                raise self._odd(f"holds {info.name[:100]!r}, which its {STORE_JSON} does not name")
+                raise self._odd(f"contains {info.name[:100]!r}, which its {STORE_JSON} does not list")
             if info.name in self._members:
-                raise self._odd(f"holds {info.name} twice")
+                raise self._odd(f"contains {info.name} twice")
             if info.size != entry.bytes:
-                raise self._odd(f"gives {info.name} {info.size:,} bytes, its {STORE_JSON} {entry.bytes:,}")
+                raise self._odd(
+                    f"has {info.size:,} bytes for {info.name}, but its {STORE_JSON} says {entry.bytes:,}"
+                )
             self._add(info, offset)
             offset = self._after(info.name)
         lost = document.objects.keys() - self._members.keys()
         if lost:
             raise self._odd(f"lacks {min(lost)} and {len(lost) - 1:,} more objects")
         if self._size - offset > 2 * _BLOCK + _RECORD or any(self._read_at(offset, 3 * _RECORD)):
-            raise self._odd("goes on behind its end")
+            raise self._odd("has data after its end")
 
     def _header(self, offset: int) -> tarfile.TarInfo | None:
-        """The header at ``offset``, of a regular file; None at the archive's end."""
+        """Parse the header at ``offset``, which must be that of a regular file; None at the end."""
         block = self._read_at(offset, _BLOCK)
         if len(block) < _BLOCK:
             raise (
                 self._cut_off()
                 if offset
-                else StoreDamagedError(f"{self} is no packed store: it is too short")
+                else StoreDamagedError(
+                    f"{self} is not a packed store: it is too short; give a file that `pack` made"
+                )
             )
         if not any(block):
             return None
@@ -152,12 +163,12 @@ class Archive:
             info = tarfile.TarInfo.frombuf(block, "ascii", "strict")
         except (tarfile.HeaderError, ValueError) as error:
             if offset:
-                raise self._odd(f"has a header that is none ({error})") from None
+                raise self._odd(f"has an invalid header ({error})") from None
             raise StoreDamagedError(
-                f"{self} is no packed store ({error}); unpack takes what `pack` made"
+                f"{self} is not a packed store ({error}); give a file that `pack` made"
             ) from None
         if info.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or info.linkname:
-            raise self._odd(f"holds {info.name[:100]!r}, which is no regular file")
+            raise self._odd(f"contains {info.name[:100]!r}, which is not a regular file")
         return info
 
     def _add(self, info: tarfile.TarInfo, offset: int) -> None:
@@ -188,14 +199,14 @@ class Archive:
         )
 
     def _cut_off(self) -> StoreDamagedError:
-        return StoreDamagedError(f"{self} is cut off after {self._size:,} bytes; copy it once more")
+        return StoreDamagedError(f"{self} is cut off after {self._size:,} bytes; copy the file again")
 
     def _odd(self, what: str) -> StoreDamagedError:
-        return StoreDamagedError(f"{self} {what}; it is not what `pack` made, do not use it")
+        return StoreDamagedError(f"{self} {what}; `pack` does not make such files, so do not use it")
 
 
 def write_padded(file: BinaryIO, name: str, size: int, blocks: Iterable[bytes]) -> int:
-    """Add an object to an archive; returns the bytes that were written."""
+    """Append an object to an archive; returns the number of bytes written."""
     written = file.write(header(name, size))
     for block in blocks:
         written += file.write(block)

@@ -1,4 +1,4 @@
-"""A store from any place into a folder: hashed, resumed, and valid only once all of it is there."""
+"""Transfer of a store from any place into a folder: verified, resumable, and valid only once complete."""
 
 from __future__ import annotations
 
@@ -11,19 +11,17 @@ from featurestore.format.sweep import sweep, withdraw
 from featurestore.places.durable import storage_errors
 from featurestore.places.folder import Folder
 from featurestore.places.lease import exclusive
-from featurestore.places.place import Place
+from featurestore.places.place import FOLDER_THREADS, Place
 from featurestore.progress import Progress
 from featurestore.read.fetch import fetch
 from featurestore.sharing.moving import move_objects
-from featurestore.sharing.target import mark, marked_corpora, require_space, require_target
+from featurestore.sharing.target import mark_unfinished, marked_corpora, require_space, require_target
 from schemas.errors import StoppedError, StoreDamagedError
-
-_HASHED_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
 class BringResult:
-    """Bytes of objects that were moved, and of those that stood as they should."""
+    """Bytes of the objects that were transferred, and of those that were already correct."""
 
     bytes_moved: int
     bytes_kept: int
@@ -35,22 +33,23 @@ def bring(
     target: Folder,
     known: Collection[str],
     progress: Progress,
-    at_once: int,
+    threads: int,
 ) -> BringResult:
-    """Make ``target`` the store that ``document`` describes, ``at_once`` objects side by side from ``place``.
+    """Make ``target`` the store that ``document`` describes, with ``threads`` transfers in parallel.
 
-    Objects that stand in the folder with the right hash stay; all others are fetched, which repairs a damaged
-    store, too. Another version (``known`` : its digest) is withdrawn first and written over. Raises
-    :class:`UsageError`, :class:`StorageError`, :class:`StoreDamagedError`, :class:`StoreBusyError`, and
-    :class:`StoppedError` for Ctrl-C; whatever happens, what has come is kept for the next call.
+    Objects in the folder with the right hash are kept. All others are fetched, which also repairs a damaged
+    store. Another version of the store (its digest is in ``known``) is withdrawn first and overwritten.
+
+    Raises :class:`UsageError`, :class:`StorageError`, :class:`StoreDamagedError`, :class:`StoreBusyError`,
+    and :class:`StoppedError` after Ctrl-C. Whatever happens, completed objects are kept for the next call.
     """
-    require_target(target, document, known)  # before anything is made
+    require_target(target, document, known)  # before anything is created
     try:
         with storage_errors(target), exclusive(target):
-            return _bring(place, document, target, known, progress, at_once)
+            return _bring(place, document, target, known, progress, threads)
     except KeyboardInterrupt:
         raise StoppedError(
-            f"stopped; what has come to {target} is kept: run the same command again to go on from there"
+            f"stopped; what was transferred to {target} so far is kept: run the same command again to resume"
         ) from None
 
 
@@ -60,22 +59,22 @@ def _bring(
     target: Folder,
     known: Collection[str],
     progress: Progress,
-    at_once: int,
+    threads: int,
 ) -> BringResult:
-    existing = require_target(target, document, known)  # again: now nobody else changes it
+    existing = require_target(target, document, known)  # again: from now on nobody else changes it
     missing = _missing(target, document, progress)
     require_space(target, document, missing)
     whole = existing is not None and existing.digest == document.digest
     corpora = {*document.datasets, *marked_corpora(target), *(existing.datasets if existing else ())}
     if not whole:
-        mark(target, existing)
+        mark_unfinished(target, existing)
         withdraw(target)
     with move_objects(progress, "fetch", sum(document.objects[name].bytes for name in missing)) as mover:
 
         def fetch_one(name: str) -> int:
             return fetch(place, name, document.objects[name], target.path / name, mover.advance)
 
-        moved = sum(mover.each(fetch_one, missing, at_once))
+        moved = sum(mover.each(fetch_one, missing, threads))
     sweep(target, corpora, document.objects)
     if not whole:
         write_document(target, STORE_JSON, document)
@@ -84,7 +83,7 @@ def _bring(
 
 
 def _missing(target: Folder, document: StoreDocument, progress: Progress) -> list[str]:
-    """The objects that are not there as they should be."""
+    """Names of the objects that are missing or wrong in the folder."""
     objects, present = document.objects, target.sizes()
     there = [name for name, entry in objects.items() if present.get(name) == entry.bytes]
     with move_objects(progress, "check", sum(objects[name].bytes for name in there)) as mover:
@@ -99,7 +98,7 @@ def _missing(target: Folder, document: StoreDocument, progress: Progress) -> lis
 
         good = {
             name
-            for name, sound in zip(there, mover.each(is_sound, there, _HASHED_AT_ONCE), strict=True)
+            for name, sound in zip(there, mover.each(is_sound, there, FOLDER_THREADS), strict=True)
             if sound
         }
     return [name for name in objects if name not in good]

@@ -1,4 +1,4 @@
-"""An object in memory, once, and only as the store's document describes it."""
+"""Reading of a whole object into memory, verified against the document of the store."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from schemas.errors import StoreDamagedError
 def read_hashed(
     place: Place, name: str, entry: StoredObject, advance: Callable[[int], None] | None = None
 ) -> bytes:
-    """All bytes of an object, which takes its size of memory once.
+    """Read all bytes of an object, holding them in memory only once.
 
-    Raises :class:`StoreDamagedError` where they are not those of ``entry``, before more than its size is
-    taken, or where there is no such object.
+    Raises :class:`StoreDamagedError` if they do not match ``entry``, before more than its size is read, or if
+    there is no such object.
     """
     digest, buffer, count = hashlib.sha256(), io.BytesIO(), 0
     try:
@@ -30,10 +30,10 @@ def read_hashed(
             if advance:
                 advance(len(block))
     except FileNotFoundError as error:
-        raise StoreDamagedError(f"{place} has no {name}, which its store.json names; {_NEXT}") from error
+        raise StoreDamagedError(f"{place} has no {name}, which its store.json lists; {_NEXT}") from error
     if count != entry.bytes or digest.hexdigest() != entry.sha256:
-        raise StoreDamagedError(f"{place}/{name} is not what its store.json says; {_NEXT}")
+        raise StoreDamagedError(f"{place}/{name} does not match its store.json; {_NEXT}")
     return buffer.getvalue()
 
 
-_NEXT = "repair the store with `ser-features build --check` and its corpora, or get it again"
+_NEXT = "repair the store with `ser-features build --check` and its corpora, or fetch it again"

@@ -1,4 +1,4 @@
-"""What is published at a place."""
+"""List the versions published at a place."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from featurestore.places.choose import place_at
 
 @dataclass(frozen=True)
 class PublishedVersions:
-    """The versions of a place, from the oldest to the newest push, and which of them opens by default."""
+    """The versions at a place, from the oldest to the newest push, and the one that opens by default."""
 
     url: str
     latest: str
@@ -20,10 +20,10 @@ class PublishedVersions:
 
 
 def list_versions(url: str | Path) -> PublishedVersions | None:
-    """The versions at a path or URL; None where there are none, where a store stands, and for ``URL@1a2b…``.
+    """List the versions at a path or URL; None if there are none, for a plain store and for ``URL@1a2b…``.
 
-    Raises :class:`~schemas.errors.StorageError` where the place refuses and
-    :class:`~schemas.errors.StoreDamagedError` for a list that is none.
+    Raises :class:`~schemas.errors.StorageError` if the place cannot be read, and
+    :class:`~schemas.errors.StoreDamagedError` if its list of versions is damaged.
     """
     if split_version(str(url))[1] is not None:
         return None

@@ -1,4 +1,4 @@
-"""Objects moved side by side: counted, stopped by the first error or Ctrl-C, with bounded memory."""
+"""Parallel transfers: counted, stopped by the first error or Ctrl-C, and bounded in memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ R = TypeVar("R")
 
 
 class Mover:
-    """Work on many items in threads. ``done`` : what :meth:`advance` was told so far."""
+    """Works on many items in threads. ``done``: the sum of all calls to :meth:`advance` so far."""
 
     def __init__(self, advance: Advance) -> None:
         self.done = 0
@@ -24,7 +24,7 @@ class Mover:
         self._stop = Event()
 
     def advance(self, count: int) -> None:
-        """Count what was moved, from any thread; ends the thread's work if another one has failed."""
+        """Count transferred units, from any thread; ends this thread's work if another one has failed."""
         with self._lock:
             if self._stop.is_set():
                 raise _StoppedError
@@ -32,7 +32,10 @@ class Mover:
             self._advance(count)
 
     def each(self, action: Callable[[T], R], items: Sequence[T], threads: int) -> list[R]:
-        """The results of ``action``, in order; the first error, once the other threads have stopped."""
+        """Call ``action`` on every item; returns the results in order.
+
+        Raises the first error once the other threads have stopped.
+        """
         with ThreadPoolExecutor(threads) as pool:
             futures = [pool.submit(action, item) for item in items]
             try:
@@ -47,13 +50,13 @@ class Mover:
 
 @contextmanager
 def move_objects(progress: Progress, description: str, total: int, unit: str = "bytes") -> Iterator[Mover]:
-    """A task of ``total`` units for threads."""
+    """Open a task of ``total`` units whose work is done in threads."""
     with progress.task(description, total, unit) as advance:
         yield Mover(advance)
 
 
 class Budget:
-    """Bytes that threads may hold in memory together; one object that is larger than all has it alone."""
+    """Bytes that all threads together may hold in memory; an object larger than that is handled alone."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -62,7 +65,7 @@ class Budget:
 
     @contextmanager
     def hold(self, count: int) -> Iterator[None]:
-        """Wait until ``count`` bytes more are allowed."""
+        """Wait until ``count`` more bytes are available, and hold them."""
         count = min(count, self._most)
         with self._changed:
             self._changed.wait_for(lambda: self._held + count <= self._most)
@@ -76,4 +79,4 @@ class Budget:
 
 
 class _StoppedError(Exception):
-    """Another thread has failed; nobody sees this."""
+    """Another thread has failed; never leaves this module."""

@@ -1,4 +1,4 @@
-"""A store, or a part of one, in one file for mail or a USB stick."""
+"""Pack a store, or a part of one, into a single file for mail or a USB stick."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from schemas.errors import StorageError, StoreDamagedError, UsageError
 
 @dataclass(frozen=True)
 class PackReport:
-    """What was packed; ``bytes`` of the file."""
+    """What was packed; ``bytes`` is the size of the file."""
 
     store: str
     file: str
@@ -45,22 +45,22 @@ def pack(
 ) -> PackReport:
     """Write the store at a path or URL, or a part of it, as a tar: ``store.json``, then objects by name.
 
-    Equal stores make equal bytes: no times, no owners. Every object is hashed on the way; the file gets its
-    name when it is whole and on the disk. What is in it is compressed already.
+    Equal stores give equal bytes, without times or owners. Every object is hashed on the way, and the file
+    gets its name once it is complete and on disk. The tar is not compressed, because the objects already are.
 
-    Raises :class:`UsageError` where ``file`` is there already, :class:`StoreDamagedError`, naming the object,
-    :class:`StorageError` where there is no room, and as :meth:`FeatureStore.open`.
+    Raises :class:`UsageError` if ``file`` exists, :class:`StoreDamagedError`, naming the object, if the store
+    is damaged, :class:`StorageError` if there is not enough space, and what :meth:`FeatureStore.open` raises.
     """
     progress, started = progress or Silent(), time.monotonic()
     path = Path(file)
     if path.exists() or path.is_symlink():
-        raise UsageError(f"{path} is there already; remove it, or give another name")
+        raise UsageError(f"{path} already exists; remove it, or give another name")
     origin, document = open_place(store)
     place, document = take_part(origin, document, selection or PartSelection(), progress)
     too_large = [name for name, entry in document.objects.items() if entry.bytes > MOST_MEMBER]
     if too_large:
         raise StorageError(
-            f"{too_large[0]} has more than the 8 GiB that a tar can hold; push the store instead"
+            f"{too_large[0]} is larger than the 8 GiB that a tar member can have; push the store instead"
         )
     total = sum(entry.bytes for entry in document.objects.values())
     require_free(path, total)
@@ -93,7 +93,7 @@ def _write(partial: Path, place: Place, document: StoreDocument, advance: Advanc
 
 
 def _hash_blocks(place: Place, name: str, entry: StoredObject, advance: Advance) -> Iterator[bytes]:
-    """The blocks of an object, then an error if they were not what they should be."""
+    """Yield the blocks of an object; raises at the end if they do not match ``entry``."""
     digest, left = hashlib.sha256(), entry.bytes
     try:
         for block in place.blocks(name):
@@ -107,6 +107,6 @@ def _hash_blocks(place: Place, name: str, entry: StoredObject, advance: Advance)
         left = -1
     if left or digest.hexdigest() != entry.sha256:
         raise StoreDamagedError(
-            f"{name} in {place} is not what store.json says, so nothing was packed; "
+            f"{name} in {place} does not match store.json, so nothing was packed; "
             f"run `ser-features build --check` with its corpora to repair it"
         )

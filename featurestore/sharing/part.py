@@ -1,4 +1,4 @@
-"""A part of a store is a store: the very one that a build with the smaller specification makes."""
+"""A part of a store: exactly the store that a build of the smaller specification makes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from featurestore.format.layout import (
 )
 from featurestore.format.statistics import STATISTICS_SCHEMA
 from featurestore.format.tables import read_table
-from featurestore.places.place import Place
+from featurestore.places.place import REMOTE_THREADS, Place
 from featurestore.progress import Progress
 from featurestore.sharing.hashed import read_hashed
 from featurestore.sharing.moving import move_objects
@@ -31,19 +31,17 @@ from featurestore.sharing.selection import PartSelection
 from schemas.errors import StoreDamagedError
 from schemas.spec import StoreSpec
 
-_READS_AT_ONCE = 16
-
 
 def take_part(
     place: Place, document: StoreDocument, selection: PartSelection, progress: Progress
 ) -> tuple[Place, StoreDocument]:
-    """The part of a store that ``selection`` names, as a place and its document; for all of it, the store.
+    """Take the part of a store that ``selection`` names; returns its place and document.
 
-    Only the records and statistics of the corpora asked for are read, each hashed; they are held in memory
-    (about 2 KiB a clip). Tables and Zarr's metadata are made anew from them, shards of later views get the
-    view's new index in their names.
+    If the selection is the whole store, the arguments are returned. Otherwise only the records and statistics
+    of the selected corpora are read, verified and held in memory (about 2 KiB per clip). Tables and Zarr
+    metadata are derived from them, and the names of shards get the new indices of their views.
 
-    Raises :class:`UsageError` as :class:`PartSelection` does, :class:`StoreDamagedError`.
+    Raises :class:`UsageError` as :class:`PartSelection` does, and :class:`StoreDamagedError`.
     """
     spec, datasets = selection.spec_of(document), selection.datasets_of(document)
     if spec == document.spec and datasets == sorted(document.datasets):
@@ -57,7 +55,7 @@ def take_part(
             mover.advance(1)
             return record
 
-        units_taken = mover.each(take_one, units, _READS_AT_ONCE)
+        units_taken = mover.each(take_one, units, REMOTE_THREADS)
     records = {name: [record for record in units_taken if record.dataset == name] for name in datasets}
     corpora: dict[str, CorpusRecord] = {}
     for name in datasets:
@@ -85,7 +83,7 @@ def _shards(document: StoreDocument, spec: StoreSpec, datasets: list[str]) -> di
 def _take_unit(
     part: PartPlace, place: Place, document: StoreDocument, spec: StoreSpec, dataset: str, unit: int
 ) -> UnitRecord:
-    """Write a unit's reduced record and statistics."""
+    """Write the reduced record and statistics of a unit."""
     path, statistics = unit_record_path(dataset, unit), unit_statistics_path(dataset, unit)
     data = read_hashed(place, path, document.objects[path])
     record = parse_document(data, f"{place}/{path}", UnitRecord)
@@ -132,7 +130,7 @@ def _require_fit(record: UnitRecord, document: StoreDocument, dataset: str, unit
 def _statistics(
     place: Place, name: str, document: StoreDocument, spec: StoreSpec, views: list[int]
 ) -> pa.Table:
-    """The rows of the features and views asked for, with the views' new indices."""
+    """Statistics of the selected features and views, with the new view indices."""
     whole = document.spec
     rows = whole.storage.shard_clips * len(whole.view_names) * len(whole.features)
     data = read_hashed(place, name, document.objects[name])
@@ -159,14 +157,14 @@ def _finish(
 
     try:
         made = finalise(part, spec, document.feature_version, corpora, records, part_of=document.digest)
-    except (LookupError, TypeError, ValueError, pa.ArrowException) as error:  # records that are not a build's
+    except (LookupError, TypeError, ValueError, pa.ArrowException) as error:  # records that no build wrote
         first = " ".join(str(error)[:200].split())
         raise StoreDamagedError(
-            f"the records of {part} make no tables ({first}); do not use this store"
+            f"the records of {part} do not form valid tables ({first}); do not use this store"
         ) from error
     return made.model_copy(update={"libraries": document.libraries})
 
 
 def _unfit(*where: object) -> StoreDamagedError:
     path = "/".join(map(str, where))
-    return StoreDamagedError(f"{path} does not fit the store.json beside it; do not use this store")
+    return StoreDamagedError(f"{path} does not fit the store.json of its store; do not use this store")

@@ -1,4 +1,4 @@
-"""Which versions a place has, and which is the newest: ``latest.json``, changed by one at a time."""
+"""The list of versions at a place (``latest.json``), changed by one process at a time."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from featurestore.places.place import Place
 from schemas.errors import StoreBusyError
 
 _PATIENCE_S = 120.0
-"""Of waiting for others: several pushes, and a lease whose holder was killed."""
+"""Seconds to wait for others: enough for several pushes, and for a lease whose holder was killed."""
 
 
 def publish(place: Place, document: StoreDocument) -> Versions:
-    """Make a version that is whole the newest one; returns all versions.
+    """Make a complete version the newest one; returns all versions.
 
-    The file is read and written under the place's lock, so that no other push is lost: by the system's lock
-    in a folder, by a lease where an object can be made only once (S3, SFTP). Where it cannot (the Hugging
-    Face Hub), of two pushes in the same second one may be missing from the list; pushing it again, which
-    sends nothing, puts it in. Raises :class:`StoreBusyError`.
+    ``latest.json`` is read and written under the lock of the place, so that no other push is lost. The lock
+    is the system's own in a folder, and a lease where the place can create an object only once (S3, SFTP). On
+    the Hugging Face Hub, which cannot, one of two pushes in the same second may be missing from the list;
+    pushing it again sends nothing and adds it. Raises :class:`StoreBusyError` if others keep the lock.
     """
     version = Version.of(document)
     before = read_versions(place)
@@ -44,7 +44,7 @@ def _with(before: Versions | None, version: Version) -> Versions:
 
 @contextmanager
 def _hold_lock(place: Place) -> Iterator[None]:
-    """Hold the place's lock, waiting for others."""
+    """Hold the lock of the place, waiting for others first."""
     started = time.monotonic()
     while True:
         lock = exclusive(place)
@@ -53,8 +53,8 @@ def _hold_lock(place: Place) -> Iterator[None]:
         except StoreBusyError:
             if time.monotonic() - started > _PATIENCE_S:
                 raise StoreBusyError(
-                    f"others are writing to {place} all the time; run the same command again later, "
-                    f"nothing will be sent twice"
+                    f"other processes keep writing to {place}; run the same command again later "
+                    f"(nothing will be sent twice)"
                 ) from None
             time.sleep(0.1)
         else:

@@ -1,4 +1,4 @@
-"""Bring a store, or a part of one, from a path or URL to this machine."""
+"""Pull a store, or a part of one, from a path or URL to this machine."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from featurestore.format.versions import read_versions, split_version
 from featurestore.places.choose import place_at
 from featurestore.places.folder import Folder
+from featurestore.places.place import FOLDER_THREADS, REMOTE_THREADS
 from featurestore.progress import Progress, Silent
 from featurestore.read.opening import open_place
 from featurestore.sharing.bring import bring
@@ -16,15 +17,12 @@ from featurestore.sharing.part import take_part
 from featurestore.sharing.selection import PartSelection
 from featurestore.sharing.target import target_folder
 
-_FROM_FOLDER, _FROM_ELSEWHERE = 4, 16
-"""Objects fetched side by side."""
-
 
 @dataclass(frozen=True)
 class PullReport:
     """What was pulled.
 
-    ``bytes_fetched`` came from the source; ``bytes_kept`` stood in the folder as they should.
+    ``bytes_fetched`` came from the source; ``bytes_kept`` were already in the folder.
     """
 
     source: str
@@ -43,24 +41,24 @@ def pull(
     selection: PartSelection | None = None,
     progress: Progress | None = None,
 ) -> PullReport:
-    """Make the folder ``store`` a copy of the store at ``url`` (``URL@1a2b…``: of that version) or of a part.
+    """Make the folder ``store`` a copy of the store at ``url``, or of a part of it.
 
-    Every byte is hashed before it gets its name, ``store.json`` is written last. What stands in the folder
-    with the right hash is not fetched again: the same call goes on after an interruption, repairs a damaged
-    copy, and follows a newer version of the same place.
+    ``URL@1a2b…`` selects a version. Every object is hashed before it gets its name, and ``store.json`` is
+    written last. Objects that are already in the folder with the right hash are not fetched again, so the
+    same call resumes after an interruption, repairs a damaged copy, and updates to a newer version.
 
-    Raises :class:`UsageError` for a folder that holds anything else and for parts that the store has not,
-    :class:`StorageError` where there is no room, :class:`StoreDamagedError`, naming the object, where the
-    source is not what it says, :class:`StoppedError` for Ctrl-C, and as :meth:`FeatureStore.open`.
+    Raises :class:`UsageError` if the folder holds anything else or the store has no such part,
+    :class:`StorageError` if there is not enough space, :class:`StoreDamagedError`, naming the object, if the
+    source is damaged, :class:`StoppedError` after Ctrl-C, and what :meth:`FeatureStore.open` raises.
     """
     progress, started = progress or Silent(), time.monotonic()
     target = target_folder(store)
     place, document = open_place(url)
     known = {document.digest, *_published_digests(url)}
-    at_once = _FROM_FOLDER if isinstance(place, Folder) else _FROM_ELSEWHERE
+    threads = FOLDER_THREADS if isinstance(place, Folder) else REMOTE_THREADS
     source = str(place)
     place, document = take_part(place, document, selection or PartSelection(), progress)
-    brought = bring(place, document, target, known, progress, at_once)
+    brought = bring(place, document, target, known, progress, threads)
     return PullReport(
         source=source,
         store=str(target),
@@ -74,6 +72,6 @@ def pull(
 
 
 def _published_digests(url: str | Path) -> set[str]:
-    """Digests of all versions of the place, which a pull may replace by one another."""
+    """Digests of all versions at the place; a pull may replace one of them by another."""
     versions = read_versions(place_at(split_version(str(url))[0]))
     return {version.digest for version in versions.versions} if versions else set()

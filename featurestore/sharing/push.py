@@ -25,8 +25,8 @@ from schemas.errors import StoppedError, UsageError
 class PushReport:
     """What was published.
 
-    ``bytes_sent`` went through this machine's network; ``bytes_reused`` were copied there from earlier
-    versions; ``bytes_there`` had come with an earlier push of the same version.
+    ``bytes_sent`` were sent from this machine; ``bytes_reused`` were copied at the place from earlier
+    versions; ``bytes_there`` came with an earlier push of the same version.
     """
 
     store: str
@@ -42,23 +42,23 @@ class PushReport:
 
 
 def push(store: str | Path, url: str | Path, progress: Progress | None = None) -> PushReport:
-    """Publish the store at ``store`` under ``url`` (or in a folder) and make it the newest version there.
+    """Publish the store at ``store`` under ``url`` (or in a folder) as the newest version there.
 
-    Objects go to ``versions/<id>/`` first, that version's ``store.json`` next and ``latest.json`` last:
-    nobody ever sees a half of it. Each object is hashed before it is sent. Not sent are objects that one of
-    the newest ten versions has with the same hash (copied by the server, or linked in a folder) and those
-    that an interrupted push of this version has left: recognised by size in the version's folder, whose
-    name is the content's digest, and by hash, too, where the place is a folder. ``verify --full URL``
-    hashes all of it.
+    Objects go to ``versions/<id>/`` first, then the ``store.json`` of that version, and ``latest.json`` last,
+    so that nobody ever sees a partial version. Each object is hashed before it is sent. Two kinds of objects
+    are not sent: those that one of the newest ten versions has with the same hash (copied by the server, or
+    linked in a folder), and those that an interrupted push of this version left. The latter are recognised by
+    size in the folder of the version, whose name is the digest of the content, and in a folder also by hash.
+    ``verify --full URL`` hashes everything.
 
-    Raises :class:`UsageError` for a place that holds something else, :class:`StoreDamagedError`, naming the
-    object, where the store is not what it says (nothing is published then), :class:`StorageError`,
-    :class:`StoppedError` for Ctrl-C, and as :meth:`FeatureStore.open`.
+    Raises :class:`UsageError` if the place holds something else, :class:`StoreDamagedError`, naming the
+    object, if the store is damaged (nothing is published then), :class:`StorageError`, :class:`StoppedError`
+    after Ctrl-C, and what :meth:`FeatureStore.open` raises.
     """
     progress, started = progress or Silent(), time.monotonic()
     version = split_version(str(url))[1]
     if version is not None and not Path(url).exists():
-        raise UsageError(f"a version stays as it is; push to the place itself, without @{version}")
+        raise UsageError(f"published versions cannot be changed; push to the address without @{version}")
     source, document = open_place(store)
     root = place_at(url)
     published = _require_publishable(root)
@@ -71,7 +71,7 @@ def push(store: str | Path, url: str | Path, progress: Progress | None = None) -
             versions = publish(root, document)
     except KeyboardInterrupt:
         raise StoppedError(
-            f"stopped; nothing of it is published at {root} yet: run the same command again to go on"
+            f"stopped; this version is not published at {root} yet: run the same command again to resume"
         ) from None
     return PushReport(
         store=str(source),
@@ -88,13 +88,13 @@ def push(store: str | Path, url: str | Path, progress: Progress | None = None) -
 
 
 def _require_publishable(root: Place) -> Versions | None:
-    """The versions of a place where one more can be made; None for none. Raises :class:`UsageError`."""
-    root.delete(())  # says so of places that can only be read
+    """The versions at a place to which one more can be added; None for none. Raises :class:`UsageError`."""
+    root.delete(())  # raises for a read-only place
     if isinstance(root, Folder) and root.path.exists() and not root.path.is_dir():
         raise UsageError(f"{root} is a file; give a folder, or a URL")
     if root.size(STORE_JSON) is not None:
         raise UsageError(
-            f"{root} holds a store that was built in place, which versions would hide; push to another place"
+            f"{root} is itself a store, which published versions would hide; push to another place"
         )
     published = read_versions(root)
     if published is None:
@@ -102,18 +102,18 @@ def _require_publishable(root: Place) -> Versions | None:
             if not (
                 name.startswith(f"{VERSIONS}/") or name in {LOCK, TOKEN} or name.endswith(PARTIAL_SUFFIX)
             ):
-                raise UsageError(f"{root} holds other things ({name}, …); push to another place")
+                raise UsageError(f"{root} contains other files ({name}, …); push to another place")
     return published
 
 
 def _require_present(source: Place, document: StoreDocument) -> None:
-    """Whether all objects are there with their sizes: what can be known before anything is sent."""
+    """Check that all objects exist with their sizes, which can be known before anything is sent."""
     if isinstance(source, Folder):
         present = source.sizes()
         for name, entry in document.objects.items():
             if present.get(name) != entry.bytes:
                 what = (
-                    f"has {present[name]:,} bytes, recorded {entry.bytes:,}"
+                    f"has {present[name]:,} bytes, expected {entry.bytes:,}"
                     if name in present
                     else "is missing"
                 )

@@ -1,4 +1,4 @@
-"""Which part of a store is asked for, by name, and the specification that such a part has."""
+"""Selection of a part of a store by names, and the specification of that part."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from schemas.views import ORIGINAL
 
 @dataclass(frozen=True)
 class PartSelection:
-    """Names of corpora, features and views; None: all. The original is in every part, asked for or not."""
+    """Names of corpora, features and views (None: all). Every part includes the original view."""
 
     datasets: tuple[str, ...] | None = None
     features: tuple[str, ...] | None = None
@@ -26,18 +26,18 @@ class PartSelection:
     def of(
         cls, datasets: str | None = None, features: str | None = None, views: str | None = None
     ) -> PartSelection:
-        """What was said on the command line: names parted by commas, ``all`` or nothing for all of them."""
+        """Parse command-line values: comma-separated names, or ``all`` or None for all of them."""
         return cls(_names(datasets), _names(features), _names(views))
 
     def datasets_of(self, document: StoreDocument) -> list[str]:
-        """The corpora asked for, sorted. Raises :class:`UnknownNameError`."""
+        """The selected corpora, sorted. Raises :class:`UnknownNameError` for an unknown one."""
         return sorted(_choose("corpus", self.datasets, sorted(document.datasets)))
 
     def spec_of(self, document: StoreDocument) -> StoreSpec:
-        """What the part holds: features and views in the store's order, whatever the order of asking.
+        """The specification of the part, with features and views in the order of the store.
 
-        Raises :class:`UnknownNameError` for what the store has not, :class:`UsageError` for a part that
-        cannot stand by itself: slopes without what they are the slopes of.
+        Raises :class:`UnknownNameError` for a name that the store does not have, and :class:`UsageError` for
+        a part that cannot be a store, such as slopes without the feature they are derived from.
         """
         spec = document.spec
         features = _choose("feature", self.features, tuple(spec.coefficients))
@@ -49,7 +49,7 @@ class PartSelection:
         try:
             return StoreSpec.model_validate({**spec.model_dump(), **parts})
         except ValidationError as error:
-            raise UsageError(f"no store can hold this part: {first_problem(error)}") from error
+            raise UsageError(f"this part cannot be a store: {first_problem(error)}") from error
 
 
 def _names(text: str | None) -> tuple[str, ...] | None:
@@ -62,7 +62,7 @@ def _choose(kind: str, names: Sequence[str] | None, known: Collection[str]) -> s
     if names is None:
         return set(known)
     if not names:
-        raise UsageError(f"no {kind} is named; the store has {', '.join(known)}")
+        raise UsageError(f"no {kind} is named; choose from {', '.join(known)}")
     for name in names:
         if name not in known:
             raise UnknownNameError(f"the store has no {kind} '{name}'; it has {', '.join(known)}")

@@ -1,4 +1,4 @@
-"""The objects of one version on their way: sent, or reused where the place has them already."""
+"""Transfer of the objects of one version: sent, or reused if the place already has them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from featurestore.format.versions import Versions, version_folder
 from featurestore.places.choose import place_at
 from featurestore.places.folder import Folder
 from featurestore.places.names import PARTIAL_SUFFIX
-from featurestore.places.place import Place
+from featurestore.places.place import FOLDER_THREADS, REMOTE_THREADS, Place
 from featurestore.progress import Progress
 from featurestore.read.fetch import fetch
 from featurestore.read.opening import REPAIR, read_document_at
@@ -19,18 +19,15 @@ from featurestore.sharing.hashed import read_hashed
 from featurestore.sharing.moving import Budget, Mover, move_objects
 from schemas.errors import SerError, StoreDamagedError
 
-_TO_FOLDER, _TO_ELSEWHERE = 4, 16
-"""Objects sent side by side."""
-
 _IN_MEMORY = 256 * 2**20
-"""Bytes of objects that are being sent, together."""
+"""Bytes of all objects that are being sent, together."""
 
 _VERSIONS_SEARCHED = 10
-"""Of the newest versions, for objects that need not be sent: each costs its ``store.json``."""
+"""Newest versions that are searched for objects to reuse; each search reads a ``store.json``."""
 
 
 class Sending:
-    """One version on its way. ``sent``, ``reused``, ``there`` : bytes, as in :class:`PushReport`."""
+    """The transfer of one version; ``sent``, ``reused``, ``there``: bytes, as in :class:`PushReport`."""
 
     def __init__(self, source: Place, document: StoreDocument, url: str, folder: str) -> None:
         self.sent = self.reused = self.there = 0
@@ -42,21 +39,21 @@ class Sending:
         self._lock = Lock()
 
     def send(self, published: Versions | None, progress: Progress) -> None:
-        """Make the version whole: its objects, then its ``store.json``."""
+        """Complete the version: its objects first, then its ``store.json``."""
         objects = self._document.objects
-        at_once = _TO_FOLDER if isinstance(self._root, Folder) else _TO_ELSEWHERE
+        threads = FOLDER_THREADS if isinstance(self._root, Folder) else REMOTE_THREADS
         missing = self._missing(progress)
         self.there = sum(e.bytes for e in objects.values()) - sum(objects[name].bytes for name in missing)
         earlier = self._earlier(published, missing)
         with move_objects(progress, "push", sum(objects[name].bytes for name in missing)) as mover:
-            mover.each(lambda name: self._bring(name, earlier, mover), missing, at_once)
+            mover.each(lambda name: self._bring(name, earlier, mover), missing, threads)
         self._target.delete(self._left)
         if not self._is_finished():
             self.sent += write_document(self._target, STORE_JSON, self._document).bytes
 
     def _missing(self, progress: Progress) -> list[str]:
         objects, present = self._document.objects, self._target.sizes()
-        # Of a push that was killed; those of one that goes on will have got their names by the end of ours.
+        # Left by a push that was killed. Those of a running push will be renamed before ours ends.
         self._left = [name for name in present if name.endswith(PARTIAL_SUFFIX)]
         there = [name for name, entry in objects.items() if present.get(name) == entry.bytes]
         if not isinstance(self._target, Folder):
@@ -67,11 +64,11 @@ class Sending:
                 mover.advance(objects[name].bytes)
                 return _matches(self._target, name, objects[name])
 
-            good = mover.each(is_sound, there, _TO_FOLDER)
+            good = mover.each(is_sound, there, FOLDER_THREADS)
         return sorted(objects.keys() - {name for name, sound in zip(there, good, strict=True) if sound})
 
     def _earlier(self, published: Versions | None, missing: Iterable[str]) -> dict[StoredObject, str]:
-        """Content that is missing → an object under the root that holds it."""
+        """Missing content → the object of an earlier version that holds it."""
         wanted = {self._document.objects[name] for name in missing}
         found: dict[StoredObject, str] = {}
         versions = published.versions if published else ()
@@ -83,7 +80,7 @@ class Sending:
                 continue
             try:
                 document = read_document_at(place_at(f"{self._url}/{folder}"))
-            except SerError:  # a version that is damaged gives nothing
+            except SerError:  # a damaged version has nothing to reuse
                 continue
             for name, entry in document.objects.items():
                 if entry in wanted:
@@ -107,7 +104,7 @@ class Sending:
                     sent = len(data)
                 mover.advance(sent)
         except StoreDamagedError as error:
-            raise damage_error(self._source, name, "is not what store.json says") from error
+            raise damage_error(self._source, name, "does not match store.json") from error
         with self._lock:
             self.sent += sent
 
@@ -134,7 +131,7 @@ def _matches(place: Place, name: str, entry: StoredObject) -> bool:
 
 
 def damage_error(source: Place, name: str, what: str) -> StoreDamagedError:
-    """The error for an object of the store that is to be pushed."""
+    """The error for a damaged object of the store to be pushed."""
     return StoreDamagedError(
         f"{name} in {source} {what}, so nothing was published; {REPAIR}, then push again"
     )

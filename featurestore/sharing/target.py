@@ -1,4 +1,4 @@
-"""The folder that a store is brought into: what may stand there, and whether there is room."""
+"""The folder that a store is transferred into: what it may contain, and whether there is enough space."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from schemas.errors import SerError, StorageError, StoreDamagedError, StoreUnfin
 from schemas.names import is_corpus_name
 
 MARK = f".pull{PARTIAL_SUFFIX}"
-"""Stands in a folder that holds an unfinished store from elsewhere; lists the corpora of the one before."""
+"""Marks a folder with an unfinished transfer; lists the corpora of the store that was there before."""
 
 
 def target_folder(store: str | Path) -> Folder:
-    """The folder that a path names. Raises :class:`UsageError` for a URL."""
+    """The folder at a path. Raises :class:`UsageError` for a URL."""
     place = place_at(store)
     if not isinstance(place, Folder):
-        raise UsageError(f"a store is brought into a folder of this machine, not to {place}; give a path")
+        raise UsageError(f"the target must be a folder on this machine, not {place}; give a path")
     return place
 
 
 def require_target(target: Folder, document: StoreDocument, known: Collection[str]) -> StoreDocument | None:
-    """The finished store in a folder that may become the store of ``document``; None where there is none.
+    """Check that a folder may become the store of ``document``; returns the finished store in it, if any.
 
-    ``known`` : digests of versions that it may replace, whole or in part. Raises :class:`UsageError` for a
-    folder that holds anything else.
+    ``known``: digests of versions that may be replaced, whole or in part. Raises :class:`UsageError` if the
+    folder contains anything else.
     """
     path = target.path
     try:
@@ -41,7 +41,7 @@ def require_target(target: Folder, document: StoreDocument, known: Collection[st
     except FileNotFoundError:
         is_folder = not path.is_symlink()
     if not is_folder:
-        raise UsageError(f"{path} is no folder; give another name")
+        raise UsageError(f"{path} is not a folder; give another name")
     _refuse_linked_folders(path, document.objects)
     try:
         existing = read_document_at(target)
@@ -55,35 +55,35 @@ def require_target(target: Folder, document: StoreDocument, known: Collection[st
         if existing.digest in known or existing.part_of in known or existing.digest == document.digest:
             return existing
         raise UsageError(
-            f"{path} holds another store ({existing.digest[:23]}…), which is no version of this one; give "
-            f"another folder, or remove that store"
+            f"{path} contains another store ({existing.digest[:23]}…), which is not a version of this one; "
+            f"give another folder, or remove that store"
         )
     _require_own(target, document)
     return None
 
 
 def _require_own(target: Folder, document: StoreDocument) -> None:
-    """Whether a folder without a finished store is empty, or holds a part of this one."""
+    """Check that a folder without a finished store is empty or contains objects of this store."""
     path = target.path
     try:
         found = sorted(entry.name for entry in path.iterdir())
     except FileNotFoundError:
         return
     if LATEST in found:
-        raise UsageError(f"{path} holds published versions, which stay as they are; give another folder")
+        raise UsageError(f"{path} contains published versions, which cannot be changed; give another folder")
     odd = [name for name in found if name not in {LOCK, TOKEN} and not name.endswith(PARTIAL_SUFFIX)]
     if odd and MARK not in found and not _same_layout(target, document):
-        raise UsageError(f"{path} holds other things ({odd[0]}, …); give another folder")
+        raise UsageError(f"{path} contains other files ({odd[0]}, …); give another folder")
 
 
-def mark(target: Folder, existing: StoreDocument | None) -> None:
-    """Say that what stands in the folder is unfinished and may be gone on with."""
+def mark_unfinished(target: Folder, existing: StoreDocument | None) -> None:
+    """Mark the folder as an unfinished transfer that may be resumed."""
     corpora = sorted({*marked_corpora(target), *(existing.datasets if existing else ())})
     target.write(MARK, json.dumps(corpora).encode())
 
 
 def marked_corpora(target: Folder) -> list[str]:
-    """Corpora of the store that stood in the folder before."""
+    """Corpora of the store that was in the folder before."""
     try:
         names = json.loads(target.read(MARK, 2**16))
     except (OSError, ValueError, RecursionError, StoreDamagedError):
@@ -96,7 +96,7 @@ def marked_corpora(target: Folder) -> list[str]:
 
 
 def require_space(target: Folder, document: StoreDocument, missing: Iterable[str]) -> None:
-    """Make sure that the disk has room. Raises :class:`StorageError`."""
+    """Make sure that the disk has space for the missing objects. Raises :class:`StorageError`."""
     needed = 0
     for name in missing:
         partial = target.size(name + PARTIAL_SUFFIX) or 0
@@ -105,18 +105,18 @@ def require_space(target: Folder, document: StoreDocument, missing: Iterable[str
 
 
 def require_free(path: Path, needed: int) -> None:
-    """Make sure that the disk of a file or folder has so many bytes free. Raises :class:`StorageError`."""
+    """Make sure that the disk of a file or folder has ``needed`` bytes free. Raises :class:`StorageError`."""
     existing = next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
     free = shutil.disk_usage(existing).free
     if needed > free:
         raise StorageError(
-            f"{path} needs {needed / 1e6:,.1f} MB and its disk has {free / 1e6:,.1f} MB free; free some "
-            f"space, choose another place, or take a part"
+            f"{path} needs {needed / 1e6:,.1f} MB, but its disk has {free / 1e6:,.1f} MB free; free some "
+            f"space, choose another place, or select a part of the store"
         )
 
 
 def _same_layout(target: Folder, document: StoreDocument) -> bool:
-    """Whether the root's metadata is the store's: what lost its ``store.json`` is the same store."""
+    """Whether the root metadata is that of the store, as in a copy that only lost its ``store.json``."""
     try:
         return StoredObject.at(target, ROOT_METADATA) == document.objects[ROOT_METADATA]
     except (FileNotFoundError, SerError):
@@ -124,7 +124,7 @@ def _same_layout(target: Folder, document: StoreDocument) -> bool:
 
 
 def _refuse_linked_folders(path: Path, names: Iterable[str]) -> None:
-    """Nothing is written through a link that leads out of the folder."""
+    """Raise for a folder inside the target that is a link: nothing is written through links."""
     seen: set[Path] = set()
     for name in (STORE_JSON, *names):
         for folder in Path(name).parents:
@@ -133,5 +133,5 @@ def _refuse_linked_folders(path: Path, names: Iterable[str]) -> None:
             seen.add(folder)
             if folder != Path() and (path / folder).is_symlink():
                 raise UsageError(
-                    f"{path / folder} is a link to another folder; remove it, or give another folder"
+                    f"{path / folder} is a link to another folder; remove the link, or give another folder"
                 )

@@ -1,4 +1,4 @@
-"""A packed store from somebody else, made a store again."""
+"""Unpack a packed store, which may come from an untrusted source."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from featurestore.places.place import FOLDER_THREADS
 from featurestore.progress import Progress, Silent
 from featurestore.sharing.archive import Archive
 from featurestore.sharing.bring import bring
 from featurestore.sharing.target import target_folder
 from schemas.errors import UsageError
 
-_AT_ONCE = 4
-
 
 @dataclass(frozen=True)
 class UnpackReport:
-    """What was unpacked: bytes that were written, and that stood in the folder as they should."""
+    """What was unpacked: bytes that were written, and bytes that were already in the folder."""
 
     file: str
     store: str
@@ -30,25 +29,26 @@ class UnpackReport:
 
 
 def unpack(file: str | Path, store: str | Path, progress: Progress | None = None) -> UnpackReport:
-    """Make the folder ``store`` the store that ``file`` holds, whoever made it.
+    """Unpack ``file`` into the folder ``store``; the file need not be trusted.
 
-    All headers are checked before anything is written: the file holds ``store.json``, the objects that it
-    names with their sizes, and nothing else. Each object is hashed before it gets its name, ``store.json`` is
-    written last. The same call goes on after an interruption.
+    All headers are checked before anything is written: the file must contain ``store.json``, the objects it
+    lists with their sizes, and nothing else. Each object is hashed before it gets its name, and
+    ``store.json`` is written last. The same call resumes after an interruption.
 
-    Raises :class:`StoreDamagedError` for anything else than a packed store, :class:`UsageError` for a
-    folder that holds something else, :class:`StorageError` where there is no room, :class:`StoppedError`
-    for Ctrl-C.
+    Raises :class:`StoreDamagedError` if the file is not a packed store, :class:`UsageError` if the folder
+    contains anything else, :class:`StorageError` if there is not enough space, and :class:`StoppedError`
+    after Ctrl-C.
     """
     progress, started = progress or Silent(), time.monotonic()
     path, target = Path(file), target_folder(store)
     if not path.is_file():
         raise UsageError(
-            f"{path} is {'no regular' if path.exists() else 'no'} file; give one that `pack` made"
+            f"{path} {'is not a regular file' if path.exists() else 'does not exist'}; "
+            f"give a file that `pack` made"
         )
     with Archive(path) as archive:
         document = archive.document
-        brought = bring(archive, document, target, {document.digest}, progress, _AT_ONCE)
+        brought = bring(archive, document, target, {document.digest}, progress, FOLDER_THREADS)
     return UnpackReport(
         file=str(path),
         store=str(target),

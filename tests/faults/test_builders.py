@@ -67,4 +67,4 @@ def _one_at_least_built(answers: list[Any], digests: set[str]) -> None:
         if not isinstance(answer, str):
             assert isinstance(answer, StoreBusyError), answer
             assert "another process is building" in str(answer)
-            assert "wait for it, or end it" in str(answer)
+            assert "wait until it ends, or stop it" in str(answer)

@@ -173,7 +173,7 @@ def test_a_zombie_of_an_older_build_does_not_write(sound: Sound, children: Child
             error = children.start(build_unit, task).result()
         assert isinstance(error, StoreBusyError), error
         assert "this build of" in str(error)
-        assert "is over" in str(error)
+        assert "lost its lock" in str(error)
     assert _states(out) == before
     _is_sound(out, sound)
 

@@ -15,18 +15,12 @@ import soundfile
 import zarr
 from rich.console import Console
 
-import featurestore.compare as module
+import featurestore.differences.values as module
 from featurestore.build import BuildRequest, build
 from featurestore.cli.compare_text import comparison_json, comparison_text, verdict
-from featurestore.compare import (
-    ColumnDifference,
-    Comparison,
-    FieldDifference,
-    Numbers,
-    OnlyIn,
-    ValueDifference,
-    compare,
-)
+from featurestore.compare import Comparison, compare
+from featurestore.differences.tables import ColumnDifference, FieldDifference, OnlyIn
+from featurestore.differences.values import Numbers, ValueDifference
 from featurestore.format.layout import STORE_JSON
 from featurestore.plan.spec import SpecRequest
 from featurestore.store import FeatureStore

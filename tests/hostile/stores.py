@@ -89,7 +89,7 @@ for _name in (
     _add(
         f"an object named {_name[:30]!r}",
         "open",
-        "no object of a store|is not what its specification",
+        "not an object of a store|does not fit its specification",
         _named(_name),
     )
 
@@ -126,7 +126,7 @@ def _replaced(name: str, put: Callable[[Path], object]) -> Callable[[Forge], Non
     return make
 
 
-_LINKED = "is a link|leads out of the store|is no regular|not what store.json|missing"
+_LINKED = "is a link|leads out of the store|is not a regular|does not match store.json|missing"
 
 for _name, _at in (
     ("store.json", "open"),
@@ -159,14 +159,14 @@ for _name, _at in (("store.json", "open"), ("manifest.parquet", "read"), (SHARD,
     _add(
         f"{_name} a pipe",
         _at,
-        "is no regular file|missing|not what",
+        "is not a regular file|missing|not match",
         _replaced(_name, os.mkfifo),
         travels=False,
     )
     _add(
         f"{_name} a folder",
         _at,
-        "is no regular file|missing|not what|Is a directory",
+        "is not a regular file|missing|not match|Is a directory",
         _replaced(_name, lambda path: path.mkdir()),
         travels=False,
     )
@@ -326,7 +326,7 @@ _JSON: list[tuple[str, str, Callable[[Forge], None]]] = [
     ),
     (
         "a key twice",
-        "'digest' stands in it twice",
+        "'digest' appears twice",
         _text(lambda text: text[:-1] + ', "digest": ' + text.split('"digest": ')[1].split(",")[0] + "}"),
     ),
     ("half a surrogate pair", "JSON", _text(lambda text: text.replace('"title": "', '"title": "\\ud800'))),
@@ -350,7 +350,7 @@ def utf_16(forge: Forge) -> None:
     (forge.folder / "store.json").write_bytes(json.dumps(forge.document).encode("utf-16"))
 
 
-@_hostile("open", "bytes, at most")
+@_hostile("open", "bytes, but at most")
 def a_terabyte_of_nothing(forge: Forge) -> None:
     with (forge.folder / "store.json").open("r+b") as file:
         file.truncate(2**40)
@@ -429,13 +429,13 @@ _TABLES: list[tuple[str, str, Callable[[Forge], None]]] = [
     ),
     (
         "a manifest with a row that is not there",
-        "do not rise",
+        "do not increase",
         _column("manifest.parquet", "row", lambda rows: [*rows[:-1], 2**40]),
     ),
-    ("a manifest with a row below nought", "do not rise", _column("manifest.parquet", "row", _first(-1))),
+    ("a manifest with a row below nought", "do not increase", _column("manifest.parquet", "row", _first(-1))),
     (
         "a manifest with a clip twice",
-        "stands in it twice",
+        "appears twice",
         _column("manifest.parquet", "clip_id", lambda ids: [ids[1], *ids[1:]]),
     ),
     (
@@ -608,7 +608,7 @@ for _name, _message, _make in _SHARDS:
     _add(_name, "read", _message, _make)
 
 
-@_hostile("read", "is not what store.json says")
+@_hostile("read", "does not match store.json")
 def two_shards_swapped(forge: Forge) -> None:
     one, two = forge.folder / SHARD, forge.folder / SHARD.replace("c/0", "c/1")
     first, second = one.read_bytes(), two.read_bytes()
@@ -616,7 +616,7 @@ def two_shards_swapped(forge: Forge) -> None:
     two.write_bytes(first)
 
 
-@_hostile("read", "is not what store.json says|wrong content")
+@_hostile("read", "does not match store.json|wrong content")
 def a_bit_of_a_shard_flipped(forge: Forge) -> None:
     data = bytearray((forge.folder / SHARD).read_bytes())
     data[500] ^= 4

@@ -65,17 +65,17 @@ def test_a_plain_file_is_understood() -> None:
     [
         (file(Struct().text(1, b"/etc/passwd").struct(3, column())), "in another file"),
         (file(Struct().struct(3, column()).struct(8, Struct())), "encrypted"),
-        (file(Struct().i64(2, 4)), "encrypted, or in another file"),
+        (file(Struct().i64(2, 4)), "encrypted or in another file"),
         (file(Struct().struct(3, column(codec=1))), "codec 1"),
         (file(Struct().struct(3, column(start=0))), "outside the file"),
         (file(Struct().struct(3, column(start=10**6))), "outside the file"),
         (file(Struct().struct(3, column(stored=2**62))), "outside the file"),
-        (file(Struct().struct(3, column(values=-1))), "give -1 for a count"),
+        (file(Struct().struct(3, column(values=-1))), "has -1 as a count"),
         (file(rows=10), "do not add up to 10 rows"),
-        (file(rows=18, groups=2, group_rows=-9), "give -9 for a count"),
+        (file(rows=18, groups=2, group_rows=-9), "has -9 as a count"),
         (file(rows=2**62, group_rows=2**62, groups=3), "do not add up"),
-        (longer_footer(file()), "holds more than a table's"),
-        (file().replace(b"PAR1", b"PARE"), "no Parquet file"),
+        (longer_footer(file()), "has fields that no table needs"),
+        (file().replace(b"PAR1", b"PARE"), "not a Parquet file"),
     ],
 )
 def test_what_no_table_needs_is_refused(data: bytes, message: str) -> None:
@@ -86,7 +86,7 @@ def test_what_no_table_needs_is_refused(data: bytes, message: str) -> None:
 @pytest.mark.parametrize(
     ("chunk", "message"),
     [
-        (column(stored=len(PAGE) - 1), "runs over the end"),
+        (column(stored=len(PAGE) - 1), "runs past the end"),
         (column(stored=len(PAGE) + 1), "."),
         (column(start=5, stored=len(PAGE) - 1), "."),
     ],

@@ -141,14 +141,14 @@ def _set(at: int, /, **values: Any) -> Callable[[list[dict[str, Any]]], None]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (_set(5, dataset="other"), r"row 5 has 'other' as dataset, 'made' would be right"),
-        (_set(5, row=305), r"the rows of made do not rise within 0 to 304"),
-        (_set(0, row=-1), r"the rows of made do not rise"),
-        (_set(6, row=5), r"the rows of made do not rise"),
-        (_set(299, row=305), r"the rows of made do not rise within 0 to 304"),
-        (_set(9, clip_id="made/0003"), r"the clip_id 'made/0003' stands in it twice"),
+        (_set(5, dataset="other"), r"row 5 has 'other' as dataset, expected 'made'"),
+        (_set(5, row=305), r"the rows of made do not increase within 0 to 304"),
+        (_set(0, row=-1), r"the rows of made do not increase"),
+        (_set(6, row=5), r"the rows of made do not increase"),
+        (_set(299, row=305), r"the rows of made do not increase within 0 to 304"),
+        (_set(9, clip_id="made/0003"), r"the clip_id 'made/0003' appears twice"),
         (_set(9, status="fine"), r"row 9 has 'fine' as status"),
-        (_set(9, status="bad"), r"2 clips of made are bad, 1 would be right"),
+        (_set(9, status="bad"), r"2 clips of made are bad, expected 1"),
         (_set(9, emotion="hungry"), r"row 9 has 'hungry' as emotion"),
         (_set(9, gender=""), r"row 9 has '' as gender"),
         (_set(9, audio_sha256="A" * 64), r"row 9 has 'AAA.* as audio_sha256"),
@@ -156,8 +156,8 @@ def _set(at: int, /, **values: Any) -> Callable[[list[dict[str, Any]]], None]:
         (_set(9, path="a/../../b.wav"), r"row 9 has 'a/\.\./\.\./b\.wav' as path"),
         (_set(9, path=".."), r"row 9 has '\.\.' as path"),
         (_set(9, path="a\0b"), r"row 9 has 'a\\x00b' as path"),
-        (_set(9, problem="x" * 40_000), r"column 'problem' holds a text of 40,000 bytes"),
-        (lambda rows: rows.pop(), r"it has 299 rows, 300 would be right"),
+        (_set(9, problem="x" * 40_000), r"column 'problem' contains a text of 40,000 bytes"),
+        (lambda rows: rows.pop(), r"it has 299 rows, expected 300"),
     ],
 )
 def test_a_manifest_that_cannot_be_true_is_refused(
@@ -172,13 +172,13 @@ def test_a_manifest_that_cannot_be_true_is_refused(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (_set(4, clip_id="made/0003"), r"row 4 has 'made/0003' as clip_id, 'made/0002' would be right"),
-        (_set(4, row=9), r"row 4 has 9 as row, 2 would be right"),
-        (_set(5, view=0), r"row 5 has 0 as view, 1 would be right"),
-        (_set(5, name="loud"), r"row 5 has 'loud' as name, 'noise' would be right"),
+        (_set(4, clip_id="made/0003"), r"row 4 has 'made/0003' as clip_id, expected 'made/0002'"),
+        (_set(4, row=9), r"row 4 has 9 as row, expected 2"),
+        (_set(5, view=0), r"row 5 has 0 as view, expected 1"),
+        (_set(5, name="loud"), r"row 5 has 'loud' as name, expected 'noise'"),
         (_set(5, kind="pitch"), r"row 5 has 'pitch' as kind"),
         (_set(5, key="xyz"), r"row 5 has 'xyz' as key"),
-        (_set(5, valid_frames=SPEC.frames + 1), r"as valid_frames, 0 to 130"),
+        (_set(5, valid_frames=SPEC.frames + 1), r"as valid_frames, expected 0 to 130"),
         (_set(5, valid_frames=-1), r"row 5 has -1 as valid_frames"),
         (_set(7, valid_frames=1), r"row 7 has 1 as valid_frames"),
         (_set(4, parameter=1.0), r"row 4 has 1\.0 as parameter"),
@@ -196,18 +196,18 @@ def test_views_that_cannot_be_true_are_refused(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (_set(0, speaker="made/nobody"), r"a group .*made/nobody.* that the store has not"),
-        (_set(0, unit=9), r"that the store has not"),
-        (_set(0, view=2), r"that the store has not"),
-        (_set(0, feature="chroma"), r"that the store has not"),
+        (_set(0, speaker="made/nobody"), r"a group .*made/nobody.* that the store does not have"),
+        (_set(0, unit=9), r"that the store does not have"),
+        (_set(0, view=2), r"that the store does not have"),
+        (_set(0, feature="chroma"), r"that the store does not have"),
         (_set(2, view=0), r"a group twice"),
-        (_set(0, mean=[1.0] * 12), r"a mean has not one number for each coefficient"),
-        (_set(0, m2=[1.0] * 14), r"announces|an? m2 has not one number for each coefficient"),
+        (_set(0, mean=[1.0] * 12), r"a mean does not have one number per coefficient"),
+        (_set(0, m2=[1.0] * 14), r"announces|an? m2 does not have one number per coefficient"),
         (_set(0, m2=[-1.0] * 13), r"an m2 is negative"),
         (_set(0, mean=[float("nan")] * 13), r"a mean is not finite"),
         (_set(0, mean=[None] * 13), r"a mean is not finite"),
         (_set(0, count=10**9), r"row 0 has 1000000000 as count"),
-        (lambda rows: rows.pop(), r"it has 19 rows, 20 would be right"),
+        (lambda rows: rows.pop(), r"it has 19 rows, expected 20"),
     ],
 )
 def test_statistics_that_cannot_be_true_are_refused(
@@ -231,7 +231,7 @@ TEXT = pa.schema([pa.field("n", pa.string(), nullable=False)])
         (pa.table({"n": pa.array([1] * 9)}), "type int64"),  # may hold nulls
         (pa.table({"n": pa.array([1] * 9, pa.int32())}), "type int32"),
         (pa.table({"n": pa.array([1] * 9, pa.timestamp("us", "UTC"))}), "type timestamp"),
-        (pa.table({"m": pa.array([1] * 9)}), "column 'm' where 'n' would be right"),
+        (pa.table({"m": pa.array([1] * 9)}), "column 'm', expected 'n'"),
         (pa.table({"n": pa.array([1] * 9), "m": pa.array([1] * 9)}), "9 rows of 1 columns"),
         (pa.table({"n": pa.array([{"a": 1}] * 9)}), "."),
         (pa.table({"n": pa.array([[[[1]]]] * 9)}), "."),
@@ -259,7 +259,7 @@ def test_a_codec_that_the_format_does_not_name_is_refused(codec: str) -> None:
 )
 def test_an_encoding_that_the_format_does_not_name_is_refused(options: dict[str, Any]) -> None:
     data = write(pa.table({"n": [1] * 9}, schema=NUMBERS), **options)
-    with pytest.raises(StoreDamagedError, match="a page is"):
+    with pytest.raises(StoreDamagedError, match=r"a page (is|has an encoding)"):
         read_table(data, "x", NUMBERS, 9)
 
 
@@ -359,7 +359,7 @@ def test_a_table_cut_into_crumbs_is_refused() -> None:
 
 def test_a_million_columns_are_refused() -> None:
     footer_alone = write(pa.table({f"c{index}": [1] for index in range(30_000)}))
-    with pytest.raises(StoreDamagedError, match="x is no such table"):
+    with pytest.raises(StoreDamagedError, match="x is damaged"):
         read_table(footer_alone, "x", NUMBERS, 1)
 
 
@@ -367,7 +367,7 @@ def test_a_million_columns_are_refused() -> None:
     "data", [b"", b"PAR1", b"PAR1" * 3, b"PAR1" + b"\xff" * 8 + b"PAR1", b"PK\3\4" + bytes(60)]
 )
 def test_what_is_no_parquet_is_refused(data: bytes) -> None:
-    with pytest.raises(StoreDamagedError, match="x is no such table"):
+    with pytest.raises(StoreDamagedError, match="x is damaged"):
         read_table(data, "x", NUMBERS, 1)
 
 
@@ -388,4 +388,4 @@ def test_flipped_bytes_are_an_error_or_the_same_schema() -> None:
             assert read.schema == MANIFEST_SCHEMA
             assert read.num_rows == CLIPS
     assert len(errors) > 100
-    assert all(error.startswith("x is no such table (") and "\n" not in error for error in errors)
+    assert all(error.startswith("x is damaged (") and "\n" not in error for error in errors)

@@ -25,7 +25,7 @@ def test_paths_are_folders(where: str) -> None:
 
 @pytest.mark.parametrize(
     ("where", "meant"),
-    [("", "no place"), ("s3:/bucket", "s3://bucket"), ("https:/a.org/b", "https://a.org/b")],
+    [("", "is empty"), ("s3:/bucket", "s3://bucket"), ("https:/a.org/b", "https://a.org/b")],
 )
 def test_what_is_meant_as_a_place_and_is_none_is_refused(where: str, meant: str) -> None:
     with pytest.raises(StorageError, match=meant):
@@ -86,19 +86,19 @@ def test_urls_are_remote(url: str) -> None:
     ],
 )
 def test_a_place_inside_a_place_is_refused(url: str) -> None:
-    with pytest.raises(StorageError, match="around another place; give that place's own URL"):
+    with pytest.raises(StorageError, match=r"wraps another URL in .*; give the URL or path itself"):
         place_at(url)
 
 
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("nosuch://a/b", "nosuch:// is no protocol that fsspec knows"),
+        ("nosuch://a/b", "fsspec does not support nosuch://"),
         ("file://host/a", "another host"),
         ("https://host/a?x=1", "a query or a fragment"),
         ("https://host/a#x", "a query or a fragment"),
-        ("https://host:port/a", "is no URL"),
-        ("https://[::1/a", "is no URL|around another"),
+        ("https://host:port/a", "is not a valid URL"),
+        ("https://[::1/a", "is not a valid URL|wraps another"),
     ],
 )
 def test_what_is_no_place_is_refused_in_a_sentence(url: str, words: str) -> None:

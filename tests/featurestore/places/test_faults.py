@@ -37,7 +37,7 @@ def test_s3_reading_survives(fault: str, s3_behind_proxy: Remote, s3_proxy: Prox
     assert s3_behind_proxy.read(NAME, len(DATA)) == DATA
     assert not s3_proxy.faults
     s3_proxy.faults.extend([fault] * TOO_MANY[fault])
-    with pytest.raises(OSError, match="again and again") as caught:
+    with pytest.raises(OSError, match=r"keeps? (answering|breaking off|timing out)") as caught:
         s3_behind_proxy.read(NAME, len(DATA))
     _one_sentence(caught.value)
 
@@ -48,7 +48,7 @@ def test_s3_writing_survives(fault: str, s3_behind_proxy: Remote, s3_proxy: Prox
     s3_behind_proxy.write(NAME, DATA)
     assert s3_behind_proxy.read(NAME, len(DATA)) == DATA
     s3_proxy.faults.extend([fault] * TOO_MANY[fault])
-    with pytest.raises(OSError, match="again and again") as caught:
+    with pytest.raises(OSError, match=r"keeps? (answering|breaking off|timing out)") as caught:
         s3_behind_proxy.write("other", DATA)
     _one_sentence(caught.value)
     assert s3_behind_proxy.size("other") is None
@@ -76,7 +76,7 @@ def test_retries_do_not_multiply(fault: str, s3_behind_proxy: Remote, s3_proxy: 
     s3_behind_proxy.write(NAME, DATA)
     before = len(s3_proxy.requests)
     s3_proxy.faults.extend([fault] * 100)
-    with pytest.raises(OSError, match="again and again"):
+    with pytest.raises(OSError, match=r"keeps? (answering|breaking off|timing out)"):
         s3_behind_proxy.read(NAME, len(DATA))
     assert len(s3_proxy.requests) - before == TOO_MANY[fault]
 
@@ -127,7 +127,7 @@ def test_web_reading_survives(fault: str, ranges: bool, web: Web) -> None:
         assert b"".join(place.blocks("object", 1000)) == DATA[1000:]
         assert not proxy.faults
         proxy.faults.extend([fault] * TOO_MANY[fault])
-        with pytest.raises(OSError, match="again and again") as caught:
+        with pytest.raises(OSError, match=r"keeps? (answering|breaking off|timing out)") as caught:
             place.read("object", len(DATA))
         _one_sentence(caught.value)
 
@@ -137,7 +137,7 @@ def test_reading_by_blocks_gives_up_as_well(fault: str, web: Web) -> None:
     (web.root / "object").write_bytes(DATA)
     with proxy_server(web.url) as proxy:
         proxy.faults.extend([fault] * TOO_MANY[fault])
-        with pytest.raises(OSError, match="again and again") as caught:
+        with pytest.raises(OSError, match=r"keeps? (answering|breaking off|timing out)") as caught:
             list(Remote(proxy.url, QUICK).blocks("object"))
         _one_sentence(caught.value)
 
@@ -150,7 +150,7 @@ def test_a_web_server_in_trouble_does_not_pass_for_an_empty_one(fault: str, web:
         proxy.faults.extend([fault] * SURVIVED)
         assert place.size("object") == len(DATA)
         proxy.faults.extend([fault] * TOO_MANY[fault])
-        with pytest.raises(OSError, match="again and again"):
+        with pytest.raises(OSError, match=r"keeps? (answering|breaking off|timing out)"):
             place.size("object")
 
 
@@ -161,7 +161,7 @@ def test_a_server_that_falls_silent_is_asked_again(web: Web, monkeypatch: pytest
         proxy.faults.extend(["stall", "stall"])
         assert Remote(proxy.url, QUICK).read("object", len(DATA)) == DATA
         proxy.faults.extend(["stall"] * QUICK.attempts)
-        with pytest.raises(OSError, match="no answer in time") as caught:
+        with pytest.raises(OSError, match="keep timing out") as caught:
             Remote(proxy.url, QUICK).read("object", len(DATA))
         _one_sentence(caught.value)
 

@@ -47,12 +47,12 @@ def test_a_pipe_is_no_object_and_nobody_waits_for_it(folder: Folder) -> None:
     reader.start()
     reader.join(5)
     assert len(problems) == 2
-    assert all("no regular file" in str(problem) for problem in problems)
+    assert all("not a regular file" in str(problem) for problem in problems)
     assert folder.size("pipe") is None
 
 
 def test_a_folder_in_the_way_is_no_object(folder: Folder) -> None:
-    with pytest.raises(StoreDamagedError, match="no regular file"):
+    with pytest.raises(StoreDamagedError, match="not a regular file"):
         folder.read("ravdess", 10)
     assert folder.size("ravdess") is None
     with pytest.raises(StorageError, match="a folder of that name is in the way"):
@@ -61,14 +61,14 @@ def test_a_folder_in_the_way_is_no_object(folder: Folder) -> None:
 
 
 def test_a_file_in_the_way_of_a_folder_is_a_sentence(folder: Folder) -> None:
-    with pytest.raises(StorageError, match=r"is in the way|is a file and no folder"):
+    with pytest.raises(StorageError, match=r"is in the way|is a file, not a folder"):
         folder.write("ravdess/mel/c/0", b"x")
 
 
 def test_what_is_larger_than_can_be_right_is_not_read(folder: Folder) -> None:
     with (folder.path / "huge").open("wb") as file:
         file.truncate(2**42)
-    with pytest.raises(StoreDamagedError, match=r"4,398,046,511,104 bytes, at most 1,000 can be right"):
+    with pytest.raises(StoreDamagedError, match=r"4,398,046,511,104 bytes, but at most 1,000 are possible"):
         folder.read("huge", 1000)
 
 

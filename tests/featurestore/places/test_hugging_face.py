@@ -43,7 +43,7 @@ def test_a_repository_that_asks_for_a_token_is_a_sentence(endpoint: Any, web: We
         handler.end_headers()
 
     web.special = _Everywhere(refuse)
-    with pytest.raises(OSError, match=r"login is not accepted") as caught:
+    with pytest.raises(OSError, match=r"rejects the login") as caught:
         Remote("hf://datasets/anna/store", QUICK).read("store.json", 10)
     assert "Traceback" not in str(caught.value)
 

@@ -30,7 +30,9 @@ def test_a_second_builder_is_turned_away(place: Place) -> None:
     with exclusive(place, TIMES) as token:
         assert holds(place, token)
         began = time.monotonic()
-        with pytest.raises(StoreBusyError, match=re.escape(f"another process is building {place}; wait for")):
+        with pytest.raises(
+            StoreBusyError, match=re.escape(f"another process is building {place}; wait until")
+        ):
             exclusive(place, TIMES).__enter__()
         assert time.monotonic() - began < TIMES.patience + 0.7
         assert holds(place, token)
@@ -210,7 +212,7 @@ def test_a_builder_that_is_killed_makes_room(
 
 
 def test_a_web_address_cannot_be_built_at(web: Web) -> None:
-    with pytest.raises(StorageError, match="can only be read"):
+    with pytest.raises(StorageError, match="are read-only"):
         exclusive(Remote(web.url, QUICK), TIMES).__enter__()
 
 

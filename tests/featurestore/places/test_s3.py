@@ -49,7 +49,7 @@ def test_a_copy_moves_no_bytes_through_this_machine(
 def test_deletions_are_sent_in_as_few_requests_as_s3_allows(
     s3_behind_proxy: Remote, s3_proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("featurestore.places.remote._DELETED_AT_ONCE", 10)
+    monkeypatch.setattr("featurestore.places.remote._MOST_DELETIONS", 10)
     names = [f"part/{number:02d}" for number in range(23)]
     for name in names:
         s3_behind_proxy.write(name, b"x")

@@ -53,7 +53,7 @@ def test_a_bucket_that_is_not_there(s3_clients: str) -> None:
         lambda: place.delete(["store.json"]),
     ]
     for action in actions:
-        assert "there is no bucket no-such-bucket; make it" in _sentence(action)
+        assert "there is no bucket no-such-bucket; create it" in _sentence(action)
 
 
 def test_no_credentials(s3_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -65,14 +65,14 @@ def test_no_credentials(s3_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: 
     S3FileSystem.clear_instance_cache()
     text = _sentence(lambda: Remote(s3_url, QUICK).read("store.json", 10))
     S3FileSystem.clear_instance_cache()
-    assert "no credentials; set AWS_ACCESS_KEY_ID" in text
+    assert "no usable credentials; set AWS_ACCESS_KEY_ID" in text
 
 
 ANSWERS = {
     ("403", "AccessDenied"): "access is denied",
-    ("403", "InvalidAccessKeyId"): "credentials are not accepted (InvalidAccessKeyId)",
-    ("403", "SignatureDoesNotMatch"): "credentials are not accepted (SignatureDoesNotMatch)",
-    ("400", "ExpiredToken"): "credentials are not accepted (ExpiredToken)",
+    ("403", "InvalidAccessKeyId"): "rejects the credentials (InvalidAccessKeyId)",
+    ("403", "SignatureDoesNotMatch"): "rejects the credentials (SignatureDoesNotMatch)",
+    ("400", "ExpiredToken"): "rejects the credentials (ExpiredToken)",
     ("301", "PermanentRedirect"): "another region; set AWS_DEFAULT_REGION",
     ("400", "SomethingNew"): "object: SomethingNew: Some words",
 }
@@ -100,7 +100,7 @@ def test_a_refused_connection() -> None:
     )
     with s3_clients_at(f"http://127.0.0.1:{port}"):
         text = _sentence(lambda: Remote("s3://bucket/store", QUICK).read("a", 1))
-    assert "the server that AWS_ENDPOINT_URL names refuses the connection" in text
+    assert "the S3 server (see AWS_ENDPOINT_URL) refuses the connection" in text
 
 
 def test_sftp_that_refuses_the_connection(sftp: Sftp) -> None:
@@ -111,16 +111,16 @@ def test_sftp_that_refuses_the_connection(sftp: Sftp) -> None:
 
 @pytest.mark.parametrize("url", ["http://no-such-host.invalid/store", "sftp://no-such-host.invalid/store"])
 def test_an_unknown_host(url: str) -> None:
-    assert "no-such-host.invalid is unknown" in _sentence(lambda: Remote(url, QUICK).read("a", 1))
+    assert "no-such-host.invalid cannot be resolved" in _sentence(lambda: Remote(url, QUICK).read("a", 1))
 
 
 def test_an_unknown_endpoint() -> None:
     with s3_clients_at("http://no-such-host.invalid"):
         text = _sentence(lambda: Remote("s3://bucket/store", QUICK).read("a", 1))
-    assert "AWS_ENDPOINT_URL names is unknown" in text
+    assert "the host name of the S3 server (see AWS_ENDPOINT_URL) cannot be resolved" in text
 
 
-@pytest.mark.parametrize(("status", "words"), [(401, "login is not accepted"), (403, "access is denied")])
+@pytest.mark.parametrize(("status", "words"), [(401, "rejects the login"), (403, "access is denied")])
 def test_a_web_server_that_refuses_keeps_the_password_to_itself(status: int, words: str, web: Web) -> None:
     def refuse(handler: Any) -> None:
         handler.send_response(status)
@@ -177,7 +177,7 @@ def test_secrets_are_masked(url: str, shown: str) -> None:
 def test_an_sftp_server_whose_key_is_not_known(sftp: Sftp, tmp_path: Path) -> None:
     (tmp_path / "home" / ".ssh" / "known_hosts").write_text("")
     text = _sentence(lambda: Remote(sftp.url(tmp_path), QUICK).read("a", 1))
-    assert "the key of 127.0.0.1 is not in ~/.ssh/known_hosts" in text
+    assert "the host key of 127.0.0.1 is not in ~/.ssh/known_hosts" in text
 
 
 def test_an_sftp_password_that_is_wrong(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_an_sftp_password_that_is_wrong(tmp_path: Path) -> None:
         assert right.read("a", 2) == b"12"
         wrong = Remote(url.replace("://", "://anna:wr0ng@"), QUICK)
         text = _sentence(lambda: wrong.read("a", 2))
-        assert "the login is not accepted" in text
+        assert "rejects the login" in text
         assert "wr0ng" not in text
 
 
@@ -216,7 +216,7 @@ def test_a_disk_that_is_full_behind_sftp(sftp: Sftp, tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(asyncssh.SFTPClientFile, "write", full)
     text = _sentence(lambda: Remote(sftp.url(tmp_path / "store"), QUICK).write("a", b"x"))
-    assert "the disk there is full" in text
+    assert "the disk of the server is full" in text
     assert not [path for path in (tmp_path / "store").rglob("*") if path.is_file()]
 
 

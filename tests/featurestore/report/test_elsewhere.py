@@ -102,9 +102,9 @@ def test_the_page_is_that_of_the_store_here_but_for_the_place(
     page, numbers = made.path.read_text(encoding="utf-8"), findings_json(made.findings)
     place = seen.numbers["provenance"]["where"]
     assert place.startswith(seen.url)
-    written = f"<code>store.json</code> was written here on {numbers['provenance']['copied']}."
+    written = f"<code>store.json</code> was written on {numbers['provenance']['copied']}."
     assert written in page
-    unknown = "When it was built is not recorded at a URL."
+    unknown = "The date of a store at a URL is unknown."
     assert page.replace(written, unknown).replace("made.zarr", place) == seen.page
     for of_the_place in ("where", "copied", "verify", "rebuild"):
         del numbers["provenance"][of_the_place]
@@ -132,7 +132,7 @@ def test_a_bucket_that_is_not_there_is_told_in_one_sentence(s3_proxy: Proxy, tmp
     refused = run("s3://no-such-bucket/made", cwd=tmp_path, status=1)
     assert " ".join(refused.stderr.split()) == (
         "error: cannot read s3://no-such-bucket/made/store.json: there is no bucket no-such-bucket; "
-        "make it, or check the name and AWS_ENDPOINT_URL"
+        "create it, or check the name and AWS_ENDPOINT_URL"
     )
     assert refused.stdout == ""
     assert not list(tmp_path.iterdir())

@@ -257,5 +257,5 @@ def test_statistics_that_do_not_fit_the_arrays_are_told(store: Path, tmp_path: P
         "statistics.parquet", pa.Table.from_pandas(table, STATISTICS_SCHEMA, preserve_index=False)
     )
     forge.seal()
-    with pytest.raises(StoreDamagedError, match=r"statistics\.parquet.* does not fit the originals of mel"):
+    with pytest.raises(StoreDamagedError, match=r"statistics\.parquet.* does not match the originals of mel"):
         examine(FeatureStore.open(forge.folder), Silent())

@@ -46,11 +46,11 @@ def test_the_page_tells_what_the_store_holds(page: Path, store: Path) -> None:
     text = words(page)
     opened = FeatureStore.open(store)
     for told in (
-        "683 clips (3 of them bad) × 4 views",
+        "683 clips (3 bad) × 4 views",
         opened.digest,
         opened.document.spec_digest,
         "3 bad recordings",
-        "No usable clip of: bored",
+        "Emotions without a usable clip: bored",
         "bored/0.wav",
         f"ser-features verify {store.name} --full",
     ):
@@ -68,8 +68,8 @@ def test_the_same_store_gives_the_same_page(page: Path, store: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("features", "options", "told"),
     [
-        (RMS, {}, ["The store holds no mel spectrograms", "The store holds no MFCC", "Without mel"]),
-        (MEL + MFCC, {"augment": 0}, ["The store holds no augmented views", "× 1 view from"]),
+        (RMS, {}, ["The store has no mel spectrograms", "The store has no MFCC", "Without mel"]),
+        (MEL + MFCC, {"augment": 0}, ["The store has no augmented views", "× 1 view from"]),
         (MEL + RMS, {"dtype": "float32", "codec": "none"}, ["float32, none (not compressed)"]),
     ],
 )
@@ -89,8 +89,8 @@ def test_a_store_whose_clips_are_all_bad_has_a_page_that_says_so(
     made = make(f"own={tmp_path / 'own'}", corpora=tmp_path)
     report = make_report(made, tmp_path / "r.html")
     text = words(report.path)
-    assert "No clip of this store can be used" in text
-    assert "No corpus of this store tells the gender" in text
+    assert "No clip in this store is usable" in text
+    assert "No corpus in this store gives the gender" in text
     assert "2 bad recordings" in text
     require_readable(browser, report.path)
 
@@ -123,7 +123,7 @@ def test_a_strangers_words_are_text_never_markup_nor_formulas(
     assert "<script" not in html
     assert 'href="javascript' not in html
     assert html.count("&lt;script&gt;") > 40
-    assert "112 recordings with a note" in words(report.path)
+    assert "112 usable recordings with notes" in words(report.path)
     assert "72 more rows are not shown here" in words(report.path)
     assert report.bytes < 4e6
     require_readable(browser, report.path)
@@ -173,7 +173,7 @@ def test_the_recipe_and_the_commands_on_the_page_build_the_same_store(
 
 def test_a_page_is_not_written_into_a_store_at_a_url(store: Path, tmp_path: Path) -> None:
     push(str(store), f"file://{tmp_path}/lab")
-    with pytest.raises(UsageError, match="within the store"):
+    with pytest.raises(UsageError, match="inside the store"):
         make_report(f"file://{tmp_path}/lab", next((tmp_path / "lab/versions").iterdir()) / "r.html")
 
 
@@ -197,7 +197,7 @@ def test_json_has_the_numbers_beside_the_page(store: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("out", "message"),
-    [("inside/r.html", "within the store"), (".", "is a folder"), ("s3://lab/r.html", "is a URL")],
+    [("inside/r.html", "inside the store"), (".", "is a folder"), ("s3://lab/r.html", "is a URL")],
 )
 def test_a_page_is_never_written_where_it_must_not_be(
     out: str, message: str, store: Path, tmp_path: Path
@@ -231,7 +231,7 @@ def test_coordinates_that_cannot_be_are_refused(make: MakeStore, small_demo: Pat
     array[:] = np.asarray(array[:])[::-1]
     forge.put("demo/mel_band/c/0", (forge.folder / "demo/mel_band/c/0").read_bytes())
     forge.seal()
-    with pytest.raises(StoreDamagedError, match=r"demo/mel_band in .* does not rise"):
+    with pytest.raises(StoreDamagedError, match=r"demo/mel_band in .* does not increase"):
         make_report(forge.folder, tmp_path / "r.html")
 
 

@@ -34,7 +34,7 @@ def test_an_object_that_is_longer_than_it_should_be_is_not_taken(tmp_path: Path)
     (tmp_path / "x").write_bytes(bytes(64 * 2**20))
     tracemalloc.start()
     try:
-        with pytest.raises(StoreDamagedError, match=r"is not what its store\.json says"):
+        with pytest.raises(StoreDamagedError, match=r"does not match its store\.json"):
             read_hashed(Folder(tmp_path), "x", StoredObject.of(b"short"))
         peak = tracemalloc.get_traced_memory()[1]
     finally:

@@ -57,7 +57,7 @@ def test_a_damaged_store_is_not_packed(own_store: Path, tmp_path: Path) -> None:
 
 def test_a_file_that_is_there_is_not_written_over(tiny_store: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis.tar").write_text("x")
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="already exists"):
         pack(tiny_store, tmp_path / "thesis.tar")
     assert (tmp_path / "thesis.tar").read_text() == "x"
 
@@ -122,28 +122,28 @@ def _with_pax(members: Members) -> Members:
 
 
 HOSTILE: dict[str, tuple[Callable[[Members], Members], str]] = {
-    "absolute name": (_add(_named("/etc/evil")), "holds '/etc/evil', which"),
-    "name that leads out": (_add(_named("../evil")), "holds '../evil', which"),
-    "name within that leads out": (_add(_named("demo/../../evil")), "which its store.json does not name"),
-    "one more file": (_add(_named("demo/evil.py")), "which its store.json does not name"),
+    "absolute name": (_add(_named("/etc/evil")), "contains '/etc/evil', which"),
+    "name that leads out": (_add(_named("../evil")), "contains '../evil', which"),
+    "name within that leads out": (_add(_named("demo/../../evil")), "which its store.json does not list"),
+    "one more file": (_add(_named("demo/evil.py")), "which its store.json does not list"),
     "symbolic link": (
         _swap(SHARD, _named(SHARD, b"", type=tarfile.SYMTYPE, linkname="/etc/passwd")),
-        "no regular file",
+        "not a regular file",
     ),
     "hard link": (
         _swap(SHARD, _named(SHARD, b"", type=tarfile.LNKTYPE, linkname=STORE_JSON)),
-        "no regular file",
+        "not a regular file",
     ),
-    "device": (_swap(SHARD, _named(SHARD, b"", type=tarfile.CHRTYPE)), "no regular file"),
-    "pipe": (_swap(SHARD, _named(SHARD, b"", type=tarfile.FIFOTYPE)), "no regular file"),
-    "folder": (_add(_named("demo", b"", type=tarfile.DIRTYPE)), "no regular file|does not name"),
+    "device": (_swap(SHARD, _named(SHARD, b"", type=tarfile.CHRTYPE)), "not a regular file"),
+    "pipe": (_swap(SHARD, _named(SHARD, b"", type=tarfile.FIFOTYPE)), "not a regular file"),
+    "folder": (_add(_named("demo", b"", type=tarfile.DIRTYPE)), "not a regular file|does not list"),
     "twice": (lambda members: [*members, members[4]], "twice"),
-    "store.json twice": (lambda members: [*members, members[0]], "does not name"),
-    "other size": (_swap(SHARD, _named(SHARD, b"short")), r"gives demo/mel/c/0/1/0/0 5 bytes"),
+    "store.json twice": (lambda members: [*members, members[0]], "does not list"),
+    "other size": (_swap(SHARD, _named(SHARD, b"short")), r"has 5 bytes for demo/mel/c/0/1/0/0"),
     "one less": (lambda members: members[:-1], "lacks zarr.json"),
     "store.json not first": (lambda members: [*members[1:], members[0]], "first member is not store.json"),
-    "extended header": (_with_pax, "no regular file|does not name"),
-    "nothing": (lambda members: [], "no packed store"),
+    "extended header": (_with_pax, "not a regular file|does not list"),
+    "nothing": (lambda members: [], "not a packed store"),
 }
 
 
@@ -171,11 +171,11 @@ def _refused(tmp_path: Path, sentence: str) -> None:
         (lambda data: data[: len(data) // 2], "cut off"),
         (lambda data: data[:700], "cut off"),
         (lambda data: data[:100], "too short"),
-        (lambda data: data + b"\0" * 20_000, "goes on behind its end"),
-        (lambda data: data + b"more", "goes on behind its end"),
-        (lambda data: data[:-512] + b"x" * 512, "goes on behind its end"),
-        (lambda data: b"PK\3\4" + data[4:], "no packed store"),
-        (lambda data: data[:124] + b"77777777777\0" + data[136:], "no packed store"),
+        (lambda data: data + b"\0" * 20_000, "has data after its end"),
+        (lambda data: data + b"more", "has data after its end"),
+        (lambda data: data[:-512] + b"x" * 512, "has data after its end"),
+        (lambda data: b"PK\3\4" + data[4:], "not a packed store"),
+        (lambda data: data[:124] + b"77777777777\0" + data[136:], "not a packed store"),
     ],
 )
 def test_a_file_that_is_no_tar_of_ours_is_refused(
@@ -206,9 +206,9 @@ def test_wrong_bytes_never_get_their_name(packed: Path, tmp_path: Path) -> None:
 
 
 def test_a_pack_is_no_pipe(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is no regular file"):
+    with pytest.raises(UsageError, match="is not a regular file"):
         unpack("/dev/null", tmp_path / "out.zarr")
-    with pytest.raises(UsageError, match="is no file"):
+    with pytest.raises(UsageError, match="does not exist"):
         unpack(tmp_path / "nothing.tar", tmp_path / "out.zarr")
 
 

@@ -189,7 +189,7 @@ def test_a_part_is_packed(whole: Path, tmp_path: Path) -> None:
         ),
         (PartSelection(datasets=("tess",)), UnknownNameError, "no corpus 'tess'; it has demo"),
         (PartSelection(features=("delta",)), UsageError, "delta is the slope of the mfcc: list mfcc too"),
-        (PartSelection.of(features=","), UsageError, "no feature is named; the store has mel"),
+        (PartSelection.of(features=","), UsageError, "no feature is named; choose from mel"),
     ],
 )
 def test_what_a_store_has_not_is_one_sentence(

@@ -53,7 +53,7 @@ def test_a_published_folder_is_served_by_any_web_server(
 
 
 def test_the_web_is_not_pushed_to(web: Web, tiny_store: Path) -> None:
-    with pytest.raises(OSError, match="can only be read; choose another place"):
+    with pytest.raises(OSError, match="are read-only; choose another place"):
         push(tiny_store, web.url)
 
 

@@ -99,20 +99,20 @@ def test_anything_else_is_left_alone(holds: str, tiny_store: Path, grown_store: 
         case "other":
             place.mkdir()
             (place / "thesis.docx").write_text("x")
-            sentence = r"holds other things \(thesis.docx"
+            sentence = r"contains other files \(thesis.docx"
         case "file":
             place.write_text("x")
-            sentence = "is no folder"
+            sentence = "is not a folder"
         case "stranger":
             shutil.copytree(grown_store, place)
-            sentence = "holds another store"
+            sentence = "contains another store"
         case "published":
             push(grown_store, place)
             sentence = "published versions"
         case "unfinished build":
             shutil.copytree(grown_store, place)
             (place / STORE_JSON).unlink()
-            sentence = "holds other things"
+            sentence = "contains other files"
         case _:
             (tmp_path / "elsewhere").mkdir()
             place.mkdir()
@@ -126,7 +126,7 @@ def test_anything_else_is_left_alone(holds: str, tiny_store: Path, grown_store: 
 
 
 def test_a_url_is_no_target(tiny_store: Path) -> None:
-    with pytest.raises(UsageError, match="not to memory://x; give a path"):
+    with pytest.raises(UsageError, match="not memory://x; give a path"):
         pull(tiny_store, "memory://x")
 
 
@@ -135,7 +135,7 @@ def test_too_little_space_is_told_before_anything_is_written(
 ) -> None:
     usage = shutil.disk_usage(tmp_path)._replace(free=1_500_000)
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
-    with pytest.raises(StorageError, match=r"needs 2\.5 MB and its disk has 1\.5 MB free; free some"):
+    with pytest.raises(StorageError, match=r"needs 2\.5 MB, but its disk has 1\.5 MB free; free some"):
         pull(tiny_store, tmp_path / "copy.zarr")
     assert not list((tmp_path / "copy.zarr").glob("[!.]*"))
     shutil.rmtree(own_store / "demo/mel/c/0")
@@ -155,7 +155,7 @@ def test_a_store_that_was_built_on_is_not_thrown_away(
     folder.mkdir(parents=True)
     shutil.copy(next((small_demo / "demo").glob("f01/*angry*")), folder / "one.wav")
     tiny_build(own_store, tmp_path, f"mine={folder.parent}")
-    with pytest.raises(UsageError, match="holds another store"):
+    with pytest.raises(UsageError, match="contains another store"):
         pull(tmp_path / "shared", own_store)
     assert len(FeatureStore.open(own_store).manifest) == 673
 

@@ -212,11 +212,11 @@ def test_a_place_that_holds_something_else_is_refused(holds: str, tiny_store: Pa
     match holds:
         case "store":
             shutil.copytree(tiny_store, place)
-            sentence = "a store that was built in place"
+            sentence = "is itself a store"
         case "other":
             place.mkdir()
             (place / "thesis.docx").write_text("x")
-            sentence = r"holds other things \(thesis.docx"
+            sentence = r"contains other files \(thesis.docx"
         case _:
             place.write_text("x")
             sentence = "is a file"
@@ -233,7 +233,7 @@ def test_a_version_is_the_store_that_its_name_says(
     folder = shared / "versions" / push(tiny_store, shared).version
     shutil.rmtree(folder)
     shutil.copytree(grown_store, folder)
-    with pytest.raises(StoreDamagedError, match="holds another store than its name says"):
+    with pytest.raises(StoreDamagedError, match="holds a store with another digest"):
         FeatureStore.open(shared)
 
 
@@ -248,5 +248,5 @@ def test_a_list_from_a_stranger_holds_names_alone(name: str, tiny_store: Path, t
 
 
 def test_a_version_cannot_be_pushed_to(tiny_store: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="stays as it is; push to the place itself, without @0123abcd"):
+    with pytest.raises(UsageError, match="cannot be changed; push to the address without @0123abcd"):
         push(tiny_store, f"{tmp_path}/place@0123abcd")
