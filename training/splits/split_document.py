@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
+from featurestore.format.json_limits import require_unique_keys
 from schemas.errors import RunError, UsageError
 from schemas.model import Model
 from schemas.protocol import Protocol
@@ -132,12 +133,8 @@ class SplitDocument(Model):
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ValueError(f"{twice[:100]!r} occurs twice")
-    return values
+    require_unique_keys(pairs)
+    return dict(pairs)
 
 
 def _not_a_split(source: str, why: str) -> RunError:

@@ -203,7 +203,7 @@ def test_sound_that_is_not_heard_is_told(model_a: RunResult, long_recording: Pat
     status, _, err = called(model_a.folder.path, long_recording)
     assert status == 0
     assert "the model hears the first 3 s; the remaining 1." in err
-    assert "--window 3 hears all" in err
+    assert "Use --window 3 to hear all of it" in err
 
 
 def test_rows_come_before_the_last_recording_is_read(model_a: RunResult, small_demo: Path) -> None:

@@ -147,11 +147,7 @@ FILES: dict[str, tuple[bytes, str]] = {
     "no JSON": (b"{", "is not a split"),
     "no UTF-8": (b'{"a": "\xff"}', "is not a split"),
     "no object": (b"[1]", "is not a split"),
-<<<<<<< HEAD
-    "key twice": (b'{"seed": 1, "seed": 2}', "'seed' occurs twice"),
-=======
     "key twice": (b'{"seed": 1, "seed": 2}', "'seed' appears twice"),
->>>>>>> main
     "endless depth": (b"[" * 10_000 + b"]" * 10_000, "is not a split"),
     "many lists": (b"[" + b"[],[]," * 20_000 + b"[]]", "more values than a split of its size"),
     "large": (b'{"train": "' + b"x" * (64 * 2**20) + b'"}', "more than 67,108,864 bytes"),
