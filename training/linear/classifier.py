@@ -77,7 +77,7 @@ class LinearClassifier:
             tensors = load_file(path)
             found = cls(tensors["mean"], tensors["scale"], tensors["coef"], tensors["intercept"])
         except (OSError, KeyError, SafetensorError) as error:
-            raise RunError(f"{path} cannot be read ({error}); start a new run") from error
+            raise RunError(f"cannot read {path} ({error}); start a new run") from error
         width, classes = found.mean.shape, found.intercept.shape
         if (
             len(width) != 1

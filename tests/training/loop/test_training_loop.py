@@ -195,7 +195,7 @@ def test_a_lost_last_is_no_new_start(tmp_path: Path, make_model: MakeModel, prob
     spec = SPEC.model_copy(update={"epochs": 1})
     train(tmp_path, make_model(0), problem, spec)
     (tmp_path / LAST).unlink()
-    with pytest.raises(RunError, match=r"last\.safetensors is gone.*start a new run"):
+    with pytest.raises(RunError, match=r"last\.safetensors is missing.*start a new run"):
         train(tmp_path, make_model(0), problem, spec)
 
 
