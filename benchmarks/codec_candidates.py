@@ -12,7 +12,7 @@ import torch
 from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
 
 from featurestore.format.codecs import compressors
-from pipelines.quantise import STEPS, bit_rounded, on_steps
+from pipelines.quantise import FIXED_STEPS, round_bits, round_to_steps
 from schemas.spec import StorageSpec, StoreSpec
 
 Table = npt.NDArray[np.floating]
@@ -86,10 +86,10 @@ def _blosc(name: Any, level: int, shuffle: Any) -> BloscCodec:
 
 
 def _bit_rounded(keep_bits: int) -> Callable[[Table], Table]:
-    return lambda table: bit_rounded(torch.from_numpy(table), keep_bits).numpy()
+    return lambda table: round_bits(torch.from_numpy(table), keep_bits).numpy()
 
 
 def _on_steps(spec: StoreSpec, wider: float) -> Callable[[Table], Table]:
-    steps = [wider * STEPS[name] for name, count in spec.coefficients.items() for _ in range(count)]
+    steps = [wider * FIXED_STEPS[name] for name, count in spec.coefficients.items() for _ in range(count)]
     column = torch.tensor(steps)[:, None]  # (coefficient, 1): frames stand last here
-    return lambda table: on_steps(torch.from_numpy(table), column).numpy()
+    return lambda table: round_to_steps(torch.from_numpy(table), column).numpy()

@@ -32,7 +32,7 @@ from threadpoolctl import threadpool_limits
 from data.demo import write_demo
 from featurestore.build import BuildRequest, build
 from featurestore.plan.spec import SpecRequest
-from schemas.overrides import overridden
+from schemas.overrides import override
 from schemas.recipe import load_recipe
 from training.predict.predictor import Predictor
 from training.runs.request import Hardware, TrainRequest
@@ -46,7 +46,7 @@ def trained(scratch: Path) -> Path:
     """Folder of a run of model A on the demo voices."""
     write_demo(scratch)
     build(BuildRequest(scratch / "demo.zarr", scratch, "demo", SpecRequest(augment=0)))
-    recipe = overridden(load_recipe("four-corpora-a"), ["datasets=null", "train.epochs=1"])
+    recipe = override(load_recipe("four-corpora-a"), ["datasets=null", "train.epochs=1"])
     request = TrainRequest(
         store=scratch / "demo.zarr", recipe=recipe, output=scratch / "runs", hardware=Hardware("cpu")
     )

@@ -23,7 +23,7 @@ from pipelines.decode import decode
 from pipelines.features.extract import FeatureExtractor
 from pipelines.pipeline import Pipeline
 from pipelines.process import compute_alone, keep_freed_memory
-from pipelines.views.compute import augmented, original
+from pipelines.views.compute import augment, original
 from pipelines.vocoder import HOP, N_FFT, frame_sizes
 from schemas.features import named_features
 from schemas.recipe import load_recipe
@@ -64,12 +64,12 @@ def main() -> None:
                 length, rate = spec.length, spec.audio.sample_rate
                 return ClipBatch(waveform, (waveform.shape[1],), ("clip",), 0, length, rate)
 
-            views = [original(batch()), *(augmented(batch(), view) for view in spec.views)]
+            views = [original(batch()), *(augment(batch(), view) for view in spec.views)]
             waveforms = [view.waveforms for view in views]
             stages = {
                 "hash": lambda data=data: hashlib.sha256(data).digest(),
                 "decode, resample, quality, trim": lambda data=data: decode(data, spec.audio),
-                **{f"view {v.name}": lambda v=v, batch=batch: augmented(batch(), v) for v in spec.views},
+                **{f"view {v.name}": lambda v=v, batch=batch: augment(batch(), v) for v in spec.views},
                 **{f"features {n}": lambda e=e, w=waveforms: e.table(w) for n, e in extractors.items()},
                 "pipeline, whole": lambda samples=samples: pipeline(["clip"], [samples]),
                 "floor: its Fourier transforms": _transforms(waveforms, spec),

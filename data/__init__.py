@@ -1,1 +1,1 @@
-"""Where clips come from: one module a corpus, the folder corpus and the synthetic demo voices."""
+"""Sources of clips: one module per corpus, the folder corpus and the synthetic demo voices."""

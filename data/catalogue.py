@@ -1,4 +1,4 @@
-"""Which corpora are known, which are there, and how much of each."""
+"""The known corpora: which are present, and with how many clips."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.corpus import Corpus
-from data.locate import Located, locate
-from data.registry import CORPORA, real
-from data.scanning import scan_of
+from data.locate import ALL_CORPORA, Located, locate
+from data.registry import CORPORA, real_corpora
+from data.scanning import scan_corpus
 from schemas.clip import Scan
 from schemas.errors import CorpusNotFoundError
 
 
 @dataclass(frozen=True)
 class CatalogueEntry:
-    """A corpus and, where it is there, its folder and what a scan of it found."""
+    """A corpus and, if it is present, its folder and scan."""
 
     corpus: Corpus
     path: Path | None
@@ -23,15 +23,15 @@ class CatalogueEntry:
 
 
 def catalogue(corpora_root: Path) -> tuple[CatalogueEntry, ...]:
-    """Every known corpus and every described folder under the root, scanned where they are there."""
-    there = dict(_found("all", corpora_root))
+    """All known corpora and all folders with a ``corpus.toml`` under the root, scanned if present."""
+    present = dict(_found(ALL_CORPORA, corpora_root))
     for name in CORPORA:
-        if name not in real() and name not in there:
-            there.update(_found(name, corpora_root))
-    names = [*CORPORA, *(name for name in there if name not in CORPORA)]
+        if name not in real_corpora() and name not in present:
+            present.update(_found(name, corpora_root))
+    names = [*CORPORA, *(name for name in present if name not in CORPORA)]
     return tuple(
-        CatalogueEntry(there[name][0], there[name][1], scan_of(*there[name]))
-        if name in there
+        CatalogueEntry(present[name][0], present[name][1], scan_corpus(*present[name]))
+        if name in present
         else CatalogueEntry(CORPORA[name], None, None)
         for name in names
     )

@@ -1,14 +1,13 @@
-"""From the files of a corpus to its scan: what every corpus does alike."""
+"""From the files of a corpus to its scan: the steps that all corpora share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from data.files import LOSSLESS_SUFFIXES, Tree, suffix_of
+from data.files import ARCHIVE_SUFFIXES, LOSSLESS_SUFFIXES, Tree, suffix_of
 from schemas.clip import Clip, Ignored, Scan
 
-_ARCHIVES = frozenset({".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz"})
 _VIDEO = frozenset({".mp4", ".avi", ".flv", ".mov", ".mkv", ".mpg", ".wmv"})
 
 
@@ -21,11 +20,11 @@ def collect(
     other: Callable[[str], Ignored] | None = None,
     notices: Sequence[str] = (),
 ) -> Scan:
-    """Scan of ``tree``: every file is a clip or ignored with a reason.
+    """Scan ``tree``: every file becomes a clip or is ignored with a reason.
 
-    ``clip_of`` reads the relative path of an audio file, ``other`` that of any other file
-    (:func:`not_audio` by default). Where two files claim one clip id, the one with the fewest path
-    parts is kept; among these a lossless one before a lossy one, then the first by name.
+    ``clip_of`` maps the relative path of an audio file to a clip, ``other`` explains any other file
+    (:func:`not_audio` by default). If several files have the same clip id, the one with the fewest path parts
+    is kept, then a lossless one rather than a lossy one, then the first by name.
     """
     kept: dict[str, Clip] = {}
     ignored = [*tree.unreadable, *map(other or not_audio, tree.other)]
@@ -47,9 +46,9 @@ def collect(
 
 
 def not_audio(path: str) -> Ignored:
-    """Why a file that is no audio file is not taken."""
+    """Ignore a file that is not an audio file, with the reason."""
     suffix = suffix_of(path).lower()
-    if suffix in _ARCHIVES:
+    if suffix in ARCHIVE_SUFFIXES:
         return Ignored(path, "an archive; unpack it to use what it holds")
     if suffix in _VIDEO:
         return Ignored(path, "a video file")
@@ -64,6 +63,6 @@ def _rank(path: str) -> tuple[int, bool, str]:
 def _nothing(dataset: str, tree: Tree) -> str:
     if tree.audio:
         return f"none of the {len(tree.audio)} audio files could be read as a clip of {dataset}"
-    if any(suffix_of(path).lower() in _ARCHIVES for path in tree.other):
+    if any(suffix_of(path).lower() in ARCHIVE_SUFFIXES for path in tree.other):
         return "there are archives and no audio file: unpack them"
     return "there is no audio file"

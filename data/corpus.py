@@ -1,4 +1,4 @@
-"""What a corpus is to this project: where it comes from, how to recognise it, what clips it holds."""
+"""The interface of a corpus: its origin, how to recognise it, and its clips."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from schemas.clip import Scan
 class Corpus(Protocol):
     """A collection of labelled recordings.
 
-    A scan reads names and, where the corpus has them, small tables; it never decodes audio.
+    A scan reads file names and small tables, if the corpus has any. It never decodes audio.
     """
 
     @property
     def name(self) -> str:
-        """Short name: the prefix of clip ids and speakers, the group in a store (``cremad``)."""
+        """Short name, such as ``cremad``: prefix of clip ids and speakers, and group in a store."""
 
     @property
     def title(self) -> str:
-        """Name as its authors write it."""
+        """Name as written by its authors."""
 
     @property
     def licence(self) -> str:
@@ -29,28 +29,25 @@ class Corpus(Protocol):
 
     @property
     def home_page(self) -> str:
-        """Address of the corpus's own page; empty where there is none."""
+        """URL of the corpus's own page; empty if there is none."""
 
     @property
     def how_to_get(self) -> str:
-        """One sentence: where to download it and what folder to put it in."""
+        """One sentence: where to download the corpus and which folder to put it into."""
 
     @property
     def expected_clips(self) -> int | None:
-        """Clips in the complete corpus; None where that is not known."""
+        """Number of clips in the complete corpus; None if unknown."""
 
     @property
     def folder_names(self) -> tuple[str, ...]:
-        """Names under the corpora root by which it is found, best first; see :func:`folded`."""
-
-    def scan(self, root: Path) -> Scan:
-        """Clips of the tree under ``root``, sorted by speaker, then clip id.
-
-        Raises :class:`~schemas.errors.CorpusNotFoundError` where ``root`` is no folder,
-        :class:`~schemas.errors.CorpusError` for an unusable description or speaker table.
+        """Names of its folder under the corpora root, best first, compared by
+        :func:`schemas.names.fold_name`.
         """
 
+    def scan(self, root: Path) -> Scan:
+        """Find the clips under ``root``, sorted by speaker, then clip id.
 
-def folded(name: str) -> str:
-    """Name as folder names are compared: lower case, without spaces, ``-`` and ``_``."""
-    return name.casefold().translate({ord(mark): None for mark in " -_"})
+        Raises :class:`~schemas.errors.CorpusNotFoundError` if ``root`` is not a folder and
+        :class:`~schemas.errors.CorpusError` if the description or speaker table is unusable.
+        """

@@ -1,7 +1,7 @@
 """CREMA-D: 91 actors, 12 sentences, six emotions at several levels.
 
-Names are actor_sentence_emotion_level. The actors' sex is in ``VideoDemographics.csv``, which lies
-beside ``AudioWAV`` in the authors' repository and is missing from most other copies.
+Names are actor_sentence_emotion_level. The actors' sex is listed in ``VideoDemographics.csv``, next to
+``AudioWAV`` in the authors' repository. Most other copies lack this file.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class CremaD:
     folder_names: tuple[str, ...] = ("cremad", "CREMA-D-master", "CREMA-D-main", "AudioWAV", "crema")
 
     def scan(self, root: Path) -> Scan:
-        """See :meth:`data.corpus.Corpus.scan`."""
+        """Find the clips under ``root``: :meth:`data.corpus.Corpus.scan`."""
         tree = walk(root)
         table = _find_table(root, tree)
         genders = {} if table is None else read_genders(table)
@@ -88,7 +88,7 @@ class CremaD:
 
 
 def clip_of(path: str, genders: Mapping[str, Gender]) -> Clip | Ignored:
-    """Clip that the audio file at ``path`` is by its name, or why it is none."""
+    """Clip described by the name of the audio file at ``path``, or the reason why it is ignored."""
     match = _NAME.fullmatch(PurePosixPath(path).stem)
     if match is None:
         return Ignored(path, "not named like a clip of CREMA-D (1001_IEO_NEU_XX)")
@@ -122,8 +122,7 @@ def clip_of(path: str, genders: Mapping[str, Gender]) -> Clip | Ignored:
 def read_genders(table: Path) -> dict[str, Gender]:
     """Gender by actor number from ``VideoDemographics.csv`` (columns ActorID and Sex, among others).
 
-    Raises :class:`CorpusError` for a table without these columns or with a word for the sex that is
-    neither Male nor Female.
+    Raises :class:`CorpusError` if a column is missing or a value of Sex is neither Male nor Female.
     """
     genders: dict[str, Gender] = {}
     try:
@@ -131,23 +130,25 @@ def read_genders(table: Path) -> dict[str, Gender]:
             rows = csv.DictReader(lines)
             if not {"ActorID", "Sex"} <= set(rows.fieldnames or ()):
                 raise CorpusError(
-                    f"'{table}' has no columns ActorID and Sex; fetch it anew from {_TABLE_ADDRESS}"
+                    f"'{table}' lacks the column ActorID or Sex; download it again from {_TABLE_ADDRESS}"
                 )
             for row in rows:
                 sex = (row["Sex"] or "").strip().lower()
                 if sex not in {"male", "female"}:
                     raise CorpusError(
                         f"'{table}', line {rows.line_num}: Sex is '{row['Sex']}', neither Male nor Female; "
-                        f"fetch the table anew from {_TABLE_ADDRESS}"
+                        f"download the table again from {_TABLE_ADDRESS}"
                     )
                 genders[(row["ActorID"] or "").strip()] = Gender(sex)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CorpusError(f"cannot read '{table}': {error}; fetch it anew from {_TABLE_ADDRESS}") from error
+        raise CorpusError(
+            f"cannot read '{table}': {error}; download it again from {_TABLE_ADDRESS}"
+        ) from error
     return genders
 
 
 def _find_table(root: Path, tree: Tree) -> Path | None:
-    """The speaker table in the tree, topmost first, or beside ``root`` where that is AudioWAV itself."""
+    """Topmost speaker table in the tree, or the one next to ``root`` if ``root`` is AudioWAV itself."""
     inside = [path for path in tree.other if PurePosixPath(path).name.lower() == _TABLE.lower()]
     if inside:
         return root / min(inside, key=lambda path: (path.count("/"), path))

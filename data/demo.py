@@ -1,4 +1,4 @@
-"""The demo corpus: synthetic voices, for trying the whole chain without downloading speech."""
+"""The demo corpus: synthetic voices, to try all commands without downloading speech."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from schemas.clip import Clip, Ignored, Scan
 from schemas.labels import Emotion, Gender
 
 _NAME = re.compile(r"([fm])([0-9]{2})_(s[0-9])_([a-z]+)_([1-9])")
-_EMOTIONS = frozenset(str(e) for e in Emotion) - {Emotion.CALM, Emotion.BORED}
+
+EMOTIONS = tuple(e for e in Emotion if e not in {Emotion.CALM, Emotion.BORED})
+"""Emotions of the demo voices."""
 
 
 @dataclass(frozen=True)
@@ -24,21 +26,21 @@ class DemoCorpus:
     title: str = "Synthetic demo voices"
     licence: str = "none needed: synthesised by this program"
     home_page: str = ""
-    how_to_get: str = "run `ser-features demo`, which writes a folder 'demo' under the corpora root"
+    how_to_get: str = "run `ser-features demo`, which writes the folder 'demo' to the corpora root"
     expected_clips: int | None = 672
     folder_names: tuple[str, ...] = ("demo",)
 
     def scan(self, root: Path) -> Scan:
-        """See :meth:`data.corpus.Corpus.scan`."""
+        """Find the clips under ``root``: :meth:`data.corpus.Corpus.scan`."""
         return collect(self.name, root, walk(root), clip_of)
 
 
 def write_demo(root: Path, progress: Callable[[int, int], None] | None = None) -> Path:
-    """Write the demo corpus to ``root/demo`` and return that folder; clips that are there are kept.
+    """Write the demo corpus to ``root/demo`` and return that folder; existing clips are kept.
 
-    ``progress`` is called with (clips done, clips in all). Equal bytes on every call; a call that was
-    stopped is completed by the next one. Raises :class:`~schemas.errors.StorageError` where the disk
-    is full or refuses access.
+    ``progress`` is called with (clips done, all clips). Every call writes the same bytes, and a call that was
+    stopped is completed by the next one. Raises :class:`~schemas.errors.StorageError` if the disk is full or
+    refuses access.
     """
     from data.voices import write_voices
 
@@ -48,9 +50,9 @@ def write_demo(root: Path, progress: Callable[[int, int], None] | None = None) -
 
 
 def clip_of(path: str) -> Clip | Ignored:
-    """Clip that the audio file at ``path`` is by its name, or why it is none."""
+    """Clip described by the name of the audio file at ``path``, or the reason why it is ignored."""
     match = _NAME.fullmatch(PurePosixPath(path).stem)
-    if match is None or match[4] not in _EMOTIONS:
+    if match is None or match[4] not in EMOTIONS:
         return Ignored(path, "not named like a demo clip (f01_s1_happy_1)")
     letter, number, sentence, emotion, repetition = match.groups()
     return Clip(

@@ -52,12 +52,12 @@ class EmoDb:
     )
 
     def scan(self, root: Path) -> Scan:
-        """See :meth:`data.corpus.Corpus.scan`."""
+        """Find the clips under ``root``: :meth:`data.corpus.Corpus.scan`."""
         return collect(self.name, root, walk(root), clip_of)
 
 
 def clip_of(path: str) -> Clip | Ignored:
-    """Clip that the audio file at ``path`` is by its name, or why it is none."""
+    """Clip described by the name of the audio file at ``path``, or the reason why it is ignored."""
     match = _NAME.fullmatch(PurePosixPath(path).stem)
     if match is None:
         return Ignored(path, "not named like a clip of EMO-DB (03a01Fa)")

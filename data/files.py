@@ -1,4 +1,4 @@
-"""Walking the folder of a corpus: which files there are, by their names alone."""
+"""Walks the folder of a corpus and sorts its files by their names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from schemas.errors import CorpusNotFoundError
 
 LOSSLESS_SUFFIXES = frozenset({".wav", ".flac", ".aif", ".aiff"})
 AUDIO_SUFFIXES = LOSSLESS_SUFFIXES | {".mp3", ".ogg"}
-"""Files that are taken as audio, whatever the case of the suffix."""
+"""Suffixes of audio files, in any case."""
+
+ARCHIVE_SUFFIXES = frozenset({".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz"})
 
 
 @dataclass(frozen=True)
@@ -23,16 +25,15 @@ class Tree:
     audio: tuple[str, ...]
     other: tuple[str, ...]
     unreadable: tuple[Ignored, ...]
-    """Links that lead nowhere, folders that cannot be listed, names that are not UTF-8."""
+    """Broken links, folders that cannot be listed, names that are not UTF-8."""
 
 
 def walk(root: Path) -> Tree:
-    """All files under ``root``, links followed, each folder entered once.
+    """Find all files under ``root``. Links are followed, and each folder is entered once.
 
     Hidden files and folders (``.git``, ``.DS_Store``, ``._x`` of macOS), ``__MACOSX`` and Zarr stores
-    (``features.zarr``) are left out.
-    Real folders are walked before linked ones, so that a link back into the tree adds nothing.
-    Raises :class:`CorpusNotFoundError` where ``root`` is no folder that can be listed.
+    (``features.zarr``) are skipped. Real folders are walked before linked ones, so that a link back into the
+    tree adds nothing. Raises :class:`CorpusNotFoundError` if ``root`` is not a folder or cannot be listed.
     """
     unreadable: list[Ignored] = []
     audio: list[str] = []
@@ -45,19 +46,19 @@ def walk(root: Path) -> Tree:
 
 
 def is_audio(path: str) -> bool:
-    """Whether the file at ``path`` is audio by its suffix."""
+    """Whether the file at ``path`` has the suffix of an audio file."""
     return suffix_of(path).lower() in AUDIO_SUFFIXES
 
 
 def suffix_of(path: str) -> str:
-    """Suffix of the file at ``path`` with its dot, or "". Making a :class:`~pathlib.Path` takes longer."""
+    """Suffix of the file at ``path`` with its dot, or "". Faster than making a :class:`~pathlib.Path`."""
     name = path[path.rfind("/") + 1 :]
     dot = name.rfind(".")
     return name[dot:] if 0 < dot < len(name) - 1 else ""
 
 
 def holds_audio(root: Path) -> bool:
-    """Whether any audio file lies under ``root``; stops at the first."""
+    """Whether there is an audio file under ``root``; stops at the first."""
     try:
         return any(is_audio(path) for path in _files(root, []))
     except CorpusNotFoundError:
@@ -65,7 +66,7 @@ def holds_audio(root: Path) -> bool:
 
 
 def _files(root: Path, unreadable: list[Ignored]) -> Iterator[str]:
-    """Paths of the regular files under ``root``; what cannot be read is added to ``unreadable``."""
+    """Paths of the regular files under ``root``; entries that cannot be read are added to ``unreadable``."""
     entered: set[tuple[int, int]] = set()
     folders: deque[tuple[Path, str]] = deque([(root, "")])
     while folders:
@@ -76,7 +77,7 @@ def _files(root: Path, unreadable: list[Ignored]) -> Iterator[str]:
             reason = error.strerror or str(error)
             if not prefix:
                 raise CorpusNotFoundError(f"cannot list the folder '{root}': {reason}") from error
-            unreadable.append(Ignored(_shown(prefix.rstrip("/")), f"folder cannot be listed: {reason}"))
+            unreadable.append(Ignored(_printable(prefix.rstrip("/")), f"folder cannot be listed: {reason}"))
             continue
         inner: list[tuple[Path, str]] = []
         for entry in entries:
@@ -84,34 +85,34 @@ def _files(root: Path, unreadable: list[Ignored]) -> Iterator[str]:
             if entry.is_dir():
                 (folders if entry.is_symlink() else inner).append((Path(entry.path), path + "/"))
             elif problem := _file_problem(entry):
-                unreadable.append(Ignored(_shown(path), problem))
+                unreadable.append(Ignored(_printable(path), problem))
             else:
                 yield path
         folders.extendleft(reversed(inner))
 
 
 def _entries(folder: Path, entered: set[tuple[int, int]]) -> list[os.DirEntry[str]]:
-    """What lies in ``folder``, sorted; nothing where it has been entered before."""
+    """Sorted entries of ``folder``; none if it was entered before."""
     status = folder.stat()
     identity = (status.st_dev, status.st_ino)
     if identity in entered:
         return []
     entered.add(identity)
     with os.scandir(folder) as entries:
-        seen = [entry for entry in entries if not _left_out(entry.name)]
+        seen = [entry for entry in entries if not _is_skipped(entry.name)]
     return sorted(seen, key=lambda entry: entry.name)
 
 
-def _left_out(name: str) -> bool:
-    """Hidden, of macOS, or a Zarr store: none of them is part of a corpus."""
+def _is_skipped(name: str) -> bool:
+    """Whether the entry is hidden, ``__MACOSX`` or a Zarr store, and so not part of a corpus."""
     return name[0] == "." or name == "__MACOSX" or name.endswith(".zarr")
 
 
 def _file_problem(entry: os.DirEntry[str]) -> str:
     if not entry.is_file():
         return "a link that leads nowhere" if entry.is_symlink() else "not a regular file"
-    return "" if _shown(entry.name) == entry.name else "its name is not valid UTF-8; rename it"
+    return "" if _printable(entry.name) == entry.name else "its name is not valid UTF-8; rename it"
 
 
-def _shown(path: str) -> str:
+def _printable(path: str) -> str:
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -1,10 +1,10 @@
-"""Anybody's own recordings: a tree with one folder an emotion, described by an optional ``corpus.toml``.
+"""Recordings of your own: a tree with one folder per emotion, described by an optional ``corpus.toml``.
 
 ::
 
     name = "calls"                              # default: the folder's name
     title = "Calls of the help desk"
-    speaker = '^[^/]+/(?P<speaker>[a-z]+)_'      # matched against the path below the folder
+    speaker = '^[^/]+/(?P<speaker>[a-z]+)_'      # searched for in the path below the folder
     # speakers = "speakers.csv"                  # instead: columns path or stem, speaker, gender
 
     [genders]
@@ -39,7 +39,7 @@ from schemas.names import RESERVED, is_corpus_name
 from schemas.recipe import first_problem
 
 DESCRIPTION = "corpus.toml"
-"""File in the root of a folder corpus that describes it."""
+"""Name of the file that describes a folder corpus, in its root."""
 
 _UNKNOWN = "unknown"
 _SYNONYMS: Mapping[Emotion, str] = {
@@ -57,7 +57,7 @@ _EMOTIONS = {word: emotion for emotion, words in _SYNONYMS.items() for word in w
 
 
 class Description(Model):
-    """What ``corpus.toml`` may say."""
+    """Content of ``corpus.toml``."""
 
     name: str | None = None
     title: str = ""
@@ -94,7 +94,7 @@ class Description(Model):
 
 @dataclass(frozen=True)
 class FolderCorpus:
-    """A folder-per-emotion tree under a name."""
+    """A named tree with one folder per emotion."""
 
     name: str
     title: str
@@ -102,39 +102,40 @@ class FolderCorpus:
     home_page: str
     folder_names: tuple[str, ...]
     description: Description
-    how_to_get: str = "recordings of your own: one folder an emotion"
+    how_to_get: str = "recordings of your own: one folder per emotion"
     expected_clips: int | None = None
 
     @classmethod
     def open(cls, root: Path, name: str | None = None) -> FolderCorpus:
-        """Corpus at ``root``, called ``name``, or as its ``corpus.toml`` or else its folder says.
+        """Open the corpus at ``root``, by default with the name in its ``corpus.toml``, or that of its
+        folder.
 
-        Raises :class:`UsageError` for a ``name`` that cannot be one, :class:`CorpusError` where
-        ``corpus.toml`` cannot be used.
+        Raises :class:`UsageError` if ``name`` is invalid and :class:`CorpusError` if ``corpus.toml`` is
+        unusable.
         """
         if name is not None and (problem := _name_problem(name)):
-            raise UsageError(f"a corpus cannot be called '{name}': {problem}")
-        described = read_description(root)
+            raise UsageError(f"a corpus cannot be named '{name}': {problem}")
+        description = read_description(root)
         if name is None:
-            name = described.name or re.sub(r"\s+", "-", root.resolve().name.lower())
+            name = description.name or re.sub(r"\s+", "-", root.resolve().name.lower())
             if problem := _name_problem(name):
                 raise CorpusError(
-                    f"the corpus at '{root}' cannot be called '{name}': {problem}; set name in {DESCRIPTION}"
+                    f"the corpus at '{root}' cannot be named '{name}': {problem}; set name in {DESCRIPTION}"
                 )
         return cls(
             name=name,
-            title=described.title or name,
-            licence=described.licence or "not stated",
-            home_page=described.home_page,
+            title=description.title or name,
+            licence=description.licence or "not stated",
+            home_page=description.home_page,
             folder_names=(root.resolve().name,),
-            description=described,
+            description=description,
         )
 
     def scan(self, root: Path) -> Scan:
-        """See :meth:`data.corpus.Corpus.scan`."""
+        """Find the clips under ``root``: :meth:`data.corpus.Corpus.scan`."""
         tree = walk(root)
         table = read_speakers(root, self.description.speakers) if self.description.speakers else None
-        reader = _Reader.of(self.name, self.description, table)
+        reader = _PathReader.of(self.name, self.description, table)
         scan = collect(self.name, root, tree, reader.clip_of, other=self._other)
         notices = [*scan.notices, *self._unknown_notice(scan), *self._unmatched_notices(scan, table)]
         return Scan(scan.dataset, scan.root, scan.clips, scan.ignored, tuple(notices))
@@ -172,7 +173,7 @@ class FolderCorpus:
 
 
 def read_description(root: Path) -> Description:
-    """Content of ``corpus.toml`` in ``root``; empty where there is none. Raises :class:`CorpusError`."""
+    """Read ``corpus.toml`` in ``root``; empty if there is none. Raises :class:`CorpusError`."""
     path = root / DESCRIPTION
     if not path.exists():
         return Description()
@@ -183,14 +184,14 @@ def read_description(root: Path) -> Description:
     except UnicodeDecodeError as error:
         raise CorpusError(f"'{path}' is not a UTF-8 text file") from error
     except tomllib.TOMLDecodeError as error:
-        raise CorpusError(f"'{path}' is not valid TOML: {error}; texts stand in quotation marks") from error
+        raise CorpusError(f"'{path}' is not valid TOML: {error}; strings must be quoted") from error
     except ValidationError as error:
         raise CorpusError(f"'{path}': {first_problem(error)}") from error
 
 
 @dataclass(frozen=True)
-class _Reader:
-    """How a path of one folder corpus is read."""
+class _PathReader:
+    """Maps the paths of a folder corpus to clips."""
 
     dataset: str
     emotions: Mapping[str, Emotion]
@@ -199,7 +200,7 @@ class _Reader:
     genders: Mapping[str, Gender]
 
     @classmethod
-    def of(cls, dataset: str, description: Description, table: SpeakerTable | None) -> _Reader:
+    def of(cls, dataset: str, description: Description, table: SpeakerTable | None) -> _PathReader:
         own = {_folder_key(folder): emotion for folder, emotion in description.emotions.items()}
         pattern = re.compile(description.speaker) if description.speaker else None
         return cls(dataset, {**_EMOTIONS, **own}, pattern, table, description.genders)
@@ -236,7 +237,7 @@ class _Reader:
 
 @lru_cache(maxsize=4096)
 def _folder_key(folder: str) -> str:
-    """``01_Pleasant-Surprise`` and ``pleasant surprise`` are the same folder name."""
+    """Canonical form of a folder name: ``01_Pleasant-Surprise`` and ``pleasant surprise`` are the same."""
     return re.sub(r"[\s_-]", "", re.sub(r"^[0-9]+[\s._-]*", "", folder).casefold()) or folder.casefold()
 
 
@@ -244,5 +245,5 @@ def _name_problem(name: str) -> str:
     if name in RESERVED:
         return "the name is reserved"
     if not is_corpus_name(name):
-        return "use up to 32 of a–z, 0–9, _ and -, the first a letter or digit"
-    return "it is the name of a known corpus" if name in CORPORA else ""
+        return "use up to 32 characters of a–z, 0–9, _ and -, starting with a letter or digit"
+    return "this is the name of a known corpus" if name in CORPORA else ""

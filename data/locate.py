@@ -1,4 +1,4 @@
-"""From what the user asks for to folders: which corpora are there, and where."""
+"""Finds the folders of the requested corpora."""
 
 from __future__ import annotations
 
@@ -6,66 +6,67 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.corpus import Corpus, folded
+from data.corpus import Corpus
 from data.files import holds_audio
 from data.folder import DESCRIPTION, FolderCorpus
-from data.missing import not_there, nothing, require_name
-from data.registry import CORPORA, corpus, real
+from data.missing import explain_missing, explain_nothing_found, require_name
+from data.registry import CORPORA, real_corpora, require_corpus
 from schemas.errors import CorpusError, CorpusNotFoundError, UnknownNameError, UsageError
+from schemas.names import fold_name
 
-ALL = "all"
-"""Request for every corpus that is there."""
+ALL_CORPORA = "all"
+"""Requests all corpora that are present."""
 
 
 @dataclass(frozen=True)
 class Located:
-    """What was asked for and is there, and what stands beside it."""
+    """The requested corpora that were found, and the other folders next to them."""
 
     found: tuple[tuple[Corpus, Path], ...]
     """Known corpora in the order of the registry, then folder corpora by name."""
     missing: tuple[Corpus, ...] = ()
-    """Real corpora that ``all`` asks for and that are not there."""
+    """Corpora of real speech that ``all`` requests and that were not found."""
     unrecognised: tuple[str, ...] = ()
-    """Folders under the root that belong to no known corpus and hold no ``corpus.toml``."""
+    """Folders under the root that belong to no known corpus and contain no ``corpus.toml``."""
     left_out: tuple[str, ...] = ()
-    """Folders that ``all`` knows by name and does not take: the demo voices, a second folder of a found
-    corpus, one that holds no audio file."""
+    """Folders named like a known corpus that ``all`` does not use: the demo voices, a second folder of a
+    corpus, a folder without audio files."""
 
 
 def locate(request: str, corpora_root: Path) -> Located:
-    """Corpora that ``request`` names: ``all``, or names parted by commas, each optionally ``name=PATH``.
+    """Find the corpora in ``request``: ``all``, or a comma-separated list of ``name`` or ``name=PATH``.
 
-    ``all`` takes the real corpora under ``corpora_root`` and every folder with a ``corpus.toml``, never
-    the demo voices: they are synthetic and must be asked for by name. A ``name=PATH`` with a name that
-    is no known corpus is a folder-per-emotion tree.
+    ``all`` finds the corpora of real speech under ``corpora_root`` and every folder with a ``corpus.toml``.
+    It excludes the demo voices: they are synthetic and must be requested by name. ``name=PATH`` with an
+    unknown name is a tree with one folder per emotion.
 
-    Raises :class:`UsageError` for a malformed request, :class:`UnknownNameError` for a name that is
-    nothing, :class:`CorpusNotFoundError` for a corpus that is not there and where nothing is, and
-    :class:`CorpusError` for an installed package whose corpus cannot be used.
+    Raises :class:`UsageError` for a malformed request, :class:`UnknownNameError` for an unknown name,
+    :class:`CorpusNotFoundError` if a requested corpus is missing or there are no corpora at all, and
+    :class:`CorpusError` if the corpus of an installed package is unusable.
     """
     asked = _parse(request)
     CORPORA.require_sound()
     folders = _folders(corpora_root)
     found: dict[str, tuple[Corpus, Path]] = {
-        name: _at(name, path) for name, path in asked.items() if path is not None
+        name: _open_at(name, path) for name, path in asked.items() if path is not None
     }
     for name, path in asked.items():
-        if name != ALL and path is None:
+        if name != ALL_CORPORA and path is None:
             require_name(request, name)
-            found[name] = _named(name, corpora_root, folders)
+            found[name] = _find(name, corpora_root, folders)
     missing: tuple[Corpus, ...] = ()
-    if ALL in asked:
+    if ALL_CORPORA in asked:
         missing = _add_all(found, folders)
     if not found:
-        raise CorpusNotFoundError(nothing(corpora_root, folders))
+        raise CorpusNotFoundError(explain_nothing_found(corpora_root, folders))
     _check_apart(found)
     taken = {path.resolve() for _, path in found.values()}
     rest = [folder for folder in folders if folder.resolve() not in taken]
     return Located(
         found=tuple(found[name] for name in sorted(found, key=_order)),
         missing=missing,
-        unrecognised=tuple(f.name for f in rest if not _known(f) and not (f / DESCRIPTION).is_file()),
-        left_out=tuple(f.name for f in rest if _known(f)) if ALL in asked else (),
+        unrecognised=tuple(f.name for f in rest if not _is_known(f) and not (f / DESCRIPTION).is_file()),
+        left_out=tuple(f.name for f in rest if _is_known(f)) if ALL_CORPORA in asked else (),
     )
 
 
@@ -75,100 +76,100 @@ def _parse(request: str) -> dict[str, Path | None]:
         name, sign, path = (part.strip() for part in item.partition("="))
         if not name or (sign and not path):
             raise UsageError(
-                f"'{request}' is not a list of corpora; write all, or names parted by commas, each as NAME "
+                f"'{request}' is not a list of corpora; give all, or a comma-separated list of NAME "
                 f"or NAME=PATH"
             )
-        place = _expanded(path) if sign else None
-        if asked.setdefault(name, place) != place:
-            raise UsageError(f"'{name}' is asked for at two places; give it once")
+        folder = _expand(path) if sign else None
+        if asked.setdefault(name, folder) != folder:
+            raise UsageError(f"'{name}' is given with two different folders; give it once")
     return asked
 
 
-def _expanded(path: str) -> Path:
+def _expand(path: str) -> Path:
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
-        raise UsageError(f"there is no home folder for '{path}'; give the whole path") from error
+        raise UsageError(f"cannot resolve the home folder in '{path}'; give the full path") from error
 
 
 def _folders(root: Path) -> tuple[Path, ...]:
-    """Folders directly under ``root``, hidden ones left out, sorted; none where it is no folder."""
+    """Visible folders directly under ``root``, sorted; none if ``root`` is not a folder."""
     try:
         return tuple(sorted(entry for entry in root.iterdir() if entry.is_dir() and entry.name[0] != "."))
     except OSError:
         return ()
 
 
-def _at(name: str, path: Path) -> tuple[Corpus, Path]:
+def _open_at(name: str, path: Path) -> tuple[Corpus, Path]:
     if not path.is_dir():
         raise CorpusNotFoundError(
             f"there is no folder '{path}' for the corpus '{name}'; give the path of its folder"
         )
     if not holds_audio(path):
-        raise CorpusNotFoundError(f"the folder '{path}' for the corpus '{name}' holds no audio file")
+        raise CorpusNotFoundError(f"the folder '{path}' for the corpus '{name}' contains no audio files")
     return (CORPORA[name] if name in CORPORA else FolderCorpus.open(path, name)), path
 
 
-def _named(name: str, root: Path, folders: tuple[Path, ...]) -> tuple[Corpus, Path]:
+def _find(name: str, root: Path, folders: tuple[Path, ...]) -> tuple[Corpus, Path]:
     if name in CORPORA:
-        places = _places(CORPORA[name], folders)
-        if places:
-            return CORPORA[name], places[0]
-        raise CorpusNotFoundError(not_there(CORPORA[name], root, folders))
-    described = _described(folders)
+        own = _folders_of(CORPORA[name], folders)
+        if own:
+            return CORPORA[name], own[0]
+        raise CorpusNotFoundError(explain_missing(CORPORA[name], root, folders))
+    described = _open_described(folders)
     if name in described:
         return described[name]
-    beside = [folder for folder in folders if folded(folder.name) == folded(name)]
-    if beside and not _known(beside[0]):
+    beside = [folder for folder in folders if fold_name(folder.name) == fold_name(name)]
+    if beside and not _is_known(beside[0]):
         raise UnknownNameError(
-            f"'{name}' is no known corpus; if '{beside[0]}' is a tree with one folder an emotion, ask for "
+            f"'{name}' is not a known corpus; if '{beside[0]}' has one folder per emotion, give it as "
             f"{name}={beside[0]}"
         )
-    return corpus(name), root
+    return require_corpus(name), root
 
 
 def _add_all(found: dict[str, tuple[Corpus, Path]], folders: tuple[Path, ...]) -> tuple[Corpus, ...]:
     missing = []
-    for name in real():
+    for name in real_corpora():
         if name in found:
             continue
-        places = _places(CORPORA[name], folders)
-        if places:
-            found[name] = (CORPORA[name], places[0])
+        own = _folders_of(CORPORA[name], folders)
+        if own:
+            found[name] = (CORPORA[name], own[0])
         else:
             missing.append(CORPORA[name])
     given = {path.resolve() for _, path in found.values()}
-    for name, (described, path) in _described(folders).items():
+    for name, (described, path) in _open_described(folders).items():
         if path.resolve() not in given:
             found.setdefault(name, (described, path))
     return tuple(missing)
 
 
-def _places(wanted: Corpus, folders: tuple[Path, ...]) -> list[Path]:
-    """Folders that go by a name of the corpus and hold audio, the best name first."""
-    named = (f for name in wanted.folder_names for f in folders if folded(f.name) == folded(name))
+def _folders_of(wanted: Corpus, folders: tuple[Path, ...]) -> list[Path]:
+    """Folders with audio files that are named like the corpus, the best name first."""
+    named = (f for name in wanted.folder_names for f in folders if fold_name(f.name) == fold_name(name))
     return [folder for folder in named if holds_audio(folder)]
 
 
-def _known(folder: Path) -> bool:
-    """Whether the folder goes by a name of a known corpus."""
-    name = folded(folder.name)
-    return any(name == folded(each) for known in CORPORA.values() for each in known.folder_names)
+def _is_known(folder: Path) -> bool:
+    """Whether the folder is named like a known corpus."""
+    name = fold_name(folder.name)
+    return any(name == fold_name(each) for known in CORPORA.values() for each in known.folder_names)
 
 
-def _described(folders: tuple[Path, ...]) -> dict[str, tuple[Corpus, Path]]:
-    """Folder corpora by name: folders with a ``corpus.toml`` that go by no known corpus's name."""
-    described: dict[str, tuple[Corpus, Path]] = {}
+def _open_described(folders: tuple[Path, ...]) -> dict[str, tuple[Corpus, Path]]:
+    """Folder corpora by name: folders with a ``corpus.toml`` that are not named like a known corpus."""
+    by_name: dict[str, tuple[Corpus, Path]] = {}
     for folder in folders:
-        if (folder / DESCRIPTION).is_file() and not _known(folder):
+        if (folder / DESCRIPTION).is_file() and not _is_known(folder):
             own = FolderCorpus.open(folder)
-            if own.name in described:
+            if own.name in by_name:
                 raise CorpusError(
-                    f"'{described[own.name][1]}' and '{folder}' are both called '{own.name}'; "
-                    f"change name in one {DESCRIPTION}"
+                    f"'{by_name[own.name][1]}' and '{folder}' are both named '{own.name}'; "
+                    f"change the name in one {DESCRIPTION}"
                 )
-            described[own.name] = (own, folder)
-    return described
+            by_name[own.name] = (own, folder)
+    return by_name
 
 
 def _check_apart(found: Mapping[str, tuple[Corpus, Path]]) -> None:
@@ -176,7 +177,7 @@ def _check_apart(found: Mapping[str, tuple[Corpus, Path]]) -> None:
     for name, (_, path) in found.items():
         first = names.setdefault(path.resolve(), name)
         if first != name:
-            raise UsageError(f"'{first}' and '{name}' are the same folder '{path}'; ask for one of them")
+            raise UsageError(f"'{first}' and '{name}' are the same folder '{path}'; request only one of them")
 
 
 def _order(name: str) -> tuple[int, str]:

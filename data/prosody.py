@@ -1,9 +1,9 @@
-"""How a demo voice says a sentence: the cast, the sentences, and the plan of one clip.
+"""How a demo voice speaks a sentence: the cast, the sentences, and the plan of one clip.
 
-Everything is drawn from counter-based generators keyed by the name of the speaker or clip, so that a
-plan does not depend on which other clips are made. The figures are in the range that surveys of vocal
-emotion report (Scherer 2003, doi 10.1016/S0167-6393(02)00084-5; Juslin & Laukka 2003): anger and joy
-raise pitch, range, level and high frequencies, sadness lowers them, fear raises pitch with tremor.
+All values are drawn from counter-based generators keyed by the name of the speaker or clip, so that a plan
+does not depend on the other clips. The parameters are in the range that surveys of vocal emotion report
+(Scherer 2003, doi 10.1016/S0167-6393(02)00084-5; Juslin & Laukka 2003): anger and joy raise pitch, range,
+level and high frequencies, sadness lowers them, fear raises pitch with tremor.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from schemas.labels import Emotion, Gender
 
 FRAME_S = 0.01
-"""Step of the tracks of a plan, in seconds."""
+"""Step between the values of a track, in seconds."""
 
-EMOTIONS = tuple(e for e in Emotion if e not in {Emotion.CALM, Emotion.BORED})
 REPETITIONS = (1, 2)
 
 SENTENCES = {
@@ -27,7 +26,7 @@ SENTENCES = {
     "s2": ("mo", "dA", "si", "na", "gU", "te"),
     "s3": ("ki", "lO", "fa", "ne", "ba", "dE", "mu"),
 }
-"""Nonsense sentences as syllables: an onset and a vowel; a capital vowel is stressed."""
+"""Nonsense sentences as syllables of an onset and a vowel; an upper-case vowel is stressed."""
 
 _VOWELS = {
     "a": (730.0, 1200.0, 2500.0),
@@ -44,7 +43,7 @@ _BURST_HZ = {"b": 900.0, "d": 2800.0, "g": 1900.0, "k": 2000.0, "t": 3600.0, "s"
 
 @dataclass(frozen=True)
 class Style:
-    """What emotion changes in a voice; all zero is neutral, and styles add."""
+    """Changes of a voice by an emotion. Zero means no change; styles add up."""
 
     pitch: float = 0.0
     """Semitones above the speaker's own pitch."""
@@ -55,7 +54,7 @@ class Style:
     level: float = 0.0
     """dB."""
     bright: float = 0.0
-    """Less (positive) or more spectral tilt; 1 is the span of voices."""
+    """Brightness: positive values reduce the spectral tilt; 1 is the range between voices."""
     breath: float = 0.0
     """Aspiration; 1 doubles it."""
     tremor: float = 0.0
@@ -82,14 +81,14 @@ _STYLES = {
     Emotion.SURPRISED: Style(3.6, 0.55, -0.03, 1.2, 0.15, 0.3, 0.0, 0.0, 4.5, 0.015),
 }
 _SCALE = Style(1.1, 0.20, 0.08, 1.8, 0.28, 0.35, 0.13, 0.30, 1.6, 0.020).vector()
-"""One standard deviation of how differently people and moments express an emotion."""
+"""Standard deviation of the expression of an emotion between speakers and clips."""
 _OF_SPEAKER, _OF_CLIP = 0.4, 0.58
-"""Deviations of a speaker's habits and of a single clip, in units of ``_SCALE``."""
+"""Deviations between speakers and between clips, in units of ``_SCALE``."""
 
 
 @dataclass(frozen=True)
-class Speaker:
-    """One of the cast: a voice, and a way of showing emotions."""
+class Voice:
+    """A synthetic speaker: a voice and its expression of emotions."""
 
     name: str
     gender: Gender
@@ -97,7 +96,7 @@ class Speaker:
     tract: float
     """Factor on the formants of an average male vocal tract."""
     rate_hz: float
-    """Syllables a second."""
+    """Syllables per second."""
     level_db: float
     bright: float
     breath: float
@@ -105,8 +104,8 @@ class Speaker:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What one clip shall sound like; the tracks have one value every :data:`FRAME_S`."""
+class VoicePlan:
+    """Sound of one clip; the tracks have one value per :data:`FRAME_S`."""
 
     stem: str
     f0_hz: NDArray[np.float64]
@@ -132,25 +131,25 @@ class Plan:
 
 
 def generator(name: str) -> np.random.Generator:
-    """Random stream that belongs to ``name`` alone."""
+    """Random number generator keyed by ``name``."""
     key = hashlib.blake2b(f"demo/{name}".encode(), digest_size=16).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(key, "little")))
 
 
-def cast() -> tuple[Speaker, ...]:
+def cast() -> tuple[Voice, ...]:
     """The 16 speakers: ``f01`` … ``f08``, ``m01`` … ``m08``."""
     return tuple(
         _speaker(gender, number) for gender in (Gender.FEMALE, Gender.MALE) for number in range(1, 9)
     )
 
 
-def stem_of(speaker: Speaker, sentence: str, emotion: Emotion, repetition: int) -> str:
+def stem_of(speaker: Voice, sentence: str, emotion: Emotion, repetition: int) -> str:
     """Name of a clip: ``f01_s1_happy_2``."""
     return f"{speaker.name}_{sentence}_{emotion}_{repetition}"
 
 
-def plan(speaker: Speaker, sentence: str, emotion: Emotion, repetition: int) -> Plan:
-    """Plan of one clip; equal arguments give an equal plan."""
+def plan_clip(speaker: Voice, sentence: str, emotion: Emotion, repetition: int) -> VoicePlan:
+    """Plan one clip; equal arguments give equal plans."""
     stem = stem_of(speaker, sentence, emotion, repetition)
     random = generator(stem)
     habit = generator(f"{speaker.name}_{emotion}").normal(size=_SCALE.size)
@@ -158,7 +157,7 @@ def plan(speaker: Speaker, sentence: str, emotion: Emotion, repetition: int) -> 
     vector += _SCALE * (_OF_SPEAKER * habit + _OF_CLIP * random.normal(size=_SCALE.size))
     style = Style(*vector.tolist())
     tracks = _Tracks(speaker, SENTENCES[sentence], style, random)
-    return Plan(
+    return VoicePlan(
         stem=stem,
         f0_hz=tracks.f0(),
         formants_hz=tracks.formants(),
@@ -173,11 +172,11 @@ def plan(speaker: Speaker, sentence: str, emotion: Emotion, repetition: int) -> 
     )
 
 
-def _speaker(gender: Gender, number: int) -> Speaker:
+def _speaker(gender: Gender, number: int) -> Voice:
     name = f"{gender.value[0]}{number:02d}"
     random = generator(name)
     female = gender is Gender.FEMALE
-    return Speaker(
+    return Voice(
         name=name,
         gender=gender,
         f0_hz=(205.0 if female else 116.0) * float(np.exp2(random.uniform(-2.2, 2.2) / 12)),
@@ -191,10 +190,10 @@ def _speaker(gender: Gender, number: int) -> Speaker:
 
 
 class _Tracks:
-    """Lays the syllables of a sentence on the time line."""
+    """Tracks of a sentence, built syllable by syllable."""
 
     def __init__(
-        self, speaker: Speaker, syllables: tuple[str, ...], style: Style, random: np.random.Generator
+        self, speaker: Voice, syllables: tuple[str, ...], style: Style, random: np.random.Generator
     ) -> None:
         self.speaker, self.syllables, self.style, self.random = speaker, syllables, style, random
         lengths = self._lengths()
@@ -209,7 +208,7 @@ class _Tracks:
             self._lay(syllable, self.starts[index], self.starts[index + 1])
 
     def f0(self) -> NDArray[np.float64]:
-        """Pitch in Hz: declination, an accent a stressed syllable, the ending, tremor and drift."""
+        """Pitch in Hz: declination, an accent per stressed syllable, the ending, tremor and drift."""
         begin, end = self.starts[0], self.starts[-1]
         along = np.clip((self.time - begin) / (end - begin), 0, 1)
         semitones = self.style.pitch + 1.5 * (0.5 - along)
@@ -239,7 +238,7 @@ class _Tracks:
         return hertz
 
     def _lengths(self) -> NDArray[np.float64]:
-        """Seconds of each syllable: stressed and final ones are longer."""
+        """Durations of the syllables in seconds; stressed and final ones are longer."""
         rate = self.speaker.rate_hz * float(np.exp(np.clip(self.style.rate, -0.4, 0.4)))
         weights: NDArray[np.float64] = np.array(
             [1.25 if syllable[1].isupper() else 0.95 for syllable in self.syllables]

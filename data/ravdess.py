@@ -56,12 +56,12 @@ class Ravdess:
     )
 
     def scan(self, root: Path) -> Scan:
-        """See :meth:`data.corpus.Corpus.scan`."""
+        """Find the clips under ``root``: :meth:`data.corpus.Corpus.scan`."""
         return collect(self.name, root, walk(root), clip_of, other=_other)
 
 
 def clip_of(path: str) -> Clip | Ignored:
-    """Clip that the audio file at ``path`` is by its name, or why it is none."""
+    """Clip described by the name of the audio file at ``path``, or the reason why it is ignored."""
     file = PurePosixPath(path)
     match = _NAME.fullmatch(file.stem)
     if match is None:

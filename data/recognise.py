@@ -1,4 +1,4 @@
-"""Telling which known corpus a folder holds, whatever the folder is called."""
+"""Recognises the corpus in a folder by its file names, whatever the folder is called."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ _READERS: Mapping[str, Callable[[str, Path], Clip | Ignored]] = {
 
 
 def recognise(root: Path) -> str | None:
-    """Name of the corpus whose clips most audio files in ``root``, or one folder down, are named like."""
+    """Corpus whose naming most audio files in ``root``, or one folder below, follow; None if there is
+    none.
+    """
     files = list(islice(_audio_near(root), _SAMPLE))
     for name, read in _READERS.items():
         if files and 2 * sum(isinstance(read(path, root), Clip) for path in files) > len(files):
@@ -31,14 +33,14 @@ def recognise(root: Path) -> str | None:
 
 
 def _audio_near(root: Path) -> Iterator[str]:
-    for path in _listed(root):
+    for path in _list_visible(root):
         if path.is_dir():
-            yield from (f"{path.name}/{inner.name}" for inner in _listed(path) if is_audio(inner.name))
+            yield from (f"{path.name}/{inner.name}" for inner in _list_visible(path) if is_audio(inner.name))
         elif is_audio(path.name):
             yield path.name
 
 
-def _listed(folder: Path) -> list[Path]:
+def _list_visible(folder: Path) -> list[Path]:
     try:
         return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     except OSError:

@@ -1,4 +1,4 @@
-"""The corpora that are known by name."""
+"""The known corpora by name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from data.corpus import Corpus
 from data.cremad import CremaD
 from data.demo import DemoCorpus
 from data.emodb import EmoDb
-from data.plugins import Offered
+from data.plugins import OfferedCorpora
 from data.ravdess import Ravdess
 from data.savee import Savee
 from data.tess import Tess
@@ -19,32 +19,31 @@ from schemas.nearest import did_you_mean
 _IN_ORDER: tuple[Corpus, ...] = (Ravdess(), Tess(), Savee(), CremaD(), EmoDb(), DemoCorpus())
 
 BUILT_IN: Mapping[str, Corpus] = MappingProxyType({corpus.name: corpus for corpus in _IN_ORDER})
-"""Corpora of this package by name. All are of acted speech."""
+"""Corpora of this package by name; all contain acted speech."""
 
-CORPORA = Offered(BUILT_IN)
-"""All known corpora by name, those of installed packages too, in the order in which they are listed and
-built."""
+CORPORA = OfferedCorpora(BUILT_IN)
+"""All known corpora by name, including those of installed packages, in the order of lists and builds."""
 
 
-def known(name: str) -> Corpus | None:
-    """Corpus by name, to tell of it; None for one that is not known, or of a package that cannot be used."""
+def find_corpus(name: str) -> Corpus | None:
+    """Corpus by name; None if it is unknown or its package is unusable."""
     try:
         return CORPORA.get(name)
     except CorpusError:
         return None
 
 
-def real() -> tuple[str, ...]:
+def real_corpora() -> tuple[str, ...]:
     """Names of the corpora of real speech."""
     return tuple(name for name in CORPORA if name != "demo")
 
 
-def corpus(name: str) -> Corpus:
-    """Corpus by name. Raises :class:`UnknownNameError` with the known names and the nearest one."""
+def require_corpus(name: str) -> Corpus:
+    """Corpus by name. Raises :class:`UnknownNameError` with the known names and the closest one."""
     try:
         return CORPORA[name]
     except KeyError:
         raise UnknownNameError(
-            f"unknown corpus '{name}'; {did_you_mean(name, CORPORA)}known are {', '.join(CORPORA)}, and "
-            f"recordings of your own are given as NAME=PATH"
+            f"unknown corpus '{name}'; {did_you_mean(name, CORPORA)}choose one of {', '.join(CORPORA)}, "
+            f"or give recordings of your own as NAME=PATH"
         ) from None

@@ -1,6 +1,6 @@
-"""SAVEE: four Englishmen, 15 sentences an emotion and 30 neutral ones.
+"""SAVEE: four male English speakers, 15 sentences per emotion and 30 neutral ones.
 
-Two trees go round: the original ``AudioData/DC/a01.wav`` and the flat ``DC_a01.wav`` of Kaggle.
+Two layouts exist: the original ``AudioData/DC/a01.wav`` and the flat ``DC_a01.wav`` on Kaggle.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ class Savee:
     )
 
     def scan(self, root: Path) -> Scan:
-        """See :meth:`data.corpus.Corpus.scan`."""
+        """Find the clips under ``root``: :meth:`data.corpus.Corpus.scan`."""
         return collect(self.name, root, walk(root), lambda path: clip_of(path, root.name))
 
 
 def clip_of(path: str, root_name: str = "") -> Clip | Ignored:
-    """Clip that the audio file at ``path`` is by its name, or why it is none.
+    """Clip described by the name of the audio file at ``path``, or the reason why it is ignored.
 
-    ``root_name`` is the folder's own name: it tells the speaker where the root is ``DC`` itself.
+    ``root_name`` is the name of the corpus folder, which gives the speaker if it is ``DC`` itself.
     """
     file = PurePosixPath(path)
     match = _NAME.fullmatch(file.stem)

@@ -1,4 +1,4 @@
-"""Scanning a corpus, and what every scan must keep whoever wrote it."""
+"""Scans a corpus and checks the result, also for corpora of other packages."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from schemas.clip import Clip, Scan
 from schemas.errors import CorpusError, SerError
 
 
-def scan_of(corpus: Corpus, root: Path) -> Scan:
-    """What ``corpus`` finds under ``root``.
+def scan_corpus(corpus: Corpus, root: Path) -> Scan:
+    """Scan ``root`` with ``corpus``.
 
-    Raises what its ``scan`` does, and :class:`CorpusError` for one of another package that fails, or whose
+    Raises the errors of its ``scan``, and :class:`CorpusError` if the corpus of another package fails or its
     clips are not named after it.
     """
     try:
@@ -24,15 +24,15 @@ def scan_of(corpus: Corpus, root: Path) -> Scan:
         if corpus.name in BUILT_IN:
             raise
         raise CorpusError(
-            f"the corpus '{corpus.name}' cannot scan '{root}': {type(error).__name__}: {error}; mend its "
+            f"the corpus '{corpus.name}' cannot scan '{root}': {type(error).__name__}: {error}; repair its "
             f"package"
         ) from error
     strange = [scan.dataset] if scan.dataset != corpus.name else []
     strange += [clip.clip_id for clip in scan.clips if not _is_of(corpus.name, clip)]
     if strange:
         raise CorpusError(
-            f"the corpus '{corpus.name}' finds '{strange[0]}' in '{root}', which is not named after it; mend "
-            f"its package: dataset, clip_id and speaker of each clip begin with '{corpus.name}'"
+            f"the corpus '{corpus.name}' finds '{strange[0]}' in '{root}', which is not named after it; "
+            f"repair its package: dataset, clip_id and speaker of each clip must begin with '{corpus.name}'"
         )
     return scan
 

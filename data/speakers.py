@@ -23,7 +23,7 @@ _GENDERS = {
 
 @dataclass(frozen=True)
 class Speaker:
-    """Who speaks."""
+    """A speaker and their gender."""
 
     name: str
     gender: Gender = Gender.UNKNOWN
@@ -31,17 +31,17 @@ class Speaker:
 
 @dataclass(frozen=True)
 class SpeakerTable:
-    """Speakers by the path of a clip (relative to the corpus), or by its name without folder and suffix."""
+    """Speakers by path of the clip, relative to the corpus, or by its file name without suffix."""
 
     by: Literal["path", "stem"]
     rows: Mapping[str, Speaker]
 
     def speaker_of(self, path: str) -> Speaker | None:
-        """Speaker of the clip at ``path``; None where the table does not name it."""
+        """Speaker of the clip at ``path``; None if the table does not list it."""
         return self.rows.get(self._key(path))
 
     def unmatched(self, paths: Sequence[str]) -> list[str]:
-        """Keys of the table that none of ``paths`` has, sorted."""
+        """Keys of the table that match none of ``paths``, sorted."""
         return sorted(set(self.rows) - {self._key(path) for path in paths})
 
     def _key(self, path: str) -> str:
@@ -49,19 +49,19 @@ class SpeakerTable:
 
 
 def gender_of(word: object) -> Gender | None:
-    """Gender that ``word`` (female, F, male, m, unknown, …) stands for; None where it is none."""
+    """Gender meant by ``word`` (female, F, male, m, unknown, …); None if it is not a gender."""
     return _GENDERS.get(word.strip().lower()) if isinstance(word, str) else None
 
 
 def read_speakers(root: Path, name: str) -> SpeakerTable:
-    """Table at ``name`` below ``root``.
+    """Read the table at ``name`` below ``root``.
 
-    Raises :class:`CorpusError` for a table outside ``root``, one that cannot be read or lacks a column,
-    a clip with two speakers, a speaker with two genders, a word that is no gender.
+    Raises :class:`CorpusError` if the table is outside ``root``, cannot be read or lacks a column, or if a
+    clip has two speakers, a speaker has two genders, or a gender is invalid.
     """
     inside = PurePosixPath(name)
     if inside.is_absolute() or ".." in inside.parts:
-        raise CorpusError(f"speakers = '{name}' leads out of '{root}'; give a path below it")
+        raise CorpusError(f"speakers = '{name}' is outside '{root}'; give a path below it")
     table = root / inside
     try:
         with table.open(encoding="utf-8-sig", newline="") as lines:
@@ -69,7 +69,7 @@ def read_speakers(root: Path, name: str) -> SpeakerTable:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or error
         raise CorpusError(
-            f"cannot read the speaker table '{table}': {why}; put a CSV there, or change "
+            f"cannot read the speaker table '{table}': {why}; put a CSV file there, or change "
             f"speakers in corpus.toml"
         ) from error
 
@@ -90,9 +90,13 @@ def _read(lines: csv.DictReader[str], table: Path) -> SpeakerTable:
         word = line[columns["gender"]] if "gender" in columns else ""
         gender = gender_of(word or "")
         if gender is None:
-            raise CorpusError(f"{where}: '{word}' is no gender; write female, male or unknown")
+            raise CorpusError(f"{where}: '{word}' is not a gender; use female, male or unknown")
         if genders.setdefault(name, gender) != gender:
-            raise CorpusError(f"{where}: speaker '{name}' is {gender}, but {genders[name]} further up")
+            raise CorpusError(
+                f"{where}: speaker '{name}' is {gender}, but {genders[name]} in an earlier line"
+            )
         if rows.setdefault(key, Speaker(name, gender)).name != name:
-            raise CorpusError(f"{where}: '{key}' is spoken by '{name}', but by '{rows[key].name}' further up")
+            raise CorpusError(
+                f"{where}: '{key}' has speaker '{name}', but '{rows[key].name}' in an earlier line"
+            )
     return SpeakerTable(by, rows)

@@ -1,7 +1,7 @@
 """TESS: two actresses say "Say the word …" with 200 words in seven emotions.
 
-Names are speaker_word_emotion. Copies that go round have a speaker written ``OA``, four spellings of
-the surprise folder, and the whole tree nested a second time inside itself.
+Names are speaker_word_emotion. Some copies have the speaker written ``OA``, one of four spellings of the
+surprise folder, or the whole tree nested inside itself.
 """
 
 from __future__ import annotations
@@ -66,12 +66,12 @@ class Tess:
     )
 
     def scan(self, root: Path) -> Scan:
-        """See :meth:`data.corpus.Corpus.scan`."""
+        """Find the clips under ``root``: :meth:`data.corpus.Corpus.scan`."""
         return collect(self.name, root, walk(root), clip_of)
 
 
 def clip_of(path: str) -> Clip | Ignored:
-    """Clip that the audio file at ``path`` is by its name, or why it is none."""
+    """Clip described by the name of the audio file at ``path``, or the reason why it is ignored."""
     file = PurePosixPath(path)
     match = _NAME.fullmatch(file.stem)
     if match is None:
@@ -103,10 +103,10 @@ def _spelling(text: str) -> str | None:
 
 def _folder_note(file: PurePosixPath, speaker: str, emotion: str) -> str:
     match = _FOLDER.fullmatch(file.parent.name)
-    said = _spelling(match[2]) if match is not None else None
-    if match is None or said is None:
+    folder_emotion = _spelling(match[2]) if match is not None else None
+    if match is None or folder_emotion is None:
         return ""
     folder_speaker = "OAF" if match[1].upper() == "OA" else match[1].upper()
-    if (folder_speaker, said) == (speaker, emotion):
+    if (folder_speaker, folder_emotion) == (speaker, emotion):
         return ""
     return f"lies in folder {file.parent.name}, but its name says {speaker}, {emotion}; the name is taken"

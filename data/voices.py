@@ -1,7 +1,7 @@
-"""Synthetic voices: from the plan of a clip to 16-bit WAV files, by a source-filter model.
+"""Synthetic voices: renders the plan of a clip to a 16-bit WAV file with a source-filter model.
 
 A train of glottal pulses (KLGLOTT88: Klatt & Klatt 1990, doi 10.1121/1.398894) with jitter, shimmer and
-aspiration runs through a cascade of five moving resonators; bursts and fricatives are filtered noise.
+aspiration passes a cascade of five time-varying resonators. Bursts and fricatives are filtered noise.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter, sosfilt
 
+from data.demo import EMOTIONS
 from data.prosody import (
-    EMOTIONS,
     FRAME_S,
     REPETITIONS,
     SENTENCES,
-    Plan,
-    Speaker,
+    Voice,
+    VoicePlan,
     cast,
     generator,
-    plan,
+    plan_clip,
     stem_of,
 )
 from schemas.errors import StorageError
@@ -42,33 +42,33 @@ _PEAK = 0.95
 
 
 def write_voices(folder: Path, progress: Callable[[int, int], None] | None = None) -> None:
-    """Write the clips that are not there yet to ``folder/<speaker>/<clip>.wav``, each atomically.
+    """Write the missing clips to ``folder/<speaker>/<clip>.wav``, each atomically.
 
-    ``progress`` is called with (clips done, clips in all), those that were there counted as done.
-    Raises :class:`StorageError`.
+    ``progress`` is called with (clips done, all clips); existing clips count as done. Raises
+    :class:`StorageError`.
     """
     jobs = list(product(cast(), SENTENCES, EMOTIONS, REPETITIONS))
-    todo = [job for job in jobs if not _is_there(folder / _place(*job))]
+    todo = [job for job in jobs if not _is_there(folder / _clip_path(*job))]
     done = len(jobs) - len(todo)
     try:
         for name in {speaker.name for speaker, *_ in todo}:
             (folder / name).mkdir(parents=True, exist_ok=True)
-        for job in todo:  # in one thread: the interpreter's lock leaves others nothing to gain
-            _write(folder / _place(*job), plan(*job))
+        for job in todo:  # more threads are not faster: most of the work holds the interpreter lock
+            _write(folder / _clip_path(*job), plan_clip(*job))
             done += 1
             if progress is not None:
                 progress(done, len(jobs))
     except OSError as error:
         raise StorageError(
-            f"cannot write the demo voices to '{folder}': {error.strerror or error}; make room there or "
+            f"cannot write the demo voices to '{folder}': {error.strerror or error}; free some space or "
             f"choose another folder"
         ) from error
     if not todo and progress is not None:
         progress(done, len(jobs))
 
 
-def render(clip: Plan) -> NDArray[np.int16]:
-    """Waveform of a plan: (samples,) int16 at :data:`SAMPLE_RATE`."""
+def render(clip: VoicePlan) -> NDArray[np.int16]:
+    """Synthesise the waveform of a plan: (samples,) int16 at :data:`SAMPLE_RATE`."""
     random = generator(clip.stem + "/noise")
     samples = len(clip.f0_hz) * _FRAME
     at = np.arange(samples) / _FRAME
@@ -83,7 +83,7 @@ def render(clip: Plan) -> NDArray[np.int16]:
     return np.round(np.clip(speech, -1, 1) * 32767).astype(np.int16)
 
 
-def _source(f0: NDArray[np.float64], clip: Plan, random: np.random.Generator) -> NDArray[np.float64]:
+def _source(f0: NDArray[np.float64], clip: VoicePlan, random: np.random.Generator) -> NDArray[np.float64]:
     """Derivative of the glottal flow with aspiration: (samples,)."""
     cycle = np.floor(np.cumsum(f0) / SAMPLE_RATE).astype(np.int64)
     jitter = 1 + 0.006 * clip.rough * random.standard_normal(cycle[-1] + 1)
@@ -100,7 +100,7 @@ def _source(f0: NDArray[np.float64], clip: Plan, random: np.random.Generator) ->
 
 
 def _resonate(source: NDArray[np.float64], formants_hz: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Cascade of second-order resonators (Klatt 1980) whose frequencies move every frame."""
+    """Filter with a cascade of second-order resonators (Klatt 1980); their frequencies change every frame."""
     radius = np.exp(-np.pi * _BANDWIDTHS_HZ / SAMPLE_RATE)
     b = 2 * radius * np.cos(2 * np.pi * formants_hz / SAMPLE_RATE)
     c = np.broadcast_to(-(radius**2), b.shape)
@@ -114,8 +114,8 @@ def _resonate(source: NDArray[np.float64], formants_hz: NDArray[np.float64]) -> 
     return out
 
 
-def _consonants(clip: Plan, random: np.random.Generator) -> NDArray[np.float64]:
-    """Noise of unit RMS around the frequency that each frame asks for: (samples,)."""
+def _consonants(clip: VoicePlan, random: np.random.Generator) -> NDArray[np.float64]:
+    """Noise of unit RMS around the noise frequency of each frame: (samples,)."""
     samples = len(clip.f0_hz) * _FRAME
     white = random.standard_normal(samples)
     out = np.zeros(samples)
@@ -128,17 +128,17 @@ def _consonants(clip: Plan, random: np.random.Generator) -> NDArray[np.float64]:
     return out
 
 
-def _place(speaker: Speaker, sentence: str, emotion: Emotion, repetition: int) -> str:
-    """Path of a clip below the folder of the corpus."""
+def _clip_path(speaker: Voice, sentence: str, emotion: Emotion, repetition: int) -> str:
+    """Path of a clip relative to the corpus folder."""
     return f"{speaker.name}/{stem_of(speaker, sentence, emotion, repetition)}.wav"
 
 
 def _is_there(path: Path) -> bool:
-    """Whether the clip was written: a power cut can leave an empty file under a final name."""
+    """Whether the clip was written. A power cut can leave an empty file under the final name."""
     return path.is_file() and path.stat().st_size > 0
 
 
-def _write(path: Path, clip: Plan) -> None:
+def _write(path: Path, clip: VoicePlan) -> None:
     waveform = render(clip)
     file = io.BytesIO()
     with wave.open(file, "wb") as out:

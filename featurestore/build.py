@@ -12,7 +12,7 @@ from data.corpus import Corpus
 from data.folder import DESCRIPTION
 from data.locate import Located, locate
 from data.registry import CORPORA
-from data.scanning import scan_of
+from data.scanning import scan_corpus
 from featurestore.cluster.request import ClusterRequest
 from featurestore.compute.stages import Stages
 from featurestore.format.documents import CorpusRecord, IgnoredFile, StoreDocument, UnitRecord, write_document
@@ -157,7 +157,7 @@ def _engine(
 
 
 def _scan(located: Located) -> tuple[Scan, ...]:
-    scans = tuple(scan_of(corpus, path) for corpus, path in located.found)
+    scans = tuple(scan_corpus(corpus, path) for corpus, path in located.found)
     for (corpus, _), scan in zip(located.found, scans, strict=True):
         if not scan.clips:
             first = f" ({scan.ignored[0].path}: {scan.ignored[0].reason})" if scan.ignored else ""

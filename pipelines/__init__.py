@@ -1,1 +1,1 @@
-"""Recordings to tensors: decoding, trimming, views and spectral features, the same on CPU and GPU."""
+"""From recordings to tensors: decoding, trimming, views and spectral features, on CPU and GPU alike."""

@@ -1,4 +1,4 @@
-"""A batch of clips on its way through the pipeline."""
+"""Batches of clips, and of their views, inside the pipeline."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pipelines.vocoder import Analysis, analyse
 class ClipBatch:
     """Waveforms of clips, padded with zeros to the longest.
 
-    ``waveforms`` : (clip, samples) float32, zero from each clip's length on.
-    ``lengths``   : samples of each clip.
-    ``clip_ids``  : one a clip; with the seed they key the views' randomness.
-    ``length``    : samples of the specification's fixed length; a batch may hold more, for faster views.
+    ``waveforms`` : (clip, samples) float32, zero after the end of each clip.
+    ``lengths``   : length of each clip in samples.
+    ``clip_ids``  : one per clip; with ``seed``, they key the random streams of the views.
+    ``length``    : fixed length of the specification in samples; a batch may hold more, for faster views.
     ``sample_rate``: Hz.
     """
 
@@ -35,22 +35,22 @@ class ClipBatch:
 
     @property
     def kept(self) -> torch.Tensor:
-        """The waveforms up to the fixed length: (clip, samples) float32."""
+        """The waveforms, cut to the fixed length: (clip, samples) float32."""
         return self.waveforms[:, : self.length]
 
     @property
     def kept_lengths(self) -> tuple[int, ...]:
-        """Samples of each clip within the fixed length."""
+        """Length of each clip in samples, at most the fixed length."""
         return tuple(min(samples, self.length) for samples in self.lengths)
 
     def analysis(self, size: int, hop: int) -> Analysis:
-        """The vocoder's analysis of :attr:`kept`, made once for all views that ask for the same."""
+        """Vocoder analysis of :attr:`kept`, computed once for all views that use the same size and hop."""
         if (size, hop) not in self._analyses:
             self._analyses[size, hop] = analyse(self.kept, size=size, hop=hop)
         return self._analyses[size, hop]
 
     def row(self, index: int) -> ClipBatch:
-        """One clip as a batch of its own, without the padding behind it."""
+        """One clip as a separate batch, without padding."""
         return ClipBatch(
             self.waveforms[index : index + 1, : self.lengths[index]],
             self.lengths[index : index + 1],
@@ -66,8 +66,8 @@ class ViewBatch:
     """One view of a batch.
 
     ``waveforms`` : (clip, samples) float32, at most the fixed length, zero past ``lengths``.
-    ``lengths``   : samples of each clip that hold sound.
-    ``parameters``: drawn or fixed value of the view for each clip, None for the original.
+    ``lengths``   : samples of each clip before the padding.
+    ``parameters``: drawn or fixed parameter of the view for each clip; None for the original.
     """
 
     waveforms: torch.Tensor
@@ -76,7 +76,7 @@ class ViewBatch:
 
 
 def silence_padding(waveforms: torch.Tensor, lengths: tuple[int, ...]) -> torch.Tensor:
-    """Set samples at and past each clip's length to zero, in place; returns ``waveforms``."""
+    """Set the samples after the end of each clip to zero, in place; returns ``waveforms``."""
     for row, samples in enumerate(lengths):
         waveforms[row, samples:] = 0.0
     return waveforms

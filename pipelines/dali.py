@@ -1,4 +1,4 @@
-"""Recordings read, decoded and mixed to mono by NVIDIA DALI ahead of need, handed to torch without a copy."""
+"""Reads, decodes and downmixes recordings ahead of use with NVIDIA DALI; torch shares its memory."""
 
 from __future__ import annotations
 
@@ -20,31 +20,35 @@ import torch
 
 from schemas.errors import UsageError
 
-AHEAD = 2
-"""Batches that DALI works on while the caller uses the one before."""
+BATCHES_AHEAD = 2
+"""Batches that DALI processes while the caller uses the previous one."""
 
 BATCH_BYTES = 128 * 2**20
-"""Most that one batch holds: file bytes and float32 samples of all channels, as the headers announce them."""
+"""Limit of a batch: bytes of the files and of the float32 samples of all channels, as announced in the
+headers."""
 
 CONTAINERS = frozenset({"WAV", "WAVEX", "RF64", "W64", "AIFF", "OGG"})
-"""Containers, in libsndfile's words, in which DALI gives the samples that soundfile gives, or an error. Not
-FLAC: of 400 copies of two recordings with one flipped bit each, all of which soundfile refuses, DALI 2.4 gave
-27 with silence in place of the damaged frame, and no error. Nor DWVW in AIFF, which soundfile refuses."""
+"""Containers, as named by libsndfile, for which DALI gives the same samples as soundfile, or an error. FLAC
+is not among them: of 400 copies of two recordings with one flipped bit each, all refused by soundfile, DALI
+2.4 decoded 27 without an error and with silence for the damaged frame. DWVW in AIFF, which soundfile refuses,
+is excluded as well."""
 
 _HEADER_ERRORS = (soundfile.SoundFileError, RuntimeError, ValueError, TypeError, IndexError)
 _DALI_ERRORS = (RuntimeError, ValueError, TypeError, IndexError, ArithmeticError, MemoryError)
-"""What DALI's C++ exceptions become in Python: damaged headers raise several kinds."""
+"""Python exceptions for DALI's C++ exceptions; damaged headers raise several kinds."""
 
 _NOISE = re.compile(r'^.*(Assert on ".*" failed: |Error decoding (audio )?file \S*\. *)')
 
 
 @dataclass(frozen=True)
 class DaliClip:
-    """A decoded recording. Its arrays share DALI's memory; holding one holds its whole batch's.
+    """A decoded recording. Its arrays share DALI's memory, and each keeps the whole batch in memory.
 
-    ``data`` : (bytes,) uint8, read-only, the file as DALI read it. ``channels`` : (n, channel) float32 and
-    ``mono`` : (n,) float32, their mean, at the file's own rate. Nothing is judged yet: they may be empty,
-    silent, truncated or hold NaN.
+    ``data``     : (bytes,) uint8, read-only, the file as read by DALI.
+    ``channels`` : (n, channel) float32, at the sample rate of the file.
+    ``mono``     : (n,) float32, the mean of the channels.
+
+    Nothing is checked yet: samples may be missing, silent, truncated or NaN.
     """
 
     data: npt.NDArray[np.uint8]
@@ -54,7 +58,7 @@ class DaliClip:
 
 @dataclass(frozen=True)
 class Refused:
-    """A file that DALI cannot read, decode or hold, with the reason in one short sentence."""
+    """A file that DALI cannot read or decode, or that exceeds the limit, with a short reason."""
 
     reason: str
 
@@ -63,23 +67,24 @@ _Batch = list[Path | Refused]
 
 
 def dali_clips(files: Sequence[Path], threads: int, batch: int = 32) -> Generator[DaliClip | Refused]:
-    """Read, decode and down-mix files on the CPU by DALI; one result for each file, in the order given.
+    """Read, decode and downmix files with DALI on the CPU; one result per file, in the given order.
 
-    At most ``2 + AHEAD`` batches, each of ``batch`` files or :data:`BATCH_BYTES`, are in memory at a time,
-    besides those whose clips the caller holds. A file that DALI fails on comes out as :class:`Refused`, and
-    its neighbours as clips. Nothing is resampled: DALI's resampling aliases. Closing the generator ends
-    DALI's threads; clips given stay valid. Raises UsageError at the call where DALI is not installed.
+    At most ``2 + BATCHES_AHEAD`` batches, each of ``batch`` files or :data:`BATCH_BYTES`, are in memory at a
+    time, apart from those whose clips the caller keeps. If DALI fails on a file, that file becomes
+    :class:`Refused`, and the others of its batch are still decoded. Nothing is resampled, as DALI's
+    resampling aliases. Closing the generator ends DALI's threads; clips already returned stay valid. Raises
+    :class:`UsageError` at the call if DALI is not installed.
     """
     return _clips(require_dali(), _batches(files, batch), threads, batch)
 
 
 def require_dali() -> ModuleType:
-    """The module ``nvidia.dali``. Raises :class:`UsageError` with the command that installs it."""
+    """Import ``nvidia.dali``. Raises :class:`UsageError` with the command that installs it."""
     try:
         return importlib.import_module("nvidia.dali")
     except ImportError as error:
         raise UsageError(
-            "decoding by DALI needs NVIDIA DALI, which is not installed: pip install nvidia-dali-cuda130"
+            "decoding with DALI needs NVIDIA DALI, which is missing; run pip install nvidia-dali-cuda130"
         ) from error
 
 
@@ -90,7 +95,7 @@ def _clips(
     under_way: deque[_Batch] = deque()
     again: deque[_Batch] = deque()
     while True:
-        while len(under_way) <= AHEAD and (batch := again.popleft() if again else next(batches, [])):
+        while len(under_way) <= BATCHES_AHEAD and (batch := again.popleft() if again else next(batches, [])):
             _start(pipeline, batch)
             under_way.append(batch)
         if not under_way:
@@ -99,7 +104,7 @@ def _clips(
         try:
             results = _results(pipeline, batch)
         except _DALI_ERRORS as error:
-            # The pipeline is invalid now, with all that was under way, and does not tell which file it was.
+            # The pipeline and all running batches are now invalid, and the failing file is unknown.
             pipeline = _pipeline(dali, threads, largest)
             again.extendleft(reversed(under_way))
             under_way.clear()
@@ -111,7 +116,7 @@ def _clips(
 
 
 def _batches(files: Sequence[Path], largest: int) -> Iterator[_Batch]:
-    """Lots of files that headers allow to give to DALI, with the refusals in their places."""
+    """Batches of files that DALI may decode; refused files keep their positions."""
     batch: _Batch = []
     held = 0
     for file in files:
@@ -127,9 +132,9 @@ def _batches(files: Sequence[Path], largest: int) -> Iterator[_Batch]:
 
 
 def _size_in_memory(file: Path) -> int | Refused:
-    """Bytes that the file and its samples take, as its header tells, or why DALI is not to see the file.
+    """Size in memory of the file and its samples according to its header, or the reason to skip DALI.
 
-    DALI believes a header: one that announces 2³⁰ samples costs it seconds and gigabytes before it fails.
+    DALI trusts the header: one that announces 2³⁰ samples costs seconds and gigabytes before decoding fails.
     """
     try:
         status = file.stat()
@@ -154,11 +159,11 @@ def _size_in_memory(file: Path) -> int | Refused:
 
 def _pipeline(dali: ModuleType, threads: int, largest: int) -> Any:
     fn, types = dali.fn, dali.types
-    # Batches are scheduled by hand, AHEAD of them: a queue deeper than 1 would ask for several at once.
+    # BATCHES_AHEAD batches are scheduled by hand: a queue deeper than 1 would request several at once.
     pipeline = dali.Pipeline(largest, threads, device_id=None, prefetch_queue_depth=1, exec_dynamic=True)
     with pipeline:
         paths = fn.external_source(name="paths", dtype=types.UINT8, ndim=1)
-        # A mapped file that shrinks while it is read ends the process; plain reads are faster here, too.
+        # A mapped file that shrinks while it is read kills the process; plain reads are also faster here.
         data = fn.io.file.read(paths, dont_use_mmap=True)
         channels, _ = fn.decoders.audio(data, dtype=types.FLOAT)
         pipeline.set_outputs(data, channels, fn.reductions.mean(channels, axes=[1]))
@@ -174,20 +179,20 @@ def _start(pipeline: Any, batch: _Batch) -> None:
 
 
 def _results(pipeline: Any, batch: _Batch) -> list[DaliClip | Refused]:
-    decoded = _decoded(*pipeline.outputs()) if any(isinstance(item, Path) for item in batch) else iter(())
+    decoded = _convert(*pipeline.outputs()) if any(isinstance(item, Path) for item in batch) else iter(())
     return [item if isinstance(item, Refused) else next(decoded) for item in batch]
 
 
-def _decoded(data: Any, channels: Any, mono: Any) -> Iterator[DaliClip]:
-    for place in range(len(data)):
+def _convert(data: Any, channels: Any, mono: Any) -> Iterator[DaliClip]:
+    for index in range(len(data)):
         yield DaliClip(
-            np.asarray(np.from_dlpack(data[place]), np.uint8),
-            torch.utils.dlpack.from_dlpack(channels[place]),
-            torch.utils.dlpack.from_dlpack(mono[place]),
+            np.asarray(np.from_dlpack(data[index]), np.uint8),
+            torch.utils.dlpack.from_dlpack(channels[index]),
+            torch.utils.dlpack.from_dlpack(mono[index]),
         )
 
 
 def _reason(error: Exception) -> str:
-    """The line of DALI's report that says what happened, without its C++ context."""
+    """The line of DALI's error message that gives the reason, without its C++ context."""
     line = str(error).rpartition("encountered:")[2].strip().partition("\n")[0]
     return _NOISE.sub("", line).rstrip(". ") or type(error).__name__

@@ -1,4 +1,4 @@
-"""A recording's bytes to a mono waveform at the specification's rate, or the reason why not."""
+"""Decodes the bytes of a recording to a mono waveform, or says why the recording is unusable."""
 
 from __future__ import annotations
 
@@ -20,27 +20,31 @@ SILENCE_PEAK = 1e-4
 """A recording whose loudest sample stays below this (−80 dB full scale) is marked as silent."""
 
 LOUDEST_PEAK = 100.0
-"""A recording with a sample beyond this (+40 dB full scale) holds something other than audio in ± 1."""
+"""A recording with a sample beyond this (+40 dB full scale) is not audio within ±1."""
 
 Bytes = bytes | memoryview
-"""A file's bytes, as Python or another decoder holds them."""
+"""Bytes of a file, held by Python or by another decoder."""
 
 _LOST_DATA = re.compile(r"^\s*data\s*:\s*(\d+)\s*\(should be (\d+)\)", re.MULTILINE)
 _UNKNOWN_SIZE = 0x7FFF0000
-"""Programs that write WAV to a pipe announce a size from here to 2³² − 1: the true one is not known."""
+"""Programs that write WAV to a pipe announce a size from here to 2³² − 1, as they do not know the actual
+size."""
 
 _UNKNOWN_FRAMES = 2**40
-"""More frames than any file has: FLAC from a pipe does not announce how many it holds."""
+"""More frames than any file has; FLAC written to a pipe does not announce their number."""
 
 
 @dataclass(frozen=True)
 class Recording:
     """A decoded recording.
 
-    ``samples`` : (n,) float32, mono, at the specification's sample rate, silence trimmed and scaled to a
-    peak of 1 where it asks for that, not yet cut or padded. ``duration_s``, ``sample_rate``, ``channels``
-    and ``container`` (``WAV``, ``FLAC``, ``AIFF``, …, as libsndfile calls it) are the file's own,
-    ``quality`` the recording's before trimming and scaling.
+    ``samples`` : (n,) float32, mono, at the sample rate of the specification; trimmed and scaled to a peak of
+    1 if the specification says so, not yet cut or padded.
+
+    ``quality`` : of the recording before trimming and scaling.
+
+    ``duration_s``, ``sample_rate``, ``channels`` and ``container`` (``WAV``, ``FLAC``, ``AIFF``, … as named
+    by libsndfile) describe the file.
     """
 
     samples: npt.NDArray[np.float32]
@@ -52,7 +56,7 @@ class Recording:
 
 
 class UnusableRecordingError(RecordingError):
-    """A recording that cannot be used, with what its header told, where it had one."""
+    """A recording is unusable; with the facts in its header, if it has one."""
 
     def __init__(self, problem: str, header: soundfile.SoundFile | None = None) -> None:
         super().__init__(problem)
@@ -64,20 +68,22 @@ class UnusableRecordingError(RecordingError):
 
 @dataclass(frozen=True)
 class Decoded:
-    """Samples of a file at its own rate: ``channels`` (n, channel) and ``mono`` (n,), their mean, float32."""
+    """Float32 samples of a file at its own rate: ``channels`` (n, channel), and ``mono`` (n,), their mean."""
 
     channels: npt.NDArray[np.float32]
     mono: npt.NDArray[np.float32]
 
 
 def decode(data: Bytes, audio: AudioSpec, decoded: Decoded | None = None) -> Recording:
-    """Decode WAV, FLAC, MP3, OGG or AIFF bytes; mean of the channels; soxr HQ resampling; trimming; quality.
+    """Decode WAV, FLAC, MP3, OGG or AIFF bytes: mean of the channels, soxr HQ resampling, quality, trimming.
 
-    ``decoded`` : the samples, where another decoder has read them from the same bytes; libsndfile then
-    judges the header alone. The container is told from the bytes, never from a file name. Raises
-    :class:`UnusableRecordingError` with a ``problem`` fit for the manifest: empty, not audio, truncated, too
-    short, too long, silent, far too loud, or with samples that are not finite. A truncated MP3 is read as
-    far as it goes: its header does not tell its length reliably.
+    ``decoded`` : the samples, if another decoder has read them from the same bytes; libsndfile then only
+    checks the header.
+
+    The container is detected from the bytes, never from a file name. Raises :class:`UnusableRecordingError`,
+    with a ``problem`` for the manifest, if the recording is empty, not audio, truncated, too short, too long,
+    silent or far too loud, or has samples that are not finite. A truncated MP3 is read as far as possible, as
+    its header does not reliably give its length.
     """
     if not len(data):
         raise UnusableRecordingError("empty file (0 bytes)")
@@ -89,7 +95,7 @@ def decode(data: Bytes, audio: AudioSpec, decoded: Decoded | None = None) -> Rec
             rate, duration = int(file.samplerate), len(channels) / file.samplerate
             container = str(file.format)
     except (soundfile.SoundFileError, RuntimeError, ValueError, TypeError, IndexError) as error:
-        # libsndfile and its binding meet damaged bytes with errors of several kinds.
+        # libsndfile and its binding raise several kinds of errors for damaged bytes.
         reason = getattr(error, "error_string", error)
         raise UnusableRecordingError(f"not readable as audio: {reason}") from error
     mono = _mean(channels) if decoded is None else decoded.mono
@@ -97,16 +103,16 @@ def decode(data: Bytes, audio: AudioSpec, decoded: Decoded | None = None) -> Rec
         mono = soxr.resample(mono, rate, audio.sample_rate, quality="HQ")
     left = float(np.abs(mono).max(initial=0.0))
     if left < SILENCE_PEAK:
-        # Channels that cancel, or sound above half the new rate: only rounding is left of them.
+        # The channels cancel out, or the sound is above half the new rate: only rounding errors remain.
         raise UnusableRecordingError(
             f"silent as mono at {audio.sample_rate} Hz: the loudest sample is {left:.1g} of full scale", file
         )
     quality = measure_quality(channels, mono, audio.sample_rate)
-    return Recording(prepared(mono, audio), quality, duration, rate, channels.shape[1], container)
+    return Recording(prepare(mono, audio), quality, duration, rate, channels.shape[1], container)
 
 
-def prepared(mono: npt.NDArray[np.float32], audio: AudioSpec) -> npt.NDArray[np.float32]:
-    """Waveform (n,) at the specification's rate, not silent, with silence trimmed and scaled as it says."""
+def prepare(mono: npt.NDArray[np.float32], audio: AudioSpec) -> npt.NDArray[np.float32]:
+    """Trim and scale a waveform (n,) that is not silent, as the specification says."""
     if audio.trim_db is not None:
         start, stop = trim_bounds(mono, audio.trim_db)
         mono = mono[start:stop]
@@ -120,7 +126,7 @@ def _mean(channels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 class _MemoryFile(io.BytesIO):
-    """Bytes that stay where they are when a damaged header asks for a position before their start."""
+    """Bytes whose position does not change when a damaged header seeks to before the start."""
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self.getbuffer().nbytes}[whence]

@@ -1,4 +1,4 @@
-"""Which decoder reads recordings."""
+"""Choice of the decoder that reads recordings."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ Decoder = Literal["soundfile", "dali"]
 
 
 def choose_decoder(name: str) -> Decoder:
-    """``soundfile``, ``dali`` or ``auto``.
+    """Decoder by name: ``soundfile``, ``dali`` or ``auto``.
 
-    ``auto`` is soundfile: on two cores DALI reads WAV as fast with one thread and slower with two, where its
-    threads compete with those that hash and resample (docs/benchmarks.md). A fixed rule, because the two
-    differ in the last bit of a sample and the same command must build the same store. Raises
-    :class:`UsageError` for another name, and where DALI is asked for and not installed.
+    ``auto`` is soundfile: on two cores, DALI reads WAV as fast with one thread, and slower with two, as its
+    threads compete with those that hash and resample (docs/benchmarks.md). The rule is fixed because the
+    decoders differ in the last bit of a sample, and the same command must build the same store. Raises
+    :class:`UsageError` for an unknown name, or if DALI is requested but not installed.
     """
     match name:
         case "auto" | "soundfile":

@@ -1,4 +1,4 @@
-"""Which device computes."""
+"""Choice of the device that computes."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 def require_device_name(name: str) -> None:
-    """Raise :class:`DeviceError` for what is no name of a device, without a look at what there is."""
+    """Raise :class:`DeviceError` for an unknown device name, without checking which devices are available."""
     if name not in {"auto", "cpu", "cuda"}:
         raise DeviceError(f"unknown device '{name}'; choose auto, cpu or cuda")
 
 
 def choose_device(name: str) -> torch.device:
-    """``cpu``, ``cuda`` or ``auto`` (a GPU where there is one). Raises :class:`DeviceError`."""
+    """Device by name: ``cpu``, ``cuda`` or ``auto`` (a GPU if available). Raises :class:`DeviceError`."""
     import torch
 
     require_device_name(name)

@@ -1,4 +1,4 @@
-"""Mean and squared deviations of each feature coefficient, waveform by waveform."""
+"""Mean and squared deviations of each feature coefficient, per waveform."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ def clip_moments(table: torch.Tensor, valid_frames: torch.Tensor) -> tuple[torch
     """Mean and M2 = Σ (x − mean)² over each waveform's valid frames: two (waveform, coefficient) float64.
 
     ``table`` : (waveform, frame, coefficient) as stored. ``valid_frames`` : (waveform,) int64; a waveform
-    without a valid frame gives zeros. Two passes in float32 over at most a few hundred frames, so that
-    merging in float64 loses nothing.
+    without valid frames gives zeros. Two passes in float32 over at most a few hundred frames are exact enough
+    to be merged in float64 without loss.
     """
     frames = torch.arange(table.shape[1], device=table.device)
     valid = (frames < valid_frames[:, None]).to(torch.float32)[:, :, None]
@@ -23,8 +23,8 @@ def clip_moments(table: torch.Tensor, valid_frames: torch.Tensor) -> tuple[torch
 def _sums(numbers: torch.Tensor) -> torch.Tensor:
     """Sums over the frames of (waveform, frame, coefficient), which is overwritten: (waveform, coefficient).
 
-    The second half is added to the first, again and again. In a matrix product, and in ``torch.sum``, how
-    many coefficients and waveforms stand side by side can decide the last bits, and on which processor.
+    The second half is added to the first repeatedly. In a matrix product or ``torch.sum``, the last bits can
+    depend on the number of coefficients and waveforms, and on the processor.
     """
     frames = numbers.shape[1]
     while frames > 1:

@@ -1,4 +1,4 @@
-"""The pipeline: decoded clips to every view's features, clip by clip on a CPU, in batches on a GPU."""
+"""Computes the features of all views of decoded clips: clip by clip on a CPU, in batches on a GPU."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import torch
 from pipelines.batch import ClipBatch
 from pipelines.features.extract import FeatureExtractor
 from pipelines.moments import clip_moments
-from pipelines.process import alone
+from pipelines.process import single_threaded
 from pipelines.quantise import quantiser
-from pipelines.views.compute import augmented, original, window_samples
+from pipelines.views.compute import augment, original, window_samples
 from schemas.spec import StoreSpec
 
 GPU_CLIPS = 64
-"""Clips that a GPU computes at once. Fixed, the last batch filled up with silence."""
+"""Clips per batch on a GPU. The number is fixed; the last batch is filled with silence."""
 
 
 @dataclass(frozen=True)
 class FeatureBatch:
-    """Features of some clips, on the host, all features' coefficients side by side.
+    """Features of some clips in host memory, with the coefficients of all features concatenated.
 
     ``table``        : (view, clip, coefficient, frame) in the store's dtype.
-    ``columns``      : feature → its part of the coefficients.
-    ``valid_frames`` : (view, clip) int64, frames centred on sound rather than padding.
+    ``columns``      : slice of the coefficients by feature.
+    ``valid_frames`` : (view, clip) int64, frames centred on sound, not on padding.
     ``parameters``   : (view, clip) float64, NaN for the original.
     ``mean``, ``m2`` : (view, clip, coefficient) float64, over the valid frames.
     """
@@ -41,11 +41,11 @@ class FeatureBatch:
 
     @property
     def arrays(self) -> dict[str, npt.NDArray[np.floating]]:
-        """Feature → (view, clip, coefficient, frame)."""
+        """Array of each feature, (view, clip, coefficient, frame)."""
         return {feature: self.table[:, :, part] for feature, part in self.columns.items()}
 
     def clip(self, index: int) -> FeatureBatch:
-        """One clip as a batch of its own."""
+        """One clip as a separate batch."""
         one = np.s_[:, index : index + 1]
         return FeatureBatch(
             self.table[one],
@@ -58,11 +58,11 @@ class FeatureBatch:
 
 
 class Pipeline:
-    """Views and features of a specification on one device.
+    """Computes views and features of a specification on one device.
 
-    On a CPU each clip is computed by itself, without the padding behind it: its numbers cannot depend on
-    other clips, and stay in the core's cache. Several threads may call it at once there. On a GPU clips are
-    computed in batches of one fixed size, by one thread at a time.
+    On a CPU, each clip is computed separately and without padding, so that its numbers do not depend on other
+    clips and stay in the core's cache; several threads may call it at the same time. On a GPU, clips are
+    computed in batches of a fixed size, by one thread at a time.
     """
 
     def __init__(self, spec: StoreSpec, device: torch.device) -> None:
@@ -75,24 +75,24 @@ class Pipeline:
         self._quantise = quantiser(spec, device)
 
     def __call__(self, clip_ids: Sequence[str], samples: Sequence[npt.NDArray[np.float32]]) -> FeatureBatch:
-        """Features of up to ``clips_at_once`` clips.
+        """Compute the features of up to ``clips_at_once`` clips.
 
         ``samples`` : (n,) float32 mono waveforms at the specification's rate, of any length from 1 on.
         """
         if not 0 < len(samples) <= self.clips_at_once:
-            raise ValueError(f"1 to {self.clips_at_once} clips are computed at once, got {len(samples)}")
+            raise ValueError(f"expected 1 to {self.clips_at_once} clips, got {len(samples)}")
         if self.device.type != "cpu":
-            return self._compute(self._padded(clip_ids, samples), len(samples))
-        with alone():
+            return self._compute(self._pad(clip_ids, samples), len(samples))
+        with single_threaded():
             one = self.clips_at_once == 1
-            batch = self._alone(clip_ids, samples) if one else self._padded(clip_ids, samples)
+            batch = self._as_batch(clip_ids, samples) if one else self._pad(clip_ids, samples)
             return self._compute(batch, len(samples))
 
-    def _alone(self, clip_ids: Sequence[str], samples: Sequence[npt.NDArray[np.float32]]) -> ClipBatch:
+    def _as_batch(self, clip_ids: Sequence[str], samples: Sequence[npt.NDArray[np.float32]]) -> ClipBatch:
         waveform = torch.from_numpy(samples[0][: self.window])[None].to(self.device)
         return self._batch(waveform, (waveform.shape[1],), tuple(clip_ids))
 
-    def _padded(self, clip_ids: Sequence[str], samples: Sequence[npt.NDArray[np.float32]]) -> ClipBatch:
+    def _pad(self, clip_ids: Sequence[str], samples: Sequence[npt.NDArray[np.float32]]) -> ClipBatch:
         waveforms = torch.zeros(self.clips_at_once, self.window, pin_memory=self.device.type == "cuda")
         for row, clip in enumerate(samples):
             kept = clip[: self.window]
@@ -110,8 +110,8 @@ class Pipeline:
 
     @torch.inference_mode()
     def _compute(self, batch: ClipBatch, clips: int) -> FeatureBatch:
-        """Every view of a batch, and the features of its first ``clips``."""
-        views = [original(batch), *(augmented(batch, view) for view in self.spec.views)]
+        """Compute all views of a batch and the features of its first ``clips``."""
+        views = [original(batch), *(augment(batch, view) for view in self.spec.views)]
         table = self._extract.table([view.waveforms for view in views]).to(self._dtype)
         if self._quantise is not None:
             table = self._quantise(table)
@@ -130,11 +130,11 @@ class Pipeline:
         )
 
     def _require_finite(self, table: torch.Tensor, clip_ids: Sequence[str]) -> None:
-        """Refuse numbers that no recording within the decoder's limits gives: no defect may be stored."""
+        """Raise FloatingPointError for values that are not finite, which no decoded recording should give."""
         if bool(torch.isfinite(table.sum(dtype=torch.float32))):
             return
         for row in torch.nonzero(~torch.isfinite(table).all(dim=1).all(dim=1))[:, 0].tolist():
             broken = ~torch.isfinite(table[row]).all(dim=0)
             names = [name for name, part in self._extract.columns.items() if broken[part].any()]
             clip_id = clip_ids[row % len(clip_ids)]
-            raise FloatingPointError(f"{', '.join(names)} of {clip_id} not finite; please report this")
+            raise FloatingPointError(f"{', '.join(names)} of {clip_id} are not finite; please report this")

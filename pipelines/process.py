@@ -1,4 +1,4 @@
-"""Settings of a process that computes much: how memory is kept and how idle threads wait."""
+"""Settings of a computing process: number of jobs and threads, reuse of memory, waiting of idle threads."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def usable_jobs(root: Path = Path("/")) -> int:
 
 
 def keep_freed_memory() -> bool:
-    """Tell glibc's allocator to reuse large blocks; returns whether it did (False on other C libraries).
+    """Make glibc's allocator reuse large blocks; returns whether it does (False on other C libraries).
 
-    By default each tensor of some megabytes is mapped afresh and its pages are faulted in one by one,
-    which costs more than the arithmetic on them. The setting holds for the whole process.
+    By default, each tensor of some megabytes is mapped again and its pages are faulted in one by one, which
+    takes longer than the arithmetic. The setting applies to the whole process.
     """
     if platform.libc_ver()[0] != "glibc":
         return False
@@ -52,15 +52,15 @@ def torch_threads() -> int:
 
 
 def compute_alone() -> None:
-    """Let the calling thread compute without helpers of OpenMP: other threads do as it does."""
+    """Make torch compute without OpenMP helper threads in the whole process."""
     import torch
 
     torch.set_num_threads(1)
 
 
 @contextmanager
-def alone() -> Iterator[None]:
-    """Compute without helpers for a while: how many there are decides the order of sums, so the last bits."""
+def single_threaded() -> Iterator[None]:
+    """Compute without helper threads: their number determines the order of sums, and so the last bits."""
     import torch
 
     threads = torch.get_num_threads()
@@ -75,11 +75,11 @@ def alone() -> Iterator[None]:
 
 
 def spin_briefly() -> None:
-    """Let OpenMP's threads wait for each other without burning a core that another process needs.
+    """Make OpenMP threads spin only briefly while they wait, so that they do not occupy a core.
 
-    By default GNU OpenMP spins for milliseconds, so that beside one busy process a training falls to a
-    fraction of its speed; a short spin costs nothing on an idle machine. Works in a process that has
-    not imported torch yet, and leaves the user's own ``GOMP_SPINCOUNT`` or ``OMP_WAIT_POLICY`` alone.
+    By default, GNU OpenMP spins for milliseconds, and next to one busy process a training drops to a fraction
+    of its speed. A short spin costs nothing on an idle machine. Must be called before torch is imported. An
+    existing ``GOMP_SPINCOUNT`` or ``OMP_WAIT_POLICY`` is respected.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", _SHORT_SPIN)

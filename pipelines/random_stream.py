@@ -1,8 +1,8 @@
 r"""Counter-based random numbers, keyed by seed, clip and view.
 
-Every number is a pure function of (key, counter): nothing depends on the batch, the order, the worker
-or the device that asks. The generator is SplitMix64 (Steele, Lea & Flood 2014, "Fast splittable
-pseudorandom number generators") with a second key word:
+Every number is a pure function of (key, counter) and does not depend on batch, order, worker or device. The
+generator is SplitMix64 (Steele, Lea & Flood 2014, "Fast splittable pseudorandom number generators") with a
+second key word:
 
     z = (k0 + (counter + 1) · 0x9E3779B97F4A7C15) xor k1              (modulo 2⁶⁴)
     z = (z xor (z >> 30)) · 0xBF58476D1CE4E5B9
@@ -11,7 +11,7 @@ pseudorandom number generators") with a second key word:
 
 With k1 = 0 this is SplitMix64 seeded with k0. The key (k0, k1) is BLAKE2b-128 of
 ``"{seed}\n{clip id}\n{view name}"`` in UTF-8, read as two little-endian words. Counters 0…15 are for
-parameters, counters from :data:`NOISE_START` on for noise.
+parameters, counters from :data:`NOISE_START` on are for noise.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NOISE_START = 16
 
 @dataclass(frozen=True)
 class StreamKey:
-    """Two 64-bit words that name one random stream."""
+    """Two 64-bit words that identify a random stream."""
 
     k0: int
     k1: int
@@ -42,7 +42,7 @@ class StreamKey:
 
 
 def stream_key(seed: int, clip_id: str, view_name: str) -> StreamKey:
-    """Key of the stream from which one view of one clip draws."""
+    """Key of the random stream of one view of one clip."""
     digest = hashlib.blake2b(f"{seed}\n{clip_id}\n{view_name}".encode(), digest_size=16).digest()
     return StreamKey(int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little"))
 
@@ -65,7 +65,7 @@ def normal(keys: list[StreamKey], count: int, device: torch.device) -> torch.Ten
 
     The output w at counter ``NOISE_START + i`` gives u = ((w >> 40) + 1) · 2⁻²⁴ and v = (w mod 2²⁴) · 2⁻²⁴,
     then samples 2i and 2i + 1 as √(−2 ln u) · cos 2πv and √(−2 ln u) · sin 2πv: a sample does not depend
-    on how many are asked for.
+    on ``count``.
     """
     words = _words(keys, (count + 1) // 2, device)
     radius = _shift_right(words, 40).add_(1).to(torch.float32).mul_(2.0**-24).log_().mul_(-2).sqrt_()
@@ -79,7 +79,7 @@ def _words(keys: list[StreamKey], count: int, device: torch.device) -> torch.Ten
     counters = torch.arange(NOISE_START + 1, NOISE_START + 1 + count, dtype=torch.int64, device=device)
     k0 = torch.tensor([[_signed(key.k0)] for key in keys], dtype=torch.int64, device=device)
     k1 = torch.tensor([[_signed(key.k1)] for key in keys], dtype=torch.int64, device=device)
-    z = (counters * _signed(_GAMMA) + k0).bitwise_xor_(k1)  # int64 products wrap, as modulo 2⁶⁴ asks
+    z = (counters * _signed(_GAMMA) + k0).bitwise_xor_(k1)  # int64 products wrap, which is modulo 2⁶⁴
     for shift, multiplier in zip((30, 27), _MULTIPLIERS, strict=True):
         z = z.bitwise_xor_(_shift_right(z, shift)).mul_(_signed(multiplier))
     return z.bitwise_xor_(_shift_right(z, 31))

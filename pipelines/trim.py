@@ -1,4 +1,4 @@
-"""Where the sound of a clip begins and ends."""
+"""Bounds of the sound in a clip."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _FLOOR = 1e-5
 
 
 def trim_bounds(samples: npt.NDArray[np.float32], top_db: float) -> tuple[int, int]:
-    """First and one-past-last sample of the part that is not silent.
+    """First sample of the sound, and the sample after its last.
 
-    A frame (2,048 samples, hop 512, centred, zero-padded) is silent where its root-mean-square lies
-    more than ``top_db`` dB below that of the loudest frame: ``librosa.effects.trim``. A clip without a
-    loud frame gives (0, 0).
+    A frame (2,048 samples, hop 512, centred, zero-padded) is silent if its root mean square is
+    more than ``top_db`` dB below that of the loudest frame, as in ``librosa.effects.trim``. A clip without
+    sound gives (0, 0).
     """
     half = FRAME_LENGTH // 2
     frames = 1 + len(samples) // HOP_LENGTH

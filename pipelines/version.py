@@ -1,4 +1,4 @@
-"""The version of the code that computes numbers."""
+"""Version of the code that computes features."""
 
 FEATURE_VERSION = 4
-"""Raised with every change of code that changes a number; part of each unit's fingerprint."""
+"""Increased with every change of code that changes numbers; part of each unit's fingerprint."""

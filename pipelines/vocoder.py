@@ -1,4 +1,4 @@
-"""The phase vocoder: one analysis of a batch, from which stretched and pitch-shifted copies are made."""
+"""Phase vocoder: one analysis of a batch, from which stretched and pitch-shifted copies are synthesised."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import torch
 import torch.nn.functional as F
 
 N_FFT = 1078
-"""Samples of the analysis window up to 22,050 Hz, where the view leaves the choice: two semitones up and
-down, which the field's recipes ask for, lead from it to sizes that are fast to transform, so that both share
-one analysis."""
+"""Default length of the analysis window up to 22,050 Hz, in samples. From it, shifts of two semitones up and
+down, which are common in recipes, lead to sizes that are fast to transform, so that both share one
+analysis."""
 
 HOP = 200
-"""Samples between analysis frames up to 22,050 Hz, where the view leaves the choice."""
+"""Default hop between analysis frames up to 22,050 Hz, in samples."""
 
 _SIZES = (900, 1150)
 """Shortest and longest analysis window that a pitch view may choose up to 22,050 Hz."""
@@ -23,15 +23,15 @@ _SIZES = (900, 1150)
 _RATE = 22_050
 
 _LARGEST_PRIME = 11
-_ENOUGH_CENTS = 1.0
+_PITCH_TOLERANCE_CENTS = 1.0
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """Short-time spectra of a batch, as magnitudes and measured frequencies; windows of ``size`` samples.
+    """Short-time spectra of a batch as magnitudes and measured frequencies, with windows of ``size`` samples.
 
     ``magnitude`` : (clip, frame, bin) float32; ``phase`` : (clip, 1, bin) float32 rad, of the first frame.
-    ``deviation`` : (clip, frame − 1, bin) float32, the phase's advance from frame to frame less that of the
+    ``deviation`` : (clip, frame − 1, bin) float32, the phase advance from frame to frame minus that of the
     bin's centre frequency, rad in [−π, π]. Frame t is centred on sample t · ``hop``.
     """
 
@@ -43,16 +43,16 @@ class Analysis:
 
 
 def analyse(waveforms: torch.Tensor, *, size: int = N_FFT, hop: int = HOP) -> Analysis:
-    """Analyse (clip, n) float32 waveforms with a periodic Hann window of ``size`` samples, an even number.
+    """Analyse (clip, n) float32 waveforms with a periodic Hann window of ``size`` samples (even).
 
-    The signal is taken as silent before its start and after its end; frames go on until nothing sounds.
+    The signal is zero before its start and after its end; frames continue until they contain no sound.
     """
     frames = 1 + (waveforms.shape[-1] + size // 2 - 1) // hop
     after = max(0, size // 2 + hop * (frames - 1) - waveforms.shape[-1])
     padded = F.pad(waveforms, (size // 2, after))
     window = torch.hann_window(size, device=waveforms.device)
     spectrum = torch.fft.rfft(padded.unfold(-1, size, hop)[:, :frames] * window)
-    # The two parts are copied apart: on interleaved numbers these functions run several times slower.
+    # Both parts are copied, as these functions are several times slower on interleaved numbers.
     real, imaginary = spectrum.real.contiguous(), spectrum.imag.contiguous()
     phase = torch.atan2(imaginary, real)
     deviation = (phase[:, 1:] - phase[:, :-1]).sub_(
@@ -68,14 +68,14 @@ def analyse(waveforms: torch.Tensor, *, size: int = N_FFT, hop: int = HOP) -> An
 
 
 def synthesise(analysis: Analysis, *, size: int, hop: int, length: int) -> torch.Tensor:
-    """Sound with frames of ``size`` samples every ``hop`` samples: (clip, length) float32.
+    """Synthesise (clip, length) float32 waveforms from frames of ``size`` samples every ``hop`` samples.
 
     With the size of the analysis and another hop, the clip is stretched by the ratio of the hops. With the
     hop of the analysis and another size, each frame is resampled by its Fourier transform, which scales all
     frequencies by the ratio of the sizes and keeps the duration. Phases advance by each bin's measured
-    frequency (Flanagan & Golden 1966; Laroche & Dolson 1999, eq. 5–8), scaled as the frequencies and the
-    hop are; magnitudes are never interpolated. The frames are weighted once more by a Hann window and
-    divided by the sum of the squared windows (Griffin & Lim 1984).
+    frequency (Flanagan & Golden 1966; Laroche & Dolson 1999, eq. 5–8), scaled like the frequencies and the
+    hop; magnitudes are not interpolated. The frames are weighted by a Hann window again and divided by the
+    sum of the squared windows (Griffin & Lim 1984).
     """
     device = analysis.magnitude.device
     bins = min(analysis.size, size) // 2 + 1
@@ -91,31 +91,32 @@ def synthesise(analysis: Analysis, *, size: int, hop: int, length: int) -> torch
     return F.pad(sound / _weight(size, hop, start, sound.shape[-1], device), (0, length - sound.shape[-1]))
 
 
-def finer(sample_rate: int) -> float:
-    """By how much windows and hops grow above 22,050 Hz: a window must hold a few periods of a low voice."""
+def window_scale(sample_rate: int) -> float:
+    """Factor on windows and hops above 22,050 Hz: a window must contain a few periods of a low voice."""
     return max(1.0, sample_rate / _RATE)
 
 
 @lru_cache(maxsize=4096)
 def frame_sizes(ratio: float, scale: float = 1.0) -> tuple[int, int]:
-    """Even sizes of analysis and synthesis frames whose quotient is ``ratio``, from 1/2 to 2.
+    """Even sizes of analysis and synthesis frames with the quotient ``ratio``, from 1/2 to 2.
 
-    ``scale`` : of :func:`finer`.
+    ``scale`` : factor of :func:`window_scale`.
 
-    Sizes without a prime factor above 11 are fast to transform. Of such pairs within a cent (1/1200 octave)
-    of the ratio the one whose analysis is nearest to :data:`N_FFT`; where there is none, the closest pair.
+    Sizes without a prime factor above 11 are fast to transform. The result is the pair of such sizes within a
+    cent (1/1200 octave) of the ratio that has its analysis size closest to :data:`N_FFT`, or else the pair
+    closest to the ratio.
     """
     shortest, longest = (2 * round(limit * scale / 2) for limit in _SIZES)
     sizes = [size for size in range(shortest, longest + 1, 2) if _is_smooth(size)]
     sizes.sort(key=lambda size: abs(size - N_FFT * scale))
     pairs = [(size, 2 * round(size / ratio / 2)) for size in sizes]
-    errors = [abs(1200 * math.log2(size / moved / ratio)) for size, moved in pairs]
-    # A prime factor above 11 costs a multiple of the time: as bad as being a cent further off.
+    errors = [abs(1200 * math.log2(size / shifted / ratio)) for size, shifted in pairs]
+    # A prime factor above 11 multiplies the time, and counts as much as an error of one more cent.
     costs = [
-        error + (0.0 if _is_smooth(moved) else _ENOUGH_CENTS)
-        for error, (_, moved) in zip(errors, pairs, strict=True)
+        error + (0.0 if _is_smooth(shifted) else _PITCH_TOLERANCE_CENTS)
+        for error, (_, shifted) in zip(errors, pairs, strict=True)
     ]
-    good = next((i for i, cost in enumerate(costs) if cost <= _ENOUGH_CENTS), None)
+    good = next((i for i, cost in enumerate(costs) if cost <= _PITCH_TOLERANCE_CENTS), None)
     return pairs[good if good is not None else costs.index(min(costs))]
 
 
@@ -138,7 +139,9 @@ def _overlap_add(frames: torch.Tensor, hop: int) -> torch.Tensor:
 
 
 def _weight(size: int, hop: int, start: int, length: int, device: torch.device) -> torch.Tensor:
-    """Sum of the squared windows over samples ``start`` … ``start + length`` of endless frames: (length,)."""
+    """Sum of the squared windows over samples ``start`` … ``start + length`` of an endless row of frames:
+    (length,).
+    """
     first, period = _weight_pattern(size, hop)
     periods = -(-(start + length) // hop)
     weight = torch.cat([first, period.repeat(max(0, periods - len(first) // hop))])
@@ -147,7 +150,7 @@ def _weight(size: int, hop: int, start: int, length: int, device: torch.device) 
 
 @lru_cache(maxsize=256)
 def _weight_pattern(size: int, hop: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The sum until all overlapping windows have begun, and the ``hop`` samples that repeat from then on."""
+    """The sum until all overlapping windows have started, and the period of ``hop`` samples after that."""
     blocks = -(-size // hop)
     squares = torch.hann_window(size).square().expand(1, 2 * blocks, size)
     weight = _overlap_add(squares, hop)[0].clamp(min=1e-3)
@@ -155,11 +158,11 @@ def _weight_pattern(size: int, hop: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _centre_advance(size: int, hop: int, bins: int, device: torch.device) -> torch.Tensor:
-    """Phase by which each bin's centre frequency advances in ``hop`` samples, rad in [−π, π]: (bins,)."""
+    """Phase advance of each bin's centre frequency in ``hop`` samples, rad in [−π, π]: (bins,)."""
     turns = (torch.arange(bins) * hop % size).to(torch.float64) / size
     return ((turns - turns.round()) * (2 * math.pi)).to(torch.float32).to(device)
 
 
 def _wrap_(phase: torch.Tensor) -> torch.Tensor:
-    """Bring a phase in radians to [−π, π], in place."""
+    """Wrap a phase in radians to [−π, π], in place."""
     return phase.sub_(torch.round(phase / (2 * math.pi)).mul_(2 * math.pi))

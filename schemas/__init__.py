@@ -1,1 +1,1 @@
-"""What things are: labels, clips, specifications, recipes, errors. Imports nothing of this project."""
+"""Shared types: labels, clips, specifications, recipes and errors. Imports no other package."""

@@ -1,7 +1,7 @@
-"""Networks as recipes state them: a family with its sizes, and the named models of the published systems.
+"""Models as recipes describe them: families with their sizes, and the named models of the published systems.
 
-A recipe that gives a name alone takes that model; fields beside the name replace the model's own; a model of
-one's own states its family and every field that has no default.
+A recipe that gives only a name uses that model. Further fields replace those of the named model. A custom
+model gives its family and every field without a default.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from schemas.model import Model
 from schemas.nearest import did_you_mean
 
 BlockStep = Literal["pool", "norm", "relu", "dropout"]
-"""What follows the convolution of a block; each at most once, in the order listed."""
+"""Steps after the convolution of a block: each at most once, in the order listed."""
 
 Pool = tuple[Annotated[int, Field(ge=1, le=64)], Annotated[int, Field(ge=1, le=64)]]
-"""(coefficients, frames) that a max-pool joins."""
+"""Size of a max-pooling window: (coefficients, frames)."""
 
 Pooling = Literal["mean", "attention", "last"]
 """How the states of all LSTM steps become one vector."""
@@ -32,37 +32,39 @@ Statistic = Literal[
     "modulation1", "modulation2", "modulation3", "modulation4", "modulation5", "modulation6", "modulation7",
     "stretch1", "stretch2", "stretch3", "stretch4", "stretch5", "stretch6", "stretch7", "stretch8",
 ]  # fmt: skip
-"""Of a frame descriptor over the valid frames (:mod:`training.functionals.statistics`)."""
+"""Statistic of a frame descriptor over the valid frames (:mod:`training.functionals.statistics`)."""
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Width = Annotated[int, Field(ge=1, le=8192)]
 
+_C, _SHRINKAGE = 1e-3, 0.2
+
 
 class _Named(Model):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
-    """For reports: ``model A``."""
+    """Shown in reports: ``model A``."""
 
 
 class _Convolutions(_Named):
     channels: tuple[Width, ...] = Field(min_length=1, max_length=32)
-    """Output channels of each block; their number is the number of blocks."""
+    """Output channels of each block; one entry per block."""
     pools: tuple[Pool, ...] = Field(min_length=1, max_length=32)
-    """Max-pooling of each block, where ``block`` has it."""
+    """Max-pooling window of each block, if ``block`` lists ``pool``."""
     block: tuple[BlockStep, ...] = ("pool", "norm", "relu", "dropout")
-    """Max-pool, batch norm, ReLU and dropout after each convolution 3×3, in this order."""
+    """Steps after each 3×3 convolution, in this order: max-pooling, batch norm, ReLU and dropout."""
     block_dropout: Share = 0.3
-    """Share of channels dropped in each block, where ``block`` has it."""
+    """Share of channels dropped in each block, if ``block`` lists ``dropout``."""
 
     @model_validator(mode="after")
     def _check_blocks(self) -> Self:
         if len(self.channels) != len(self.pools):
             raise ValueError(
-                f"{len(self.channels)} channels and {len(self.pools)} pools; give one of each a block"
+                f"{len(self.channels)} channels and {len(self.pools)} pools; give one of each per block"
             )
         if len(set(self.block)) < len(self.block):
             raise ValueError(f"a step is listed twice: {', '.join(self.block)}")
         if "pool" not in self.block and any(pool != (1, 1) for pool in self.pools):
-            raise ValueError("block has no pool; list it, or give pools of 1 × 1")
+            raise ValueError("block lists no pool; add it, or set all pools to 1 × 1")
         return self
 
 
@@ -76,15 +78,16 @@ class CnnBiLstmSpec(_Convolutions):
     sequence_dropout: Share = 0.0
     """Share of the LSTM's outputs dropped before pooling."""
     pooling: Pooling = "mean"
-    """Over the valid steps: their mean; a learnt weighted mean; the final state of both directions."""
+    """Pooling over the valid steps: their mean, a learnt weighted mean, or the final state of both
+    directions."""
     dense: tuple[Width, ...] = ()
-    """Widths of dense layers with ReLU before the output."""
+    """Widths of the dense layers with ReLU before the output."""
     dropout: Share = 0.3
-    """Share of units dropped after each dense layer; of the pooled ones where there is none."""
+    """Share of units dropped after each dense layer, or of the pooled units if there is no dense layer."""
 
 
 class CnnSpec(_Convolutions):
-    """Convolution blocks, flattened, dense layers with batch norm."""
+    """Convolution blocks, flattening, dense layers with batch norm."""
 
     family: Literal["cnn"] = "cnn"
     dense: tuple[Width, ...] = (512, 256)
@@ -94,34 +97,35 @@ class CnnSpec(_Convolutions):
 
 
 class MlpSpec(_Named):
-    """A perceptron: all values of a sample side by side, dense layers with batch norm."""
+    """A multilayer perceptron: all values of a sample as one vector, dense layers with batch norm."""
 
     family: Literal["mlp"] = "mlp"
     hidden: tuple[Width, ...] = (256,)
     """Widths of the dense layers, each with batch norm, ReLU and dropout."""
     input_dropout: Share = 0.2
-    """Of the values of a sample."""
+    """Share of the values of a sample that are dropped."""
     dropout: Share = 0.5
-    """After each dense layer."""
+    """Share of units dropped after each dense layer."""
 
 
 class LinearSpec(_Named):
-    """A linear classifier on functionals: statistics of each frame descriptor. It has no epochs."""
+    """A linear classifier of functionals, the statistics of each frame descriptor, trained without epochs."""
 
     family: Literal["linear"] = "linear"
     classifier: Literal["svm", "lda"]
     """A linear support vector machine, or linear discriminant analysis."""
     statistics: tuple[Statistic, ...] = Field(min_length=1)
-    c: float = Field(1e-3, gt=0)
-    """Inverse strength of the L2 penalty, of ``svm``."""
-    shrinkage: float = Field(0.2, ge=0, le=1)
-    """Share of a multiple of the identity in the covariance, of ``lda`` (Ledoit & Wolf 2004)."""
+    c: float = Field(_C, gt=0)
+    """``svm`` only: inverse strength of the L2 penalty."""
+    shrinkage: float = Field(_SHRINKAGE, ge=0, le=1)
+    """``lda`` only: share of a multiple of the identity in the covariance (Ledoit & Wolf 2004)."""
 
     @model_validator(mode="after")
-    def _nothing_is_set_in_vain(self) -> Self:
-        unused, user = ("shrinkage", "lda") if self.classifier == "svm" else ("c", "svm")
-        if getattr(self, unused) != type(self).model_fields[unused].default:
-            raise ValueError(f"{unused} is of {user}, and this is {self.classifier}; leave it out")
+    def _check_unused(self) -> Self:
+        if self.classifier == "svm" and self.shrinkage != _SHRINKAGE:
+            raise ValueError("shrinkage applies to lda, not to svm; remove it")
+        if self.classifier == "lda" and self.c != _C:
+            raise ValueError("c applies to svm, not to lda; remove it")
         return self
 
 
@@ -186,16 +190,16 @@ MODELS: Mapping[str, ModelSpec] = MappingProxyType(
 
 
 def named_model(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of the model that ``values`` name, with the other values in place of its own.
+    """Fields of the model that ``values`` name, updated with the other ``values``.
 
-    ``values`` as a recipe's ``[model]`` has them; returned as they are where they state a family. Raises
-    :class:`UnknownNameError` for a name that is no model.
+    ``values`` are those of a recipe's ``[model]``. They are returned unchanged if they give a family. Raises
+    :class:`UnknownNameError` if there is no model of that name.
     """
     if "family" in values or "name" not in values:
         return dict(values)
     if values["name"] not in MODELS:
         raise UnknownNameError(
             f"unknown model '{values['name']}'; {did_you_mean(str(values['name']), MODELS)}"
-            f"choose one of {', '.join(MODELS)}, or state its family"
+            f"choose one of {', '.join(MODELS)}, or set model.family"
         )
     return {**MODELS[values["name"]].model_dump(), **values}

@@ -1,4 +1,4 @@
-"""A clip: one labelled recording of a corpus, as it stands in the manifest."""
+"""A clip: one labelled recording of a corpus, as in the manifest."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from schemas.labels import Emotion, Gender
 
 
 class Status(StrEnum):
-    """Whether a recording could be used. ``problem`` says why not."""
+    """Whether a recording is usable. If not, ``problem`` in the manifest says why."""
 
     OK = "ok"
     BAD = "bad"
@@ -18,12 +18,12 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Clip:
-    """One recording and what its corpus says of it.
+    """One recording and what its corpus says about it.
 
     ``clip_id`` and ``speaker`` are unique across corpora (``ravdess/03-01-…``, ``ravdess/01``).
     ``path`` is relative to the folder of the corpus, with forward slashes. ``label`` is the
-    corpus's own word for the emotion. ``note`` tells of an oddity that does not make the clip
-    unusable (a misspelt name that was read as meant, say); it goes to ``problem`` in the manifest.
+    corpus's own word for the emotion. ``note`` reports an oddity that leaves the clip usable, such as a
+    misspelt name; it is written to ``problem`` in the manifest.
     """
 
     clip_id: str
@@ -41,7 +41,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class Ignored:
-    """A file under the folder of a corpus that is not taken as a clip, and why."""
+    """A file in the folder of a corpus that is not used as a clip, and why."""
 
     path: str
     reason: str
@@ -58,11 +58,11 @@ class Remark:
 
 @dataclass(frozen=True)
 class Scan:
-    """What one corpus holds: its clips (sorted by speaker, then clip id) and what was left aside."""
+    """Contents of one corpus: its clips, sorted by speaker, then clip id, and the files that were ignored."""
 
     dataset: str
     root: Path
     clips: tuple[Clip, ...]
     ignored: tuple[Ignored, ...] = ()
     notices: tuple[str, ...] = field(default=())
-    """Sentences about the corpus as a whole, for the person who builds."""
+    """Remarks on the corpus as a whole, shown by a build."""

@@ -1,28 +1,27 @@
-"""What can go wrong, as a tree of exceptions.
+"""Exceptions for errors that a user can cause or meet.
 
-Every error that a user can cause or meet derives from :class:`SerError`. Its message is one sentence
-(or a few short ones) that holds the offending value and the next step; the command line prints it
-without a traceback and exits with :attr:`SerError.exit_code`.
+All derive from :class:`SerError`. The message is one or a few short sentences with the offending value and
+the next step. The command line prints it without a traceback and exits with :attr:`SerError.exit_code`.
 """
 
 from __future__ import annotations
 
 
 class SerError(Exception):
-    """Base of all errors that are reported to the user as a sentence."""
+    """Base of all errors that are reported to the user without a traceback."""
 
     exit_code = 1
-    """1: the request was right and failed; 2: the request itself was wrong."""
+    """1: a valid request failed; 2: the request itself was invalid."""
 
 
 class StoppedError(SerError):
-    """The user stopped the work; the message says how to go on with it."""
+    """The user stopped the command; the message says how to resume it."""
 
     exit_code = 130
 
 
 class UsageError(SerError):
-    """The request cannot be carried out as it was put."""
+    """The request is invalid as given."""
 
     exit_code = 2
 
@@ -32,35 +31,35 @@ class SpecError(UsageError, ValueError):
 
 
 class UnknownNameError(UsageError, LookupError):
-    """A corpus, recipe, model or feature that does not exist was asked for."""
+    """The requested corpus, recipe, model or feature does not exist."""
 
 
 class CorpusNotFoundError(SerError, FileNotFoundError):
-    """No corpus stands where it was looked for."""
+    """There is no corpus in the folder that was searched."""
 
 
 class CorpusError(SerError):
-    """A corpus's own description (``corpus.toml``, a speaker table) is unusable."""
+    """The description of a corpus (``corpus.toml`` or a speaker table) is unusable."""
 
 
 class RecordingError(SerError):
-    """One recording cannot be used. The message is its ``problem`` in the manifest."""
+    """A recording is unusable. The message becomes its ``problem`` in the manifest."""
 
 
 class BadRecordingsError(SerError):
-    """``--strict`` was given and some recordings cannot be used."""
+    """``--strict`` was given and some recordings are unusable."""
 
 
 class StoreNotFoundError(SerError, FileNotFoundError):
-    """There is no feature store at the path."""
+    """There is no feature store at the given path."""
 
 
 class StoreUnfinishedError(SerError):
-    """The store has no valid ``store.json``: a build was stopped or is under way."""
+    """The store has no valid ``store.json``: its build was stopped or is still running."""
 
 
 class StoreConflictError(SerError):
-    """The store on disk was built with another specification."""
+    """The existing store was built with a different specification."""
 
 
 class StoreBusyError(SerError):
@@ -68,7 +67,7 @@ class StoreBusyError(SerError):
 
 
 class StoreDamagedError(SerError):
-    """An object of the store is missing or does not hold what was written."""
+    """An object of the store is missing, or its contents are not those that were written."""
 
 
 class StoreChangedError(SerError):
@@ -80,24 +79,24 @@ class StorageError(SerError, OSError):
 
 
 class WorkerLostError(SerError):
-    """A worker process of a build ended by itself."""
+    """A worker process of a build ended unexpectedly."""
 
 
 class ClusterError(SerError):
-    """Workers of a Dask cluster cannot be reached, or cannot do the work."""
+    """The workers of a Dask cluster cannot be reached or cannot do the work."""
 
 
 class LeakageError(SerError):
-    """A split puts the same speaker or recording on two sides."""
+    """A split puts a speaker or recording on more than one side."""
 
 
 class SplitError(SerError):
-    """No split of the kind asked for can be made from these clips."""
+    """The requested split cannot be made from these clips."""
 
 
 class RunError(SerError):
-    """A training run cannot be started, continued or read."""
+    """A training run cannot be started, resumed or read."""
 
 
 class DeviceError(UsageError):
-    """The device asked for is not there."""
+    """The requested device is not available."""

@@ -1,4 +1,4 @@
-"""Which features a store holds, by kind, each with its parameters."""
+"""Features that a store can hold, each with its parameters."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class MfccSpec(Model):
 
 class _SlopeSpec(Model):
     width: int = Field(9, ge=3, le=129)
-    """Frames of the Savitzky–Golay window, odd."""
+    """Length of the Savitzky–Golay window in frames, an odd number."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -73,7 +73,7 @@ class ChromaSpec(Model):
     kind: Literal["chroma"] = "chroma"
     n_chroma: int = Field(12, ge=3, le=96)
     tuning: float | None = Field(None, ge=-0.5, le=0.5)
-    """Deviation from A = 440 Hz in fractions of a chroma bin; null: estimated from each clip's view."""
+    """Deviation from A = 440 Hz in fractions of a chroma bin; null: estimated for each view of each clip."""
 
 
 class RmsSpec(Model):
@@ -100,7 +100,7 @@ _ADAPTER: TypeAdapter[Any] = TypeAdapter(FeatureSpec)
 
 
 def coefficients(feature: FeatureSpec, features: tuple[FeatureSpec, ...]) -> int:
-    """Rows of a feature among ``features``: bands, cepstral coefficients, pitch classes, or one."""
+    """Number of rows of a feature in a store with ``features``."""
     match feature:
         case MelSpec():
             return feature.n_mels
@@ -115,20 +115,20 @@ def coefficients(feature: FeatureSpec, features: tuple[FeatureSpec, ...]) -> int
 
 
 def named_features(names: str, listed: tuple[FeatureSpec, ...]) -> tuple[FeatureSpec, ...]:
-    """Features by name: ``all`` or names parted by commas, with the parameters that ``listed`` gives them.
+    """Features by name: ``all`` or a comma-separated list, with the parameters that ``listed`` gives them.
 
-    A feature that is not listed gets its defaults. Raises :class:`UnknownNameError` for a name that is no
-    feature's, :class:`UsageError` for one that is given twice.
+    A feature that is not in ``listed`` gets its defaults. Raises :class:`UnknownNameError` for an unknown
+    feature and :class:`UsageError` for a feature given twice.
     """
     wanted = [name.strip() for name in names.split(",")]
     chosen = list(FEATURE_KINDS) if wanted == ["all"] else wanted
     for name in chosen:
         if name not in FEATURE_KINDS:
             raise UnknownNameError(
-                f"unknown feature '{name}'; {did_you_mean(name, FEATURE_KINDS)}choose all, or of "
-                f"{', '.join(FEATURE_KINDS)}, parted by commas"
+                f"unknown feature '{name}'; {did_you_mean(name, FEATURE_KINDS)}choose all, or a "
+                f"comma-separated list from {', '.join(FEATURE_KINDS)}"
             )
         if chosen.count(name) > 1:
-            raise UsageError(f"the feature '{name}' is asked for twice in '{names}'; name each once")
+            raise UsageError(f"the feature '{name}' appears twice in '{names}'; list it once")
     known: dict[str, FeatureSpec] = {feature.kind: feature for feature in listed}
     return tuple(known.get(name) or _ADAPTER.validate_python({"kind": name}) for name in chosen)

@@ -1,7 +1,7 @@
 """Emotions, genders and the label sets that recipes train on.
 
-The manifest keeps the eight canonical emotions of RAVDESS (and ``bored``, which EMO-DB adds).
-Merging or dropping emotions is a *label set*: it is applied when training, never when building.
+The manifest uses the eight emotions of RAVDESS, plus ``bored`` for EMO-DB. A *label set* merges or drops
+emotions. It applies to training, never to building.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ class Target(StrEnum):
 
 @dataclass(frozen=True)
 class LabelSet:
-    """Which emotions a recipe trains on, and which canonical emotions map to them.
+    """The emotions that a recipe trains on, and the canonical emotions that map to them.
 
     ``classes`` are the emotions in the order of the class indices. ``rule`` maps each canonical
-    emotion that is kept to one of the classes; emotions that are absent from it are left out.
+    emotion that is kept to one of the classes; all other emotions are excluded.
     """
 
     name: str
@@ -56,7 +56,7 @@ class LabelSet:
     rule: Mapping[Emotion, Emotion]
 
     def emotion_of(self, emotion: str) -> Emotion | None:
-        """Class of a canonical emotion, or None where the label set leaves it out."""
+        """Class of a canonical emotion, or None if the label set excludes it."""
         return self.rule.get(Emotion(emotion))
 
     def class_names(self, target: Target) -> tuple[str, ...]:
@@ -96,7 +96,7 @@ LABEL_SETS: Mapping[str, LabelSet] = MappingProxyType(
 
 
 def label_set(name: str) -> LabelSet:
-    """Label set by name. Raises :class:`UnknownNameError` for a name that is none of them."""
+    """Label set by name. Raises :class:`UnknownNameError` for an unknown name."""
     try:
         return LABEL_SETS[name]
     except KeyError:

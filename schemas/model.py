@@ -1,4 +1,4 @@
-"""Base of all specifications, and the text and digest by which two of them are compared."""
+"""Base class of all specifications, and the canonical text and digest that compare them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Model(BaseModel):
-    """Base of all specifications: immutable, and strict about unknown keys."""
+    """Base class of all specifications: immutable, rejects unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 

@@ -1,4 +1,4 @@
-"""What a corpus may be called."""
+"""Names: which ones a corpus may have, and how names are compared."""
 
 from __future__ import annotations
 
@@ -9,10 +9,17 @@ RESERVED = frozenset(
     {"all", "records", "versions", "con", "prn", "aux", "nul"}
     | {f"{device}{number}" for device in ("com", "lpt") for number in range(10)}
 )
-"""``all`` means every corpus, a store keeps its records and a published place its versions under the next,
-and the rest are devices where a store may be copied to."""
+"""Not allowed as the name of a corpus. ``all`` means every corpus, ``records`` and ``versions`` are folders
+of a store and of a published place, and the rest are device names on Windows, to which a store may be
+copied."""
+_MARKS = {ord(mark): None for mark in " -_"}
+
+
+def fold_name(name: str) -> str:
+    """Name in the form in which names are compared: case-folded, without spaces, ``-`` and ``_``."""
+    return name.casefold().translate(_MARKS)
 
 
 def is_corpus_name(name: str) -> bool:
-    """Whether a corpus may have this name: it becomes a folder, on whatever system the store is copied to."""
+    """Whether a corpus may have this name, which becomes a folder name on any system."""
     return _CORPUS_NAME.fullmatch(name) is not None and name not in RESERVED

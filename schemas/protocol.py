@@ -1,4 +1,4 @@
-"""How clips are divided into training, validation and test sides: the evaluation protocols."""
+"""Evaluation protocols: how clips are divided into training, validation and test sides."""
 
 from __future__ import annotations
 
@@ -16,39 +16,40 @@ NearDuplicateRule = Literal["refuse", "report"]
 
 
 class SplitSpec(Model):
-    """A protocol and its numbers.
+    """A protocol and its parameters.
 
-    ``speaker``: speakers drawn into three sides; ``loso``: each speaker is the test once; ``kfold``: groups
-    of speakers; ``emobox``: the folds of the EmoBox benchmark; ``cross-corpus``: tested on other corpora than
-    trained on; ``random``: clips drawn regardless of who speaks.
+    ``speaker``: speakers are assigned to three sides at random; ``loso``: each speaker is tested once;
+    ``kfold``: groups of speakers are tested in turn; ``emobox``: the folds of the EmoBox benchmark;
+    ``cross-corpus``: training and test use different corpora; ``random``: clips are assigned at random,
+    regardless of speaker.
     """
 
     protocol: Protocol = "speaker"
     folds: int = Field(5, ge=2, le=MOST_FOLDS)
-    """Groups of speakers, of ``kfold`` alone."""
+    """``kfold`` only: number of groups of speakers."""
     train_corpora: tuple[str, ...] = ()
-    """Of ``cross-corpus`` alone: trained on, empty: all that are not tested on."""
+    """``cross-corpus`` only: corpora to train on; empty: all except the test corpora."""
     test_corpora: tuple[str, ...] = ()
-    """Of ``cross-corpus`` alone."""
+    """``cross-corpus`` only: corpora to test on."""
     leak_views: bool = False
-    """Of ``random`` alone: views are drawn too, so that copies of one recording are on several sides."""
+    """``random`` only: assign views at random, too, so that copies of one recording are on several sides."""
     near_duplicates: NearDuplicateRule = "refuse"
-    """Clips on different sides that sound the same though their files differ: whether they keep a training
-    from beginning, or are told of beside its result."""
+    """Clips on different sides that sound the same although their files differ: ``refuse`` to train, or train
+    and ``report`` them with the result."""
     validation: float = Field(0.15, gt=0, lt=0.5)
-    """Share of the speakers of each corpus and gender; of the clips under ``random``."""
+    """Share of the speakers of each corpus and gender; under ``random``, share of the clips."""
     test: float = Field(0.15, gt=0, lt=0.5)
-    """Share of the speakers of each corpus and gender; of the clips under ``random``."""
+    """Share of the speakers of each corpus and gender; under ``random``, share of the clips."""
 
     @model_validator(mode="before")
     @classmethod
     def _shorthand(cls, values: Any) -> Any:
-        """Take ``kfold:5`` for the protocol and its number."""
+        """Accept ``kfold:5`` for the protocol and its number of folds."""
         if isinstance(values, dict) and isinstance(protocol := values.get("protocol"), str):
             name, colon, number = protocol.partition(":")
             if name == "kfold" and colon:
                 if not number.isdecimal() or not 2 <= int(number) <= MOST_FOLDS:
-                    raise ValueError(f"write kfold:K with K from 2 to {MOST_FOLDS}, not '{protocol}'")
+                    raise ValueError(f"use kfold:K with K from 2 to {MOST_FOLDS}, not '{protocol}'")
                 return {**values, "protocol": name, "folds": number}
         return values
 
@@ -59,15 +60,15 @@ class SplitSpec(Model):
                 raise ValueError("cross-corpus needs test_corpora, the corpora to test on (--test-on)")
             both = sorted({*self.train_corpora} & {*self.test_corpora})
             if both:
-                raise ValueError(f"{', '.join(both)} cannot be trained on and tested on")
+                raise ValueError(f"{', '.join(both)} cannot be in both train_corpora and test_corpora")
         elif self.train_corpora or self.test_corpora:
             raise ValueError(
-                f"train_corpora and test_corpora are for cross-corpus, not {self.protocol}; "
+                f"train_corpora and test_corpora apply to the protocol cross-corpus, not {self.protocol}; "
                 f"add --protocol cross-corpus"
             )
         if self.leak_views and self.protocol != "random":
             raise ValueError(
-                f"leak_views is for the protocol random, not {self.protocol}; add --protocol random"
+                f"leak_views applies to the protocol random, not {self.protocol}; add --protocol random"
             )
         return self
 

@@ -1,7 +1,7 @@
-"""Recipes: named TOML files that fix features, views, labels, model and training.
+"""Recipes: named TOML files that define features, views, labels, model and training.
 
-A shipped recipe is found by name, a user's own by path. Building uses the parts that determine
-the store (:meth:`Recipe.store_spec`), training all of it.
+A shipped recipe is found by name, a custom one by path. A build uses the parts that determine the store
+(:meth:`Recipe.store_spec`), a training all of them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from schemas.views import ViewSpec
 
 
 class LabelsSpec(Model):
-    """Which classes are learnt."""
+    """Classes that the model learns."""
 
     set: str = "common7"
     target: Target = Target.EMOTION
@@ -49,9 +49,9 @@ class Recipe(Model):
     views: tuple[ViewSpec, ...] = ()
     labels: LabelsSpec = LabelsSpec()
     where: str | None = None
-    """Clips that are learnt from and tested on: a pandas query over the manifest; null: all."""
+    """Clips to train and test on, as a pandas query over the manifest; null: all."""
     datasets: tuple[str, ...] | None = None
-    """Corpora that are learnt from and tested on, as far as the store holds them; null: all that it holds."""
+    """Corpora to train and test on; those that the store lacks are skipped; null: all in the store."""
     input: InputSpec = InputSpec()
     model: ModelSpec
     split: SplitSpec = SplitSpec()
@@ -60,7 +60,7 @@ class Recipe(Model):
     @model_validator(mode="before")
     @classmethod
     def _named_model(cls, values: Any) -> Any:
-        """Fill in what a model's name stands for."""
+        """Fill in the fields of a named model."""
         if isinstance(values, dict) and isinstance(model := values.get("model"), dict):
             try:
                 return {**values, "model": named_model(model)}
@@ -78,7 +78,7 @@ class Recipe(Model):
     ) -> StoreSpec:
         """Specification of the store that this recipe needs, with its first ``augment`` views.
 
-        Raises :class:`UsageError` where the recipe lists fewer views.
+        Raises :class:`UsageError` if the recipe lists fewer views.
         """
         count = len(self.views) if augment is None else augment
         if not 0 <= count <= len(self.views):
@@ -105,10 +105,10 @@ def shipped_recipes() -> tuple[str, ...]:
 
 
 def load_recipe(name_or_path: str) -> Recipe:
-    """Recipe by the name of a shipped one, or from a TOML file.
+    """Read a shipped recipe by name, or a TOML file.
 
-    Raises :class:`UnknownNameError` for a name that is neither, :class:`SpecError` for a file that
-    is not a valid recipe; the message names the first offending field.
+    Raises :class:`UnknownNameError` if there is neither, and :class:`SpecError` if the file is not a valid
+    recipe; the message names the first invalid field.
     """
     path = Path(name_or_path)
     if path.suffix == ".toml":
@@ -132,19 +132,17 @@ def load_recipe(name_or_path: str) -> Recipe:
 
 
 def parse_recipe(text: str, source: str) -> Recipe:
-    """Recipe from TOML text; ``source`` names it in errors. Raises :class:`SpecError`."""
+    """Read a recipe from TOML text; ``source`` names it in messages. Raises :class:`SpecError`."""
     try:
         return Recipe.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise SpecError(
-            f"recipe '{source}' is not valid TOML: {error}; texts stand in quotation marks"
-        ) from error
+        raise SpecError(f"recipe '{source}' is not valid TOML: {error}; strings must be quoted") from error
     except ValidationError as error:
         raise SpecError(f"recipe '{source}': {first_problem(error)}") from error
 
 
 def first_problem(error: ValidationError) -> str:
-    """The first complaint of a pydantic error as ``field: what is wrong (got value)``."""
+    """First problem in a pydantic error, as ``field: problem (got value)``."""
     problem = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in problem["loc"])
     value = problem.get("input")
@@ -157,7 +155,7 @@ def first_problem(error: ValidationError) -> str:
 
 
 def first_complaint(error: ValidationError) -> str:
-    """What is wrong with the first value that a pydantic error complains of: ``must be greater than 0``."""
+    """First problem in a pydantic error without its field: ``must be greater than 0``."""
     problem = error.errors(include_url=False)[0]
     if problem["type"] in _COMPLAINTS:
         return _COMPLAINTS[problem["type"]]
@@ -166,9 +164,9 @@ def first_complaint(error: ValidationError) -> str:
 
 _COMPLAINTS = {
     "missing": "must be given",
-    "extra_forbidden": "there is no such field; check how it is spelt",
+    "extra_forbidden": "unknown field; check the spelling",
     "int_parsing": "must be a whole number",
     "int_from_float": "must be a whole number",
     "float_parsing": "must be a number",
 }
-"""Instead of pydantic's own words, by the type of an error."""
+"""Replacements for pydantic's messages, by type of error."""

@@ -1,4 +1,4 @@
-"""A recipe as the TOML text that gives the same recipe again."""
+"""Writes a recipe as TOML text."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from schemas.spec import StoreSpec
 
 
 def recipe_toml(recipe: Recipe) -> str:
-    """Text that :func:`schemas.recipe.parse_recipe` reads as ``recipe``.
+    """TOML text that :func:`schemas.recipe.parse_recipe` reads as ``recipe``.
 
-    Fields without a value are left out: TOML has none, and every field that may lack one then does, but for
-    ``train.patience``, of which ``"none"`` says so.
+    TOML has no null, so fields without a value are omitted and read back as null. ``train.patience`` has a
+    default other than null and is written as ``"none"``.
     """
     values = recipe.model_dump(mode="json")
     if values["train"]["patience"] is None:
@@ -23,22 +23,23 @@ def recipe_toml(recipe: Recipe) -> str:
 
 
 def store_toml(spec: StoreSpec, name: str) -> str:
-    """A recipe called ``name`` whose store is that of ``spec``; seed, dtype and codec are options of a build.
+    """TOML text of a recipe called ``name`` for a store with ``spec``.
 
-    Its model is no part of a store; a recipe must name one.
+    Seed, dtype and codec are options of a build, not part of the recipe. The model does not affect the store,
+    but a recipe must name one.
     """
     parts = spec.model_dump(mode="json", include={"audio", "spectral", "features", "views"})
     return _text({"name": name, **parts, "model": {"name": "A"}})
 
 
 def toml_value(value: Any) -> str:
-    """A text, number, truth value, list or table of such on one line."""
+    """A string, number, boolean, or a list or table of these, on one line."""
     if isinstance(value, Mapping):
         inner = ", ".join(f"{key} = {toml_value(item)}" for key, item in value.items() if item is not None)
         return f"{{ {inner} }}" if inner else "{}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(toml_value, value))}]"
-    # JSON writes these as TOML has them, but for DEL, which a TOML text must not hold as it is.
+    # JSON and TOML write these alike, except DEL, which TOML requires to be escaped.
     return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("\x7f", "\\u007f")
 
 
@@ -47,15 +48,15 @@ def _text(values: Mapping[str, Any]) -> str:
 
 
 def _lines(table: Mapping[str, Any], parents: tuple[str, ...]) -> list[str]:
-    """Plain values first, then tables under their headings."""
+    """Lines of a table: plain values first, then tables under their headers."""
     lines, below = [], []
     for key, value in table.items():
-        place = (*parents, key)
+        name = ".".join((*parents, key))
         if isinstance(value, Mapping):
-            below += ["", f"[{'.'.join(place)}]", *_lines(value, place)]
+            below += ["", f"[{name}]", *_lines(value, (*parents, key))]
         elif isinstance(value, list) and value and isinstance(value[0], Mapping):
             for item in value:
-                below += ["", f"[[{'.'.join(place)}]]", *_lines(item, place)]
+                below += ["", f"[[{name}]]", *_lines(item, (*parents, key))]
         elif value is not None:
             lines.append(f"{key} = {toml_value(value)}")
     return [*lines, *below]

@@ -1,7 +1,7 @@
-"""The specification of a feature store: what is computed from each recording, exactly.
+"""The specification of a feature store: exactly what is computed from each recording.
 
-A :class:`StoreSpec` is embedded in every store and its digest is part of every unit's fingerprint:
-two stores with equal specification digests hold comparable numbers.
+Every store contains its :class:`StoreSpec`, and the digest of the specification is part of every unit's
+fingerprint: stores with equal specification digests hold comparable numbers.
 """
 
 from __future__ import annotations
@@ -16,38 +16,38 @@ from schemas.model import Model, canonical_digest
 from schemas.views import ORIGINAL, ViewSpec
 
 MOST_SECONDS, MOST_FRAMES = 60, 20_000
-"""Limits of a clip: hundreds of them are held in memory at a time."""
+"""Limits of a clip, as hundreds of clips are held in memory at a time."""
 
 MOST_VIEWS = 128
 
 MOST_CHUNK_BYTES = 256 * 2**20
-"""Of one decoded chunk of a feature: five times that of 60 s in 128 bands every 10 ms."""
+"""Limit of one decoded chunk of a feature: five times the size of 60 s in 128 bands every 10 ms."""
 
 
 class AudioSpec(Model):
     """How a recording becomes a waveform of fixed length."""
 
     sample_rate: int = Field(22_050, ge=4_000, le=192_000)
-    """Hz, of the waveform that views and features see."""
+    """Sample rate in Hz of the waveform from which views and features are computed."""
     duration_s: float | None = Field(3.0, gt=0)
-    """Length after trimming; longer clips are cut at the end, shorter ones padded with zeros."""
+    """Length in seconds after trimming. Longer clips are cut at the end, shorter ones padded with zeros."""
     frames: int | None = Field(None, ge=1)
-    """Length as a number of frames instead: (frames − 1) · hop_length samples."""
+    """Length in frames instead of seconds: (frames − 1) · hop_length samples."""
     trim_db: float | None = Field(None, gt=0, le=120)
-    """Frames this many dB below the loudest frame are cut from both ends; null: no trimming."""
+    """Frames more than this many dB below the loudest frame are cut from both ends; null: no trimming."""
     normalise: Literal["none", "peak"] = "none"
     """``peak``: the clip is divided by its largest magnitude after resampling and trimming."""
     min_duration_s: float = Field(0.1, gt=0)
-    """A recording that is shorter is marked bad."""
+    """Shorter recordings are marked bad, in seconds."""
     max_duration_s: float = Field(60.0, gt=0, le=3600)
-    """A recording that is longer is marked bad: one label cannot stand for its first seconds."""
+    """Longer recordings are marked bad, in seconds: one label does not describe only their beginning."""
 
     @model_validator(mode="before")
     @classmethod
     def _length_given_once(cls, values: Any) -> Any:
         if isinstance(values, dict) and values.get("frames") is not None:
             if values.get("duration_s") is not None:
-                raise ValueError("give duration_s or frames, not both")
+                raise ValueError("give either duration_s or frames, not both")
             return {**values, "duration_s": None}
         return values
 
@@ -63,10 +63,10 @@ class AudioSpec(Model):
 
 
 class SpectralSpec(Model):
-    """Framing shared by all features of a store: one short-time Fourier transform a view."""
+    """Framing shared by all features of a store, with one short-time Fourier transform per view."""
 
     n_fft: int = Field(2048, ge=64, le=16_384)
-    """Samples of the periodic Hann window and of the transform."""
+    """Length of the periodic Hann window and of the transform, in samples."""
     hop_length: int = Field(512, ge=16)
     """Samples between frame centres; frame t is centred on sample t · hop_length."""
 
@@ -84,13 +84,13 @@ class StorageSpec(Model):
 
     dtype: Literal["float16", "float32"] = "float16"
     codec: Literal["zstd", "blosc", "none", "bitround", "fixed"] = "zstd"
-    """How chunks become bytes, measured in docs/codecs.md:
+    """How chunks are encoded (measurements in docs/codecs.md):
 
-    ``zstd``: lossless, level 1, with its checksum: damage is found whenever a chunk is read.
-    ``blosc``: lossless and smaller: bytes of equal weight side by side, then zstd; the same checksum.
-    ``none``: the bare numbers; only the hashes of whole objects in ``store.json`` find damage.
-    ``bitround``: float32 with 13 bits of mantissa kept, each number within 2⁻¹⁴ of itself; stored as blosc.
-    ``fixed``: float32 in steps of a fixed size a feature (``pipelines.quantise.STEPS``); stored as blosc.
+    ``zstd``: lossless, level 1, with a checksum that detects damage whenever a chunk is read.
+    ``blosc``: lossless and smaller: bytes grouped by significance, then zstd; with the same checksum.
+    ``none``: uncompressed; only the hashes of whole objects in ``store.json`` detect damage.
+    ``bitround``: float32 rounded to 13 bits of mantissa, a relative error of at most 2⁻¹⁴; stored as blosc.
+    ``fixed``: float32 in fixed steps per feature (``pipelines.quantise.FIXED_STEPS``); stored as blosc.
     """
     chunk_clips: Literal[32] = 32
     shard_clips: Literal[256] = 256
@@ -99,13 +99,13 @@ class StorageSpec(Model):
     def _check(self) -> Self:
         if self.codec in {"bitround", "fixed"} and self.dtype != "float32":
             raise ValueError(
-                f"codec {self.codec} rounds float32 numbers, not {self.dtype}: add --dtype float32"
+                f"codec {self.codec} rounds float32 numbers, not {self.dtype}; add --dtype float32"
             )
         return self
 
 
 class StoreSpec(Model):
-    """All that determines the numbers in a store, given the recordings."""
+    """Everything that determines the numbers in a store, given the recordings."""
 
     audio: AudioSpec = AudioSpec()
     spectral: SpectralSpec = SpectralSpec()
@@ -135,7 +135,7 @@ class StoreSpec(Model):
                     )
                 case DeltaSpec() | Delta2Spec():
                     if not any(isinstance(other, MfccSpec) for other in self.features):
-                        raise ValueError(f"{feature.kind} is the slope of the mfcc: list mfcc too")
+                        raise ValueError(f"{feature.kind} is derived from mfcc; list mfcc, too")
                     if feature.width > self.frames:
                         raise ValueError(
                             f"{feature.kind}'s width {feature.width} exceeds the {self.frames} frames"
@@ -147,18 +147,18 @@ class StoreSpec(Model):
         seconds = self.length / self.audio.sample_rate
         if seconds > MOST_SECONDS or self.frames > MOST_FRAMES:
             raise ValueError(
-                f"{seconds:.4g} s in {self.frames:,} frames; at most {MOST_SECONDS} s and {MOST_FRAMES:,} "
-                "frames are possible"
+                f"{seconds:.4g} s in {self.frames:,} frames exceed the limit of {MOST_SECONDS} s and "
+                f"{MOST_FRAMES:,} frames"
             )
         if len(self.view_names) > MOST_VIEWS:
-            raise ValueError(f"{len(self.view_names):,} views; at most {MOST_VIEWS} are possible")
+            raise ValueError(f"{len(self.view_names):,} views exceed the limit of {MOST_VIEWS}")
         width = 2 if self.storage.dtype == "float16" else 4
         for name, count in self.coefficients.items():
             size = self.storage.chunk_clips * count * self.frames * width
             if size > MOST_CHUNK_BYTES:
                 raise ValueError(
-                    f"{name}: {count} rows × {self.frames:,} frames make chunks of {size:,} bytes; at most "
-                    f"{MOST_CHUNK_BYTES:,} are possible"
+                    f"{name}: {count} rows × {self.frames:,} frames make chunks of {size:,} bytes; the "
+                    f"limit is {MOST_CHUNK_BYTES:,}"
                 )
         if self.length < self.spectral.n_fft:
             raise ValueError(
@@ -169,7 +169,7 @@ class StoreSpec(Model):
 
     @property
     def length(self) -> int:
-        """Samples of the fixed-length waveform."""
+        """Length of the waveform in samples."""
         if self.audio.frames is not None:
             return (self.audio.frames - 1) * self.spectral.hop_length
         return round((self.audio.duration_s or 0.0) * self.audio.sample_rate)
@@ -181,12 +181,12 @@ class StoreSpec(Model):
 
     @property
     def coefficients(self) -> dict[str, int]:
-        """Feature → its rows, in the order of :attr:`features`."""
+        """Number of rows by feature, in the order of :attr:`features`."""
         return {feature.kind: coefficients(feature, self.features) for feature in self.features}
 
     @property
     def columns(self) -> dict[str, slice]:
-        """Feature → its part of the coefficients where all features stand side by side, in their order."""
+        """Slice of the coefficients by feature, if all features are concatenated in their order."""
         stops = list(accumulate(self.coefficients.values()))
         return {
             name: slice(stop - count, stop)
@@ -195,7 +195,7 @@ class StoreSpec(Model):
 
     @property
     def view_names(self) -> tuple[str, ...]:
-        """Names by view index; 0 is the original."""
+        """Names of the views by index; view 0 is the original."""
         return (ORIGINAL, *(view.name for view in self.views))
 
     def valid_frames(self, samples: int) -> int:

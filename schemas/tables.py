@@ -1,4 +1,4 @@
-"""Columns of a store's tables."""
+"""Columns of the tables of a store."""
 
 from __future__ import annotations
 
@@ -30,9 +30,11 @@ MANIFEST_SCHEMA = pa.schema(
         pa.field("problem", pa.string(), nullable=False),
     ]
 )
-"""Columns of ``manifest.parquet``: one row a clip. ``row`` is the clip's index in its corpus's arrays.
+"""Columns of ``manifest.parquet``: one row per clip. ``row`` is the index of the clip in the arrays of its
+corpus.
 
-``snr_db`` to ``loudness_lufs`` describe the recording's quality (``pipelines.quality``); null where unknown.
+``snr_db`` to ``loudness_lufs`` describe the quality of the recording (``pipelines.quality``); null if
+unknown.
 """
 
 VIEWS_SCHEMA = pa.schema(
@@ -48,8 +50,8 @@ VIEWS_SCHEMA = pa.schema(
         pa.field("valid_frames", pa.int64(), nullable=False),
     ]
 )
-"""Columns of ``views.parquet``: one row a clip × view.
+"""Columns of ``views.parquet``: one row per clip and view.
 
-``parameter`` is the value drawn or fixed for the view (SNR in dB, semitones, samples of shift, speed
-factor; null for the original), ``key`` the 128-bit key of its random stream as 32 hexadecimal digits.
+``parameter`` is the drawn or fixed value of the view (SNR in dB, semitones, shift in samples, speed factor;
+null for the original). ``key`` is the 128-bit key of its random stream, as 32 hexadecimal digits.
 """

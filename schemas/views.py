@@ -1,4 +1,4 @@
-"""Which augmented views a store holds, each with a fixed parameter or a range to draw from."""
+"""Augmented views that a store can hold, each with a fixed parameter or a range to draw it from."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def _require(name: str, parameter: Parameter, lowest: float, highest: float, uni
     if not lowest <= low <= high <= highest:
         got = f"{low:g}" if low == high else f"{low:g}…{high:g}"
         raise ValueError(
-            f"{name} must be a value or a rising range within {lowest:g}…{highest:g}{unit}, got {got}"
+            f"{name} must be a value or an ascending range within {lowest:g}…{highest:g}{unit}, got {got}"
         )
 
 
 class _NamedView(Model):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.+-]{0,31}$")
-    """Unique in the store. It is part of the key of the view's random stream."""
+    """Unique in the store; part of the key of the view's random stream."""
 
 
 class NoiseSpec(_NamedView):
@@ -47,7 +47,7 @@ class NoiseSpec(_NamedView):
 
 
 class PitchSpec(_NamedView):
-    """Pitch moved by semitones, duration kept."""
+    """Pitch shifted by semitones, at the same duration."""
 
     kind: Literal["pitch"] = "pitch"
     semitones: Parameter
@@ -59,7 +59,7 @@ class PitchSpec(_NamedView):
 
 
 class ShiftSpec(_NamedView):
-    """Circular shift in time by a fraction of the clip's length, positive towards later."""
+    """Circular shift in time by a fraction of the clip's length; positive values shift to later times."""
 
     kind: Literal["shift"] = "shift"
     fraction: Parameter
@@ -71,7 +71,7 @@ class ShiftSpec(_NamedView):
 
 
 class SpeedSpec(_NamedView):
-    """Playback at ``factor`` times the speed: duration and pitch both change."""
+    """Playback at ``factor`` times the speed, which changes duration and pitch."""
 
     kind: Literal["speed"] = "speed"
     factor: Parameter
@@ -83,7 +83,7 @@ class SpeedSpec(_NamedView):
 
 
 class StretchSpec(_NamedView):
-    """Spoken ``factor`` times as fast: duration changes, pitch stays."""
+    """Speech ``factor`` times as fast, at the same pitch."""
 
     kind: Literal["stretch"] = "stretch"
     factor: Parameter

@@ -1,1 +1,1 @@
-"""Downloads of the corpora that their publishers give to anybody: listing, fetching, unpacking."""
+"""Downloads of corpora that are publicly available: listing, fetching and unpacking."""

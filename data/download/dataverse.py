@@ -1,4 +1,4 @@
-"""Data sets of a Dataverse, as Borealis is one: files and checksums by its native API.
+"""Data sets of a Dataverse such as Borealis: files and checksums from its native API.
 
 The API: https://guides.dataverse.org/en/latest/api/native-api.html.
 """
@@ -34,60 +34,64 @@ class _DataFile(BaseModel):
     md5: str | None = Field(None, pattern="^[0-9a-fA-F]{32}$")
 
 
-class _Entry(BaseModel):
+class _DataverseEntry(BaseModel):
     label: str
     directoryLabel: str = ""  # noqa: N815 # the API's spelling
     restricted: bool = False
     dataFile: _DataFile  # noqa: N815
 
 
-class _Version(BaseModel):
-    files: list[_Entry]
+class _DataverseVersion(BaseModel):
+    files: list[_DataverseEntry]
 
 
-class _Answer(BaseModel):
-    data: _Version
+class _DataverseAnswer(BaseModel):
+    data: _DataverseVersion
 
 
 @dataclass(frozen=True)
 class Dataverse:
-    """The recordings, and archives of them, in the newest published version of a data set."""
+    """The recordings and archives in the latest published version of a data set."""
 
     persistent_id: str
     base: str = "https://borealisdata.ca"
     at_once: int = 4
 
     def listing(self, web: Web, scratch: Path) -> Listing:
-        """See :meth:`data.download.source.Source.listing`."""
+        """List the files: :meth:`data.download.source.Publisher.listing`."""
         del scratch
         url = (
             f"{self.base}/api/datasets/:persistentId/versions/:latest-published"
             f"?persistentId={quote(self.persistent_id, safe='')}"
         )
         try:
-            answer = _Answer.model_validate(web.read_json(url, _MOST_BYTES))
+            answer = _DataverseAnswer.model_validate(web.read_json(url, _MOST_BYTES))
         except ValidationError as error:
-            raise DownloadError(f"{url} is not a data set of Dataverse as this program knows them") from error
-        files = tuple(_remote(entry) for entry in answer.data.files if _is_wanted(entry))
+            raise DownloadError(
+                f"{url} did not return a Dataverse data set in a known format; try again later"
+            ) from error
+        files = tuple(_remote_file(entry) for entry in answer.data.files if _is_wanted(entry))
         if not files:
-            raise DownloadError(f"{url} lists no recording; look at the corpus's home page")
+            raise DownloadError(f"{url} lists no recordings; check the home page of the corpus")
         return Listing(files)
 
     def addresses(self, files: Sequence[RemoteFile], web: Web) -> tuple[Address, ...]:
-        """See :meth:`data.download.source.Source.addresses`."""
+        """Addresses of ``files``: :meth:`data.download.source.Publisher.addresses`."""
         del web
-        # Without format=original: that is for tables alone, and answered by 404 for a recording.
+        # Without format=original, which only tables have: for a recording the server returns 404.
         return tuple(Address(f"{self.base}/api/access/datafile/{file.key}") for file in files)
 
 
-def _is_wanted(entry: _Entry) -> bool:
+def _is_wanted(entry: _DataverseEntry) -> bool:
     return is_audio(entry.label) or entry.label.lower().endswith(".zip")
 
 
-def _remote(entry: _Entry) -> RemoteFile:
+def _remote_file(entry: _DataverseEntry) -> RemoteFile:
     path = safe_path(f"{entry.directoryLabel.strip('/')}/{entry.label}".lstrip("/"))
     if entry.restricted:
-        raise DownloadError(f"the publisher has restricted {path}; ask for access on the corpus's home page")
+        raise DownloadError(
+            f"the publisher has restricted access to {path}; request it on the home page of the corpus"
+        )
     return RemoteFile(path, entry.dataFile.filesize, _checksum(entry.dataFile, path), str(entry.dataFile.id))
 
 
@@ -98,4 +102,6 @@ def _checksum(file: _DataFile, path: str) -> str:
             return f"{kind}:{file.checksum.value.lower()}"
     elif file.md5 is not None:
         return f"md5:{file.md5.lower()}"
-    raise DownloadError(f"the publisher gives no checksum of {path} that this program knows")
+    raise DownloadError(
+        f"the publisher gives no supported checksum for {path}; download it from the home page of the corpus"
+    )

@@ -1,4 +1,4 @@
-"""What goes wrong while a corpus is downloaded."""
+"""Errors of a download."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from schemas.errors import SerError
 
 
 class DownloadError(SerError):
-    """A corpus cannot be downloaded, or is not what its publisher announced."""
+    """A corpus cannot be downloaded, or differs from what its publisher announced."""
 
 
 class PassingError(Exception):
-    """A fault that may be gone at the next attempt; never leaves this package.
+    """A temporary fault, after which the request is repeated; never leaves this package.
 
-    ``wait_s``     : seconds that the server asks to wait, None where it does not say.
-    ``progressed`` : whether bytes came before it.
+    ``wait_s``     : seconds to wait as requested by the server, None if it gives none.
+    ``progressed`` : whether bytes were received before the fault.
     """
 
     def __init__(self, reason: str, wait_s: float | None = None, *, progressed: bool = False) -> None:

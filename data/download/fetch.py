@@ -1,4 +1,4 @@
-"""All files of a listing, some at the same time, each checked against its checksum by pooch."""
+"""Fetches all files of a listing, several at a time. Pooch verifies the checksum of each."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import pooch
 
 from data.download.errors import DownloadError
 from data.download.resume import ResumingDownloader
-from data.download.source import Address, Listing, RemoteFile, Source
+from data.download.source import Address, Listing, Publisher, RemoteFile
 from data.download.staging import Staging
 from data.download.web import Web
 
-GROUP = 100
-"""Files whose addresses are asked for together: an address holds for minutes only."""
+FILES_PER_REQUEST = 100
+"""Files whose addresses are requested together, as an address is valid for only minutes."""
 
 
-class Tally:
-    """Bytes that have come, over all threads; ``report`` gets (bytes done, bytes in all)."""
+class ByteCounter:
+    """Counts received bytes over all threads; ``report`` is called with (bytes done, total bytes)."""
 
     def __init__(self, done: int, total: int, report: Callable[[int, int], None]) -> None:
         self._lock = threading.Lock()
@@ -32,25 +32,27 @@ class Tally:
         report(done, total)
 
     def add(self, count: int) -> None:
-        """Count bytes that came, or, negative, that were thrown away."""
+        """Add received bytes; a negative count stands for discarded bytes."""
         with self._lock:
             self.done += count
             self._report(self.done, self._total)
 
 
-def fetch_all(source: Source, listing: Listing, staging: Staging, web: Web, tally: Tally) -> None:
-    """Bring every file of the listing that is not there yet to its place in ``staging``.
+def fetch_all(
+    publisher: Publisher, listing: Listing, staging: Staging, web: Web, counter: ByteCounter
+) -> None:
+    """Fetch every missing file of the listing into ``staging``.
 
-    Raises :class:`DownloadError` for the first file that cannot be had; what has come stays.
+    Raises :class:`DownloadError` for the first file that cannot be fetched; received parts are kept.
     """
     pooch.get_logger().setLevel(logging.WARNING)
     missing = [file for file in listing.files if not staging.has(file)]
-    pool = ThreadPoolExecutor(source.at_once)
+    pool = ThreadPoolExecutor(publisher.at_once)
     try:
         for group in _groups(missing):
-            addresses = source.addresses(group, web)
+            addresses = publisher.addresses(group, web)
             tasks = [
-                pool.submit(_fetch, _Task(file, address, staging, web, tally))
+                pool.submit(_fetch, _Task(file, address, staging, web, counter))
                 for file, address in zip(group, addresses, strict=True)
             ]
             wait(tasks, return_when=FIRST_EXCEPTION)
@@ -65,7 +67,9 @@ def fetch_all(source: Source, listing: Listing, staging: Staging, web: Web, tall
 
 
 def _groups(files: Sequence[RemoteFile]) -> list[tuple[RemoteFile, ...]]:
-    return [tuple(files[first : first + GROUP]) for first in range(0, len(files), GROUP)]
+    return [
+        tuple(files[first : first + FILES_PER_REQUEST]) for first in range(0, len(files), FILES_PER_REQUEST)
+    ]
 
 
 @dataclass(frozen=True)
@@ -74,25 +78,25 @@ class _Task:
     address: Address
     staging: Staging
     web: Web
-    tally: Tally
+    counter: ByteCounter
 
 
 def _fetch(task: _Task) -> None:
-    """One file. A wrong checksum may come from a part of an older file, so that it is fetched once more."""
+    """Fetch one file, again if its checksum is wrong: the part may be from an older version of the file."""
     file, staging = task.file, task.staging
     part = staging.part_of(file)
-    downloader = ResumingDownloader(task.web, file, task.address, part, task.tally.add)
-    for last in (False, True):
+    downloader = ResumingDownloader(task.web, file, task.address, part, task.counter.add)
+    for is_last in (False, True):
         try:
             whole = pooch.retrieve(
                 task.address.url, file.checksum, fname=part.stem, path=staging.checked, downloader=downloader
             )
-        except ValueError as error:  # pooch's word for a checksum that does not fit; it has removed the file
-            task.tally.add(-file.size)
-            if last:
+        except ValueError as error:  # pooch reports a wrong checksum this way, and removes the file
+            task.counter.add(-file.size)
+            if is_last:
                 raise DownloadError(
-                    f"{file.path} came twice with another checksum than its publisher announces "
-                    f"({file.checksum}); try again later, or get it from the home page"
+                    f"{file.path} was downloaded twice, but never with the checksum that its publisher "
+                    f"announces ({file.checksum}); try again later, or download it from the home page"
                 ) from error
         else:
             staging.take(Path(whole), file)

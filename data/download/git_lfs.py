@@ -1,7 +1,7 @@
-"""Recordings that a repository of GitHub keeps in Git LFS.
+"""Recordings that a GitHub repository keeps in Git LFS.
 
-The archive of the repository holds a pointer for each: hash and size. The batch API turns these into
-addresses (https://github.com/git-lfs/git-lfs/blob/main/docs/api/batch.md).
+The archive of the repository contains a pointer to each recording: its hash and size. The batch API returns
+an address for each pointer (https://github.com/git-lfs/git-lfs/blob/main/docs/api/batch.md).
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class _Batch(BaseModel):
 
 @dataclass(frozen=True)
 class GitLfs:
-    """The WAV files in ``folder`` of a repository's branch, and the ``tables`` beside that folder."""
+    """The WAV files in ``folder`` on a branch of a repository, and the ``tables`` next to that folder."""
 
     repository: str
     branch: str
@@ -68,7 +68,7 @@ class GitLfs:
     at_once: int = 6
 
     def listing(self, web: Web, scratch: Path) -> Listing:
-        """See :meth:`data.download.source.Source.listing`; the archive is kept in ``scratch``."""
+        """List the files, and keep the archive in ``scratch``."""
         archive = scratch / "repository.zip"
         if not archive.is_file():
             self._fetch(web, archive)
@@ -77,11 +77,11 @@ class GitLfs:
         except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
             archive.unlink()
             raise DownloadError(
-                f"the archive of {self.repository} is damaged ({error}); try again"
+                f"the archive of {self.repository} is damaged ({error}); run the same command again"
             ) from error
 
     def addresses(self, files: Sequence[RemoteFile], web: Web) -> tuple[Address, ...]:
-        """See :meth:`data.download.source.Source.addresses`: one request for all of them."""
+        """Addresses of ``files``, by one request: :meth:`data.download.source.Publisher.addresses`."""
         url = f"{self.site}/{self.repository}.git/info/lfs/objects/batch"
         sizes = {file.key: file.size for file in files}
         request = {
@@ -93,28 +93,28 @@ class GitLfs:
         try:
             batch = _Batch.model_validate(web.post_json(url, request, headers, _MOST_BATCH))
         except ValidationError as error:
-            raise DownloadError(f"{url} does not answer as Git LFS does; try again later") from error
+            raise DownloadError(f"{url} did not return a Git LFS response; try again later") from error
         found = {each.oid: each for each in batch.objects}
         return tuple(_address(file, found.get(file.key)) for file in files)
 
     def _fetch(self, web: Web, archive: Path) -> None:
-        """The archive, from the start each time: it is made on demand, and has no length that is known."""
+        """Fetch the archive, always from the start: it is made on demand, and its length is unknown."""
         url = f"{self.archives}/{self.repository}/zip/refs/heads/{self.branch}"
         partial = archive.with_suffix(".partial")
 
         def attempt() -> None:
             size = 0
-            with web.answer(url, {}) as response, partial.open("wb") as file:
+            with web.open_response(url, {}) as response, partial.open("wb") as file:
                 for block in blocks(response):
                     web.require_going()
                     size += len(block)
                     if size > _MOST_ARCHIVE:
                         raise DownloadError(
-                            f"{url} has more than {_MOST_ARCHIVE:,} bytes; look at it yourself"
+                            f"{url} has more than {_MOST_ARCHIVE:,} bytes; check it in a browser"
                         )
                     file.write(block)
             if not zipfile.is_zipfile(partial):
-                raise PassingError("the archive is not whole")
+                raise PassingError("the archive is incomplete")
 
         web.persist(attempt, url)
         partial.replace(archive)
@@ -131,7 +131,7 @@ class GitLfs:
                 name = safe_path(str(path))
                 if info.file_size > (_MOST_POINTER if in_folder else _MOST_TABLE):
                     raise DownloadError(
-                        f"{name} in {self.repository} is no pointer of Git LFS; clone it with git-lfs"
+                        f"{name} in {self.repository} is not a Git LFS pointer; clone it with git-lfs"
                     )
                 data = zipped.read(info)
                 pointer = _POINTER.fullmatch(data)
@@ -140,14 +140,14 @@ class GitLfs:
                     files[name] = RemoteFile(name, int(pointer[2]), f"sha256:{oid}", oid)
                 elif in_folder:
                     raise DownloadError(
-                        f"{name} in {self.repository} is no pointer of Git LFS; clone it with git-lfs"
+                        f"{name} in {self.repository} is not a Git LFS pointer; clone it with git-lfs"
                     )
                 else:
                     inline[name] = data
         if not files or any(table not in {**files, **inline} for table in self.tables):
             raise DownloadError(
-                f"{self.repository} holds no {self.folder} and {' and '.join(self.tables)} any more; look at "
-                f"its page"
+                f"{self.repository} no longer contains {self.folder} and {' and '.join(self.tables)}; check "
+                f"the home page of the corpus"
             )
         return Listing(tuple(files[name] for name in sorted(files)), inline)
 
@@ -159,11 +159,11 @@ def _address(file: RemoteFile, answer: _Object | None) -> Address:
             answer.error if answer is not None and answer.error is not None else _Fault(message="no answer")
         )
         raise DownloadError(
-            f"Git LFS does not give out {file.path}: {fault.message} ({fault.code}); its owner's quota may "
-            f"be used up, try again tomorrow"
+            f"Git LFS refuses {file.path}: {fault.message} ({fault.code}); the quota of its owner may be "
+            f"used up, try again tomorrow"
         )
     if urlsplit(download.href).scheme not in {"https", "http"}:
         raise DownloadError(
-            f"Git LFS gives an address of {file.path} that is none of the web; try again later"
+            f"Git LFS returned an address of {file.path} that is not a web address; try again later"
         )
     return Address(download.href, download.header)

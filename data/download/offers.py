@@ -1,4 +1,4 @@
-"""Which corpora may be downloaded by a program, from where, and under which conditions."""
+"""Corpora that a program may download, with their sources and conditions."""
 
 from __future__ import annotations
 
@@ -8,38 +8,39 @@ from dataclasses import dataclass
 from data.corpus import Corpus
 from data.download.dataverse import Dataverse
 from data.download.git_lfs import GitLfs
-from data.download.source import Source
+from data.download.source import Publisher
 from data.download.zenodo import Zenodo
-from data.registry import corpus
+from data.registry import require_corpus
 from schemas.errors import UsageError
 
 MIRROR = "SER_DOWNLOAD_BASE"
-"""Environment variable: address of a server that answers in place of all publishers, as a mirror does."""
+"""Environment variable: address of a mirror that is used instead of all publishers."""
 
 
 @dataclass(frozen=True)
 class Offer:
-    """A corpus that its publisher gives to anybody who accepts the conditions.
+    """A corpus that anyone may download who accepts the conditions.
 
-    ``conditions`` : what the licence asks, in one sentence.
-    ``about_bytes``: of the download, ``about_unpacked_bytes`` of the corpus's folder; the publisher's own
-    list says it exactly.
+    ``publisher``  : where it is downloaded from.
+    ``conditions`` : terms of the licence, in one sentence.
+    ``about_bytes``: approximate size of the download, ``about_unpacked_bytes`` of the corpus's folder; the
+    publisher's list of files has the exact sizes.
     """
 
     corpus: Corpus
-    source: Source
+    publisher: Publisher
     conditions: str
     about_bytes: int
     about_unpacked_bytes: int
 
 
 def offer(name: str) -> Offer:
-    """The offer of a corpus by name.
+    """Offer of a corpus by name.
 
-    Raises :class:`UsageError` for a corpus that a program may not or cannot fetch, with where to get it, and
-    :class:`UnknownNameError` for none.
+    Raises :class:`UsageError`, with instructions, for a corpus that a program may not or cannot download, and
+    :class:`UnknownNameError` for an unknown corpus.
     """
-    wanted = corpus(name)
+    wanted = require_corpus(name)
     mirror = os.environ.get(MIRROR, "").rstrip("/")
     match name:
         case "ravdess":
@@ -74,4 +75,4 @@ def offer(name: str) -> Offer:
                 about_bytes=606_000_000,
                 about_unpacked_bytes=606_000_000,
             )
-    raise UsageError(f"{name} is not to be had by download: {wanted.how_to_get}")
+    raise UsageError(f"{name} cannot be downloaded by this command; {wanted.how_to_get}")

@@ -1,4 +1,4 @@
-"""One file from the web that goes on where it was interrupted: the downloader that pooch is given."""
+"""Downloader for pooch that resumes an interrupted file."""
 
 from __future__ import annotations
 
@@ -21,21 +21,24 @@ _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 @dataclass(frozen=True)
 class ResumingDownloader:
-    """Fetches a file into ``part``, going on with what is there, and hands it to pooch once it is whole.
+    """Fetches a file into ``part``, continuing an existing part, and passes the complete file to pooch.
 
-    ``arrived`` is called with the bytes that came, negative where some had to be thrown away. An ``ETag`` (or
-    date of change) that is kept beside the part goes back to the server as ``If-Range``: where the file is
-    another one by now, or the server knows no ranges, it sends the whole, and the part is begun anew.
+    ``on_bytes`` is called with the number of bytes received, or a negative number of bytes discarded. The
+    ``ETag`` (or modification date) is kept next to the part and sent to the server as ``If-Range``. If the
+    file has changed, or the server does not support ranges, it sends the whole file, and the part is
+    replaced.
     """
 
     web: Web
     file: RemoteFile
     address: Address
     part: Path
-    arrived: Callable[[int], None]
+    on_bytes: Callable[[int], None]
 
     def __call__(self, url: str, output_file: Any, pooch: Any, check_only: bool = False) -> None:  # noqa: FBT001, FBT002 # pooch's signature
-        """Fetch; pooch compares the checksum afterwards. Raises as :meth:`data.download.web.Web.persist`."""
+        """Fetch the file; pooch then verifies its checksum. Raises as
+        :meth:`~data.download.web.Web.persist`.
+        """
         del pooch, check_only
         self.web.persist(lambda: self._attempt(url), url)
         with self.part.open("rb+") as file:
@@ -44,8 +47,8 @@ class ResumingDownloader:
         self._validator_file.unlink(missing_ok=True)
 
     def forget(self) -> None:
-        """Throw away what has come."""
-        self.arrived(-self._there())
+        """Discard the part."""
+        self.on_bytes(-self._part_size())
         self.part.unlink(missing_ok=True)
         self._validator_file.unlink(missing_ok=True)
 
@@ -53,15 +56,15 @@ class ResumingDownloader:
     def _validator_file(self) -> Path:
         return self.part.with_suffix(".validator")
 
-    def _there(self) -> int:
+    def _part_size(self) -> int:
         try:
             return self.part.stat().st_size
         except FileNotFoundError:
             return 0
 
     def _attempt(self, url: str) -> None:
-        """One request. Raises :class:`PassingError` where the rest is worth another."""
-        start = self._there()
+        """Send one request. Raises :class:`PassingError` if the rest may be fetched by another."""
+        start = self._part_size()
         if start > self.file.size:
             self.forget()
             start = 0
@@ -73,42 +76,42 @@ class ResumingDownloader:
             headers["Range"] = f"bytes={start}-"
             if self._validator_file.is_file():
                 headers["If-Range"] = self._validator_file.read_text(encoding="latin-1")
-        with self.web.answer(url, headers) as response:
-            start = self._begin(response, start)
+        with self.web.open_response(url, headers) as response:
+            start = self._start_of(response, start)
             self._receive(response, start)
 
-    def _begin(self, response: requests.Response, start: int) -> int:
-        """Where in the file the answer's body begins; a part that it does not continue is thrown away."""
+    def _start_of(self, response: requests.Response, start: int) -> int:
+        """Offset at which the body of the response starts; a part that it does not continue is discarded."""
         if response.status_code == HTTPStatus.OK:
             if start:
                 self.forget()
             self._require_length(response, self.file.size)
             self._keep_validator(response)
             return 0
-        said = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        sent = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
         continues = (
             response.status_code == HTTPStatus.PARTIAL_CONTENT
-            and said is not None
-            and int(said[1]) == start
-            and said[3] in {"*", str(self.file.size)}
+            and sent is not None
+            and int(sent[1]) == start
+            and sent[3] in {"*", str(self.file.size)}
         )
         if not continues:
             self.forget()
-            raise PassingError("the server cannot go on where it was; from the start", 0.0)
+            raise PassingError("the server cannot resume the file; starting again", 0.0)
         self._require_length(response, self.file.size - start)
         return start
 
     def _require_length(self, response: requests.Response, wanted: int) -> None:
-        said = response.headers.get("Content-Length", "")
-        if said.isdecimal() and int(said) != wanted and "Content-Encoding" not in response.headers:
+        length = response.headers.get("Content-Length", "")
+        if length.isdecimal() and int(length) != wanted and "Content-Encoding" not in response.headers:
             self.forget()
             raise DownloadError(
-                f"the server sends {int(said):,} bytes as {self.file.path}, its list of files says {wanted:,}"
-                f"; try again later, or get it from the home page"
+                f"the server sends {int(length):,} bytes for {self.file.path}, but its list of files says "
+                f"{wanted:,}; try again later, or download it from the home page"
             )
 
     def _keep_validator(self, response: requests.Response) -> None:
-        """Only a strong ETag or a date says that two answers are the same bytes (RFC 9110, 13.1.5)."""
+        """Keep a strong ETag or a date, which identify the bytes of a response (RFC 9110, 13.1.5)."""
         etag = response.headers.get("ETag", "")
         validator = etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified", "")
         if validator:
@@ -126,14 +129,14 @@ class ResumingDownloader:
                     if done > self.file.size:
                         break
                     file.write(block)
-                    self.arrived(len(block))
+                    self.on_bytes(len(block))
         except PassingError as error:
             raise PassingError(str(error), progressed=done > start) from error
         if done > self.file.size:
             self.forget()
             raise DownloadError(
-                f"the server sends more than the {self.file.size:,} bytes of {self.file.path} that its list "
-                f"of files says; try again later, or get it from the home page"
+                f"the server sends more than the {self.file.size:,} bytes of {self.file.path} in its list of "
+                f"files; try again later, or download it from the home page"
             )
         if done < self.file.size:
             raise PassingError("the connection broke", progressed=done > start)

@@ -1,4 +1,4 @@
-"""Names that come from elsewhere, before a file is written under them."""
+"""Checks names from outside before files are written under them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def safe_path(name: str) -> str:
-    """``name`` as a path that stays under the folder it is joined to, with forward slashes.
+    """Return ``name``, a path with forward slashes, if it stays below the folder to which it is joined.
 
-    Raises :class:`DownloadError` for one that is absolute, leads upwards, has a drive letter, a backslash or
-    a control character, or is longer than file systems take.
+    Raises :class:`DownloadError` if it is absolute, leads upwards, has a drive letter, a backslash or a
+    control character, or is too long for file systems.
     """
     parts = name.split("/")
     if (
@@ -24,6 +24,6 @@ def safe_path(name: str) -> str:
         or re.match(r"[A-Za-z]:", name)
     ):
         raise DownloadError(
-            f"the name {name[:80]!r} could lead out of the corpus's folder; nothing was unpacked"
+            f"the name {name[:80]!r} could lead out of the corpus folder; nothing was unpacked"
         )
     return name

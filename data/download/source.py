@@ -1,4 +1,4 @@
-"""What a publisher of a corpus is to the downloader: a list of files, and addresses to get them from."""
+"""The interface of a publisher: a list of files, and their addresses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class RemoteFile:
 
     ``path`` is relative to the corpus's folder, with forward slashes, checked by
     :func:`data.download.safe_name.safe_path`; a ``.zip`` is unpacked into that folder. ``checksum`` is
-    written as ``md5:…`` or ``sha256:…``, as pooch has it. ``key`` is what the source finds it by.
+    written as ``md5:…`` or ``sha256:…``, as for pooch. ``key`` identifies the file at its publisher.
     """
 
     path: str
@@ -26,39 +26,41 @@ class RemoteFile:
 
     @property
     def is_archive(self) -> bool:
-        """Whether it is unpacked rather than kept."""
+        """Whether it is an archive to unpack."""
         return self.path.lower().endswith(".zip")
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What a publisher offers: files to fetch, and small ones whose bytes came with the list."""
+    """Files of a publisher: those to fetch, and small ones whose bytes came with the list."""
 
     files: tuple[RemoteFile, ...]
     inline: Mapping[str, bytes] = field(default_factory=dict)
-    """Path → bytes."""
+    """Bytes by path."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where a file is to be had for a while, and the headers that the server wants to see."""
+    """Temporary address of a file, and the headers to send."""
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class Source(Protocol):
-    """A publisher's way to list files and give them out."""
+class Publisher(Protocol):
+    """Lists the files of a corpus and gives their addresses."""
 
     @property
     def at_once(self) -> int:
-        """Files fetched at the same time: as many as the publisher will not mind."""
+        """Number of files to fetch at a time without straining the publisher."""
 
     def listing(self, web: Web, scratch: Path) -> Listing:
-        """Everything that the corpus consists of; ``scratch`` is a folder for what is worth keeping of it.
+        """List all files of the corpus; ``scratch`` is a folder for files to keep until the next call.
 
-        Raises :class:`~data.download.errors.DownloadError` where the list cannot be had or makes no sense.
+        Raises :class:`~data.download.errors.DownloadError` if the list cannot be fetched or is invalid.
         """
 
     def addresses(self, files: Sequence[RemoteFile], web: Web) -> tuple[Address, ...]:
-        """Addresses of up to :data:`~data.download.fetch.GROUP` files, good for the next minutes."""
+        """Addresses of up to :data:`~data.download.fetch.FILES_PER_REQUEST` files, good for the next
+        minutes.
+        """

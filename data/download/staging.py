@@ -1,13 +1,13 @@
-"""The hidden folder in which a download grows: nobody takes it for a corpus; at the end it becomes one.
+"""The hidden folder of a download in progress. It is never mistaken for a corpus, and becomes one at the end.
 
 ::
 
     corpora/.ravdess.download/
         lock           held by the process that downloads
-        parts/         files that are coming, with what the server says about their identity
-        checked/       files whose checksum is being compared
-        archives/      zip files that are whole
-        tree/          what becomes the corpus's folder
+        parts/         files being received, with the ETag or date from the server
+        checked/       files whose checksum is being verified
+        archives/      complete zip files
+        tree/          becomes the folder of the corpus
 """
 
 from __future__ import annotations
@@ -34,30 +34,30 @@ class Staging:
 
     @property
     def parts(self) -> Path:
-        """Files that are coming."""
+        """Folder of files being received."""
         return self.root / "parts"
 
     @property
     def checked(self) -> Path:
-        """Files between their last byte and their place."""
+        """Folder of complete files whose checksum is being verified."""
         return self.root / "checked"
 
     @property
     def tree(self) -> Path:
-        """What becomes the corpus's folder."""
+        """Folder that becomes the folder of the corpus."""
         return self.root / "tree"
 
-    def place_of(self, file: RemoteFile) -> Path:
-        """Where a file lies once it is whole."""
+    def path_of(self, file: RemoteFile) -> Path:
+        """Path of a file once it is complete."""
         return (self.root / "archives" if file.is_archive else self.tree) / file.path
 
     def part_of(self, file: RemoteFile) -> Path:
-        """Where a file comes, under another name for another checksum: no older part is gone on with."""
+        """Path of the part of a file; depends on its checksum, so that no older part is continued."""
         name = hashlib.sha256(f"{file.path}\n{file.checksum}".encode()).hexdigest()[:16]
         return self.parts / f"{name}.part"
 
-    def come(self, file: RemoteFile) -> int:
-        """Bytes of a file that are there."""
+    def bytes_of(self, file: RemoteFile) -> int:
+        """Bytes of a file received so far."""
         if self.has(file):
             return file.size
         try:
@@ -66,26 +66,26 @@ class Staging:
             return 0
 
     def has(self, file: RemoteFile) -> bool:
-        """Whether the file is whole: it gets its name only after its checksum was right and it was synced."""
+        """Whether the file is complete: it gets its name only after it was verified and synced."""
         try:
-            return self.place_of(file).stat().st_size == file.size
+            return self.path_of(file).stat().st_size == file.size
         except FileNotFoundError:
             return False
 
     def take(self, whole: Path, file: RemoteFile) -> None:
-        """Give a file that was checked its name."""
-        place = self.place_of(file)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        whole.replace(place)
+        """Give a verified file its name."""
+        path = self.path_of(file)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        whole.replace(path)
 
-    def arrived(self) -> int:
-        """Bytes of all that has come, parts included."""
+    def bytes_on_disk(self) -> int:
+        """Bytes of all files, including parts."""
         return sum(path.stat().st_size for path in self.root.rglob("*") if path.is_file())
 
-    def become(self, folder: Path) -> None:
-        """Rename the tree to the corpus's folder, and remove the rest.
+    def move_to(self, folder: Path) -> None:
+        """Rename the tree to ``folder``, the folder of the corpus, and remove the rest.
 
-        Raises :class:`DownloadError` where something is in the way.
+        Raises :class:`DownloadError` if ``folder`` exists.
         """
         try:
             self.tree.replace(folder)
@@ -93,7 +93,7 @@ class Staging:
             if not folder.exists():
                 raise
             raise DownloadError(
-                f"'{folder}' is in the way, and holds no recording of the corpus; move it and run the same "
+                f"'{folder}' exists, but contains no recordings of the corpus; move it and run the same "
                 f"command again"
             ) from error
         descriptor = os.open(folder.parent, os.O_RDONLY)
@@ -105,10 +105,10 @@ class Staging:
 
 
 @contextmanager
-def staging_of(name: str, corpora: Path) -> Iterator[Staging]:
-    """The folder for the download of corpus ``name``, held by this process alone.
+def open_staging(name: str, corpora: Path) -> Iterator[Staging]:
+    """Open the folder for the download of corpus ``name`` and lock it for this process.
 
-    Raises :class:`DownloadError` while another process holds it.
+    Raises :class:`DownloadError` if another process has locked it.
     """
     staging = Staging(corpora / f".{name}.download")
     for folder in (staging.parts, staging.checked, staging.tree):
@@ -118,7 +118,7 @@ def staging_of(name: str, corpora: Path) -> Iterator[Staging]:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise DownloadError(
-            f"another process is downloading {name} into '{corpora}'; wait until it is done"
+            f"another process is downloading {name} into '{corpora}'; wait until it has finished"
         ) from error
     try:
         yield staging

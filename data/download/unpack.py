@@ -1,4 +1,4 @@
-"""A zip file from elsewhere to a folder: nothing lands outside, and nothing is larger than it says."""
+"""Unpacks untrusted zip files: no file leaves the folder or exceeds its declared size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from data.download.safe_name import safe_path
 
 MOST_FILES = 200_000
 MOST_RATIO = 50
-"""Times the size of the archive: recordings shrink to a third, zip bombs to a thousandth."""
+"""Largest ratio of unpacked to packed size: recordings shrink to about a third, zip bombs to a thousandth."""
 
 _BLOCK = 1 << 20
 _SLACK = 1 << 20
@@ -22,27 +22,27 @@ _ENCRYPTED = 0x1
 
 
 def unpacked_size(archive: Path) -> int:
-    """Bytes that :func:`unpack` will write, by what the archive declares. Raises as :func:`unpack`."""
-    with _opened(archive) as zipped:
+    """Bytes that :func:`unpack` will write, as declared in the archive. Raises as :func:`unpack`."""
+    with _open(archive) as zipped:
         return sum(info.file_size for info in _members(zipped, archive))
 
 
 def unpack(archive: Path, folder: Path, require_going: Callable[[], None]) -> int:
-    """Write the regular files of a zip file under ``folder``, synced; returns how many.
+    """Write the regular files of a zip file to ``folder`` and sync them; returns their number.
 
-    Hidden files and ``__MACOSX`` are left out. ``require_going`` may stop it between two blocks. Raises
-    :class:`DownloadError`, before anything is written, for names that lead out of the folder or stand in it
-    twice, links, encrypted files, and archives that declare more than :data:`MOST_RATIO` times their own
-    size; while writing for one that holds something other than it declares.
+    Hidden files and ``__MACOSX`` are skipped. ``require_going`` is called between blocks and may raise to
+    stop. Raises :class:`DownloadError` before writing anything if a name leads out of the folder or occurs
+    twice, if there are links or encrypted files, or if the archive declares more than :data:`MOST_RATIO`
+    times its own size. Raises it while writing if a file differs from its declaration.
     """
-    with _opened(archive) as zipped:
+    with _open(archive) as zipped:
         members = _members(zipped, archive)
         for info in members:
             path = folder / safe_path(info.filename)
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 with zipped.open(info) as source, path.open("wb") as target:
-                    # zipfile gives no more than the declared size, and compares the checksum at its end.
+                    # zipfile reads at most the declared size, and verifies the checksum at the end.
                     while block := source.read(_BLOCK):
                         require_going()
                         target.write(block)
@@ -58,13 +58,13 @@ def unpack(archive: Path, folder: Path, require_going: Callable[[], None]) -> in
         return len(members)
 
 
-def _opened(archive: Path) -> zipfile.ZipFile:
+def _open(archive: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(archive)
     except zipfile.BadZipFile as error:
         raise DownloadError(
-            f"{archive.name} is no zip file, though its checksum is what its publisher announces; get it "
-            f"from the home page"
+            f"{archive.name} is not a zip file, although it has the checksum that its publisher announces; "
+            f"download it from the home page"
         ) from error
 
 
@@ -82,14 +82,14 @@ def _members(zipped: zipfile.ZipFile, archive: Path) -> list[zipfile.ZipInfo]:
         if any(part.startswith(".") or part == "__MACOSX" for part in path.split("/")):
             continue
         if members.setdefault(path, info) is not info:
-            raise DownloadError(f"{path!r} stands in {archive.name} twice; nothing was unpacked")
+            raise DownloadError(f"{path!r} occurs twice in {archive.name}; nothing was unpacked")
     declared, most = (
         sum(info.file_size for info in members.values()),
         archive.stat().st_size * MOST_RATIO + _SLACK,
     )
     if declared > most or len(members) > MOST_FILES:
         raise DownloadError(
-            f"{archive.name} declares {len(members):,} files of {declared:,} bytes, more than recordings can "
-            f"be in {archive.stat().st_size:,}; nothing was unpacked"
+            f"{archive.name} declares {len(members):,} files of {declared:,} bytes, too many for recordings "
+            f"in an archive of {archive.stat().st_size:,} bytes; nothing was unpacked"
         )
     return list(members.values())

@@ -1,4 +1,4 @@
-"""Requests to a publisher's server: repeated while there is hope, one sentence where there is none."""
+"""Requests to the server of a publisher, repeated after temporary faults."""
 
 from __future__ import annotations
 
@@ -25,54 +25,56 @@ T = TypeVar("T")
 
 BLOCK = 1 << 16
 _SECONDS = (10.0, 30.0)
-"""To connect, and between two blocks."""
+"""Timeouts for connecting, and between two blocks."""
 
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _REASONS = {
     401: "asks for a login",
     403: "refuses access",
     404: "does not have it",
-    410: "does not have it any more",
+    410: "no longer has it",
 }
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How often to try in a row without a byte of progress, and how long to wait in between."""
+class DownloadPatience:
+    """How often to try without receiving a byte, and how long to wait between attempts."""
 
     attempts: int = 6
     first_s: float = 1.0
     longest_s: float = 120.0
-    """A server that asks to wait longer (``Retry-After``) is left alone until the user comes back."""
+    """Longest wait. If the server asks for more (``Retry-After``), the download ends."""
 
 
 class Web:
-    """A client of one download; several threads may use it.
+    """HTTP client of one download; may be used by several threads.
 
-    ``tell`` gets a sentence whenever something is tried again.
+    ``notify`` is called with a message before each repeated attempt.
     """
 
-    def __init__(self, patience: Patience | None = None, tell: Callable[[str], None] | None = None) -> None:
-        self._patience = patience or Patience()
-        self._tell = tell
+    def __init__(
+        self, patience: DownloadPatience | None = None, notify: Callable[[str], None] | None = None
+    ) -> None:
+        self._patience = patience or DownloadPatience()
+        self._notify = notify
         self._stopping = threading.Event()
         self._sessions = threading.local()
 
     def stop(self) -> None:
-        """Let requests that are under way, and waits between them, end soon with :class:`StoppedError`."""
+        """Make running requests and waits end soon with :class:`StoppedError`."""
         self._stopping.set()
 
     def require_going(self) -> None:
-        """Raise :class:`StoppedError` once :meth:`stop` was called."""
+        """Raise :class:`StoppedError` if :meth:`stop` was called."""
         if self._stopping.is_set():
             raise StoppedError("stopped")
 
     def read_json(self, url: str, most_bytes: int) -> Any:
-        """JSON document at ``url``. Raises :class:`DownloadError` for none, or more than ``most_bytes``."""
+        """Fetch a JSON document. Raises :class:`DownloadError` if it fails or exceeds ``most_bytes``."""
         return self.persist(lambda: self._json("GET", url, most_bytes, {}, None), url)
 
     def post_json(self, url: str, value: Any, headers: Mapping[str, str], most_bytes: int) -> Any:
-        """JSON answer to a JSON document that is sent to ``url``; as :meth:`read_json` otherwise."""
+        """Post a JSON document and return the JSON response, with the errors of :meth:`read_json`."""
         data = json.dumps(value).encode()
         return self.persist(lambda: self._json("POST", url, most_bytes, headers, data), url)
 
@@ -80,24 +82,24 @@ class Web:
         self, method: str, url: str, most_bytes: int, headers: Mapping[str, str], data: bytes | None
     ) -> Any:
         body = bytearray()
-        with self.answer(url, headers, method=method, data=data) as response:
+        with self.open_response(url, headers, method=method, data=data) as response:
             for block in blocks(response):
                 self.require_going()
                 body += block
                 if len(body) > most_bytes:
                     raise DownloadError(
-                        f"{url} answers with more than {most_bytes:,} bytes; look at it yourself"
+                        f"{url} returned more than {most_bytes:,} bytes; check it in a browser"
                     )
         try:
             return json.loads(body)
         except ValueError as error:
-            raise PassingError("the answer is not JSON") from error
+            raise PassingError("the response is not JSON") from error
 
     def persist(self, action: Callable[[], T], url: str) -> T:
-        """What ``action`` returns, tried again after each :class:`PassingError`.
+        """Return the result of ``action``, repeating it after each :class:`PassingError`.
 
-        Attempts are counted anew whenever bytes came. Raises :class:`DownloadError` once they are used up,
-        and :class:`StoppedError` once :meth:`stop` was called.
+        The count of attempts restarts whenever bytes were received. Raises :class:`DownloadError` when all
+        attempts have failed and :class:`StoppedError` after :meth:`stop`.
         """
         host = urlsplit(url).netloc
         failures = 0
@@ -112,27 +114,27 @@ class Web:
                     wait = min(self._patience.longest_s, self._patience.first_s * 2 ** (failures - 1))
                 if failures >= self._patience.attempts:
                     raise DownloadError(
-                        f"{host}: {error}, {failures} times in a row; look at your connection, then run the "
-                        f"same command again: what has come is kept"
+                        f"{host}: {error}, {failures} times in a row; check your connection, then run the "
+                        f"same command again: received files are kept"
                     ) from error
                 if wait > self._patience.longest_s:
                     raise DownloadError(
-                        f"{host}: {error}, and asks to be left alone for {wait:.0f} s; run the same command "
-                        f"again after that: what has come is kept"
+                        f"{host}: {error}, and asks to wait {wait:.0f} s; run the same command again after "
+                        f"that: received files are kept"
                     ) from error
-                if self._tell is not None:
-                    self._tell(f"{host}: {error}; trying again in {wait:.0f} s")
+                if self._notify is not None:
+                    self._notify(f"{host}: {error}; trying again in {wait:.0f} s")
                 self._stopping.wait(wait)
 
     @contextmanager
-    def answer(
+    def open_response(
         self, url: str, headers: Mapping[str, str], *, method: str = "GET", data: bytes | None = None
     ) -> Iterator[requests.Response]:
-        """Answer with a body to be read by :func:`blocks`: of status 200, 206 or 416.
+        """Open a response with status 200, 206 or 416; :func:`blocks` reads its body.
 
-        Raises :class:`PassingError` for what may pass, :class:`DownloadError` for what will not.
+        Raises :class:`PassingError` for a temporary fault and :class:`DownloadError` for a permanent one.
         """
-        with _faults_named(url):
+        with _sort_faults(url):
             response = self._session().request(
                 method,
                 url,
@@ -154,10 +156,10 @@ class Web:
 
 
 def blocks(response: requests.Response) -> Iterator[bytes]:
-    """The body in pieces of up to :data:`BLOCK` bytes, each as soon as it is there.
+    """Yield the body in blocks of up to :data:`BLOCK` bytes, each as soon as it is received.
 
-    So nothing that came is lost when the connection breaks, as it would be by ``iter_content``, which waits
-    for whole blocks. Raises :class:`PassingError` for a connection that breaks.
+    ``iter_content`` waits for full blocks, and would lose received bytes when the connection breaks. Raises
+    :class:`PassingError` if the connection breaks.
     """
     while True:
         try:
@@ -170,16 +172,16 @@ def blocks(response: requests.Response) -> Iterator[bytes]:
 
 
 @contextmanager
-def _faults_named(url: str) -> Iterator[None]:
-    """Sort the faults of a connection into passing and lasting ones."""
+def _sort_faults(url: str) -> Iterator[None]:
+    """Turn the errors of a connection into temporary and permanent faults."""
     try:
         yield
     except requests.exceptions.SSLError as error:
         raise DownloadError(
-            f"{urlsplit(url).netloc} does not prove who it is ({error}); do not go on"
+            f"{urlsplit(url).netloc} has no valid certificate ({error}); do not download from it"
         ) from error
     except requests.exceptions.Timeout as error:
-        raise PassingError("no answer in time") from error
+        raise PassingError("no response in time") from error
     except requests.exceptions.ChunkedEncodingError as error:
         raise PassingError("the connection broke") from error
     except requests.exceptions.ConnectionError as error:
@@ -193,16 +195,16 @@ def _require_usable(response: requests.Response, url: str) -> None:
     if status in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}:
         return
     if status in _PASSING:
-        raise PassingError(f"the server answers {status}", _wait_asked_for(response))
-    reason = _REASONS.get(status, f"answers {status}")
+        raise PassingError(f"the server returned status {status}", _wait_asked_for(response))
+    reason = _REASONS.get(status, f"returned status {status}")
     raise DownloadError(
-        f"{urlsplit(url).netloc} {reason}: {urlsplit(url)._replace(query='').geturl()} ({status}); look at "
-        f"the corpus's home page whether it has moved"
+        f"{urlsplit(url).netloc} {reason}: {urlsplit(url)._replace(query='').geturl()} ({status}); check "
+        f"the home page of the corpus for a new address"
     )
 
 
 def _wait_asked_for(response: requests.Response) -> float | None:
-    """Seconds of ``Retry-After``, which is a number of them or a date (RFC 9110, 10.2.3)."""
+    """Seconds to wait by ``Retry-After``, which is a number of seconds or a date (RFC 9110, 10.2.3)."""
     text = response.headers.get("Retry-After", "").strip()
     if text.isdecimal():
         return float(text)

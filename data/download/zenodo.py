@@ -1,4 +1,4 @@
-"""Records of Zenodo: their files and MD5 sums by its REST API (https://developers.zenodo.org)."""
+"""Zenodo records: files and MD5 checksums from its REST API (https://developers.zenodo.org)."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from data.download.web import Web
 _MOST_BYTES = 4 * 2**20
 
 
-class _File(BaseModel):
+class _ZenodoFile(BaseModel):
     key: str
     size: int = Field(ge=0)
     checksum: str = Field(pattern="^md5:[0-9a-f]{32}$")
 
 
-class _Record(BaseModel):
-    files: list[_File]
+class _ZenodoRecord(BaseModel):
+    files: list[_ZenodoFile]
 
 
 @dataclass(frozen=True)
 class Zenodo:
-    """One file of a record. A record stands for one version, which Zenodo never changes."""
+    """One file of a record. A record is one version, which Zenodo never changes."""
 
     record: int
     wanted: str
@@ -37,21 +37,23 @@ class Zenodo:
     at_once: int = 1
 
     def listing(self, web: Web, scratch: Path) -> Listing:
-        """See :meth:`data.download.source.Source.listing`."""
+        """List the files: :meth:`data.download.source.Publisher.listing`."""
         del scratch
         url = f"{self.base}/api/records/{self.record}"
         try:
-            record = _Record.model_validate(web.read_json(url, _MOST_BYTES))
+            record = _ZenodoRecord.model_validate(web.read_json(url, _MOST_BYTES))
         except ValidationError as error:
-            raise DownloadError(f"{url} is not a record of Zenodo as this program knows them") from error
+            raise DownloadError(
+                f"{url} did not return a Zenodo record in a known format; try again later"
+            ) from error
         found = [file for file in record.files if file.key == self.wanted]
         if not found:
-            raise DownloadError(f"{url} lists no {self.wanted}; look at the corpus's home page")
+            raise DownloadError(f"{url} does not list {self.wanted}; check the home page of the corpus")
         file = found[0]
         return Listing((RemoteFile(safe_path(file.key), file.size, file.checksum, file.key),))
 
     def addresses(self, files: Sequence[RemoteFile], web: Web) -> tuple[Address, ...]:
-        """See :meth:`data.download.source.Source.addresses`."""
+        """Addresses of ``files``: :meth:`data.download.source.Publisher.addresses`."""
         del web
-        place = f"{self.base}/api/records/{self.record}/files"
-        return tuple(Address(f"{place}/{quote(file.key)}/content") for file in files)
+        folder = f"{self.base}/api/records/{self.record}/files"
+        return tuple(Address(f"{folder}/{quote(file.key)}/content") for file in files)

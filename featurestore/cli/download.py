@@ -49,7 +49,7 @@ def download(
         found = find_complete(offered.corpus, corpora)
         if found is None:
             _accept(offered, accepted=accept_licence)
-            web = Web(tell=lambda sentence: err.print(sentence, markup=False))
+            web = Web(notify=lambda sentence: err.print(sentence, markup=False))
             found = run(offered, corpora, web, ConsoleProgress())
     print_json(_json(found)) if json else out.print(_text(found, corpora), markup=False)
 

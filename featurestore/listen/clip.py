@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from data.locate import locate
 from data.registry import CORPORA
-from data.scanning import scan_of
+from data.scanning import scan_corpus
 from featurestore.format.layout import LATEST, ROOT_METADATA, STORE_JSON
 from featurestore.places.choose import is_url
 from featurestore.plan.spec import DEFAULT_RECIPE
@@ -142,7 +142,7 @@ def _scan(request: str, corpora: Path) -> Scan:
         names = ", ".join(corpus.name for corpus, _ in found)
         raise UsageError(f"'{request}' names more than one corpus ({names}); name the one with the clip")
     ((corpus, folder),) = found
-    return scan_of(corpus, folder)
+    return scan_corpus(corpus, folder)
 
 
 def find_clip(wanted: str, ids: Sequence[str], paths: Sequence[str], where: str) -> int:

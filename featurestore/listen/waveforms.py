@@ -10,9 +10,9 @@ import torch
 
 from pipelines.batch import ClipBatch, ViewBatch
 from pipelines.decode import decode
-from pipelines.process import alone
+from pipelines.process import single_threaded
 from pipelines.trim import trim_bounds
-from pipelines.views.compute import augmented, original, window_samples
+from pipelines.views.compute import augment, original, window_samples
 from schemas.spec import StoreSpec
 from schemas.views import ORIGINAL
 
@@ -50,11 +50,11 @@ def derive(data: bytes, clip_id: str, spec: StoreSpec) -> Waveforms:
     """
     samples = decode(data, spec.audio).samples
     start_s, end_s = _trimmed_seconds(data, spec)
-    with alone():
+    with single_threaded():
         kept = torch.from_numpy(samples[: window_samples(spec)])[None]
         batch = ClipBatch(kept, (kept.shape[1],), (clip_id,), spec.seed, spec.length, spec.audio.sample_rate)
         first = _waveform(batch, ORIGINAL, ORIGINAL, original(batch))
-        others = (_waveform(batch, view.name, view.kind, augmented(batch, view)) for view in spec.views)
+        others = (_waveform(batch, view.name, view.kind, augment(batch, view)) for view in spec.views)
         views = (first, *others)
     cut = max(0, len(samples) - spec.length) / spec.audio.sample_rate
     return Waveforms(views, start_s, end_s, cut)

@@ -1,4 +1,4 @@
-"""Matrix products of one waveform at a time."""
+"""Matrix products per waveform, so that results do not depend on the other waveforms."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Callable, Sequence
 import torch
 
 FEW = 32
-"""Differences were seen with up to 3 rows."""
+"""Products with up to this many rows get memory of their own; differences were seen with up to 3 rows."""
 
 
 def by_waveform(
     multiply: Callable[[torch.Tensor], torch.Tensor], rows: torch.Tensor, counts: Sequence[int]
 ) -> torch.Tensor:
-    """``multiply`` of ``rows`` (row, column), which are ``counts`` rows of each waveform in turn.
+    """Apply ``multiply`` to ``rows`` (row, column), which contain ``counts`` rows of each waveform in turn.
 
-    On a CPU one waveform after the other. How many rows a matrix product has decides the last bits of each
-    row; so a view's numbers would depend on what other views are computed beside it.
+    On a CPU, one waveform at a time: the number of rows in a matrix product affects the last bits of each
+    row, so the numbers of a view would depend on the other views in the batch.
     """
     if rows.device.type != "cpu":
         return multiply(rows)
@@ -24,9 +24,9 @@ def by_waveform(
 
 
 def waveform_rows(rows: torch.Tensor, counts: Sequence[int]) -> list[torch.Tensor]:
-    """The rows of each waveform, (count, column). Where they are few they have memory of their own.
+    """Split rows by waveform, (count, column) each. Up to :data:`FEW` rows are copied to memory of their own.
 
-    Small products are computed from the rows where they lie, and how these are aligned decides the last bits.
+    Small products are computed on the rows in place, and their alignment affects the last bits.
     """
     parts = torch.split(rows, list(counts))
     return [part.clone() if len(part) <= FEW else part for part in parts]

@@ -8,25 +8,27 @@ import torch
 
 from pipelines.features.by_waveform import by_waveform, waveform_rows
 from pipelines.features.spectrum import Spectra
-from pipelines.features.tuning import STEPS, TuningEstimator
+from pipelines.features.tuning import TUNING_STEPS, TuningEstimator
 
 _CENTRE_OCTAVE, _OCTAVE_WIDTH = 5.0, 2.0
 
 
 class Chroma:
-    """Chroma with a stated tuning, or with each waveform's own."""
+    """Chroma with a given tuning, or with the estimated tuning of each waveform."""
 
     def __init__(
         self, sample_rate: int, n_fft: int, n_chroma: int, tuning: float | None, device: torch.device
     ) -> None:
         self._estimate = TuningEstimator(sample_rate, n_fft, n_chroma, device) if tuning is None else None
-        tunings = np.linspace(-0.5, 0.5, STEPS + 1)[:STEPS] if tuning is None else [tuning]
+        tunings = np.linspace(-0.5, 0.5, TUNING_STEPS + 1)[:TUNING_STEPS] if tuning is None else [tuning]
         banks = np.stack([chroma_filters(sample_rate, n_fft, n_chroma, float(t)).T for t in tunings])
         self._banks = torch.from_numpy(banks.astype(np.float32)).to(device)
 
     def __call__(self, spectra: Spectra) -> torch.Tensor:
-        """Chroma of each frame, (waveform, frame, n_chroma) float32: largest class 1, silent frames 0."""
-        return spectra.spread(_to_largest(self._energy(spectra)))
+        """Chroma of each frame, (waveform, frame, n_chroma) float32: the largest class is 1, silent frames
+        are 0.
+        """
+        return spectra.spread(_scale_to_largest(self._energy(spectra)))
 
     def _energy(self, spectra: Spectra) -> torch.Tensor:
         if self._estimate is None:
@@ -40,11 +42,12 @@ class Chroma:
 
 
 def chroma_filters(sample_rate: int, n_fft: int, n_chroma: int, tuning: float) -> npt.NDArray[np.float64]:
-    """Weights of the bins in each pitch class, (n_chroma, 1 + n_fft/2), class 0 is C.
+    """Weights of the bins in each pitch class, (n_chroma, 1 + n_fft/2); class 0 is C.
 
-    Gaussian bumps around the classes in every octave, each bin's weights scaled to length 1, then weighted
-    by a Gaussian over the octaves, centred on the fifth (Ellis, "Chroma feature analysis and synthesis",
-    2007; ``librosa.filters.chroma``). ``tuning`` : fraction of a class by which A lies above 440 Hz.
+    Gaussian bumps around the classes in every octave, with the weights of each bin scaled to length 1, then
+    weighted by a Gaussian over the octaves, centred on the fifth (Ellis, "Chroma feature analysis and
+    synthesis", 2007; ``librosa.filters.chroma``). ``tuning`` : deviation of A above 440 Hz, in fractions of a
+    class.
     """
     hertz = np.arange(1, n_fft) * sample_rate / n_fft
     a0 = 440.0 * 2.0 ** (tuning / n_chroma) / 16
@@ -61,7 +64,7 @@ def chroma_filters(sample_rate: int, n_fft: int, n_chroma: int, tuning: float) -
     return from_a_to_c[:, : 1 + n_fft // 2]
 
 
-def _to_largest(energy: torch.Tensor) -> torch.Tensor:
-    """Divide each row by its largest value; rows without energy stay 0."""
+def _scale_to_largest(energy: torch.Tensor) -> torch.Tensor:
+    """Divide each row by its largest value; rows without energy remain 0."""
     largest = energy.amax(dim=1, keepdim=True)
     return energy / torch.where(largest < torch.finfo(torch.float32).tiny, 1.0, largest)

@@ -1,4 +1,4 @@
-"""All features of a specification from batches of waveforms, with one Fourier transform a frame."""
+"""Extracts all features of a specification from waveforms, with one Fourier transform per frame."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from schemas.spec import StoreSpec
 
 
 class FeatureExtractor:
-    """Computes the features that ``spec`` lists, on ``device``; filters and windows are made once.
+    """Computes the features of ``spec`` on ``device``; filters and windows are created once.
 
-    ``columns`` : feature → its columns in the tables of :meth:`table`.
+    ``columns`` : columns of each feature in the tables of :meth:`table`.
     """
 
     def __init__(self, spec: StoreSpec, device: torch.device) -> None:
         self.spec = spec
         self.columns = spec.columns
         rate, n_fft = spec.audio.sample_rate, spec.spectral.n_fft
-        # Rounded to float32 once: torch's own float32 window is less exact, and quiet mel bands show it.
+        # Rounded to float32 once: torch's own float32 window is less exact, which shows in quiet mel bands.
         self._window = torch.hann_window(n_fft, dtype=torch.float64).float().to(device)
         self._bands: dict[int, MelBands] = {}
         self._slopes: dict[str, Slope] = {}
@@ -44,15 +44,17 @@ class FeatureExtractor:
                 self._mfcc = Mfcc(feature.n_mfcc, feature.n_mels, device)
 
     def __call__(self, waveforms: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Feature → (batch, coefficient, frame) float32, for (batch, samples) float32 waveforms."""
+        """Array of each feature, (batch, coefficient, frame) float32, of (batch, samples) float32
+        waveforms.
+        """
         table = self.table([waveforms]).transpose(1, 2)
         return {name: table[:, columns] for name, columns in self.columns.items()}
 
     def table(self, waveforms: Sequence[torch.Tensor]) -> torch.Tensor:
-        """All features side by side: (waveform, frame, coefficient) float32, of batches of waveforms.
+        """All features concatenated, (waveform, frame, coefficient) float32, of several batches of waveforms.
 
-        Each batch is (batch, samples) float32 with its own number of samples, at most the fixed length;
-        what follows is silent.
+        Each batch is (batch, samples) float32 with its own number of samples, at most the fixed length; the
+        rest is silence.
         """
         features: dict[str, torch.Tensor] = self._spectral(waveforms) | self._temporal(waveforms)
         return torch.cat([features[name] for name in self.columns], dim=-1)

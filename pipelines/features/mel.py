@@ -8,17 +8,17 @@ from pipelines.features.mel_scale import mel_filters
 
 AMIN = 1e-10
 TOP_DB = 80.0
-_GROUP = 16
-"""Bands that one matrix product gives: few enough to leave most bins out, enough to keep it busy."""
+_BANDS_PER_PRODUCT = 16
+"""Bands per matrix product: few enough to skip most bins, many enough to be efficient."""
 
 
 class MelBands:
-    """Mel filters applied band by band: a triangle is zero outside two bands' width, which is left out."""
+    """Mel filters applied in groups of bands, which skip the bins where all their triangles are zero."""
 
     def __init__(self, sample_rate: int, n_fft: int, n_mels: int, device: torch.device) -> None:
         filters = torch.from_numpy(mel_filters(sample_rate, n_fft, n_mels)).float()
         self._groups: list[tuple[slice, torch.Tensor]] = []
-        for group in torch.split(filters, _GROUP):
+        for group in torch.split(filters, _BANDS_PER_PRODUCT):
             bins = torch.nonzero(group.any(dim=0))[:, 0]
             reach = slice(int(bins[0]), int(bins[-1]) + 1) if len(bins) else slice(0, 1)
             self._groups.append((reach, group[:, reach].T.contiguous().to(device)))
@@ -29,9 +29,9 @@ class MelBands:
 
 
 def power_to_db(power: torch.Tensor) -> torch.Tensor:
-    """10 log₁₀ of (waveform, frame, band) power, re 1.0, floored 80 dB below each waveform's own maximum.
+    """10 log₁₀ of (waveform, frame, band) power, re 1.0, floored 80 dB below the maximum of each waveform.
 
-    Powers below 1e-10 count as 1e-10 (``librosa.power_to_db`` with its defaults, waveform by waveform).
+    Powers below 1e-10 count as 1e-10 (``librosa.power_to_db`` with its defaults, per waveform).
     """
     decibels = power.clamp(min=AMIN).log10_().mul_(10)
     floor = decibels.amax(dim=(-2, -1), keepdim=True) - TOP_DB

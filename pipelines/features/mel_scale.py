@@ -1,4 +1,4 @@
-"""The mel scale: where bands lie, and their filters."""
+"""The mel scale: edges and filters of its bands."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 def mel_filters(sample_rate: int, n_fft: int, n_mels: int) -> npt.NDArray[np.float64]:
     """Triangular filters with Slaney's scale and norm: (n_mels, 1 + n_fft/2), area 1 in Hz.
 
-    Slaney, "Auditory Toolbox", 1998: the scale is linear below 1 kHz (200/3 Hz a mel) and logarithmic
+    Slaney, "Auditory Toolbox", 1998: the scale is linear below 1 kHz (200/3 Hz per mel) and logarithmic
     above (27 steps to a factor of 6.4); 0 Hz to half the sample rate.
     """
     edges = mel_edges(sample_rate, n_mels)

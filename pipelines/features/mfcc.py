@@ -20,7 +20,7 @@ class Mfcc:
 
     def __call__(self, decibels: torch.Tensor) -> torch.Tensor:
         """Coefficients (waveform, frame, n_mfcc) float32 of (waveform, frame, n_mels) float32 mel dB."""
-        # float64: float32 sums of 128 values near −80 dB would lose 2e-3
+        # In float64, as float32 sums of 128 values near −80 dB have errors of 2e-3.
         waveforms, frames, _ = decibels.shape
         rows = by_waveform(
             lambda part: part @ self._matrix, decibels.double().flatten(0, 1), [frames] * waveforms

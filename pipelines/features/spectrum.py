@@ -1,4 +1,4 @@
-"""Power spectra of several waveforms' frames, packed: one Fourier transform a frame for all features."""
+"""Packed power spectra of several waveforms: one Fourier transform per frame for all features."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import torch.nn.functional as F
 
 @dataclass(frozen=True)
 class Spectra:
-    """Power spectra of the frames in which a waveform can sound; every later frame is exact silence.
+    """Power spectra of the frames of each waveform that may contain sound; all later frames are exactly
+    silent.
 
-    ``power``  : (row, 1 + n_fft/2) float32, the frames of the first waveform, then of the second, …
-    ``counts`` : rows of each waveform, at most ``frames``.
+    ``power``  : (row, 1 + n_fft/2) float32: the frames of the first waveform, then of the second, …
+    ``counts`` : number of rows of each waveform, at most ``frames``.
     """
 
     power: torch.Tensor
@@ -22,7 +23,7 @@ class Spectra:
     frames: int
 
     def spread(self, rows: torch.Tensor) -> torch.Tensor:
-        """Values of the rows, (row, coefficient), as (waveform, frame, coefficient): 0 in silent frames."""
+        """Unpack rows, (row, coefficient), to (waveform, frame, coefficient), with 0 in silent frames."""
         if self.uniform:
             return rows.view(len(self.counts), self.frames, -1)
         out = rows.new_zeros(len(self.counts), self.frames, rows.shape[-1])
@@ -32,7 +33,7 @@ class Spectra:
 
     @property
     def uniform(self) -> bool:
-        """Whether every waveform has all its frames here, none left out as silent."""
+        """Whether all frames of every waveform are present, none omitted as silent."""
         return all(count == self.frames for count in self.counts)
 
 
@@ -42,7 +43,8 @@ def power_spectra(
     """Squared magnitude of the Fourier transforms of batches of waveforms, each (batch, samples) float32.
 
     ``window`` has n_fft samples. Frame t is centred on sample t · ``hop_length``; the signal is padded with
-    zeros. The batches may differ in their number of samples: frames wholly past a batch's end are left out.
+    zeros. The batches may have different numbers of samples; frames entirely after the end of a batch are
+    omitted.
     """
     n_fft = len(window)
     counts = [min(frames, (batch.shape[-1] + n_fft // 2 - 1) // hop_length + 1) for batch in waveforms]

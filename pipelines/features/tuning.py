@@ -1,4 +1,4 @@
-"""How far a voice's partials lie off the notes of A = 440 Hz."""
+"""Tuning of a voice: deviation of its partials from the notes at A = 440 Hz."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import torch
 
 from pipelines.features.spectrum import Spectra
 
-STEPS = 100
-"""Tunings told apart: a bin of the scale in hundredths, from −0.50 to 0.49."""
+TUNING_STEPS = 100
+"""Number of tunings: hundredths of a bin of the scale, from −0.50 to 0.49."""
 
 _LOWEST_HZ, _HIGHEST_HZ = 150.0, 4000.0
 _LOUD = 0.1
-"""A partial counts from this share of its frame's maximum on."""
+"""Smallest share of the frame's maximum at which a peak counts as a partial."""
 
 
 class TuningEstimator:
@@ -26,15 +26,15 @@ class TuningEstimator:
         self._first, self._stop = (int(inside[0]), int(inside[-1]) + 1) if len(inside) else (1, 1)
         self._hz_per_bin = sample_rate / n_fft
         self._bins_per_octave = bins_per_octave
-        self._edges = torch.from_numpy(np.linspace(-0.5, 0.5, STEPS + 1)).to(device)
+        self._edges = torch.from_numpy(np.linspace(-0.5, 0.5, TUNING_STEPS + 1)).to(device)
 
     def __call__(self, spectra: Spectra) -> torch.Tensor:
         """Index of each waveform's tuning, (waveform,) int64: its tuning is index / 100 − 0.5 bins.
 
-        Peaks are bins above both neighbours, between 150 and 4,000 Hz, with more than a tenth of their
-        frame's power; a parabola through three bins gives their frequency (Smith, "Spectral Audio Signal
-        Processing", 2011). Of those at least as strong as the waveform's median peak, the most frequent
-        deviation from the scale is the tuning; a waveform without a peak has tuning 0.
+        Peaks are bins above both neighbours, between 150 and 4,000 Hz, with more than a tenth of the frame's
+        maximum power; a parabola through three bins gives their frequency (Smith, "Spectral Audio Signal
+        Processing", 2011). The tuning is the most frequent deviation from the scale among the peaks that
+        are at least as strong as the waveform's median peak; a waveform without peaks has tuning 0.
         """
         row, bin_, middle, curve, slope = self._peaks(spectra.power)
         shift = torch.where(slope.abs() >= curve.abs(), 0.0, -slope / curve)
@@ -46,14 +46,14 @@ class TuningEstimator:
         deviation = (self._bins_per_octave * torch.log2(frequency / (440.0 / 16))).remainder(1.0)
         deviation = torch.where(deviation >= 0.5, deviation - 1.0, deviation)
         step = torch.bucketize(deviation.double(), self._edges[1:-1], right=True)
-        votes = torch.bincount(waveform[strong] * STEPS + step, minlength=len(counts) * STEPS)
-        votes = votes.view(len(counts), STEPS)
-        return torch.where(votes.any(dim=1), votes.argmax(dim=1), STEPS // 2)
+        votes = torch.bincount(waveform[strong] * TUNING_STEPS + step, minlength=len(counts) * TUNING_STEPS)
+        votes = votes.view(len(counts), TUNING_STEPS)
+        return torch.where(votes.any(dim=1), votes.argmax(dim=1), TUNING_STEPS // 2)
 
     def _peaks(self, power: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Row, bin, power, curvature and slope of each peak, rows ascending: (peak,) each."""
         here, below = power[:, self._first : self._stop], power[:, self._first - 1 : self._stop - 1]
-        # One comparison instead of three, which take longer than differences; the third is for few bins.
+        # One comparison instead of three, which are slower than differences; the third is only for few bins.
         least = torch.minimum(here - below, here - _LOUD * power.amax(dim=1, keepdim=True))
         row, offset = torch.nonzero(least > 0, as_tuple=True)
         bin_ = offset + self._first
@@ -65,7 +65,7 @@ class TuningEstimator:
 
 
 def _medians(values: torch.Tensor, waveform: torch.Tensor, waveforms: int) -> torch.Tensor:
-    """Median of each waveform's values, the mean of the middle two where their number is even; 0 of none."""
+    """Median of each waveform's values, the mean of the middle two for an even number; 0 without values."""
     counts = torch.bincount(waveform, minlength=waveforms)
     most = int(counts.max()) if len(values) else 0
     if most == 0:

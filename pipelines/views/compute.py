@@ -1,4 +1,4 @@
-"""Every view of a batch, by specification."""
+"""Computes the views of a batch by their specifications."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from schemas.views import NoiseSpec, PitchSpec, ShiftSpec, SpeedSpec, StretchSpe
 
 
 def window_samples(spec: StoreSpec) -> int:
-    """Samples of a recording that the pipeline reads: the fixed length, or what the fastest view needs."""
-    return max(spec.length, *(_reading(view, spec.length) for view in spec.views), 0)
+    """Number of samples of a recording that the pipeline uses: the fixed length, or more for fast views."""
+    return max(spec.length, *(_samples_for(view, spec.length) for view in spec.views), 0)
 
 
 def original(batch: ClipBatch) -> ViewBatch:
@@ -25,8 +25,8 @@ def original(batch: ClipBatch) -> ViewBatch:
     return ViewBatch(batch.kept, batch.kept_lengths, (None,) * len(batch.clip_ids))
 
 
-def augmented(batch: ClipBatch, view: ViewSpec) -> ViewBatch:
-    """One augmented view."""
+def augment(batch: ClipBatch, view: ViewSpec) -> ViewBatch:
+    """Compute an augmented view."""
     match view:
         case NoiseSpec():
             return noise(batch, view)
@@ -40,11 +40,11 @@ def augmented(batch: ClipBatch, view: ViewSpec) -> ViewBatch:
             return stretch(batch, view)
 
 
-def _reading(view: ViewSpec, length: int) -> int:
-    """Samples of the recording that fill a view of ``length`` samples."""
+def _samples_for(view: ViewSpec, length: int) -> int:
+    """Number of samples of the recording that fill a view of ``length`` samples."""
     if not isinstance(view, SpeedSpec | StretchSpec):
         return length
     if isinstance(view.factor, float):
         return source_samples(length, rational_ratio(view.factor))
-    # The fraction that stands for a drawn factor lies at most 4 cents above it.
+    # The fraction that approximates a drawn factor is at most 4 cents above it.
     return math.ceil(length * span(view.factor)[1] * 2 ** (4 / 1200))

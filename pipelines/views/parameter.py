@@ -1,4 +1,4 @@
-"""The value of a view's parameter for each clip."""
+"""Values of the parameter of a view."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pipelines.random_stream import StreamKey, uniform
 from schemas.views import Parameter, span
 
 
-def drawn(parameter: Parameter, keys: Sequence[StreamKey]) -> tuple[float, ...]:
-    """One value a clip: the fixed one, or one drawn uniformly at counter 0 of the clip's stream."""
+def draw(parameter: Parameter, keys: Sequence[StreamKey]) -> tuple[float, ...]:
+    """One value per clip: the fixed one, or one drawn uniformly at counter 0 of the clip's random stream."""
     low, high = span(parameter)
     return tuple(uniform(key, 0, low, high) for key in keys)

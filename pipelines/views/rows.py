@@ -1,4 +1,4 @@
-"""One view made with another value for each clip of a batch."""
+"""Computes a view with a different value for each clip of a batch."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Value = TypeVar("Value")
 def by_value(
     batch: ClipBatch, values: Sequence[Value], make: Callable[[ClipBatch, Value], torch.Tensor]
 ) -> torch.Tensor:
-    """Waveforms (clip, samples) of ``make`` with each clip's value: in one call where all values are equal.
+    """Waveforms (clip, samples) of ``make`` with the value of each clip; one call if all values are equal.
 
-    Values drawn clip by clip lead to Fourier transforms and filters of different sizes, so that the clips
-    run one by one.
+    Different values lead to Fourier transforms and filters of different sizes, so clips are computed one by
+    one.
     """
     if len(set(values)) == 1:
         return make(batch, values[0])

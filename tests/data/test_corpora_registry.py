@@ -3,25 +3,26 @@ import sys
 
 import pytest
 
-from data.corpus import Corpus, folded
-from data.registry import BUILT_IN, CORPORA, corpus, real
+from data.corpus import Corpus
+from data.registry import BUILT_IN, CORPORA, real_corpora, require_corpus
 from schemas.errors import UnknownNameError
+from schemas.names import fold_name
 
 
 def test_the_order_is_fixed_and_the_demo_is_not_real() -> None:
     assert list(BUILT_IN) == ["ravdess", "tess", "savee", "cremad", "emodb", "demo"]
-    assert set(real()) == set(CORPORA) - {"demo"}
+    assert set(real_corpora()) == set(CORPORA) - {"demo"}
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_every_corpus_keeps_the_protocol_and_says_how_to_get_it(name: str) -> None:
-    known = corpus(name)
+    known = require_corpus(name)
     assert isinstance(known, Corpus)
     assert known.name == name
     assert known.title
     assert known.licence
     assert known.expected_clips
-    assert known.name in {folded(folder) for folder in known.folder_names}
+    assert known.name in {fold_name(folder) for folder in known.folder_names}
     assert f"'{name}'" in known.how_to_get
 
 
@@ -33,20 +34,20 @@ def test_the_four_corpora_add_up_to_the_published_total() -> None:
 
 
 def test_no_folder_name_belongs_to_two_corpora() -> None:
-    names = [n for known in CORPORA.values() for n in {folded(f) for f in known.folder_names}]
+    names = [n for known in CORPORA.values() for n in {fold_name(f) for f in known.folder_names}]
     assert len(names) == len(set(names))
 
 
 @pytest.mark.parametrize(("name", "near"), [("ravdes", "ravdess"), ("CREMA-D", "cremad"), ("Tess", "tess")])
 def test_an_unknown_name_is_refused_with_the_nearest_and_all_names(name: str, near: str) -> None:
     with pytest.raises(UnknownNameError, match=f"did you mean '{near}'") as caught:
-        corpus(name)
+        require_corpus(name)
     assert all(known in str(caught.value) for known in CORPORA)
 
 
 def test_a_name_like_none_gets_no_guess() -> None:
     with pytest.raises(UnknownNameError) as caught:
-        corpus("zzz")
+        require_corpus("zzz")
     assert "did you mean" not in str(caught.value)
 
 

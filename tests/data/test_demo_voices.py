@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from data import voices
-from data.demo import DemoCorpus, write_demo
-from data.prosody import EMOTIONS, cast, plan
+from data.demo import EMOTIONS, DemoCorpus, write_demo
+from data.prosody import cast, plan_clip
 from data.voices import SAMPLE_RATE, render
 from schemas.errors import StorageError
 from schemas.labels import Emotion, Gender
@@ -67,16 +67,16 @@ def test_a_second_write_has_the_same_bytes_and_one_that_was_cut_short_is_complet
 
 def test_a_clip_does_not_depend_on_which_others_are_made() -> None:
     speaker = cast()[3]
-    alone = render(plan(speaker, "s2", Emotion.HAPPY, 1))
-    render(plan(cast()[0], "s1", Emotion.SAD, 2))
-    assert np.array_equal(alone, render(plan(speaker, "s2", Emotion.HAPPY, 1)))
-    assert not np.array_equal(alone[:8000], render(plan(speaker, "s2", Emotion.HAPPY, 2))[:8000])
+    alone = render(plan_clip(speaker, "s2", Emotion.HAPPY, 1))
+    render(plan_clip(cast()[0], "s1", Emotion.SAD, 2))
+    assert np.array_equal(alone, render(plan_clip(speaker, "s2", Emotion.HAPPY, 1)))
+    assert not np.array_equal(alone[:8000], render(plan_clip(speaker, "s2", Emotion.HAPPY, 2))[:8000])
 
 
 @pytest.mark.parametrize("speaker", cast()[::3], ids=lambda speaker: speaker.name)
 @pytest.mark.parametrize("emotion", [Emotion.NEUTRAL, Emotion.SAD, Emotion.SURPRISED])
 def test_the_pitch_that_yin_measures_is_the_planned_one(speaker, emotion: Emotion) -> None:
-    clip = plan(speaker, "s2", emotion, 1)
+    clip = plan_clip(speaker, "s2", emotion, 1)
     signal = render(clip).astype(np.float64) / 32768
     measured = librosa.yin(signal, fmin=60, fmax=520, sr=SAMPLE_RATE, frame_length=1024, hop_length=160)
     vowels = clip.voicing > 0.6
@@ -85,7 +85,7 @@ def test_the_pitch_that_yin_measures_is_the_planned_one(speaker, emotion: Emotio
 
 
 def test_women_speak_higher_than_men() -> None:
-    f0 = {s.name: float(np.median(plan(s, "s1", Emotion.NEUTRAL, 1).f0_hz)) for s in cast()}
+    f0 = {s.name: float(np.median(plan_clip(s, "s1", Emotion.NEUTRAL, 1).f0_hz)) for s in cast()}
     women = [hz for name, hz in f0.items() if name[0] == "f"]
     men = [hz for name, hz in f0.items() if name[0] == "m"]
     assert np.median(women) > 1.4 * np.median(men)
@@ -94,7 +94,7 @@ def test_women_speak_higher_than_men() -> None:
 
 def test_emotions_differ_in_the_mean_and_overlap_clip_by_clip() -> None:
     def pitch_and_length(emotion: Emotion) -> np.ndarray:
-        plans = [(s, plan(s, sentence, emotion, 1)) for s in cast() for sentence in ("s1", "s2", "s3")]
+        plans = [(s, plan_clip(s, sentence, emotion, 1)) for s in cast() for sentence in ("s1", "s2", "s3")]
         return np.array(
             [[12 * np.log2(np.median(p.f0_hz) / s.f0_hz), p.duration_s, p.level_db] for s, p in plans]
         )

@@ -145,9 +145,9 @@ def test_an_unusable_csv_is_refused_with_its_fault(tree, rows: str, said: str) -
 def test_a_csv_outside_the_corpus_is_refused_though_it_is_there(tree, inside: str) -> None:
     root = tree("happy/1.wav")
     (root.parent / "who.csv").write_text("stem,speaker\n1,anna\n")
-    with pytest.raises(CorpusError, match="leads out"):
+    with pytest.raises(CorpusError, match="is outside"):
         scan(root, f'speakers = "{inside}"')
-    with pytest.raises(CorpusError, match="leads out"):
+    with pytest.raises(CorpusError, match="is outside"):
         scan(root, f'speakers = "{root.parent}/who.csv"')
 
 

@@ -73,7 +73,7 @@ def test_two_described_folders_of_one_name_are_refused(tree) -> None:
     root = tree("a/happy/1.wav", "b/happy/1.wav")
     for folder in "ab":
         (root / folder / "corpus.toml").write_text('name = "calls"')
-    with pytest.raises(CorpusError, match="both called 'calls'"):
+    with pytest.raises(CorpusError, match="both named 'calls'"):
         locate("all", root)
 
 
@@ -194,7 +194,7 @@ def test_one_folder_under_two_names_is_refused(tree) -> None:
 
 
 def test_one_name_at_two_places_is_refused(tree) -> None:
-    with pytest.raises(UsageError, match="two places"):
+    with pytest.raises(UsageError, match="two different folders"):
         locate("tess=/a,tess=/b", tree("tess/a.wav"))
 
 

@@ -133,27 +133,31 @@ def test_a_corpus_of_a_package_that_is_not_there_is_listed_with_how_to_get_it(
         (
             "parlour = parlour:Parlour",
             "import no_such_module",
-            "the corpus 'parlour' of the package parlour 1.2 cannot be used: ModuleNotFoundError: No module",
+            "the corpus 'parlour' of the package parlour 1.2 is unusable: ModuleNotFoundError: No module",
         ),
         (
             "parlour = parlour:Parlour",
             "class Parlour:\n    name = 'parlour'",
-            "parlour:Parlour has not all that data.corpus.Corpus asks for",
+            "parlour:Parlour does not implement data.corpus.Corpus",
         ),
-        ("salon = parlour:Parlour", PARLOUR, "it calls itself 'parlour'"),
+        ("salon = parlour:Parlour", PARLOUR, "its name is 'parlour'"),
         (
             "parlour = parlour:Parlour",
             PARLOUR.replace("the-parlour", "RAVDESS"),
-            "the folder name 'ravdess' is that of ravdess",
+            "its folder name 'ravdess' belongs to ravdess",
         ),
         (
             "parlour = parlour:Parlour",
             PARLOUR.replace('("parlour", "the-parlour")', '("parlour")'),
-            "its folder_names are no tuple of texts: 'parlour'",
+            "its folder_names are not a tuple of strings: 'parlour'",
         ),
-        ("parlour = parlour:Parlour", PARLOUR.replace('"CC BY 4.0"', "4.0"), "its licence is no text"),
-        ("tess = parlour:Parlour", PARLOUR, "offers a corpus 'tess', which is the name of a known one"),
-        ("all = parlour:Parlour", PARLOUR, "offers a corpus 'all', which is no name of a corpus"),
+        ("parlour = parlour:Parlour", PARLOUR.replace('"CC BY 4.0"', "4.0"), "its licence is not a string"),
+        (
+            "tess = parlour:Parlour",
+            PARLOUR,
+            "'tess', but that name is taken by a built-in corpus",
+        ),
+        ("all = parlour:Parlour", PARLOUR, "offers a corpus 'all', which is not a valid name"),
     ],
 )
 def test_a_package_that_cannot_be_used_is_named_in_one_sentence(
@@ -181,8 +185,8 @@ def test_two_packages_with_one_folder_are_both_named(site: Path, corpora: Path) 
     package(site, "salon", "salon = salon:Parlour", PARLOUR.replace('name = "parlour"', 'name = "salon"'))
     said = features(site, "datasets", "--corpora", corpora)
     assert said.returncode == 1
-    assert "the corpus 'salon' of the package salon 1.2 cannot be used: the folder name '" in said.stderr
-    assert "is that of parlour of the package parlour 1.2" in said.stderr
+    assert "the corpus 'salon' of the package salon 1.2 is unusable: its folder name '" in said.stderr
+    assert "belongs to parlour of the package parlour 1.2" in said.stderr
 
 
 @pytest.mark.parametrize(
@@ -204,7 +208,7 @@ def test_a_scan_that_fails_or_names_clips_after_another_corpus_builds_nothing(
     said = features(site, "build", "--datasets", "parlour", "--corpora", corpora, "--out", out)
     assert said.returncode == 1
     assert sentence in said.stderr
-    assert "mend its package" in said.stderr
+    assert "repair its package" in said.stderr
     assert "Traceback" not in said.stderr
     assert not out.exists()
 
@@ -212,9 +216,9 @@ def test_a_scan_that_fails_or_names_clips_after_another_corpus_builds_nothing(
 def test_what_is_only_told_of_needs_no_package_that_works(site: Path) -> None:
     """A model card, of a store whose corpus came with a package that has been broken since."""
     package(site, "parlour", "parlour = parlour:Parlour", "raise RuntimeError('imported')")
-    assert said_by("from data.registry import known; print(known('tess').name, known('parlour'))", site) == (
-        "tess None"
-    )
+    assert said_by(
+        "from data.registry import find_corpus; print(find_corpus('tess').name, find_corpus('parlour'))", site
+    ) == ("tess None")
 
 
 def test_a_package_is_not_imported_where_its_corpus_is_not_asked_for(site: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.pipeline import FeatureBatch, Pipeline
-from pipelines.quantise import KEEP_BITS, STEPS, bit_rounded, on_steps, quantiser
+from pipelines.quantise import FIXED_STEPS, KEEP_BITS, quantiser, round_bits, round_to_steps
 from schemas.features import FEATURE_KINDS, named_features
 from schemas.recipe import load_recipe
 from schemas.spec import StorageSpec, StoreSpec
@@ -28,11 +28,11 @@ def _numbers(count: int = 20_000) -> np.ndarray:
 
 
 def _rounded(numbers: np.ndarray, keep_bits: int = KEEP_BITS) -> np.ndarray:
-    return bit_rounded(torch.from_numpy(numbers), keep_bits).numpy()
+    return round_bits(torch.from_numpy(numbers), keep_bits).numpy()
 
 
 def _stepped(numbers: np.ndarray, step: float) -> np.ndarray:
-    return on_steps(torch.from_numpy(numbers), torch.tensor(step)).numpy()
+    return round_to_steps(torch.from_numpy(numbers), torch.tensor(step)).numpy()
 
 
 @pytest.mark.parametrize("keep_bits", [1, 7, KEEP_BITS, 22])
@@ -42,7 +42,7 @@ def test_bitround_is_that_of_numcodecs(keep_bits: int) -> None:
     assert _rounded(numbers, keep_bits).tobytes() == theirs.tobytes()
 
 
-@pytest.mark.parametrize("step", sorted(set(STEPS.values())))
+@pytest.mark.parametrize("step", sorted(set(FIXED_STEPS.values())))
 def test_steps_are_those_of_numcodecs(step: float) -> None:
     numbers = _numbers()
     theirs = numcodecs.FixedScaleOffset(offset=0, scale=1 / step, dtype="<f4", astype="<f4")
@@ -61,7 +61,7 @@ def test_bitround_errs_by_half_the_last_bit_kept(number: float, keep_bits: int) 
     assert math.frexp(rounded)[0] * 2 ** (keep_bits + 1) % 1 == 0
 
 
-@given(st.floats(-2e3, 2e3, width=32), st.sampled_from(sorted(set(STEPS.values()))))
+@given(st.floats(-2e3, 2e3, width=32), st.sampled_from(sorted(set(FIXED_STEPS.values()))))
 def test_fixed_errs_by_half_a_step(number: float, step: float) -> None:
     stepped = float(_stepped(np.array([number], np.float32), step)[0])
     assert abs(stepped - number) <= step / 2
@@ -71,21 +71,21 @@ def test_fixed_errs_by_half_a_step(number: float, step: float) -> None:
 def test_rounding_twice_changes_nothing() -> None:
     once = _rounded(_numbers())
     assert _rounded(once).tobytes() == once.tobytes()
-    once = _stepped(_numbers(), STEPS["mel"])
-    assert _stepped(once, STEPS["mel"]).tobytes() == once.tobytes()
+    once = _stepped(_numbers(), FIXED_STEPS["mel"])
+    assert _stepped(once, FIXED_STEPS["mel"]).tobytes() == once.tobytes()
 
 
 def test_nan_and_infinities_stay() -> None:
     patterns = np.array([0x7FC00000, 0xFFC00000, 0x7FFFFFFF, 0xFFFFFFFF, 0x7F800001], np.uint32)
     numbers = np.concatenate([patterns.view(np.float32), np.array([np.inf, -np.inf], np.float32)])
-    for quantised in (_rounded(numbers, 1), _rounded(numbers), _stepped(numbers, STEPS["rms"])):
+    for quantised in (_rounded(numbers, 1), _rounded(numbers), _stepped(numbers, FIXED_STEPS["rms"])):
         assert np.isnan(quantised[:5]).all()
         assert quantised[5:].tolist() == [np.inf, -np.inf]
 
 
 def test_every_feature_has_a_power_of_two_for_a_step() -> None:
-    assert set(STEPS) == set(FEATURE_KINDS)
-    assert {math.frexp(step)[0] for step in STEPS.values()} == {0.5}
+    assert set(FIXED_STEPS) == set(FEATURE_KINDS)
+    assert {math.frexp(step)[0] for step in FIXED_STEPS.values()} == {0.5}
 
 
 @pytest.mark.parametrize("codec", ["zstd", "blosc", "none"])
@@ -130,7 +130,7 @@ def test_the_pipeline_rounds_bits(batches: Batches) -> None:
 def test_the_pipeline_puts_each_feature_on_its_own_steps(batches: Batches) -> None:
     assert batches.fixed.table.dtype == np.float32
     for name, values in batches.fixed.arrays.items():
-        exact, step = batches.exact.arrays[name].astype(np.float64), STEPS[name]
+        exact, step = batches.exact.arrays[name].astype(np.float64), FIXED_STEPS[name]
         assert not (values.astype(np.float64) / step % 1).any(), name
         assert np.abs(values - exact).max() <= step / 2, name
         if name != "zcr":

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.batch import ClipBatch, ViewBatch
-from pipelines.views.compute import augmented, original, window_samples
+from pipelines.views.compute import augment, original, window_samples
 from schemas.features import MelSpec
 from schemas.spec import StoreSpec
 from schemas.views import NoiseSpec, PitchSpec, ShiftSpec, SpeedSpec, StretchSpec, ViewSpec
@@ -54,7 +54,7 @@ def _realised_snr(clip: Samples, noisy: Samples) -> float:
 @pytest.mark.parametrize("seconds", [0.2, 1.3, 3.0])
 def test_noise_has_the_snr_that_was_drawn(seconds: float) -> None:
     clips = [harmonics(100 + 10 * i, seconds) for i in range(8)]
-    view = augmented(_batch(*clips), NoiseSpec(name="noise", snr_db=(5, 30)))
+    view = augment(_batch(*clips), NoiseSpec(name="noise", snr_db=(5, 30)))
     for row, clip in enumerate(clips):
         drawn = view.parameters[row]
         assert drawn is not None
@@ -65,7 +65,7 @@ def test_noise_has_the_snr_that_was_drawn(seconds: float) -> None:
 
 def test_noise_is_white_and_gaussian_at_a_fixed_snr() -> None:
     clip = harmonics(150, 3.0)
-    view = augmented(_batch(clip), NoiseSpec(name="noise", snr_db=12.5))
+    view = augment(_batch(clip), NoiseSpec(name="noise", snr_db=12.5))
     assert view.parameters == (12.5,)
     assert _realised_snr(clip, _sound(view)) == pytest.approx(12.5, abs=0.1)
     noise = _sound(view) - clip
@@ -81,7 +81,7 @@ def test_noise_is_white_and_gaussian_at_a_fixed_snr() -> None:
 @pytest.mark.parametrize("f0", [90.0, 140.0, 230.0])
 def test_pitch_moves_f0_by_the_semitones_and_keeps_the_length(semitones: float, f0: float) -> None:
     clip = harmonics(f0, 2.0)
-    view = augmented(_batch(clip), PitchSpec(name="pitch", semitones=semitones))
+    view = augment(_batch(clip), PitchSpec(name="pitch", semitones=semitones))
     moved = _sound(view)
     assert len(moved) == len(clip)
     assert _cents(fundamental(moved[8000:36_000]), f0 * 2 ** (semitones / 12)) < 5
@@ -90,7 +90,7 @@ def test_pitch_moves_f0_by_the_semitones_and_keeps_the_length(semitones: float, 
 
 def test_a_drawn_pitch_moves_each_clip_by_its_own_semitones() -> None:
     clips = [harmonics(140, 1.6 + 0.1 * i) for i in range(6)]
-    view = augmented(_batch(*clips), PitchSpec(name="pitch", semitones=(-2, 2)))
+    view = augment(_batch(*clips), PitchSpec(name="pitch", semitones=(-2, 2)))
     for row, semitones in enumerate(view.parameters):
         assert semitones is not None
         assert -2 <= semitones <= 2
@@ -104,7 +104,7 @@ def test_pitch_holds_at_any_rate(rate: int, semitones: float) -> None:
     """A low voice: its partials must stay apart, whatever the number of samples between them."""
     clip = harmonics(80, 2.0, rate, count=20)
     batch = _batch(clip, window=2 * rate, rate=rate)
-    moved = augmented(batch, PitchSpec(name="pitch", semitones=semitones)).waveforms[0].numpy()
+    moved = augment(batch, PitchSpec(name="pitch", semitones=semitones)).waveforms[0].numpy()
     middle = moved[rate // 2 : rate + rate // 2]
     assert _cents(fundamental(middle, rate), 80 * 2 ** (semitones / 12)) < 5
     assert np.std(middle) == pytest.approx(np.std(clip), rel=0.05)
@@ -131,7 +131,7 @@ def test_pitch_is_no_further_from_the_truth_than_librosas(semitones: float) -> N
     for f0 in F0S:
         clip = gliding_voice(f0, 2.0)
         truth = _log_mel(gliding_voice(f0 * 2 ** (semitones / 12), 2.0))[:, 20:60]
-        moved = _sound(augmented(_batch(clip), PitchSpec(name="pitch", semitones=semitones)))
+        moved = _sound(augment(_batch(clip), PitchSpec(name="pitch", semitones=semitones)))
         theirs = librosa.effects.pitch_shift(clip, sr=RATE, n_steps=semitones)
         ours.append(np.abs(_log_mel(moved)[:, 20:60] - truth).mean())
         librosas.append(np.abs(_log_mel(theirs)[:, 20:60] - truth).mean())
@@ -145,7 +145,7 @@ def test_stretch_is_no_further_from_the_truth_than_librosas(factor: float) -> No
     for f0 in F0S:
         clip = gliding_voice(f0, 2.0)
         truth = _log_mel(gliding_voice(f0, 2.0 / factor, pace=factor))[:, 16:50]
-        moved = _sound(augmented(_batch(clip), StretchSpec(name="stretch", factor=factor)))
+        moved = _sound(augment(_batch(clip), StretchSpec(name="stretch", factor=factor)))
         theirs = librosa.effects.time_stretch(clip, rate=factor)
         ours.append(np.abs(_log_mel(moved)[:, 16:50] - truth).mean())
         librosas.append(np.abs(_log_mel(theirs)[:, 16:50] - truth).mean())
@@ -155,7 +155,7 @@ def test_stretch_is_no_further_from_the_truth_than_librosas(factor: float) -> No
 @pytest.mark.parametrize("factor", [0.7, 0.8, 1.2, 1.25, 1.9])
 def test_stretch_changes_duration_and_keeps_pitch(factor: float) -> None:
     clip = harmonics(150, 1.5)
-    moved = _sound(augmented(_batch(clip), StretchSpec(name="stretch", factor=factor)))
+    moved = _sound(augment(_batch(clip), StretchSpec(name="stretch", factor=factor)))
     assert len(moved) == pytest.approx(len(clip) / factor, abs=1)
     assert _cents(fundamental(moved[4000:-4000]), 150) < 2
     assert np.std(moved[4000:-4000]) == pytest.approx(np.std(clip), rel=0.12)
@@ -164,7 +164,7 @@ def test_stretch_changes_duration_and_keeps_pitch(factor: float) -> None:
 @pytest.mark.parametrize("factor", [0.5, 0.8, 1.25, 2.0])
 def test_speed_changes_duration_and_pitch(factor: float) -> None:
     clip = harmonics(150, 1.5, count=8)
-    moved = _sound(augmented(_batch(clip), SpeedSpec(name="speed", factor=factor)))
+    moved = _sound(augment(_batch(clip), SpeedSpec(name="speed", factor=factor)))
     assert len(moved) == pytest.approx(len(clip) / factor, abs=1)
     assert _cents(fundamental(moved[4000:-4000]), 150 * factor) < 1
     assert np.std(moved[4000:-4000]) == pytest.approx(np.std(clip), rel=0.02)
@@ -173,7 +173,7 @@ def test_speed_changes_duration_and_pitch(factor: float) -> None:
 @pytest.mark.parametrize("kind", [SpeedSpec, StretchSpec])
 def test_drawn_factors_set_each_clips_duration(kind: type[SpeedSpec | StretchSpec]) -> None:
     clips = [harmonics(140, 1.0 + 0.1 * i) for i in range(6)]
-    view = augmented(_batch(*clips), kind(name="drawn", factor=(0.8, 1.25)))
+    view = augment(_batch(*clips), kind(name="drawn", factor=(0.8, 1.25)))
     for row, (clip, factor) in enumerate(zip(clips, view.parameters, strict=True)):
         assert factor is not None
         assert 0.8 <= factor <= 1.25
@@ -191,7 +191,7 @@ def test_a_faster_view_reads_on_in_the_recording_instead_of_padding(
     spec = StoreSpec(features=(MelSpec(),), views=(kind(name="fast", factor=factor),))
     window = window_samples(spec)
     assert math.ceil(LENGTH * 1.25) <= window < LENGTH * 1.75
-    view = augmented(_batch(*[harmonics(150, 6.0)] * 4, window=window), spec.views[0])
+    view = augment(_batch(*[harmonics(150, 6.0)] * 4, window=window), spec.views[0])
     assert view.lengths == (LENGTH,) * 4
     assert np.std(view.waveforms[:, -2000:].numpy()) > 0.1
 
@@ -200,7 +200,7 @@ def test_a_faster_view_reads_on_in_the_recording_instead_of_padding(
 def test_speed_does_not_alias(factor: float) -> None:
     """A tone whose image would fold back below half the rate is gone by 60 dB."""
     frequency = 10_500.0 if factor > 1 else 9_000.0
-    view = augmented(_batch(tone(frequency, 2.0)), SpeedSpec(name="speed", factor=factor))
+    view = augment(_batch(tone(frequency, 2.0)), SpeedSpec(name="speed", factor=factor))
     moved = view.waveforms[0, 4000:30_000].numpy()
     spectrum = np.abs(np.fft.rfft(moved * np.blackman(len(moved)))) / (0.5 * 0.42 * len(moved) / 2)
     frequencies = np.fft.rfftfreq(len(moved), 1 / RATE)
@@ -209,7 +209,7 @@ def test_speed_does_not_alias(factor: float) -> None:
 
 
 def test_pitch_does_not_fold_high_partials_back() -> None:
-    moved = _sound(augmented(_batch(tone(10_500, 2.0)), PitchSpec(name="up", semitones=2)))[4000:30_000]
+    moved = _sound(augment(_batch(tone(10_500, 2.0)), PitchSpec(name="up", semitones=2)))[4000:30_000]
     spectrum = np.abs(np.fft.rfft(moved * np.blackman(len(moved)))) / (0.5 * 0.42 * len(moved) / 2)
     assert 20 * np.log10(spectrum.max()) < -50
 
@@ -217,7 +217,7 @@ def test_pitch_does_not_fold_high_partials_back() -> None:
 @pytest.mark.parametrize("fraction", [(-0.2, 0.2), 0.1, -0.3])
 def test_shift_rotates_within_the_clip_and_loses_nothing(fraction: float | tuple[float, float]) -> None:
     clips = [harmonics(120, 1.0), harmonics(180, 2.2), harmonics(200, 3.0)]
-    view = augmented(_batch(*clips), ShiftSpec(name="shift", fraction=fraction))
+    view = augment(_batch(*clips), ShiftSpec(name="shift", fraction=fraction))
     for row, (clip, by) in enumerate(zip(clips, view.parameters, strict=True)):
         assert by is not None
         if isinstance(fraction, tuple):
@@ -244,7 +244,7 @@ VIEWS: list[ViewSpec] = [
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
 def test_another_seed_or_clip_draws_anew_and_the_same_draws_the_same(view: ViewSpec) -> None:
     clip = harmonics(150, 2.0)
-    first, again, other = (augmented(_batch(clip, clip, seed=seed), view) for seed in (0, 0, 1))
+    first, again, other = (augment(_batch(clip, clip, seed=seed), view) for seed in (0, 0, 1))
     assert torch.equal(first.waveforms, again.waveforms)
     drawn = any(isinstance(value, tuple) for value in view.model_dump().values())
     assert (first.parameters != other.parameters) == drawn
@@ -256,9 +256,9 @@ def test_another_seed_or_clip_draws_anew_and_the_same_draws_the_same(view: ViewS
 def test_a_clip_padded_in_a_batch_and_alone_give_one_view(view: ViewSpec, seconds: list[float]) -> None:
     """The batches of a GPU against the single clips of a CPU; phases at ± π may turn, so the mean counts."""
     batch = _batch(*[gliding_voice(120 + 20 * i, s) for i, s in enumerate(seconds)], window=5 * RATE)
-    together = augmented(batch, view)
+    together = augment(batch, view)
     for row in range(len(seconds)):
-        alone = augmented(batch.row(row), view)
+        alone = augment(batch.row(row), view)
         assert alone.parameters[0] == together.parameters[row]
         assert alone.lengths[0] == together.lengths[row]
         assert np.abs(_sound(alone) - _sound(together, row)).mean() < 1e-3

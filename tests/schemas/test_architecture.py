@@ -35,7 +35,7 @@ def test_a_model_of_ones_own_states_its_family() -> None:
 def test_an_unknown_name_is_told_the_known_ones() -> None:
     with pytest.raises(UnknownNameError, match="unknown model 'Z'; choose one of A, B, C, cremad"):
         named_model({"name": "Z"})
-    with pytest.raises(SpecError, match=r"unknown model 'Z'.*or state its family"):
+    with pytest.raises(SpecError, match=r"unknown model 'Z'.*or set model.family"):
         parse_recipe('name = "m"\nmodel = {name = "Z"}\n[[features]]\nkind = "rms"', "m.toml")
 
 
@@ -48,7 +48,7 @@ def test_an_unknown_name_is_told_the_known_ones() -> None:
         ({"pools": [[0, 2]]}, "greater than or equal to 1"),
         ({"block": ["pool", "pool"]}, "a step is listed twice"),
         ({"block": ["swish"]}, "Input should be"),
-        ({"block": ["norm", "relu"]}, "block has no pool"),
+        ({"block": ["norm", "relu"]}, "block lists no pool"),
         ({"dropout": 1.0}, "less than 1"),
         ({"sequence_dropout": -0.1}, "greater than or equal to 0"),
         ({"layers": 0}, "greater than or equal to 1"),
@@ -76,8 +76,8 @@ def test_linear_classifiers_need_a_penalty_and_at_least_one_statistic() -> None:
 @pytest.mark.parametrize(
     ("classifier", "fields", "sentence"),
     [
-        ("svm", {"shrinkage": 0.5}, "shrinkage is of lda, and this is svm"),
-        ("lda", {"c": 1.0}, "c is of svm, and this is lda"),
+        ("svm", {"shrinkage": 0.5}, "shrinkage applies to lda, not to svm"),
+        ("lda", {"c": 1.0}, "c applies to svm, not to lda"),
     ],
 )
 def test_a_value_that_the_classifier_does_not_use_is_refused(

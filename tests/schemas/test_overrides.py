@@ -4,21 +4,21 @@ import pytest
 
 from schemas.architecture import MODELS
 from schemas.errors import UnknownNameError, UsageError
-from schemas.overrides import overridden
+from schemas.overrides import override
 from schemas.recipe import load_recipe
 
 RECIPE = load_recipe("four-corpora-a")
 
 
 def test_a_change_replaces_one_field_and_nothing_else() -> None:
-    changed = overridden(RECIPE, ["train.lr=3e-4"])
+    changed = override(RECIPE, ["train.lr=3e-4"])
     assert changed.train.lr == 3e-4
     assert changed.model_copy(update={"train": RECIPE.train}) == RECIPE
     assert RECIPE.train.lr == 1e-3
 
 
 def test_values_are_toml_bare_words_or_nothing() -> None:
-    changed = overridden(
+    changed = override(
         RECIPE,
         [
             "train.views=[0, 2]",
@@ -38,22 +38,22 @@ def test_values_are_toml_bare_words_or_nothing() -> None:
 
 
 def test_later_changes_win_and_fields_that_need_each_other_are_checked_together() -> None:
-    assert overridden(RECIPE, ["train.epochs=3", "train.epochs=5"]).train.epochs == 5
-    crossed = overridden(RECIPE, ["split.protocol=cross-corpus", 'split.test_corpora=["tess"]'])
+    assert override(RECIPE, ["train.epochs=3", "train.epochs=5"]).train.epochs == 5
+    crossed = override(RECIPE, ["split.protocol=cross-corpus", 'split.test_corpora=["tess"]'])
     assert crossed.split.test_corpora == ("tess",)
-    assert overridden(RECIPE, ["split.protocol=kfold:4"]).split.folds == 4
+    assert override(RECIPE, ["split.protocol=kfold:4"]).split.folds == 4
 
 
 def test_a_models_name_takes_all_of_it_and_fields_beside_it_replace_its_own() -> None:
-    assert overridden(RECIPE, ["model.hidden=7", "model.name=B"]).model == MODELS["B"]
-    changed = overridden(RECIPE, ["model.name=B", "model.hidden=7"]).model
+    assert override(RECIPE, ["model.hidden=7", "model.name=B"]).model == MODELS["B"]
+    changed = override(RECIPE, ["model.name=B", "model.hidden=7"]).model
     assert changed == MODELS["B"].model_copy(update={"hidden": 7})
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ("train.lr", "'train.lr' sets nothing; write a field and its value, as train.lr=3e-4"),
+        ("train.lr", "'train.lr' sets nothing; give a field and its value, such as train.lr=3e-4"),
         ("=3", "'=3' sets nothing"),
         ("train.rate=1", "a recipe has no 'train.rate'; it has average, batch_size,"),
         ("trian.lr=1", "a recipe has no 'trian'; it has audio, datasets,"),
@@ -62,15 +62,15 @@ def test_a_models_name_takes_all_of_it_and_fields_beside_it_replace_its_own() ->
         ("train.lr=-1", "train.lr=-1: must be greater than 0"),
         ("train.monitor=f1", "train.monitor=f1: must be 'loss', 'wa', 'ua' or 'last'"),
         ("split.test_corpora=[1]", "split.test_corpora"),
-        ("split.leak_views=true", "leak_views is for the protocol random, not speaker"),
+        ("split.leak_views=true", "leak_views applies to the protocol random, not speaker"),
     ],
 )
 def test_a_change_that_cannot_be_made_is_a_sentence_about_it(change: str, sentence: str) -> None:
     with pytest.raises(UsageError) as caught:
-        overridden(RECIPE, [change])
+        override(RECIPE, [change])
     assert sentence in str(caught.value)
 
 
 def test_a_model_that_is_not_known_is_named_with_those_that_are() -> None:
     with pytest.raises(UnknownNameError, match="unknown model 'Z'; choose one of A, B, C"):
-        overridden(RECIPE, ["model.name=Z"])
+        override(RECIPE, ["model.name=Z"])

@@ -36,10 +36,13 @@ def test_other_protocols_are_one_word(name: str) -> None:
         ({"protocol": "cross-corpus"}, "needs test_corpora, the corpora to test on"),
         (
             {"protocol": "cross-corpus", "train_corpora": ["a", "b"], "test_corpora": ["b"]},
-            "b cannot be trained on and tested on",
+            "b cannot be in both train_corpora and test_corpora",
         ),
-        ({"protocol": "speaker", "test_corpora": ["a"]}, "are for cross-corpus, not speaker"),
-        ({"protocol": "speaker", "leak_views": True}, "leak_views is for the protocol random, not speaker"),
+        ({"protocol": "speaker", "test_corpora": ["a"]}, "apply to the protocol cross-corpus, not speaker"),
+        (
+            {"protocol": "speaker", "leak_views": True},
+            "leak_views applies to the protocol random, not speaker",
+        ),
         ({"validation": 0.5}, "less than 0.5"),
         ({"test": 0}, "greater than 0"),
         ({"held_out": 0.1}, "Extra inputs"),

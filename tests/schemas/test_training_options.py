@@ -40,8 +40,8 @@ def test_nested_options_are_tables() -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"warmup": 3}, "warmup is for the schedule cosine, not plateau"),
-        ({"schedule": "cosine", "epochs": 3, "warmup": 3}, "warmup 3 is not below epochs 3"),
+        ({"warmup": 3}, "warmup applies to the schedule cosine, not plateau"),
+        ({"schedule": "cosine", "epochs": 3, "warmup": 3}, "warmup 3 must be below epochs 3"),
         ({"batch_size": 0}, "greater than or equal to 1"),
         ({"epochs": 0}, "greater than or equal to 1"),
         ({"optimiser": "sgd"}, "Input should be"),

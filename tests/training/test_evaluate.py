@@ -15,7 +15,7 @@ from featurestore.build import BuildRequest, build
 from featurestore.plan.spec import SpecRequest
 from featurestore.store import FeatureStore
 from schemas.errors import RunError, UsageError
-from schemas.overrides import overridden
+from schemas.overrides import override
 from schemas.recipe import load_recipe
 from training.evaluate import EvaluationRequest, evaluate_runs
 from training.report.result import RunResult
@@ -24,7 +24,7 @@ from training.runs.run import RunFolder
 from training.train import train
 
 CPU = Hardware("cpu")
-RECIPE = overridden(load_recipe("four-corpora-c"), ["datasets=null", "train.views=[0]", "train.epochs=1"])
+RECIPE = override(load_recipe("four-corpora-c"), ["datasets=null", "train.views=[0]", "train.epochs=1"])
 
 
 @pytest.fixture(scope="module", params=["C", "functionals"])

@@ -17,7 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from featurestore.store import FeatureStore
 from schemas.errors import DeviceError, LeakageError, RunError, StorageError, UnknownNameError, UsageError
-from schemas.overrides import overridden
+from schemas.overrides import override
 from schemas.recipe import load_recipe
 from training.report.result import RunResult
 from training.runs.observer import SideSize, SilentObserver, Start
@@ -300,7 +300,7 @@ def test_run_folders_never_overwrite_each_other(result: RunResult, tmp_path: Pat
     created, recipe = result.record.created, result.record.recipe
     name = run_name(created, recipe, "speaker", RECIPE)
     assert name == result.folder.path.name
-    other = overridden(recipe, ["model.name=functionals"])
+    other = override(recipe, ["model.name=functionals"])
     assert run_name(created, other, "speaker", RECIPE).endswith("-four-corpora-a-functionals-speaker")
     names = [RunFolder.create(tmp_path, name).path.name for _ in range(3)]
     assert names == [name, f"{name}-2", f"{name}-3"]
@@ -309,7 +309,7 @@ def test_run_folders_never_overwrite_each_other(result: RunResult, tmp_path: Pat
 TRAIN = """
 import os, signal, sys
 from pathlib import Path
-from schemas.overrides import overridden
+from schemas.overrides import override
 from schemas.recipe import load_recipe
 from training.runs.observer import SilentObserver
 from training.runs.request import Hardware

@@ -13,7 +13,7 @@ import pandas as pd
 from featurestore.places.durable import storage_errors, write_durably
 from featurestore.store import FeatureStore
 from schemas.errors import UsageError
-from schemas.overrides import overridden
+from schemas.overrides import override
 from schemas.protocol import SplitSpec
 from schemas.recipe import load_recipe
 from training.audits.audit import Audit, audit
@@ -150,7 +150,7 @@ def _draw_splits(request: AuditRequest, store: FeatureStore) -> tuple[Split, ...
     recipe = load_recipe(options.recipe_name())
     if options.recipe is None:
         recipe = recipe.model_copy(update={"datasets": None, "split": SplitSpec()})
-    recipe = overridden(recipe, options.changes(recipe))
+    recipe = override(recipe, options.changes(recipe))
     manifest, asked = store.manifest, options.datasets is not None
     if recipe.datasets is not None:
         _require_corpora(recipe.datasets, set(manifest["dataset"]), every=asked)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipelines.decode import prepared
+from pipelines.decode import prepare
 from schemas.errors import RunError
 from schemas.labels import label_set
 from training.predict.predictor import Predictor
@@ -80,7 +80,7 @@ def _sounds(predictor: Predictor, count: int, draw: np.random.Generator) -> Case
         t = np.arange(max(1, round(seconds * audio.sample_rate))) / audio.sample_rate
         tone = sum(np.sin(2 * np.pi * h * draw.uniform(90, 260) * t) / h for h in range(1, 6))
         noisy = 0.1 * tone * (1 + np.sin(2 * np.pi * draw.uniform(1, 6) * t)) + draw.normal(0, 0.01, len(t))
-        clips.append(prepared(noisy.astype(np.float32), audio))
+        clips.append(prepare(noisy.astype(np.float32), audio))
     features, valid = predictor.inputs(clips)
     return Case(features.astype(np.float32), valid)
 

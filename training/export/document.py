@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pipelines.quantise import STEPS
+from pipelines.quantise import FIXED_STEPS
 from schemas.labels import LabelSet, Target
 from schemas.model import Model
 from schemas.spec import AudioSpec, SpectralSpec, StoreSpec
@@ -174,7 +174,7 @@ def rows_of(spec: StoreSpec, names: tuple[str, ...]) -> tuple[Rows, ...]:
                 stop=stop,
                 parameters=parameters,
                 definition=text,
-                step=STEPS[name] if spec.storage.codec == "fixed" else None,
+                step=FIXED_STEPS[name] if spec.storage.codec == "fixed" else None,
             )
         )
         first = stop

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from featurestore.store import FeatureStore
 from schemas.errors import UsageError
-from schemas.overrides import overridden
+from schemas.overrides import override
 from schemas.recipe import Recipe
 from training.functionals.speaker import require_whole_speakers
 from training.plan.requirements import InputSelection, selection_of
@@ -41,13 +41,13 @@ def choose(request: TrainRequest) -> Choice:
     """Choose recipe, input and splits. Raises what :func:`training.plan.make.plan` raises."""
     if request.store is None or request.recipe is None:
         raise UsageError("a new run needs a store and a recipe; give both, or give a run to resume")
-    recipe = overridden(request.recipe, request.changes)
+    recipe = override(request.recipe, request.changes)
     store = FeatureStore.open(request.store)
     if any(change.startswith("datasets=") for change in request.changes):
         _require_datasets(store, recipe)
     selection = selection_of(store, recipe, request.recipe_source or recipe.name)
     remarks = (*_missing_views(store, recipe), *_missing_datasets(store, recipe))
-    recipe = overridden(recipe, [f"train.views={list(selection.views)}", *_any_dataset(store, recipe)])
+    recipe = override(recipe, [f"train.views={list(selection.views)}", *_any_dataset(store, recipe)])
     if request.split is not None:
         split = Split.read(request.split)
         split.require_unchanged(store.manifest)

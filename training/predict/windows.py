@@ -14,7 +14,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from pipelines.decode import SILENCE_PEAK, prepared
+from pipelines.decode import SILENCE_PEAK, prepare
 from schemas.spec import AudioSpec
 
 Waveform = NDArray[np.float32]
@@ -49,7 +49,7 @@ def window_of(samples: Waveform, span: Span, audio: AudioSpec, first: int = 0) -
     """
     start = round(span[0] * audio.sample_rate) - first
     part = samples[start : start + round((span[1] - span[0]) * audio.sample_rate)]
-    return None if np.abs(part).max(initial=0.0) < SILENCE_PEAK else prepared(part, audio)
+    return None if np.abs(part).max(initial=0.0) < SILENCE_PEAK else prepare(part, audio)
 
 
 class LiveSound:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from data.registry import known
+from data.registry import find_corpus
 from schemas.architecture import LinearSpec
 from schemas.labels import Target
 from schemas.recipe import Recipe
@@ -216,7 +216,7 @@ def sentences_heard(audit: Audit) -> str:
 def _corpora(datasets: Sequence[str]) -> str:
     lines = []
     for name in datasets:
-        corpus = known(name)
+        corpus = find_corpus(name)
         lines.append(
             f"- {corpus.title}: {corpus.licence}"
             if corpus

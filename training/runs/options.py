@@ -49,7 +49,7 @@ class Options:
         return DEFAULT_RECIPE
 
     def changes(self, recipe: Recipe) -> tuple[str, ...]:
-        """Fields of ``recipe`` to replace, as :func:`schemas.overrides.overridden` takes them.
+        """Fields of ``recipe`` to replace, as :func:`schemas.overrides.override` takes them.
 
         Raises :class:`UsageError` for views that cannot be read.
         """

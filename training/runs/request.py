@@ -44,7 +44,7 @@ class TrainRequest:
     recipe_source: str | None = None
     """Name or file of the recipe, for messages; its name where it is None."""
     changes: tuple[str, ...] = ()
-    """Fields of the recipe to replace, ``train.lr=3e-4``: :func:`schemas.overrides.overridden`."""
+    """Fields of the recipe to replace, ``train.lr=3e-4``: :func:`schemas.overrides.override`."""
     fold: int | None = None
     """Which split of a protocol that has several, from 1; None: the only one."""
     split: Path | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.registry import BUILT_IN, known
+from data.registry import BUILT_IN, find_corpus
 from schemas.errors import RunError
 from training.predict.predictor import Predictor
 from training.predict.worth import Worth
@@ -68,7 +68,7 @@ def _ua(worth: Worth) -> str:
 def _learnt_from(heard: tuple[str, ...]) -> str:
     """Sentences about the corpora of speakers called ``corpus/name`` and their kind of speech."""
     names = sorted({speaker.partition("/")[0] for speaker in heard})
-    found = {name: known(name) for name in names}
+    found = {name: find_corpus(name) for name in names}
     titles = "; ".join(
         corpus.title if corpus else f"{name} (a custom corpus)" for name, corpus in found.items()
     )

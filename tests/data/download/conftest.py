@@ -11,10 +11,10 @@ import pytest
 
 from data.download.download import Downloaded, download
 from data.download.offers import MIRROR, offer
-from data.download.web import Patience, Web
+from data.download.web import DownloadPatience, Web
 from tests.data.download.publisher import Publisher, publishing
 
-QUICK = Patience(attempts=4, first_s=0.01, longest_s=2.0)
+QUICK = DownloadPatience(attempts=4, first_s=0.01, longest_s=2.0)
 Files = dict[str, bytes]
 
 
@@ -74,7 +74,7 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Publisher], Pub
 def get(tmp_path: Path) -> Callable[..., Downloaded]:
     """Download a corpus into ``tmp_path / "corpora"``; what was told on the way goes to ``told``."""
 
-    def run(name: str, patience: Patience = QUICK, told: list[str] | None = None) -> Downloaded:
+    def run(name: str, patience: DownloadPatience = QUICK, told: list[str] | None = None) -> Downloaded:
         web = Web(patience, (told if told is not None else []).append)
         return download(offer(name), tmp_path / "corpora", web, Watcher())
 

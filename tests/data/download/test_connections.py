@@ -15,8 +15,8 @@ import pytest
 from data.download import download as steps
 from data.download.download import Downloaded
 from data.download.errors import DownloadError
-from data.download.staging import Staging, staging_of
-from data.download.web import Patience
+from data.download.staging import Staging, open_staging
+from data.download.web import DownloadPatience
 from data.locate import locate
 from schemas.errors import CorpusNotFoundError
 from tests.data.download.conftest import QUICK, Files, content, noise
@@ -34,8 +34,8 @@ def require_no_corpus(tmp_path: Path, name: str) -> None:
 def interrupted(get: Get, server: Publisher) -> None:
     """A download that is given up with half of the archive there."""
     server.faults = deque(["cut"])
-    with pytest.raises(DownloadError, match="what has come is kept"):
-        get("ravdess", Patience(attempts=1))
+    with pytest.raises(DownloadError, match="received files are kept"):
+        get("ravdess", DownloadPatience(attempts=1))
 
 
 def test_a_download_goes_on_where_it_was(
@@ -135,7 +135,7 @@ def test_a_checksum_that_never_fits_is_told_and_becomes_no_corpus(
     server = serve(zenodo(zipped(ravdess_files)))
     server.faults = deque(["other"] * 5)
 
-    with pytest.raises(DownloadError, match="came twice with another checksum"):
+    with pytest.raises(DownloadError, match="was downloaded twice, but never with the checksum"):
         get("ravdess")
 
     assert len(server.asked("/content")) == 2
@@ -145,8 +145,8 @@ def test_a_checksum_that_never_fits_is_told_and_becomes_no_corpus(
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        ("long", r"sends [\d,]+ bytes as .* its list of files says"),
-        ("short", r"sends [\d,]+ bytes as"),
+        ("long", r"sends [\d,]+ bytes for .* its list of files says"),
+        ("short", r"sends [\d,]+ bytes for"),
         ("longer", "sends more than"),
     ],
 )
@@ -182,9 +182,7 @@ def test_a_long_wait_is_left_to_the_user(form: str, serve: Serve, get: Get, ravd
     wait = "3600" if form == "seconds" else formatdate(time.time() + 3600, usegmt=True)
     server.faults = deque([f"429:{wait}"])
 
-    with pytest.raises(
-        DownloadError, match=r"asks to be left alone for 3[56]\d\d s; run the same command again"
-    ):
+    with pytest.raises(DownloadError, match=r"asks to wait 3[56]\d\d s; run the same command again"):
         get("ravdess")
 
     assert len(server.asked("/content")) == 1
@@ -211,7 +209,7 @@ def test_a_server_that_is_not_there_is_given_up_after_some_attempts(
     monkeypatch.setenv("SER_DOWNLOAD_BASE", "http://127.0.0.1:9")
     told: list[str] = []
 
-    with pytest.raises(DownloadError, match="no connection, 4 times in a row; look at your connection"):
+    with pytest.raises(DownloadError, match="no connection, 4 times in a row; check your connection"):
         get("ravdess", told=told)
 
     assert len(told) == QUICK.attempts - 1
@@ -238,9 +236,7 @@ def test_an_object_that_git_lfs_lacks_is_named(serve: Serve, get: Get, cremad_fi
     server = serve(git_lfs(cremad_files, b"ActorID,Sex\n1001,Male\n"))
     del server.bodies[max(path for path in server.bodies if path.startswith("/objects/"))]
 
-    with pytest.raises(
-        DownloadError, match=r"does not give out AudioWAV/\S+.wav: Object does not exist \(404\)"
-    ):
+    with pytest.raises(DownloadError, match=r"refuses AudioWAV/\S+.wav: Object does not exist \(404\)"):
         get("cremad")
 
 
@@ -249,10 +245,13 @@ def test_an_object_that_git_lfs_lacks_is_named(serve: Serve, get: Get, cremad_fi
     [
         (lambda files: files.clear(), "lists no recording"),
         (lambda files: files[0].update(restricted=True), "restricted"),
-        (lambda files: files[0].update(label="../OAF_back_angry.wav"), "out of the corpus's folder"),
-        (lambda files: files[0].update(directoryLabel="a/../../b"), "out of the corpus's folder"),
-        (lambda files: files[0]["dataFile"].update(checksum={"type": "CRC", "value": "0"}), "no checksum"),
-        (lambda files: files[0].pop("dataFile"), "is not a data set of Dataverse"),
+        (lambda files: files[0].update(label="../OAF_back_angry.wav"), "out of the corpus folder"),
+        (lambda files: files[0].update(directoryLabel="a/../../b"), "out of the corpus folder"),
+        (
+            lambda files: files[0]["dataFile"].update(checksum={"type": "CRC", "value": "0"}),
+            "no supported",
+        ),
+        (lambda files: files[0].pop("dataFile"), "did not return a Dataverse data set"),
     ],
 )
 def test_a_list_that_makes_no_sense_is_told(
@@ -286,7 +285,7 @@ def test_a_full_disk_is_told_before_anything_is_fetched(
     usage = steps.shutil.disk_usage("/")
     monkeypatch.setattr(steps.shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
 
-    with pytest.raises(DownloadError, match=r"ravdess needs 30\d MB more .* and 1 MB are free"):
+    with pytest.raises(DownloadError, match=r"ravdess needs 30\d MB more .* but only 1 MB are free"):
         get("ravdess")
 
     assert server.asked("/content") == []
@@ -299,7 +298,7 @@ def test_two_downloads_of_a_corpus_never_run_at_the_same_time(
     (tmp_path / "corpora").mkdir()
 
     with (
-        staging_of("ravdess", tmp_path / "corpora"),
+        open_staging("ravdess", tmp_path / "corpora"),
         pytest.raises(DownloadError, match="another process is downloading ravdess"),
     ):
         get("ravdess")
@@ -319,10 +318,10 @@ def test_what_another_process_finished_in_between_is_not_fetched_again(
     @contextmanager
     def finished_in_between(name: str, corpora: Path) -> Iterator[Staging]:
         (tmp_path / "done").rename(corpora / "ravdess")
-        with staging_of(name, corpora) as staging:
+        with open_staging(name, corpora) as staging:
             yield staging
 
-    monkeypatch.setattr(steps, "staging_of", finished_in_between)
+    monkeypatch.setattr(steps, "open_staging", finished_in_between)
 
     assert get("ravdess").was_there
     assert server.requests == []

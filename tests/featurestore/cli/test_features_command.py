@@ -69,7 +69,7 @@ def test_all_never_takes_the_demo_voices(small_demo: Path, tmp_path: Path) -> No
 
 MISTAKES = {
     "unknown corpus": (["build", "--datasets", "ravdes"], 2, "did you mean 'ravdess'"),
-    "corpus not there": (["build", "--datasets", "savee"], 1, "savee is not there"),
+    "corpus not there": (["build", "--datasets", "savee"], 1, "savee was not found"),
     "too many views": (["build", "--datasets", "demo", "--augment", "7"], 2, "from 0 to 6"),
     "unknown recipe": (["build", "--datasets", "demo", "--recipe", "best"], 2, "unknown recipe 'best'"),
     "missing recipe file": (["build", "--datasets", "demo", "--recipe", "no.toml"], 2, "cannot read recipe"),

@@ -79,7 +79,7 @@ def an_hour_later(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time_ns", lambda: real() + HOUR_S * 10**9)
 
 
-def scan_of(root: Path) -> Scan:
+def scan_corpus(root: Path) -> Scan:
     """A scan of the files of a folder, in another order than that of their names."""
     clips = [
         Clip(f"x/{path.stem}", "x", path.name, "x/1", Gender.UNKNOWN, Emotion.SAD, "sad")
@@ -100,7 +100,7 @@ def read_again(root: Path, after_s: float = HOUR_S, *, trust: bool = True) -> li
     now_ns = max(path.stat().st_ctime_ns for path in root.iterdir()) + round(after_s * 1e9)
     run = subprocess.run(
         [sys.executable, "-c", WATCHED],
-        input=pickle.dumps((scan_of(root), trust, now_ns)),
+        input=pickle.dumps((scan_corpus(root), trust, now_ns)),
         capture_output=True,
         check=True,
         cwd=REPOSITORY,
@@ -142,7 +142,7 @@ class TestUnchanged:
     def test_clips_come_in_the_order_of_the_scan(self, corpus: Path) -> None:
         read_again(corpus)
         (corpus / "b.wav").write_bytes(b"changed")
-        for clips in (hash_recordings(scan_of(corpus), Silent()) for _ in range(2)):
+        for clips in (hash_recordings(scan_corpus(corpus), Silent()) for _ in range(2)):
             assert [c.file for c in clips] == [corpus / name for name in ("c.wav", "b.wav", "a.wav")]
             assert [c.audio_sha256 for c in clips] == [sha256(c.file) for c in clips]
 
@@ -151,13 +151,13 @@ class TestUnchanged:
         read_again(corpus)
         (corpus / "b.wav").write_bytes(b"changed")
         counted = Counted()
-        hash_recordings(scan_of(corpus), counted)
+        hash_recordings(scan_corpus(corpus), counted)
         assert counted.done == counted.total == len(NAMES)
 
     @pytest.mark.usefixtures("an_hour_later")
     def test_a_stopped_build_keeps_what_it_has_hashed(self, corpus: Path) -> None:
         with pytest.raises(KeyboardInterrupt):
-            hash_recordings(scan_of(corpus), Counted(stop_at=2))
+            hash_recordings(scan_corpus(corpus), Counted(stop_at=2))
         assert read_again(corpus) == ["a.wav"]
 
 
@@ -232,7 +232,7 @@ class TestChanged:
     @pytest.mark.usefixtures("an_hour_later")
     def test_a_recording_that_cannot_be_read_any_more_has_no_hash(self, corpus: Path) -> None:
         read_again(corpus)
-        scan = scan_of(corpus)
+        scan = scan_corpus(corpus)
         (corpus / "a.wav").unlink()
         (corpus / "b.wav").unlink()
         (corpus / "b.wav").mkdir()
@@ -253,7 +253,7 @@ class TestChanged:
         time.sleep(0.02)
         with monkeypatch.context() as patched:
             patched.setattr(hashlib, "file_digest", digest_then_write)
-            hash_recordings(Scan("x", corpus, scan_of(corpus).clips[1:2]), Silent())
+            hash_recordings(Scan("x", corpus, scan_corpus(corpus).clips[1:2]), Silent())
         assert "b.wav" in read_again(corpus)
 
 
@@ -357,7 +357,7 @@ class TestCache:
             (corpus / f"{number}.wav").write_bytes(f"{number}".encode())
         read_again(corpus)
         whole = load(corpus)
-        scans = [Scan("x", corpus, scan_of(corpus).clips[:count]) for count in (250, 303)]
+        scans = [Scan("x", corpus, scan_corpus(corpus).clips[:count]) for count in (250, 303)]
         command = [sys.executable, "-c", REPEATED]
         running = [
             subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=REPOSITORY)
@@ -417,7 +417,7 @@ class TestCache:
         monkeypatch.setattr("featurestore.read.cache_folder.user_cache_path", of_platformdirs)
         with pytest.raises(StorageError, match="SER_CACHE"):
             cache_folder()
-        hashes = {c.clip.path: c.audio_sha256 for c in hash_recordings(scan_of(corpus), Silent())}
+        hashes = {c.clip.path: c.audio_sha256 for c in hash_recordings(scan_corpus(corpus), Silent())}
         assert hashes == {name: sha256(corpus / name) for name in NAMES}
         assert sorted(path.name for path in corpus.iterdir()) == NAMES
 
@@ -439,7 +439,7 @@ class TestTwins:
         for name in "fg":
             (root / f"{name}.wav").touch()
         (root / "h.wav").write_bytes(b"own")
-        clips = sorted(scan_of(root).clips, key=lambda clip: clip.path)
+        clips = sorted(scan_corpus(root).clips, key=lambda clip: clip.path)
         first = Clip("x/a", "x", "a.wav", "x/1", Gender.UNKNOWN, Emotion.SAD, "sad", note="odd")
         return Scan("x", root, (first, *clips[1:]))
 
@@ -469,7 +469,7 @@ class TestTwins:
         (root / "0.wav").write_bytes(b"same")
         for number in range(1, 10_000):
             os.link(root / "0.wav", root / f"{number}.wav")
-        scan = scan_of(root)
+        scan = scan_corpus(root)
         begun = time.perf_counter()
         clips = hash_recordings(scan, Silent())
         assert time.perf_counter() - begun < 10

@@ -188,7 +188,7 @@ def test_a_part_is_packed(whole: Path, tmp_path: Path) -> None:
             "no view 'echo'; it has original, noise, fast, later",
         ),
         (PartSelection(datasets=("tess",)), UnknownNameError, "no corpus 'tess'; it has demo"),
-        (PartSelection(features=("delta",)), UsageError, "delta is the slope of the mfcc: list mfcc too"),
+        (PartSelection(features=("delta",)), UsageError, "delta is derived from mfcc; list mfcc, too"),
         (PartSelection.of(features=","), UsageError, "no feature is named; choose from mel"),
     ],
 )

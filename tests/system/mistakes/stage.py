@@ -11,7 +11,7 @@ import soundfile
 
 from featurestore.build import BuildRequest, build
 from featurestore.plan.spec import SpecRequest
-from schemas.overrides import overridden
+from schemas.overrides import override
 from schemas.recipe import load_recipe
 from training.runs.request import Hardware, TrainRequest
 from training.train import train
@@ -120,5 +120,5 @@ def _build_heard() -> None:
 
 
 def _train(name: str) -> None:
-    recipe = overridden(load_recipe("four-corpora-a"), ["model.name=functionals", "datasets=null"])
+    recipe = override(load_recipe("four-corpora-a"), ["model.name=functionals", "datasets=null"])
     train(TrainRequest("features.zarr", recipe, output=Path("runs"), name=name, hardware=Hardware("cpu")))

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 import training.export
 from featurestore.store import FeatureStore
 from schemas.errors import RunError, UsageError
-from schemas.overrides import overridden
+from schemas.overrides import override
 from schemas.recipe import load_recipe
 from training.cli.export import app
 from training.export.check import TOLERANCE, require_same
@@ -55,7 +55,7 @@ def trained(store: Path, out: Path, family: str, *more: str) -> RunResult:
     wanted = ["datasets=null", "train.views=[0]", "train.epochs=1", *changes, *more]
     request = TrainRequest(
         store=store,
-        recipe=overridden(load_recipe(recipe), wanted),
+        recipe=override(load_recipe(recipe), wanted),
         output=out,
         hardware=Hardware("cpu"),
     )

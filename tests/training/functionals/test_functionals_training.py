@@ -10,7 +10,7 @@ import torch
 
 from featurestore.store import FeatureStore
 from schemas.errors import RunError, UsageError
-from schemas.overrides import overridden
+from schemas.overrides import override
 from schemas.recipe import load_recipe
 from schemas.training import InputSpec
 from training.evaluate import EvaluationRequest, evaluate_runs
@@ -21,7 +21,7 @@ from training.runs.request import Hardware, TrainRequest
 from training.samples.samples import Samples
 from training.train import train
 
-RECIPE = overridden(
+RECIPE = override(
     load_recipe("four-corpora-c"),
     [
         "datasets=null",
@@ -94,4 +94,4 @@ def test_functionals_without_room_are_refused_before_there_is_a_folder(
 
 def test_functionals_are_not_scaled_to_a_range() -> None:
     with pytest.raises(UsageError, match="by standard, speaker or none, not minmax"):
-        overridden(RECIPE, ["input.normalise=minmax"])
+        override(RECIPE, ["input.normalise=minmax"])

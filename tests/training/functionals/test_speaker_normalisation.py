@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 from featurestore.store import FeatureStore
 from schemas.errors import RunError, UsageError
-from schemas.overrides import overridden
+from schemas.overrides import override
 from schemas.recipe import load_recipe
 from training.evaluate import EvaluationRequest, evaluate_runs
 from training.functionals import speaker as speaker_module
@@ -20,7 +20,7 @@ from training.train import train
 
 FEATURES = ("mel", "mfcc", "rms", "zcr")
 CPU, DEVICE = Hardware("cpu"), torch.device("cpu")
-RECIPE = overridden(
+RECIPE = override(
     load_recipe("four-corpora-c"),
     [
         "datasets=null",
@@ -74,7 +74,7 @@ def test_a_result_says_that_it_was_normalised_by_speaker(
     assert title in (run.folder.path / "README.md").read_text()
     tested = evaluate_runs(EvaluationRequest((run.folder.path,), demo_store, hardware=CPU))
     assert (tested.title, tested.evaluation) == (title, run.test)
-    plain = overridden(RECIPE, ["input.normalise=standard", f"model.name={model}"])
+    plain = override(RECIPE, ["input.normalise=standard", f"model.name={model}"])
     other = train(
         TrainRequest(
             store=demo_store,
@@ -143,4 +143,4 @@ def test_random_splits_have_no_whole_speakers(demo_store: Path, tmp_path: Path) 
 
 def test_frames_are_not_normalised_by_speaker() -> None:
     with pytest.raises(UsageError, match=r"set input.representation=functionals, too"):
-        overridden(RECIPE, ["input.representation=frames"])
+        override(RECIPE, ["input.representation=frames"])

@@ -138,5 +138,7 @@ def test_a_missing_best_is_a_sentence(tmp_path: Path, make_model: MakeModel) -> 
 def test_a_checkpoint_in_another_order_is_refused(tmp_path: Path, make_model: MakeModel) -> None:
     one = stepped(trainee(make_model(0)))
     save_last(tmp_path, one, done(one.model), ORDER)
-    with pytest.raises(RunError, match="epoch 2 of a run with another store, split, set of views or batch size"):
+    with pytest.raises(
+        RunError, match="epoch 2 of a run with another store, split, set of views or batch size"
+    ):
         resume_last(tmp_path, trainee(make_model(0)), "sha256:other")

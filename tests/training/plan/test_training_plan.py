@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from schemas.errors import DeviceError, RunError, StoreNotFoundError, UsageError
-from schemas.overrides import overridden
+from schemas.overrides import override
 from schemas.recipe import Recipe, load_recipe
 from training.plan.make import plan
 from training.plan.plan import _absent_classes
@@ -18,7 +18,7 @@ from training.samples.samples import Samples
 from training.splits.side import SIDES, Side
 from training.train import train
 
-RECIPE = overridden(load_recipe("four-corpora-a"), ["datasets=null"])
+RECIPE = override(load_recipe("four-corpora-a"), ["datasets=null"])
 VIEW_0 = ("train.views=[0]",)
 
 

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from featurestore.store import FeatureStore
 from pipelines.decode import UnusableRecordingError
 from schemas.errors import RunError, UsageError
-from schemas.overrides import overridden
+from schemas.overrides import override
 from schemas.recipe import load_recipe
 from training.cli.predict import app
 from training.predict.predictor import Predictor
@@ -42,7 +42,7 @@ def trained(store: Path, out: Path, model: str, *changes: str) -> RunResult:
     recipe, own = MODELS[model]
     request = TrainRequest(
         store=store,
-        recipe=overridden(load_recipe(recipe), [*CHANGES, *own, *changes]),
+        recipe=override(load_recipe(recipe), [*CHANGES, *own, *changes]),
         output=out,
         hardware=Hardware("cpu"),
     )

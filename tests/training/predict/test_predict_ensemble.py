@@ -12,7 +12,7 @@ import pytest
 from featurestore.build import BuildRequest, build
 from featurestore.plan.spec import SpecRequest
 from schemas.errors import RunError, UsageError
-from schemas.overrides import overridden
+from schemas.overrides import override
 from schemas.recipe import load_recipe
 from tests.training.predict.test_predict import CHANGES, called, trained
 from training.campaign import train_all
@@ -30,7 +30,7 @@ def series(demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("series")
     request = TrainRequest(
         store=demo_store,
-        recipe=overridden(load_recipe("four-corpora-c"), changes),
+        recipe=override(load_recipe("four-corpora-c"), changes),
         output=out,
         hardware=Hardware("cpu"),
     )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.overrides import overridden
+from schemas.overrides import override
 from schemas.recipe import load_recipe
 from training.runs.options import Options
 
@@ -29,7 +29,7 @@ def test_options_change_the_recipe_and_set_comes_last() -> None:
         test_on="tess",
         set=("train.epochs=4",),
     )
-    found = overridden(recipe, options.changes(recipe))
+    found = override(recipe, options.changes(recipe))
     assert found.model.name == "B"
     assert found.datasets == ("ravdess", "tess")
     assert found.train.views == (0, 2, 3, 4)
@@ -39,11 +39,11 @@ def test_options_change_the_recipe_and_set_comes_last() -> None:
 
 
 def test_all_and_an_empty_query_take_back_what_the_recipe_says() -> None:
-    recipe = overridden(
+    recipe = override(
         load_recipe("four-corpora-a"), ["where=snr_db > 1", 'datasets=["tess"]', "train.views=[0]"]
     )
     options = Options(datasets="all", views="all", where="")
-    found = overridden(recipe, options.changes(recipe))
+    found = override(recipe, options.changes(recipe))
     assert (found.where, found.datasets, found.train.views) == (None, None, None)
 
 

@@ -15,14 +15,14 @@ from sklearn.metrics import balanced_accuracy_score
 
 from featurestore.store import FeatureStore
 from schemas.errors import RunError, SplitError, StoppedError, UsageError
-from schemas.overrides import overridden
+from schemas.overrides import override
 from schemas.recipe import load_recipe
 from training import campaign
 from training.campaign import Outcome, train_all
 from training.runs.observer import SilentObserver
 from training.runs.request import Hardware, TrainRequest
 
-RECIPE = overridden(
+RECIPE = override(
     load_recipe("four-corpora-a"),
     [
         "datasets=null",

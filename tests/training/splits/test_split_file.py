@@ -85,7 +85,7 @@ def changed(split: Split, **values: Any) -> dict[str, Any]:
 
 HASH = "0" * 64
 MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
-    "unknown key": ({"more": 1}, "more: there is no such field"),
+    "unknown key": ({"more": 1}, "more: unknown field"),
     "later format": ({"format": 2}, "format"),
     "unknown protocol": ({"protocol": "mine"}, "protocol"),
     "number as text": ({"seed": "1"}, "seed"),

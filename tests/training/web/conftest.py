@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.overrides import overridden
+from schemas.overrides import override
 from schemas.recipe import load_recipe
 from training.report.result import RunResult
 from training.runs.request import Hardware, TrainRequest
@@ -51,7 +51,7 @@ def trained(store: Path, out: Path, *changes: str) -> RunResult:
         "split.test=0.3",
         *changes,
     )
-    recipe = overridden(load_recipe("four-corpora-c"), own)
+    recipe = override(load_recipe("four-corpora-c"), own)
     return train(TrainRequest(store=store, recipe=recipe, output=out, hardware=Hardware("cpu")))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from schemas.errors import SerError
-from schemas.overrides import NOTHING, overridden
+from schemas.overrides import NO_VALUE, override
 from schemas.recipe import Recipe, load_recipe, shipped_recipes
 from schemas.recipe_toml import toml_value
 from schemas.spec import StoreSpec
@@ -60,7 +60,7 @@ def options_of(recipe: Recipe) -> Options | None:
     values = {field: new for field, _, new in _changed(base, recipe)}
     options = Options(recipe=recipe.name, model=model, **_options(values, recipe))
     try:
-        again = overridden(shipped, options.changes(shipped))
+        again = override(shipped, options.changes(shipped))
     except SerError:
         return None
     return options if again == recipe else None
@@ -71,7 +71,7 @@ def _with_model(shipped: Recipe, recipe: Recipe) -> Recipe | None:
     if recipe.model.name == shipped.model.name:
         return shipped
     try:
-        return overridden(shipped, [f"model.name={recipe.model.name}"])
+        return override(shipped, [f"model.name={recipe.model.name}"])
     except SerError:
         return None
 
@@ -136,4 +136,4 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 
 def _text(value: Any) -> str:
-    return NOTHING if value is None else toml_value(value)
+    return NO_VALUE if value is None else toml_value(value)

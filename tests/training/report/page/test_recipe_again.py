@@ -4,7 +4,7 @@ import tomllib
 
 import pytest
 
-from schemas.overrides import overridden
+from schemas.overrides import override
 from schemas.recipe import Recipe, load_recipe, parse_recipe, shipped_recipes
 from schemas.recipe_toml import recipe_toml, toml_value
 from training.report.page.request_again import as_asked, differences, options_of
@@ -26,7 +26,7 @@ def asked(name: str, changes: tuple[str, ...]) -> Recipe:
     recipe = load_recipe(name)
     if not hasattr(recipe.model, "dropout"):
         changes = tuple(change for change in changes if not change.startswith("model.dropout"))
-    return overridden(recipe, changes)
+    return override(recipe, changes)
 
 
 @pytest.mark.parametrize("name", shipped_recipes())
@@ -37,7 +37,7 @@ def test_options_and_toml_give_the_same_recipe_again(name: str, changes: tuple[s
     options = options_of(recipe)
     assert options is not None
     base = load_recipe(options.recipe_name())
-    assert overridden(base, options.changes(base)) == recipe
+    assert override(base, options.changes(base)) == recipe
 
 
 def test_options_of_their_own_are_preferred_to_set() -> None:

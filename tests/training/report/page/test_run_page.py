@@ -14,7 +14,7 @@ from playwright.sync_api import Browser
 from sklearn import metrics as sk
 
 from schemas.labels import Target, label_set
-from schemas.overrides import overridden
+from schemas.overrides import override
 from schemas.recipe import load_recipe
 from tests.pages import require_readable
 from tests.training.claims import claim
@@ -34,7 +34,7 @@ HOSTILE = '<script>alert(1)</script><img src="https://example.org/x">'
 
 
 def trained(store: Path, out: Path, *changes: str) -> RunResult:
-    recipe = overridden(load_recipe("four-corpora-a"), ["datasets=null"])
+    recipe = override(load_recipe("four-corpora-a"), ["datasets=null"])
     return train(
         TrainRequest(store=store, recipe=recipe, changes=changes, output=out, hardware=Hardware("cpu"))
     )

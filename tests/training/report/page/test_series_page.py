@@ -9,7 +9,7 @@ from playwright.sync_api import Browser
 from sklearn import metrics as sk
 
 from schemas.errors import RunError
-from schemas.overrides import overridden
+from schemas.overrides import override
 from schemas.recipe import load_recipe
 from tests.pages import require_readable
 from tests.training.report.page.reading import Page
@@ -33,7 +33,7 @@ CHANGES = (
 def series(demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     request = TrainRequest(
         store=demo_store,
-        recipe=overridden(load_recipe("four-corpora-a"), CHANGES),
+        recipe=override(load_recipe("four-corpora-a"), CHANGES),
         output=tmp_path_factory.mktemp("runs"),
         hardware=Hardware("cpu"),
     )
