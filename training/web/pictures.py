@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from featurestore.page.picture import Picture, photograph
+from featurestore.page.picture import Picture, png_picture
 from pipelines.features.mel_scale import mel_edges
 from training.predict.predictor import Prediction
 from training.web.answer import DemoAnswer
@@ -59,7 +59,7 @@ def clip_picture(heard: HeardClip) -> Picture:
         f"Waveform from {heard.start_s:.1f} to {end_s:.1f} s; the model hears {heard.heard_from_s:.2f} to "
         f"{heard.heard_to_s:.2f} s of it. Below, the {_feature_label(heard.feature)} of what it hears."
     )
-    return photograph(figure, alt)
+    return png_picture(figure, alt)
 
 
 def timeline_picture(answer: DemoAnswer) -> Picture:
@@ -87,7 +87,7 @@ def timeline_picture(answer: DemoAnswer) -> Picture:
         f"{window.start_s:.0f} s {window.ranked[0][0] if window.ranked else 'silence'}"
         for window in answer.windows[:: max(1, len(answer.windows) // 12)]
     )
-    return photograph(figure, f"Waveform, and the probability of each emotion over time: {spans}.")
+    return png_picture(figure, f"Waveform, and the probability of each emotion over time: {spans}.")
 
 
 def _wave(

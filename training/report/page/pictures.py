@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from featurestore.page.picture import Picture, drawing
+from featurestore.page.picture import Picture, svg_picture
 from training.metrics.scores import Scores
 from training.report.figures import (
     confusion_figure,
@@ -28,12 +28,12 @@ def curves(history: Sequence[EpochResult], reason: str) -> tuple[Picture, ...]:
         f"Validation {epochs} {shares}",
         f"Learning rate {epochs} {last.learning_rate:.2e}",
     )
-    return tuple(map(drawing, curve_figures(history, reason), told))
+    return tuple(map(svg_picture, curve_figures(history, reason), told))
 
 
 def confusion(name: str, scores: Scores) -> Picture:
     """The confusion matrix of one set of classes."""
-    return drawing(
+    return svg_picture(
         confusion_figure(scores),
         f"Confusion matrix of {name}, {len(scores.per_class)} classes; its numbers are in a table below",
     )
@@ -43,7 +43,7 @@ def reliability(name: str, scores: Scores) -> Picture:
     """The reliability diagram of one set of classes."""
     found = scores.calibration
     told = f"Reliability diagram of {name}: calibration error {percent(found.ece)}, mean confidence "
-    return drawing(
+    return svg_picture(
         reliability_figure(name, scores),
         f"{told}{percent(found.confidence)} at an accuracy of {percent(scores.wa)}",
     )
@@ -52,14 +52,14 @@ def reliability(name: str, scores: Scores) -> Picture:
 def by_speaker(scores: Scores, genders: Mapping[str, str]) -> Picture | None:
     """UA of each test speaker, sorted; None for a single one."""
     spread = speaker_spread(scores)
-    return None if spread is None else drawing(speakers_figure(scores, genders), spread)
+    return None if spread is None else svg_picture(speakers_figure(scores, genders), spread)
 
 
 def folds(summary: Summary) -> Picture:
     """UA and WA of every fold, and of all pooled."""
     over = summary.emotion.ua
     sd = "" if over.sd is None else f", standard deviation {100 * over.sd:.1f} points"
-    return drawing(
+    return svg_picture(
         folds_figure(summary),
         f"UA of {len(summary.folds)} folds: mean {percent(over.mean)}{sd}; pooled "
         f"{percent(summary.pooled.emotion.ua)}",
