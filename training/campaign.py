@@ -10,7 +10,7 @@ from typing import Any, Literal
 from featurestore.cluster.request import ClusterRequest
 from schemas.errors import StoppedError, UsageError
 from training.loop.ranks import is_one_of_several
-from training.plan.choice import Choice, chosen
+from training.plan.choice import Choice, choose
 from training.report.files import write_series
 from training.report.series_summary import summary_of
 from training.report.summary_text import summary_text
@@ -49,7 +49,7 @@ def train_all(request: TrainRequest, cluster: ClusterRequest | None, observer: O
     if request.resume is not None and SeriesFolder.is_one(request.resume):
         return _train_series(SeriesFolder(request.resume), request, cluster, observer)
     if request.resume is None and request.fold is None and request.split is None:
-        choice = chosen(request)
+        choice = choose(request)
         if len(choice.splits) > 1:
             _require_one_process()
             return _train_series(_create_series(request, choice), request, cluster, observer)
@@ -70,7 +70,7 @@ def _create_series(request: TrainRequest, choice: Choice) -> SeriesFolder:
         recipe=choice.recipe,
         recipe_source=request.recipe_source,
         seed=request.seed or 0,
-        store=recorded_store(choice.place),
+        store=recorded_store(choice.store_path),
         store_digest=choice.store.digest,
         folds=choice.folds,
     )

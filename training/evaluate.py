@@ -30,7 +30,7 @@ from training.report.tested import Tested, corpora_heard
 from training.runs.request import Hardware
 from training.runs.run import RunRecord, require_once
 from training.runs.same_store import open_same_store
-from training.samples.held_out import own_test, unheard
+from training.samples.held_out import own_test_clips, unheard_clips
 from training.samples.samples import Samples
 from training.samples.targets import NO_CLASS, Targets, targets_of
 from training.splits.claim import Claim
@@ -76,7 +76,7 @@ def evaluate_runs(request: EvaluationRequest) -> Tested:
     for path, record in zip(request.runs, records, strict=True):
         require_features(store, record.store_spec, record.features, path)
     own = request.datasets is None and all(store.digest == record.store_digest for record in records)
-    held_out = own_test(request.runs, splits, store) if own else unheard(splits, records, store)
+    held_out = own_test_clips(request.runs, splits, store) if own else unheard_clips(splits, records, store)
     chosen = [_targets(request, record, store, own=own) for record in (records if own else records[:1])]
     for path, other in zip(request.runs, chosen, strict=False):
         if not np.array_equal(other.classes[held_out.clips], chosen[0].classes[held_out.clips]):

@@ -26,7 +26,7 @@ from schemas.labels import label_set
 from training.evaluate import predictions_of
 from training.linear.training import train_linear
 from training.loop.fabric import fabric_for
-from training.loop.network import Trained, new_network, require_room, train_network
+from training.loop.network import TrainingOutcome, new_network, require_room, train_network
 from training.loop.normalise import normalisation_of
 from training.metrics.evaluation import evaluate_predictions
 from training.plan.make import plan
@@ -157,7 +157,7 @@ def _train(
     return result
 
 
-def _result(planned: Plan, folder: RunFolder, trained: Trained) -> RunResult:
+def _result(planned: Plan, folder: RunFolder, trained: TrainingOutcome) -> RunResult:
     record, split = planned.record, planned.split
     claim = split.claim.with_inputs([record.recipe.input])
     labels = record.recipe.labels

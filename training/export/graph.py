@@ -21,11 +21,12 @@ from torch import Tensor, nn
 
 from schemas.architecture import LinearSpec, Statistic
 from schemas.labels import label_set
+from training.functionals.rounding import ROUNDING, SMALLEST_DEVIATION
 from training.functionals.source import columns_of, functionals_of
-from training.functionals.statistics import STATISTICS
+from training.functionals.statistics import STATISTIC_NAMES
 from training.linear.classifier import LinearClassifier
-from training.loop.normalise import ROUNDING, SMALLEST_SPREAD, Normaliser
-from training.predict.scorer import require_alone
+from training.loop.normalise import Normaliser
+from training.predict.scorer import require_independent_clips
 from training.predict.trained import TrainedModel
 from training.runs.run import RunFolder
 
@@ -41,7 +42,7 @@ def graph_of(run: Path) -> Graph:
     """
     folder = RunFolder.open(run)
     record = folder.record()
-    require_alone(folder, record)
+    require_independent_clips(folder, record)
     model = record.recipe.model
     rows = {name: record.store_spec.coefficients[name] for name in record.features}
     emotions = len(label_set(record.recipe.labels.set).classes)
@@ -107,7 +108,7 @@ def _normalise_each(x: Tensor, valid_frames: Tensor, keep: Tensor) -> Tensor:
     mean = x.sum(dim=(1, 2), keepdim=True) / values
     centred = torch.where(keep, x - mean, 0.0)
     deviation = (centred.square().sum(dim=(1, 2), keepdim=True) / values).sqrt()
-    constant = deviation < SMALLEST_SPREAD + ROUNDING * mean.abs()
+    constant = deviation < SMALLEST_DEVIATION + ROUNDING * mean.abs()
     return centred / torch.where(constant, 1.0, deviation)
 
 
@@ -129,7 +130,7 @@ class OfFunctionals(nn.Module):
 class Functionals(nn.Module):
     """Statistics of frame descriptors over the valid frames."""
 
-    def __init__(self, rows: Mapping[str, int], names: Sequence[Statistic] = STATISTICS) -> None:
+    def __init__(self, rows: Mapping[str, int], names: Sequence[Statistic] = STATISTIC_NAMES) -> None:
         super().__init__()
         self.columns, self.names = columns_of(rows), tuple(names)
 

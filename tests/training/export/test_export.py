@@ -214,7 +214,7 @@ def test_mistakes_are_sentences_and_leave_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["taken.json"]
     runs = tmp_path / "runs"
     speaker = trained(demo_store, runs, "functionals-mlp", "input.normalise=speaker").folder.path
-    with pytest.raises(RunError, match="was normalised by speaker and cannot tell a clip by itself"):
+    with pytest.raises(RunError, match="was normalised by speaker and cannot predict single clips"):
         export_run(speaker, tmp_path / "model.onnx")
     find = PathFinder.find_spec
     monkeypatch.setattr(
