@@ -49,7 +49,7 @@ def main() -> None:
     for mode, total in seconds.items():
         print(f"{mode:10} {total:6.1f} s, {options.clips / total:6.1f} clips/s")
     for name, cost in costs.items():
-        print(f"{name}: {cost:.3f} ms a clip")
+        print(f"{name}: {cost:.3f} ms per clip")
     result = {
         "command": " ".join(["python", "benchmarks/cluster.py", *sys.argv[1:]]),
         "clips": options.clips,

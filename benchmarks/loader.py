@@ -14,8 +14,8 @@ and with two. Epochs end after ``--seconds``.
 - mixing: :meth:`loader_data.Data.quality`, in the table for views and chunks; 1 for a random permutation.
 - CPU: time of the process and its workers, which depends less on other programs than the clock.
 
-Then model A is trained from memory and from the store, alternating by epoch; ``--training`` does only this and
-keeps the other results. ``--work`` keeps the 4 GB of files.
+Then model A is trained from memory and from the store, alternating by epoch; ``--training`` does only this
+and keeps the other results. ``--work`` keeps the 4 GB of files.
 """
 
 from __future__ import annotations

@@ -153,7 +153,7 @@ def main() -> None:
     print(f"times real time, clip by clip, of {found['mean_clip_s']:.1f} s each: {clips:.0f}")
     print(f"the script of librosa: {script:.0f}; {found['times_script']:.1f} times as long")
     print(f"a clip: median {found['clip_ms_median']:.1f} ms, 95 % below {found['clip_ms_p95']:.1f} ms")
-    print(f"times real time in windows of 3 s, a second apart: {found['times_real_time_windows']:.0f}")
+    print(f"times real time in windows of 3 s, one per second: {found['times_real_time_windows']:.0f}")
     print(f"the command, one clip: {found['command_s']:.1f} s, {found['command_mib']:.0f} MiB")
     print(write_result("predict", {"repeat": options.repeat, **found}))
 

@@ -1,5 +1,4 @@
-"""Training speed of each named network, compared with plain PyTorch and Lightning's Trainer on the same
-store.
+"""Training speed of each named network, compared with plain PyTorch and Lightning's Trainer.
 
     python benchmarks/train.py                    on the CPU
     python benchmarks/train.py --device cuda      on a GPU: samples on the device, bf16, graphs

@@ -180,7 +180,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         found = measure(Path(folder), options.clips, options.repeat)
-    print(f"openssl speed {found['openssl_speed_gb_s_core']:.2f} GB/s a core")
+    print(f"openssl speed {found['openssl_speed_gb_s_core']:.2f} GB/s per core")
     for name, store in found["stores"].items():
         figures = ", ".join(f"{what} {rate:.2f}" for what, rate in store.items() if isinstance(rate, float))
         print(f"{name}, {store['bytes'] / 1e9:.2f} GB: {figures}")
