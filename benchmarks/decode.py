@@ -17,7 +17,7 @@ from corpus import corpora_of
 from machine import write_result
 
 from data.locate import locate
-from featurestore.compute.reader import Reading, read_ahead
+from featurestore.compute.reader import ReadSettings, read_ahead
 from featurestore.compute.stages import Stages
 from featurestore.plan.recordings import hash_recordings
 from featurestore.plan.units import SourceClip
@@ -32,9 +32,9 @@ DECODERS: tuple[Decoder, ...] = ("soundfile", "dali")
 
 def clips_per_s(sources: Sequence[SourceClip], decoder: Decoder, threads: int) -> float:
     """Recordings per second read by the reader of a build."""
-    reading = Reading(AudioSpec(trim_db=40), 66_150, threads, decoder, Stages())
+    settings = ReadSettings(AudioSpec(trim_db=40), 66_150, threads, decoder, Stages())
     started = time.perf_counter()
-    refused = sum(bool(read.fallback) for read in read_ahead(sources, reading, lambda read: read))
+    refused = sum(bool(read.fallback) for read in read_ahead(sources, settings, lambda read: read))
     if refused:
         sys.exit(f"{refused} recordings were left to soundfile: this would not measure {decoder}")
     return len(sources) / (time.perf_counter() - started)

@@ -1,4 +1,4 @@
-"""Build a store from corpora, go on with a stopped build, or add corpora to a finished store."""
+"""Builds a store from corpora, resumes a stopped build, or adds corpora to a finished store."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ from featurestore.places.choose import place_at
 from featurestore.places.durable import storage_errors
 from featurestore.places.lease import exclusive, require_held
 from featurestore.places.place import Place
+from featurestore.plan.existing_store import ExistingStore
 from featurestore.plan.growth import UnitWork
 from featurestore.plan.recordings import hash_recordings
-from featurestore.plan.records import Standing
 from featurestore.plan.spec import SpecRequest, choose_spec
+from featurestore.plan.spec_of_store import spec_of_store
 from featurestore.plan.units import Unit, plan_units
 from featurestore.plan.worklist import Worklist, make_worklist
 from featurestore.progress import Progress, Silent
-from pipelines.decoders import choose_decoder
+from pipelines.decoders import Decoder, choose_decoder
 from pipelines.device import require_device_name
 from pipelines.process import keep_freed_memory, usable_jobs
 from pipelines.version import FEATURE_VERSION
@@ -40,28 +41,28 @@ from schemas.spec import StoreSpec
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """What to build, from where, and how."""
+    """What to build, from which corpora, and how."""
 
     out: str | Path
-    """A folder, or a URL of an object store."""
+    """The store: a folder or a URL."""
     corpora: Path
     datasets: str = "all"
     spec: SpecRequest = field(default_factory=SpecRequest)
     device: str = "auto"
     decoder: str = "auto"
     jobs: int = field(default_factory=usable_jobs)
-    """Clips that are decoded, and on CPU computed, at the same time."""
+    """Clips decoded, and on CPU computed, at the same time."""
     cluster: ClusterRequest | None = None
-    """Workers that build units side by side; None: this process does, with ``jobs``."""
+    """Dask workers that build units in parallel; None: this process builds, with ``jobs``."""
     check: bool = False
-    """Hash all that stands and rebuild what is damaged, instead of trusting sizes."""
+    """Hash every existing object and rebuild damaged ones, instead of comparing sizes."""
     strict: bool = False
-    """Refuse to finish the store while a recording is bad."""
+    """Fail instead of finishing the store if any recording is unusable."""
 
 
 @dataclass(frozen=True)
 class BuildReport:
-    """What a build did and what the store holds now."""
+    """What a build did, and what the store now holds."""
 
     store: str
     document: StoreDocument
@@ -73,43 +74,37 @@ class BuildReport:
     bad: tuple[Remark, ...]
     noted: tuple[Remark, ...]
     fallbacks: Mapping[str, int]
-    """Why the decoder that was asked for left recordings to soundfile → how many."""
+    """Reason why soundfile read recordings instead of the requested decoder → number of recordings."""
     seconds: float
     stages: Mapping[str, float]
-    """Seconds at work and of waiting, by stage."""
+    """Stage → seconds of work or waiting."""
 
 
 def build(request: BuildRequest, progress: Progress | None = None) -> BuildReport:
-    """Bring the store at ``request.out`` in line with the corpora; work that stands is kept.
+    """Bring the store at ``request.out`` up to date with the corpora; finished units are kept.
 
-    Corpora of the store that are not asked for stay as they are. Raises a
-    :class:`~schemas.errors.SerError`; whatever happens, finished units are kept and the next call goes
-    on from there.
+    Corpora of the store that are not requested stay as they are. Raises a subclass of
+    :class:`~schemas.errors.SerError`. Whatever happens, finished units are kept and the next call continues
+    from there.
     """
     progress = progress or Silent()
     started = time.monotonic()
     stages, fallbacks = Stages(), Counter[str]()
-    require_device_name(request.device)
-    choose_decoder(request.decoder)
-    if request.device == "cuda" and request.cluster is None:
-        from pipelines.device import choose_device
-
-        choose_device(request.device)  # before anything is made: whether it is there
-    place = place_at(request.out)
-    choose_spec(request.spec, place)  # before anything is made: what is wrong with the request
+    checked = _check_request(request)
+    place = checked.place
     located = locate(request.datasets, request.corpora)
     scans = _scan(located)
     with storage_errors(place), exclusive(place) as token:
-        spec = choose_spec(request.spec, place)  # again: another build may have begun the store
-        standing = Standing(place)
-        with stages.timed("hash recordings"):
-            work = _compare(request, spec, located, scans, standing, progress)
+        spec = _current_spec(request, checked)
+        store = ExistingStore(place)
+        with stages.measure("hash recordings"):
+            work = _compare(request, spec, located, scans, store, progress)
         document = work.up_to_date
         built: list[UnitRecord] = []
         if document is None:
-            _open_for_writing(standing, spec, work, scans)
-            run = _engine(request, place, token, stages, fallbacks)
-            built.extend(run(work.todo, progress))
+            _prepare_store(store, spec, work, scans)
+            compute = _choose_engine(request, checked, token, stages, fallbacks)
+            built.extend(compute(work.todo, progress))
         records = work.records(built)
         bad = _remarks(records, Status.BAD)
         if request.strict and bad:
@@ -120,7 +115,7 @@ def build(request: BuildRequest, progress: Progress | None = None) -> BuildRepor
             from featurestore.compute.finalise import finalise
 
             require_held(place, token)
-            with stages.timed("finalise"):
+            with stages.measure("finalise"):
                 document = finalise(place, spec, FEATURE_VERSION, work.corpora, records)
     return BuildReport(
         store=str(place),
@@ -138,22 +133,57 @@ def build(request: BuildRequest, progress: Progress | None = None) -> BuildRepor
     )
 
 
-def _engine(
-    request: BuildRequest, place: Place, token: str, stages: Stages, fallbacks: Counter[str]
+@dataclass(frozen=True)
+class _CheckedRequest:
+    """The parts of a valid request that were resolved while it was checked.
+
+    ``existing`` : specification of the store that was there then, or None. ``spec`` : the one to build.
+    """
+
+    place: Place
+    decoder: Decoder
+    existing: StoreSpec | None
+    spec: StoreSpec
+
+
+def _check_request(request: BuildRequest) -> _CheckedRequest:
+    """Check all options before anything is created. Raises a :class:`~schemas.errors.SerError`."""
+    if request.device == "cuda" and request.cluster is None:
+        from pipelines.device import choose_device
+
+        choose_device(request.device)  # is there one?
+    else:
+        require_device_name(request.device)  # "auto" imports torch only if there is something to compute
+    decoder = choose_decoder(request.decoder)
+    place = place_at(request.out)
+    existing = spec_of_store(place)
+    return _CheckedRequest(place, decoder, existing, choose_spec(request.spec, existing, str(place)))
+
+
+def _current_spec(request: BuildRequest, checked: _CheckedRequest) -> StoreSpec:
+    """The specification to build, now that no other build can change the store any more."""
+    existing = spec_of_store(checked.place)
+    if existing == checked.existing:
+        return checked.spec
+    return choose_spec(request.spec, existing, str(checked.place))
+
+
+def _choose_engine(
+    request: BuildRequest, checked: _CheckedRequest, token: str, stages: Stages, fallbacks: Counter[str]
 ) -> Callable[[Sequence[UnitWork], Progress], Generator[UnitRecord]]:
-    """What computes units: this process, or a cluster. Torch is imported where it is needed."""
+    """The function that computes units, in this process or on a cluster. Imports torch only if needed."""
+    place, decoder = checked.place, checked.decoder
     if request.cluster is not None:
         from featurestore.cluster.execution import ClusterExecution
 
-        return ClusterExecution(
-            place, token, request.cluster, request.device, request.decoder, stages, fallbacks
-        ).run
+        return ClusterExecution(place, token, request.cluster, request.device, decoder, stages, fallbacks).run
     from featurestore.compute.execution import Execution
     from pipelines.device import choose_device
 
     keep_freed_memory()
-    device, decoder = choose_device(request.device), choose_decoder(request.decoder)
-    return Execution(place, token, device, decoder, request.jobs, stages, fallbacks).run
+    return Execution(
+        place, token, choose_device(request.device), decoder, request.jobs, stages, fallbacks
+    ).run
 
 
 def _scan(located: Located) -> tuple[Scan, ...]:
@@ -162,10 +192,10 @@ def _scan(located: Located) -> tuple[Scan, ...]:
         if not scan.clips:
             first = f" ({scan.ignored[0].path}: {scan.ignored[0].reason})" if scan.ignored else ""
             step = (
-                f"{corpus.how_to_get}, or give its place as --datasets {scan.dataset}=PATH"
+                f"{corpus.how_to_get}, or give its folder with --datasets {scan.dataset}=PATH"
                 if scan.dataset in CORPORA
-                else f"name its folders after emotions, or say under [emotions] in {scan.root}/{DESCRIPTION} "
-                f"what they are"
+                else f"name its folders after emotions, or map their names to emotions under [emotions] in "
+                f"{scan.root}/{DESCRIPTION}"
             )
             raise CorpusNotFoundError(f"no file under {scan.root} is a clip of {scan.dataset}{first}; {step}")
     return scans
@@ -176,17 +206,17 @@ def _compare(
     spec: StoreSpec,
     located: Located,
     scans: Sequence[Scan],
-    standing: Standing,
+    store: ExistingStore,
     progress: Progress,
 ) -> Worklist:
     planned: dict[str, tuple[Unit, ...]] = {}
     described: dict[str, CorpusRecord] = {}
     for (corpus, _), scan in zip(located.found, scans, strict=True):
         clips = hash_recordings(scan, progress, trust=not request.check)
-        units = plan_units(scan.dataset, clips, spec, FEATURE_VERSION, standing.laid_out(scan.dataset))
+        units = plan_units(scan.dataset, clips, spec, FEATURE_VERSION, store.row_ids(scan.dataset))
         planned[scan.dataset] = units
         described[scan.dataset] = _corpus_record(corpus, scan, units)
-    return make_worklist(standing, spec, planned, described, check=request.check)
+    return make_worklist(store, spec, planned, described, check=request.check)
 
 
 def _corpus_record(corpus: Corpus, scan: Scan, units: Sequence[Unit]) -> CorpusRecord:
@@ -195,38 +225,41 @@ def _corpus_record(corpus: Corpus, scan: Scan, units: Sequence[Unit]) -> CorpusR
         title=corpus.title,
         licence=corpus.licence,
         home_page=corpus.home_page,
-        rows=tuple(place.clip.clip_id if place else None for unit in units for place in unit.places),
+        rows=tuple(row.clip.clip_id if row else None for unit in units for row in unit.rows),
         units=tuple(unit.fingerprint for unit in units),
         ignored=tuple(IgnoredFile(path=entry.path, reason=entry.reason) for entry in scan.ignored),
         notices=scan.notices,
     )
 
 
-def _open_for_writing(standing: Standing, spec: StoreSpec, work: Worklist, scans: Sequence[Scan]) -> None:
-    """Say what the store will be. One whose objects will change is not valid again until it is finished."""
-    from featurestore.compute.finalise import write_if_other
+def _prepare_store(store: ExistingStore, spec: StoreSpec, work: Worklist, scans: Sequence[Scan]) -> None:
+    """Write the specification and the corpus records, and delete the records of units to rebuild.
+
+    A store whose objects change is not valid from here on until it is finished.
+    """
+    from featurestore.compute.finalise import write_if_changed
     from featurestore.format.arrays import hierarchy
 
-    place = standing.place
+    place = store.place
     if work.altered or work.document is None:
         withdraw(place)
-        # Without the arrays: the root tells readers of them when they are whole.
-        write_if_other(place, ROOT_METADATA, hierarchy(spec, {})[ROOT_METADATA], standing.present)
+        # Without the arrays: the root lists them once they are complete.
+        write_if_changed(place, ROOT_METADATA, hierarchy(spec, {})[ROOT_METADATA], store.present)
     stale = [
-        unit_record_path(todo.unit.dataset, todo.unit.index) for todo in work.todo if todo.standing is None
+        unit_record_path(todo.unit.dataset, todo.unit.index) for todo in work.todo if todo.existing is None
     ]
-    place.delete(name for name in stale if name in standing.present)
+    place.delete(name for name in stale if name in store.present)
     for scan in scans:
         write_document(place, corpus_record_path(scan.dataset), work.corpora[scan.dataset])
 
 
 def _remarks(records: Mapping[str, Sequence[UnitRecord]], status: Status) -> tuple[Remark, ...]:
     return tuple(
-        Remark(clip["clip_id"], clip["path"], clip["problem"])
+        Remark(clip.clip_id, clip.path, clip.problem)
         for units in records.values()
         for record in units
         for clip in record.clips
-        if clip["status"] == status and clip["problem"]
+        if clip.status == status and clip.problem
     )
 
 
@@ -234,6 +267,6 @@ def _strict_message(bad: Sequence[Remark]) -> str:
     first = "; ".join(f"{entry.clip_id}: {entry.problem}" for entry in bad[:3])
     more = f"; and {len(bad) - 3} more" if len(bad) > 3 else ""
     return (
-        f"--strict: {len(bad)} bad recording{'s' if len(bad) > 1 else ''} ({first}{more}); repair or remove "
-        f"them and run again, or leave --strict out to finish the store with them marked"
+        f"--strict: {len(bad)} unusable recording{'s' if len(bad) > 1 else ''} ({first}{more}); repair or "
+        f"remove them and run the command again, or omit --strict to finish the store without them"
     )

@@ -171,7 +171,7 @@ def _recorded_clips(store: FeatureStore, name: str) -> tuple[str, ...]:
         rows = parse_document(data, name, UnitRecord).clips if sound else ()
     except (OSError, SerError):
         return ()
-    return tuple(str(row["clip_id"]) for row in rows)
+    return tuple(row.clip_id for row in rows)
 
 
 def _listed_clips(store: FeatureStore, record: str) -> tuple[str, ...]:

@@ -1,1 +1,1 @@
-"""The ``ser-features`` commands of the store: they parse, call one function and print."""
+"""The ``ser-features`` commands for stores: each parses its options, calls one function and prints."""

@@ -1,4 +1,4 @@
-"""The commands of ``ser-features`` that need no training; :mod:`training.cli.features` adds ``audit``."""
+"""The commands of ``ser-features``, except ``audit``, which :mod:`training.cli.features` adds."""
 
 from __future__ import annotations
 
@@ -29,4 +29,4 @@ for _command in (
 
 @app.callback()
 def _options(version: Version = False) -> None:
-    """Take the options that stand before a command."""
+    """Accept the options that precede a command."""

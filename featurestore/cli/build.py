@@ -10,48 +10,51 @@ import typer
 from featurestore.cli import completion
 from featurestore.cli.console import ConsoleProgress, out, print_json
 from featurestore.cli.options import Corpora, Json
+from schemas.defaults import DEFAULT_RECIPE
 
 
 def build(
     datasets: Annotated[
         str,
         typer.Option(
-            help="all, or names parted by commas, each NAME or NAME=PATH.", autocompletion=completion.datasets
+            help="all, or comma-separated corpora, each NAME or NAME=PATH.",
+            autocompletion=completion.datasets,
         ),
     ] = "all",
     augment: Annotated[
         int | None,
         typer.Option(
-            help="Views beside the original: the first N of the recipe's.", show_default="all of them"
+            help="Augmented views in addition to the original: the recipe's first N.",
+            show_default="all of them",
         ),
     ] = None,
     corpora: Corpora = Path("corpora"),
     store: Annotated[
-        str, typer.Option("--out", help="Where the store is, or shall be: a folder or a URL.")
+        str, typer.Option("--out", help="The store to create or extend: a folder or a URL.")
     ] = "features.zarr",
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="Name of a recipe or a TOML file.",
-            show_default="four-corpora-a, or the store's own",
+            help="Recipe: a name or a TOML file.",
+            show_default=f"{DEFAULT_RECIPE}, or the store's own",
             autocompletion=completion.recipes,
         ),
     ] = None,
     features: Annotated[
         str | None,
         typer.Option(
-            help="all, or of mel, mfcc, delta, delta2, chroma, rms, zcr, parted by commas.",
+            help="all, or a comma-separated list of mel, mfcc, delta, delta2, chroma, rms, zcr.",
             show_default="the recipe's, or the store's own",
             autocompletion=completion.features,
         ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the views.", show_default="0")] = None,
+    seed: Annotated[int | None, typer.Option(help="Random seed of the views.", show_default="0")] = None,
     dtype: Annotated[str | None, typer.Option(help="float16 or float32.", show_default="float16")] = None,
     codec: Annotated[
         str | None,
         typer.Option(
-            help="zstd; blosc: smaller; none: not compressed; bitround, fixed: rounded, for --dtype float32 "
-            "(docs/codecs.md).",
+            help="zstd; blosc (smaller); none (uncompressed); bitround or fixed (rounded, need --dtype "
+            "float32). See docs/codecs.md.",
             show_default="zstd",
         ),
     ] = None,
@@ -62,23 +65,23 @@ def build(
         typer.Option(
             min=1,
             help="Clips decoded, and on CPU computed, at the same time.",
-            show_default="one a core, if memory allows",
+            show_default="one per core, if memory allows",
         ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Build by so many Dask workers on this machine.")
+        int | None, typer.Option(min=1, help="Build with this many Dask workers on this machine.")
     ] = None,
     scheduler: Annotated[
         str | None,
-        typer.Option(help="Build by the workers of a running Dask scheduler, as tcp://host:8786."),
+        typer.Option(help="Build with the workers of a running Dask scheduler, for example tcp://host:8786."),
     ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Hash all that stands and rebuild what is damaged.")
+        bool, typer.Option("--check", help="Hash every existing object and rebuild damaged ones.")
     ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Fail while a recording is bad.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail if any recording is unusable.")] = False,
     json: Json = False,
 ) -> None:
-    """Build a store, go on with a stopped build, or add corpora to a store.
+    """Build a store, resume a stopped build, or add corpora to a store.
 
     [bold]Examples[/]
 
@@ -97,7 +100,7 @@ def build(
     spin_briefly()
     from featurestore.build import BuildRequest
     from featurestore.build import build as run
-    from featurestore.cli.text import build_json, build_text
+    from featurestore.cli.build_text import build_json, build_text
     from featurestore.cluster.request import cluster_of
     from featurestore.plan.spec import SpecRequest
 

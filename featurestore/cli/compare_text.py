@@ -1,4 +1,4 @@
-"""What ``ser-features compare`` prints, as text for people and as JSON for machines."""
+"""Output of ``ser-features compare``, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from featurestore.cli.text import LISTED
+from featurestore.cli.lines import LISTED, first_lines
 from featurestore.compare import Comparison
 from featurestore.differences.tables import ColumnDifference, FieldDifference, OnlyIn
 from featurestore.differences.values import Numbers
 
 
 def comparison_text(result: Comparison, a: str, b: str) -> RenderableType:
-    """What differs between the stores ``a`` and ``b``, and in one line how far, at the end."""
+    """The differences between the stores ``a`` and ``b``, and a verdict in the last line."""
     parts: list[RenderableType] = [f"[bold]A[/] {escape(a)}", f"[bold]B[/] {escape(b)}"]
-    parts += _listed("specification, A | B:", _field_lines(result.spec))
+    parts += _list_lines("specification, A | B:", _field_lines(result.spec))
     for what, only in (
         ("features", result.features_only),
         ("views", result.views_only),
@@ -29,40 +29,40 @@ def comparison_text(result: Comparison, a: str, b: str) -> RenderableType:
         for side, names in (("A", only.a), ("B", only.b)):
             if names:
                 parts.append(f"{what} only in {side}: {escape(', '.join(names))}")
-    parts += _listed("corpora, A | B:", _field_lines(result.corpora))
+    parts += _list_lines("corpora, A | B:", _field_lines(result.corpora))
     for side, names in (("A", result.clips_only.a), ("B", result.clips_only.b)):
-        parts += _listed(f"{len(names):,} clips only in {side}:", list(names))
+        parts += _list_lines(f"{len(names):,} clips only in {side}:", list(names))
     parts += _columns_text(result.columns) + _columns_text(result.drawn)
     if result.numbers:
         parts += _numbers_text(result.numbers)
     if not result.same:
-        parts += _listed("built by, A | B:", _field_lines(result.libraries))
+        parts += _list_lines("built by, A | B:", _field_lines(result.libraries))
     colour = "green" if result.same else "yellow"
     return Group(*parts, f"[bold {colour}]{escape(verdict(result))}[/]")
 
 
 def verdict(result: Comparison) -> str:
-    """One line: what is the same, and how far the rest differs."""
+    """One line: what is the same, and how much the rest differs."""
     if result.identical:
         return "identical: equal digests"
     numbers = result.numbers
     if result.same and numbers:
-        return "the same numbers, of the same specification and clips; the stores only keep them differently"
+        return "the same numbers, specification and clips; only the way of storing them differs"
     if result.same:
         return "the same specification, clips and views; the values were not compared"
     differs = {
         "specification": result.spec or result.features_only or result.views_only,
         "clips": result.corpora_only or result.clips_only,
-        "what is said of corpora and clips": result.corpora or result.columns,
+        "descriptions of corpora and clips": result.corpora or result.columns,
         "drawn parameters": result.drawn,
     }
     other = [what for what, difference in differs.items() if difference]
-    said = [f"different: {', '.join(other)}"] if other else ["the same specification and clips"]
-    return "; ".join([*said, _numbers_verdict(numbers)])
+    parts = [f"different: {', '.join(other)}"] if other else ["the same specification and clips"]
+    return "; ".join([*parts, _numbers_verdict(numbers)])
 
 
 def comparison_json(result: Comparison) -> dict[str, Any]:
-    """The comparison as JSON values; null for NaN, for infinite errors and for no value."""
+    """The comparison as JSON values; NaN, infinite errors and absent values are null."""
     numbers = result.numbers
     return {
         "same": result.same,
@@ -86,23 +86,23 @@ def _numbers_verdict(numbers: Numbers | None) -> str:
     if numbers is None:
         return "the values were not compared"
     if not numbers.clips:
-        return "no usable clip is in both, so no values were compared"
-    said = []
+        return "the stores share no usable clip, so no values were compared"
+    parts = []
     if numbers.differing:
         worst = [
             f"{max(d.largest for d in numbers.differing if d.feature == name):.3g} ({name})"
             for name in dict.fromkeys(d.feature for d in numbers.differing)
         ]
-        said.append(f"values differ by at most {', '.join(worst)}")
+        parts.append(f"values differ by at most {', '.join(worst)}")
     elif numbers.measured:
-        said.append("the same values wherever both have them")
+        parts.append("all values in both are the same")
     if numbers.incomparable:
-        said.append(f"values of {', '.join(numbers.incomparable)} cannot be compared")
-    return "; ".join(said) or "no values are in both"
+        parts.append(f"values of {', '.join(numbers.incomparable)} cannot be compared")
+    return "; ".join(parts) or "the stores share no values"
 
 
 def _numbers_text(numbers: Numbers) -> list[RenderableType]:
-    """One line a feature that differs: its views, the largest error and its place, RMS over all its views."""
+    """One line per differing feature: its views, largest error and its position, RMS over all its views."""
     table = Table("feature", "clips that differ", "largest", "RMS", "largest at", "A | B", box=None)
     for name in dict.fromkeys(difference.feature for difference in numbers.differing):
         views = [d for d in numbers.measured if d.feature == name]
@@ -120,38 +120,37 @@ def _numbers_text(numbers: Numbers) -> list[RenderableType]:
     counts = f"{numbers.shards_equal:,} shards equal by hash, {numbers.shards_read:,} read and compared"
     return [
         *([table] if table.row_count else []),
-        *_listed("values that cannot be compared:", reasons),
+        *_list_lines("values that cannot be compared:", reasons),
         f"values of {numbers.clips:,} clips that are usable in both: {counts}",
     ]
 
 
 def _columns_text(differences: Sequence[ColumnDifference]) -> list[RenderableType]:
-    """Each column and view that differs, with as many clips of each as make about :data:`LISTED` lines."""
+    """Each differing column and view, with example clips; about :data:`LISTED` lines in total."""
     share = max(1, LISTED // max(1, len(differences)))
     parts: list[RenderableType] = []
     for difference in differences:
         where = f"{difference.view}: " if difference.view else ""
-        lines = [f"{clip}: {_shown(a)} | {_shown(b)}" for clip, a, b in _rows(difference)[:share]]
+        lines = [
+            f"{clip}: {_format_value(a)} | {_format_value(b)}" for clip, a, b in _rows(difference)[:share]
+        ]
         heading = f"{where}{difference.column} of {len(difference.clips):,} clips, A | B:"
-        parts += _listed(heading, lines, len(difference.clips))
+        parts += _list_lines(heading, lines, len(difference.clips))
     return parts
 
 
-def _listed(heading: str, lines: list[str], count: int | None = None) -> list[RenderableType]:
-    """The heading and the first lines of ``count``; nothing where there are none."""
+def _list_lines(heading: str, lines: list[str], count: int | None = None) -> list[RenderableType]:
+    """The heading and the first of ``count`` lines; nothing if there are no lines."""
     if not lines:
         return []
-    shown = lines[:LISTED]
-    left = (count or len(lines)) - len(shown)
-    more = [f"  … and {left:,} more; --json lists all"] if left > 0 else []
-    return [escape(heading), *(f"  {escape(line)}" for line in shown), *more]
+    return [escape(heading), *(f"  {line}" for line in first_lines([escape(line) for line in lines], count))]
 
 
 def _field_lines(differences: Sequence[FieldDifference]) -> list[str]:
-    return [f"{d.name}: {_shown(d.a)} | {_shown(d.b)}" for d in differences]
+    return [f"{d.name}: {_format_value(d.a)} | {_format_value(d.b)}" for d in differences]
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     match value:
         case None:
             return "none"

@@ -1,7 +1,7 @@
-"""What the shell offers after Tab: names that an option takes, behind the last comma where it takes several.
+"""Names that the shell offers after Tab, after the last comma of options that take several.
 
-Functions from what is typed to what it could become; a file is completed by the shell itself where nothing
-is offered.
+Each function takes the text typed so far and returns its completions. Without any, the shell completes
+file names.
 """
 
 from __future__ import annotations
@@ -12,35 +12,35 @@ Completer = Callable[[str], list[str]]
 
 
 def recipes(typed: str) -> list[str]:
-    """Names of shipped recipes."""
+    """Complete the name of a shipped recipe."""
     from schemas.recipe import shipped_recipes
 
     return _one(typed, shipped_recipes())
 
 
 def datasets(typed: str) -> list[str]:
-    """Known corpora, and ``all``."""
+    """Complete known corpora, or ``all``."""
     from data.registry import CORPORA
 
     return _several(typed, CORPORA, alone="all")
 
 
 def features(typed: str) -> list[str]:
-    """Features, and ``all``."""
+    """Complete features, or ``all``."""
     from schemas.features import FEATURE_KINDS
 
     return _several(typed, FEATURE_KINDS, alone="all")
 
 
 def models(typed: str) -> list[str]:
-    """Models by name."""
+    """Complete the name of a model."""
     from schemas.architecture import MODELS
 
     return _one(typed, MODELS)
 
 
 def protocols(typed: str) -> list[str]:
-    """Protocols; of folds the usual numbers."""
+    """Complete a protocol, for ``kfold`` with the usual numbers of folds."""
     from typing import get_args
 
     from schemas.protocol import Protocol
@@ -53,7 +53,7 @@ def _one(typed: str, names: Iterable[str]) -> list[str]:
 
 
 def _several(typed: str, names: Iterable[str], alone: str) -> list[str]:
-    """Names that are not typed yet, each with what stands before the last comma; ``alone`` with no other."""
+    """Names not typed yet, each after the typed text up to the last comma; ``alone`` only as the first."""
     before, comma, last = typed.rpartition(",")
     offered = names if comma else (alone, *names)
     return [f"{before}{comma}{name}" for name in _one(last, offered) if name not in before.split(",")]

@@ -1,4 +1,4 @@
-"""What the command lines share: progress on the terminal, and errors as one sentence."""
+"""Shared by all commands: progress on the terminal, and errors as one sentence."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 _EXTRA = re.compile(r"unexpected extra argument.* \((\S+).*\)$")
 
 PLAIN_SECONDS = 10.0
-"""Between two lines of progress where there is no terminal."""
+"""Seconds between two lines of progress if there is no terminal."""
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(requested: bool) -> None:
+    if requested:
         out.print(version("ser-features"))
         raise typer.Exit
 
@@ -53,28 +53,28 @@ Version = Annotated[
 
 
 class Command(TyperCommand):
-    """A command whose errors are sentences."""
+    """A command that reports errors as sentences."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
-        """Read the arguments; where a value stands without its option, say how it is given."""
+        """Parse the arguments; if a value lacks its option, name the option in the error."""
         try:
             return super().parse_args(ctx, args)
         except Exception as error:
             # Of typer's own copy of click, which has no public name.
             message = str(getattr(error, "message", ""))
             if (found := _EXTRA.search(message)) and self.params[0].param_type_name == "option":
-                error.message = f"{message}; it is given by name: {self.params[0].opts[-1]} {found[1]}"  # type: ignore[attr-defined]
+                error.message = f"{message}; give it with its option: {self.params[0].opts[-1]} {found[1]}"  # type: ignore[attr-defined]
             raise
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; see :func:`_reported`."""
-        with _reported():
+        """Run the command and report its errors."""
+        with _report_errors():
             return super().invoke(ctx)
 
 
 @contextmanager
-def _reported() -> Iterator[None]:
-    """Exit 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C; never a traceback for a user's mistake."""
+def _report_errors() -> Iterator[None]:
+    """Turn errors into one sentence and an exit code: 1 failed, 2 wrong usage, 130 stopped by Ctrl-C."""
     try:
         yield
     except StoppedError as error:
@@ -87,24 +87,24 @@ def _reported() -> Iterator[None]:
         err.print("stopped; run the same command again")
         raise typer.Exit(StoppedError.exit_code) from error
     except BrokenPipeError:
-        raise  # who reads the output has had enough, as head does: click ends without a word
-    except OSError as error:  # reading what the user pointed to; writing is told more precisely
-        place = f"cannot read {error.filename}: " if error.filename else ""
-        err.print(Text.assemble(("error: ", "bold red"), f"{place}{error.strerror or error}; check the path"))
+        raise  # the reader of the output has closed it, like head: click exits silently
+    except OSError as error:  # from reading a path that the user gave; errors of writing are more precise
+        what = f"cannot read {error.filename}: " if error.filename else ""
+        err.print(Text.assemble(("error: ", "bold red"), f"{what}{error.strerror or error}; check the path"))
         raise typer.Exit(1) from error
 
 
 def print_json(value: Any) -> None:
-    """Print a value for machines."""
+    """Print a value as JSON on standard output."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 class ConsoleProgress:
-    """Progress on standard error: a bar with rate and time left on a terminal, else a line now and then."""
+    """Progress on standard error: on a terminal a bar with rate and time left, otherwise occasional lines."""
 
     @contextmanager
     def task(self, description: str, total: int, unit: str) -> Iterator[Advance]:
-        """See :class:`featurestore.progress.Progress`."""
+        """Open a task of ``total`` items; yields the function that advances it."""
         if err.is_terminal:
             with RichProgress(*_columns(unit), console=err, transient=True) as bar:
                 task = bar.add_task(description, total=total, unit=unit)
@@ -114,7 +114,7 @@ class ConsoleProgress:
 
     @contextmanager
     def counter(self, description: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-        """Open a task whose size its first report tells: a function of (items done, items in all)."""
+        """Open a task whose size is not yet known; yields a function of (items done, items in total)."""
         with ExitStack() as stack:
             advance: Advance | None = None
             before = 0

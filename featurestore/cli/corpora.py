@@ -1,4 +1,4 @@
-"""``ser-features datasets`` and ``demo``: the corpora that a store is built from."""
+"""``ser-features datasets`` and ``demo``: the corpora from which stores are built."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from featurestore.cli.options import Corpora, Json
 
 
 def datasets(corpora: Corpora = Path("corpora"), json: Json = False) -> None:
-    """List the corpora that are known: found and expected clips, licence, home page.
+    """List the known corpora: clips found and expected, licence, home page.
 
     [bold]Example[/]
 
       ser-features datasets --corpora ~/speech
     """
     from data.catalogue import catalogue
-    from featurestore.cli.text import datasets_json, datasets_text
+    from featurestore.cli.datasets_text import datasets_json, datasets_text
 
     if not corpora.is_dir():
-        err.print(f"note: there is no folder '{corpora}' to look for corpora in", markup=False)
+        err.print(f"note: the corpora folder '{corpora}' does not exist", markup=False)
     entries = catalogue(corpora)
     print_json(datasets_json(entries)) if json else out.print(datasets_text(entries))
 
 
 def demo(corpora: Corpora = Path("corpora"), json: Json = False) -> None:
-    """Synthesise the demo corpus: voices that nobody has, to try the whole without a download.
+    """Synthesise the demo corpus of artificial voices, to try everything without a download.
 
     [bold]Example[/]
 

@@ -1,4 +1,4 @@
-"""``ser-features download``: a corpus from its publisher to its folder."""
+"""``ser-features download``: downloads a corpus from its publisher."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from featurestore.cli.console import ConsoleProgress, err, out, print_json
+from featurestore.cli.options import Corpora, Json
 from schemas.errors import StoppedError, UsageError
 
 if TYPE_CHECKING:
@@ -18,19 +19,17 @@ if TYPE_CHECKING:
 
 
 def download(
-    name: Annotated[str, typer.Argument(help="ravdess, tess or cremad.")],
-    corpora: Annotated[
-        Path,
-        typer.Option(help="Folder with one folder a corpus.", envvar="SER_CORPORA", show_default="./corpora"),
-    ] = Path("corpora"),
+    name: Annotated[str, typer.Argument(help="Corpus: ravdess, tess or cremad.")],
+    corpora: Corpora = Path("corpora"),
     accept_licence: Annotated[
-        bool, typer.Option("--accept-licence", help="Accept the corpus's licence without being asked.")
+        bool, typer.Option("--accept-licence", help="Accept the corpus's licence without a prompt.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    json: Json = False,
 ) -> None:
-    """Download a corpus from its publisher, every file checked, into the folder that build expects.
+    """Download a corpus from its publisher into the folder that build expects, and check every file.
 
-    Goes on where it was stopped; does nothing where the corpus is there. Its licence is shown first.
+    Shows the licence first. Resumes a stopped download, and does nothing if the
+    corpus is complete.
 
     [bold]Examples[/]
 
@@ -55,9 +54,9 @@ def download(
 
 
 def _accept(offered: Offer, *, accepted: bool) -> None:
-    """Show what the licence asks and get a yes to it.
+    """Show the licence and ask the user to accept it.
 
-    Raises :class:`UsageError` where nobody can be asked, :class:`StoppedError` for a no.
+    Raises :class:`UsageError` if there is no terminal to ask on, :class:`StoppedError` if the user declines.
     """
     corpus = offered.corpus
     err.print(
@@ -65,15 +64,15 @@ def _accept(offered: Offer, *, accepted: bool) -> None:
         f"  licence    {corpus.licence}: {offered.conditions}\n"
         f"  home page  {corpus.home_page}\n"
         f"  size       about {offered.about_bytes / 1e6:,.0f} MB to download, "
-        f"{offered.about_unpacked_bytes / 1e6:,.0f} MB as a folder",
+        f"{offered.about_unpacked_bytes / 1e6:,.0f} MB unpacked",
         markup=False,
     )
     if accepted:
         return
     if not sys.stdin.isatty():
         raise UsageError(
-            f"nobody is here to accept the licence of {corpus.name}; read it at {corpus.home_page} and add "
-            f"--accept-licence"
+            f"the licence of {corpus.name} must be accepted, and there is no terminal to ask on; read it at "
+            f"{corpus.home_page} and add --accept-licence"
         )
     try:
         yes = typer.confirm("Do you accept these conditions?", err=True)
@@ -83,20 +82,20 @@ def _accept(offered: Offer, *, accepted: bool) -> None:
         raise StoppedError("the licence was not accepted; nothing was downloaded")
 
 
-def _next(found: Downloaded, corpora: Path) -> str:
-    place = "" if corpora == Path("corpora") else f" --corpora {shlex.quote(str(corpora))}"
-    return f"ser-features build --datasets {found.corpus.name}{place}"
+def _next_command(found: Downloaded, corpora: Path) -> str:
+    option = "" if corpora == Path("corpora") else f" --corpora {shlex.quote(str(corpora))}"
+    return f"ser-features build --datasets {found.corpus.name}{option}"
 
 
 def _text(found: Downloaded, corpora: Path) -> str:
     scan, expected = found.scan, found.corpus.expected_clips
     speakers = len({clip.speaker for clip in scan.clips})
     clips = f"{len(scan.clips):,} of {expected:,} clips"
-    how = "was there before" if found.was_there else f"{found.fetched_bytes / 1e6:,.1f} MB fetched"
+    how = "already complete" if found.was_there else f"{found.fetched_bytes / 1e6:,.1f} MB downloaded"
     lines = [
         f"{found.corpus.name} in {scan.root}: {clips}, {speakers} speakers; {how}",
         *(f"  {notice}" for notice in scan.notices),
-        f"next: {_next(found, corpora)}",
+        f"next: {_next_command(found, corpora)}",
     ]
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""``ser-features listen``: hear what augmentation did."""
+"""``ser-features listen``: writes the views of a clip as sound files."""
 
 from __future__ import annotations
 
@@ -8,45 +8,46 @@ from typing import Annotated
 import typer
 
 from featurestore.cli.console import out, print_json
+from featurestore.cli.options import Corpora, Json
+from schemas.defaults import DEFAULT_RECIPE
 
 
 def listen(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="STORE|CORPUS", help="A store (folder or URL), or a corpus: NAME or NAME=PATH."
+            metavar="STORE|CORPUS", help="A store (folder or URL) or a corpus (NAME or NAME=PATH)."
         ),
     ],
     clip: Annotated[
-        str, typer.Argument(help="Its id, a part of it that no other has, or the recording's path.")
+        str, typer.Argument(help="The clip: its id, a unique part of the id, or the recording's path.")
     ],
     folder: Annotated[Path, typer.Option("--out", help="Folder for the WAV files.")] = Path("listen"),
-    corpora: Annotated[
-        Path,
-        typer.Option(help="Folder with one folder a corpus.", envvar="SER_CORPORA", show_default="./corpora"),
-    ] = Path("corpora"),
+    corpora: Corpora = Path("corpora"),
     datasets: Annotated[
         str | None,
         typer.Option(
-            help="Where the corpus of a store's clip is: NAME=PATH.", show_default="under --corpora"
+            help="For a store: the folder of the clip's corpus, as NAME=PATH.", show_default="under --corpora"
         ),
     ] = None,
     augment: Annotated[
         int | None,
-        typer.Option(help="Of a corpus: views beside the original.", show_default="all of the recipe's"),
+        typer.Option(help="For a corpus: number of augmented views.", show_default="all of the recipe's"),
     ] = None,
     recipe: Annotated[
         str | None,
-        typer.Option(help="Of a corpus: name of a recipe or a TOML file.", show_default="four-corpora-a"),
+        typer.Option(help="For a corpus: recipe, a name or a TOML file.", show_default=DEFAULT_RECIPE),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Of a corpus: seed of the views.", show_default="0")
+        int | None, typer.Option(min=0, help="For a corpus: random seed of the views.", show_default="0")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    json: Json = False,
 ) -> None:
-    """Write a clip's views as WAV files, derived anew from its recording, to hear what augmentation did.
+    """Write a clip's views as WAV files, to hear what augmentation does.
 
-    Of a store, recording and drawn values must be those that it holds. Beyond full scale, files are float.
+    The views are computed again from the recording. For a clip of a store, the
+    recording and the random values must match the stored ones. Views that exceed
+    full scale are written as 32-bit float.
 
     [bold]Examples[/]
 
@@ -56,10 +57,10 @@ def listen(
 
       ser-features listen mine=/data/recordings angry/anna_7.wav --recipe mine.toml
     """
-    from featurestore.cli.listen_text import heard_json, heard_text
+    from featurestore.cli.listen_text import listen_json, listen_text
     from featurestore.listen.clip import ListenRequest
     from featurestore.listen.listen import listen as run
 
     request = ListenRequest(what, clip, corpora, datasets, augment, recipe, seed)
-    heard = run(request, folder)
-    print_json(heard_json(heard)) if json else out.print(heard_text(heard), markup=False)
+    result = run(request, folder)
+    print_json(listen_json(result)) if json else out.print(listen_text(result), markup=False)

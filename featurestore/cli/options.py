@@ -9,7 +9,9 @@ import typer
 
 Corpora = Annotated[
     Path,
-    typer.Option(help="Folder with one folder a corpus.", envvar="SER_CORPORA", show_default="./corpora"),
+    typer.Option(
+        help="Folder that contains one folder per corpus.", envvar="SER_CORPORA", show_default="./corpora"
+    ),
 ]
 StorePlace = Annotated[str, typer.Argument(help="The store: a folder or a URL.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Json = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON.")]

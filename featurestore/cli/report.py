@@ -1,4 +1,4 @@
-"""``ser-features report``: a store on one page."""
+"""``ser-features report``: describes a store on one HTML page."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ import typer
 from rich.markup import escape
 
 from featurestore.cli.console import ConsoleProgress, out, print_json
+from featurestore.cli.options import StorePlace
 
 
 def report(
-    store: Annotated[str, typer.Argument(help="The store: a folder or a URL.")],
+    store: StorePlace,
     page: Annotated[
         Path | None,
         typer.Option(
             "--out",
-            help="The HTML file to write; one that is there is replaced.",
-            show_default="<name of the store>-report.html here",
+            help="The HTML file to write; an existing file is replaced.",
+            show_default="./<name of the store>-report.html",
         ),
     ] = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print the page's numbers as JSON for machines, beside the page.")
-    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Also print the page's numbers as JSON.")] = False,
 ) -> None:
-    """Describe a store on one HTML page that needs nothing beside it.
+    """Describe a store on one self-contained HTML page.
 
-    Clips by corpus, emotion and gender, speakers, durations, quality, problems, class balance,
-    mean spectra, correlations, clips in all views as pictures, and where the store comes from.
+    The page shows clips by corpus, emotion and gender, speakers, durations,
+    recording quality, problems, class balance, mean spectra, correlations,
+    pictures of example clips in all views, and the store's origin.
 
-    Reads tables, the originals' mel and mfcc, and one clip an emotion, a block at a time.
+    Only the tables, the original views of mel and mfcc, and one clip per emotion
+    are read, block by block.
 
     [bold]Examples[/]
 

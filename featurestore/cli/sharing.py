@@ -1,4 +1,4 @@
-"""``ser-features push``, ``pull``, ``pack`` and ``unpack``: stores that teammates share."""
+"""``ser-features push``, ``pull``, ``pack`` and ``unpack``: share stores with others."""
 
 from __future__ import annotations
 
@@ -8,28 +8,30 @@ from typing import Annotated
 import typer
 
 from featurestore.cli.console import ConsoleProgress, out, print_json
-from featurestore.cli.options import Json
+from featurestore.cli.options import Json, StorePlace
 
 Datasets = Annotated[
-    str | None, typer.Option(help="Corpora, parted by commas.", show_default="all of the store's")
+    str | None, typer.Option(help="Comma-separated corpora.", show_default="all of the store's")
 ]
 Features = Annotated[
-    str | None, typer.Option(help="Features, parted by commas.", show_default="all of the store's")
+    str | None, typer.Option(help="Comma-separated features.", show_default="all of the store's")
 ]
 Views = Annotated[
     str | None,
     typer.Option(
-        help="Views by name, parted by commas, the original among them.", show_default="all of the store's"
+        help="Comma-separated names of views, including original.", show_default="all of the store's"
     ),
 ]
 
 
 def push(
     store: Annotated[str, typer.Argument(help="The store: a folder.")],
-    url: Annotated[str, typer.Argument(help="Where versions are published: a URL or a folder.")],
+    url: Annotated[str, typer.Argument(help="Where to publish the version: a URL or a folder.")],
     json: Json = False,
 ) -> None:
-    """Publish a store as an immutable version, which becomes the newest; what is there is not sent again.
+    """Publish a store as an immutable version, which becomes the latest.
+
+    Data that is already there is not sent again.
 
     [bold]Examples[/]
 
@@ -45,14 +47,14 @@ def push(
 
 
 def pull(
-    url: Annotated[str, typer.Argument(help="A URL or folder; URL@1a2b3c is a version of it.")],
-    store: Annotated[Path, typer.Argument(help="The folder that becomes the store.")],
+    url: Annotated[str, typer.Argument(help="A URL or folder, or one version of it: URL@1a2b3c.")],
+    store: Annotated[Path, typer.Argument(help="The folder to write the store to.")],
     datasets: Datasets = None,
     features: Features = None,
     views: Views = None,
     json: Json = False,
 ) -> None:
-    """Get a store, or a part of it, every byte hashed; goes on where it was interrupted.
+    """Fetch a store or a part of it, and verify every byte. Resumes an interrupted pull.
 
     [bold]Examples[/]
 
@@ -69,14 +71,14 @@ def pull(
 
 
 def pack(
-    store: Annotated[str, typer.Argument(help="The store: a folder or a URL.")],
-    file: Annotated[Path, typer.Argument(help="The file to make, as features.tar.")],
+    store: StorePlace,
+    file: Annotated[Path, typer.Argument(help="The file to write, for example features.tar.")],
     datasets: Datasets = None,
     features: Features = None,
     views: Views = None,
     json: Json = False,
 ) -> None:
-    """Make one file of a store, or of a part of it, for mail or a USB stick.
+    """Pack a store, or a part of it, into one file, for mail or a USB stick.
 
     [bold]Examples[/]
 
@@ -94,10 +96,10 @@ def pack(
 
 def unpack(
     file: Annotated[Path, typer.Argument(help="A packed store.")],
-    store: Annotated[Path, typer.Argument(help="The folder that becomes the store.")],
+    store: Annotated[Path, typer.Argument(help="The folder to write the store to.")],
     json: Json = False,
 ) -> None:
-    """Make a store of a packed one, whoever packed it: nothing but the objects of a store is written.
+    """Unpack a store from a file, even an untrusted one: only valid objects of a store are written.
 
     [bold]Example[/]
 

@@ -1,4 +1,4 @@
-"""What the commands that share stores print, as text for people and as JSON for machines."""
+"""Output of the commands that share stores, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
+from featurestore.cli.lines import format_count, part_lines
 from featurestore.sharing.listing import PublishedVersions
 from featurestore.sharing.pack import PackReport
 from featurestore.sharing.pull import PullReport
@@ -19,19 +20,19 @@ _Report = PushReport | PullReport | PackReport | UnpackReport
 
 
 def push_text(report: PushReport) -> RenderableType:
-    """What was sent, what was not, and how others get it."""
+    """What was sent, what was already there, and how others get it."""
     saved = [
         f"{_megabytes(size)} {where}"
         for size, where in (
             (report.bytes_reused, "reused from earlier versions"),
-            (report.bytes_there, "there already"),
+            (report.bytes_there, "already there"),
         )
         if size
     ]
     sent = f"sent {_megabytes(report.bytes_sent)} {_rate(report.bytes_sent, report.seconds)}"
-    several = f", {report.versions} versions in all" if report.versions > 1 else ""
+    several = f", {report.versions} versions in total" if report.versions > 1 else ""
     return Group(
-        f"[bold]{escape(report.url)}[/]: version {report.version} is the newest{several}",
+        f"[bold]{escape(report.url)}[/]: version {report.version} is the latest{several}",
         f"  {', '.join([sent if report.bytes_sent else 'nothing to send', *saved])}",
         f"  {report.digest}",
         f"  others get it with: ser-features pull {escape(report.url)} STORE",
@@ -39,28 +40,28 @@ def push_text(report: PushReport) -> RenderableType:
 
 
 def pull_text(report: PullReport) -> RenderableType:
-    """What came, what was there, and of what it is a part."""
-    return Group(*_brought("fetched", report.bytes_fetched, report))
+    """What was fetched, what was kept, and the store of which this is a part."""
+    return Group(*_transfer_lines("fetched", report.bytes_fetched, report))
 
 
 def pack_text(report: PackReport) -> RenderableType:
-    """The file and how others open it."""
+    """The file, and how others unpack it."""
     return Group(
         f"[bold]{escape(report.file)}[/]: {report.objects:,} objects, {_megabytes(report.bytes)} "
         f"{_rate(report.bytes, report.seconds)}",
         f"  {report.digest}",
         *part_lines(report.part_of),
-        f"  others open it with: ser-features unpack {escape(report.file)} STORE",
+        f"  others unpack it with: ser-features unpack {escape(report.file)} STORE",
     )
 
 
 def unpack_text(report: UnpackReport) -> RenderableType:
-    """What was written and what was there."""
-    return Group(*_brought("unpacked", report.bytes_written, report))
+    """What was written and what was kept."""
+    return Group(*_transfer_lines("unpacked", report.bytes_written, report))
 
 
 def published_text(published: PublishedVersions) -> RenderableType:
-    """The versions of a place, the newest push first."""
+    """The versions at a place, the newest first."""
     table = Table("version", "clips", "size", "features", "views", "", box=None)
     for version in reversed(published.versions):
         table.add_row(
@@ -71,8 +72,8 @@ def published_text(published: PublishedVersions) -> RenderableType:
             escape(", ".join(version.views)),
             "[bold]latest[/]" if version.id == published.latest else "",
         )
-    count = len(published.versions)
-    return Group(f"[bold]{escape(published.url)}[/]: {count} version{'s' if count != 1 else ''}", table)
+    count = format_count(len(published.versions), "version")
+    return Group(f"[bold]{escape(published.url)}[/]: {count}", table)
 
 
 def report_json(report: _Report) -> dict[str, Any]:
@@ -81,7 +82,7 @@ def report_json(report: _Report) -> dict[str, Any]:
 
 
 def published_json(published: PublishedVersions) -> dict[str, Any]:
-    """The versions as JSON values, from the oldest to the newest."""
+    """The versions as JSON values, the oldest first."""
     return {
         "url": published.url,
         "latest": published.latest,
@@ -89,12 +90,7 @@ def published_json(published: PublishedVersions) -> dict[str, Any]:
     }
 
 
-def part_lines(part_of: str | None) -> list[str]:
-    """The line that says what a store is a part of; none for a whole one."""
-    return [f"  part of {part_of}"] if part_of else []
-
-
-def _brought(verb: str, size: int, report: PullReport | UnpackReport) -> list[str]:
+def _transfer_lines(verb: str, size: int, report: PullReport | UnpackReport) -> list[str]:
     kept = f", kept {_megabytes(report.bytes_kept)}" if report.bytes_kept else ""
     moved = f"{verb} {_megabytes(size)} {_rate(size, report.seconds)}" if size else "nothing to do"
     return [

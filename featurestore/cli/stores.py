@@ -1,4 +1,4 @@
-"""``ser-features info``, ``verify`` and ``compare``: what stores hold."""
+"""``ser-features info``, ``verify`` and ``compare``: inspect stores."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from featurestore.cli.options import Json, StorePlace
 
 
 def info(store: StorePlace, json: Json = False) -> None:
-    """Say what a store holds: corpora, clips, features, views, size, digest; of a URL also its versions.
+    """Show what a store contains: corpora, clips, features, views, size, digest, and versions if published.
 
     [bold]Examples[/]
 
@@ -19,8 +19,8 @@ def info(store: StorePlace, json: Json = False) -> None:
 
       ser-features info s3://lab/emotions
     """
+    from featurestore.cli.info_text import info_json, info_text
     from featurestore.cli.sharing_text import published_json, published_text
-    from featurestore.cli.text import info_json, info_text
     from featurestore.sharing.listing import list_versions
     from featurestore.store import FeatureStore
 
@@ -35,10 +35,12 @@ def info(store: StorePlace, json: Json = False) -> None:
 
 def verify(
     store: StorePlace,
-    full: Annotated[bool, typer.Option("--full", help="Hash and decode everything.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Hash and decode every object.")] = False,
     json: Json = False,
 ) -> None:
-    """Check that a store is what it says: quickly (names, sizes, metadata) or in full (every byte).
+    """Check that a store is intact: quickly (names, sizes, metadata) or fully (every byte).
+
+    The exit code is 0 if it is intact and 1 if it is damaged.
 
     [bold]Examples[/]
 
@@ -46,7 +48,7 @@ def verify(
 
       ser-features verify s3://lab/emotions --full
     """
-    from featurestore.cli.text import verification_json, verification_text
+    from featurestore.cli.verify_text import verification_json, verification_text
     from featurestore.verify import verify as run
 
     result = run(store, full=full, progress=ConsoleProgress())
@@ -57,15 +59,16 @@ def verify(
 
 def compare(
     a: Annotated[str, typer.Argument(metavar="A", help="A store: a folder or a URL.")],
-    b: Annotated[str, typer.Argument(metavar="B", help="The store to set against it.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The store to compare it with.")],
     values: Annotated[
-        bool, typer.Option("--values/--no-values", help="Compare the numbers too, not only the tables.")
+        bool,
+        typer.Option("--values/--no-values", help="Also compare the feature values, not only the tables."),
     ] = True,
     json: Json = False,
 ) -> None:
-    """Say what differs between two stores: specification, clips, views and values.
+    """Show the differences between two stores: specification, clips, views and values.
 
-    Exit code 0 where they are the same, 1 where they differ, like diff.
+    The exit code is 0 if they are the same and 1 if they differ, like that of diff.
 
     [bold]Examples[/]
 

@@ -1,1 +1,1 @@
-"""Units built by the workers of a Dask cluster."""
+"""Builds units with the workers of a Dask cluster."""

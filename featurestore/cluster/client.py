@@ -1,4 +1,4 @@
-"""A client of the Dask workers that a user asks for: those of a running scheduler, or new ones here."""
+"""A client of the requested Dask workers: those of a running scheduler, or new ones on this machine."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ _NO_PAGES: dict[str, list[str]] = {
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
 }
-"""Dask's pages about a cluster are read by whoever asks, without TLS."""
+"""Turns off Dask's status pages: anyone can read them, without TLS."""
 
 
 @contextmanager
 def dask_client(request: ClusterRequest, device: str) -> Iterator[Client]:
-    """Client of the workers of ``request``; workers started here compute on ``device`` and end with it.
+    """Open a client of the requested workers. Workers started here compute on ``device`` and end with it.
 
-    Raises :class:`ClusterError` where no scheduler answers.
+    Raises :class:`ClusterError` if no scheduler answers.
     """
-    for name in ("distributed", "distributed.client"):  # the second has a level of its own
+    for name in ("distributed", "distributed.client"):  # the second has its own level
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if request.scheduler is None:
         with (
             dask.config.set(_NO_PAGES),
-            _interrupts_held_back() as let_through,
+            _delay_interrupts() as allow_interrupts,
             _local_cluster(device)(
                 n_workers=request.workers,
                 threads_per_worker=1,
                 dashboard_address="127.0.0.1:0",
                 memory_limit=0,
                 silence_logs=logging.CRITICAL,
-                security=True,  # a port on this machine is open to all of its users
+                security=True,  # every user of this machine can reach the port
             ) as cluster,
             Client(cluster) as client,
         ):
-            let_through()
+            allow_interrupts()
             yield client
         return
     try:
@@ -59,12 +59,12 @@ def dask_client(request: ClusterRequest, device: str) -> Iterator[Client]:
     try:
         yield client
     finally:
-        with suppress(Exception):  # it may be gone; what it still does, it may not write
+        with suppress(Exception):  # it may be gone; whatever it still runs cannot write to the store
             client.close(timeout=5)
 
 
 def _local_cluster(device: str) -> type[LocalCluster]:
-    """What starts workers here: dask-cuda where it is installed and there are GPUs."""
+    """The class that starts workers here: dask-cuda's if it is installed and there are GPUs."""
     if device == "cpu" or find_spec("dask_cuda") is None or not _has_cuda():
         return LocalCluster
     from dask_cuda import LocalCUDACluster
@@ -80,20 +80,20 @@ def _has_cuda() -> bool:
 
 
 @contextmanager
-def _interrupts_held_back() -> Iterator[Callable[[], None]]:
-    """Hold Ctrl-C back until the function is called that this gives, or to the end; it is not lost.
+def _delay_interrupts() -> Iterator[Callable[[], None]]:
+    """Delay Ctrl-C until the returned function is called, or to the end of the block; it is not lost.
 
-    Processes that are started meanwhile never see it: it is for this process, which ends its workers.
+    Processes started meanwhile never receive it: it is for this process, which ends its workers.
     """
     held = {signal.SIGINT} - signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
-    def let_through() -> None:
+    def allow_interrupts() -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, held)
 
     try:
-        yield let_through
+        yield allow_interrupts
     finally:
-        let_through()
+        allow_interrupts()
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Units built by the workers of a Dask cluster, each unit a task that may run anywhere, and twice."""
+"""Builds units with the workers of a Dask cluster. Each unit is a task that may run anywhere, even twice."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from distributed import Client, Future, KilledWorker, as_completed
 from featurestore.cluster.client import dask_client
 from featurestore.cluster.request import ClusterRequest
 from featurestore.cluster.unit_task import (
-    UnitAnswer,
+    BuiltUnit,
     UnitTask,
     WorkerState,
     build_unit,
+    inspect_worker,
     library_versions,
-    look_around,
 )
 from featurestore.compute.stages import Stages
 from featurestore.format.documents import UnitRecord
@@ -30,17 +30,17 @@ from pipelines.version import FEATURE_VERSION
 from schemas.errors import ClusterError, WorkerLostError
 
 _WORKERS_SECONDS = 60
-_UNITS_A_THREAD = 2
-"""Units that are with the cluster at a time: one that is built, one that waits behind it."""
+_UNITS_PER_THREAD = 2
+"""Units submitted at a time: one being built, one waiting."""
 
-_AGAIN = "run the same command again, finished units are kept"
+_RETRY = "run the same command again; finished units are kept"
 
 
 @dataclass(frozen=True)
 class ClusterExecution:
-    """How units are computed by a cluster; ``stages`` and ``fallbacks`` are added to.
+    """Computes units on a cluster; adds to ``stages`` and ``fallbacks``.
 
-    The recordings and the store must be at the same path or URL for every worker.
+    The recordings and the store must have the same path or URL on every worker.
     """
 
     place: Place
@@ -52,9 +52,9 @@ class ClusterExecution:
     fallbacks: Counter[str]
 
     def run(self, units: Sequence[UnitWork], progress: Progress) -> Generator[UnitRecord]:
-        """Compute and commit ``units``, giving each one's record when it is durable, in any order.
+        """Compute and commit ``units``; yields the record of each when it is durable, in any order.
 
-        A unit whose worker died goes to another one. Raises :class:`ClusterError` where the cluster cannot be
+        If a worker dies, another one builds its unit. Raises :class:`ClusterError` if the cluster cannot be
         reached or its workers cannot do the work, :class:`WorkerLostError` for a unit that ends its workers.
         """
         clips = sum(len(work.unit.clips) for work in units)
@@ -62,87 +62,90 @@ class ClusterExecution:
             dask_client(self.request, self.device) as client,
             progress.task("build", clips, "clips") as advance,
         ):
-            device = self._require_able(client, units)
+            device = self._check_workers(client, units)
             waiting, here = iter(units), library_versions()
             sent: dict[str, UnitWork] = {}
 
             def submit(count: int) -> list[Future]:
                 futures = []
                 for work in islice(waiting, count):
-                    task = UnitTask(_anywhere(work), self._place, self.token, device, self.decoder, here)
+                    task = UnitTask(
+                        _with_absolute_paths(work), self._place, self.token, device, self.decoder, here
+                    )
                     key = f"unit-{work.unit.dataset}-{work.unit.index}-{self.token}"
                     futures.append(client.submit(build_unit, task, key=key, pure=False))
                     sent[key] = work
                 return futures
 
-            first = submit(_UNITS_A_THREAD * max(1, sum(client.nthreads().values())))
+            first = submit(_UNITS_PER_THREAD * max(1, sum(client.nthreads().values())))
             finished = as_completed(first)
             for future in finished:
                 work = sent.pop(future.key)
-                answer = self._answer(future, work)
+                built = self._wait_for_unit(future, work)
                 finished.update(submit(1))
                 advance(len(work.unit.clips))
-                self.stages.add(answer.seconds)
-                self.fallbacks.update(answer.fallbacks)
-                yield answer.record
+                self.stages.add(built.seconds)
+                self.fallbacks.update(built.fallbacks)
+                yield built.record
 
-    def _answer(self, future: Future, work: UnitWork) -> UnitAnswer:
+    def _wait_for_unit(self, future: Future, work: UnitWork) -> BuiltUnit:
         try:
-            answer: UnitAnswer | Exception = future.result()
+            built: BuiltUnit | Exception = future.result()
         except KilledWorker as error:
             clips = work.unit.clips
             raise WorkerLostError(
-                f"the workers that built the clips {clips[0].clip.clip_id} to {clips[-1].clip.clip_id} ended "
-                f"by themselves, as they do when memory is short; {_AGAIN}, with fewer workers a machine"
+                f"the workers that built clips {clips[0].clip.clip_id} to {clips[-1].clip.clip_id} ended "
+                f"unexpectedly, probably because memory is short; use fewer workers per machine and {_RETRY}"
             ) from error
         except (CancelledError, OSError) as error:
-            raise self._gone() from error
-        if isinstance(answer, Exception):
-            raise answer
-        if answer.record.fingerprint != work.unit.fingerprint:
+            raise self._connection_lost() from error
+        if isinstance(built, Exception):
+            raise built
+        if built.record.fingerprint != work.unit.fingerprint:
             raise ClusterError(
                 f"a worker could not read recordings of unit {work.unit.index} of {work.unit.dataset} as "
-                f"planned; if none was changed meanwhile, look for a worker that lost the corpora's "
-                f"folder, and {_AGAIN}"
+                f"planned; if none has changed meanwhile, look for a worker that lost access to the "
+                f"corpora's folder, and {_RETRY}"
             )
-        return answer
+        return built
 
-    def _gone(self) -> ClusterError:
-        return ClusterError(f"the scheduler {self.request.scheduler or 'of this build'} is gone; {_AGAIN}")
+    def _connection_lost(self) -> ClusterError:
+        scheduler = self.request.scheduler or "of this build"
+        return ClusterError(f"the connection to the scheduler {scheduler} was lost; {_RETRY}")
 
-    def _require_able(self, client: Client, units: Sequence[UnitWork]) -> str:
-        """Make sure that every worker can do the work; returns the device that all of them have."""
+    def _check_workers(self, client: Client, units: Sequence[UnitWork]) -> str:
+        """Check that every worker can do the work; returns the device that all of them have."""
         files = {work.unit.dataset: work.unit.clips[0].file.absolute() for work in units if work.unit.clips}
         try:
             client.wait_for_workers(1, timeout=_WORKERS_SECONDS)
-            asked = client.run(look_around, self._place, self.token, self.device, list(files.values()))
+            states = client.run(inspect_worker, self._place, self.token, self.device, list(files.values()))
         except TimeoutError as error:
             raise ClusterError(
-                f"no worker came to {self.request.scheduler} within {_WORKERS_SECONDS} s; start some with "
-                f"`dask worker {self.request.scheduler}`"
+                f"no worker connected to {self.request.scheduler} within {_WORKERS_SECONDS} s; start "
+                f"some with `dask worker {self.request.scheduler}`"
             ) from error
         except OSError as error:
-            raise self._gone() from error
+            raise self._connection_lost() from error
         except ModuleNotFoundError as error:
             raise ClusterError(
-                f"a worker has no package '{error.name}'; install this very ser-features on every worker"
+                f"a worker lacks the package '{error.name}'; install the same ser-features on every worker"
             ) from error
-        return _common_device(asked, self.place)
+        return _common_device(states, self.place)
 
     @property
     def _place(self) -> Place:
-        """The store as a worker in another folder names it."""
+        """The store with a path that is valid in any working directory."""
         return Folder(self.place.path.absolute()) if isinstance(self.place, Folder) else self.place
 
 
-def _common_device(asked: Mapping[str, WorkerState], place: Place) -> str:
-    """The device that all workers compute on. Raises :class:`ClusterError`, naming a worker and its lack."""
+def _common_device(states: Mapping[str, WorkerState], place: Place) -> str:
+    """The device of all workers. Raises :class:`ClusterError` for a worker that cannot do the work."""
     here = library_versions()
-    for address, state in asked.items():
+    for address, state in states.items():
         if not state.sees_store:
             raise ClusterError(
-                f"the worker {address} does not see the store {place}; give a folder that is shared by all "
-                f"workers under the same path, or a URL"
+                f"the worker {address} does not see the store {place}; give a folder that all workers share "
+                f"under the same path, or a URL"
             )
         if state.unseen:
             raise ClusterError(
@@ -150,25 +153,27 @@ def _common_device(asked: Mapping[str, WorkerState], place: Place) -> str:
                 f"path on every worker"
             )
         if state.feature_version != FEATURE_VERSION:
-            raise ClusterError(f"the worker {address} has another version of the pipeline; install this one")
+            raise ClusterError(
+                f"the worker {address} has another version of the pipeline; install this version on it"
+            )
         for name, number in here.items():
             if state.libraries[name] != number:
                 raise ClusterError(
-                    f"the worker {address} has {name} {state.libraries[name]}, here it is {number}; install "
-                    f"the same versions everywhere, for they decide about the last bit"
+                    f"the worker {address} has {name} {state.libraries[name]}, this machine {number}; "
+                    f"install the same versions everywhere, because results differ in the last bits"
                 )
-    devices = {state.device for state in asked.values()}
+    devices = {state.device for state in states.values()}
     if len(devices) > 1:
         raise ClusterError(
-            "some workers have a GPU and some have none, and their numbers differ in the last bits; "
+            "some workers have a GPU and others do not, and their results differ in the last bits; "
             "give --device cuda or --device cpu"
         )
     return devices.pop()
 
 
-def _anywhere(work: UnitWork) -> UnitWork:
-    """The same work for a worker in another folder."""
-    places = tuple(
-        replace(source, file=source.file.absolute()) if source else None for source in work.unit.places
+def _with_absolute_paths(work: UnitWork) -> UnitWork:
+    """The same work for a worker with another working directory."""
+    rows = tuple(
+        replace(source, file=source.file.absolute()) if source else None for source in work.unit.rows
     )
-    return replace(work, unit=replace(work.unit, places=places))
+    return replace(work, unit=replace(work.unit, rows=rows))

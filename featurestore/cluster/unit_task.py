@@ -1,4 +1,4 @@
-"""One unit as a task of a cluster: what a worker is sent, does and answers."""
+"""One unit as a task of a cluster: the task, what a worker does with it, and the result."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
 
-from featurestore.compute.portable import portable
+from featurestore.compute.portable import make_portable
 from featurestore.compute.stages import Stages
 from featurestore.format.documents import UnitRecord
 from featurestore.places.lease import holds
@@ -20,15 +20,15 @@ from pipelines.version import FEATURE_VERSION
 from schemas.errors import ClusterError
 
 COMPARED = ("ser-features", "torch", "numpy", "soxr", "zarr", "numcodecs", "pyarrow")
-"""Libraries whose versions must be the same everywhere: they decide about bytes."""
+"""Libraries that must have the same version everywhere: the stored bytes depend on them."""
 
 _GPU = Lock()
-"""A GPU computes one unit at a time, however many threads its worker has."""
+"""A GPU computes one unit at a time, no matter how many threads its worker has."""
 
 
 @dataclass(frozen=True)
 class UnitTask:
-    """A unit to build. Doing it twice, even at the same time, gives the same bytes."""
+    """A unit to build. Building it twice, even at the same time, gives the same bytes."""
 
     work: UnitWork
     place: Place
@@ -36,12 +36,12 @@ class UnitTask:
     device: str
     decoder: str
     libraries: Mapping[str, str]
-    """:func:`library_versions` where the build runs."""
+    """:func:`library_versions` in the process that runs the build."""
 
 
 @dataclass(frozen=True)
-class UnitAnswer:
-    """A unit that is durable, how long each stage took, and why recordings were left to soundfile."""
+class BuiltUnit:
+    """A durable unit, the seconds of each stage, and why soundfile read recordings instead."""
 
     record: UnitRecord
     seconds: Mapping[str, float]
@@ -50,18 +50,18 @@ class UnitAnswer:
 
 @dataclass(frozen=True)
 class WorkerState:
-    """What a worker tells of itself before it gets work."""
+    """What a worker reports before it gets work."""
 
     libraries: Mapping[str, str]
     feature_version: int
     device: str
     sees_store: bool
     unseen: Sequence[str]
-    """Recordings that it cannot read."""
+    """Recordings that the worker cannot read."""
 
 
-def look_around(place: Place, token: str, device: str, files: Sequence[Path]) -> WorkerState:
-    """Tell whether this worker can do the work: asked of each before the first unit."""
+def inspect_worker(place: Place, token: str, device: str, files: Sequence[Path]) -> WorkerState:
+    """Report what this worker has and sees. It runs on every worker before the first unit."""
     from pipelines.device import choose_device
 
     return WorkerState(
@@ -78,16 +78,16 @@ def library_versions() -> dict[str, str]:
     return {name: version(name) for name in COMPARED}
 
 
-def build_unit(task: UnitTask) -> UnitAnswer | Exception:
+def build_unit(task: UnitTask) -> BuiltUnit | Exception:
     """Compute and commit a unit. An error is returned, not raised: Dask may not be able to bring it back."""
     try:
         return _build_unit(task)
     except Exception as error:  # noqa: BLE001 # the build raises it
-        return portable(error)
+        return make_portable(error)
 
 
-def _build_unit(task: UnitTask) -> UnitAnswer:
-    _require_able(task)
+def _build_unit(task: UnitTask) -> BuiltUnit:
+    _require_same_setup(task)
     from featurestore.compute.execution import Execution
     from pipelines.decoders import choose_decoder
     from pipelines.device import choose_device
@@ -98,30 +98,32 @@ def _build_unit(task: UnitTask) -> UnitAnswer:
     device = choose_device(task.device)
     stages, fallbacks = Stages(), Counter[str]()
     decoder = choose_decoder(task.decoder)
-    if device.type == "cpu":  # one thread a task: the cluster decides how many run side by side
+    if device.type == "cpu":  # one thread per task: the cluster decides how many run in parallel
         execution = Execution(task.place, task.token, device, decoder, 1, stages, fallbacks)
         (record,) = execution.run([task.work], Silent())
     else:
         execution = Execution(task.place, task.token, device, decoder, usable_jobs(), stages, fallbacks)
         with _GPU:
             (record,) = execution.run([task.work], Silent())
-    return UnitAnswer(record, stages.seconds(), fallbacks)
+    return BuiltUnit(record, stages.seconds(), fallbacks)
 
 
-def _require_able(task: UnitTask) -> None:
-    """Refuse on a worker that came after the others were asked, and lacks what they have."""
+def _require_same_setup(task: UnitTask) -> None:
+    """Raise :class:`ClusterError` on a worker that joined after the others were inspected and differs."""
     if task.work.unit.feature_version != FEATURE_VERSION:
-        raise ClusterError("a worker has another version of the pipeline than the build; install the same")
+        raise ClusterError(
+            "a worker and the build have different versions of the pipeline; install the same one everywhere"
+        )
     here = library_versions()
     for name, number in task.libraries.items():
         if here[name] != number:
             raise ClusterError(
                 f"a worker has {name} {here[name]}, the build {number}; install the same versions "
-                f"everywhere, for they decide about the last bit"
+                f"everywhere, because results differ in the last bits"
             )
     for source in task.work.unit.clips:
         if source.audio_sha256 is not None and not source.file.is_file():
             raise ClusterError(
-                f"a worker cannot read {source.file}, which is there for the build; the corpora must be "
-                f"under the same path on every worker"
+                f"a worker cannot read {source.file}, although the build can; the corpora must be under "
+                f"the same path on every worker"
             )

@@ -1,1 +1,1 @@
-"""Recordings to finished units: decode, compute, commit, finalise."""
+"""Turns recordings into finished units: decode, compute, commit, finalise."""

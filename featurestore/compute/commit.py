@@ -1,10 +1,10 @@
-"""A computed unit made durable: shards first, then statistics, then the record that proves it."""
+"""Writes a computed unit durably: shards first, then statistics, then the record that proves it."""
 
 from __future__ import annotations
 
 import io
-import math
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,39 +17,42 @@ from featurestore.format.layout import shard_path, unit_record_path, unit_statis
 from featurestore.format.statistics import read_statistics, sort_statistics
 from featurestore.places.lease import Fence
 from featurestore.places.place import Place
+from featurestore.plan.growth import UnitWork
 from schemas.errors import StoreChangedError
+
+Value = TypeVar("Value")
 
 
 def commit_unit(
     place: Place, result: UnitResult, encoder: ShardEncoder, fence: Fence, stages: Stages
 ) -> UnitRecord:
-    """Write a unit. Its record appears last: a unit without a matching record does not exist.
+    """Write a unit. The record is written last: a unit without a matching record does not exist.
 
-    Any number of processes may write the same unit at the same time: each object is replaced as a whole,
-    by the same bytes. Raises :class:`StoreChangedError` for a unit of which a part stands, and whose
-    recordings are not those of that part any more, :class:`StoreBusyError` once another build has begun.
+    Any number of processes may write the same unit at the same time: each object is replaced as a whole, by
+    the same bytes. Raises :class:`StoreChangedError` if the unit partly exists and its recordings have
+    changed since, :class:`StoreBusyError` if another build has started.
     """
     work = result.work
-    unit, standing = work.unit, work.standing
-    if standing is not None and result.fingerprint != standing.fingerprint:
+    unit, existing = work.unit, work.existing
+    if existing is not None and result.fingerprint != existing.fingerprint:
         raise StoreChangedError(
-            f"recordings of {unit.dataset} changed while features were added to their unit {unit.index}; "
+            f"recordings of {unit.dataset} changed while features were added to unit {unit.index}; "
             f"run the same command again"
         )
     objects: dict[str, StoredObject] = {}
     statistics_name = unit_statistics_path(unit.dataset, unit.index)
     statistics = result.statistics
-    if standing is not None:
-        objects.update(standing.objects)
-        before = _without(read_statistics(place, statistics_name, work.spec), set(work.lacking))
+    if existing is not None:
+        objects.update(existing.objects)
+        before = _without(read_statistics(place, statistics_name, work.spec), set(work.missing))
         statistics = pa.concat_tables([before, statistics])
     for (feature, view), values in result.shards.items():
-        with stages.timed("encode"):
+        with stages.measure("encode"):
             data = encoder.encode(feature, values)
         name = shard_path(unit.dataset, feature, view, unit.index)
         fence.require()
         objects[name] = _write(place, name, data, stages)
-    with stages.timed("encode"):
+    with stages.measure("encode"):
         data = parquet_bytes(sort_statistics(statistics, work.spec))
     objects[statistics_name] = _write(place, statistics_name, data, stages)
     record = UnitRecord(
@@ -59,13 +62,13 @@ def commit_unit(
         fingerprint=result.fingerprint,
         spec=work.spec,
         clips=tuple(result.clips),
-        parameters=_by_view(result, "parameters"),
-        keys=_by_view(result, "keys"),
-        valid_frames=_by_view(result, "valid_frames"),
+        parameters=_by_view(work, result.parameters, existing.parameters if existing else ()),
+        keys=_by_view(work, result.keys, existing.keys if existing else ()),
+        valid_frames=_by_view(work, result.valid_frames, existing.valid_frames if existing else ()),
         objects=dict(sorted(objects.items())),
     )
     fence.require()
-    with stages.timed("store"):
+    with stages.measure("store"):
         write_document(place, unit_record_path(unit.dataset, unit.index), record)
     return record
 
@@ -78,30 +81,24 @@ def parquet_bytes(table: pa.Table) -> bytes:
 
 
 def _write(place: Place, name: str, data: bytes, stages: Stages) -> StoredObject:
-    with stages.timed("hash"):
+    with stages.measure("hash"):
         stored = StoredObject.of(data)
-    with stages.timed("store"):
+    with stages.measure("store"):
         place.write(name, data)
     return stored
 
 
-def _without(table: pa.Table, lacking: set[tuple[str, int, str]]) -> pa.Table:
-    """Rows of what stands alone: another run of this unit may have written those of what it lacks already."""
-    parts = {(feature, view) for feature, view, _ in lacking}
+def _without(table: pa.Table, missing: set[tuple[str, int, str]]) -> pa.Table:
+    """Only the rows of existing shards: another run of this unit may already have added the missing ones."""
+    parts = {(feature, view) for feature, view, _ in missing}
     rows = zip(table["feature"].to_pylist(), table["view"].to_pylist(), strict=True)
     return table.filter(pa.array([row not in parts for row in rows], pa.bool_()))
 
 
-def _by_view(result: UnitResult, field: str) -> tuple[tuple[Any, ...], ...]:
-    """One of the tables [view][clip] of a record: what was computed, else what stands."""
-    computed: dict[str, list[Any]] = getattr(result, field)
-    standing = result.work.standing
-    old = dict(zip(standing.spec.view_names, getattr(standing, field), strict=True)) if standing else {}
-    return tuple(
-        tuple(_null_for_nan(value) for value in computed[name]) if name in computed else old[name]
-        for name in result.work.spec.view_names
-    )
-
-
-def _null_for_nan(value: Any) -> Any:
-    return None if isinstance(value, float) and math.isnan(value) else value
+def _by_view(
+    work: UnitWork, computed: Mapping[str, Sequence[Value]], existing: Sequence[tuple[Value, ...]]
+) -> tuple[tuple[Value, ...], ...]:
+    """One of a record's tables [view][clip]: the computed values of a view, else the existing ones."""
+    names = work.existing.spec.view_names if work.existing else ()
+    old = dict(zip(names, existing, strict=True))
+    return tuple(tuple(computed[name]) if name in computed else old[name] for name in work.spec.view_names)

@@ -1,4 +1,4 @@
-"""The last step of a build: tables, consolidated metadata, and ``store.json`` at the very end."""
+"""The last step of a build: writes tables, consolidated metadata and finally ``store.json``."""
 
 from __future__ import annotations
 
@@ -31,10 +31,11 @@ from featurestore.format.layout import (
     unit_record_path,
     unit_statistics_path,
 )
+from featurestore.format.manifest import plain_rows
 from featurestore.format.seal import unseal
 from featurestore.format.statistics import STATISTICS_SCHEMA, read_statistics
 from featurestore.format.sweep import sweep, withdraw
-from featurestore.places.place import Place
+from featurestore.places.place import REMOTE_THREADS, Place
 from schemas.clip import Status
 from schemas.spec import StoreSpec
 from schemas.tables import MANIFEST_SCHEMA, VIEWS_SCHEMA
@@ -52,10 +53,6 @@ LIBRARIES = (
 )
 
 
-READS_AT_ONCE = 16
-"""Small objects read side by side: over a network each takes a round trip."""
-
-
 def finalise(
     place: Place,
     spec: StoreSpec,
@@ -64,9 +61,9 @@ def finalise(
     records: Mapping[str, Sequence[UnitRecord]],
     part_of: str | None = None,
 ) -> StoreDocument:
-    """Make the units of ``records`` (corpus → its units in order) a valid store; returns its document.
+    """Turn the units of ``records`` (corpus → its units in order) into a valid store; returns its document.
 
-    ``part_of`` : digest of the store of which it is a part.
+    ``part_of`` : digest of the store that this one is a part of.
     """
     ordered = {dataset: records[dataset] for dataset in sorted(records)}
     withdraw(place)
@@ -78,14 +75,14 @@ def finalise(
     }
     present = place.sizes()
     for name, data in small.items():
-        write_if_other(place, name, data, present)
+        write_if_changed(place, name, data, present)
     objects = {name: StoredObject.of(data) for name, data in small.items()}
     for units in ordered.values():
         for record in units:
             objects.update(record.objects)
     names = [corpus_record_path(dataset) for dataset in ordered]
     names += [unit_record_path(dataset, unit.unit) for dataset, units in ordered.items() for unit in units]
-    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+    with ThreadPoolExecutor(REMOTE_THREADS) as pool:
         objects.update(zip(names, pool.map(lambda name: _record_object(place, name), names), strict=True))
     objects = dict(sorted(objects.items()))
     sweep(place, ordered, objects)
@@ -105,31 +102,31 @@ def finalise(
 
 
 def _record_object(place: Place, name: str) -> StoredObject:
-    """Size and hash of a record, which must be what was written."""
+    """Size and hash of a record. Raises :class:`StoreDamagedError` if its seal is broken."""
     data = place.read(name, MOST_DOCUMENT)
     if not name.endswith("/corpus.json") and not unseal(data)[1]:
         raise broken_seal(f"{place}/{name}")
     return StoredObject.of(data)
 
 
-def write_if_other(place: Place, name: str, data: bytes, present: Mapping[str, int]) -> None:
-    """Write an object, unless it holds just this already. ``present`` : name → bytes of what is there."""
+def write_if_changed(place: Place, name: str, data: bytes, present: Mapping[str, int]) -> None:
+    """Write an object unless it already has this content. ``present`` : name → size of existing objects."""
     if present.get(name) != len(data) or place.read(name, len(data)) != data:
         place.write(name, data)
 
 
 def _manifest(records: Mapping[str, Sequence[UnitRecord]]) -> pa.Table:
-    rows = [clip for units in records.values() for record in units for clip in record.clips]
-    return pa.Table.from_pylist(rows, schema=MANIFEST_SCHEMA)
+    rows = (clip for units in records.values() for record in units for clip in record.clips)
+    return pa.Table.from_pylist(plain_rows(rows), schema=MANIFEST_SCHEMA)
 
 
 def _views(spec: StoreSpec, records: Mapping[str, Sequence[UnitRecord]]) -> pa.Table:
     kinds = ("original", *(view.kind for view in spec.views))
     rows: list[dict[str, Any]] = [
         {
-            "clip_id": clip["clip_id"],
+            "clip_id": clip.clip_id,
             "dataset": dataset,
-            "row": clip["row"],
+            "row": clip.row,
             "view": view,
             "name": name,
             "kind": kinds[view],
@@ -147,7 +144,7 @@ def _views(spec: StoreSpec, records: Mapping[str, Sequence[UnitRecord]]) -> pa.T
 
 def _statistics(place: Place, spec: StoreSpec, records: Mapping[str, Sequence[UnitRecord]]) -> pa.Table:
     names = [unit_statistics_path(dataset, unit.unit) for dataset, units in records.items() for unit in units]
-    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+    with ThreadPoolExecutor(REMOTE_THREADS) as pool:
         tables = list(pool.map(lambda name: read_statistics(place, name, spec), names))
     return pa.concat_tables(tables) if tables else STATISTICS_SCHEMA.empty_table()
 
@@ -160,7 +157,7 @@ def _entry(corpus: CorpusRecord, units: Sequence[UnitRecord]) -> DatasetEntry:
         home_page=corpus.home_page,
         rows=len(corpus.rows),
         clips=len(clips),
-        bad=sum(clip["status"] == Status.BAD for clip in clips),
+        bad=sum(clip.status is Status.BAD for clip in clips),
         ignored=len(corpus.ignored),
         units=len(units),
     )

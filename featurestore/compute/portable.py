@@ -1,12 +1,12 @@
-"""Errors that travel from one process to another."""
+"""Errors that can be sent to another process."""
 
 from __future__ import annotations
 
 import traceback
 
 
-def portable(error: Exception) -> Exception:
-    """The error as another process can take it: of a class that it knows, with the traceback as a note."""
+def make_portable(error: Exception) -> Exception:
+    """The error in a form that any process can unpickle: a known class, with the traceback as a note."""
     known = type(error).__module__ in {"builtins", "schemas.errors"}
     sent = error if known else RuntimeError(f"{type(error).__name__}: {error}")
     sent.add_note("In a worker process:\n" + "".join(traceback.format_exception(error)))

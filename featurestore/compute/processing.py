@@ -1,4 +1,4 @@
-"""Clips read and computed one by one: the same in a thread of this process and in a worker process."""
+"""Computes the features of clips, in a thread of this process or in a worker process."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pipelines.pipeline import FeatureBatch, Pipeline
 
 @dataclass(frozen=True)
 class ProcessedClip:
-    """A clip that was read, and its features as a batch of one; None for a bad recording."""
+    """A clip that was read, and its features as a batch of one (None for an unusable recording)."""
 
     read: ReadClip
     features: FeatureBatch | None
 
 
 def compute_clips(pipeline: Pipeline, reads: Sequence[ReadClip], stages: Stages) -> list[ProcessedClip]:
-    """Features of the usable ones among at most ``pipeline.clips_at_once`` clips."""
+    """Compute the features of the usable clips among ``reads``, at most ``pipeline.clips_at_once``."""
     usable = [read for read in reads if read.recording is not None]
     if not usable:
         return [ProcessedClip(read, None) for read in reads]
-    with stages.timed("compute"):
+    with stages.measure("compute"):
         batch = pipeline(
             [read.source.clip.clip_id for read in usable],
             [read.recording.samples for read in usable if read.recording is not None],

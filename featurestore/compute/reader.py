@@ -1,4 +1,4 @@
-"""Recordings decoded ahead of the pipeline, in order, by a few threads."""
+"""Decodes recordings ahead of the pipeline, in order, in a few threads."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ _CONTAINERS = {
     ".aif": {"AIFF"},
     ".aiff": {"AIFF"},
 }
-"""File name suffix → the containers, in libsndfile's words, that one expects under it."""
+"""File name suffix → the containers expected under it, by libsndfile's names."""
 
 AHEAD = 64
-"""Clips decoded before they are asked for: two batches."""
+"""Clips decoded in advance: two batches."""
 
 
 @dataclass(frozen=True)
 class ReadClip:
-    """A recording as the pipeline takes it, or the problem that makes it unusable.
+    """A decoded recording, or the problem that makes it unusable.
 
-    ``audio_sha256`` : of the bytes that were judged; None where they could not be read or were not the
-    planned ones, so that the unit is not taken for finished by a later build.
-    ``recording`` : what was decoded, or None for a bad one; its samples are cut to the pipeline's window.
-    ``problem`` : why the recording is bad, or "".
-    ``error`` : what the header of a bad recording told, where it had one.
+    ``audio_sha256`` : of the bytes that were read. None if they could not be read or were not the planned
+    ones; a later build then does not consider the unit finished.
+    ``recording`` : the decoded audio, cut to the pipeline's window; None if it is unusable.
+    ``problem`` : why the recording is unusable, or "".
+    ``error`` : the decoding error of an unusable recording, with the facts of its header if it had one.
     ``note`` : an oddity of the file that does not make it unusable.
-    ``fallback`` : why the decoder that was asked for left the file to soundfile, or "".
+    ``fallback`` : why soundfile read the file instead of the requested decoder, or "".
     """
 
     source: SourceClip
@@ -57,8 +57,8 @@ class ReadClip:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How recordings are read: ``threads`` at a time, cut to ``window`` samples after trimming."""
+class ReadSettings:
+    """How to read recordings: ``threads`` at a time, trimmed, then cut to ``window`` samples."""
 
     audio: AudioSpec
     window: int
@@ -68,23 +68,23 @@ class Reading:
 
 
 def read_ahead(
-    sources: Sequence[SourceClip], reading: Reading, finish: Callable[[ReadClip], Finished]
+    sources: Sequence[SourceClip], settings: ReadSettings, finish: Callable[[ReadClip], Finished]
 ) -> Generator[Finished]:
-    """Read and decode recordings in the order given, up to :data:`AHEAD` of them in advance.
+    """Read and decode recordings in the given order, up to :data:`AHEAD` of them in advance.
 
-    Each thread calls ``finish`` with what it has read and goes on; the results come in order. A bad
-    recording is a :class:`ReadClip` with its problem, never an exception. What the decoder cannot read,
-    soundfile reads; the clip's ``fallback`` says so.
+    Each thread passes the clip that it has read to ``finish``; the results keep the order. An unusable
+    recording is a :class:`ReadClip` with a problem, never an exception. Files that the decoder cannot read
+    are read by soundfile; the clip's ``fallback`` gives the reason.
     """
-    pool = ThreadPoolExecutor(reading.threads, thread_name_prefix="clip", initializer=compute_alone)
+    pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="clip", initializer=compute_alone)
     pending: deque[Future[Finished]] = deque()
-    opened = _opened(sources, reading)
+    files = _decode_batches(sources, settings)
 
     def work(source: SourceClip, file: DaliClip | Refused | None) -> Finished:
-        return finish(read_clip(source, reading, file))
+        return finish(read_clip(source, settings, file))
 
     try:
-        for source, file in zip(sources, opened, strict=True):
+        for source, file in zip(sources, files, strict=True):
             pending.append(pool.submit(work, source, file))
             if len(pending) > AHEAD:
                 yield pending.popleft().result()
@@ -92,45 +92,49 @@ def read_ahead(
             yield pending.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-        opened.close()
+        files.close()
 
 
-def _opened(sources: Sequence[SourceClip], reading: Reading) -> Generator[DaliClip | Refused | None]:
-    """What a decoder of whole batches gives for each recording; None where the thread is to read it."""
-    if reading.decoder == "dali":
-        yield from dali_clips([source.file for source in sources], reading.threads)
+def _decode_batches(
+    sources: Sequence[SourceClip], settings: ReadSettings
+) -> Generator[DaliClip | Refused | None]:
+    """The result of a decoder of whole batches for each recording; None if the thread is to decode it."""
+    if settings.decoder == "dali":
+        yield from dali_clips([source.file for source in sources], settings.threads)
     else:
         yield from repeat(None, len(sources))
 
 
-def read_clip(source: SourceClip, reading: Reading, file: DaliClip | Refused | None = None) -> ReadClip:
-    """Read one recording. ``file`` : what DALI made of it; None: soundfile reads it."""
-    with reading.stages.timed("decode"):
+def read_clip(source: SourceClip, settings: ReadSettings, file: DaliClip | Refused | None = None) -> ReadClip:
+    """Read one recording. ``file`` : DALI's result for it; None: soundfile reads it."""
+    with settings.stages.measure("decode"):
         if isinstance(file, DaliClip):
             decoded = Decoded(file.channels.numpy(), file.mono.numpy())
-            return _judge(source, file.data.data, reading, decoded)
+            return _judge(source, file.data.data, settings, decoded)
         try:
             data = source.file.read_bytes()
         except OSError as error:
             return ReadClip(source, None, problem=f"cannot be read: {error.strerror or error}")
-        read = _judge(source, data, reading)
+        read = _judge(source, data, settings)
         return read if file is None else replace(read, fallback=file.reason)
 
 
-def _judge(source: SourceClip, data: Bytes, reading: Reading, decoded: Decoded | None = None) -> ReadClip:
-    """Check against the planned hash, decode and cut one recording to the window."""
+def _judge(
+    source: SourceClip, data: Bytes, settings: ReadSettings, decoded: Decoded | None = None
+) -> ReadClip:
+    """Compare one recording with its planned hash, decode it and cut it to the window."""
     if hashlib.sha256(data).hexdigest() != source.audio_sha256:
         return ReadClip(source, None, problem="changed while the store was built; build again")
     try:
-        recording = decode(data, reading.audio, decoded)
+        recording = decode(data, settings.audio, decoded)
     except UnusableRecordingError as error:
         return ReadClip(source, source.audio_sha256, problem=str(error), error=error)
-    kept = replace(recording, samples=recording.samples[: reading.window].copy())
+    kept = replace(recording, samples=recording.samples[: settings.window].copy())
     note = _container_note(source.file.suffix, recording.container)
     return ReadClip(source, source.audio_sha256, kept, note=note)
 
 
 def _container_note(suffix: str, container: str) -> str:
-    """What to say of a file whose content is of another kind than its name tells."""
+    """A note on a file whose content does not match its name; "" if it does."""
     expected = _CONTAINERS.get(suffix.lower(), {container})
     return "" if container in expected else f"{container} data under a {suffix} name"

@@ -1,4 +1,4 @@
-"""How long each stage of a build was at work, and how long the coordinator waited for it."""
+"""Time spent in each stage of a build, and time that the coordinator spent waiting."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ Stage = Literal[
     "waiting for clips",
     "waiting for write",
 ]
-"""Seconds of the threads that do it. ``write`` is a unit's ``encode`` (Zarr, compression, Parquet), ``hash``
-and ``store`` (until it is on the disk) together; the last two are the coordinator's waiting."""
+"""A stage's seconds are those of the threads that run it. ``write`` includes a unit's ``encode`` (Zarr,
+compression, Parquet), ``hash`` and ``store`` (until the bytes are on the disk). The last two are the
+coordinator's waiting times."""
 
 
 class Stages:
-    """Seconds by stage, added up from any thread. The stages overlap: their sum is no wall time."""
+    """Seconds per stage, summed over all threads. Stages overlap, so their sum is not the wall time."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._seconds: dict[str, float] = defaultdict(float)
 
     @contextmanager
-    def timed(self, stage: Stage) -> Iterator[None]:
-        """Add the time that the block takes."""
+    def measure(self, stage: Stage) -> Iterator[None]:
+        """Add the time that the ``with`` block takes."""
         started = time.perf_counter()
         try:
             yield
@@ -43,7 +44,7 @@ class Stages:
                 self._seconds[stage] += time.perf_counter() - started
 
     def add(self, seconds: Mapping[str, float]) -> None:
-        """Add what another process has measured."""
+        """Add the seconds that another process measured."""
         with self._lock:
             for stage, more in seconds.items():
                 self._seconds[stage] += more

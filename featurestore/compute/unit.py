@@ -1,10 +1,11 @@
-"""One unit in memory: its arrays, its rows of the tables and its statistics."""
+"""Gathers one unit in memory: its arrays, its table rows and its statistics."""
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,34 +15,32 @@ import pyarrow as pa
 from featurestore.compute.processing import ProcessedClip
 from featurestore.compute.reader import ReadClip
 from featurestore.compute.stages import Stages
+from featurestore.format.manifest import ManifestRow
 from featurestore.format.statistics import STATISTICS_SCHEMA, merge
 from featurestore.plan.growth import UnitWork
 from featurestore.plan.units import SourceClip, Unit, fingerprint
 from featurestore.progress import Advance
 from pipelines.pipeline import FeatureBatch
-from pipelines.quality import Quality
 from pipelines.random_stream import stream_key
 from schemas.clip import Status
-
-_QUALITY = tuple(field.name for field in fields(Quality))
 
 
 @dataclass
 class UnitResult:
-    """What a unit's record, shards and statistics are written from.
+    """The content of a unit's record, shards and statistics.
 
-    ``fingerprint`` : of what was read, which is the planned one unless a recording could not be.
-    ``shards``  : feature, view → (clip, coefficient, frame) in the store's dtype, NaN for bad recordings and
-    vacant rows.
-    ``clips``   : manifest rows. ``parameters``, ``keys``, ``valid_frames`` : view's name → by clip.
+    ``fingerprint`` : of the recordings as read; the planned one unless a recording could not be read.
+    ``shards`` : feature, view → (clip, coefficient, frame) in the store's dtype, NaN for unusable recordings
+    and vacant rows.
+    ``clips`` : manifest rows. ``parameters``, ``keys``, ``valid_frames`` : view name → one value per clip.
     ``statistics`` : of the shards.
     """
 
     work: UnitWork
     fingerprint: str
     shards: dict[tuple[str, int], npt.NDArray[np.floating]]
-    clips: list[dict[str, Any]]
-    parameters: dict[str, list[float]]
+    clips: list[ManifestRow]
+    parameters: dict[str, list[float | None]]
     keys: dict[str, list[str]]
     valid_frames: dict[str, list[int]]
     statistics: pa.Table
@@ -50,22 +49,22 @@ class UnitResult:
 def gather_unit(
     work: UnitWork, clips: Iterator[ProcessedClip], advance: Advance, stages: Stages
 ) -> UnitResult:
-    """Put the unit's clips, the next ones of ``clips``, in their places."""
+    """Take the unit's clips, the next ones of ``clips``, and put each into its row."""
     unit, spec = work.unit, work.compute
-    views, count = len(spec.view_names), len(unit.places)
+    views, count = len(spec.view_names), len(unit.rows)
     table = np.full(
         (views, count, sum(spec.coefficients.values()), spec.frames), np.nan, dtype=spec.storage.dtype
     )
     parameters = np.full((views, len(unit.clips)), np.nan)
     valid_frames = np.zeros((views, len(unit.clips)), dtype=np.int64)
     moments = _Moments(work)
-    rows: list[dict[str, Any]] = []
+    rows: list[ManifestRow] = []
     seen: list[SourceClip | None] = []
-    for row, place in enumerate(unit.places):
-        if place is None:
+    for row, source in enumerate(unit.rows):
+        if source is None:
             seen.append(None)
             continue
-        with stages.timed("waiting for clips"):
+        with stages.measure("waiting for clips"):
             clip = next(clips)
         position = len(rows)
         seen.append(replace(clip.read.source, audio_sha256=clip.read.audio_sha256))
@@ -83,39 +82,47 @@ def gather_unit(
         fingerprint(seen, unit.feature_version),
         {
             (feature, view): table[computed[name], :, spec.columns[feature]]
-            for feature, view, name in work.lacking
+            for feature, view, name in work.missing
         },
         rows,
-        {name: parameters[index].tolist() for name, index in computed.items()},
+        {name: [_none_if_nan(value) for value in parameters[index]] for name, index in computed.items()},
         {name: _stream_keys(unit, spec.seed, name) for name in spec.view_names},
         {name: valid_frames[index].tolist() for name, index in computed.items()},
         moments.table(),
     )
 
 
-def _manifest_row(read: ReadClip, row: int) -> dict[str, Any]:
+def _manifest_row(read: ReadClip, row: int) -> ManifestRow:
     clip, header = read.source.clip, read.recording or read.error
-    problem = "; ".join(part for part in (read.problem, clip.note, read.note) if part)
-    return {
-        "clip_id": clip.clip_id,
-        "dataset": clip.dataset,
-        "row": row,
-        "path": clip.path,
-        "audio_sha256": read.audio_sha256,
-        "speaker": clip.speaker,
-        "gender": str(clip.gender),
-        "emotion": str(clip.emotion),
-        "label": clip.label,
-        "intensity": clip.intensity,
-        "sentence": clip.sentence,
-        "repetition": clip.repetition,
-        "duration_s": header.duration_s if header else None,
-        "sample_rate": header.sample_rate if header else None,
-        "channels": header.channels if header else None,
-        **(asdict(read.recording.quality) if read.recording else dict.fromkeys(_QUALITY)),
-        "status": str(Status.BAD if read.problem else Status.OK),
-        "problem": problem,
-    }
+    quality = read.recording.quality if read.recording else None
+    return ManifestRow(
+        clip_id=clip.clip_id,
+        dataset=clip.dataset,
+        row=row,
+        path=clip.path,
+        audio_sha256=read.audio_sha256,
+        speaker=clip.speaker,
+        gender=str(clip.gender),
+        emotion=str(clip.emotion),
+        label=clip.label,
+        intensity=clip.intensity,
+        sentence=clip.sentence,
+        repetition=clip.repetition,
+        duration_s=header.duration_s if header else None,
+        sample_rate=header.sample_rate if header else None,
+        channels=header.channels if header else None,
+        snr_db=quality.snr_db if quality else None,
+        clipping_ratio=quality.clipping_ratio if quality else None,
+        silence_ratio=quality.silence_ratio if quality else None,
+        peak=quality.peak if quality else None,
+        loudness_lufs=quality.loudness_lufs if quality else None,
+        status=Status.BAD if read.problem else Status.OK,
+        problem="; ".join(part for part in (read.problem, clip.note, read.note) if part),
+    )
+
+
+def _none_if_nan(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
 
 
 def _stream_keys(unit: Unit, seed: int, view: str) -> list[str]:
@@ -139,7 +146,7 @@ class _Moments:
         self._m2s.append(clip.m2)
 
     def table(self) -> pa.Table:
-        """The moments of what the unit lacked, one row a speaker × view × feature."""
+        """The moments of the unit's missing parts, one row per speaker × view × feature."""
         unit, spec = self._work.unit, self._work.compute
         computed = {name: index for index, name in enumerate(spec.view_names)}
         out: dict[str, list[Any]] = defaultdict(list)
@@ -148,12 +155,12 @@ class _Moments:
             counts = np.concatenate(self._counts, axis=1)
             means, m2s = np.concatenate(self._means, axis=1), np.concatenate(self._m2s, axis=1)
             for speaker in np.unique(speakers):
-                chosen = speakers == speaker
+                selected = speakers == speaker
                 merged = [
-                    merge(counts[view, chosen], means[view, chosen], m2s[view, chosen])
+                    merge(counts[view, selected], means[view, selected], m2s[view, selected])
                     for view in range(len(counts))
                 ]
-                for feature, view, name in self._work.lacking:
+                for feature, view, name in self._work.missing:
                     moments, part = merged[computed[name]], spec.columns[feature]
                     out["speaker"].append(str(speaker))
                     out["view"].append(view)

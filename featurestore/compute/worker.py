@@ -1,7 +1,7 @@
 """A process that reads and computes clips for a build.
 
-It takes tasks from a socket that it was started with, leaves the features in memory that it shares with the
-build, and answers with the rest. It ends when the build does, because the socket closes.
+It receives tasks through a socket, writes the features into memory that it shares with the build, and sends
+back everything else. It ends when the build does, because the socket closes.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from featurestore.compute.portable import portable
+from featurestore.compute.portable import make_portable
 from featurestore.compute.processing import ProcessedClip, compute_clips
-from featurestore.compute.reader import ReadClip, Reading, read_clip
+from featurestore.compute.reader import ReadClip, ReadSettings, read_clip
 from featurestore.compute.stages import Stages
 from featurestore.plan.units import SourceClip
 from pipelines.device import choose_device
@@ -33,10 +33,11 @@ from schemas.spec import StoreSpec
 
 @dataclass(frozen=True)
 class Setup:
-    """What a worker is told first: the specification, and what it leaves in the shared memory.
+    """The first message to a worker: the specification and the layout of the shared memory.
 
-    Features of ``clips`` clips a slot: (slot, clip, view, coefficient, frame) in the store's dtype; or, for
-    ``samples``, what a GPU computes from: (slot, clip, sample) float32.
+    The memory has ``count`` slots of ``clips`` clips each. With ``gives="features"`` it holds (slot, clip,
+    view, coefficient, frame) in the store's dtype; with ``"samples"``, the input of a GPU: (slot, clip,
+    sample) float32.
     """
 
     spec: StoreSpec
@@ -53,7 +54,7 @@ class Setup:
 
     @property
     def dtype(self) -> str:
-        """Of the shared memory."""
+        """Data type of the shared memory."""
         return "float32" if self.gives == "samples" else self.spec.storage.dtype
 
     def slots(self, memory: mmap.mmap) -> npt.NDArray[np.floating]:
@@ -63,17 +64,17 @@ class Setup:
 
 @dataclass(frozen=True)
 class Task:
-    """Clips to process, and the slot of the shared memory that takes what is asked for."""
+    """Clips to process, and the slot of the shared memory for their features or samples."""
 
     slot: int
     sources: tuple[SourceClip, ...]
 
 
 @dataclass(frozen=True)
-class Answer:
-    """The clips without samples and feature tables, and how long each stage took.
+class ComputedClips:
+    """A task's result: the clips without samples and feature tables, and the seconds of each stage.
 
-    ``samples`` : how many samples of each clip lie in the slot, where samples were asked for.
+    ``samples`` : the number of samples of each clip.
     """
 
     clips: tuple[ProcessedClip, ...]
@@ -82,41 +83,41 @@ class Answer:
 
 
 class Processor:
-    """Reads clips, and computes them where features are asked for."""
+    """Reads clips and, if the build wants features, computes them."""
 
     def __init__(self, setup: Setup, memory: mmap.mmap) -> None:
         self._setup = setup
         self._slots = setup.slots(memory)
-        self._finish: Callable[[ReadClip, npt.NDArray[np.floating], Stages], ProcessedClip] = _moved
+        self._finish: Callable[[ReadClip, npt.NDArray[np.floating], Stages], ProcessedClip] = _store_samples
         if setup.gives == "features":
-            self._finish = partial(_featurised, Pipeline(setup.spec, choose_device("cpu")))
+            self._finish = partial(_store_features, Pipeline(setup.spec, choose_device("cpu")))
 
-    def process(self, task: Task) -> Answer:
+    def process(self, task: Task) -> ComputedClips:
         """Process a task's clips."""
         stages = Stages()
         spec = self._setup.spec
-        reading = Reading(spec.audio, window_samples(spec), 1, "soundfile", stages)
+        settings = ReadSettings(spec.audio, window_samples(spec), 1, "soundfile", stages)
         clips, samples = [], []
-        for place, source in enumerate(task.sources):
-            read = read_clip(source, reading)
+        for index, source in enumerate(task.sources):
+            read = read_clip(source, settings)
             samples.append(len(read.recording.samples) if read.recording else 0)
-            slot = self._slots[task.slot, place]
+            slot = self._slots[task.slot, index]
             clips.append(self._finish(read, slot, stages))
-        return Answer(tuple(clips), tuple(samples), stages.seconds())
+        return ComputedClips(tuple(clips), tuple(samples), stages.seconds())
 
 
-def _featurised(
+def _store_features(
     pipeline: Pipeline, read: ReadClip, slot: npt.NDArray[np.floating], stages: Stages
 ) -> ProcessedClip:
     (clip,) = compute_clips(pipeline, [read], stages)
     if clip.features is None:
         return clip
     slot[:] = clip.features.table[:, 0]
-    without = replace(clip.features, table=clip.features.table[:, :, :, :0])
-    return ProcessedClip(_without_samples(read), without)
+    empty = replace(clip.features, table=clip.features.table[:, :, :, :0])
+    return ProcessedClip(_without_samples(read), empty)
 
 
-def _moved(read: ReadClip, slot: npt.NDArray[np.floating], _: Stages) -> ProcessedClip:
+def _store_samples(read: ReadClip, slot: npt.NDArray[np.floating], _: Stages) -> ProcessedClip:
     if read.recording is not None:
         slot[: len(read.recording.samples)] = read.recording.samples
     return ProcessedClip(_without_samples(read), None)
@@ -129,24 +130,24 @@ def _without_samples(read: ReadClip) -> ReadClip:
 
 
 def main() -> None:
-    """Serve the build that holds the other end of the socket, until it closes it.
+    """Process tasks until the build closes its end of the socket.
 
-    Arguments: file descriptors of the socket and of the shared memory.
+    Command-line arguments: file descriptors of the socket and of the shared memory.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the build, which ends its workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the build, which ends its workers
     keep_freed_memory()
     compute_alone()
     connection = Connection(int(sys.argv[1]))
     try:
         setup: Setup = connection.recv()
         processor = Processor(setup, mmap.mmap(int(sys.argv[2]), 0))
-        gc.freeze()  # what was imported stays: not to be looked through again and again
+        gc.freeze()  # imported modules stay: collections need not scan them
         while True:
             task = connection.recv()
             try:
-                answer: Answer | Exception = processor.process(task)
+                result: ComputedClips | Exception = processor.process(task)
             except Exception as error:  # noqa: BLE001 # the build raises it
-                answer = portable(error)
-            connection.send(answer)
+                result = make_portable(error)
+            connection.send(result)
     except (EOFError, ConnectionError):
         return

@@ -1,6 +1,6 @@
-"""Worker processes that read and compute the clips of a build side by side.
+"""Worker processes that read and compute the clips of a build in parallel.
 
-Threads would share one interpreter lock, taken between several hundred short operations a clip.
+Threads would share one interpreter lock, which several hundred short operations per clip take in turn.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ import numpy.typing as npt
 from featurestore.compute.processing import ProcessedClip
 from featurestore.compute.reader import ReadClip
 from featurestore.compute.stages import Stages
-from featurestore.compute.worker import Answer, Setup, Task
+from featurestore.compute.worker import ComputedClips, Setup, Task
 from featurestore.plan.units import SourceClip
 from schemas.errors import WorkerLostError
 from schemas.spec import StoreSpec
 
 TASK_BYTES = 4 * 2**20
-"""A task's features take about this much: a few clips, so that asking and answering cost nothing."""
+"""Approximate size of a task's features: several clips, so that messages cost little in comparison."""
 
 _PROGRAM = "from featurestore.compute.worker import main; main()"
-"""Not ``-m``: the classes that are sent must belong to the module, not to ``__main__``."""
+"""Not ``-m``: the classes of the messages must belong to the module, not to ``__main__``."""
 
-_SLOTS_A_WORKER = 3
-"""One that is computed, one that waits behind it, one that is read by the build."""
+_SLOTS_PER_WORKER = 3
+"""One being computed, one waiting, one being read by the build."""
 
 
 class WorkerPool:
-    """Worker processes for one build. Use it in a ``with`` statement: its end ends them.
+    """Worker processes for one build. Use it in a ``with`` statement, which ends them.
 
-    They are started anew rather than forked or spawned, so that neither the threads nor the main module of
-    the calling program matter.
+    They are new Python processes, neither forked nor spawned by multiprocessing, so the threads and the main
+    module of the calling program do not matter.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class WorkerPool:
         one = Setup(spec, gives, 1, 1)
         clip_bytes = math.prod(one.clip_shape) * np.dtype(one.dtype).itemsize
         self._clips = max(1, min(8, TASK_BYTES // clip_bytes))
-        self._slots = _SLOTS_A_WORKER * processes
+        self._slots = _SLOTS_PER_WORKER * processes
         self._stages = stages
         setup = replace(one, count=self._slots, clips=self._clips)
         self._workers: list[_Worker] = []
@@ -90,58 +90,60 @@ class WorkerPool:
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     def process(self, sources: Sequence[SourceClip]) -> Generator[ProcessedClip]:
-        """The clips with their features, in the order given, computed ahead.
+        """Compute the clips' features ahead; yields the clips in the given order.
 
-        A clip's feature table is valid until the next clip is asked for. Raises :class:`WorkerLostError`
-        where a worker process ended by itself.
+        A clip's feature table is valid until the next clip is requested. Raises :class:`WorkerLostError` if
+        a worker process ends unexpectedly.
         """
-        for slot, answer in self._answers(sources):
-            for place, clip in enumerate(answer.clips):
+        for slot, result in self._results(sources):
+            for index, clip in enumerate(result.clips):
                 if clip.features is None:
                     yield clip
                 else:
-                    yield replace(clip, features=replace(clip.features, table=slot[place][:, None]))
+                    yield replace(clip, features=replace(clip.features, table=slot[index][:, None]))
 
     def read(self, sources: Sequence[SourceClip]) -> Generator[ReadClip]:
-        """The recordings with their samples, in the order given, read ahead, of a pool that gives samples.
+        """Read the recordings' samples ahead; yields them in the given order. For a pool that gives samples.
 
-        Raises :class:`WorkerLostError` where a worker process ended by itself.
+        Raises :class:`WorkerLostError` if a worker process ends unexpectedly.
         """
-        for slot, answer in self._answers(sources):
-            for place, (clip, count) in enumerate(zip(answer.clips, answer.samples, strict=True)):
+        for slot, result in self._results(sources):
+            for index, (clip, count) in enumerate(zip(result.clips, result.samples, strict=True)):
                 read = clip.read
                 if read.recording is not None:
-                    recording = replace(read.recording, samples=slot[place, :count].copy())
+                    recording = replace(read.recording, samples=slot[index, :count].copy())
                     read = replace(read, recording=recording)
                 yield read
 
-    def _answers(self, sources: Sequence[SourceClip]) -> Generator[tuple[npt.NDArray[np.floating], Answer]]:
-        """Each task's slot of the memory, which is its own until the next is asked for, and the answer."""
+    def _results(
+        self, sources: Sequence[SourceClip]
+    ) -> Generator[tuple[npt.NDArray[np.floating], ComputedClips]]:
+        """The result of each task and its slot of the memory, valid until the next one is requested."""
         free = deque(range(self._slots))
-        pending: deque[tuple[Task, Future[Answer]]] = deque()
+        pending: deque[tuple[Task, Future[ComputedClips]]] = deque()
         for first in range(0, len(sources), self._clips):
             if not free:
-                task, answer = pending.popleft()
-                yield self._memory[task.slot], self._counted(answer)
+                task, future = pending.popleft()
+                yield self._memory[task.slot], self._wait_for_result(future)
                 free.append(task.slot)
             task = Task(free.popleft(), tuple(sources[first : first + self._clips]))
-            pending.append((task, self._threads.submit(self._ask, task)))
-        for task, answer in pending:
-            yield self._memory[task.slot], self._counted(answer)
+            pending.append((task, self._threads.submit(self._run, task)))
+        for task, future in pending:
+            yield self._memory[task.slot], self._wait_for_result(future)
 
-    def _counted(self, future: Future[Answer]) -> Answer:
-        answer = future.result()
-        self._stages.add(answer.seconds)
-        return answer
+    def _wait_for_result(self, future: Future[ComputedClips]) -> ComputedClips:
+        result = future.result()
+        self._stages.add(result.seconds)
+        return result
 
     def _end_workers(self) -> None:
         for worker in self._workers:
             worker.end()
 
-    def _ask(self, task: Task) -> Answer:
+    def _run(self, task: Task) -> ComputedClips:
         worker = self._idle.get()
         try:
-            return worker.ask(task)
+            return worker.run(task)
         finally:
             self._idle.put(worker)
 
@@ -152,7 +154,7 @@ class _Worker:
     def __init__(self, shared: int, setup: Setup) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 # this very program
+            self._process = subprocess.Popen(  # noqa: S603 # this same program
                 [sys.executable, "-P", "-c", _PROGRAM, str(theirs.fileno()), str(shared)],
                 pass_fds=(theirs.fileno(), shared),
                 stdin=subprocess.DEVNULL,
@@ -167,31 +169,31 @@ class _Worker:
         self._connection = Connection(ours.detach())
         self._connection.send(setup)
 
-    def ask(self, task: Task) -> Answer:
-        """Let the worker process a task. Raises what it raises, :class:`WorkerLostError` where it is gone."""
+    def run(self, task: Task) -> ComputedClips:
+        """Have the worker process a task. Raises the worker's error, :class:`WorkerLostError` if it ended."""
         try:
             self._connection.send(task)
-            answer: Answer | Exception = self._connection.recv()
+            result: ComputedClips | Exception = self._connection.recv()
         except (EOFError, OSError) as error:
             code = self._process.wait()
             first, last = (task.sources[i].clip.clip_id for i in (0, -1))
             advice = ", with fewer --jobs if memory is short" if code == -signal.SIGKILL else ""
             raise WorkerLostError(
-                f"a worker process ended by itself (exit code {code}) among the clips {first} to {last}; "
-                f"run the same command again{advice}"
+                f"a worker process ended unexpectedly (exit code {code}) while it processed clips {first} to "
+                f"{last}; run the same command again{advice}"
             ) from error
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     def end(self) -> None:
-        """End the process at once: it holds nothing that would be lost."""
+        """Kill the process: it holds nothing that would be lost."""
         self._process.kill()
         self._process.wait()
         self._connection.close()
 
 
 def _import_path() -> list[str]:
-    """Where workers find modules: this very package first, then where this process finds them."""
+    """Module search path of workers: this package first, then the path of this process."""
     ours = str(Path(__file__).resolve().parents[2])
     return [ours, *(str(Path(entry).absolute()) for entry in sys.path if entry != ours)]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import builtins
 import hashlib
 import json
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import Field
 
 from featurestore.format.json_limits import parse_json_document
 from featurestore.format.layout import FORMAT_VERSION
+from featurestore.format.manifest import ManifestRow
 from featurestore.format.seal import seal, unseal
 from featurestore.places.place import Place
 from schemas.errors import StoreDamagedError
@@ -22,23 +23,23 @@ T = TypeVar("T", bound=Model)
 _DIGEST = "^sha256:[0-9a-f]{64}$"
 
 MOST_DOCUMENT = 2**28
-"""Bytes of a JSON document: ``store.json`` of ten million clips takes about this much."""
+"""Largest JSON document, in bytes: about the size of ``store.json`` for ten million clips."""
 
 
 class StoredObject(Model):
-    """Size and hash of one file of the store."""
+    """Size and SHA-256 of one object of a store."""
 
     bytes: int = Field(ge=0)
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
     @classmethod
     def of(cls, data: builtins.bytes) -> StoredObject:
-        """Measure what is to be written."""
+        """Size and hash of bytes that are to be written."""
         return cls(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 
     @classmethod
     def at(cls, place: Place, name: str) -> StoredObject:
-        """Measure an object as it stands. Raises :class:`FileNotFoundError`."""
+        """Size and hash of an existing object. Raises :class:`FileNotFoundError`."""
         digest, count = hashlib.sha256(), 0
         for block in place.blocks(name):
             digest.update(block)
@@ -47,18 +48,18 @@ class StoredObject(Model):
 
 
 class IgnoredFile(Model):
-    """A file of the corpus's tree that is no clip, and why."""
+    """A file in the corpus's folder that is not a clip, and why."""
 
     path: str
     reason: str
 
 
 class CorpusRecord(Model):
-    """``records/<dataset>/corpus.json``: what the corpus is, how it is laid out, what was left aside.
+    """``records/<dataset>/corpus.json``: description of a corpus, its rows and its ignored files.
 
-    ``rows`` are clip ids in the order of the arrays' rows, null where a clip was removed; ``units`` the
-    fingerprints of all units in order.
-    It is written before any unit is, so that a build that was stopped goes on with the same layout.
+    ``rows`` are the clip ids in the order of the arrays' rows, null for the row of a removed clip; ``units``
+    the fingerprints of all units in order. The record is written before any unit, so that a resumed build
+    assigns the same rows.
     """
 
     dataset: str
@@ -74,9 +75,9 @@ class CorpusRecord(Model):
 class UnitRecord(Model):
     """``records/<dataset>/<unit>.json``: proof that a unit is finished, and its part of the tables.
 
-    ``fingerprint`` tells from which recordings, ``spec`` what was computed of them. ``clips`` are rows of
-    the manifest. ``parameters``, ``keys`` and ``valid_frames`` are indexed [view][clip]; a
-    parameter is null where the view has none or the recording is bad.
+    ``fingerprint`` identifies the recordings, ``spec`` what was computed from them. ``clips`` are rows of
+    the manifest. ``parameters``, ``keys`` and ``valid_frames`` are indexed [view][clip]; a parameter is null
+    if the view has none or the recording is unusable.
     """
 
     format_version: Literal[3] = FORMAT_VERSION
@@ -85,7 +86,7 @@ class UnitRecord(Model):
     unit: int
     fingerprint: str
     spec: StoreSpec
-    clips: tuple[dict[str, Any], ...]
+    clips: tuple[ManifestRow, ...]
     parameters: tuple[tuple[float | None, ...], ...]
     keys: tuple[tuple[str, ...], ...]
     valid_frames: tuple[tuple[int, ...], ...]
@@ -99,7 +100,7 @@ class DatasetEntry(Model):
     licence: str
     home_page: str
     rows: int = Field(ge=0)
-    """Of the arrays: the clips, and vacant rows of clips that were removed."""
+    """Rows of the arrays: one per clip, and the vacant rows of removed clips."""
     clips: int = Field(ge=0)
     bad: int = Field(ge=0)
     ignored: int = Field(ge=0)
@@ -107,13 +108,13 @@ class DatasetEntry(Model):
 
 
 class StoreDocument(Model):
-    """``store.json``: written last, it makes a store valid."""
+    """``store.json``: written last, makes a store valid."""
 
     format: Literal["ser-feature-store"] = "ser-feature-store"
     format_version: Literal[3] = FORMAT_VERSION
     digest: str = Field(pattern=_DIGEST)
     part_of: str | None = Field(None, pattern=_DIGEST)
-    """Digest of the store that this one is a part of; no part of this one's digest."""
+    """Digest of the store that this one is a part of; not included in this store's digest."""
     spec: StoreSpec
     spec_digest: str = Field(pattern=_DIGEST)
     feature_version: int
@@ -122,12 +123,12 @@ class StoreDocument(Model):
     libraries: dict[str, str]
 
     def computed_digest(self) -> str:
-        """The digest that the content asks for: SHA-256 of the canonical JSON of spec and objects."""
+        """The digest that ``digest`` must equal; see :func:`store_digest`."""
         return store_digest(self.spec, self.feature_version, self.datasets, self.objects)
 
 
 SEALED = (StoreDocument, UnitRecord)
-"""Documents that end with the hash of what stands before: nothing else vouches for all of them."""
+"""Documents that end with the hash of their other bytes: nothing else protects all of them."""
 
 
 def store_digest(
@@ -136,7 +137,7 @@ def store_digest(
     datasets: dict[str, DatasetEntry],
     objects: dict[str, StoredObject],
 ) -> str:
-    """``sha256:`` and the hash over versions, specification, corpora and all objects."""
+    """``sha256:`` and the SHA-256 of the canonical JSON of versions, specification, corpora and objects."""
     return canonical_digest(
         {
             "format_version": FORMAT_VERSION,
@@ -156,7 +157,7 @@ def write_document(place: Place, name: str, document: Model) -> StoredObject:
 
 
 def document_bytes(document: Model) -> bytes:
-    """A document as indented JSON, with its seal where its kind has one."""
+    """A document as indented JSON, with a seal if its kind has one."""
     text = json.dumps(document.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
     return seal(text) if isinstance(document, SEALED) else text.encode() + b"\n"
 
@@ -164,13 +165,13 @@ def document_bytes(document: Model) -> bytes:
 def read_document(place: Place, name: str, kind: type[T]) -> T:
     """Read and validate a document.
 
-    Raises :class:`StoreDamagedError` for one that is not valid, :class:`FileNotFoundError` for none.
+    Raises :class:`StoreDamagedError` if it is invalid, :class:`FileNotFoundError` if it is absent.
     """
     return parse_document(place.read(name, MOST_DOCUMENT), f"{place}/{name}", kind)
 
 
 def parse_document(data: bytes, source: str, kind: type[T]) -> T:
-    """Validate a document. Raises :class:`StoreDamagedError`; ``source`` names it there."""
+    """Validate a document. Raises :class:`StoreDamagedError`, which names ``source``."""
     if not issubclass(kind, SEALED):
         return parse_json_document(data, source, kind)
     body, true = unseal(data)
@@ -181,7 +182,7 @@ def parse_document(data: bytes, source: str, kind: type[T]) -> T:
 
 
 def broken_seal(source: str) -> StoreDamagedError:
-    """The error for a document that was changed since it was written."""
+    """The error for a document that has changed since it was written."""
     return StoreDamagedError(
         f"{source} was changed since it was written: its last line is not the hash of the rest; do not use "
         f"it, or run `ser-features build --check` with its corpora to repair it"

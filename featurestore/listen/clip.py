@@ -15,10 +15,10 @@ from data.registry import CORPORA
 from data.scanning import scan_corpus
 from featurestore.format.layout import LATEST, ROOT_METADATA, STORE_JSON
 from featurestore.places.choose import is_url
-from featurestore.plan.spec import DEFAULT_RECIPE
 from featurestore.store import FeatureStore
 from pipelines.version import FEATURE_VERSION
 from schemas.clip import Scan, Status
+from schemas.defaults import DEFAULT_RECIPE
 from schemas.errors import CorpusNotFoundError, SpecError, StoreConflictError, UnknownNameError, UsageError
 from schemas.recipe import first_problem, load_recipe
 from schemas.spec import StoreSpec

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -67,12 +66,6 @@ def sync_file(path: Path) -> None:
 def sync_folder(path: Path) -> None:
     """Wait until the folder's entries are on the disk."""
     sync_file(path)
-
-
-def sha256_of(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""What a build has to do, decided before anything is computed."""
+"""Decides what a build has to do, before anything is computed."""

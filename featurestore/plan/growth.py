@@ -1,4 +1,4 @@
-"""How a store grows: which parts of a unit stand when features, views or clips are added."""
+"""How a store grows: which parts of a unit are kept when features, views or clips are added."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from schemas.spec import StoreSpec
 
 @dataclass(frozen=True)
 class UnitWork:
-    """A unit that lacks something.
+    """A unit that is incomplete.
 
     ``spec``     : what the unit is to hold.
-    ``compute``  : the part of it that the pipeline computes.
-    ``standing`` : the unit's record, where some of its shards stay.
+    ``compute``  : the part of ``spec`` that the pipeline computes.
+    ``existing`` : the unit's record if some of its shards are kept, else None.
     """
 
     unit: Unit
     spec: StoreSpec
     compute: StoreSpec
-    standing: UnitRecord | None
+    existing: UnitRecord | None
 
     @property
-    def lacking(self) -> Iterator[tuple[str, int, str]]:
-        """Feature, index of the view and its name of every shard that is to be written."""
-        old = self.standing.spec if self.standing else None
+    def missing(self) -> Iterator[tuple[str, int, str]]:
+        """Feature, view index and view name of every shard to write."""
+        old = self.existing.spec if self.existing else None
         features = {feature.kind for feature in old.features} if old else set()
         views = set(old.view_names) if old else set()
         for feature in self.spec.features:
@@ -37,25 +37,25 @@ class UnitWork:
                     yield feature.kind, view, name
 
 
-def holds_all_of(wanted: StoreSpec, standing: StoreSpec) -> bool:
-    """Whether ``wanted`` is ``standing`` with more features, or more views behind its own."""
+def extends(wanted: StoreSpec, existing: StoreSpec) -> bool:
+    """Whether ``wanted`` is ``existing``, possibly with more features or with more views after its own."""
     return (
-        _without_parts(wanted) == _without_parts(standing)
-        and wanted.views[: len(standing.views)] == standing.views
-        and all(feature in wanted.features for feature in standing.features)
+        _without_parts(wanted) == _without_parts(existing)
+        and wanted.views[: len(existing.views)] == existing.views
+        and all(feature in wanted.features for feature in existing.features)
     )
 
 
-def work_on(unit: Unit, wanted: StoreSpec, standing: UnitRecord | None) -> UnitWork | None:
-    """What a unit lacks of ``wanted``; None where it lacks nothing.
+def plan_work(unit: Unit, wanted: StoreSpec, existing: UnitRecord | None) -> UnitWork | None:
+    """The work that makes ``unit`` hold ``wanted``; None if it already does.
 
-    ``standing`` : the unit's record, if its clips are the unit's and its objects are there.
+    ``existing`` : the unit's record if it has the unit's clips and its objects are intact, else None.
     """
-    if standing is None or not holds_all_of(wanted, standing.spec):
+    if existing is None or not extends(wanted, existing.spec):
         return UnitWork(unit, wanted, wanted, None)
-    features = tuple(feature for feature in wanted.features if feature not in standing.spec.features)
-    views = wanted.views[len(standing.spec.views) :]
-    if features and views:  # the old views of the new features need nearly all of the work
+    features = tuple(feature for feature in wanted.features if feature not in existing.spec.features)
+    views = wanted.views[len(existing.spec.views) :]
+    if features and views:  # the new features of the old views need nearly all of the work
         compute = wanted
     elif views:
         compute = wanted.model_copy(update={"views": views})
@@ -63,9 +63,9 @@ def work_on(unit: Unit, wanted: StoreSpec, standing: UnitRecord | None) -> UnitW
         slopes = any(isinstance(feature, DeltaSpec | Delta2Spec) for feature in features)
         needed = tuple(f for f in wanted.features if f in features or (slopes and isinstance(f, MfccSpec)))
         compute = wanted.model_copy(update={"features": needed})
-    else:  # the same parts, in whatever order their specification lists the features
-        return None if wanted == standing.spec else UnitWork(unit, wanted, wanted, None)
-    return UnitWork(unit, wanted, compute, standing)
+    else:  # the same parts; at most, the specification lists the features in another order
+        return None if wanted == existing.spec else UnitWork(unit, wanted, wanted, None)
+    return UnitWork(unit, wanted, compute, existing)
 
 
 def _without_parts(spec: StoreSpec) -> StoreSpec:

@@ -1,4 +1,4 @@
-"""Hashes of files kept from one build to the next, so that a file that stayed the same is not read again."""
+"""Caches the hashes of files between builds, so that unchanged files are not read again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from featurestore.read.cache_folder import cache_folder
 
 _SETTLED_NS = 2_000_000_000
-"""No common file system keeps times more coarsely than this (FAT)."""
+"""The coarsest time resolution of any common file system (FAT)."""
 
 _LEFT_BEHIND_S = 86_400.0
 _FORMAT = "1"
@@ -34,10 +34,10 @@ KnownHashes = Mapping[str, KnownHash]
 
 
 def settled_state(status: os.stat_result, now_ns: int) -> str | None:
-    """Size, times and inode of a file, or None where a later change could leave all of them as they are.
+    """Size, times and inode of a file; None if a later change could leave all of them the same.
 
-    That is so within the granularity of the file system's clock after a change ("racy git"), so a file
-    that was changed just before ``now_ns``, or by its times after it, has no state to be trusted.
+    This can happen within the resolution of the file system's clock after a change ("racy git"). A file
+    that was changed just before ``now_ns``, or after it according to its times, has no trusted state.
     """
     if max(status.st_mtime_ns, status.st_ctime_ns) >= now_ns - _SETTLED_NS:
         return None
@@ -45,9 +45,9 @@ def settled_state(status: os.stat_result, now_ns: int) -> str | None:
 
 
 def load(folder: Path) -> dict[str, KnownHash]:
-    """What is known of the files below ``folder``; nothing where the cache cannot be read or is damaged."""
+    """The cached hashes of the files below ``folder``; none if the cache is unreadable or damaged."""
     try:
-        digest, body = _place(folder).read_bytes().split(b"\n", 1)
+        digest, body = _cache_file(folder).read_bytes().split(b"\n", 1)
         if hashlib.sha256(body).hexdigest().encode() != digest:
             return {}
         columns = json.loads(body)
@@ -59,10 +59,10 @@ def load(folder: Path) -> dict[str, KnownHash]:
 
 
 def save(folder: Path, known: KnownHashes) -> None:
-    """Keep what is known of the files below ``folder``; where the cache cannot be written, nothing is kept.
+    """Cache the hashes of the files below ``folder``; an unwritable cache is ignored.
 
-    The file begins with the hash of the rest, so that one which a crash left half-written counts as damaged
-    and needs no fsync. Its name tells nothing of the folder's.
+    The cache file begins with the hash of its other bytes. A file that a crash left half-written therefore
+    counts as damaged, and no fsync is needed. Its name does not reveal the folder's name.
     """
     columns = {
         "format": _FORMAT,
@@ -72,32 +72,32 @@ def save(folder: Path, known: KnownHashes) -> None:
     }
     body = json.dumps(columns, separators=(",", ":")).encode()
     with suppress(OSError):
-        place = _place(folder)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        _tidy(place)
-        _replace(place, hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+        path = _cache_file(folder)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path)
+        _replace(path, hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
 
 
-def _place(folder: Path) -> Path:
+def _cache_file(folder: Path) -> Path:
     name = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:32]
     return cache_folder() / "recordings" / f"{name}.json"
 
 
-def _replace(place: Path, data: bytes) -> None:
-    """Write under a name of one's own, then rename: other processes may do the same at this moment."""
-    descriptor, partial = tempfile.mkstemp(prefix=f"{place.name}.", suffix=".partial", dir=place.parent)
+def _replace(path: Path, data: bytes) -> None:
+    """Write to a file with a unique name, then rename it: other processes may do the same now."""
+    descriptor, partial = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".partial", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
-        Path(partial).replace(place)
+        Path(partial).replace(path)
     except BaseException:
         Path(partial).unlink(missing_ok=True)
         raise
 
 
-def _tidy(place: Path) -> None:
-    """Remove what processes that were killed while they wrote have left behind."""
-    for partial in place.parent.glob(f"{place.name}.*.partial"):
+def _remove_leftovers(path: Path) -> None:
+    """Remove partial files of processes that were killed while writing."""
+    for partial in path.parent.glob(f"{path.name}.*.partial"):
         with suppress(FileNotFoundError):
             if time.time() - partial.stat().st_mtime > _LEFT_BEHIND_S:
                 partial.unlink()

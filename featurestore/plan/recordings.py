@@ -1,4 +1,4 @@
-"""The recordings of a scan and their hashes: those that stayed the same are not read again."""
+"""Hashes the recordings of a scan; unchanged ones are not read again."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from schemas.clip import Clip, Scan
 
 HASHING_THREADS = 4
 _STATES_AT_ONCE = 256
-"""Files whose state one thread asks for: on a network file system each answer takes a while."""
+"""Files per task of a thread that reads states: on a network file system each state takes a while."""
 
 _TWINS_NAMED = 3
 _EMPTY = hashlib.sha256(b"").hexdigest()
 
 
 def hash_recordings(scan: Scan, progress: Progress, *, trust: bool = True) -> tuple[SourceClip, ...]:
-    """Recordings of a scan in its order with their SHA-256 and a note where others have the same bytes.
+    """The recordings of a scan, in its order, with their SHA-256 and a note on others with the same bytes.
 
-    A recording that cannot be read has the hash None: decoding will say why. Hashes are kept in the user's
-    cache (:mod:`featurestore.plan.known_hashes`), and a file whose size, mtime, ctime and inode are those of
-    then is not read again; ``trust=False`` reads every file. A cache that cannot be used is no error.
+    A recording that cannot be read has the hash None; decoding reports the reason. Hashes are kept in the
+    user's cache (:mod:`featurestore.plan.known_hashes`), and a file whose size, mtime, ctime and inode have
+    not changed is not read again; ``trust=False`` reads every file. An unusable cache is not an error.
     """
     root = os.fspath(scan.root)
     paths = [clip.path for clip in scan.clips]
@@ -47,7 +47,7 @@ def hash_recordings(scan: Scan, progress: Progress, *, trust: bool = True) -> tu
                     if known is not None:
                         after[path] = known
                     advance(1)
-    finally:  # what a stopped build has hashed is kept: a large corpus takes minutes
+    finally:  # a stopped build keeps its hashes too: a large corpus takes minutes
         if after != before:
             save(scan.root, after)
     notes = _notes(scan.clips, hashes)
@@ -58,7 +58,7 @@ def hash_recordings(scan: Scan, progress: Progress, *, trust: bool = True) -> tu
 
 
 def _unchanged(root: str, known: KnownHashes) -> Iterator[tuple[str, str]]:
-    """Path and hash of the files that are in the state in which they were hashed."""
+    """Path and hash of the files whose state has not changed since they were hashed."""
     paths = list(known)
     batches = [paths[first : first + _STATES_AT_ONCE] for first in range(0, len(paths), _STATES_AT_ONCE)]
     with ThreadPoolExecutor(HASHING_THREADS) as pool:
@@ -81,7 +81,7 @@ def _state(root: str, path: str) -> str | None:
 
 
 def _read(root: str, paths: Sequence[str]) -> Generator[tuple[str, str | None, KnownHash | None]]:
-    """Path, hash and what may be kept of it, in the order of ``paths``; once closed, no file is begun."""
+    """Path, hash and the hash to cache (or None), in the order of ``paths``; stops reading when closed."""
     pool = ThreadPoolExecutor(HASHING_THREADS)
     try:
         yield from pool.map(partial(_hash, root), paths)
@@ -90,11 +90,11 @@ def _read(root: str, paths: Sequence[str]) -> Generator[tuple[str, str | None, K
 
 
 def _hash(root: str, path: str) -> tuple[str, str | None, KnownHash | None]:
-    begun_ns = time.time_ns()
+    started_ns = time.time_ns()
     try:
         with open(os.path.join(root, path), "rb") as file:  # noqa: PTH118, PTH123 see _state
-            # The state before: a file that is written while it is read will be in another one from then on.
-            state = settled_state(os.fstat(file.fileno()), begun_ns)
+            # The state before reading: a file that is written meanwhile has another state afterwards.
+            state = settled_state(os.fstat(file.fileno()), started_ns)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return path, None, None
@@ -102,7 +102,7 @@ def _hash(root: str, path: str) -> tuple[str, str | None, KnownHash | None]:
 
 
 def _notes(clips: Sequence[Clip], hashes: Mapping[str, str | None]) -> Iterator[str]:
-    """The clips' notes, and what others have the same bytes."""
+    """The clips' notes, each with the names of other clips that have the same bytes."""
     twins: dict[str | None, list[str]] = defaultdict(list)
     for clip in clips:
         twins[hashes[clip.path]].append(clip.clip_id)

@@ -1,4 +1,4 @@
-"""What a build has to do: clips in rows, rows in units, units with fingerprints."""
+"""Assigns clips to rows and rows to units, and gives units fingerprints."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from schemas.spec import StoreSpec
 
 @dataclass(frozen=True)
 class SourceClip:
-    """A clip, where its recording lies, and the hash of the recording (None: it cannot be read)."""
+    """A clip, the path of its recording, and the recording's hash (None if it cannot be read)."""
 
     clip: Clip
     file: Path
@@ -23,22 +23,22 @@ class SourceClip:
 
 @dataclass(frozen=True)
 class Unit:
-    """Up to ``shard_clips`` consecutive rows of one corpus: what one worker builds.
+    """Up to ``shard_clips`` consecutive rows of one corpus, built by one worker.
 
-    ``places`` : row by row the clip, or None for a vacant row.
+    ``rows`` : the clip of each row, or None for a vacant row.
     """
 
     dataset: str
     index: int
     first_row: int
-    places: tuple[SourceClip | None, ...]
+    rows: tuple[SourceClip | None, ...]
     fingerprint: str
     feature_version: int
 
     @property
     def clips(self) -> tuple[SourceClip, ...]:
-        """The clips, in the order of their rows."""
-        return tuple(place for place in self.places if place is not None)
+        """The clips, in row order."""
+        return tuple(row for row in self.rows if row is not None)
 
 
 def plan_units(
@@ -46,17 +46,17 @@ def plan_units(
     clips: Sequence[SourceClip],
     spec: StoreSpec,
     feature_version: int,
-    laid_out: Sequence[str | None],
+    existing_rows: Sequence[str | None],
 ) -> tuple[Unit, ...]:
-    """Cut a corpus into units.
+    """Divide a corpus into units.
 
-    ``clips`` come sorted by speaker, then clip id. Those of ``laid_out``, the clip ids that have rows
-    already, keep their rows. Where one of them is gone its row is vacant until another clip takes it;
-    further clips follow at the end. Once more than half of the rows would be vacant, the corpus is laid
-    out anew.
+    ``clips`` are sorted by speaker, then clip id. ``existing_rows`` are the clip ids of the rows that the
+    store already has; these clips keep their rows. The row of a removed clip stays vacant until a new clip
+    takes it; further new clips are appended. If more than half of the rows would be vacant, all rows are
+    assigned again.
     """
     size = spec.storage.shard_clips
-    rows = _rows(clips, laid_out)
+    rows = _assign_rows(clips, existing_rows)
     parts = [tuple(rows[first : first + size]) for first in range(0, len(rows), size)]
     return tuple(
         Unit(dataset, i, i * size, part, fingerprint(part, feature_version), feature_version)
@@ -64,24 +64,24 @@ def plan_units(
     )
 
 
-def fingerprint(places: Sequence[SourceClip | None], feature_version: int) -> str:
-    """Digest of all that determines a unit's content but the specification."""
+def fingerprint(rows: Sequence[SourceClip | None], feature_version: int) -> str:
+    """Digest of everything that determines a unit's content, except the specification."""
     return canonical_digest(
         {
             "format_version": FORMAT_VERSION,
             "feature_version": feature_version,
-            "clips": [[*_metadata(place.clip), place.audio_sha256] if place else None for place in places],
+            "clips": [[*_metadata(row.clip), row.audio_sha256] if row else None for row in rows],
         }
     )
 
 
-def _rows(clips: Sequence[SourceClip], laid_out: Sequence[str | None]) -> list[SourceClip | None]:
+def _assign_rows(clips: Sequence[SourceClip], existing_rows: Sequence[str | None]) -> list[SourceClip | None]:
     by_id = {source.clip.clip_id: source for source in clips}
-    known = set(laid_out)
-    further = iter([source for source in clips if source.clip.clip_id not in known])
-    rows = [by_id.get(clip_id) if clip_id else None for clip_id in laid_out]
-    rows = [row if row is not None else next(further, None) for row in rows]
-    rows.extend(further)
+    known = set(existing_rows)
+    new = iter([source for source in clips if source.clip.clip_id not in known])
+    rows = [by_id.get(clip_id) if clip_id else None for clip_id in existing_rows]
+    rows = [row if row is not None else next(new, None) for row in rows]
+    rows.extend(new)
     while rows and rows[-1] is None:
         rows.pop()
     return list(clips) if 2 * rows.count(None) > len(rows) else rows

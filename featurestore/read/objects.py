@@ -151,4 +151,4 @@ class Objects:
             clips = parse_document(self.read(record), record, UnitRecord).clips
         except SerError:
             return ""
-        return f" (clips {clips[0]['clip_id']} to {clips[-1]['clip_id']})" if clips else ""
+        return f" (clips {clips[0].clip_id} to {clips[-1].clip_id})" if clips else ""

@@ -124,7 +124,7 @@ def test_a_corpus_of_a_package_that_is_not_there_is_listed_with_how_to_get_it(
     package(site, "parlour", "parlour = parlour:PARLOUR", f"{PARLOUR}\n\nPARLOUR = Parlour()\n")
     listed = features(site, "datasets", "--corpora", tmp_path)
     assert listed.returncode == 0, listed.stderr
-    assert "parlour    not there\n           CC BY 4.0\n           ask the authors\n" in listed.stdout
+    assert "parlour    not found\n           CC BY 4.0\n           ask the authors\n" in listed.stdout
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_a_scheduler_that_is_killed(
     cluster.scheduler.kill()
     error = child.result()
     assert isinstance(error, ClusterError), error
-    assert "is gone; run the same command again, finished units are kept" in str(error)
+    assert "was lost; run the same command again; finished units are kept" in str(error)
     with pytest.raises(StoreUnfinishedError):
         FeatureStore.open(out)
     assert sound.build(out).document.digest == sound.digest

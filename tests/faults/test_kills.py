@@ -123,7 +123,7 @@ def test_a_killed_worker_process_is_one_sentence_and_nothing_is_lost(
     _workers_of(child.pid)[0].kill()
     error = child.result()
     assert isinstance(error, SerError), error
-    assert "a worker process ended by itself (exit code -9)" in str(error)
+    assert "a worker process ended unexpectedly (exit code -9)" in str(error)
     _comes_back(out, None, "worker", sound.request(out), {sound.digest})
 
 

@@ -201,7 +201,7 @@ class TestBadRecordings:
         self, corpora: Path, tiny_build: Builder, tmp_path: Path
     ) -> None:
         out = tmp_path / "s.zarr"
-        with pytest.raises(BadRecordingsError, match="7 bad recordings"):
+        with pytest.raises(BadRecordingsError, match="7 unusable recordings"):
             tiny_build(out, corpora, strict=True)
         with pytest.raises(StoreUnfinishedError):
             FeatureStore.open(out)
@@ -250,7 +250,7 @@ class TestSpecifications:
         document = (own_store / STORE_JSON).read_bytes()
         request = BuildRequest(own_store, whole_demo, "demo", SpecRequest(recipe="four-corpora-a"))
         with pytest.raises(
-            StoreConflictError, match=r"audio\.sample_rate: 8000 in the store, 22050 asked for"
+            StoreConflictError, match=r"audio\.sample_rate: 8000 in the store, 22050 requested"
         ):
             build(request)
         assert (own_store / STORE_JSON).read_bytes() == document

@@ -272,9 +272,7 @@ class TestValues:
         assert bands.numbers is not None
         assert bands.numbers.incomparable == {"mel": "16 coefficients in A, 24 in B"}
         assert {feature for feature, _ in measured(bands)} == {"rms"}
-        assert verdict(bands).endswith(
-            "the same values wherever both have them; values of mel cannot be compared"
-        )
+        assert verdict(bands).endswith("all values in both are the same; values of mel cannot be compared")
         longer = compared(plain, make(TINY_RECIPE.replace("duration_s = 0.5", "duration_s = 0.6")))
         assert longer.numbers is not None
         assert longer.numbers.incomparable["rms"] == "32 frames in A, 38 in B"
@@ -397,7 +395,7 @@ class TestClips:
         assert (disjoint.corpora_only.a, disjoint.corpora_only.b) == (("mine",), ("demo",))
         assert len(disjoint.clips_only.b) == 112
         assert not disjoint.same
-        assert verdict(disjoint).endswith("no usable clip is in both, so no values were compared")
+        assert verdict(disjoint).endswith("the stores share no usable clip, so no values were compared")
 
 
 class TestSpecification:

@@ -216,9 +216,9 @@ class TestOptionsOnAStore:
     @pytest.mark.parametrize(
         ("said", "sentence"),
         [
-            ({"seed": 1}, "seed: 0 in the store, 1 asked for"),
-            ({"dtype": "float32"}, r"storage\.dtype: float16 in the store, float32 asked for"),
-            ({"augment": 1}, "built with --augment 2, and --augment 1 is asked for"),
+            ({"seed": 1}, "seed: 0 in the store, 1 requested"),
+            ({"dtype": "float32"}, r"storage\.dtype: float16 in the store, float32 requested"),
+            ({"augment": 1}, "built with --augment 2, and --augment 1 would remove views"),
         ],
     )
     def test_something_else(
@@ -243,7 +243,7 @@ class TestRows:
     """Clips keep their rows; what is gone leaves a vacant row, which the next new clip takes."""
 
     @pytest.mark.parametrize(
-        ("clips", "laid_out", "rows"),
+        ("clips", "existing", "rows"),
         [
             ("abcd", "", "abcd"),
             ("abcd", "bd", "bdac"),
@@ -257,16 +257,16 @@ class TestRows:
             ("", "abcd", ""),
         ],
     )
-    def test_rows(self, clips: str, laid_out: str, rows: str, tiny_recipe: str) -> None:
+    def test_rows(self, clips: str, existing: str, rows: str, tiny_recipe: str) -> None:
         def source(name: str) -> SourceClip:
             clip = Clip(f"x/{name}", "x", f"{name}.wav", "x/s", Gender.FEMALE, Emotion.ANGRY, "angry")
             return SourceClip(clip, Path(name), "0")
 
         spec = load_recipe(tiny_recipe).store_spec()
-        before = [None if name == "." else f"x/{name}" for name in laid_out]
+        before = [None if name == "." else f"x/{name}" for name in existing]
         units = plan_units("x", [source(name) for name in clips], spec, 1, before)
-        places = [place for unit in units for place in unit.places]
-        assert "".join(place.clip.clip_id[2] if place else "." for place in places) == rows
+        found = [row for unit in units for row in unit.rows]
+        assert "".join(row.clip.clip_id[2] if row else "." for row in found) == rows
 
 
 class TestReadingArguments:

@@ -91,7 +91,7 @@ def test_it_shows_the_licence_counts_the_clips_and_names_the_next_command(
     assert result.returncode == 0, result.stderr
     assert "CC BY-NC-SA 4.0: name the authors, no commercial use" in result.stderr
     assert "https://zenodo.org/records/1188976" in result.stderr
-    assert "6 of 1,440 clips, 2 speakers; 0.3 MB fetched" in result.stdout
+    assert "6 of 1,440 clips, 2 speakers; 0.3 MB downloaded" in result.stdout
     assert f"next: ser-features build --datasets ravdess --corpora {corpora}" in result.stdout
     assert content(corpora / "ravdess") == ravdess_files
 

@@ -57,8 +57,8 @@ def test_datasets_lists_what_is_there_and_how_to_get_the_rest(small_demo: Path) 
 
 def test_datasets_names_a_folder_that_is_not_there(tmp_path: Path) -> None:
     said = run("datasets", "--corpora", tmp_path / "nowhere")
-    assert f"note: there is no folder '{tmp_path / 'nowhere'}' to look for corpora in" in said.stderr
-    assert "ravdess    not there" in said.stdout
+    assert f"note: the corpora folder '{tmp_path / 'nowhere'}' does not exist" in said.stderr
+    assert "ravdess    not found" in said.stdout
 
 
 def test_all_never_takes_the_demo_voices(small_demo: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from data.locate import locate
 from featurestore.build import BuildRequest, build
 from featurestore.cluster.request import ClusterRequest, cluster_of
-from featurestore.cluster.unit_task import UnitTask, build_unit, library_versions, look_around
+from featurestore.cluster.unit_task import UnitTask, build_unit, inspect_worker, library_versions
 from featurestore.places.folder import Folder
 from featurestore.places.lease import exclusive
 from featurestore.plan.growth import UnitWork
@@ -109,12 +109,12 @@ def test_a_worker_that_does_not_see_the_store_or_the_recordings_is_named(
 
     place = Folder(tmp_path / "s.zarr")
     with exclusive(place) as token:
-        seeing = look_around(place, token, "cpu", [next(small_demo.rglob("*.wav"))])
+        seeing = inspect_worker(place, token, "cpu", [next(small_demo.rglob("*.wav"))])
         assert _common_device({"tcp://a:1": seeing}, place) == "cpu"
-        blind = look_around(Folder(tmp_path / "elsewhere"), token, "cpu", [])
+        blind = inspect_worker(Folder(tmp_path / "elsewhere"), token, "cpu", [])
         with pytest.raises(ClusterError, match="worker tcp://b:1 does not see the store"):
             _common_device({"tcp://a:1": seeing, "tcp://b:1": blind}, place)
-        deaf = look_around(place, token, "cpu", [tmp_path / "no.wav"])
+        deaf = inspect_worker(place, token, "cpu", [tmp_path / "no.wav"])
         with pytest.raises(ClusterError, match=r"worker tcp://b:1 cannot read .*no\.wav"):
             _common_device({"tcp://b:1": deaf}, place)
 
@@ -158,7 +158,7 @@ def test_no_scheduler_is_one_sentence(small_demo: Path, tiny_recipe: str, tmp_pa
 
 
 def test_workers_and_a_scheduler_are_not_both() -> None:
-    with pytest.raises(UsageError, match="give one of them"):
+    with pytest.raises(UsageError, match="give only one of them"):
         cluster_of(2, "tcp://127.0.0.1:8786")
     assert cluster_of(None, None) is None
     assert cluster_of(3, None) == ClusterRequest(None, 3)

@@ -112,7 +112,7 @@ def test_a_worker_that_is_killed_is_one_sentence_and_no_worker_stays(
         killed, other = _workers(os.getpid())
         os.kill(killed, signal.SIGKILL)
         with pytest.raises(
-            WorkerLostError, match=r"exit code -9\).*among the clips x/.* run the same command"
+            WorkerLostError, match=r"exit code -9\).*while it processed clips x/.* run the same command"
         ) as caught:
             list(clips)
         assert "\n" not in str(caught.value)

@@ -7,13 +7,13 @@ import pytest
 
 from data.locate import locate
 from featurestore.build import BuildReport, BuildRequest, build
-from featurestore.cluster.unit_task import UnitAnswer, UnitTask, build_unit, library_versions
+from featurestore.cluster.unit_task import BuiltUnit, UnitTask, build_unit, library_versions
 from featurestore.compare import compare
 from featurestore.format.documents import UnitRecord, read_document
 from featurestore.format.layout import is_shard, unit_record_path
 from featurestore.places.folder import Folder
 from featurestore.places.lease import exclusive
-from featurestore.plan.growth import work_on
+from featurestore.plan.growth import plan_work
 from featurestore.plan.recordings import hash_recordings
 from featurestore.plan.spec import SpecRequest
 from featurestore.plan.units import plan_units
@@ -128,12 +128,12 @@ class TestFeaturesAndViews:
         ((corpus, path),) = locate("demo", whole_demo).found
         clips = hash_recordings(corpus.scan(path), Silent())
         unit = plan_units("demo", clips, spec, FEATURE_VERSION, ())[1]
-        work = work_on(unit, spec, read_document(place, unit_record_path("demo", 1), UnitRecord))
+        work = plan_work(unit, spec, read_document(place, unit_record_path("demo", 1), UnitRecord))
         assert work is not None
-        assert work.standing is not None
+        assert work.existing is not None
         with exclusive(place) as token:
             answer = build_unit(UnitTask(work, place, token, "cpu", "soundfile", library_versions()))
-        assert isinstance(answer, UnitAnswer), answer
+        assert isinstance(answer, BuiltUnit), answer
         assert (record.read_bytes(), statistics.read_bytes()) == after
 
     def test_another_feature_of_the_same_name_is_a_conflict(
@@ -141,7 +141,7 @@ class TestFeaturesAndViews:
     ) -> None:
         recipe = tmp_path / "other.toml"
         recipe.write_text(TINY_RECIPE.replace("n_mels = 16", "n_mels = 20"))
-        with pytest.raises(StoreConflictError, match=r"n_mels: 16 in the store, 20 asked for"):
+        with pytest.raises(StoreConflictError, match=r"n_mels: 16 in the store, 20 requested"):
             _build(own_store, whole_demo, str(recipe))
 
     def test_a_view_before_those_that_stand_is_a_conflict(
@@ -150,7 +150,7 @@ class TestFeaturesAndViews:
         recipe = tmp_path / "other.toml"
         view = '[[views]]\nname = "first"\nkind = "noise"\nsnr_db = 5.0\n'
         recipe.write_text(TINY_RECIPE.replace("[[views]]", f"{view}[[views]]", 1))
-        with pytest.raises(StoreConflictError, match="name: noise in the store, first asked for"):
+        with pytest.raises(StoreConflictError, match="name: noise in the store, first requested"):
             _build(own_store, whole_demo, str(recipe))
 
     def test_corpora_that_are_not_asked_for_must_grow_too(

@@ -14,7 +14,7 @@ def test_a_team_shares_a_store(tiny_store: Path, tmp_path: Path) -> None:
     """Publish; look; get all, a part, and one file; each is what it says."""
     place, digest = tmp_path / "lab", FeatureStore.open(tiny_store).digest
     version = digest.removeprefix("sha256:")[:16]
-    assert f"version {version} is the newest" in run("push", tiny_store, place).stdout
+    assert f"version {version} is the latest" in run("push", tiny_store, place).stdout
     again = json.loads(run("push", tiny_store, place, "--json").stdout)
     assert (again["bytes_sent"], again["digest"]) == (0, digest)
     assert "1 version" in run("info", place).stdout

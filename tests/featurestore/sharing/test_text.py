@@ -33,10 +33,10 @@ def test_people_are_told_what_moved_and_what_to_do_next(tiny_store: Path, tmp_pa
     digest, url = digest_of(tiny_store), str(tmp_path / "shared")
     megabytes = f"{size_of(tiny_store) / 1e6:,.1f} MB"
     text = _text(push_text(push(tiny_store, url)))
-    assert f"version {digest[7:23]} is the newest" in text
+    assert f"version {digest[7:23]} is the latest" in text
     assert f"sent {megabytes} in" in text
     assert f"ser-features pull {url} STORE" in text
-    assert f"nothing to send, {megabytes} there already" in _text(push_text(push(tiny_store, url)))
+    assert f"nothing to send, {megabytes} already there" in _text(push_text(push(tiny_store, url)))
     text = _text(pull_text(pull(url, tmp_path / "part.zarr", PartSelection(features=("rms",)))))
     assert f"part of {digest}" in text
     assert "nothing to do, kept" in _text(

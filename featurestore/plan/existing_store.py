@@ -1,4 +1,4 @@
-"""What stands in a store, read back: finished units, corpora, the store's document."""
+"""Reads what a store already holds: finished units, corpora and ``store.json``."""
 
 from __future__ import annotations
 
@@ -16,19 +16,17 @@ from featurestore.format.documents import (
     read_document,
 )
 from featurestore.format.layout import RECORDS, STORE_JSON, corpus_record_path, is_shard
-from featurestore.places.place import Place
+from featurestore.places.place import REMOTE_THREADS, Place
 from schemas.errors import StoreDamagedError
-
-READS_AT_ONCE = 16
 
 T = TypeVar("T", CorpusRecord, UnitRecord)
 
 
-class Standing:
-    """A store as it stands: what is there, by one listing, and what its documents say.
+class ExistingStore:
+    """The objects that are at a place, from one listing, and the content of its documents.
 
-    A record that ``store.json`` names must have the hash that stands there: most damaged JSON is valid
-    JSON, with other values.
+    A record that ``store.json`` names must have the hash given there: damaged JSON is mostly still valid
+    JSON with other values.
     """
 
     def __init__(self, place: Place) -> None:
@@ -39,10 +37,10 @@ class Standing:
         self._named = document.objects if document is not None and sound else {}
 
     def unit_records(self) -> dict[str, dict[int, UnitRecord]]:
-        """Corpus → unit → record, of all units whose record is sound; a damaged one counts as not built."""
+        """Corpus → unit → record, of all units with a sound record; the others count as not built."""
         names = [name for name in sorted(self.present) if _is_unit_record(name)]
         records: dict[str, dict[int, UnitRecord]] = {}
-        with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+        with ThreadPoolExecutor(REMOTE_THREADS) as pool:
             for name, record in zip(names, pool.map(self._unit_record, names), strict=True):
                 _, dataset, file = name.split("/")
                 if record is not None and (record.dataset, f"{record.unit:05d}.json") == (dataset, file):
@@ -50,51 +48,50 @@ class Standing:
         return records
 
     def corpus_record(self, dataset: str) -> CorpusRecord | None:
-        """Description and layout of a corpus of the store; None where there is none that is readable."""
+        """Description and rows of a corpus of the store; None if there is no readable record."""
         return self._record(corpus_record_path(dataset), CorpusRecord)
 
-    def laid_out(self, dataset: str) -> Sequence[str | None]:
-        """Clip ids by row, by the corpus's record or, where that is lost, by those of its units."""
+    def row_ids(self, dataset: str) -> Sequence[str | None]:
+        """The clip id of each row, from the corpus's record or, if that is lost, from its units' records."""
         record = self.corpus_record(dataset)
         if record is not None:
             return record.rows
         units = self.unit_records().get(dataset, {})
-        ids = {clip["row"]: clip["clip_id"] for unit in units.values() for clip in unit.clips}
+        ids = {clip.row: clip.clip_id for unit in units.values() for clip in unit.clips}
         return [ids.get(row) for row in range(max(ids, default=-1) + 1)]
 
     def document(self) -> StoreDocument | None:
-        """``store.json`` where it is there and readable."""
-        try:
-            return read_document(self.place, STORE_JSON, StoreDocument)
-        except (FileNotFoundError, StoreDamagedError):
-            return None
+        """``store.json``; None if it is absent or damaged."""
+        return read_store_document(self.place)
 
     def finished_document(self) -> StoreDocument | None:
-        """``store.json`` where it is true of all tables and metadata, else None: finalise again."""
+        """``store.json`` if all tables and metadata match it; None if the store must be finalised again."""
         document = self.document()
         if document is None or document.digest != document.computed_digest():
             return None
         small = {name: entry for name, entry in document.objects.items() if not is_shard(name)}
-        return document if self._hold(small) else None
+        return document if self._match(small) else None
 
     def datasets(self) -> set[str]:
-        """Every corpus of which the store holds records, or that its ``store.json`` names."""
+        """Every corpus that has records in the store or that ``store.json`` names."""
         document = self.document()
         named = set(document.datasets) if document else set()
         return named | {name.split("/")[1] for name in self.present if name.startswith(f"{RECORDS}/")}
 
-    def intact(self, record: UnitRecord, *, check: bool) -> bool:
-        """Whether a unit's objects are there: shards by size or, to ``check``, by hash; the rest by hash."""
+    def is_intact(self, record: UnitRecord, *, check: bool) -> bool:
+        """Whether a unit's objects are intact. Shards are compared by size, with ``check`` by hash; all
+        other objects by hash.
+        """
         by_hash = {name: entry for name, entry in record.objects.items() if check or not is_shard(name)}
-        sizes_fit = all(self.present.get(name) == entry.bytes for name, entry in record.objects.items())
-        return sizes_fit and self._hold(by_hash)
+        sizes_match = all(self.present.get(name) == entry.bytes for name, entry in record.objects.items())
+        return sizes_match and self._match(by_hash)
 
-    def _hold(self, objects: Mapping[str, StoredObject]) -> bool:
-        """Whether the objects have their sizes and hashes."""
+    def _match(self, objects: Mapping[str, StoredObject]) -> bool:
+        """Whether the objects have the given sizes and hashes."""
         if any(self.present.get(name) != entry.bytes for name, entry in objects.items()):
             return False
         try:
-            with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+            with ThreadPoolExecutor(REMOTE_THREADS) as pool:
                 found = pool.map(lambda name: StoredObject.at(self.place, name), objects)
                 return all(entry == wanted for entry, wanted in zip(found, objects.values(), strict=True))
         except (FileNotFoundError, StoreDamagedError):
@@ -111,6 +108,14 @@ class Standing:
             return parse_document(data, f"{self.place}/{name}", kind)
         except (FileNotFoundError, StoreDamagedError):
             return None
+
+
+def read_store_document(place: Place) -> StoreDocument | None:
+    """``store.json``; None if it is absent or damaged."""
+    try:
+        return read_document(place, STORE_JSON, StoreDocument)
+    except (FileNotFoundError, StoreDamagedError):
+        return None
 
 
 def _is_unit_record(name: str) -> bool:

@@ -1,0 +1,76 @@
+"""Output of ``ser-features info``, as text and as JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from featurestore.cli.lines import part_lines, summary_line
+from featurestore.format.documents import StoreDocument
+from featurestore.store import FeatureStore
+
+_TABLES = "tables and metadata"
+
+
+def info_text(store: FeatureStore) -> RenderableType:
+    """Corpora, features, views and settings of a store."""
+    document, spec = store.document, store.spec
+    sizes = _sizes(document)
+    audio = spec.audio
+    trim = f"trimmed at {audio.trim_db:g} dB" if audio.trim_db else "not trimmed"
+    normalised = ", peak-normalised" if audio.normalise == "peak" else ""
+    return Group(
+        f"[bold]{escape(str(store.place))}[/]: {summary_line(document)}",
+        f"  {document.digest}",
+        *part_lines(document.part_of),
+        "",
+        _corpora_table(store),
+        "",
+        f"audio     {audio.sample_rate} Hz, {spec.length / audio.sample_rate:.4g} s, {trim}{normalised}; "
+        f"n_fft {spec.spectral.n_fft}, hop {spec.spectral.hop_length}, {spec.frames} frames",
+        *(f"feature   {name} × {n}: {sizes[name] / 1e6:,.1f} MB" for name, n in spec.coefficients.items()),
+        f"tables    {sizes[_TABLES] / 1e6:,.1f} MB",
+        f"views     {', '.join(f'{i} {name}' for i, name in enumerate(spec.view_names))}",
+        f"storage   {spec.storage.dtype}, {spec.storage.codec}; seed {spec.seed}",
+        f"built by  {', '.join(f'{name} {number}' for name, number in document.libraries.items())}",
+    )
+
+
+def info_json(store: FeatureStore) -> dict[str, Any]:
+    """``store.json``, with the number and total size of the objects instead of their list."""
+    document = store.document
+    return {
+        **document.model_dump(mode="json", exclude={"objects"}),
+        "objects": len(document.objects),
+        "bytes": sum(entry.bytes for entry in document.objects.values()),
+    }
+
+
+def _corpora_table(store: FeatureStore) -> Table:
+    manifest = store.manifest
+    table = Table("corpus", "clips", "unusable", "speakers", "emotions", "hours", "licence", box=None)
+    for name, entry in store.document.datasets.items():
+        part = manifest[manifest["dataset"] == name]
+        table.add_row(
+            name,
+            f"{entry.clips:,}",
+            str(entry.bad),
+            str(part["speaker"].nunique()),
+            str(part["emotion"].nunique()),
+            f"{part['duration_s'].sum() / 3600:.2f}",
+            escape(entry.licence),
+        )
+    return table
+
+
+def _sizes(document: StoreDocument) -> Counter[str]:
+    """Feature → bytes of its shards; :data:`_TABLES` → bytes of everything else."""
+    sizes: Counter[str] = Counter()
+    for name, stored in document.objects.items():
+        parts = name.split("/")
+        sizes[parts[1] if len(parts) == 7 else _TABLES] += stored.bytes
+    return sizes

@@ -1,0 +1,45 @@
+"""Pieces of text that several commands print."""
+
+from __future__ import annotations
+
+from rich.markup import escape
+
+from featurestore.format.documents import StoreDocument
+from schemas.clip import Scan
+
+LISTED = 20
+"""Lines of a long list that are printed; ``--json`` has all."""
+
+
+def format_count(count: int, noun: str) -> str:
+    """``1 view``, ``7 views``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def first_lines(lines: list[str], count: int | None = None) -> list[str]:
+    """The first :data:`LISTED` of ``count`` lines (default: all given), and how many are left out."""
+    left = (count or len(lines)) - len(lines[:LISTED])
+    return [*lines[:LISTED], *([f"… and {left:,} more; --json lists all"] if left > 0 else [])]
+
+
+def ignored_lines(scan: Scan) -> list[str]:
+    """The files of a corpus that are not clips."""
+    lines = [f"ignored: {escape(entry.path)}: {escape(entry.reason)}" for entry in scan.ignored]
+    return [f"{'':10} {line}" for line in first_lines(lines)]
+
+
+def summary_line(document: StoreDocument) -> str:
+    """Clips, views, features and size of a store."""
+    spec = document.spec
+    clips = sum(entry.clips for entry in document.datasets.values())
+    unusable = sum(entry.bad for entry in document.datasets.values())
+    size = sum(entry.bytes for entry in document.objects.values())
+    features = ", ".join(feature.kind for feature in spec.features)
+    marked = f" ({unusable} unusable)" if unusable else ""
+    views = format_count(len(spec.view_names), "view")
+    return f"{clips:,} clips{marked} × {views}; {features}; {size / 1e6:,.1f} MB"
+
+
+def part_lines(part_of: str | None) -> list[str]:
+    """The line that names the store of which this one is a part; none for a whole store."""
+    return [f"  part of {part_of}"] if part_of else []
