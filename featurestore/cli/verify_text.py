@@ -53,8 +53,11 @@ def _stranger_lines(result: Verification) -> list[str]:
     count = len(result.strangers)
     if not count:
         return []
-    files = f"{format_count(count, 'file')} not part of the store, for example {result.strangers[0]}"
-    return [f"{escape(files)}: left by a stopped build, in use by a running one, or your own"]
+    files = format_count(count, "file")
+    names = escape(f"{result.strangers[0]}{', …' if count > 1 else ''}")
+    return [
+        f"{files} not part of the store ({names}): left by a stopped build, in use by a running one, or your own"
+    ]
 
 
 def _depth(result: Verification) -> str:
