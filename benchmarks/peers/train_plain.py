@@ -129,7 +129,7 @@ def network(model: str, data: StoreDataset) -> nn.Module:
         return PlainCnnBiLstm(spec, coefficients, data.classes)
     if isinstance(spec, CnnSpec):
         return plain_cnn(spec, coefficients, frames, data.classes)
-    raise ValueError(f"{model} is no network")
+    raise ValueError(f"{model} is not a network")
 
 
 def loader(data: StoreDataset, batch_size: int, workers: int, device: torch.device) -> DataLoader:

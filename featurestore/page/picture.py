@@ -26,7 +26,7 @@ class Picture:
     """``width`` and ``height`` are CSS pixels at natural size."""
 
 
-def drawing(figure: Figure, alt: str) -> Picture:
+def svg_picture(figure: Figure, alt: str) -> Picture:
     """``figure`` as SVG, for lines, bars and text. Equal figures give equal bytes."""
     content = io.BytesIO()
     with mpl.rc_context({"svg.hashsalt": "ser-features", "svg.fonttype": "path"}):
@@ -39,14 +39,14 @@ def drawing(figure: Figure, alt: str) -> Picture:
     return Picture(alt, _uri("svg+xml", svg), width, height)
 
 
-def photograph(figure: Figure, alt: str) -> Picture:
+def png_picture(figure: Figure, alt: str) -> Picture:
     """``figure`` as PNG, for spectrograms and other images with many pixels."""
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=_DPI, bbox_inches="tight", metadata={"Software": None})
-    return from_png(content.getvalue(), alt, dpi=_DPI)
+    return embed_png(content.getvalue(), alt, dpi=_DPI)
 
 
-def from_png(png: bytes, alt: str, dpi: int) -> Picture:
+def embed_png(png: bytes, alt: str, dpi: int) -> Picture:
     """An existing PNG, drawn at ``dpi`` pixels per inch. Raises :class:`ValueError` if it is not a PNG."""
     width, height = int.from_bytes(png[16:20]), int.from_bytes(png[20:24])
     if png[:8] != b"\x89PNG\r\n\x1a\n":

@@ -22,7 +22,7 @@ class MelAxes:
     hertz: Doubles
 
 
-def mel_axes(store: FeatureStore) -> MelAxes | None:
+def read_mel_axes(store: FeatureStore) -> MelAxes | None:
     """Read the coordinates; None for a store without mel spectrograms or without corpora.
 
     Raises :class:`StoreDamagedError` if they do not increase, or exceed what the sample rate allows.

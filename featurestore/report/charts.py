@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from featurestore.page.picture import Picture, drawing
+from featurestore.page.picture import Picture, svg_picture
 from featurestore.report.contents import Contents
 from featurestore.report.measures import Measure
 from featurestore.report.theme import CORPUS_COLOURS, GENDER_COLOURS, GREY, WIDTH, figure
@@ -17,7 +17,7 @@ MOST_PANELS = 6
 """Corpora with a panel of their own."""
 
 
-def counts_chart(contents: Contents) -> Picture:
+def draw_counts(contents: Contents) -> Picture:
     """Clips per emotion, one panel per corpus (at most :data:`MOST_PANELS`) and one colour per gender."""
     shown = contents.corpora[:MOST_PANELS]
     columns = min(3, len(shown))
@@ -44,10 +44,10 @@ def counts_chart(contents: Contents) -> Picture:
             axes.set_axis_off()
         handles, labels = panels[0].get_legend_handles_labels()
         drawn.legend(handles, labels, loc="outside upper right", ncols=len(labels))
-        return drawing(drawn, f"Clips per emotion and gender, in {', '.join(c.name for c in shown)}")
+        return svg_picture(drawn, f"Clips per emotion and gender, in {', '.join(c.name for c in shown)}")
 
 
-def histogram_chart(measures: Sequence[Measure], mark: tuple[float, str] | None = None) -> Picture:
+def draw_histograms(measures: Sequence[Measure], mark: tuple[float, str] | None = None) -> Picture:
     """Histograms of measures, with one panel per measure and one line per corpus, in % of its clips.
 
     The largest corpora have a colour each; all others share one grey line. ``mark``: a value on the axis of
@@ -70,7 +70,7 @@ def histogram_chart(measures: Sequence[Measure], mark: tuple[float, str] | None 
             axes.set_axis_off()
         drawn.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=len(groups))
         titles = ", ".join(measure.column.title for measure in measures)
-        return drawing(drawn, f"Histograms of the recordings, by corpus: {titles}")
+        return svg_picture(drawn, f"Histograms of the recordings, by corpus: {titles}")
 
 
 def _groups(measure: Measure) -> list[tuple[str, str, tuple[int, ...]]]:

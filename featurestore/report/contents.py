@@ -107,7 +107,7 @@ class Contents:
         return sum(corpus.speakers for corpus in self.corpora)
 
 
-def contents(document: StoreDocument, manifest: pd.DataFrame) -> Contents:
+def count_contents(document: StoreDocument, manifest: pd.DataFrame) -> Contents:
     """Count the clips of a manifest; ``document`` describes its corpora."""
     usable = manifest[manifest["status"] == Status.OK]
     emotions = _words_in(manifest["emotion"], tuple(Emotion))

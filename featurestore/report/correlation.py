@@ -36,13 +36,14 @@ class Correlation:
         return int(i), int(j), float(self.matrix[i, j])
 
 
-def mfcc_correlation(
+def compute_correlation(
     store: FeatureStore, rows: dict[str, CorpusRows], progress: Progress
 ) -> Correlation | None:
     """Compute the correlation of all pairs of MFCCs, reading every chunk once; None for a store without MFCC.
 
     Products are summed about the mean recorded in ``statistics.parquet``, which avoids cancellation, and then
-    corrected for the error of that mean. Raises what :func:`featurestore.report.spectra.mean_spectra` raises.
+    corrected for the error of that mean. Raises what
+    :func:`featurestore.report.spectra.compute_mean_spectra` raises.
     """
     if "mfcc" not in store.spec.coefficients:
         return None

@@ -43,7 +43,7 @@ class Example:
     views: tuple[ExampleView, ...]
 
 
-def examples(store: FeatureStore, emotions: tuple[str, ...], progress: Progress) -> tuple[Example, ...]:
+def read_examples(store: FeatureStore, emotions: tuple[str, ...], progress: Progress) -> tuple[Example, ...]:
     """One example per emotion with a usable clip; empty for a store without mel spectrograms.
 
     Raises what :meth:`featurestore.store.FeatureStore.read` raises.

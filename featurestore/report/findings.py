@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 
 from featurestore.progress import Progress
-from featurestore.report.axes import MelAxes, mel_axes
+from featurestore.report.axes import MelAxes, read_mel_axes
 from featurestore.report.blocks import corpus_rows
-from featurestore.report.contents import Contents, contents
-from featurestore.report.correlation import Correlation, mfcc_correlation
-from featurestore.report.examples import Example, examples
+from featurestore.report.contents import Contents, count_contents
+from featurestore.report.correlation import Correlation, compute_correlation
+from featurestore.report.examples import Example, read_examples
 from featurestore.report.measures import DURATION, QUALITY, FileFormat, Measure, file_formats, measure
-from featurestore.report.problems import Problems, problems
-from featurestore.report.provenance import Provenance, provenance
-from featurestore.report.spectra import MeanSpectra, mean_spectra
+from featurestore.report.problems import Problems, find_problems
+from featurestore.report.provenance import Provenance, collect_provenance
+from featurestore.report.spectra import MeanSpectra, compute_mean_spectra
 from featurestore.store import FeatureStore
 from schemas.spec import StoreSpec
 
@@ -51,7 +51,7 @@ def examine(store: FeatureStore, progress: Progress) -> StoreFindings:
     Raises what :meth:`featurestore.store.FeatureStore.read` raises.
     """
     manifest = store.manifest
-    held = contents(store.document, manifest)
+    held = count_contents(store.document, manifest)
     corpora = tuple(corpus.name for corpus in held.corpora)
     rows = corpus_rows(store, held.emotions)
     valid = np.concatenate([of.lengths for of in rows.values()] or [np.empty(0, np.int64)])
@@ -62,13 +62,13 @@ def examine(store: FeatureStore, progress: Progress) -> StoreFindings:
         duration=measure(manifest, corpora, DURATION),
         quality=tuple(measure(manifest, corpora, column) for column in QUALITY),
         formats=file_formats(manifest),
-        problems=problems(manifest),
+        problems=find_problems(manifest),
         filled=float(heard.mean() / store.spec.frames) if len(heard) else None,
-        axes=mel_axes(store),
-        means=mean_spectra(store, held.emotions, rows, progress),
-        correlation=mfcc_correlation(store, rows, progress),
-        examples=examples(store, held.emotions, progress),
-        provenance=provenance(store),
+        axes=read_mel_axes(store),
+        means=compute_mean_spectra(store, held.emotions, rows, progress),
+        correlation=compute_correlation(store, rows, progress),
+        examples=read_examples(store, held.emotions, progress),
+        provenance=collect_provenance(store),
     )
 
 

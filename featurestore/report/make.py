@@ -12,7 +12,7 @@ from featurestore.places.durable import storage_errors, write_durably
 from featurestore.places.folder import Folder
 from featurestore.progress import Progress, Silent
 from featurestore.report.findings import StoreFindings, examine
-from featurestore.report.page import page
+from featurestore.report.page import render_page
 from featurestore.store import FeatureStore
 from schemas.errors import UsageError
 
@@ -39,7 +39,7 @@ def make_report(where: str | Path, out: Path | None, progress: Progress | None =
     target = out if out is not None else Path(f"{name}-report.html")
     _require_outside(target, where, store)
     found = examine(store, progress or Silent())
-    content = page(name, found).encode()
+    content = render_page(name, found).encode()
     with storage_errors(target, retry="run the same command again"):
         write_durably(target, content)
     return Report(target, len(content), found)

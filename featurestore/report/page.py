@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 from featurestore.page.picture import Picture
 from featurestore.page.render import render
-from featurestore.report.charts import MOST_PANELS, counts_chart, histogram_chart
+from featurestore.report.charts import MOST_PANELS, draw_counts, draw_histograms
 from featurestore.report.examples import MOST_DRAWN_VIEWS, Example
 from featurestore.report.findings import StoreFindings
 from featurestore.report.provenance import RECIPE_FILE
 from featurestore.report.spectrograms import (
     LEAST_SHARE,
     common_limits,
-    contrast_map,
-    correlation_map,
-    example_pictures,
-    mean_pictures,
+    draw_contrast,
+    draw_correlation,
+    draw_example,
+    draw_mean_spectrograms,
 )
 from featurestore.report.tables import (
     balance_table,
@@ -39,7 +39,7 @@ class _ExamplePicture:
     picture: Picture
 
 
-def page(name: str, found: StoreFindings) -> str:
+def render_page(name: str, found: StoreFindings) -> str:
     """HTML of the report on the store ``name``; equal findings give equal pages."""
     held, spec = found.contents, found.spec
     limits = common_limits(found.examples)
@@ -54,7 +54,7 @@ def page(name: str, found: StoreFindings) -> str:
         facts=_facts(found),
         corpora=corpora_table(held),
         counts=counts_table(held),
-        counts_picture=counts_chart(held) if held.counts.any() else None,
+        counts_picture=draw_counts(held) if held.counts.any() else None,
         undrawn_corpora=max(0, len(held.corpora) - MOST_PANELS),
         balance=balance_table(held),
         empty=_without_clips(found),
@@ -69,11 +69,11 @@ def page(name: str, found: StoreFindings) -> str:
         mean_pictures=_means(found),
         least_share=LEAST_SHARE,
         correlation=found.correlation,
-        correlation_picture=correlation_map(found.correlation)
+        correlation_picture=draw_correlation(found.correlation)
         if found.correlation is not None and found.correlation.frames
         else None,
         examples=[
-            _ExamplePicture(example, example_pictures(example, found.axes, limits))
+            _ExamplePicture(example, draw_example(example, found.axes, limits))
             for example in found.examples
             if found.axes is not None
         ],
@@ -107,7 +107,7 @@ def _means(found: StoreFindings) -> tuple[Picture, Picture] | None:
     means, axes = found.means, found.axes
     if means is None or axes is None or not means.frames.any():
         return None
-    return mean_pictures(means, axes), contrast_map(means, axes)
+    return draw_mean_spectrograms(means, axes), draw_contrast(means, axes)
 
 
 def _without_clips(found: StoreFindings) -> list[str]:
@@ -120,12 +120,12 @@ def _durations(found: StoreFindings) -> Picture | None:
         return None
     window = found.spec.length / found.spec.audio.sample_rate
     inside = found.duration.edges[0] <= window <= found.duration.edges[-1]
-    return histogram_chart([found.duration], (window, f"window, {window:.4g} s") if inside else None)
+    return draw_histograms([found.duration], (window, f"window, {window:.4g} s") if inside else None)
 
 
 def _quality(found: StoreFindings) -> Picture | None:
     drawn = [measure for measure in found.quality if measure.known and measure.column.name in _DRAWN]
-    return histogram_chart(drawn) if drawn else None
+    return draw_histograms(drawn) if drawn else None
 
 
 _DRAWN = {"snr_db", "loudness_lufs", "silence_ratio", "peak"}

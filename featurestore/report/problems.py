@@ -17,7 +17,7 @@ class Problems:
     noted: tuple[Remark, ...]
 
 
-def problems(manifest: pd.DataFrame) -> Problems:
+def find_problems(manifest: pd.DataFrame) -> Problems:
     """Find every clip whose status is not ok, and every usable clip with a note."""
     bad = manifest["status"] != Status.OK
     return Problems(_remarks(manifest[bad]), _remarks(manifest[~bad & (manifest["problem"] != "")]))

@@ -40,7 +40,7 @@ class Provenance:
     rebuild: tuple[str, ...]
 
 
-def provenance(store: FeatureStore) -> Provenance:
+def collect_provenance(store: FeatureStore) -> Provenance:
     """Collect what ``store.json`` and the date of that file say about the origin of a store."""
     document = store.document
     where = _shown_path(store)

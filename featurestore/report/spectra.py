@@ -38,7 +38,7 @@ class MeanSpectra:
         return out
 
 
-def mean_spectra(
+def compute_mean_spectra(
     store: FeatureStore, emotions: tuple[str, ...], rows: dict[str, CorpusRows], progress: Progress
 ) -> MeanSpectra | None:
     """Compute the mean mel spectrogram of each emotion; None for a store without mel.

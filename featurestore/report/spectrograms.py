@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
 
-from featurestore.page.picture import Picture, photograph
+from featurestore.page.picture import Picture, png_picture
 from featurestore.report.axes import MelAxes
 from featurestore.report.blocks import Doubles, Floats
 from featurestore.report.correlation import Correlation
@@ -32,7 +32,7 @@ _LEVELS = 80
 _TICKS_HZ = (125, 250, 500, 1000, 2000, 4000, 8000, 16000, 32000)
 
 
-def mean_pictures(means: MeanSpectra, at: MelAxes) -> Picture:
+def draw_mean_spectrograms(means: MeanSpectra, at: MelAxes) -> Picture:
     """The mean spectrogram of each emotion, all on one colour scale.
 
     Frames with sound in less than :data:`LEAST_SHARE` of the emotion's clips are grey.
@@ -52,10 +52,10 @@ def mean_pictures(means: MeanSpectra, at: MelAxes) -> Picture:
             axes.set_title(f"{emotion}, {clips.max(initial=0):,} clips")
         _label_outside(panels, len(means.emotions))
         drawn.colorbar(image, ax=panels, label="mean level (dB)", aspect=30, pad=0.015)
-        return photograph(drawn, f"Mean mel spectrograms of {', '.join(means.emotions)}")
+        return png_picture(drawn, f"Mean mel spectrograms of {', '.join(means.emotions)}")
 
 
-def contrast_map(means: MeanSpectra, at: MelAxes) -> Picture:
+def draw_contrast(means: MeanSpectra, at: MelAxes) -> Picture:
     """Difference between each emotion's mean spectrum and the mean over emotions, in dB, by frequency."""
     contrast = means.contrast
     most = max(1.0, float(np.nanmax(np.abs(contrast), initial=0)))
@@ -71,10 +71,10 @@ def contrast_map(means: MeanSpectra, at: MelAxes) -> Picture:
         axes.set_xlabel("frequency (Hz, mel scale)")
         frame(axes)
         drawn.colorbar(image, ax=axes, label="dB", pad=0.015)
-        return photograph(drawn, "Mean spectrum of each emotion minus the mean over emotions, by frequency")
+        return png_picture(drawn, "Mean spectrum of each emotion minus the mean over emotions, by frequency")
 
 
-def correlation_map(found: Correlation) -> Picture:
+def draw_correlation(found: Correlation) -> Picture:
     """Pearson's r for all pairs of coefficients, from −1 (blue) to 1 (red)."""
     count = len(found.matrix)
     with figure(5.6, 6.6) as drawn:
@@ -86,10 +86,10 @@ def correlation_map(found: Correlation) -> Picture:
         axes.set(xlabel="MFCC", ylabel="MFCC")
         frame(axes)
         drawn.colorbar(image, ax=axes, label="Pearson's r", pad=0.02)
-        return photograph(drawn, f"Correlation between {count} MFCCs as a heat map")
+        return png_picture(drawn, f"Correlation between {count} MFCCs as a heat map")
 
 
-def example_pictures(example: Example, at: MelAxes, limits: tuple[float, float]) -> Picture:
+def draw_example(example: Example, at: MelAxes, limits: tuple[float, float]) -> Picture:
     """The mel spectrogram of a clip in each view, from 0 to the end of the window; padding is grey."""
     views = example.views
     columns = min(4, len(views))
@@ -107,7 +107,7 @@ def example_pictures(example: Example, at: MelAxes, limits: tuple[float, float])
         _label_outside(panels, len(views))
         drawn.colorbar(image, ax=panels, label="level (dB)", aspect=26, pad=0.015)
         names = ", ".join(view.name for view in views)
-        return photograph(
+        return png_picture(
             drawn, f"Mel spectrograms of a clip labelled {example.emotion}, in the views {names}"
         )
 

@@ -81,9 +81,13 @@ def test_on_another_store_no_speaker_and_no_recording_is_tested_that_was_heard(
     assert not recordings & set(other["audio_sha256"].loc[list(tested.predictions.clip_id)])
     assert {clip.partition("/")[0] for clip in tested.predictions.clip_id} == {"demo", "mine"}
     assert tested.title == "speaker-independent (trained on demo, tested on demo and mine)"
-    trained_on, renamed = (notice for notice in tested.notices if notice.endswith("are left out"))
-    assert trained_on.startswith("98 of 128 clips are of speakers that the model was trained or chosen on")
-    assert renamed.startswith("14 of 128 clips are recordings that the model was trained or chosen on, under")
+    trained_on, renamed = (notice for notice in tested.notices if notice.startswith("left out"))
+    assert trained_on.startswith(
+        "left out 98 of 128 clips: the model was trained or validated on their speakers"
+    )
+    assert renamed.startswith(
+        "left out 14 of 128 clips: the model was trained or validated on the same recordings"
+    )
 
 
 def test_clips_can_be_chosen(run: RunResult, demo_store: Path) -> None:
@@ -166,7 +170,9 @@ def test_runs_that_choose_other_clips_of_one_test_side_have_no_mean(
 ) -> None:
     other = trained(demo_store, tmp_path, run.folder.path / "split.json", "where=\"emotion != 'sad'\"")
     paths = (lda.folder.path, other.folder.path)
-    with pytest.raises(RunError, match=r"chooses other clips of its test side than .*; say which by --where"):
+    with pytest.raises(
+        RunError, match=r"and .* select different clips of the test side; choose with --where"
+    ):
         evaluate_runs(EvaluationRequest(paths, demo_store, hardware=CPU))
     said = EvaluationRequest(paths, demo_store, where="emotion != 'sad'", hardware=CPU)
     assert "sad" not in {
@@ -191,12 +197,10 @@ def test_on_another_store_none_of_several_has_heard_what_is_tested(
     assert both.predictions.clip_id == alone.predictions.clip_id
     other = trained(demo_store, tmp_path, seed=1)
     paths = (run.folder.path, other.folder.path)
-    with pytest.raises(RunError, match=r"was tested on other clips than .*train both"):
+    with pytest.raises(RunError, match=r"were tested on different clips .*train both"):
         evaluate_runs(EvaluationRequest(paths, demo_store, hardware=CPU))
     assert {*other.record.heard} | {*run.record.heard} > {*run.record.heard}, "drawn by another seed"
-    with pytest.raises(
-        RunError, match="no clip to test on: 112 of 128 clips are of speakers that a model was"
-    ):
+    with pytest.raises(RunError, match="no clips to test on: left out 112 of 128 clips: a model was"):
         evaluate_runs(EvaluationRequest(paths, other_store, hardware=CPU))
 
 

@@ -10,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 from playwright.sync_api import Browser
 
-from featurestore.page.picture import Picture, drawing, from_png, photograph
+from featurestore.page.picture import Picture, embed_png, png_picture, svg_picture
 from featurestore.page.render import render
 from tests.pages import require_readable
 
@@ -51,23 +51,23 @@ def test_what_a_store_says_is_text_never_markup(package: str) -> None:
 
 
 def test_a_drawing_is_the_same_bytes_each_time_and_as_large_as_its_figure() -> None:
-    first, second = drawing(wide_figure(), "a line"), drawing(wide_figure(), "a line")
+    first, second = svg_picture(wide_figure(), "a line"), svg_picture(wide_figure(), "a line")
     assert first == second
     assert first.uri.startswith("data:image/svg+xml;base64,")
     assert b"<svg" in base64.b64decode(first.uri.partition(",")[2])
     assert first.width == pytest.approx(12 * 96, rel=0.2)
-    assert photograph(wide_figure(), "a line").width == pytest.approx(first.width, rel=0.02)
+    assert png_picture(wide_figure(), "a line").width == pytest.approx(first.width, rel=0.02)
 
 
 def test_a_file_that_is_no_png_is_no_picture() -> None:
     with pytest.raises(ValueError, match="not a PNG"):
-        from_png(b"GIF89a" + bytes(40), "", dpi=100)
+        embed_png(b"GIF89a" + bytes(40), "", dpi=100)
 
 
 def test_a_page_can_be_read_on_a_laptop_and_on_a_telephone(
     package: str, browser: Browser, tmp_path: Path
 ) -> None:
-    pictures = [drawing(wide_figure(), "a line"), photograph(wide_figure(), "a line")]
+    pictures = [svg_picture(wide_figure(), "a line"), png_picture(wide_figure(), "a line")]
     page = tmp_path / "page.html"
     page.write_text(render(package, "filled.html", name="x" * 300, pictures=pictures), encoding="utf-8")
     require_readable(browser, page)
