@@ -55,9 +55,8 @@ def _stranger_lines(result: Verification) -> list[str]:
         return []
     files = format_count(count, "file")
     names = escape(f"{result.strangers[0]}{', …' if count > 1 else ''}")
-    return [
-        f"{files} not part of the store ({names}): left by a stopped build, in use by a running one, or your own"
-    ]
+    origin = "left by a stopped build, in use by a running one, or your own"
+    return [f"{files} not part of the store ({names}): {origin}"]
 
 
 def _depth(result: Verification) -> str:
