@@ -24,12 +24,13 @@ from schemas.errors import RunError
 from schemas.labels import label_set
 from training.metrics.evaluation import evaluate_predictions
 from training.metrics.predictions import Predictions
-from training.plan.requirements import require_datasets, require_features
+from training.plan.requirements import require_features
 from training.predict.trained import TrainedModel
 from training.report.tested import Tested, corpora_heard
 from training.runs.request import Hardware
 from training.runs.run import RunRecord, require_once
 from training.runs.same_store import open_same_store
+from training.samples.corpora import require_datasets
 from training.samples.held_out import own_test_clips, unheard_clips
 from training.samples.samples import Samples
 from training.samples.targets import NO_CLASS, Targets, targets_of

@@ -10,8 +10,9 @@ from schemas.errors import UsageError
 from schemas.overrides import override
 from schemas.recipe import Recipe
 from training.functionals.speaker import require_whole_speakers
-from training.plan.requirements import InputSelection, require_datasets, selection_of
+from training.plan.requirements import InputSelection, selection_of
 from training.runs.request import TrainRequest
+from training.samples.corpora import require_datasets
 from training.splits.choose import splits_of
 from training.splits.split import Split
 
