@@ -20,7 +20,7 @@ from training.audits.audit import Audit, audit
 from training.audits.near_duplicates import Fingerprints
 from training.audits.sounds import can_hear
 from training.runs.options import Options
-from training.samples.corpora import require_datasets
+from training.samples.datasets import require_datasets
 from training.samples.samples import Samples, cross
 from training.splits.choose import splits_of
 from training.splits.side import ORIGINAL_VIEW, SIDES, Side
@@ -152,10 +152,11 @@ def _draw_splits(request: AuditRequest, store: FeatureStore) -> tuple[Split, ...
     if options.recipe is None:
         recipe = recipe.model_copy(update={"datasets": None, "split": SplitSpec()})
     recipe = override(recipe, options.changes(recipe))
-    manifest = store.manifest
+    manifest, asked = store.manifest, options.datasets is not None
     if recipe.datasets is not None:
-        if options.datasets is not None or not {*recipe.datasets} & {*store.document.datasets}:
-            require_datasets(store, recipe.datasets)
+        held = set(manifest["dataset"])
+        if asked or not held & {*recipe.datasets}:
+            require_datasets(held, recipe.datasets)
         manifest = manifest[manifest["dataset"].isin(recipe.datasets)]
     views = range(len(store.spec.view_names))
     return splits_of(manifest, recipe.split, request.seed or 0, store.digest, views)
