@@ -474,7 +474,7 @@ _TABLES: list[tuple[str, str, Callable[[Forge], None]]] = [
     ),
     (
         "statistics of a speaker that is not there",
-        "has not",
+        "does not have",
         _column("statistics.parquet", "speaker", _first("demo/x")),
     ),
 ]
