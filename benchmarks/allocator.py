@@ -1,9 +1,8 @@
-"""What keeping freed memory is worth: the pipeline and a training step, with and without it.
+"""Effect of keeping freed memory, on the pipeline and on a training step.
 
     python benchmarks/allocator.py
 
-Each figure is a process of its own, because the setting cannot be taken back; runs alternate, figures are
-medians.
+Each run is a separate process, because the setting cannot be undone. Runs alternate; results are medians.
 """
 
 from __future__ import annotations
@@ -65,7 +64,7 @@ MEASURES = {"pipeline, clips/s": pipeline_clips_per_s, "training, samples/s": tr
 
 
 def main() -> None:
-    """Measure in processes of their own and write the result; with ``--one``, be such a process."""
+    """Run the benchmark in separate processes and write the result; with ``--one``, be one of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--one", nargs=2, metavar=("MEASURE", "ALLOCATOR"))
     parser.add_argument("--repeat", type=int, default=5)

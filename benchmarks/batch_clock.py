@@ -1,4 +1,4 @@
-"""A clock for training loops: batches a second once they are warm, pauses between epochs left out."""
+"""A clock for training loops: batches per second after a warm-up, without pauses between epochs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 
 
 class BatchClock:
-    """Counts ``batches`` after ``warm_up`` others; waits for ``device`` where its work is to be counted."""
+    """Times ``batches`` after a warm-up of ``warm_up``; synchronises with ``device`` at both ends."""
 
     def __init__(self, warm_up: int, batches: int, device: torch.device) -> None:
         self.warm_up, self.batches = warm_up, batches
@@ -23,7 +23,7 @@ class BatchClock:
         return self.timed >= self.batches
 
     def batch_done(self) -> None:
-        """Count a batch; the clock starts itself after the last one of the warm-up."""
+        """Count a batch; the clock starts after the last batch of the warm-up."""
         self.seen += 1
         if self._since is not None:
             self.timed += 1
@@ -33,12 +33,12 @@ class BatchClock:
             self.go()
 
     def go(self) -> None:
-        """Let the clock run, unless the warm-up is not over yet."""
+        """Start the clock, if the warm-up is over."""
         if self.seen >= self.warm_up and not self.full:
             self._since = self._now()
 
     def pause(self) -> None:
-        """Stop the clock, such as for a validation."""
+        """Stop the clock, for example for a validation."""
         if self._since is not None:
             self.seconds += self._now() - self._since
             self._since = None

@@ -1,12 +1,12 @@
-"""How fast a store is built, against what researchers use today, on the same recordings in one run.
+"""Speed of building a store, compared with common tools on the same recordings.
 
     python benchmarks/build.py --corpora corpora
 
-Each recording is read, resampled, trimmed and cut to 3 s; the original and six views (recipe four-corpora-a)
-get seven features: mel dB, MFCC, delta, delta-delta, tuned chroma, RMS, ZCR. Ours is the command
-`ser-features build`: it also hashes, measures quality, compresses and writes; the peers keep nothing. Every
-run is a process of its own, start-up not counted for the peers; runs alternate, figures are medians.
-Peers that are not installed are left out and named (benchmarks/requirements.txt).
+Each recording is read, resampled, trimmed and cut to 3 s. Seven features are computed for the original and
+six views (recipe four-corpora-a): mel dB, MFCC, delta, delta-delta, tuned chroma, RMS and ZCR. Ours is the
+command `ser-features build`, which also hashes, measures quality, compresses and writes; the peers store
+nothing. Every run is a separate process; start-up does not count for the peers. Runs alternate; results are
+medians. Peers that are not installed are skipped and listed (benchmarks/requirements.txt).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ PEERS = [
 
 @dataclass
 class Runs:
-    """What repeated runs of one contender gave."""
+    """Results of repeated runs of one contender."""
 
     does: str = ""
     clips_per_s: list[float] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Runs:
 
 
 def build_once(corpora: Path, out: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """One build in a process of its own, which knows no recording's hash yet: its JSON report."""
+    """JSON report of a build in a separate process with an empty cache of hashes."""
     process = subprocess.run(
         build_command(corpora, out, options),
         capture_output=True,
@@ -70,7 +70,7 @@ def build_once(corpora: Path, out: Path, options: argparse.Namespace) -> dict[st
 
 
 def build_watched(corpora: Path, out: Path, options: argparse.Namespace) -> float:
-    """Peak memory in GiB of all processes of a build; being watched slows it down."""
+    """Peak memory in GiB of all processes of a build, which watching slows down."""
     command = build_command(corpora, out, options)
     quiet = subprocess.DEVNULL
     with subprocess.Popen(command, stdout=quiet, stderr=quiet) as process, peak_memory(process.pid) as peak:
@@ -89,7 +89,7 @@ def build_command(corpora: Path, out: Path, options: argparse.Namespace) -> list
 
 
 def peer_once(name: str, processes: int, files: list[Path]) -> dict[str, Any] | None:
-    """One run of a peer; None where it is not installed."""
+    """One run of a peer; None if it is not installed."""
     command = [sys.executable, str(HERE / "peer.py"), name, str(processes), *map(str, files)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode:
@@ -101,12 +101,12 @@ def peer_once(name: str, processes: int, files: list[Path]) -> dict[str, Any] | 
 
 
 def main() -> None:
-    """Measure and write the result."""
+    """Run the benchmark and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--corpora", type=Path, help="corpora root; without it demo voices are synthesised")
+    parser.add_argument("--corpora", type=Path, help="corpora root; default: synthesised demo voices")
     parser.add_argument("--datasets", default="all")
-    parser.add_argument("--clips", type=int, default=2048, help="recordings for ours")
-    parser.add_argument("--peer-clips", type=int, default=64, help="recordings for each peer")
+    parser.add_argument("--clips", type=int, default=2048, help="number of recordings for ser-features build")
+    parser.add_argument("--peer-clips", type=int, default=64, help="number of recordings for each peer")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--decoder", default="auto")

@@ -1,9 +1,10 @@
-"""How a build scales over Dask workers here, and what its coordinator would bear of a hundred.
+"""Scaling of a build over local Dask workers, and a projection to a hundred workers.
 
 python benchmarks/cluster.py --corpora corpora --clips 2560
 
-Builds of the same units in this process, by one local worker and by two, in turn. Then what a unit costs
-the coordinator besides: sending the task and taking the record, through a real scheduler, in a unit's sizes.
+The same units are built in this process, by one local worker and by two workers, in turn. Then the cost of a
+unit for the coordinator is measured: sending a task and receiving a record of typical size through a
+scheduler.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ COMMAND = "from training.cli.features import main; main()"
 
 
 def main() -> None:
-    """Measure and write the result."""
+    """Run the benchmark and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--corpora", type=Path, help="corpora root; without it demo voices are synthesised")
+    parser.add_argument("--corpora", type=Path, help="corpora root; default: synthesised demo voices")
     parser.add_argument("--datasets", default="all")
     parser.add_argument("--clips", type=int, default=10 * UNIT)
     parser.add_argument("--repeat", type=int, default=3)
@@ -48,7 +49,7 @@ def main() -> None:
     for mode, total in seconds.items():
         print(f"{mode:10} {total:6.1f} s, {options.clips / total:6.1f} clips/s")
     for name, cost in costs.items():
-        print(f"{name}: {cost:.3f} ms a clip")
+        print(f"{name}: {cost:.3f} ms per clip")
     result = {
         "command": " ".join(["python", "benchmarks/cluster.py", *sys.argv[1:]]),
         "clips": options.clips,
@@ -75,7 +76,7 @@ def _build(corpora: Path, out: str, arguments: list[str], cache: str) -> dict[st
 
 
 def _costs(builds: dict[str, list[dict[str, Any]]], clips: int, round_trip_ms: float) -> dict[str, float]:
-    """Milliseconds a clip: of a worker, and of the coordinator before, beside and after the workers."""
+    """Milliseconds per clip of a worker, and of the coordinator before, during and after the work."""
 
     def median(*stages: str) -> float:
         runs = [*builds["1 worker"], *builds["2 workers"]]
@@ -90,13 +91,13 @@ def _costs(builds: dict[str, list[dict[str, Any]]], clips: int, round_trip_ms: f
 
 
 def _speed_up(costs: dict[str, float], workers: int) -> float:
-    """One worker's time over that of many: what only the coordinator does comes before and after."""
+    """Speed-up of many workers over one; the coordinator's own work comes before and after."""
     work, compare, send, finalise = costs.values()
     return (work + compare + finalise) / (max(work / workers, send) + compare + finalise)
 
 
 def _round_trip_ms(store: Path, tasks: int = 200) -> float:
-    """A unit's way through the scheduler: a task of its size there, its record back, by two workers."""
+    """Cost of the round trip of a task and its record through the scheduler, with two workers."""
     from distributed import Client, LocalCluster
 
     from featurestore.format.documents import UnitRecord, read_document

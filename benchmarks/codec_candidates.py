@@ -1,4 +1,4 @@
-"""Ways of storing feature arrays: those that ``--codec`` offers and those that it might."""
+"""Candidate encodings of feature arrays: those offered by ``--codec``, and others."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Table = npt.NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A way of storing: what is done to the numbers, then to their bytes.
+    """An encoding: how numbers are rounded, then how bytes are compressed.
 
     ``options`` : those of ``ser-features build`` that choose it; "" where none do.
     """
@@ -32,13 +32,13 @@ class Candidate:
     quantise: Callable[[Table], Table] | None = None
 
     def stored(self, table: Table) -> Table:
-        """The numbers that are stored, (view, clip, coefficient, frame), of float32 ones."""
+        """Numbers to store, (view, clip, coefficient, frame), from float32 numbers."""
         numbers = table if self.quantise is None else self.quantise(table)
         return numbers.astype(self.dtype, copy=False)
 
 
 def candidates(spec: StoreSpec) -> list[Candidate]:
-    """All that are measured, by type of number."""
+    """All candidates by dtype."""
     zstd = {level: ZstdCodec(level=level, checksum=True) for level in (-1, 1, 3)}
     wide, narrow = StorageSpec(dtype="float32", codec="blosc"), StorageSpec(codec="blosc")
     rounded = StorageSpec(dtype="float32", codec="bitround")

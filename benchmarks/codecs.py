@@ -1,8 +1,8 @@
-"""What each way of storing the features costs: bytes, error, time to write and to read, and unseen damage.
+"""Costs of each encoding of features: size, error, time to write and read, and undetected damage.
 
 python benchmarks/codecs.py --corpora corpora
 
-Times are CPU time of one core, that of all threads and of the system with it: what else runs matters little.
+Times are CPU times on one core, of all threads and of the system, so that other programs have little effect.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from schemas.spec import StorageSpec, StoreSpec
 RUST, PYTHON = "zarrs.ZarrsCodecPipeline", "zarr.core.codec_pipeline.BatchedCodecPipeline"
 CHUNK, SHARD = 32, 256
 FLIPPED = "mel"
-"""The feature whose chunks are damaged."""
+"""Feature whose chunks are damaged."""
 
 
 def computed(files: list[Path], spec: StoreSpec) -> Table:
-    """Features of the recordings, (view, clip, coefficient, frame) float32, side by side."""
+    """Features of the recordings, (view, clip, coefficient, frame) float32, concatenated."""
     pipeline = Pipeline(spec, torch.device("cpu"))
     shape = (len(spec.view_names), len(files), sum(spec.coefficients.values()), spec.frames)
     table = np.empty(shape, np.float32)
@@ -52,7 +52,7 @@ def computed(files: list[Path], spec: StoreSpec) -> Table:
 
 
 def created(store: Any, candidate: Candidate, spec: StoreSpec, shape: tuple[int, ...]) -> dict[str, Any]:
-    """Empty arrays as a feature store has them."""
+    """Empty arrays, as in a feature store."""
     group = zarr.create_group(store, overwrite=True)
     return {
         name: group.create_array(
@@ -70,7 +70,7 @@ def created(store: Any, candidate: Candidate, spec: StoreSpec, shape: tuple[int,
 
 
 def write_s(candidate: Candidate, table: Table, spec: StoreSpec, folder: Path) -> float:
-    """CPU seconds to encode all shards in memory; then they are put into ``folder``, not timed."""
+    """CPU seconds to encode all shards in memory; writing them to ``folder`` is not timed."""
     objects: dict[str, Any] = {}
     arrays = created(zarr.storage.MemoryStore(objects), candidate, spec, table.shape)
     started = time.process_time()
@@ -87,13 +87,13 @@ def write_s(candidate: Candidate, table: Table, spec: StoreSpec, folder: Path) -
 
 
 def opened(folder: Path, name: str, pipeline: str) -> Any:
-    """An array, to be decoded by Rust or by Python; fails where Rust does not know its codecs."""
+    """Open an array to be decoded by Rust or Python; fails if Rust does not support its codecs."""
     with zarr.config.set({"codec_pipeline.path": pipeline, "codec_pipeline.strict": True}):
         return zarr.open_array(zarr.storage.LocalStore(folder, read_only=True), path=name, mode="r")
 
 
 def read_s(folder: Path, spec: StoreSpec, views: int) -> float:
-    """CPU seconds to read all numbers through zarrs, the files in the page cache."""
+    """CPU seconds to read all numbers with zarrs from the page cache."""
     arrays = [opened(folder, name, RUST) for name in spec.columns]
     started = time.process_time()
     for array in arrays:
@@ -103,7 +103,7 @@ def read_s(folder: Path, spec: StoreSpec, views: int) -> float:
 
 
 def damage(folder: Path, flips: int) -> dict[str, dict[str, int]]:
-    """Way of reading → how many of ``flips`` flipped bits raise, give wrong numbers, or change nothing."""
+    """Outcomes of ``flips`` flipped bits by reader: errors, wrong numbers, no change."""
     file = folder / FLIPPED / "c" / "0" / "0" / "0" / "0"
     good = file.read_bytes()
     offset, size = np.frombuffer(good[-4 - 16 * (SHARD // CHUNK) : -4], "<u8")[:2].tolist()  # first chunk's
@@ -135,7 +135,7 @@ def _bits(flips: int, offset: int, size: int) -> Iterator[int]:
 
 
 def errors(candidate: Candidate, table: Table, spec: StoreSpec) -> dict[str, dict[str, float]]:
-    """Feature → largest and root-mean-square difference from the pipeline's float32."""
+    """Largest and root-mean-square error by feature, relative to the float32 numbers of the pipeline."""
     stored = candidate.stored(table)
     out = {}
     for name, columns in spec.columns.items():
@@ -146,12 +146,14 @@ def errors(candidate: Candidate, table: Table, spec: StoreSpec) -> dict[str, dic
 
 
 def main() -> None:
-    """Measure all candidates in turns and write the result."""
+    """Measure all candidates in turn and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--corpora", type=Path, help="corpora root; without it demo voices are synthesised")
+    parser.add_argument("--corpora", type=Path, help="corpora root; default: synthesised demo voices")
     parser.add_argument("--datasets", default="all")
     parser.add_argument("--clips", type=int, default=512)
-    parser.add_argument("--views", type=int, default=1, help="augmented views beside the original")
+    parser.add_argument(
+        "--views", type=int, default=1, help="number of augmented views, in addition to the original"
+    )
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--flips", type=int, default=40)
     options = parser.parse_args()
@@ -175,7 +177,7 @@ def main() -> None:
 
 
 class _Measured:
-    """One candidate's figures."""
+    """Measurements of one candidate."""
 
     def __init__(self, candidate: Candidate, table: Table, spec: StoreSpec) -> None:
         self.candidate = candidate
@@ -194,7 +196,7 @@ class _Measured:
             self.damage = damage(folder, flips)
 
     def row(self, table: Table) -> dict[str, Any]:
-        """What is written down: sizes a clip and view, medians of the speeds, MB of decoded numbers."""
+        """Row of the result: sizes per clip and view, and median speeds in MB of decoded numbers."""
         count = table.shape[0] * table.shape[1]
         megabytes = table.size * np.dtype(self.candidate.dtype).itemsize / 1e6
         read = statistics.median(self.reads)

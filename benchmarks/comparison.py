@@ -1,4 +1,4 @@
-"""Results of several models or protocols side by side as Markdown, each with its protocol's title."""
+"""Results of several models or protocols as a Markdown table, each with the title of its protocol."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ComparisonRow:
     """One result: what was trained, under which protocol, and its emotion scores."""
 
     name: str
-    """Of the model or recipe."""
+    """Name of the model or recipe."""
     claim: Claim
     ua: float
     ua_interval: Interval | None

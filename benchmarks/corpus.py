@@ -1,4 +1,4 @@
-"""A corpora root with a chosen number of real recordings, or of synthesised ones."""
+"""A corpora root with a given number of real or synthesised recordings."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from data.locate import locate
 
 
 def corpora_of(source: Path | None, datasets: str, clips: int, scratch: Path) -> tuple[Path, list[Path]]:
-    """Folder with a corpus ``bench`` of ``clips`` recordings, one folder an emotion, and its files.
+    """Create a corpus ``bench`` of ``clips`` recordings with one folder per emotion; returns root and files.
 
-    They are spread evenly over the corpora under ``source`` (None: the demo voices), and linked again under
-    other names where there are fewer: then the pipeline's work is repeated, and the files are cached.
+    Recordings are taken evenly from the corpora under ``source`` (None: the demo voices). If there are too
+    few, they are linked again under other names; the pipeline repeats the work, but the files are cached.
     """
     if source is None:
         source, datasets = scratch / "demo", "demo"

@@ -1,4 +1,4 @@
-"""How fast recordings are decoded by soundfile and by DALI, hashing, resampling and quality included.
+"""Speed of decoding with soundfile and DALI, including hashing, resampling and quality.
 
 python benchmarks/decode.py --corpora corpora
 """
@@ -31,7 +31,7 @@ DECODERS: tuple[Decoder, ...] = ("soundfile", "dali")
 
 
 def clips_per_s(sources: Sequence[SourceClip], decoder: Decoder, threads: int) -> float:
-    """Recordings a second through the build's reader."""
+    """Recordings per second read by the reader of a build."""
     settings = ReadSettings(AudioSpec(trim_db=40), 66_150, threads, decoder, Stages())
     started = time.perf_counter()
     refused = sum(bool(read.fallback) for read in read_ahead(sources, settings, lambda read: read))
@@ -41,9 +41,9 @@ def clips_per_s(sources: Sequence[SourceClip], decoder: Decoder, threads: int) -
 
 
 def main() -> None:
-    """Measure and write the result."""
+    """Run the benchmark and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--corpora", type=Path, help="corpora root; without it demo voices are synthesised")
+    parser.add_argument("--corpora", type=Path, help="corpora root; default: synthesised demo voices")
     parser.add_argument("--datasets", default="all")
     parser.add_argument("--clips", type=int, default=1024)
     parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, usable_cores()}))

@@ -1,4 +1,4 @@
-"""Whether a clip costs the same in a small and in a large build.
+"""Cost per clip in small and large builds.
 
 python benchmarks/flat.py --corpora corpora --clips 100 1000 10000
 """
@@ -20,7 +20,7 @@ from pipelines.process import usable_jobs
 def main() -> None:
     """Build each size once and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--corpora", type=Path, help="corpora root; without it demo voices are synthesised")
+    parser.add_argument("--corpora", type=Path, help="corpora root; default: synthesised demo voices")
     parser.add_argument("--datasets", default="all")
     parser.add_argument("--clips", type=int, nargs="+", default=[100, 1000, 10_000])
     parser.add_argument("--device", default="cpu")

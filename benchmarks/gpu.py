@@ -1,4 +1,4 @@
-"""What a GPU computes: views a second, how far from the CPU's numbers, and DALI's operators against ours.
+"""GPU computation: views per second, differences from the CPU, and a comparison with DALI's operators.
 
 python benchmarks/gpu.py                      compute alone, parity, operators
 python benchmarks/build.py --device cuda --decoder dali --clips 12162 --corpora corpora    end to end
@@ -29,7 +29,7 @@ BATCH = 64
 
 
 def voices(count: int) -> list[npt.NDArray[np.float32]]:
-    """Voice-like sounds of 1.5 to 3.5 s at 22,050 Hz: harmonics of a gliding pitch, and noise."""
+    """Voice-like sounds of 1.5 to 3.5 s at 22,050 Hz: harmonics with a gliding pitch, and noise."""
     rng = np.random.default_rng(0)
     sounds = []
     for number in range(count):
@@ -41,7 +41,7 @@ def voices(count: int) -> list[npt.NDArray[np.float32]]:
 
 
 def timed(work: Callable[[], object], device: torch.device, repeat: int) -> float:
-    """Median seconds of a call, the device's work included."""
+    """Median seconds per call, including the work on the device."""
     times = []
     for run in range(repeat + 3):
         started = time.perf_counter()
@@ -54,7 +54,7 @@ def timed(work: Callable[[], object], device: torch.device, repeat: int) -> floa
 
 
 def differences(spec: StoreSpec, device: torch.device) -> dict[str, dict[str, float]]:
-    """Feature → view → mean absolute difference from the CPU's numbers."""
+    """Mean absolute difference from the CPU by feature and view."""
     sounds = voices(BATCH)
     names = [f"voice/{number}" for number in range(BATCH)]
     there, here = Pipeline(spec, device), Pipeline(spec, torch.device("cpu"))
@@ -71,7 +71,7 @@ def differences(spec: StoreSpec, device: torch.device) -> dict[str, dict[str, fl
 
 
 def operators(spec: StoreSpec, device: torch.device, repeat: int) -> dict[str, float]:
-    """Seconds for mel dB and MFCC of 448 waveforms of 3 s: DALI's operators, and ours."""
+    """Seconds for mel dB and MFCC of 448 waveforms of 3 s, with DALI's operators and with ours."""
     waveforms = torch.randn(7 * BATCH, spec.length, device=device) * 0.1
     names = spec.model_copy(update={"features": named_features("mel,mfcc", spec.features)})
     extract = FeatureExtractor(names, device)
@@ -108,9 +108,9 @@ def _dali_features(waveforms: torch.Tensor, device: torch.device) -> Callable[[]
 
 
 def main() -> None:
-    """Measure and write the result."""
+    """Run the benchmark and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--device", default="cuda", help="cpu tries the program out where there is no GPU")
+    parser.add_argument("--device", default="cuda", help="cpu tests this program without a GPU")
     parser.add_argument("--repeat", type=int, default=20)
     options = parser.parse_args()
     device = choose_device(options.device)

@@ -1,9 +1,10 @@
-"""How often the speaker bootstrap's interval holds the truth, by the number of test speakers.
+"""Coverage of the speaker bootstrap's confidence interval by number of test speakers.
 
     python benchmarks/intervals.py
 
-Simulated tests: 60 clips of 8 classes a speaker; the share of a speaker's clips that is recognised is normal
-around 50 % with a deviation of 11 points. An interval of 95 % should hold the 50 % in 95 % of the tests.
+Tests are simulated with 60 clips of 8 classes per speaker. The share of a speaker's clips that is recognised
+correctly is normally distributed with mean 50 % and standard deviation 11 points. A 95 % interval should
+contain the 50 % in 95 % of the tests.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ CLIPS, CLASSES, TRUTH, DEVIATION = 60, 8, 0.5, 0.11
 
 
 def simulate(speakers: int, tests: int) -> dict[str, float]:
-    """Share of tests whose interval of UA holds the truth, and the mean width of the intervals."""
+    """Share of tests with a UA interval that contains the true value, and mean width of the intervals."""
     random = np.random.default_rng(speakers)
     speaker = np.repeat(np.arange(speakers), CLIPS)
     true = np.tile(np.arange(CLIPS) % CLASSES, speakers)

@@ -1,22 +1,21 @@
-"""How fast samples come from a store, beside other loaders of the same arrays.
+"""Speed of reading samples from a store, compared with other loaders of the same arrays.
 
     python benchmarks/loader.py --corpora corpora --work /fast/disk/loader
 
-Every clip of RAVDESS and TESS in all seven views, mel + MFCC + RMS + ZCR in float16, batches of 32 as torch
-tensors, an order that is as mixed as each loader can. Each loader runs in a process of its own, with no
-worker processes and with two, set as that of ser-train is: freed memory is kept, and OpenMP spins briefly.
-Epochs are cut off after ``--seconds``.
+Samples are all clips of RAVDESS and TESS in all seven views, with mel, MFCC, RMS and ZCR in float16, as
+batches of 32 torch tensors in an order as mixed as each loader can make it. Each loader runs in a separate
+process with the settings of ser-train (freed memory is kept, OpenMP spins briefly), without worker processes
+and with two. Epochs end after ``--seconds``.
 
-- cold: the first epoch of the process, its files dropped from the page cache before; here ours hashes, too.
-- warm: the median of the epochs that follow.
-- memory: the largest sum of what the process and its workers have for themselves (anonymous and shared
-  pages, no page cache), less what it had before it opened the data.
-- mixing: :meth:`loader_data.Data.quality`, of views and of chunks in the table; a permutation of everything
-  has 1 throughout.
-- CPU: of the process and its workers; it suffers less than the clock where other programs run beside.
+- cold: the first epoch of the process, with its files dropped from the page cache before; ours also hashes.
+- warm: median of the following epochs.
+- memory: largest total of anonymous and shared pages of the process and its workers (no page cache), minus
+  their memory before the data were opened.
+- mixing: :meth:`loader_data.Data.quality`, in the table for views and chunks; 1 for a random permutation.
+- CPU: time of the process and its workers, which depends less on other programs than the clock.
 
-Then model A is trained from memory and from the store, whole epochs in turn; ``--training`` does that alone
-and leaves the other figures as they were. ``--work`` keeps what was written, 4 GB.
+Then model A is trained from memory and from the store, alternating by epoch; ``--training`` does only this
+and keeps the other results. ``--work`` keeps the 4 GB of files.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ class Run:
     title: str
     module: str
     store: str = "zstd"
-    """Store that is read, or from which the loader's own files were written."""
+    """Store that is read, or from which the files of the loader are written."""
     workers: int = 0
     home: str | None = None
     codecs: str = "rust"
@@ -71,11 +70,11 @@ PEERS = {
     "webdataset": ("zstd",),
     "litdata": ("zstd",),
 }
-"""Package → stores that it is measured on."""
+"""Stores to measure by package."""
 
 
 def runs() -> list[Run]:
-    """All that are measured: ours, then every peer that is installed."""
+    """All loaders to measure: ours, then every installed peer."""
     found = list(OURS)
     for package, stores in PEERS.items():
         if find_spec(package) is None:
@@ -88,7 +87,7 @@ def runs() -> list[Run]:
 
 
 def prepare(work: Path, corpora: Path) -> None:
-    """Build the two stores and write each peer's files, where they are not there."""
+    """Build the two stores and write the files of each peer, if they are missing."""
     from featurestore.build import BuildRequest, build
     from featurestore.plan.spec import SpecRequest
 
@@ -116,7 +115,7 @@ def one(run: Run, work: Path, seconds: float, repeat: int) -> dict[str, Any]:
     module = importlib.import_module(f"peers.{run.module}")
     place = work / f"{run.store}.zarr"
     data = Data.of(place)
-    data.store.views  # noqa: B018 # tables are read before memory is measured
+    data.store.views  # noqa: B018 # read tables before memory is measured
     drop_from_page_cache(place.resolve() if module.FILES is None else work / module.FILES)
     print("ready", flush=True)
     options = {} if run.home is None else {"home": run.home}
@@ -135,7 +134,7 @@ def one(run: Run, work: Path, seconds: float, repeat: int) -> dict[str, Any]:
                 first = time.perf_counter() - begun
                 if features.shape[1:] != (1, *data.shape) or features.dtype.itemsize != 2:
                     sys.exit(f"{run.title} gave {features.dtype} {tuple(features.shape)}")
-            # Copied: small tensors that stay would leave holes among the batches' memory.
+            # Copied, as small tensors kept alive would fragment the memory of the batches.
             order[count : count + len(index)] = index.numpy()
             count += len(index)
             if time.perf_counter() - begun > seconds:
@@ -159,7 +158,7 @@ def one(run: Run, work: Path, seconds: float, repeat: int) -> dict[str, Any]:
 
 
 def in_own_process(run: Run, options: argparse.Namespace) -> dict[str, Any]:
-    """Measure one loader in a process of its own, and the memory of that and its workers."""
+    """Measure one loader in a separate process, with the memory of the process and its workers."""
     command = [
         sys.executable, __file__, "--work", str(options.work), "--seconds", str(options.seconds),
         "--repeat", str(options.repeat), "--one", json.dumps(asdict(run)),
@@ -187,7 +186,7 @@ def cpu_seconds() -> float:
 
 
 def own_memory(pid: int) -> int:
-    """Bytes that a process and its children have for themselves."""
+    """Anonymous and shared memory of a process and its children, in bytes."""
     import psutil
 
     total = 0
@@ -206,7 +205,7 @@ def own_memory(pid: int) -> int:
 
 
 def training(work: Path, repeat: int) -> dict[str, Any]:
-    """Samples a second of model A in training, from memory and from the store, an epoch each in turn."""
+    """Samples per second when training model A, from memory and from the store, alternating by epoch."""
     import torch
     import torch.nn.functional as F
     from peers.loader_ours import Epochs
@@ -260,14 +259,18 @@ def table(found: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Measure and write the result."""
+    """Run the benchmark and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--corpora", type=Path, default=Path("corpora"))
-    parser.add_argument("--work", type=Path, help="folder for stores and peers' files; a temporary one")
-    parser.add_argument("--seconds", type=float, default=30.0, help="an epoch is cut off after these")
-    parser.add_argument("--repeat", type=int, default=3, help="warm epochs")
-    parser.add_argument("--only", help="runs whose title contains this; nothing is written")
-    parser.add_argument("--training", action="store_true", help="the training alone")
+    parser.add_argument(
+        "--work", type=Path, help="folder for stores and files of peers; default: a temporary folder"
+    )
+    parser.add_argument("--seconds", type=float, default=30.0, help="limit of an epoch, in seconds")
+    parser.add_argument("--repeat", type=int, default=3, help="number of warm epochs")
+    parser.add_argument(
+        "--only", help="measure only runs with this text in their title; the result is not written"
+    )
+    parser.add_argument("--training", action="store_true", help="measure only the training")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
     spin_briefly()

@@ -1,4 +1,4 @@
-"""What all loaders of benchmarks/loader.py read: the same arrays, and how well an order of them is mixed."""
+"""Data of all loaders of benchmarks/loader.py, and a measure of how well an order is mixed."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from training.samples.samples import Samples, cross
 FEATURES = ("mel", "mfcc", "rms", "zcr")
 BATCH = 32
 WINDOW = 8192
-"""Samples that are mixed with each other: 256 chunks of 32 clips."""
+"""Number of samples that are mixed with each other: 256 chunks of 32 clips."""
 
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Every clip in every view; the target of a sample is its own index, so that orders can be told."""
+    """Every clip in every view; the target of a sample is its index, which reveals the order."""
 
     store: FeatureStore
     samples: Samples
@@ -46,7 +46,7 @@ class Data:
         return 2 * self.shape[0] * self.shape[1]
 
     def arrays(self) -> Iterator[tuple[int, npt.NDArray[np.float16]]]:
-        """Index and features (coefficients, frames) of every sample, as they stand."""
+        """Index and features (coefficients, frames) of every sample, in stored order."""
         clips = len(self.store.manifest)
         for view in range(len(self.store.spec.view_names)):
             for start in range(0, clips, 256):
@@ -56,7 +56,7 @@ class Data:
                 yield from zip((view * clips + rows).tolist(), stacked, strict=True)
 
     def quality(self, order: npt.NDArray[np.int64]) -> dict[str, float]:
-        """How near an order of samples is to a permutation of all; of that, all figures are 1 but for chance.
+        """Compare an order of samples with a random permutation, for which all values are about 1.
 
         ``variance_*``: of the counts of each emotion, speaker and view in a batch, over the hypergeometric
         one; ``same_chunk``: neighbours that lie in the same 32 clips of a view, over what chance gives.
@@ -86,7 +86,7 @@ class Data:
 
 
 def drop_from_page_cache(folder: Path) -> None:
-    """Have the kernel forget the files under ``folder``."""
+    """Drop the files under ``folder`` from the page cache."""
     for file in folder.rglob("*"):
         if file.is_file():
             descriptor = os.open(file, os.O_RDONLY)

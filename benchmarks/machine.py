@@ -1,4 +1,4 @@
-"""On what machine a figure was measured, and where it goes."""
+"""Description of the machine, and the folder of results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RESULTS = Path(__file__).resolve().parent / "results"
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores, memory and the versions that matter."""
+    """Processor, cores, memory and versions of the main libraries."""
     processor = next(
         (
             line.split(":", 1)[1].strip()

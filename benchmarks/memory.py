@@ -11,7 +11,7 @@ from pathlib import Path
 
 @dataclass
 class Peak:
-    """Largest memory seen, in bytes: pages that processes share are counted once."""
+    """Largest memory observed, in bytes; shared pages are counted once."""
 
     bytes: int = 0
 
@@ -20,7 +20,7 @@ class Peak:
 def peak_memory(pid: int, every_s: float = 0.5) -> Iterator[Peak]:
     """Watch the proportional set size of ``pid`` and its descendants while the block runs.
 
-    Not often: reading it walks all pages of a process and holds up what it does with its memory.
+    The interval is long because reading the size walks all pages of a process and blocks its memory.
     """
     peak, over = Peak(), threading.Event()
 

@@ -1,9 +1,9 @@
-"""What nothing to do costs: `build` on a complete store, opening a large store, filters of its manifest.
+"""Cost of having nothing to do: `build` on a complete store, opening a large store, filtering its manifest.
 
     python benchmarks/noop.py
 
-Corpora of short noises are built with a tiny recipe; then `ser-features build` is run again on each store,
-and the store is opened, both in processes of their own with Python's start. Figures are medians.
+Corpora of short noises are built with a tiny recipe. Then `ser-features build` is run again on each store,
+and the store is opened, both in separate processes including the start of Python. Results are medians.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from machine import write_result
 
 RATE = 8000
 SAMPLES = 2000
-"""A quarter of a second: the file takes one block of a disk."""
+"""A quarter of a second, so that a file takes one disk block."""
 
 EMOTIONS = ("angry", "calm", "disgust", "fear", "happy", "neutral", "sad", "surprised")
 SPEAKERS = 100
 SETTLED_S = 2.5
-"""After which the hash of a recording that was just written is kept for the next build."""
+"""Age from which the hash of a new recording is kept for the next build."""
 
 RECIPE = """
 name = "tiny"
@@ -86,7 +86,7 @@ print(json.dumps({"clips": len(manifest), "import_s": imported - begun, "open_s"
 
 
 def write_corpus(root: Path, clips: int) -> None:
-    """A folder corpus ``bench`` of ``clips`` recordings that all differ."""
+    """Create a folder corpus ``bench`` of ``clips`` different recordings."""
     noise = np.random.default_rng(0).normal(0, 3000, SAMPLES + clips).astype("<i2").tobytes()
     for emotion in EMOTIONS:
         (root / "bench" / emotion).mkdir(parents=True)
@@ -104,7 +104,7 @@ def write_corpus(root: Path, clips: int) -> None:
 
 @dataclass(frozen=True)
 class Run:
-    """A process from its start to its end: seconds, processor seconds, and the JSON that it printed."""
+    """Run a process: seconds, CPU seconds, and the JSON that it printed."""
 
     seconds: float
     cpu_s: float
@@ -112,7 +112,7 @@ class Run:
 
 
 def run(command: list[str]) -> Run:
-    """Run a command; ends the program where it fails."""
+    """Run a command; ends this program if it fails."""
     begun, before = time.perf_counter(), _cpu_of_children()
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - begun
@@ -127,7 +127,7 @@ def _cpu_of_children() -> float:
 
 
 def measure(clips: int, repeat: int, folder: Path) -> dict[str, Any]:
-    """Build a store of ``clips`` clips in ``folder``, then measure on it."""
+    """Build a store of ``clips`` clips in ``folder`` and measure it."""
     corpora, store, recipe = folder / "corpora", folder / "bench.zarr", folder / "tiny.toml"
     os.environ["SER_CACHE"] = str(folder / "cache")
     recipe.write_text(RECIPE)
@@ -185,7 +185,7 @@ def measure(clips: int, repeat: int, folder: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure and write the result."""
+    """Run the benchmark and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--clips", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--repeat", type=int, default=5)

@@ -1,10 +1,10 @@
-"""What trust costs: hashes, fsync, records and Parquet as a share of a build's time.
+"""Cost of verification: hashes, fsync, records and Parquet as a share of the time of a build.
 
 python benchmarks/overhead.py --corpora corpora --clips 2840
 
-Builds as they are and builds whose objects are neither hashed nor flushed to the disk, in turn: the
-difference of the medians, and beside it the stages that stand alone: `hash recordings` (with the comparison
-with what stands) and `finalise` (tables, records read back).
+Normal builds alternate with builds whose objects are neither hashed nor flushed to disk. The result is the
+difference of the medians, and the separate stages `hash recordings` (with the comparison with the existing
+store) and `finalise` (tables, reading records back).
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from featurestore.format.documents import StoredObject
 os.fsync = lambda descriptor: None
 StoredObject.of = classmethod(lambda cls, data: cls(bytes=len(data), sha256="0" * 64))
 """
-"""What a build runs first that trusts the disk and itself."""
+"""Code that a build without hashes and fsync runs first."""
 
 
 def main() -> None:
-    """Build some times and write the result."""
+    """Build several times and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--corpora", type=Path, help="corpora root; without it demo voices are synthesised")
+    parser.add_argument("--corpora", type=Path, help="corpora root; default: synthesised demo voices")
     parser.add_argument("--datasets", default="all")
     parser.add_argument("--clips", type=int, default=2840)
     parser.add_argument("--repeat", type=int, default=3)

@@ -1,8 +1,8 @@
-"""How far the features lie from librosa's: the largest absolute error of each on real recordings.
+"""Parity with librosa: the largest absolute error of each feature on real recordings.
 
     python benchmarks/parity.py --corpora corpora
 
-Every 60th recording of the corpora, cut or padded to 3 s, at the settings of recipe four-corpora-a in
+Uses every 60th recording of the corpora, cut or padded to 3 s, with the settings of recipe four-corpora-a in
 float32.
 """
 
@@ -24,7 +24,7 @@ from schemas.recipe import load_recipe
 
 
 def main() -> None:
-    """Measure and write the result."""
+    """Run the benchmark and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--corpora", type=Path, required=True)
     parser.add_argument("--every", type=int, default=60)

@@ -1,4 +1,4 @@
-"""One peer in a process of its own: ``python benchmarks/peer.py NAME PROCESSES FILE…`` prints its time."""
+"""Runs one peer: ``python benchmarks/peer.py NAME PROCESSES FILE…`` prints its time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Warm up, run once, print."""
+    """Warm up, run once and print the time."""
     name, processes, files = sys.argv[1], int(sys.argv[2]), [Path(file) for file in sys.argv[3:]]
     warnings.filterwarnings("ignore")
     module = importlib.import_module(f"peers.{name}")

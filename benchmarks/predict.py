@@ -1,11 +1,12 @@
-"""How fast recordings are told: model A on one core, from the file to the emotion; and a script of librosa.
+"""Speed of prediction with model A on one core, compared with a script that uses librosa.
 
     python benchmarks/predict.py
 
-A store of the demo voices is built and model A trained on it for one epoch, for speed does not depend on what
-was learnt. Then every recording of them is told, one by one, by the predictor and by a script that computes
-the same features with librosa and asks the same network; and one recording of ten minutes in windows of 3 s.
-One thread. Last the command itself: from its call to the printed row, and its peak memory.
+A store of the demo voices is built, and model A is trained on it for one epoch, as the speed does not depend
+on what the model has learnt. Then every recording is predicted one by one, by the predictor and by a script
+that computes the same features with librosa and uses the same network, and one recording of ten minutes is
+predicted in windows of 3 s. All with one thread. Finally the command is timed from its call to the printed
+row, with its peak memory.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def trained(scratch: Path) -> Path:
 
 
 def script_of(predictor: Predictor) -> Callable[[Path], object]:
-    """What a published script does for a clip: librosa's features from the waveform, then the network."""
+    """Predict a clip like a published script: features by librosa, then the network."""
 
     def tell(file: Path) -> object:
         y = load(file)
@@ -73,7 +74,7 @@ def script_of(predictor: Predictor) -> Callable[[Path], object]:
 
 
 def latencies(tell: Callable[[Path], object], files: Sequence[Path]) -> list[float]:
-    """Seconds of each file."""
+    """Seconds per file."""
     found = []
     for file in files:
         begun = time.perf_counter()
@@ -83,7 +84,7 @@ def latencies(tell: Callable[[Path], object], files: Sequence[Path]) -> list[flo
 
 
 def command(run: Path, clip: Path) -> tuple[float, int]:
-    """Seconds and peak memory in bytes of ``ser-predict RUN CLIP`` in a process of its own."""
+    """Seconds and peak memory in bytes of ``ser-predict RUN CLIP``."""
     begun = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-c", COMMAND, str(run), str(clip)],
@@ -100,7 +101,7 @@ def command(run: Path, clip: Path) -> tuple[float, int]:
 
 
 def measure(scratch: Path, repeat: int) -> dict[str, float]:
-    """Latencies in seconds, and seconds of sound that are told in a second; medians of rounds."""
+    """Latencies in seconds, and seconds of audio predicted per second; medians over rounds."""
     run = trained(scratch)
     torch.set_num_threads(1)
     begun = time.perf_counter()
@@ -142,7 +143,7 @@ def measure(scratch: Path, repeat: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure, print, write the result."""
+    """Run the benchmark, print and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--repeat", type=int, default=5)
     options = parser.parse_args()
@@ -152,7 +153,7 @@ def main() -> None:
     print(f"times real time, clip by clip, of {found['mean_clip_s']:.1f} s each: {clips:.0f}")
     print(f"the script of librosa: {script:.0f}; {found['times_script']:.1f} times as long")
     print(f"a clip: median {found['clip_ms_median']:.1f} ms, 95 % below {found['clip_ms_p95']:.1f} ms")
-    print(f"times real time in windows of 3 s, a second apart: {found['times_real_time_windows']:.0f}")
+    print(f"times real time in windows of 3 s, one per second: {found['times_real_time_windows']:.0f}")
     print(f"the command, one clip: {found['command_s']:.1f} s, {found['command_mib']:.0f} MiB")
     print(write_result("predict", {"repeat": options.repeat, **found}))
 

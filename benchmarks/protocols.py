@@ -1,10 +1,10 @@
-"""What protocols make of the same systems: leaky, random and speaker-independent results side by side.
+"""Effect of the protocol: leaky, random and speaker-independent results of the same systems.
 
     python benchmarks/protocols.py --corpora corpora
 
 Each row is one `ser-train` command on RAVDESS or TESS, or one `ser-evaluate` of several rows' series, printed
-before it runs. Stores, runs and finished rows are kept in `--work`: called again, it goes on where it was.
-All rows take hours on two cores; `--only NAME` takes some of them and leaves the others' rows as they were.
+before it runs. Stores, runs and finished rows are kept in `--work`, and another call resumes from there. All
+rows take hours on two cores; `--only NAME` runs some of them and keeps the other rows.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from training.splits.claim import Claim
 
 @dataclass(frozen=True)
 class Experiment:
-    """One row: a name for ``--only``, the store it reads and the options of ``ser-train``."""
+    """One row: a name for ``--only``, the store, and the options of ``ser-train``."""
 
     name: str
     system: str
     store: str
     options: tuple[str, ...] = ()
     mean_of: tuple[str, ...] = ()
-    """Names of experiments whose mean this one is."""
+    """Names of the experiments that this one averages."""
 
 
 STORES = {
@@ -46,7 +46,7 @@ STORES = {
 }
 
 _R3 = ("--recipe", "ravdess-attention", "--views", "0,1", "--epochs", "30")
-"""An epoch is every clip once; of a leaky split every clip in both views, so half as many epochs."""
+"""An epoch uses every clip once, or with a leaky split every clip in both views, so half as many epochs."""
 _R4 = ("--recipe", "tess-delta")
 _R1 = (
     *("--datasets", "ravdess,tess", "--protocol", "kfold:3", "--epochs", "12"),
@@ -112,7 +112,7 @@ EXPERIMENTS = (
 
 
 def main() -> None:
-    """Run what is not finished, print the table, write the result."""
+    """Run unfinished experiments, print the table and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--corpora", type=Path, default=Path("corpora"))
     parser.add_argument("--work", type=Path, default=Path("protocols"))
@@ -127,7 +127,7 @@ def main() -> None:
 
 
 def _with_earlier(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows in the order of the experiments, those that were not run this time as they were found before."""
+    """Rows in the order of the experiments, including earlier rows that were not run this time."""
     file = RESULTS / "protocols.json"
     found = {row["name"]: row for row in json.loads(file.read_text())["rows"]} if file.exists() else {}
     found |= {row["name"]: row for row in rows}
@@ -135,7 +135,7 @@ def _with_earlier(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _row(experiment: Experiment, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Result of an experiment, from its file where it is finished."""
+    """Result of an experiment, read from its file if it is finished."""
     done = arguments.work / f"{experiment.name}.json"
     if not done.exists() or not {"folder", "claim"} <= json.loads(done.read_text()).keys():
         values = _mean(experiment, arguments) if experiment.mean_of else _trained(experiment, arguments)
@@ -149,14 +149,14 @@ def _row(experiment: Experiment, arguments: argparse.Namespace) -> dict[str, Any
 
 
 def _trained(experiment: Experiment, arguments: argparse.Namespace) -> dict[str, Any]:
-    """What `ser-train` says."""
+    """Result of `ser-train`."""
     store = _store(experiment.store, arguments)
     options = [*experiment.options, "--device", arguments.device, "--json"]
     return _run("training.cli.train", "--store", str(store), "--out", str(arguments.work / "runs"), *options)
 
 
 def _mean(experiment: Experiment, arguments: argparse.Namespace) -> dict[str, Any]:
-    """What `ser-evaluate` says of the mean of finished rows."""
+    """Result of `ser-evaluate` for the average of finished rows."""
     rows = [arguments.work / f"{name}.json" for name in experiment.mean_of]
     if absent := [row.stem for row in rows if not row.exists()]:
         sys.exit(f"{experiment.name} needs {', '.join(absent)}: name them with --only, too")
@@ -165,7 +165,7 @@ def _mean(experiment: Experiment, arguments: argparse.Namespace) -> dict[str, An
 
 
 def _figures(values: dict[str, Any]) -> dict[str, Any]:
-    """What a table needs of one run, or of a series with its folds."""
+    """Table row of one run, or of a series with its folds."""
     scores = values["pooled" if "pooled" in values else "test"]["emotion"]
     kept = ("ua", "wa", "macro_f1", "support", "speakers", "intervals")
     folds = {"over_folds": values["over_folds"]["emotion"]} if "over_folds" in values else {}
@@ -189,7 +189,7 @@ def _comparison(row: dict[str, Any]) -> ComparisonRow:
 
 
 def _store(name: str, arguments: argparse.Namespace) -> Path:
-    """The store called ``name``; building it where it stands takes no time."""
+    """Build the store ``name``; an existing store takes no time."""
     path: Path = arguments.work / f"{name}.zarr"
     options = [
         "--corpora",

@@ -1,13 +1,13 @@
-"""What `ser-features report` takes: time and memory, as the arrays of a store grow and as its tables do.
+"""Time and memory of `ser-features report` with growing arrays and growing tables.
 
     python benchmarks/report.py
 
-Two rows of stores are built from short noises. In the first, arrays grow: 168 kB a clip, so few rows for many
-bytes. In the second, tables grow: 1 kB a clip, so many rows for few bytes; with one view and with seven.
-Each run is a process of its own with Python's start: the command; a peer, which computes the same means and
-correlations of arrays that it loads whole with zarr and numpy; and one thread that hashes the same files.
-Peaks are those of resident memory, of the process and all its children. Runs alternate; figures are medians.
-Files are in the page cache: a disk that is slower than this bounds instead.
+Two series of stores are built from short noises. In the first, arrays grow: 168 kB per clip, so few rows for
+many bytes. In the second, tables grow: 1 kB per clip, so many rows for few bytes, with one view and with
+seven. Each run is a separate process, including the start of Python: the command; a peer that computes the
+same means and correlations of arrays that it loads completely with zarr and numpy; and one thread that hashes
+the same files. Peaks are of the resident memory of a process and all its children. Runs alternate; results
+are medians. Files are in the page cache; with a slower disk, the disk is the limit.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ DRAWN = {"noise": "snr_db = [10.0, 30.0]", "shift": "fraction = [0.1, 0.3]"}
 
 LARGE = {"seconds": 1.0, "hop": 16, "mels": 128, "mfccs": 40}
 LARGE_CLIP = 2 * (128 + 40) * 501
-"""Bytes of a clip's numbers."""
+"""Bytes of the numbers of a clip."""
 
 SMALL = {"seconds": 0.25, "hop": 128, "mels": 20, "mfccs": 13}
-"""(20 + 13) × 16 numbers a clip and view, 1 kB."""
+"""(20 + 13) × 16 numbers per clip and view, 1 kB."""
 
 USUAL_SAMPLE = 25_600
 """Bytes of a clip in one view in the store of benchmarks/loader.py: 44 kB, of which zstd leaves 58 %."""
@@ -91,7 +91,7 @@ mfcc = arrays["bench/mfcc"][:1][0].transpose(0, 2, 1)
 matrix = np.corrcoef(mfcc[valid], rowvar=False)
 print(json.dumps({"means": means, "matrix": matrix.tolist()}))
 """
-"""The means and the correlations of arrays that are loaded whole, within a limit in GiB."""
+"""Computes means and correlations of arrays that are loaded completely, within a limit in GiB."""
 
 HASH = """
 import hashlib
@@ -115,7 +115,7 @@ finally:
 
 
 def originals(store: Path) -> list[Path]:
-    """The files of view 0 of mel and MFCC."""
+    """Files of view 0 of mel and MFCC."""
     names = [store / "bench" / name / "c/0" for name in ("mel", "mfcc")]
     return sorted(file for name in names for file in name.rglob("*") if file.is_file())
 
@@ -151,13 +151,13 @@ def watched(script: str, *arguments: str | Path) -> dict[str, Any]:
 
 
 def cpu_of_children() -> float:
-    """Processor seconds of all processes that have ended."""
+    """CPU seconds of all processes that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def resident(pid: int) -> int:
-    """Bytes of resident memory of a process and its descendants; pages that they share count for each."""
+    """Resident memory in bytes of a process and its descendants; shared pages count for each."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         tasks = list(Path(f"/proc/{pid}/task").iterdir())
@@ -168,7 +168,7 @@ def resident(pid: int) -> int:
 
 
 def built(folder: Path, clips: int, shape: dict[str, Any], views: int = 1) -> Path:
-    """A store of ``clips`` clips in ``views`` views."""
+    """Build a store of ``clips`` clips in ``views`` views."""
     extra = "".join(
         VIEW.format(kind=kind, number=number, values=DRAWN[kind])
         for number in range(1, views)
@@ -186,7 +186,7 @@ def built(folder: Path, clips: int, shape: dict[str, Any], views: int = 1) -> Pa
 
 
 def measure(store: Path, options: argparse.Namespace, *, with_peer: bool) -> dict[str, Any]:
-    """The runs on one store, in turn; ends the program where the peer's numbers are others."""
+    """Run all contenders on one store in turn; ends this program if the numbers of the peer differ."""
     runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
     page, begun, load = store.parent / "page.html", time.perf_counter(), os.getloadavg()[1]
     for number in range(options.repeat):
@@ -217,7 +217,7 @@ def measure(store: Path, options: argparse.Namespace, *, with_peer: bool) -> dic
 
 
 def figures(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Medians of runs, and the runs; ``failed``, where the last one did."""
+    """Medians of runs, and the runs; ``failed`` if the last one failed."""
     out: dict[str, Any] = {}
     for what in ("seconds", "cpu_seconds", "peak_mb"):
         out[what] = statistics.median(run[what] for run in runs)
@@ -226,7 +226,7 @@ def figures(runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def require_same(report: dict[str, Any], other: dict[str, Any]) -> None:
-    """Make sure that both computed the same numbers, to single precision."""
+    """Check that both computed the same numbers in single precision."""
     means = [other["means"][emotion] for emotion in report["mel"]["emotions"]]
     for ours, theirs in ((report["mel"]["mean_db"], means), (report["mfcc"]["matrix"], other["matrix"])):
         if not np.allclose(ours, theirs, rtol=1e-6, atol=1e-6):
@@ -234,7 +234,7 @@ def require_same(report: dict[str, Any], other: dict[str, Any]) -> None:
 
 
 def line(sizes: list[dict[str, Any]]) -> dict[str, float]:
-    """The report's peak on stores that differ in rows alone: a straight line, and where it leads.
+    """Linear fit of the peak memory on stores that differ only in rows, and its extrapolation.
 
     ``clips_of_100_gb`` : of stores whose clips take :data:`USUAL_SAMPLE` bytes in each view.
     """
@@ -252,15 +252,21 @@ def line(sizes: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure and write the result."""
+    """Run the benchmark and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--gb", type=float, nargs="+", default=[0.5, 2, 8], help="of numbers in the arrays")
+    parser.add_argument(
+        "--gb", type=float, nargs="+", default=[0.5, 2, 8], help="sizes of the arrays, in GB of numbers"
+    )
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 40_000])
-    parser.add_argument("--views", type=int, nargs="+", default=[1, 7], help="of the stores with many rows")
+    parser.add_argument(
+        "--views", type=int, nargs="+", default=[1, 7], help="views of the stores with many rows"
+    )
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--enough-s", type=float, default=120, help="after which runs are not repeated")
-    parser.add_argument("--peer-limit-gib", type=int, default=14, help="beyond which the peer is ended")
-    parser.add_argument("--work", type=Path, help="where stores are built; they are deleted again")
+    parser.add_argument(
+        "--enough-s", type=float, default=120, help="seconds after which runs are not repeated"
+    )
+    parser.add_argument("--peer-limit-gib", type=int, default=14, help="memory limit of the peer, in GiB")
+    parser.add_argument("--work", type=Path, help="folder for the stores, which are deleted again")
     options = parser.parse_args()
     large = [round(1e9 * gb / LARGE_CLIP) for gb in options.gb]
     arrays = [measured(clips, LARGE, 1, options, with_peer=True) for clips in large]
@@ -280,7 +286,7 @@ def main() -> None:
 
 
 def options_given(words: list[str]) -> list[str]:
-    """The words of the command line but ``--work`` and its folder, which is one of this machine."""
+    """Command line without ``--work`` and its folder, which is specific to this machine."""
     place = words.index("--work") if "--work" in words else len(words)
     return words[:place] + words[place + 2 :]
 
@@ -288,7 +294,7 @@ def options_given(words: list[str]) -> list[str]:
 def measured(
     clips: int, shape: dict[str, Any], views: int, options: argparse.Namespace, *, with_peer: bool
 ) -> dict[str, Any]:
-    """Build a store, measure on it, and delete it."""
+    """Build a store, measure it and delete it."""
     with tempfile.TemporaryDirectory(dir=options.work) as folder:
         size = measure(built(Path(folder), clips, shape, views), options, with_peer=with_peer)
     print(", ".join(f"{name} {shown(value)}" for name, value in size.items()), flush=True)
@@ -296,7 +302,7 @@ def measured(
 
 
 def shown(value: Any) -> str:
-    """A figure for the console."""
+    """Format a measurement for the console."""
     if not isinstance(value, dict):
         return f"{value:,}"
     time_and_memory = "{seconds:.1f} s (processor {cpu_seconds:.1f} s) {peak_mb:,.0f} MB".format(**value)

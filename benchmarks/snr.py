@@ -1,4 +1,4 @@
-"""How far the estimated SNR of noisy recordings is from the noise that was added.
+"""Error of the estimated SNR on recordings with added noise.
 
 python benchmarks/snr.py --corpora corpora
 """
@@ -21,13 +21,13 @@ from pipelines.quality import measure_quality
 
 RATE = 22_050
 LEVELS_DB = (0, 5, 10, 15, 20)
-"""Well above the recordings' own noise, so that what is added is what there is."""
+"""Well above the noise of the recordings, so that the added noise dominates."""
 
 Samples = npt.NDArray[np.float32]
 
 
 def noise(colour: str, count: int, rng: np.random.Generator) -> Samples:
-    """White noise, or pink: power falls as 1 / frequency."""
+    """White noise, or pink noise with power that falls as 1 / frequency."""
     white = rng.standard_normal(count)
     if colour == "white":
         return white.astype(np.float32)
@@ -37,7 +37,7 @@ def noise(colour: str, count: int, rng: np.random.Generator) -> Samples:
 
 
 def main() -> None:
-    """Measure and write the result."""
+    """Run the benchmark and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--corpora", type=Path, required=True)
     parser.add_argument("--clips", type=int, default=60)

@@ -1,4 +1,4 @@
-"""Where the time of one core goes, for one clip with six views and all features.
+"""Time of each stage on one core, for one clip with six views and all features.
 
 python benchmarks/stages.py --corpora corpora
 """
@@ -33,14 +33,14 @@ FEATURES = ["rms,zcr", "mel", "mel,mfcc", "mel,mfcc,delta,delta2", "chroma"]
 
 
 def with_features(spec: StoreSpec, names: str) -> StoreSpec:
-    """The specification with other features."""
+    """The specification with different features."""
     return spec.model_copy(update={"features": named_features(names, spec.features)})
 
 
 def main() -> None:
-    """Measure and write the result."""
+    """Run the benchmark and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--corpora", type=Path, help="corpora root; without it demo voices are synthesised")
+    parser.add_argument("--corpora", type=Path, help="corpora root; default: synthesised demo voices")
     parser.add_argument("--datasets", default="all")
     parser.add_argument("--clips", type=int, default=64)
     parser.add_argument("--repeat", type=int, default=7)
@@ -84,7 +84,7 @@ def main() -> None:
 
 
 def _transforms(waveforms: list[torch.Tensor], spec: StoreSpec) -> Callable[[], object]:
-    """The Fourier transforms of a clip with six views alone, on numbers that lie ready."""
+    """Only the Fourier transforms of a clip with six views, on prepared numbers."""
     n_fft, hop = spec.spectral.n_fft, spec.spectral.hop_length
     framed = [torch.randn((wave.shape[1] + n_fft // 2) // hop + 1, n_fft) for wave in waveforms]
     count = (waveforms[0].shape[1] + N_FFT // 2) // HOP + 1

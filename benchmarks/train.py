@@ -1,14 +1,14 @@
-"""How fast each named network trains, against plain PyTorch and Lightning's Trainer on the same store.
+"""Training speed of each named network, compared with plain PyTorch and Lightning's Trainer.
 
     python benchmarks/train.py                    on the CPU
     python benchmarks/train.py --device cuda      on a GPU: samples on the device, bf16, graphs
 
-Samples a second of training batches in a row once they are warm; reading, and in ours normalisation, is in
-them, validation is not. Ours is a training as `ser-train` runs it, stopped when its batches are timed. The
-plain version is the textbook module, eager, float32, with a DataLoader that reads a sample at a time from the
-same Zarr arrays (without workers and with two: the better counts); Lightning's Trainer trains the same module
-with the better loader. Stores are built of the demo voices, one for each recipe. Every run is a process of
-its own; runs alternate, figures are medians.
+Measures samples per second over consecutive training batches after a warm-up, including reading and, in ours,
+normalisation, but not validation. Ours is a training as `ser-train` runs it, stopped when its batches are
+timed. The plain version is the textbook module, eager, float32, with a DataLoader that reads one sample at a
+time from the same Zarr arrays, without workers and with two; the faster one counts. Lightning's Trainer
+trains the same module with the faster loader. Stores are built from the demo voices, one per recipe. Every
+run is a separate process. Runs alternate; results are medians.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PEERS = ("plain, no workers", "plain, 2 workers", "lightning")
 
 @dataclass
 class Model:
-    """A network, the recipe that names it, and the samples a second of every contender's runs."""
+    """A network, its recipe, and the samples per second of all runs of each contender."""
 
     name: str
     recipe: str
@@ -43,24 +43,24 @@ class Model:
 
     @property
     def medians(self) -> dict[str, float]:
-        """Samples a second by contender."""
+        """Samples per second by contender."""
         return {contender: statistics.median(runs) for contender, runs in self.runs.items() if runs}
 
 
 def networks() -> list[Model]:
-    """The models of all shipped recipes, one of each name."""
+    """The models of all shipped recipes, each name once."""
     recipes = {load_recipe(name).model.name: name for name in shipped_recipes()}
     return [Model(name, recipe) for name, recipe in sorted(recipes.items())]
 
 
 def ours(device: str) -> tuple[str, ...]:
-    """Our contenders: float32, and bfloat16 where the device has instructions for it."""
+    """Our contenders: float32, and bfloat16 if the device has instructions for it."""
     flags = Path("/proc/cpuinfo").read_text()
     return ("ours, 32", "ours, bf16") if device == "cuda" or "amx_bf16" in flags else ("ours, 32",)
 
 
 def run_once(contender: str, model: Model, store: Path, options: argparse.Namespace) -> float:
-    """Samples a second of one run in a process of its own."""
+    """Samples per second of one run in a separate process."""
     command = [
         *(sys.executable, __file__, "--one", contender, model.name, model.recipe, str(store)),
         *("--device", options.device, "--batches", str(options.batches or BATCHES[options.device])),
@@ -72,7 +72,7 @@ def run_once(contender: str, model: Model, store: Path, options: argparse.Namesp
 
 
 def be_one(contender: str, model: str, name: str, store: Path, device: str, batches: int) -> float:
-    """Samples a second of this process."""
+    """Samples per second of this process."""
     recipe = load_recipe(name)
     who, _, how = contender.partition(", ")
     if who == "ours":
@@ -99,7 +99,7 @@ def be_one(contender: str, model: str, name: str, store: Path, device: str, batc
 
 
 def build(recipe: str, corpora: Path, out: Path) -> None:
-    """Store of the demo voices with all of the recipe's views."""
+    """Build a store of the demo voices with all views of the recipe."""
     command = [
         *(sys.executable, "-c", "from training.cli.features import main; main()", "build", "--json"),
         *("--recipe", recipe, "--datasets", "demo", "--corpora", str(corpora), "--out", str(out)),
@@ -109,7 +109,7 @@ def build(recipe: str, corpora: Path, out: Path) -> None:
 
 
 def measure(models: list[Model], options: argparse.Namespace, scratch: Path) -> None:
-    """Fill the runs of all models."""
+    """Run all contenders on all models."""
     corpora = options.scratch or scratch
     write_demo(corpora)
     for model in models:
@@ -139,11 +139,13 @@ def main() -> None:
     """Measure and write the result; with ``--one``, be one of the runs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--one", nargs=4, metavar=("CONTENDER", "MODEL", "RECIPE", "STORE"))
-    parser.add_argument("--models", help="names parted by commas; without it all networks")
+    parser.add_argument("--models", help="comma-separated names; default: all networks")
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--batches", type=int, help="batches that are timed; 24 on a CPU, 2,000 on a GPU")
+    parser.add_argument(
+        "--batches", type=int, help="number of timed batches; default: 24 on a CPU, 2,000 on a GPU"
+    )
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--scratch", type=Path, help="folder that keeps the stores for the next time")
+    parser.add_argument("--scratch", type=Path, help="folder that keeps the stores for the next run")
     options = parser.parse_args()
     if options.one:
         contender, model, recipe, store = options.one

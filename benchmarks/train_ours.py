@@ -1,4 +1,4 @@
-"""What `ser-train` does with a store and a recipe, timed batch by batch and stopped when that is done."""
+"""Times the batches of a training as `ser-train` runs it, and stops it afterwards."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from training.train import train  # noqa: E402
 
 
 class EnoughError(Exception):
-    """No fault: ends a training whose batches are timed."""
+    """Ends a training when all batches are timed; not an error."""
 
 
 class Timer(SilentObserver):
-    """Times the training batches of all epochs and nothing between them."""
+    """Times the training batches of all epochs, without the time between epochs."""
 
     def __init__(self, clock: BatchClock) -> None:
         self.clock = clock
         self.left = 0
 
     def epoch_started(self, epoch: int, batches: int, done: int) -> None:  # noqa: ARG002
-        """Let the clock run on."""
+        """Start the clock again."""
         self.left = batches - done
         self.clock.go()
 
@@ -45,13 +45,13 @@ class Timer(SilentObserver):
             self.clock.pause()
 
     def epoch_done(self, result: EpochResult) -> None:
-        """Do nothing: the clock stands still."""
+        """Do nothing, as the clock is stopped."""
 
 
 def seconds_a_batch(
     recipe: str, model: str, store: Path, device: str, precision: str, warm_up: int, batches: int
 ) -> float:
-    """Of a training on ``store``, as the command runs it; ``precision`` as the recipe's field has it."""
+    """Samples per second of a training on ``store``; ``precision`` as in a recipe."""
     keep_freed_memory()
     clock = BatchClock(warm_up, batches, torch.device(device))
     with tempfile.TemporaryDirectory() as runs:

@@ -1,11 +1,11 @@
-"""How fast `verify --full` hashes and decodes, and how fast others hash the same files.
+"""Speed of hashing and decoding by `verify --full`, compared with other tools on the same files.
 
     python benchmarks/verify.py
 
-Two stores of 4,096 clips are built from short noises: raw float32 (1 GB) and the default codec. Each is
-verified in turn with the peers: `openssl speed`, which hashes memory, and `sha256sum` and `openssl dgst` on
-the very files. Rates are bytes by the CPU time of all threads and of the system, so a core's, and by the
-clock; medians. Files are in the page cache: a disk that is slower than this bounds instead.
+Two stores of 4,096 clips are built from short noises: raw float32 (1 GB) and the default codec. Runs
+alternate with those of the peers: `openssl speed`, which hashes memory, and `sha256sum` and `openssl dgst` on
+the same files. Rates are medians of bytes per CPU second of all threads and of the system, which is per core,
+and of bytes per second. Files are in the page cache; with a slower disk, the disk is the limit.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ n_mels = 128
 [model]
 name = "A"
 """
-"""256 kB a clip in float32: a gigabyte from 66 MB of recordings."""
+"""256 kB per clip in float32: one gigabyte from 66 MB of recordings."""
 
 STORES = {
     "raw float32": {"codec": "none", "dtype": "float32"},
@@ -59,14 +59,14 @@ STORES = {
 
 
 class Timed:
-    """Progress that shows nothing and notes each task's clock and CPU seconds."""
+    """Progress that shows nothing and records elapsed and CPU seconds of each task."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, tuple[float, float]] = {}
 
     @contextmanager
     def task(self, name: str, total: int, unit: str) -> Iterator[Advance]:
-        """See :class:`featurestore.progress.Progress`."""
+        """Time a task: :class:`featurestore.progress.Progress`."""
         del total, unit
         begun, cpu = time.perf_counter(), time.process_time()
         yield lambda _: None
@@ -74,7 +74,7 @@ class Timed:
 
 
 def write_corpus(folder: Path, clips: int) -> None:
-    """A folder corpus ``bench`` of ``clips`` seconds of noise, each its own."""
+    """Create a folder corpus ``bench`` of ``clips`` different noises of one second."""
     noise = np.random.default_rng(0).normal(0, 3000, 8000 + clips).astype("<i2")
     for number in range(clips):
         place = folder / "bench" / ("angry", "calm", "happy", "sad")[number % 4]
@@ -87,7 +87,7 @@ def write_corpus(folder: Path, clips: int) -> None:
 
 
 def by_command(command: list[str]) -> tuple[float, float]:
-    """Clock and CPU seconds of a program."""
+    """Elapsed and CPU seconds of a program."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begun = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -97,7 +97,7 @@ def by_command(command: list[str]) -> tuple[float, float]:
 
 
 def openssl_speed(openssl: str) -> float:
-    """GB a second of SHA-256 of memory, on one core, by CPU time."""
+    """Speed of SHA-256 in memory on one core, in GB per CPU second."""
     command = [openssl, "speed", "-seconds", "1", "-bytes", "1048576", "-evp", "sha256"]
     out = subprocess.run(command, capture_output=True, text=True, check=True)
     count, seconds = re.findall(r"(\d+) sha256's in ([\d.]+)s", out.stderr)[0]
@@ -141,7 +141,7 @@ def measure(folder: Path, clips: int, repeat: int) -> dict[str, Any]:
 
 
 def once(place: Path, openssl: str | None, sha256sum: str | None) -> dict[str, float]:
-    """GB a second (10⁹ bytes) of verifying a store, and of the peers on its files."""
+    """Speed of verifying a store, and of the peers on its files, in GB (10⁹ bytes) per second."""
     timed = Timed()
     begun = time.perf_counter()
     result = verify(place, full=True, progress=timed)
@@ -166,21 +166,21 @@ def once(place: Path, openssl: str | None, sha256sum: str | None) -> dict[str, f
 
 
 def decoded_bytes(place: Path) -> int:
-    """Bytes of the features as numbers."""
+    """Bytes of the decoded features."""
     store = FeatureStore.open(place)
     numbers = sum(store.spec.coefficients.values()) * store.spec.frames * len(store.spec.view_names)
     return len(store.manifest) * numbers * (2 if store.spec.storage.dtype == "float16" else 4)
 
 
 def main() -> None:
-    """Measure and write the result."""
+    """Run the benchmark and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--clips", type=int, default=4096)
     parser.add_argument("--repeat", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         found = measure(Path(folder), options.clips, options.repeat)
-    print(f"openssl speed {found['openssl_speed_gb_s_core']:.2f} GB/s a core")
+    print(f"openssl speed {found['openssl_speed_gb_s_core']:.2f} GB/s per core")
     for name, store in found["stores"].items():
         figures = ", ".join(f"{what} {rate:.2f}" for what, rate in store.items() if isinstance(rate, float))
         print(f"{name}, {store['bytes'] / 1e9:.2f} GB: {figures}")

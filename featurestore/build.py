@@ -268,5 +268,5 @@ def _strict_message(bad: Sequence[Remark]) -> str:
     more = f"; and {len(bad) - 3} more" if len(bad) > 3 else ""
     return (
         f"--strict: {len(bad)} unusable recording{'s' if len(bad) > 1 else ''} ({first}{more}); repair or "
-        f"remove them and run the command again, or omit --strict to finish the store without them"
+        f"remove them and run the command again, or omit --strict to finish the store despite them"
     )

@@ -22,6 +22,9 @@ BlockStep = Literal["pool", "norm", "relu", "dropout"]
 Pool = tuple[Annotated[int, Field(ge=1, le=64)], Annotated[int, Field(ge=1, le=64)]]
 """Size of a max-pooling window: (coefficients, frames)."""
 
+Pooling = Literal["mean", "attention", "last"]
+"""How the states of all LSTM steps become one vector."""
+
 Statistic = Literal[
     "mean", "std", "step_size", "step_std",
     "p05", "p20", "p50", "p80", "p95", "skewness", "kurtosis",
@@ -74,7 +77,7 @@ class CnnBiLstmSpec(_Convolutions):
     layers: int = Field(1, ge=1, le=8)
     sequence_dropout: Share = 0.0
     """Share of the LSTM's outputs dropped before pooling."""
-    pooling: Literal["mean", "attention", "last"] = "mean"
+    pooling: Pooling = "mean"
     """Pooling over the valid steps: their mean, a learnt weighted mean, or the final state of both
     directions."""
     dense: tuple[Width, ...] = ()

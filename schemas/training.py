@@ -8,6 +8,19 @@ from pydantic import Field, field_validator, model_validator
 
 from schemas.model import Model
 
+NormalisationMode = Literal["standard", "minmax", "sample", "speaker", "none"]
+"""See :class:`InputSpec`."""
+
+ViewSampling = Literal["all", "one"]
+"""``all``: every clip in every view once per epoch; ``one``: every clip once per epoch, in a view drawn for
+its chunk of 32 clips."""
+
+Monitor = Literal["loss", "wa", "ua", "last"]
+"""Validation metric that decides which epoch is the best; ``last``: the last epoch is kept."""
+
+ClassWeights = Literal["none", "balanced"]
+"""``balanced``: n / (classes · n of the class), as scikit-learn's ``compute_class_weight``."""
+
 
 class InputSpec(Model):
     """How stored features become the model's input.
@@ -23,7 +36,7 @@ class InputSpec(Model):
     """
 
     representation: Literal["frames", "functionals"] = "frames"
-    normalise: Literal["standard", "minmax", "sample", "speaker", "none"] = "standard"
+    normalise: NormalisationMode = "standard"
     clip: float | None = Field(None, gt=0)
     """Normalised values are limited to ±clip; null: no limit."""
 
@@ -59,7 +72,7 @@ class TrainSpec(Model):
 
     views: tuple[int, ...] | None = None
     """Indices of the views to train on; null: all views of the store. Validation and test use view 0."""
-    view_sampling: Literal["all", "one"] = "all"
+    view_sampling: ViewSampling = "all"
     """``all``: every view of every clip is a sample; ``one``: every clip is used once per epoch, in a view
     drawn for that epoch (one draw per chunk of 32 clips)."""
     batch_size: int = Field(32, ge=1)
@@ -77,13 +90,13 @@ class TrainSpec(Model):
     lr_patience: int = Field(2, ge=0)
     """Epochs without a better validation loss that are tolerated; after one more, the learning rate falls."""
     lr_factor: float = Field(0.5, gt=0, lt=1)
-    monitor: Literal["loss", "wa", "ua", "last"] = "loss"
+    monitor: Monitor = "loss"
     """Validation metric that selects the best epoch and stops training; ``last``: no metric, the last epoch
     is kept."""
     patience: int | None = Field(5, ge=1)
     """Training stops after this many consecutive epochs without improvement; null, written ``"none"`` in
     TOML: it does not stop early."""
-    class_weights: Literal["none", "balanced"] = "none"
+    class_weights: ClassWeights = "none"
     """``balanced``: n / (classes · n of the class), as in scikit-learn's ``compute_class_weight``."""
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     """Share of each target that is distributed evenly over all classes (Szegedy et al. 2016)."""

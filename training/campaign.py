@@ -1,4 +1,4 @@
-"""What ``ser-train`` is asked to do: one run, or a series of folds with its summary."""
+"""All of a ``ser-train`` command: one run, or a series of folds and its summary."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Any, Literal
 from featurestore.cluster.request import ClusterRequest
 from schemas.errors import StoppedError, UsageError
 from training.loop.ranks import is_one_of_several
-from training.plan.choice import Choice, chosen
+from training.plan.choice import Choice, choose
 from training.report.files import write_series
 from training.report.series_summary import summary_of
 from training.report.summary_text import summary_text
 from training.runs.observer import Observer
 from training.runs.request import TrainRequest
 from training.runs.run import now, run_name
-from training.runs.same_store import recorded_store, same_store
+from training.runs.same_store import open_same_store, recorded_store
 from training.runs.series import SeriesFolder, SeriesRecord
 from training.train import train
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was trained, for people and for machines."""
+    """Result of a command, for people and for machines."""
 
     kind: Literal["run", "series"]
     path: Path
@@ -37,40 +37,40 @@ class Outcome:
 
 
 def train_all(request: TrainRequest, cluster: ClusterRequest | None, observer: Observer) -> Outcome:
-    """Train what is asked for: every fold of the protocol, but where one is chosen or there is but one.
+    """Train every fold of the protocol, or one run if a fold is chosen or the protocol has only one split.
 
-    ``cluster``: Dask workers that train the folds, each by itself; None: this process, one after another.
+    ``cluster``: Dask workers that train one fold each; None: this process trains fold after fold.
 
     Raises
     ------
     SerError
-        What :func:`training.train.train` raises; :class:`UsageError` for workers where there are no folds.
+        What :func:`training.train.train` raises; :class:`UsageError` if workers are given without folds.
     """
     if request.resume is not None and SeriesFolder.is_one(request.resume):
-        return _series(SeriesFolder(request.resume), request, cluster, observer)
+        return _train_series(SeriesFolder(request.resume), request, cluster, observer)
     if request.resume is None and request.fold is None and request.split is None:
-        choice = chosen(request)
+        choice = choose(request)
         if len(choice.splits) > 1:
             _require_one_process()
-            return _series(_new_series(request, choice), request, cluster, observer)
+            return _train_series(_create_series(request, choice), request, cluster, observer)
     if cluster is not None:
-        raise UsageError("workers train folds, and there is one split; leave --workers and --scheduler out")
+        raise UsageError("workers train folds, but there is only one; leave out --workers and --scheduler")
     result = train(request, observer)
     return Outcome("run", result.folder.path, result.report, result.to_json())
 
 
 def _require_one_process() -> None:
     if is_one_of_several():
-        raise UsageError("torchrun trains one model by several processes; choose one fold with --fold")
+        raise UsageError("torchrun trains a single model with several processes; choose one fold with --fold")
 
 
-def _new_series(request: TrainRequest, choice: Choice) -> SeriesFolder:
+def _create_series(request: TrainRequest, choice: Choice) -> SeriesFolder:
     record = SeriesRecord(
         created=now(),
         recipe=choice.recipe,
         recipe_source=request.recipe_source,
         seed=request.seed or 0,
-        store=recorded_store(choice.place),
+        store=recorded_store(choice.store_path),
         store_digest=choice.store.digest,
         folds=choice.folds,
     )
@@ -80,13 +80,13 @@ def _new_series(request: TrainRequest, choice: Choice) -> SeriesFolder:
     return SeriesFolder.create(request.output or Path("runs"), name, record)
 
 
-def _series(
+def _train_series(
     folder: SeriesFolder, request: TrainRequest, cluster: ClusterRequest | None, observer: Observer
 ) -> Outcome:
-    """Train the folds of ``folder`` that are not finished, and sum all up."""
+    """Train the unfinished folds of ``folder`` and summarise all of them."""
     record = folder.record()
-    same_store(folder.path, request.store, record.store, record.store_digest)
-    todo = [number for number in range(1, len(record.folds) + 1) if not folder.finished(number)]
+    open_same_store(folder.path, request.store, record.store, record.store_digest)
+    todo = [number for number in range(1, len(record.folds) + 1) if not folder.is_finished(number)]
     try:
         if cluster is None:
             for number in todo:
@@ -102,7 +102,7 @@ def _series(
     except (StoppedError, KeyboardInterrupt):
         again = f"ser-train --resume {shlex.quote(str(folder.path))}"
         store = "" if request.store is None else f" --store {shlex.quote(str(request.store))}"
-        raise StoppedError(f"stopped; go on with: {again}{store}") from None
+        raise StoppedError(f"stopped; resume with: {again}{store}") from None
     summary = summary_of([folder])
     write_series(folder, summary)
     return Outcome("series", folder.path, summary_text(summary), summary.to_json())

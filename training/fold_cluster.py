@@ -1,4 +1,4 @@
-"""Folds trained by the workers of a Dask cluster, each fold a task of its own."""
+"""Train folds with the workers of a Dask cluster, one task per fold."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from training.runs.series import SeriesFolder
 
 
 @dataclass(frozen=True)
-class FoldAnswer:
-    """What a worker has to say of a fold: its headline, or why it failed."""
+class FoldReport:
+    """Result of a fold from a worker: its headline, or why it failed."""
 
     number: int
     headline: str = ""
@@ -34,9 +34,9 @@ def train_folds(
     cluster: ClusterRequest,
     observer: Observer,
 ) -> None:
-    """Train folds ``numbers`` of ``folder``; store and folder must be at the same place for every worker.
+    """Train folds ``numbers`` of ``folder``. Store and folder need the same path on every worker.
 
-    A fold that fails keeps no other from being trained; the first failure is raised when all are done.
+    If a fold fails, the others are still trained; the first failure is raised when all are done.
     """
     device = request.hardware.device or "auto"
     threads = max(1, usable_cores() // max(1, cluster.workers)) if cluster.scheduler is None else 0
@@ -45,31 +45,31 @@ def train_folds(
     with dask_client(cluster, device) as client:
         tasks = {
             client.submit(
-                train_fold, number, _anywhere(shared.request(number, request)), threads, pure=False
+                train_fold, number, _with_absolute_store(shared.request(number, request)), threads, pure=False
             ): number
             for number in numbers
         }
-        observer.notice(f"{len(tasks)} folds go to the workers")
+        observer.notice(f"sent {len(tasks)} folds to the workers")
         for future in as_completed(tasks):
             number = tasks[future]
             try:
-                answer: FoldAnswer = future.result()
+                report: FoldReport = future.result()
             except KilledWorker as error:
                 raise WorkerLostError(
-                    f"the workers that trained fold {number} ended by themselves, as they do when memory is "
-                    f"short; resume with fewer workers a machine: finished folds are kept"
+                    f"the workers training fold {number} were lost, probably because memory ran out; resume "
+                    "with fewer workers per machine: finished folds are kept"
                 ) from error
-            if answer.error is not None:
-                failures.append(answer.error)
-                observer.notice(f"fold {number} failed: {answer.error}")
+            if report.error is not None:
+                failures.append(report.error)
+                observer.notice(f"fold {number} failed: {report.error}")
             else:
-                observer.notice(f"fold {number}: {answer.headline}")
+                observer.notice(f"fold {number}: {report.headline}")
     if failures:
         raise failures[0]
 
 
-def train_fold(number: int, request: TrainRequest, threads: int) -> FoldAnswer:
-    """Train one fold in a worker, on ``threads`` threads; 0: as many as torch takes."""
+def train_fold(number: int, request: TrainRequest, threads: int) -> FoldReport:
+    """Train one fold in a worker with ``threads`` threads; 0: as many as torch chooses."""
     import torch
 
     from pipelines.process import keep_freed_memory
@@ -81,12 +81,12 @@ def train_fold(number: int, request: TrainRequest, threads: int) -> FoldAnswer:
     try:
         result = train(request)
     except SerError as error:
-        return FoldAnswer(number, error=error)
-    return FoldAnswer(number, headline=result.report.splitlines()[0])
+        return FoldReport(number, error=error)
+    return FoldReport(number, headline=result.report.splitlines()[0])
 
 
-def _anywhere(request: TrainRequest) -> TrainRequest:
-    """The same request for a worker in another folder."""
+def _with_absolute_store(request: TrainRequest) -> TrainRequest:
+    """The same request, for a worker with another working folder."""
     store = request.store
     if store is not None and not is_url(store):
         store = Path(store).absolute()

@@ -1,4 +1,4 @@
-"""Train: from a store and a recipe to a run folder with a tested model.
+"""Train and test one model: from a store and a recipe to a run folder.
 
 ::
 
@@ -26,9 +26,9 @@ from schemas.labels import label_set
 from training.evaluate import predictions_of
 from training.linear.training import train_linear
 from training.loop.fabric import fabric_for
-from training.loop.network import Trained, new_network, require_room, train_network
+from training.loop.network import TrainingOutcome, new_network, require_room, train_network
 from training.loop.normalise import normalisation_of
-from training.metrics.scores import evaluate_predictions
+from training.metrics.evaluation import evaluate_predictions
 from training.plan.make import plan
 from training.plan.plan import Plan
 from training.report.files import write_result
@@ -47,19 +47,19 @@ __all__ = ["RunResult", "TrainRequest", "train"]
 
 
 def train(request: TrainRequest, observer: Observer | None = None) -> RunResult:
-    """Train, test and write a run folder; go on with one where ``request.resume`` names it.
+    """Train a model, test it and write its run folder; or resume the run at ``request.resume``.
 
-    The folder is made only once the plan stands and its audit is clean. A run that was killed at any
-    later moment can be resumed, and on a CPU ends with the very metrics of one that was not. Seeds torch's
-    global generator, and gives torch as many threads as the run was begun with. Under ``torchrun`` all
-    processes call this with the same request, and train one model together.
+    The folder is created once the plan is complete and its audit is clean. A run that is killed later can be
+    resumed; on a CPU it ends with exactly the metrics of an uninterrupted run. Seeds torch's global generator
+    and sets torch's threads to the number with which the run was started. Under ``torchrun`` all processes
+    call this with the same request and train one model together.
 
     Raises
     ------
     SerError
-        What :func:`training.plan.make.plan` raises; :class:`RunError` where the run is being trained by
-        another process or its loss is no longer finite; :class:`StorageError` where it cannot be written;
-        :class:`StoppedError` on Ctrl-C, once there is a run to go on with.
+        What :func:`training.plan.make.plan` raises; :class:`RunError` if another process is training the run
+        or its loss is no longer finite; :class:`StorageError` if it cannot be written; :class:`StoppedError`
+        on Ctrl-C, once there is a run to resume.
     """
     observer = observer or SilentObserver()
     planned = plan(request)
@@ -68,28 +68,28 @@ def train(request: TrainRequest, observer: Observer | None = None) -> RunResult:
     for sentence in planned.notices:
         observer.notice(sentence)
     linear = isinstance(planned.record.recipe.model, LinearSpec)
-    # Before there is a folder: it may not fit.
+    # Before the folder is created: the network may not fit.
     network = None if linear else new_network(planned.record)
     require_room(planned.record, planned.store, planned.samples, fabric.device, planned.hardware)
-    folder = _folder(fabric, request, planned)
+    folder = _open_folder(fabric, request, planned)
     resume = planned.resume_command(folder.path)
-    with _locked(fabric, folder, resume):
+    with _lock(fabric, folder, resume):
         try:
-            return _trained(fabric, planned, folder, network, observer, resume)
+            return _train(fabric, planned, folder, network, observer, resume)
         except KeyboardInterrupt:
-            raise StoppedError(f"stopped; go on with: {resume}") from None
+            raise StoppedError(f"stopped; resume with: {resume}") from None
 
 
-def _folder(fabric: Fabric, request: TrainRequest, planned: Plan) -> RunFolder:
-    """Folder of the run, the same for all processes; the first one makes it."""
+def _open_folder(fabric: Fabric, request: TrainRequest, planned: Plan) -> RunFolder:
+    """Open the folder of the run, the same for all processes; the first process creates it."""
     if request.resume is not None:
         return RunFolder.open(request.resume)
-    path = str(_begun(request, planned).path) if fabric.is_global_zero else ""
+    path = str(_create_folder(request, planned).path) if fabric.is_global_zero else ""
     return RunFolder.open(Path(fabric.broadcast(path)))
 
 
-def _begun(request: TrainRequest, planned: Plan) -> RunFolder:
-    """Folder of a new run with its plan; no folder stays where the plan could not be written."""
+def _create_folder(request: TrainRequest, planned: Plan) -> RunFolder:
+    """Create the folder of a new run with its plan, or leave none if the plan cannot be written."""
     record = planned.record
     name = request.name or run_name(record.created, record.recipe, planned.split.protocol, request.recipe)
     folder = RunFolder.create(request.output or Path("runs"), name)
@@ -103,8 +103,8 @@ def _begun(request: TrainRequest, planned: Plan) -> RunFolder:
 
 
 @contextmanager
-def _locked(fabric: Fabric, folder: RunFolder, resume: str) -> Iterator[None]:
-    """Keep other trainings out of the run; the first process holds the lock for all."""
+def _lock(fabric: Fabric, folder: RunFolder, resume: str) -> Iterator[None]:
+    """Keep other trainings out of the run; the first process holds the lock for all of them."""
     if not fabric.is_global_zero:
         yield
         return
@@ -123,7 +123,7 @@ def _locked(fabric: Fabric, folder: RunFolder, resume: str) -> Iterator[None]:
 
 
 def _write_plan(folder: RunFolder, planned: Plan) -> None:
-    """Write what a resumed run starts from; ``run.json`` last."""
+    """Write what a resumed run starts from, ``run.json`` last."""
     record, samples = planned.record, planned.samples["train"]
     if not isinstance(record.recipe.model, LinearSpec):
         normalisation_of(
@@ -134,7 +134,7 @@ def _write_plan(folder: RunFolder, planned: Plan) -> None:
     folder.write_record(record)
 
 
-def _trained(
+def _train(
     fabric: Fabric,
     planned: Plan,
     folder: RunFolder,
@@ -157,7 +157,7 @@ def _trained(
     return result
 
 
-def _result(planned: Plan, folder: RunFolder, trained: Trained) -> RunResult:
+def _result(planned: Plan, folder: RunFolder, trained: TrainingOutcome) -> RunResult:
     record, split = planned.record, planned.split
     claim = split.claim.with_inputs([record.recipe.input])
     labels = record.recipe.labels
@@ -179,7 +179,7 @@ def _result(planned: Plan, folder: RunFolder, trained: Trained) -> RunResult:
         best_epoch=trained.best_epoch,
         history=trained.history,
         sides=planned.sides,
-        corpora={side: _named(manifest["dataset"], planned.samples[side]) for side in SIDES},
+        corpora={side: _unique_values(manifest["dataset"], planned.samples[side]) for side in SIDES},
         audit=planned.audit,
         notices=planned.notices,
         report=report(tested["test"], labels.target, claim, trained.best_epoch),
@@ -187,10 +187,10 @@ def _result(planned: Plan, folder: RunFolder, trained: Trained) -> RunResult:
         parameters=trained.parameters,
         validation_by=split.validation_by,
         split=split,
-        speakers={side: _named(manifest["speaker"], planned.samples[side]) for side in SIDES},
+        speakers={side: _unique_values(manifest["speaker"], planned.samples[side]) for side in SIDES},
     )
 
 
-def _named(column: pd.Series[str], samples: Samples) -> tuple[str, ...]:
-    """What ``column`` of the manifest has for ``samples``, each once, sorted."""
+def _unique_values(column: pd.Series[str], samples: Samples) -> tuple[str, ...]:
+    """Values of ``column`` of the manifest among ``samples``, each once, sorted."""
     return tuple(sorted(column.iloc[samples.clips].astype(str).unique()))

@@ -1,4 +1,4 @@
-"""audiomentations: the views alone."""
+"""audiomentations: only the views."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Samples = npt.NDArray[np.float32]
 
 
 def run(files: Sequence[Path]) -> int:
-    """Number of views made, with the reading of the recordings; `views` is what to time without it."""
+    """Read the recordings and compute their views; returns the number of views. `views` excludes reading."""
     return sum(len(views(load(file))) for file in files)
 
 

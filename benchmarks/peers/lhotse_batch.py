@@ -30,7 +30,7 @@ Samples = npt.NDArray[np.float32]
 
 @torch.inference_mode()
 def run(files: Sequence[Path]) -> int:
-    """Number of views whose features were computed."""
+    """Compute the features; returns the number of views."""
     rng = np.random.default_rng(0)
     made = 0
     for first in range(0, len(files), BATCH_CLIPS):

@@ -1,4 +1,4 @@
-"""The loop of published SER scripts: librosa, one clip at a time, each feature from the waveform."""
+"""The loop of published SER scripts: librosa, one clip at a time, each feature computed from the waveform."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _START_LIMIT_S = 300.0
 
 
 def run(files: Sequence[Path], processes: int = 1) -> int:
-    """Number of views whose features were computed. Includes the start of the processes: see `prepare`."""
+    """Compute the features; returns the number of views. Includes the start of processes: see `prepare`."""
     with prepare(processes) as start:
         return start(files)
 
@@ -50,7 +50,7 @@ def features(y: Samples) -> dict[str, Samples]:
 
 @contextmanager
 def prepare(processes: int = 1, extract: Extract = features) -> Iterator[Callable[[Sequence[Path]], int]]:
-    """``run`` with warm processes of one BLAS thread each: what a clock should be put around.
+    """``run`` with warm processes of one BLAS thread each; this is what to time.
 
     One process is this one, so that nothing passes between processes. Others are spawned, since a fork of
     a process that has used torch's threads may hang.
@@ -63,7 +63,7 @@ def prepare(processes: int = 1, extract: Extract = features) -> Iterator[Callabl
     context = multiprocessing.get_context("spawn")
     started = context.Barrier(processes)
     with ProcessPoolExecutor(processes, context, _start_worker, (extract, started)) as pool:
-        list(pool.map(int, range(processes)))  # returns once every worker is past its start
+        list(pool.map(int, range(processes)))  # returns when every worker has started
         yield lambda files: sum(pool.map(partial(_clip, extract), files))
 
 
@@ -96,7 +96,7 @@ def _clip(extract: Extract, path: Path) -> int:
 
 def _start_worker(extract: Extract, started: Barrier) -> None:
     _warm_up(extract)
-    threadpool_limits(1)  # after the warm-up: a limit holds only for libraries that are loaded
+    threadpool_limits(1)  # after the warm-up, as a limit applies only to loaded libraries
     try:
         started.wait(_START_LIMIT_S)
     except BrokenBarrierError as error:

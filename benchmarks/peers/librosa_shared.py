@@ -1,4 +1,4 @@
-"""The librosa loop, with one STFT a view from which mel, MFCC and chroma follow."""
+"""The librosa loop with one STFT per view, from which mel, MFCC and chroma are computed."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ DOES = (
 
 
 def run(files: Sequence[Path], processes: int = 1) -> int:
-    """Number of views whose features were computed. Includes the start of the processes: see `prepare`."""
+    """Compute the features; returns the number of views. Includes the start of processes: see `prepare`."""
     with prepare(processes) as start:
         return start(files)
 
 
 def prepare(processes: int = 1) -> AbstractContextManager[Callable[[Sequence[Path]], int]]:
-    """``run`` with warm processes of one BLAS thread each: what a clock should be put around."""
+    """``run`` with warm processes of one BLAS thread each; this is what to time."""
     return librosa_loop.prepare(processes, features)
 
 

@@ -32,7 +32,7 @@ def write(data: Data, folder: Path) -> None:
 
 
 class Epochs:
-    """See :mod:`peers.loader_ours`."""
+    """Epochs of batches, as in :mod:`peers.loader_ours`."""
 
     def __init__(self, data: Data, folder: Path, workers: int) -> None:
         del data

@@ -1,4 +1,4 @@
-"""A PyTorch DataLoader over one HDF5 file, not compressed."""
+"""A PyTorch DataLoader over one uncompressed HDF5 file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def write(data: Data, folder: Path) -> None:
 
 
 class Rows(Dataset[tuple[Tensor, int]]):
-    """Row by row; the file is opened where it is read."""
+    """Reads row by row; each worker opens the file itself."""
 
     def __init__(self, path: Path, shape: tuple[int, int], count: int) -> None:
         self.path, self.shape, self.count = path, shape, count
@@ -44,7 +44,7 @@ class Rows(Dataset[tuple[Tensor, int]]):
 
 
 class Epochs:
-    """See :mod:`peers.loader_ours`."""
+    """Epochs of batches, as in :mod:`peers.loader_ours`."""
 
     def __init__(self, data: Data, folder: Path, workers: int) -> None:
         rows = Rows(folder / FILES, data.shape, len(data.samples))

@@ -1,4 +1,4 @@
-"""The loader of this project, by home: ``ram`` or ``stream``, over the store as it stands."""
+"""The loader of this project on the store itself, by home: ``ram`` or ``stream``."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def write(data: Data, folder: Path) -> None:
 
 
 class Decode:
-    """Bytes of a sample to a tensor."""
+    """Convert the bytes of a sample to a tensor."""
 
     def __init__(self, shape: tuple[int, int]) -> None:
         self.shape = shape
@@ -43,7 +43,7 @@ def collate(samples: list[tuple[Tensor, int]]) -> tuple[Tensor, Tensor]:
 
 
 class Epochs:
-    """See :mod:`peers.loader_ours`."""
+    """Epochs of batches, as in :mod:`peers.loader_ours`."""
 
     def __init__(self, data: Data, folder: Path, workers: int) -> None:
         shards = sorted(str(path) for path in (folder / FILES).glob("*.tar"))

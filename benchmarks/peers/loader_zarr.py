@@ -1,4 +1,4 @@
-"""A PyTorch DataLoader over the Zarr arrays, one sample at a time, as one would write it first."""
+"""A simple PyTorch DataLoader over the Zarr arrays, one sample at a time."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Clips(Dataset[tuple[Tensor, int]]):
 
 
 class Epochs:
-    """See :mod:`peers.loader_ours`."""
+    """Epochs of batches, as in :mod:`peers.loader_ours`."""
 
     def __init__(self, data: Data, folder: Path, workers: int) -> None:
         del folder

@@ -28,7 +28,7 @@ ZERO = 1e-10
 
 @torch.inference_mode()
 def run(files: Sequence[Path]) -> int:
-    """Number of views whose features were computed."""
+    """Compute the features; returns the number of views."""
     return sum(len([features(view) for view in views(load(file))]) for file in files)
 
 

@@ -55,7 +55,7 @@ def seconds_a_batch(
     device: torch.device,
     clock: BatchClock,
 ) -> float:
-    """Of a Trainer that neither logs, validates nor saves."""
+    """Samples per second of a Trainer that does not log, validate or save."""
     warnings.filterwarnings("ignore")
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     data = StoreDataset(store, features)

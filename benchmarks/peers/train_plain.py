@@ -1,4 +1,4 @@
-"""Training as tutorials write it: textbook modules, eager float32, a DataLoader that reads sample by sample.
+"""Training as in tutorials: textbook modules, eager float32, a DataLoader that reads sample by sample.
 
 The networks are those of the published systems: convolution, batch norm, ReLU, max-pool and dropout in the
 order that each states, memory as torch lays it out by default, ``nn.LSTM(bidirectional=True)``. They know
@@ -53,7 +53,7 @@ class StoreDataset(Dataset[tuple[Tensor, int]]):
 
 def convolutions(spec: CnnBiLstmSpec | CnnSpec) -> nn.Sequential:
     """Blocks of convolution 3×3 and what the published system has after it, one layer each."""
-    # Ours pools first where the published order is not stated; textbooks normalise first and pool then.
+    # Ours pools first if the published order is not stated; textbooks normalise first, then pool.
     steps = ("norm", "relu", "pool", "dropout") if spec.block[0] == "pool" else spec.block
     layers: list[nn.Module] = []
     for inputs, outputs, pool in zip((1, *spec.channels), spec.channels, spec.pools, strict=False):
@@ -103,7 +103,7 @@ class PlainCnnBiLstm(nn.Module):
 
 
 def plain_cnn(spec: CnnSpec, coefficients: int, frames: int, classes: int) -> nn.Sequential:
-    """Convolutions, flattened, dense layers with batch norm, ReLU and dropout."""
+    """Convolutions, flattening, dense layers with batch norm, ReLU and dropout."""
     for pool in spec.pools:
         coefficients, frames = coefficients // pool[0], frames // pool[1]
     widths = (spec.channels[-1] * coefficients * frames, *spec.dense)
@@ -129,11 +129,11 @@ def network(model: str, data: StoreDataset) -> nn.Module:
         return PlainCnnBiLstm(spec, coefficients, data.classes)
     if isinstance(spec, CnnSpec):
         return plain_cnn(spec, coefficients, frames, data.classes)
-    raise ValueError(f"{model} is no network")
+    raise ValueError(f"{model} is not a network")
 
 
 def loader(data: StoreDataset, batch_size: int, workers: int, device: torch.device) -> DataLoader:
-    """Shuffled batches; workers that stay from epoch to epoch, pinned memory for a GPU."""
+    """Shuffled batches with persistent workers, and pinned memory for a GPU."""
     return DataLoader(
         data,
         batch_size,
@@ -154,7 +154,7 @@ def seconds_a_batch(
     device: torch.device,
     clock: BatchClock,
 ) -> float:
-    """Of eager training with Adam."""
+    """Samples per second of eager training with Adam."""
     data = StoreDataset(store, features)
     net = network(model, data).to(device).train()
     optimiser = torch.optim.Adam(net.parameters(), lr=1e-3)

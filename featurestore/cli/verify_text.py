@@ -53,8 +53,10 @@ def _stranger_lines(result: Verification) -> list[str]:
     count = len(result.strangers)
     if not count:
         return []
-    files = f"{format_count(count, 'file')} not part of the store, for example {result.strangers[0]}"
-    return [f"{escape(files)}: left by a stopped build, in use by a running one, or your own"]
+    files = format_count(count, "file")
+    names = escape(f"{result.strangers[0]}{', …' if count > 1 else ''}")
+    origin = "left by a stopped build, in use by a running one, or your own"
+    return [f"{files} not part of the store ({names}): {origin}"]
 
 
 def _depth(result: Verification) -> str:

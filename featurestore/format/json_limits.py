@@ -39,7 +39,7 @@ def parse_json_document(data: bytes, source: str, kind: type[T]) -> T:
         document = kind.model_validate_json(data, strict=True)
         json.loads(
             data,
-            object_pairs_hook=_require_unique,
+            object_pairs_hook=require_unique_keys,
             parse_constant=_refuse_constant,
             parse_float=_require_finite,
         )
@@ -50,7 +50,8 @@ def parse_json_document(data: bytes, source: str, kind: type[T]) -> T:
     return document
 
 
-def _require_unique(pairs: list[tuple[str, Any]]) -> None:
+def require_unique_keys(pairs: list[tuple[str, Any]]) -> None:
+    """Raise ValueError if a key of a JSON object appears twice; for ``object_pairs_hook`` of a parser."""
     if len({key for key, _ in pairs}) < len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]

@@ -81,16 +81,20 @@ def test_on_another_store_no_speaker_and_no_recording_is_tested_that_was_heard(
     assert not recordings & set(other["audio_sha256"].loc[list(tested.predictions.clip_id)])
     assert {clip.partition("/")[0] for clip in tested.predictions.clip_id} == {"demo", "mine"}
     assert tested.title == "speaker-independent (trained on demo, tested on demo and mine)"
-    trained_on, renamed = (notice for notice in tested.notices if notice.endswith("are left out"))
-    assert trained_on.startswith("98 of 128 clips are of speakers that the model was trained or chosen on")
-    assert renamed.startswith("14 of 128 clips are recordings that the model was trained or chosen on, under")
+    trained_on, renamed = (notice for notice in tested.notices if notice.startswith("left out"))
+    assert trained_on.startswith(
+        "left out 98 of 128 clips: the model was trained or validated on their speakers"
+    )
+    assert renamed.startswith(
+        "left out 14 of 128 clips: the model was trained or validated on the same recordings"
+    )
 
 
 def test_clips_can_be_chosen(run: RunResult, demo_store: Path) -> None:
     asked = EvaluationRequest((run.folder.path,), demo_store, where='emotion == "sad"', hardware=CPU)
     tested = evaluate_runs(asked)
     assert {tested.predictions.classes[i] for i in tested.predictions.true} == {"sad"}
-    with pytest.raises(UsageError, match="no corpus tess; it has demo"):
+    with pytest.raises(UsageError, match="no corpus tess; choose from demo"):
         evaluate_runs(EvaluationRequest((run.folder.path,), demo_store, datasets=("tess",), hardware=CPU))
     with pytest.raises(UsageError, match="no column 'loudness'"):
         evaluate_runs(EvaluationRequest((run.folder.path,), demo_store, where="loudness > 1", hardware=CPU))
@@ -109,7 +113,7 @@ def test_a_folder_that_is_no_run_is_a_sentence(run: RunResult, demo_store: Path,
     series = tmp_path / "series"
     series.mkdir()
     (series / "series.json").write_text("{}")
-    with pytest.raises(RunError, match=r"is a series of folds; give the folder of one, as .*fold-1"):
+    with pytest.raises(RunError, match=r"is a series of folds; give the folder of one, such as .*fold-1"):
         evaluate_runs(EvaluationRequest((series,), demo_store))
     RunFolder.create(tmp_path, "empty")
     with pytest.raises(RunError, match="is not the folder of a run"):
@@ -166,7 +170,9 @@ def test_runs_that_choose_other_clips_of_one_test_side_have_no_mean(
 ) -> None:
     other = trained(demo_store, tmp_path, run.folder.path / "split.json", "where=\"emotion != 'sad'\"")
     paths = (lda.folder.path, other.folder.path)
-    with pytest.raises(RunError, match=r"chooses other clips of its test side than .*; say which by --where"):
+    with pytest.raises(
+        RunError, match=r"and .* select different clips of the test side; choose with --where"
+    ):
         evaluate_runs(EvaluationRequest(paths, demo_store, hardware=CPU))
     said = EvaluationRequest(paths, demo_store, where="emotion != 'sad'", hardware=CPU)
     assert "sad" not in {
@@ -191,18 +197,18 @@ def test_on_another_store_none_of_several_has_heard_what_is_tested(
     assert both.predictions.clip_id == alone.predictions.clip_id
     other = trained(demo_store, tmp_path, seed=1)
     paths = (run.folder.path, other.folder.path)
-    with pytest.raises(RunError, match=r"was tested on other clips than .*train both"):
+    with pytest.raises(RunError, match=r"were tested on different clips .*train both"):
         evaluate_runs(EvaluationRequest(paths, demo_store, hardware=CPU))
     assert {*other.record.heard} | {*run.record.heard} > {*run.record.heard}, "drawn by another seed"
-    with pytest.raises(
-        RunError, match="no clip to test on: 112 of 128 clips are of speakers that a model was"
-    ):
+    with pytest.raises(RunError, match="no clips to test on: left out 112 of 128 clips: a model was"):
         evaluate_runs(EvaluationRequest(paths, other_store, hardware=CPU))
 
 
 def test_runs_of_other_labels_have_no_mean(run: RunResult, demo_store: Path, tmp_path: Path) -> None:
     other = trained(demo_store, tmp_path, None, "labels.target=gender_emotion")
-    with pytest.raises(RunError, match=r"tells gender_emotion of common7, and .* emotion of common7"):
+    with pytest.raises(
+        RunError, match=r"predicts gender_emotion of common7, but .* predicts emotion of common7"
+    ):
         evaluate_runs(EvaluationRequest((run.folder.path, other.folder.path), demo_store, hardware=CPU))
 
 

@@ -1,1 +1,1 @@
-"""What a split is audited for: overlaps of any kind between its sides, and copies under other names."""
+"""Audit of a split: overlaps of any kind between its sides, including copies under other names."""

@@ -1,4 +1,4 @@
-"""How far two sounds differ once one is laid on the other. No torch."""
+"""Difference between two sounds after aligning them. No torch."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from numpy.typing import NDArray
 from training.audits.sounds import Floats, Sounds
 
 OFFSETS_SECONDS = np.arange(-16, 17) * 0.006
-"""By which the second sound is moved about its middle: trimming and codecs shift a copy's frames."""
+"""Offsets at which the second sound is compared: trimming and codecs shift the frames of a copy."""
 
 LEAST_SECONDS = 0.4
-"""Shorter sounds are alike by chance."""
+"""Sounds shorter than this are alike by chance."""
 
 MOST_GAIN_DB = 3.0
-"""How far the loudest level of a copy may be off its original's, on which levels are based."""
+"""Largest difference between the peak levels of a copy and its original; levels are relative to the peak."""
 
 _FIRM_DB = 5.0
-"""Levels from which the gain between two sounds is read."""
+"""Lowest level used to estimate the gain between two sounds."""
 
 
-def difference_db(sounds: Sounds, a: int, b: int, frames_a_second: float) -> float:
-    """Mean absolute difference of two clips' levels, dB, over what sounds in either, at the best offset.
+def difference_db(sounds: Sounds, a: int, b: int, frames_per_second: float) -> float:
+    """Mean absolute level difference of two clips in dB, where either is above silence, at the best offset.
 
-    ``a`` and ``b`` are their places in ``sounds``. Infinite where less than :data:`LEAST_SECONDS` sounds in
-    both: too short to tell.
+    ``a`` and ``b`` are indices into ``sounds``. Infinite if both are above silence together for less than
+    :data:`LEAST_SECONDS`, which is too short to compare.
     """
     reach = sounds.levels.shape[2]
     steps = np.arange(-reach, reach + 1)
     still = _at(sounds.levels[a], sounds.middles[a] + steps)
     best = np.inf
-    for offset in OFFSETS_SECONDS * frames_a_second:
+    for offset in OFFSETS_SECONDS * frames_per_second:
         moved = _at(sounds.levels[b], sounds.middles[b] + offset + steps)
-        if (still.any(axis=0) & moved.any(axis=0)).sum() >= LEAST_SECONDS * frames_a_second:
+        if (still.any(axis=0) & moved.any(axis=0)).sum() >= LEAST_SECONDS * frames_per_second:
             best = min(best, _mean_difference(still, moved))
     return float(best)
 
@@ -45,7 +45,7 @@ def _mean_difference(one: Floats, other: Floats) -> float:
 
 
 def _at(levels: Floats, frames: NDArray[np.float64]) -> Floats:
-    """Levels (bands, frames) at fractions of frames, linearly; silence outside."""
+    """Levels (bands, frames) interpolated linearly at fractional frames; silence outside."""
     count = levels.shape[1]
     padded = np.concatenate([levels, np.zeros((len(levels), 1), dtype=np.float32)], axis=1)
     below = np.floor(frames).astype(np.int64)

@@ -1,12 +1,12 @@
-"""Audit of a split: proof, clip by clip, that nothing of the test is heard in training.
+"""Audit of a split: a check, clip by clip, that training uses nothing of the test.
 
-Runs before every training, on the very samples that the loader is about to read. No torch.
+Runs before every training, on the exact samples that the loader is about to read. No torch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import pandas as pd
@@ -15,28 +15,28 @@ from schemas.errors import LeakageError
 from schemas.protocol import NearDuplicateRule
 from training.audits.near_duplicates import Pair
 from training.audits.overlap import (
-    Findings,
-    copies,
-    found,
+    Overlaps,
+    find_copies,
+    find_straddling,
+    overlaps_of,
     sentences_of,
     shared_sentences,
-    straddling,
 )
-from training.audits.view_source import view_source
+from training.audits.view_source import check_view_source
 from training.samples.samples import Samples
 from training.splits.side import SIDES, Side
 from training.splits.split import Split
 
 Verdict = Literal["clean", "leak", "admitted", "reported"]
-"""``admitted``: an overlap that the protocol has by its nature, and that its title tells; ``reported``: one
-that is no leak."""
+"""``admitted``: an overlap inherent in the protocol and stated in its title; ``reported``: an overlap that is
+not a leak."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One question put to a split.
+    """Result of one check of a split.
 
-    ``offenders`` are sentences about the first of ``count``, the worst first.
+    ``offenders`` are sentences about the first of ``count`` offenders, leaks first.
     """
 
     name: str
@@ -45,10 +45,20 @@ class Check:
     offenders: tuple[str, ...]
     count: int
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "name": self.name,
+            "question": self.question,
+            "verdict": self.verdict,
+            "offenders": list(self.offenders),
+            "count": self.count,
+        }
+
 
 @dataclass(frozen=True)
 class Audit:
-    """Outcome of all checks of one split."""
+    """Results of all checks of one split."""
 
     protocol: str
     clips: Mapping[Side, int]
@@ -56,44 +66,47 @@ class Audit:
     samples: Mapping[Side, int]
     checks: tuple[Check, ...]
     test_sentences: int
-    """Sentences that are spoken in the test, each corpus's own; 0 where the corpora do not tell them."""
+    """Distinct sentences in the test, counted per corpus; 0 if the corpora do not identify them."""
     test_sentences_heard: int
-    """How many of them are spoken in training too."""
+    """Sentences of the test that are in training too."""
 
     @property
     def leaks(self) -> tuple[Check, ...]:
-        """Checks that found what the protocol forbids."""
+        """Checks that found an overlap forbidden by the protocol."""
         return tuple(check for check in self.checks if check.verdict == "leak")
 
     @property
     def leaks_at_all(self) -> bool:
-        """Whether any two sides overlap, be it admitted by the protocol or not."""
+        """Whether any two sides overlap, even if the protocol admits it."""
         return any(check.verdict in {"leak", "admitted"} for check in self.checks)
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """A sentence where copies of recordings were found that the recipe lets pass."""
-        copied = [c for c in self.checks if c.name == "near-duplicates" and c.verdict == "admitted"]
-        told = "pairs of clips on different sides sound the same"
-        return tuple(f"{check.count} {told}: {'; '.join(check.offenders[:3])}" for check in copied)
+        """One sentence if there are copies of recordings that the recipe accepts."""
+        return tuple(
+            f"{check.count} pairs of clips on different sides sound the same: "
+            f"{'; '.join(check.offenders[:3])}"
+            for check in self.checks
+            if check.name == "near-duplicates" and check.verdict == "admitted"
+        )
 
     def require_clean(self) -> None:
         """Raise :class:`LeakageError`, naming the first offenders, if any check found a leak."""
         if not self.leaks:
             return
-        told = []
+        leaks = []
         for check in self.leaks:
             shown = "; ".join(check.offenders[:3])
             more = f"; and {check.count - 3} more" if check.count > 3 else ""
-            told.append(f"{check.name}: {shown}{more}")
+            leaks.append(f"{check.name}: {shown}{more}")
         copied = any(check.name == "near-duplicates" for check in self.leaks)
         step = "Start a run with a new split"
         if copied:
             step = (
-                "Remove one of each two copies from its corpus and build again, or accept them with "
+                "Remove one copy of each pair from its corpus and build again, or accept them with "
                 "--set split.near_duplicates=report"
             )
-        raise LeakageError(f"the split leaks ({'. '.join(told)}); nothing was trained. {step}")
+        raise LeakageError(f"the split leaks ({'. '.join(leaks)}); nothing was trained. {step}")
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for ``audit.json``."""
@@ -105,7 +118,7 @@ class Audit:
             "samples": dict(self.samples),
             "test_sentences": self.test_sentences,
             "test_sentences_heard": self.test_sentences_heard,
-            "checks": [{**asdict(check), "offenders": list(check.offenders)} for check in self.checks],
+            "checks": [check.to_json() for check in self.checks],
         }
 
 
@@ -118,14 +131,14 @@ def audit(
 ) -> Audit:
     """Check ``split`` against ``manifest`` and the samples that each side is about to read.
 
-    A leak: a clip, a speaker or a recording (by SHA-256, or under another name) on two sides; a clip that is
-    no longer the recording that was split; a sample of a clip that is not on its side, or of another view
-    than the original in validation and test. Admitted: speakers on all sides under the protocol ``random``,
-    and views of a recording where those were drawn too; speakers of training in validation, but never in the
-    test, where too few were left. Reported: sentences of training that are spoken in the test too.
+    Leaks are a clip, a speaker or a recording (by SHA-256, or under another name) on two sides; a clip whose
+    recording has changed since the split; a sample read on the wrong side; and an augmented view in
+    validation or test. Admitted are speakers on several sides under the protocol ``random``; views of one
+    recording on several sides, if views were drawn; and training speakers in validation, but never in the
+    test, if too few speakers were left. Reported are training sentences that are in validation or test too.
 
-    ``near_duplicates`` are from :func:`training.audits.near_duplicates.near_duplicates`; None leaves the
-    check out. They are a leak, or admitted where the rule is ``report``.
+    ``near_duplicates`` come from :func:`training.audits.near_duplicates.near_duplicates`; None skips the
+    check. They are leaks, or admitted if the rule is ``report``.
     """
     sides = pd.concat(
         [pd.DataFrame({"clip_id": list(split.side(name)), "side": name}) for name in SIDES],
@@ -135,31 +148,33 @@ def audit(
     same_recordings = SIDES if split.views is not None else ()
     hashed = clips[clips["audio_sha256"].fillna("") != ""]
     checks = [
-        _check("clip overlap", "Is each clip on one side?", straddling(clips, "clip_id", same_recordings)),
+        _check(
+            "clip overlap", "Is each clip on one side?", find_straddling(clips, "clip_id", same_recordings)
+        ),
         _check(
             "speaker overlap",
             "Is each speaker on one side?",
-            straddling(clips[clips["speaker"].notna()], "speaker", _sharing_speakers(split)),
+            find_straddling(clips[clips["speaker"].notna()], "speaker", _sharing_speakers(split)),
         ),
         _check(
             "audio overlap",
             "Is each recording, by the SHA-256 of its file, on one side?",
-            straddling(hashed, "audio_sha256", same_recordings),
+            find_straddling(hashed, "audio_sha256", same_recordings),
         ),
         _check(
             "recordings",
             "Is each clip still the recording that was split?",
-            found([f"{clip} is gone or holds another recording" for clip in split.changed(manifest)]),
+            overlaps_of([f"{clip} is gone or holds another recording" for clip in split.changed(manifest)]),
         ),
         _check(
             "view source",
             "Is each view read on its clip's side, and the original alone in validation and test?",
-            view_source(split, manifest, samples),
+            check_view_source(split, manifest, samples),
         ),
     ]
     if near_duplicates is not None:
         question = "Is each recording on one side, whatever its name and format?"
-        check = _check("near-duplicates", question, copies(clips, near_duplicates, same_recordings))
+        check = _check("near-duplicates", question, find_copies(clips, near_duplicates, same_recordings))
         reported = near_duplicate_rule == "report" and check.verdict == "leak"
         checks.append(replace(check, verdict="admitted") if reported else check)
     shared = shared_sentences(clips)
@@ -185,6 +200,6 @@ def _sharing_speakers(split: Split) -> tuple[Side, ...]:
     return () if split.validation_by == "speaker" else ("train", "validation")
 
 
-def _check(name: str, question: str, findings: Findings) -> Check:
+def _check(name: str, question: str, findings: Overlaps) -> Check:
     verdict: Verdict = "leak" if findings.leaks else "admitted" if findings.admitted else "clean"
     return Check(name, question, verdict, findings.sentences, findings.leaks + findings.admitted)

@@ -1,7 +1,8 @@
-"""Fingerprints of recordings: alike for copies, and for little else. No torch.
+"""Fingerprints of recordings, which are alike for copies and rarely otherwise. No torch.
 
 A copy is the same sound in another file: re-encoded, resampled, louder or quieter, cut or padded with
-silence, on a little noise. What survives is when which band is loud, counted from the middle of the energy.
+silence, or with slight noise. A copy keeps which bands are loud at which time, relative to the centre of the
+energy.
 """
 
 from __future__ import annotations
@@ -16,24 +17,25 @@ from training.audits.sounds import Floats, Sounds, SoundSource
 
 BANDS, CELLS = 16, 24
 CELL_SECONDS = 0.08
-"""Long enough that a frame's offset between a clip and its copy costs little; 24 cells: the middle 1.9 s."""
+"""Long enough that an offset of one frame between a clip and its copy matters little; 24 cells cover the
+middle 1.9 s."""
 
 
 SHIFTS_SECONDS = (-0.075, -0.05, -0.025, 0.025, 0.05, 0.075)
-"""By which the middle of a clip that the store's window cuts may be off its copy's: where less silence is
-trimmed at the start, less sound is left at the end."""
+"""Shifts between the middle of a clip cut by the store's window and the middle of its copy: less silence
+trimmed at the start leaves less sound at the end."""
 
 
 @dataclass(frozen=True, eq=False)
 class Fingerprint:
-    """Fingerprints of n clips: the products of two are their cosines."""
+    """Fingerprints of n clips; the dot product of two is their cosine similarity."""
 
     values: Floats
-    """(n, BANDS · CELLS), each of length 1."""
+    """(n, BANDS · CELLS), each of norm 1."""
     filled: NDArray[np.int64]
-    """(m,), ascending: the clips that fill the store's window."""
+    """(m,), ascending: indices of the clips that fill the store's window."""
     shifted: Floats
-    """(shifts, m, BANDS · CELLS): those of ``filled``, about a middle moved by :data:`SHIFTS_SECONDS`."""
+    """(shifts, m, BANDS · CELLS): of the clips ``filled``, the middle moved by :data:`SHIFTS_SECONDS`."""
 
 
 def fingerprints_of(store: FeatureStore, positions: NDArray[np.int64]) -> Fingerprint:
@@ -45,16 +47,16 @@ def fingerprints_of(store: FeatureStore, positions: NDArray[np.int64]) -> Finger
         If the store holds neither mel nor MFCC.
     """
     source = SoundSource.of(store.spec)
-    cell_frames = CELL_SECONDS * source.frames_a_second
+    cell_frames = CELL_SECONDS * source.frames_per_second
     values = np.empty((len(positions), BANDS * CELLS), dtype=np.float32)
     filled = np.zeros(len(positions), dtype=bool)
     shifted = [np.empty((len(SHIFTS_SECONDS), 0, BANDS * CELLS), dtype=np.float32)]
-    for place, sounds in source.blocks(store, positions):
-        values[place] = fingerprint(sounds, source.reach, cell_frames)
-        filled[place] = sounds.filled
+    for part, sounds in source.blocks(store, positions):
+        values[part] = fingerprint(sounds, source.reach, cell_frames)
+        filled[part] = sounds.filled
         cut, middles = sounds.levels[sounds.filled], sounds.middles[sounds.filled]
         moved = [
-            Sounds(cut, middles + shift * source.frames_a_second, sounds.filled[sounds.filled])
+            Sounds(cut, middles + shift * source.frames_per_second, sounds.filled[sounds.filled])
             for shift in SHIFTS_SECONDS
         ]
         shifted.append(np.stack([fingerprint(one, source.reach, cell_frames) for one in moved]))
@@ -62,31 +64,31 @@ def fingerprints_of(store: FeatureStore, positions: NDArray[np.int64]) -> Finger
 
 
 def fingerprint(sounds: Sounds, reach: float, cell_frames: float) -> Floats:
-    """Mean levels in :data:`BANDS` bands and :data:`CELLS` cells of time, without each band's mean.
+    """Mean levels in :data:`BANDS` bands and :data:`CELLS` time cells, minus the mean of each band.
 
     Parameters
     ----------
     sounds
         n clips.
     reach : float
-        How many of their bands are shared out, a fraction of the last.
+        Number of their bands to pool, with a fraction of the last one.
     cell_frames : float
-        Frames a cell.
+        Frames per cell.
 
     Returns
     -------
-    (n, BANDS · CELLS) float32 of length 1; 0 for a clip whose levels never change.
+    (n, BANDS · CELLS) float32 of norm 1; 0 for a clip whose levels never change.
     """
     pooled = np.matmul(_pooling(sounds.levels.shape[1], reach), sounds.levels)
     cells = _means(pooled, sounds.middles[:, None] + (np.arange(CELLS + 1) - CELLS / 2) * cell_frames)
-    cells -= cells.mean(axis=2, keepdims=True)  # a microphone's or channel's colour
+    cells -= cells.mean(axis=2, keepdims=True)  # removes the response of the microphone or channel
     flat = cells.reshape(len(cells), BANDS * CELLS)
     lengths = np.linalg.norm(flat, axis=1, keepdims=True)
     return np.asarray(flat / np.maximum(lengths, 1e-6), dtype=np.float32)
 
 
 def _pooling(bands: int, reach: float) -> Floats:
-    """(BANDS, bands): weights of the means over neighbouring bands."""
+    """(BANDS, bands): weights for averaging neighbouring bands."""
     edges = np.linspace(0, reach, BANDS + 1)
     lower, upper = edges[:-1, None], edges[1:, None]
     band = np.arange(bands)
@@ -95,9 +97,9 @@ def _pooling(bands: int, reach: float) -> Floats:
 
 
 def _means(levels: Floats, edges: NDArray[np.float64]) -> Floats:
-    """Mean of ``levels`` (n, bands, frames) between neighbouring ``edges`` (n, cells + 1), in frames.
+    """Mean of ``levels`` (n, bands, frames) between consecutive ``edges`` (n, cells + 1), in frames.
 
-    The level of a frame holds throughout it; outside there is silence, 0.
+    The level is constant within a frame and 0, silence, outside the clip.
     """
     count, bands, frames = levels.shape
     sums = np.zeros((count, frames + 1, bands), dtype=np.float32)

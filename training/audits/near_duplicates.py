@@ -1,7 +1,7 @@
 """Recordings on two sides of a split that are the same sound under different names. No torch.
 
-A SHA-256 finds copies byte by byte alone. Here fingerprints of all clips of one side are compared with all of
-another, and the few pairs that are alike are laid on each other, frame by frame.
+A SHA-256 finds only byte-identical copies. Here the fingerprints of all clips of one side are compared with
+those of another side, and the few similar pairs are aligned and compared frame by frame.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from training.splits.side import SIDES
 from training.splits.split import Split
 
 ALIKE = 0.965
-"""Least cosine of the fingerprints of a pair that is looked at closely."""
+"""Least cosine similarity of the fingerprints of a pair that is compared frame by frame."""
 
 ALIKE_IF_CUT = 0.92
-"""The same where both clips are cut by the store's window, not quite at the same place."""
+"""The same if the store's window cuts both clips, at slightly different points."""
 
 SAME_DB = 1.5
-"""Most that a copy differs from its original."""
+"""Largest difference between a copy and its original."""
 
 MOST_CANDIDATES = 10_000
-"""Pairs that are looked at closely, the most alike: where there are more, thousands of copies are."""
+"""Most pairs to compare frame by frame, the most similar first; more mean thousands of copies."""
 
-_BLOCK = 2048
-"""Clips on each side that are compared at a time: 16 MB of products."""
+_CLIPS_AT_ONCE = 2048
+"""Clips of each side compared at a time: 16 MB of products."""
 
-_READ = 512
-"""Pairs whose sounds are held at a time."""
+_PAIRS_AT_ONCE = 512
+"""Pairs whose sounds are in memory at a time."""
 
 
 @dataclass(frozen=True, order=True)
 class Pair:
-    """Two clips that are the same sound; ``difference_db`` is what is left between them."""
+    """Two clips that are the same sound, and the remaining difference between them."""
 
     clip_a: str
     clip_b: str
@@ -51,7 +51,7 @@ class Pair:
 
 @dataclass(frozen=True, eq=False)
 class Fingerprints:
-    """Fingerprints of some clips of a store, to search several splits of them."""
+    """Fingerprints of clips of a store, for searching several splits of them."""
 
     store: FeatureStore
     positions: NDArray[np.int64]
@@ -60,9 +60,9 @@ class Fingerprints:
 
     @classmethod
     def of(cls, store: FeatureStore, *splits: Split) -> Fingerprints:
-        """Read those of all clips of ``splits`` that ``store`` holds.
+        """Compute the fingerprints of all clips of ``splits`` in ``store``.
 
-        Raises :class:`UsageError` where it holds neither mel nor MFCC.
+        Raises :class:`UsageError` if the store holds neither mel nor MFCC.
         """
         found = [split.positions(store.manifest, side) for split in splits for side in SIDES]
         positions = np.unique(np.concatenate(found))
@@ -73,41 +73,41 @@ class Fingerprints:
     def across(self, split: Split) -> tuple[Pair, ...]:
         """All pairs of clips on different sides of ``split`` that are one recording, sorted by clip ids.
 
-        A clip with views on several sides is no pair with itself.
+        A clip with views on several sides is not paired with itself.
         """
-        places = {side: self._places(split.positions(self.store.manifest, side)) for side in SIDES}
+        members = {side: self._indices(split.positions(self.store.manifest, side)) for side in SIDES}
         candidates = _Candidates()
         for one, other in combinations(SIDES, 2):
-            for rows, columns in _blocks(places[one], places[other]):
+            for rows, columns in _blocks(members[one], members[other]):
                 products = self.prints.values[rows] @ self.prints.values[columns].T
                 candidates.add(rows, columns, products, ALIKE)
-            filled = [np.intersect1d(places[side], self.prints.filled) for side in (one, other)]
+            filled = [np.intersect1d(members[side], self.prints.filled) for side in (one, other)]
             for rows, columns in _blocks(*filled):
                 moved = self.prints.shifted[:, np.searchsorted(self.prints.filled, rows)]
                 products = np.matmul(moved, self.prints.values[columns].T).max(axis=0)
                 candidates.add(rows, columns, products, ALIKE_IF_CUT)
         return tuple(sorted(self._same(candidates.pairs())))
 
-    def _places(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _indices(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         return np.flatnonzero(np.isin(self.positions, positions))
 
     def _same(self, pairs: NDArray[np.int64]) -> Iterator[Pair]:
         source = SoundSource.of(self.store.spec)
         clip_ids = self.store.manifest["clip_id"].to_numpy()[self.positions]
-        for start in range(0, len(pairs), _READ):
-            part = pairs[start : start + _READ]
-            places = np.unique(part)
-            sounds = source.read(self.store, self.positions[places])
+        for start in range(0, len(pairs), _PAIRS_AT_ONCE):
+            part = pairs[start : start + _PAIRS_AT_ONCE]
+            needed = np.unique(part)
+            sounds = source.read(self.store, self.positions[needed])
             for a, b in part:
-                i, j = np.searchsorted(places, [a, b])
-                difference = difference_db(sounds, int(i), int(j), source.frames_a_second)
+                i, j = np.searchsorted(needed, [a, b])
+                difference = difference_db(sounds, int(i), int(j), source.frames_per_second)
                 if difference <= SAME_DB:
                     first, second = sorted((str(clip_ids[a]), str(clip_ids[b])))
                     yield Pair(first, second, difference)
 
 
 class _Candidates:
-    """Pairs of places that are alike, of very many the most alike."""
+    """Pairs of similar clips, limited to the most similar ones."""
 
     def __init__(self) -> None:
         self._found: list[tuple[NDArray[np.int64], Floats]] = []
@@ -116,7 +116,7 @@ class _Candidates:
     def add(
         self, rows: NDArray[np.int64], columns: NDArray[np.int64], products: Floats, least: float
     ) -> None:
-        """Take those of ``products`` (rows, columns) that are at least ``least``."""
+        """Add the pairs with at least ``least`` in ``products`` (rows, columns)."""
         i, j = np.nonzero(products >= least)
         pairs = np.sort(np.stack([rows[i], columns[j]], axis=1), axis=1)
         real = pairs[:, 0] < pairs[:, 1]
@@ -126,7 +126,7 @@ class _Candidates:
             self._prune()
 
     def pairs(self) -> NDArray[np.int64]:
-        """(n, 2): each pair once."""
+        """Distinct pairs, (n, 2)."""
         self._prune()
         return np.unique(self._found[0][0], axis=0)
 
@@ -141,13 +141,13 @@ class _Candidates:
 def near_duplicates(store: FeatureStore, split: Split) -> tuple[Pair, ...] | None:
     """Pairs of clips on different sides of ``split`` that are the same recording under two names.
 
-    None where ``store`` holds neither mel nor MFCC, by which they are found. Clips of ``split`` that
-    ``store`` does not hold are passed over.
+    None if ``store`` holds neither mel nor MFCC, which the search needs. Clips of ``split`` that are not in
+    ``store`` are skipped.
 
-    Measured on the 2,840 clips of 24 RAVDESS speakers and both TESS speakers: of the four million pairs only
-    the two that are the same file are taken for copies. Of 960 copies of 80 of them (Ogg Vorbis, MP3, at 8 to
-    44.1 kHz, scaled, cut, padded, with noise 30 dB below) all are found. Not found: copies with loud noise (8
-    bits of a quiet clip), at another speed, of another part, and those shorter than
+    Measured on 2,840 clips of 24 RAVDESS speakers and both TESS speakers: of the four million pairs, only
+    the two that are the same file are reported as copies. All 960 copies of 80 clips (Ogg Vorbis, MP3, 8 to
+    44.1 kHz, scaled, cut, padded, with noise 30 dB below) are found. Not found are copies with loud noise (8
+    bits of a quiet clip), at another speed, of another part, or shorter than
     :data:`~training.audits.aligned.LEAST_SECONDS`.
     """
     if not can_hear(store.spec):
@@ -158,6 +158,6 @@ def near_duplicates(store: FeatureStore, split: Split) -> tuple[Pair, ...] | Non
 def _blocks(
     one: NDArray[np.int64], other: NDArray[np.int64]
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    for i in range(0, len(one), _BLOCK):
-        for j in range(0, len(other), _BLOCK):
-            yield one[i : i + _BLOCK], other[j : j + _BLOCK]
+    for i in range(0, len(one), _CLIPS_AT_ONCE):
+        for j in range(0, len(other), _CLIPS_AT_ONCE):
+            yield one[i : i + _CLIPS_AT_ONCE], other[j : j + _CLIPS_AT_ONCE]

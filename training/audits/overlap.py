@@ -1,4 +1,4 @@
-"""What is on several sides of a split: clips, speakers, recordings, sentences."""
+"""Clips, speakers, recordings and sentences on several sides of a split."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from training.audits.near_duplicates import Pair
 from training.splits.side import SIDES, Side
 
 MOST_NAMED = 100
-"""Offenders of a check that are named; the others are counted."""
+"""Offenders of a check that are named; the rest are counted."""
 
 
 @dataclass(frozen=True)
-class Findings:
-    """How many offenders a check has, and sentences about the first of them: leaks, then what is admitted."""
+class Overlaps:
+    """Number of offenders of a check, and sentences about the first: leaks, then admitted overlaps."""
 
     leaks: int = 0
     admitted: int = 0
     sentences: tuple[str, ...] = ()
 
 
-def found(leaks: Sequence[str], admitted: Sequence[str] = ()) -> Findings:
-    """Findings of which every one is a sentence."""
-    return Findings(len(leaks), len(admitted), tuple([*leaks, *admitted][:MOST_NAMED]))
+def overlaps_of(leaks: Sequence[str], admitted: Sequence[str] = ()) -> Overlaps:
+    """Overlaps described by one sentence each."""
+    return Overlaps(len(leaks), len(admitted), tuple([*leaks, *admitted][:MOST_NAMED]))
 
 
-def straddling(clips: pd.DataFrame, column: str, admitted: Collection[Side]) -> Findings:
-    """Values of ``column`` that stand on more than one side, each with a clip of every side.
+def find_straddling(clips: pd.DataFrame, column: str, admitted: Collection[Side]) -> Overlaps:
+    """Find values of ``column`` that are on more than one side, each with one clip per side.
 
-    ``clips`` has a row for each clip and side, with ``clip_id`` and ``side``. A value is admitted where all
-    its sides are ``admitted``; else it leaks.
+    ``clips`` has one row per clip and side, with ``clip_id`` and ``side``. A value is admitted if all its
+    sides are ``admitted``; otherwise it leaks.
     """
     first = clips.drop_duplicates([column, "side"])
     several = first[first.duplicated(column, keep=False)]
@@ -42,18 +42,21 @@ def straddling(clips: pd.DataFrame, column: str, admitted: Collection[Side]) -> 
     rest = [value for value in values if value not in outside]
     named = [*leaks, *rest][:MOST_NAMED]
     where = several[several[column].isin(named)].groupby(column)
-    told = {
+    described = {
         value: " and ".join(
             side if clip == value else f"{side} ({clip})"
             for side, clip in zip(group["side"], group["clip_id"], strict=True)
         )
         for value, group in where
     }
-    return Findings(len(leaks), len(rest), tuple(f"{value} is on {told[value]}" for value in named))
+    return Overlaps(len(leaks), len(rest), tuple(f"{value} is on {described[value]}" for value in named))
 
 
-def copies(clips: pd.DataFrame, pairs: Sequence[Pair], admitted: Collection[Side]) -> Findings:
-    """Pairs on different sides that sound the same and are not the same file; see :func:`straddling`."""
+def find_copies(clips: pd.DataFrame, pairs: Sequence[Pair], admitted: Collection[Side]) -> Overlaps:
+    """Find pairs on different sides that sound the same but are different files.
+
+    ``clips`` and ``admitted`` are as in :func:`find_straddling`.
+    """
     involved = clips[clips["clip_id"].isin({c for pair in pairs for c in (pair.clip_a, pair.clip_b)})]
     sides = involved.groupby("clip_id")["side"].agg(set).to_dict()
     digest = dict(zip(involved["clip_id"], involved["audio_sha256"].fillna(""), strict=True))
@@ -65,21 +68,21 @@ def copies(clips: pd.DataFrame, pairs: Sequence[Pair], admitted: Collection[Side
         if same_file or not one or not other or len(one | other) < 2:
             continue
         sentence = (
-            f"{pair.clip_a} ({_listed(one)}) and {pair.clip_b} ({_listed(other)}) sound the same "
+            f"{pair.clip_a} ({_join_sides(one)}) and {pair.clip_b} ({_join_sides(other)}) sound the same "
             f"({pair.difference_db:.2f} dB apart)"
         )
         (rest if one | other <= set(admitted) else leaks).append(sentence)
-    return found(leaks, rest)
+    return overlaps_of(leaks, rest)
 
 
 def sentences_of(clips: pd.DataFrame, side: Side) -> set[tuple[str, str]]:
-    """Corpus and sentence of what is spoken on one side, as far as it is known."""
+    """Corpus and sentence of the clips of one side, if known."""
     spoken = clips[(clips["side"] == side) & (clips["sentence"].fillna("") != "")]
     return set(zip(spoken["dataset"], spoken["sentence"], strict=True))
 
 
 def shared_sentences(clips: pd.DataFrame) -> tuple[str, ...]:
-    """A line for each corpus of which sentences of training are spoken in validation or test too."""
+    """One line per corpus that has sentences both in training and in validation or test."""
     spoken = clips[clips["sentence"].fillna("") != ""]
     lines = []
     for dataset, of_corpus in spoken.groupby("dataset", sort=True):
@@ -94,5 +97,5 @@ def shared_sentences(clips: pd.DataFrame) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _listed(sides: Collection[Side]) -> str:
+def _join_sides(sides: Collection[Side]) -> str:
     return " and ".join(side for side in SIDES if side in sides)

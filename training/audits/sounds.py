@@ -1,4 +1,4 @@
-"""What of a recording survives a copy: its loud parts, in bands that narrow copies keep too. No torch."""
+"""What a copy of a recording preserves: its loud parts, in bands that narrowband copies keep. No torch."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from schemas.spec import StoreSpec
 from training.splits.side import ORIGINAL_VIEW
 
 TOP_HERTZ = 3600.0
-"""Copies at 8 kHz, and those of low-rate codecs, hold nothing above it."""
+"""Copies at 8 kHz and from low-rate codecs have nothing above this frequency."""
 
 RANGE_DB = 40.0
-"""Levels this far below the loudest are taken as silence: codecs and noise change what is lower."""
+"""Levels this far below the loudest count as silence: codecs and noise change anything lower."""
 
 FILLED_SHARE = 0.95
-"""From so much of the store's window on, the window may have cut a clip."""
+"""A clip that fills at least this share of the store's window may have been cut by it."""
 
-_BLOCK = 1024
-"""Clips that are read at a time."""
+_CLIPS_AT_ONCE = 1024
+"""Clips read at a time."""
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
 class Sounds:
-    """Spectrograms of clips, of whatever gain.
+    """Spectrograms of clips, independent of gain.
 
-    ``levels`` (n, bands, frames) float32 are dB above silence, 0 … :data:`RANGE_DB`; ``middles`` (n,) float64
-    are the frames about which each clip's energy lies: there a copy is laid on its original. ``filled`` (n,)
-    tells which clips fill the store's window, so that a copy may have lost or won a bit at the end.
+    ``levels`` (n, bands, frames) float32 are dB above silence, 0 … :data:`RANGE_DB`. ``middles`` (n,) float64
+    are the frames at the centre of each clip's energy, where a copy is aligned with its original. ``filled``
+    (n,) says which clips fill the store's window: a copy of these may be slightly shorter or longer.
     """
 
     levels: Floats
@@ -44,7 +44,7 @@ class Sounds:
 
     @classmethod
     def of(cls, decibels: Floats, valid: NDArray[np.int64]) -> Sounds:
-        """From mel spectrograms (n, bands, frames) in dB, of which ``valid`` (n,) frames are sound."""
+        """Sounds of mel spectrograms (n, bands, frames) in dB with ``valid`` (n,) valid frames."""
         index = np.arange(decibels.shape[2], dtype=np.float32)
         top = decibels.max(axis=(1, 2), keepdims=True, initial=-1e4)
         levels = np.maximum(decibels - (top - np.float32(RANGE_DB)), 0)
@@ -56,23 +56,23 @@ class Sounds:
 
 @dataclass(frozen=True, eq=False)
 class SoundSource:
-    """How the sounds of a store are read: from mel, or else from MFCC.
+    """Reads the sounds of a store from mel or, if it holds none, from MFCC.
 
-    The inverse cosine transform of a clip's first MFCCs is its mel spectrogram, smoothed. Codecs of low rate
-    empty single bands, which smoothing spreads: such copies are less alike then.
+    The inverse cosine transform of a clip's first MFCCs is its smoothed mel spectrogram. Low-rate codecs
+    empty single bands; smoothing spreads this, so copies made with them are less alike.
     """
 
     feature: str
     n_mels: int
     basis: Floats | None
     """(bands, coefficients), from MFCC to mel."""
-    frames_a_second: float
+    frames_per_second: float
     reach: float
-    """Bands of :attr:`n_mels` up to :data:`TOP_HERTZ`, a fraction in the last."""
+    """Number of bands of :attr:`n_mels` up to :data:`TOP_HERTZ`, with a fraction of the last one."""
 
     @classmethod
     def of(cls, spec: StoreSpec) -> SoundSource:
-        """Source of a store. Raises :class:`UsageError` where it holds neither mel nor MFCC."""
+        """Source for a store. Raises :class:`UsageError` if it holds neither mel nor MFCC."""
         rate = spec.audio.sample_rate
         for feature in sorted(spec.features, key=lambda feature: feature.kind):  # mel before mfcc
             if isinstance(feature, MelSpec | MfccSpec):
@@ -82,7 +82,9 @@ class SoundSource:
                     basis = _inverse_cosine(feature.n_mels, feature.n_mfcc)[: int(np.ceil(reach))]
                 frames = rate / spec.spectral.hop_length
                 return cls(feature.kind, feature.n_mels, basis, frames, reach)
-        raise UsageError("copies are found by mel or mfcc, and the store holds neither; build it with one")
+        raise UsageError(
+            "the search for copies needs mel or mfcc, but the store holds neither; build it with one of them"
+        )
 
     def read(self, store: FeatureStore, positions: NDArray[np.int64]) -> Sounds:
         """Sounds of usable clips in their original view."""
@@ -93,14 +95,14 @@ class SoundSource:
         return Sounds.of(values[:, : int(np.ceil(self.reach))].astype(np.float32), valid)
 
     def blocks(self, store: FeatureStore, positions: NDArray[np.int64]) -> Iterator[tuple[slice, Sounds]]:
-        """Sounds of many clips, some at a time, and where in ``positions`` they stand."""
-        for start in range(0, len(positions), _BLOCK):
-            place = slice(start, min(start + _BLOCK, len(positions)))
-            yield place, self.read(store, positions[place])
+        """Sounds of many clips, block by block, with the part of ``positions`` they belong to."""
+        for start in range(0, len(positions), _CLIPS_AT_ONCE):
+            part = slice(start, min(start + _CLIPS_AT_ONCE, len(positions)))
+            yield part, self.read(store, positions[part])
 
 
 def can_hear(spec: StoreSpec) -> bool:
-    """Whether a store holds a feature by which copies are found: mel or MFCC."""
+    """Whether a store holds mel or MFCC, one of which the search for copies needs."""
     return any(isinstance(feature, MelSpec | MfccSpec) for feature in spec.features)
 
 

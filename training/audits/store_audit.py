@@ -1,4 +1,4 @@
-"""Audit of the splits of a store before anything is trained: of a protocol, of a file, or of a run."""
+"""Audit of splits of a store without training: of a protocol, a split file, or a run."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from training.audits.audit import Audit, audit
 from training.audits.near_duplicates import Fingerprints
 from training.audits.sounds import can_hear
 from training.runs.options import Options
+from training.samples.datasets import require_datasets
 from training.samples.samples import Samples, cross
 from training.splits.choose import splits_of
 from training.splits.side import ORIGINAL_VIEW, SIDES, Side
@@ -28,23 +29,23 @@ from training.splits.split import Split
 
 @dataclass(frozen=True)
 class AuditRequest:
-    """What to audit: the splits that ``options`` and ``seed`` make, or those of ``split`` or ``run``."""
+    """Splits to audit: drawn by ``options`` and ``seed``, or read from ``split`` or ``run``."""
 
     store: str
     options: Options = field(default_factory=Options)
     seed: int | None = None
-    """0 where it is None."""
+    """None means 0."""
     split: Path | None = None
-    """File of a split."""
+    """Split file."""
     run: Path | None = None
     """Folder of a run, or of a series of folds."""
     save: Path | None = None
-    """File that gets the split; of several folds, a file each: ``NAME-1.json``."""
+    """File to write the split to; for several folds, one file each: ``NAME-1.json``."""
 
 
 @dataclass(frozen=True)
 class AuditedSplit:
-    """A split and what its audit found."""
+    """A split and its audit."""
 
     split: Split
     audit: Audit
@@ -52,7 +53,7 @@ class AuditedSplit:
 
 @dataclass(frozen=True)
 class StoreAudit:
-    """What :func:`audit_store` found."""
+    """Result of :func:`audit_store`."""
 
     splits: tuple[AuditedSplit, ...]
     saved: tuple[Path, ...]
@@ -60,34 +61,34 @@ class StoreAudit:
 
     @property
     def leaks_at_all(self) -> bool:
-        """Whether any split has two sides that overlap, be it admitted by its protocol or not."""
+        """Whether any split has two sides that overlap, even if its protocol admits it."""
         return any(one.audit.leaks_at_all for one in self.splits)
 
 
 def audit_store(request: AuditRequest) -> StoreAudit:
-    """Audit every split that is asked for, on all views of the store; save them where that is asked for too.
+    """Audit the requested splits on all views of the store, and save them if requested.
 
-    A split that leaks is not saved, unless its protocol admits it.
+    A split that leaks is not saved, unless its protocol admits the overlap.
 
     Raises
     ------
     UsageError
-        If the request contradicts itself, or names files or corpora that are not there.
+        If the request contradicts itself, or names files or corpora that do not exist.
     SplitError
-        If the protocol has no split of the store's clips.
+        If the store's clips cannot be split under the protocol.
     RunError
-        If a file is no split.
+        If a file is not a split.
     """
     _require_one_source(request)
     store = FeatureStore.open(request.store)
-    splits = _read(request) or _made(request, store)
+    splits = _read_splits(request) or _draw_splits(request, store)
     targets = _targets(request, splits)
     notices = []
     fingerprints = None
     if can_hear(store.spec):
         fingerprints = Fingerprints.of(store, *splits)
     else:
-        notices.append("the store holds neither mel nor mfcc: copies under other names were not looked for")
+        notices.append("the store holds neither mel nor mfcc: copies under other names were not searched for")
     notices += dict.fromkeys(notice for split in splits for notice in split.notices)
     audited = tuple(
         AuditedSplit(
@@ -115,7 +116,7 @@ def audit_store(request: AuditRequest) -> StoreAudit:
 
 
 def _require_one_source(request: AuditRequest) -> None:
-    made = request.options.given or request.seed is not None
+    made = request.options.given_names or request.seed is not None
     given = [
         name
         for name, is_given in (
@@ -126,10 +127,10 @@ def _require_one_source(request: AuditRequest) -> None:
         if is_given
     ]
     if len(given) > 1:
-        raise UsageError(f"{' and '.join(given)} each name other splits; give one of them")
+        raise UsageError(f"{' and '.join(given)} each define the splits; give only one of them")
 
 
-def _read(request: AuditRequest) -> tuple[Split, ...]:
+def _read_splits(request: AuditRequest) -> tuple[Split, ...]:
     if request.split is not None:
         return (Split.read(request.split),)
     if request.run is None:
@@ -139,13 +140,13 @@ def _read(request: AuditRequest) -> tuple[Split, ...]:
     folds = [path.parent for path in request.run.glob("fold-*/split.json")]
     if not folds:
         raise UsageError(
-            f"{request.run} is not the folder of a run: it has no split.json; give one of ser-train"
+            f"{request.run} is not a run folder: it has no split.json; give a folder made by ser-train"
         )
     splits = (Split.read(path) for path in folds)
     return tuple(sorted(splits, key=lambda split: split.fold.index if split.fold else 0))
 
 
-def _made(request: AuditRequest, store: FeatureStore) -> tuple[Split, ...]:
+def _draw_splits(request: AuditRequest, store: FeatureStore) -> tuple[Split, ...]:
     options = request.options
     recipe = load_recipe(options.recipe_name())
     if options.recipe is None:
@@ -153,24 +154,16 @@ def _made(request: AuditRequest, store: FeatureStore) -> tuple[Split, ...]:
     recipe = override(recipe, options.changes(recipe))
     manifest, asked = store.manifest, options.datasets is not None
     if recipe.datasets is not None:
-        _require_corpora(recipe.datasets, set(manifest["dataset"]), every=asked)
+        held = set(manifest["dataset"])
+        if asked or not held & {*recipe.datasets}:
+            require_datasets(held, recipe.datasets)
         manifest = manifest[manifest["dataset"].isin(recipe.datasets)]
     views = range(len(store.spec.view_names))
     return splits_of(manifest, recipe.split, request.seed or 0, store.digest, views)
 
 
-def _require_corpora(wanted: Sequence[str], held: set[str], *, every: bool) -> None:
-    """Raise where the store lacks any, or else all, of the corpora that are wanted."""
-    absent = [name for name in wanted if name not in held]
-    if absent and (every or len(absent) == len(wanted)):
-        raise UsageError(
-            f"the store has no corpus {' or '.join(absent)}; it has {', '.join(sorted(held))}: choose of "
-            "them with --datasets"
-        )
-
-
 def _targets(request: AuditRequest, splits: Sequence[Split]) -> tuple[Path, ...]:
-    """Files to write, one a split, none of which is there."""
+    """Files to write, one per split. Raises :class:`UsageError` if one exists."""
     if request.save is None:
         return ()
     paths: tuple[Path, ...] = (request.save,)
@@ -179,14 +172,14 @@ def _targets(request: AuditRequest, splits: Sequence[Split]) -> tuple[Path, ...]
             request.save.with_name(f"{request.save.stem}-{number}{request.save.suffix or '.json'}")
             for number in range(1, len(splits) + 1)
         )
-    there = [path for path in paths if path.exists()]
-    if there:
-        raise UsageError(f"--save {there[0]}: it is there already; choose another name, or remove it")
+    existing = [path for path in paths if path.exists()]
+    if existing:
+        raise UsageError(f"--save {existing[0]}: the file exists; choose another name, or remove it")
     return paths
 
 
 def _samples(split: Split, manifest: pd.DataFrame, views: int) -> dict[Side, Samples]:
-    """Samples that a training on all views would read, whatever its labels."""
+    """Samples that a training on all views would read, regardless of labels."""
     samples: dict[Side, Samples] = {}
     for side in SIDES:
         clips, indices = split.view_positions(manifest, side)

@@ -1,4 +1,4 @@
-"""What ``ser-features audit`` prints: text for people, JSON for machines."""
+"""Output of ``ser-features audit``: text for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from training.audits.store_audit import AuditedSplit, StoreAudit
 from training.splits.side import SIDES
 
 LISTED = 5
-"""Offenders of a check that are printed; ``--json`` has more."""
+"""Offenders printed per check; ``--json`` has more."""
 
 
 def audit_text(found: StoreAudit) -> str:
-    """Each split with its sides, then each check that found something, then those that are clean."""
+    """For each split its sides, the checks that found overlaps, and the names of the clean checks."""
     blocks = [_split_text(one) for one in found.splits]
     lines = [f"note: {notice}" for notice in found.notices] + [f"split: {path}" for path in found.saved]
     blocks += ["\n".join(lines)] if lines else []
@@ -42,7 +42,8 @@ def _split_text(one: AuditedSplit) -> str:
     split, audit = one.split, one.audit
     name = f", {split.fold.name}" if split.fold and split.fold.name != str(split.fold.index) else ""
     sides = "; ".join(
-        f"{side} {audit.clips[side]:,} clips of {_counted(audit.speakers[side], 'speaker')}" for side in SIDES
+        f"{side} {audit.clips[side]:,} clips of {_format_count(audit.speakers[side], 'speaker')}"
+        for side in SIDES
     )
     lines = [f"{split.title}{name}", f"  {sides}"]
     for check in audit.checks:
@@ -69,11 +70,11 @@ def _conclusion(found: StoreAudit) -> str:
     admitting = sum(one.audit.leaks_at_all and not one.audit.leaks for one in found.splits)
     of = "" if len(found.splits) == 1 else f"{{}} of {len(found.splits)} splits: "
     if leaking:
-        return f"{of.format(leaking)}leaks: ser-train would refuse it"
+        return f"{of.format(leaking)}leaks: ser-train would refuse to train on it"
     if admitting:
-        return f"{of.format(admitting)}overlaps, as its protocol admits: say so beside the result"
+        return f"{of.format(admitting)}overlaps, as its protocol admits: state this with the result"
     return f"{of.format(len(found.splits))}clean"
 
 
-def _counted(count: int, noun: str) -> str:
+def _format_count(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

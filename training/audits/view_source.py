@@ -1,4 +1,4 @@
-"""Whether the samples that are about to be read are those that the split allows."""
+"""Check that the samples about to be read are those that the split allows."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from training.audits.overlap import MOST_NAMED, Findings
+from training.audits.overlap import MOST_NAMED, Overlaps
 from training.samples.samples import Samples
 from training.splits.side import ORIGINAL_VIEW, SIDES, Side
 from training.splits.split import Split
 
 
-def view_source(split: Split, manifest: pd.DataFrame, samples: Mapping[Side, Samples]) -> Findings:
-    """Samples of clips of another side, and augmented ones in validation and test.
+def check_view_source(split: Split, manifest: pd.DataFrame, samples: Mapping[Side, Samples]) -> Overlaps:
+    """Find samples of clips from another side, and augmented views in validation and test.
 
-    Where the split itself says which views are on which side, it is held to that; recordings of which views
-    are read on several sides are then admitted.
+    If the split assigns views to sides, samples must follow it; recordings with views on several sides are
+    then admitted.
     """
     leaks = 0
     sentences: list[str] = []
     for name, read in samples.items():
         for wrong, what in _strays(split, manifest, name, read):
             leaks += int(wrong.sum())
-            sentences += _named(manifest, read, wrong, what)
+            sentences += _describe(manifest, read, wrong, what)
     shared: list[str] = []
     if split.views is not None:
         twice = _on_two_sides(split.views)
         leaks += len(twice)
         sentences += twice
         shared = _shared_recordings(samples)
-    return Findings(leaks, len(shared), tuple([*sentences, *shared][:MOST_NAMED]))
+    return Overlaps(leaks, len(shared), tuple([*sentences, *shared][:MOST_NAMED]))
 
 
 def _strays(
     split: Split, manifest: pd.DataFrame, name: Side, read: Samples
 ) -> list[tuple[NDArray[np.bool_], str]]:
-    """Which samples of a side are wrong (samples,), and how."""
+    """Masks (samples,) of the samples that do not belong on a side, and the reason."""
     if split.views is not None:
         count = 1 + max([int(read.views.max(initial=0))] + [max(v) for v in split.views[name].values()])
         allowed = np.zeros((len(manifest), count), dtype=bool)
@@ -53,10 +53,10 @@ def _strays(
     return strays
 
 
-def _named(manifest: pd.DataFrame, read: Samples, wrong: NDArray[np.bool_], what: str) -> list[str]:
-    places = np.flatnonzero(wrong)[:MOST_NAMED]
-    clip_ids = manifest["clip_id"].to_numpy()[read.clips[places]]
-    return [f"view {view} of {clip} {what}" for clip, view in zip(clip_ids, read.views[places], strict=True)]
+def _describe(manifest: pd.DataFrame, read: Samples, wrong: NDArray[np.bool_], what: str) -> list[str]:
+    first = np.flatnonzero(wrong)[:MOST_NAMED]
+    clip_ids = manifest["clip_id"].to_numpy()[read.clips[first]]
+    return [f"view {view} of {clip} {what}" for clip, view in zip(clip_ids, read.views[first], strict=True)]
 
 
 def _on_two_sides(drawn_views: Mapping[Side, Mapping[str, tuple[int, ...]]]) -> list[str]:

@@ -24,9 +24,11 @@ def export(
 ) -> None:
     """Export a trained model as ONNX: from features to probabilities, normalisation included.
 
-    Two files are written next to it. MODEL.json describes how to compute the features, what the model
-    outputs and how well it was tested. MODEL.npz holds a test sound with its features and probabilities, to
-    check a port against. The graph is compared with the model before anything is written.
+    MODEL.json, written next to it, describes the features, the outputs and the test result.
+
+    MODEL.npz holds a test sound with its features and probabilities, to check a port against.
+
+    The graph is compared with the model before anything is written.
 
     [bold]Examples[/]
 

@@ -97,9 +97,9 @@ def predict(
     from training.predict.ensemble import Ensemble
 
     if microphone:  # before models are read
-        from training.predict.microphone import sounddevice_or_why
+        from training.predict.microphone import import_sounddevice
 
-        sounddevice_or_why()
+        import_sounddevice()
     model = Ensemble.open(runs, device.value)
     writer = _writer(model, runs, json, csv_)
     spacing = 1.0 if step is None else step

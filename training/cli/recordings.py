@@ -15,7 +15,7 @@ STDIN = "-"
 def list_recordings(clips: Sequence[str]) -> list[str]:
     """List the recordings given, each once; those of a folder are sorted.
 
-    Raises :class:`UsageError` for a run in place of a recording, and for a folder without any.
+    Raises :class:`UsageError` for a run instead of a recording, and for a folder without recordings.
     """
     from data.files import is_audio
 

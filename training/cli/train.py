@@ -210,9 +210,9 @@ def train(
     if new:
         asked = load_recipe(options.recipe_name())
         if split is not None:
-            require_no_protocol(options.given, fold)
+            require_no_protocol(options.given_names, fold)
     else:
-        require_untouched(options.given, fold=fold, split=split, seed=seed, out=output)
+        require_untouched(options.given_names, fold=fold, split=split, seed=seed, out=output)
     request = TrainRequest(
         store="features.zarr" if store is None and new else store,
         recipe=asked,

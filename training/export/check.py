@@ -1,4 +1,4 @@
-"""Proof that an ONNX graph says what the model says: by onnxruntime, before the file gets its name."""
+"""Check with onnxruntime that an ONNX graph predicts what the model predicts, before it is written."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from training.predict.predictor import Predictor
 from training.samples.targets import emotion_marginal
 
 TOLERANCE = 1e-4
-"""Largest difference of a probability. Networks differ by some 1e-7; counts and sorting within functionals
-are steps, where the last bit of a sum may decide."""
+"""Largest allowed difference of a probability. Networks differ by about 1e-7; counts and sorting in
+functionals are steps, at which the last bit of a sum can decide."""
 
 BATCH_SIZES = (1, 2, 7)
 
@@ -25,7 +25,7 @@ _RANGES = {
     "mel": (-100.0, 30.0), "mfcc": (-200.0, 100.0), "delta": (-20.0, 20.0), "delta2": (-10.0, 10.0),
     "chroma": (0.0, 1.0), "rms": (0.0, 0.5), "zcr": (0.0, 1.0),
 }  # fmt: skip
-"""Within which values of a feature may lie."""
+"""Range of each feature's values."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,11 +37,11 @@ class Case:
 
 
 def require_same(onnx: bytes, predictor: Predictor) -> float:
-    """Largest difference of a probability between a graph and the run's model, over batches of each size.
+    """Compare a graph with the run's model over batches of each size; return the largest difference.
 
-    They hear sounds of all lengths, by the run's pipeline, and random numbers of each feature's range with
-    one to all frames valid and NaN behind them; functionals count one frame as two. Raises
-    :class:`RunError` beyond :data:`TOLERANCE`.
+    Inputs are sounds of all lengths from the run's pipeline, and random numbers in each feature's range with
+    one to all frames valid and NaN in the rest; functionals count one frame as two. Raises
+    :class:`RunError` if a probability differs by more than :data:`TOLERANCE`.
     """
     from onnxruntime import InferenceSession
 
@@ -58,8 +58,8 @@ def require_same(onnx: bytes, predictor: Predictor) -> float:
             difference = float(np.abs(ours - its).max()) if its.shape == ours.shape else np.nan
             if not difference <= TOLERANCE:  # NaN too
                 raise RunError(
-                    f"the exported graph differs from the model by {difference:.1g} in a probability, where "
-                    f"{TOLERANCE:g} is allowed, and is not kept; please report this with the run's run.json"
+                    f"the exported graph differs from the model by {difference:.1g} in a probability "
+                    f"(allowed: {TOLERANCE:g}) and is not written; please report this with the run's run.json"
                 )
             largest = max(largest, difference)
     return largest

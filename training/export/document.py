@@ -1,4 +1,4 @@
-"""``MODEL.json``: all that an engineer needs beside the graph, whatever the language."""
+"""``MODEL.json``: what an engineer needs in addition to the graph, in any language."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from schemas.spec import AudioSpec, SpectralSpec, StoreSpec
 from training.export.vector import Chirp
 
 
-class File(Model):
-    """A file beside this one."""
+class ExportedFile(Model):
+    """A file next to this one."""
 
     name: str
     sha256: str
 
 
 class Tensor(Model):
-    """An input or output of the graph; a dimension by name may be of any size."""
+    """An input or output of the graph; a named dimension may have any size."""
 
     name: str
     dtype: str
@@ -27,7 +27,7 @@ class Tensor(Model):
     meaning: str
 
 
-class Rows(Model):
+class FeatureRows(Model):
     """A feature and its rows among the coefficients: ``first`` up to, not including, ``stop``."""
 
     kind: str
@@ -36,18 +36,18 @@ class Rows(Model):
     parameters: dict[str, float | int | None]
     definition: str
     step: float | None = None
-    """Distance of the numbers that the store keeps; None: it keeps all that its dtype has."""
+    """Step between the values that the store keeps; None: it keeps the full precision of its dtype."""
 
 
 class EmotionOf(Model):
-    """An emotion and the classes that are summed for it."""
+    """An emotion and the classes whose probabilities are summed for it."""
 
     name: str
     classes: tuple[int, ...]
 
 
 class Result(Model):
-    """What the run's test found; null: not known."""
+    """Test result of the run; null: not known."""
 
     protocol: str | None
     ua: float | None
@@ -57,7 +57,7 @@ class Result(Model):
 
 
 class Origin(Model):
-    """Which training the graph is of."""
+    """The training that the graph comes from."""
 
     recipe: str
     model: str
@@ -67,8 +67,8 @@ class Origin(Model):
     versions: dict[str, str]
 
 
-class Check(Model):
-    """How far the graph was from the model when it was written, by onnxruntime."""
+class OnnxCheck(Model):
+    """Difference between graph and model, measured with onnxruntime before writing."""
 
     batch_sizes: tuple[int, ...]
     tolerance: float
@@ -76,20 +76,20 @@ class Check(Model):
 
 
 class TestVector(Model):
-    """A sound, and what must come of it; ``file`` holds every array, NumPy's npz."""
+    """A sound and the expected output; ``file`` holds all arrays as NumPy's npz."""
 
     sound: Chirp
     valid_frames: int
     probabilities: tuple[float, ...]
     emotions: tuple[float, ...]
-    file: File
+    file: ExportedFile
 
 
 class ExportDocument(Model):
-    """What ``MODEL.json`` holds."""
+    """Content of ``MODEL.json``."""
 
     format: Literal[1] = 1
-    onnx: File
+    onnx: ExportedFile
     opset: int
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
@@ -103,16 +103,16 @@ class ExportDocument(Model):
     spectral: SpectralSpec
     frames: int
     stored_as: str
-    features: tuple[Rows, ...]
+    features: tuple[FeatureRows, ...]
     result: Result
     trained: Origin
     exported_with: dict[str, str]
-    check: Check
+    check: OnnxCheck
     test_vector: TestVector
 
 
 def steps_of(spec: StoreSpec) -> tuple[str, ...]:
-    """What happens to a recording before its features, in order."""
+    """Steps from a recording to its features, in order."""
     audio = spec.audio
     steps = [
         "decode to float32 in -1 ... 1; mean of the channels",
@@ -138,8 +138,8 @@ def steps_of(spec: StoreSpec) -> tuple[str, ...]:
     )
 
 
-def rows_of(spec: StoreSpec, names: tuple[str, ...]) -> tuple[Rows, ...]:
-    """Features ``names`` of ``spec``, side by side, as librosa 0.11 would compute them."""
+def rows_of(spec: StoreSpec, names: tuple[str, ...]) -> tuple[FeatureRows, ...]:
+    """Rows of the features ``names`` of ``spec`` in their order, and how librosa 0.11 computes them."""
     listed = {str(feature.kind): feature for feature in spec.features}
     n_fft, hop, rate = spec.spectral.n_fft, spec.spectral.hop_length, spec.audio.sample_rate
     framing = f"n_fft={n_fft}, hop_length={hop}"
@@ -168,7 +168,7 @@ def rows_of(spec: StoreSpec, names: tuple[str, ...]) -> tuple[Rows, ...]:
                 text = f"librosa.feature.zero_crossing_rate(y, frame_length={n_fft}, hop_length={hop})"
         stop = first + spec.coefficients[name]
         found.append(
-            Rows(
+            FeatureRows(
                 kind=name,
                 first=first,
                 stop=stop,
@@ -182,7 +182,7 @@ def rows_of(spec: StoreSpec, names: tuple[str, ...]) -> tuple[Rows, ...]:
 
 
 def emotions_of(labels: LabelSet, target: Target) -> tuple[EmotionOf, ...]:
-    """Emotions of a label set, each with the classes that are summed."""
+    """Emotions of a label set, each with the classes that are summed for it."""
     count, classes = len(labels.classes), len(labels.class_names(target))
     return tuple(
         EmotionOf(name=str(emotion), classes=tuple(range(i, classes, count)))

@@ -1,4 +1,4 @@
-"""A run's model to ``MODEL.onnx``, with ``MODEL.json`` and the test vector ``MODEL.npz`` beside it.
+"""Export a run's model to ``MODEL.onnx``, with ``MODEL.json`` and the test vector ``MODEL.npz``.
 
 ::
 
@@ -30,10 +30,10 @@ from schemas.errors import RunError, UsageError
 from schemas.labels import label_set
 from training.export.check import BATCH_SIZES, TOLERANCE, require_same
 from training.export.document import (
-    Check,
     EmotionOf,
     ExportDocument,
-    File,
+    ExportedFile,
+    OnnxCheck,
     Origin,
     Result,
     Tensor,
@@ -50,12 +50,12 @@ from training.runs.run import library_versions
 
 _LIBRARIES = ("onnx", "onnxruntime", "onnxscript")
 _OPSET = 20
-"""The newest that torch's exporter writes without converting; onnxruntime reads it since 1.17."""
+"""The newest opset that torch's exporter writes without conversion; onnxruntime 1.17 or newer reads it."""
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written: the graph, its document, its test vector."""
+    """The files written: graph, document and test vector."""
 
     onnx: Path
     json: Path
@@ -64,16 +64,16 @@ class Exported:
 
 
 def export_run(run: Path, onnx: Path, *, force: bool = False) -> Exported:
-    """Write the best epoch's model of the run at ``run`` as ``onnx``, checked, with its two companions.
+    """Export the best epoch's model of the run at ``run`` as ``onnx``, checked, with its two other files.
 
-    ``force``: replace files that are there.
+    ``force``: replace existing files.
 
-    Raises :class:`UsageError` for another suffix than ``.onnx`` or a file that is there; :class:`RunError`
-    where packages are missing, where there is no finished run, for a model that cannot tell a clip by itself
-    or has no ONNX form, and where the graph differs from the model by more than
-    :data:`training.export.check.TOLERANCE`; :class:`StorageError` where nothing can be written.
+    Raises :class:`UsageError` for a suffix other than ``.onnx`` or for an existing file; :class:`RunError` if
+    packages are missing, the run is not finished, the model needs other clips of the speaker or cannot be
+    expressed in ONNX, or the graph differs from the model by more than
+    :data:`training.export.check.TOLERANCE`; :class:`StorageError` if the files cannot be written.
     """
-    places = _places(onnx, force=force)
+    paths = _output_paths(onnx, force=force)
     _require_libraries()
     predictor = Predictor.open(run, "cpu")
     graph = onnx_bytes(graph_of(run), *_size(predictor))
@@ -85,28 +85,28 @@ def export_run(run: Path, onnx: Path, *, force: bool = False) -> Exported:
     document = _document(
         predictor,
         Worth.of(run),
-        File(name=places[0].name, sha256=hashlib.sha256(graph).hexdigest()),
-        Check(batch_sizes=BATCH_SIZES, tolerance=TOLERANCE, largest_difference=largest),
+        ExportedFile(name=paths[0].name, sha256=hashlib.sha256(graph).hexdigest()),
+        OnnxCheck(batch_sizes=BATCH_SIZES, tolerance=TOLERANCE, largest_difference=largest),
         TestVector(
             sound=sound,
             valid_frames=int(vector["valid_frames"][0]),
             probabilities=tuple(map(float, vector["probabilities"][0])),
             emotions=tuple(map(float, vector["emotions"][0])),
-            file=File(name=places[1].name, sha256=hashlib.sha256(packed.getvalue()).hexdigest()),
+            file=ExportedFile(name=paths[1].name, sha256=hashlib.sha256(packed.getvalue()).hexdigest()),
         ),
     )
     text = document.model_dump_json(indent=1) + "\n"
     with storage_errors(onnx.parent):
-        for place, content in zip(places, (graph, packed.getvalue(), text.encode()), strict=True):
-            write_durably(place, content)
-    return Exported(places[0], places[2], places[1], document)
+        for path, content in zip(paths, (graph, packed.getvalue(), text.encode()), strict=True):
+            write_durably(path, content)
+    return Exported(paths[0], paths[2], paths[1], document)
 
 
 def onnx_bytes(graph: Graph, coefficients: int, frames: int) -> bytes:
     """``graph`` as ONNX for any number of clips of (coefficients, frames). Raises :class:`RunError`."""
     example = (torch.zeros(2, coefficients, frames), torch.tensor([frames, 1]))
     batch = torch.export.Dim("batch")
-    with _quiet():
+    with _silence_exporter():
         try:
             program = torch.onnx.export(
                 graph,
@@ -121,31 +121,32 @@ def onnx_bytes(graph: Graph, coefficients: int, frames: int) -> bytes:
         except (RuntimeError, NotImplementedError) as error:  # torch's own tree derives from RuntimeError
             reason = str(error).strip().splitlines()[0]
             raise RunError(
-                f"the model has no ONNX form ({reason}); use it from Python: training.predict.Predictor"
+                f"the model cannot be expressed in ONNX ({reason}); use it from Python: "
+                "training.predict.Predictor"
             ) from error
     if program is None:
-        raise RunError("torch gave no ONNX graph; use the model from Python: training.predict.Predictor")
+        raise RunError("torch returned no ONNX graph; use the model from Python: training.predict.Predictor")
     model = program.model_proto
-    _forget_where_it_was_made(model)
+    _clear_origin(model)
     return bytes(model.SerializeToString())
 
 
-def _forget_where_it_was_made(message: Any) -> None:
-    """Clear what the exporter notes of files and lines, in a message of protobuf and all that is within it.
+def _clear_origin(message: Any) -> None:
+    """Clear the files and lines that the exporter notes in a protobuf message and everything in it.
 
-    A model that is handed out names no folder of its maker, and is the same wherever it is made.
+    So an exported model reveals no folders of the machine, and is the same wherever it is exported.
     """
     for field, value in message.ListFields():
         if field.name in {"metadata_props", "doc_string"}:
             message.ClearField(field.name)
         elif field.message_type is not None:
             for each in value if hasattr(value, "add") else (value,):  # repeated, or one
-                _forget_where_it_was_made(each)
+                _clear_origin(each)
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without what torch's exporter tells of its own inner life."""
+def _silence_exporter() -> Iterator[None]:
+    """Silence the internal messages of torch's exporter."""
     log = logging.getLogger("torch.onnx")
     level = log.level
     log.setLevel(logging.ERROR)
@@ -157,21 +158,22 @@ def _quiet() -> Iterator[None]:
         log.setLevel(level)
 
 
-def _places(onnx: Path, *, force: bool) -> tuple[Path, Path, Path]:
+def _output_paths(onnx: Path, *, force: bool) -> tuple[Path, Path, Path]:
     if onnx.suffix != ".onnx":
-        raise UsageError(f"{onnx} does not end in .onnx; give a name that does, as model.onnx")
-    places = (onnx, onnx.with_suffix(".npz"), onnx.with_suffix(".json"))
-    for place in places:
-        if place.exists() and not force:
-            raise UsageError(f"{place} is there already; give another name, or --force to replace it")
-    return places
+        raise UsageError(f"{onnx} does not end in .onnx; give a name such as model.onnx")
+    paths = (onnx, onnx.with_suffix(".npz"), onnx.with_suffix(".json"))
+    for path in paths:
+        if path.exists() and not force:
+            raise UsageError(f"{path} already exists; give another name, or --force to replace it")
+    return paths
 
 
 def _require_libraries() -> None:
     missing = [name for name in _LIBRARIES if find_spec(name) is None]
     if missing:
         raise RunError(
-            f"export takes {', '.join(_LIBRARIES)}, and {missing[0]} is missing; install ser-features[onnx]"
+            f"export needs {', '.join(_LIBRARIES)}, but {missing[0]} is not installed; install "
+            "ser-features[onnx]"
         )
 
 
@@ -181,7 +183,7 @@ def _size(predictor: Predictor) -> tuple[int, int]:
 
 
 def _vector(predictor: Predictor, sound: Chirp) -> dict[str, NDArray[Any]]:
-    """Every step of the sound: ``samples`` (n,), and with a batch of one what graph takes and gives."""
+    """The sound at every step: ``samples`` (n,), and the graph's inputs and outputs for a batch of one."""
     samples = sound.waveform
     features, valid = predictor.inputs([samples])
     probabilities = predictor.score(torch.from_numpy(features), torch.from_numpy(valid))
@@ -195,7 +197,7 @@ def _vector(predictor: Predictor, sound: Chirp) -> dict[str, NDArray[Any]]:
 
 
 def _document(
-    predictor: Predictor, worth: Worth | None, onnx: File, check: Check, vector: TestVector
+    predictor: Predictor, worth: Worth | None, onnx: ExportedFile, check: OnnxCheck, vector: TestVector
 ) -> ExportDocument:
     record, spec = predictor.record, predictor.spec
     labels = label_set(record.recipe.labels.set)

@@ -1,4 +1,4 @@
-"""A run's model as one graph, from stored features to probabilities, in operations that ONNX has.
+"""A run's model as one graph, from stored features to probabilities, in operations that ONNX supports.
 
 ::
 
@@ -6,8 +6,8 @@
     valid frames (B,) int64    ─┼▶ functionals ▶ normalise ▶ network  ─┼▶ softmax ▶ probabilities (B, classes)
                                 └▶ functionals ▶ linear classifier    ─┘         ▶ emotions (B, emotions)
 
-It gives what :func:`training.predict.scorer.scorer_of` gives. Normalisation is written differently from the
-training code, which works in place and on the bits of numbers for speed.
+It predicts what :func:`training.predict.scorer.scorer_of` predicts. Normalisation is written differently from
+the training code, which works in place and on the bits of numbers for speed.
 """
 
 from __future__ import annotations
@@ -21,26 +21,28 @@ from torch import Tensor, nn
 
 from schemas.architecture import LinearSpec, Statistic
 from schemas.labels import label_set
+from training.functionals.rounding import ROUNDING, SMALLEST_DEVIATION
 from training.functionals.source import columns_of, functionals_of
-from training.functionals.statistics import STATISTICS
+from training.functionals.statistics import STATISTIC_NAMES
 from training.linear.classifier import LinearClassifier
-from training.loop.normalise import ROUNDING, SMALLEST_SPREAD, Normaliser
-from training.predict.scorer import require_alone
+from training.loop.normalise import Normaliser
+from training.predict.scorer import require_independent_clips
 from training.predict.trained import TrainedModel
 from training.runs.run import RunFolder
 
 _FOURIER_FRAMES = 128
-"""Of the modulation spectrum. The exporter loses torch's padding of shorter ones: they are padded before."""
+"""Frames of the modulation spectrum. The exporter loses torch's padding, so short inputs are padded first."""
 
 
 def graph_of(run: Path) -> Graph:
     """The best epoch's model of the run at ``run``, in evaluation, on the CPU.
 
-    Raises :class:`RunError` where the run holds no finished model, or one that cannot tell a clip by itself.
+    Raises :class:`RunError` if the run has no finished model, or if the model needs other clips of a
+    speaker.
     """
     folder = RunFolder.open(run)
     record = folder.record()
-    require_alone(folder, record)
+    require_independent_clips(folder, record)
     model = record.recipe.model
     rows = {name: record.store_spec.coefficients[name] for name in record.features}
     emotions = len(label_set(record.recipe.labels.set).classes)
@@ -55,7 +57,7 @@ def graph_of(run: Path) -> Graph:
 
 
 class Graph(nn.Module):
-    """From what a store holds of clips to what they sound like."""
+    """From stored features to probabilities."""
 
     def __init__(self, scores: nn.Module, emotions: int) -> None:
         super().__init__()
@@ -65,8 +67,8 @@ class Graph(nn.Module):
     def forward(self, features: Tensor, valid_frames: Tensor) -> tuple[Tensor, Tensor]:
         """Probabilities (B, classes), and summed over genders (B, emotions), float32; rows sum to 1.
 
-        ``features`` (B, C, T) float32 as stored, ``valid_frames`` (B,) int64 of 1 to T; a number outside
-        counts as the nearest of them.
+        ``features`` (B, C, T) float32 as stored, ``valid_frames`` (B,) int64 of 1 to T; numbers outside
+        are clamped.
         """
         valid = valid_frames.clamp(min=1, max=features.shape[2])
         probabilities = self.scores(features, valid).softmax(dim=1)
@@ -92,7 +94,7 @@ class NetworkScores(nn.Module):
         keep = (torch.arange(features.shape[2]) < valid_frames[:, None])[:, None, :]
         x = torch.where(keep, features, 0.0)
         if self.mode == "sample":
-            x = _each_normalised(x, valid_frames, keep)
+            x = _normalise_each(x, valid_frames, keep)
         elif self.mode != "none":
             x = (x - self.offset) / self.scale
         if self.clip is not None:
@@ -101,17 +103,17 @@ class NetworkScores(nn.Module):
         return logits
 
 
-def _each_normalised(x: Tensor, valid_frames: Tensor, keep: Tensor) -> Tensor:
+def _normalise_each(x: Tensor, valid_frames: Tensor, keep: Tensor) -> Tensor:
     values = (valid_frames * x.shape[1]).float()[:, None, None]
     mean = x.sum(dim=(1, 2), keepdim=True) / values
     centred = torch.where(keep, x - mean, 0.0)
     deviation = (centred.square().sum(dim=(1, 2), keepdim=True) / values).sqrt()
-    constant = deviation < SMALLEST_SPREAD + ROUNDING * mean.abs()
+    constant = deviation < SMALLEST_DEVIATION + ROUNDING * mean.abs()
     return centred / torch.where(constant, 1.0, deviation)
 
 
 class OfFunctionals(nn.Module):
-    """A network that takes functionals: a step each, all valid."""
+    """A network on functionals: one valid step per clip."""
 
     def __init__(self, functionals: Functionals, scores: NetworkScores) -> None:
         super().__init__()
@@ -128,7 +130,7 @@ class OfFunctionals(nn.Module):
 class Functionals(nn.Module):
     """Statistics of frame descriptors over the valid frames."""
 
-    def __init__(self, rows: Mapping[str, int], names: Sequence[Statistic] = STATISTICS) -> None:
+    def __init__(self, rows: Mapping[str, int], names: Sequence[Statistic] = STATISTIC_NAMES) -> None:
         super().__init__()
         self.columns, self.names = columns_of(rows), tuple(names)
 
@@ -141,7 +143,7 @@ class Functionals(nn.Module):
 
 
 class LinearScores(nn.Module):
-    """A linear classifier on functionals, in float32: what it was fitted in, float64, many runtimes lack."""
+    """A linear classifier on functionals, in float32: many runtimes lack float64, in which it was fitted."""
 
     mean: Tensor
     scale: Tensor
@@ -151,8 +153,10 @@ class LinearScores(nn.Module):
     def __init__(self, functionals: Functionals, classifier: LinearClassifier) -> None:
         super().__init__()
         self.functionals = functionals
-        for name in ("mean", "scale", "coef", "intercept"):
-            self.register_buffer(name, torch.from_numpy(getattr(classifier, name)).float())
+        self.register_buffer("mean", torch.from_numpy(classifier.mean).float())
+        self.register_buffer("scale", torch.from_numpy(classifier.scale).float())
+        self.register_buffer("coef", torch.from_numpy(classifier.coef).float())
+        self.register_buffer("intercept", torch.from_numpy(classifier.intercept).float())
 
     def forward(self, features: Tensor, valid_frames: Tensor) -> Tensor:
         """(B, C, T) → scores (B, classes)."""

@@ -1,4 +1,4 @@
-"""A sound that anyone can make from its formula, so that a port can prove itself without our recordings."""
+"""A test sound defined by a formula, so that a port can be checked without recordings."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from schemas.spec import StoreSpec
 
 _SECONDS = 2.0
 _SHARE_OF_WINDOW = 0.8
-"""So that frames behind the sound are padded, and a port shows that it counts them."""
+"""Less than 1, so that the sound ends before the window and a port must count valid frames."""
 
 
 class Chirp(Model):
-    """A voice-like sweep: a fundamental that rises evenly, with its overtones, swelling three times a second.
+    """A voice-like sweep: a linearly rising fundamental with overtones, modulated three times per second.
 
     ``x[n] = amplitude · (0.6 − 0.4 · cos(2π · 3 · t)) · Σ_{h = 1…harmonics} sin(h · φ(t)) / h``,
     ``φ(t) = 2π · (from_hz · t + (to_hz − from_hz) · t² / (2 · seconds))``, ``t = n / sample_rate``,
@@ -40,7 +40,7 @@ class Chirp(Model):
 
     @classmethod
     def of(cls, spec: StoreSpec) -> Self:
-        """A sweep that a clip of ``spec`` holds whole: 2 s, or four fifths of a shorter window."""
+        """A sweep that fits in a clip of ``spec``: 2 s, or four fifths of a shorter window."""
         rate = spec.audio.sample_rate
         samples = min(round(_SECONDS * rate), int(_SHARE_OF_WINDOW * spec.length))
         return cls(sample_rate=rate, samples=samples, seconds=samples / rate)

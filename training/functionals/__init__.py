@@ -1,1 +1,1 @@
-"""Clips as fixed-length vectors: statistics over time of frame descriptors, computed on the device."""
+"""Functionals: clips as fixed-length vectors, statistics of frame descriptors over time."""

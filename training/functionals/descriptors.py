@@ -1,4 +1,4 @@
-"""Frame descriptors: stored features, and what follows from them frame by frame.
+"""Frame descriptors: stored features, and values derived from them frame by frame.
 
 ::
 
@@ -6,8 +6,8 @@
               ──▶ flux of the wide bands · roll-off · shares of five regions
     mfcc · 5 delta · 20 delta2 · 20 chroma · 50 zcr · 5 ln rms
 
-The factors bring all to a spread of some units, as decibels have. Descriptors of features that a store lacks
-are left out.
+The factors give all descriptors a spread similar to that of decibels. Descriptors of features that are not in
+the store are left out.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from torch import Tensor
 
 WIDE_BANDS = 32
 LOW_BANDS = 40
-"""Of a mel with fewer bands, all."""
+"""Lowest bands that are descriptors; all of them if mel has fewer."""
 
 _FACTORS = {"mfcc": 1.0, "delta": 5.0, "delta2": 20.0, "chroma": 20.0, "zcr": 50.0}
-"""Of features that are descriptors as they are stored, in their order."""
+"""Factors of the stored features that are used as descriptors, in order."""
 
 _CENTRED = slice(2, 34)
-"""Bands whose centre of energy tells the pitch and the first formant."""
+"""Bands whose centre of energy reflects the pitch and the first formant."""
 
 _CENTRE_DB = 6.0
-"""A band this much louder weighs e times as much in the centre."""
+"""A band that is this much louder has e times the weight in the centre."""
 
 _ROLL_OFF = (0.25, 0.5, 0.75, 0.9)
 _REGIONS = (0.0, 12 / 128, 30 / 128, 60 / 128, 90 / 128, 1.0)
@@ -40,9 +40,9 @@ _FLOOR = 1e-8
 
 
 def descriptors(x: Tensor, columns: Mapping[str, slice]) -> Tensor:
-    """Stored features (B, C, T), stacked as ``columns`` tell → (B, D, T) float32.
+    """Stored features (B, C, T) → descriptors (B, D, T) float32.
 
-    ``columns``: feature → its rows. Which come first in it does not matter.
+    ``columns`` gives the rows of each feature in C; its order does not matter.
     """
     found = []
     if "mel" in columns:
@@ -55,8 +55,8 @@ def descriptors(x: Tensor, columns: Mapping[str, slice]) -> Tensor:
     return torch.cat(found, dim=1)
 
 
-def count(coefficients: Mapping[str, int]) -> int:
-    """Number of descriptors D of features with so many rows each."""
+def descriptor_count(coefficients: Mapping[str, int]) -> int:
+    """Number of descriptors D for features with these numbers of rows."""
     found = sum(rows for name, rows in coefficients.items() if name in {*_FACTORS, "rms"})
     if "mel" in coefficients:
         low = min(LOW_BANDS, coefficients["mel"])
@@ -65,27 +65,27 @@ def count(coefficients: Mapping[str, int]) -> int:
 
 
 def _of_mel(mel: Tensor) -> list[Tensor]:
-    """Descriptors of ``mel`` (B, bands, T) dB, (B, ·, T) each."""
+    """Descriptors of ``mel`` (B, bands, T) in dB, (B, ·, T) each."""
     wide = _wide(mel)
     low = mel[:, _CENTRED]
-    place = torch.arange(low.shape[1], device=mel.device, dtype=mel.dtype)[:, None]
-    centre = (torch.softmax(low / _CENTRE_DB, dim=1) * place).sum(1, keepdim=True)
+    band = torch.arange(low.shape[1], device=mel.device, dtype=mel.dtype)[:, None]
+    centre = (torch.softmax(low / _CENTRE_DB, dim=1) * band).sum(1, keepdim=True)
     crest = mel.amax(1, keepdim=True) - mel.mean(1, keepdim=True)
     return [wide, mel[:, :LOW_BANDS], centre, crest, _flux(mel), *_shape(mel)]
 
 
 def _wide(values: Tensor) -> Tensor:
-    """(B, bands, T) → (B, 32, T): means of neighbours."""
+    """(B, bands, T) → (B, 32, T): means of neighbouring bands."""
     return F.adaptive_avg_pool2d(values[:, None], (WIDE_BANDS, values.shape[2]))[:, 0]
 
 
 def _flux(mel: Tensor) -> Tensor:
-    """What each wide band gains from frame to frame, (B, 32, T) dB; what it loses counts nothing."""
+    """Increase of each wide band from frame to frame, (B, 32, T) dB; decreases count as 0."""
     return _wide(F.pad((mel[:, :, 1:] - mel[:, :, :-1]).clamp(min=0), (1, 0)))
 
 
 def _shape(mel: Tensor) -> list[Tensor]:
-    """Bands below which shares of the power lie (B, 4, T), and the level of five regions (B, 5, T) dB."""
+    """Bands below which given shares of the power lie (B, 4, T), and levels of five regions (B, 5, T) dB."""
     power = 10 ** (mel / 10)
     total = power.sum(1, keepdim=True)
     cumulated = power.cumsum(1) / total

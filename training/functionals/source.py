@@ -1,10 +1,10 @@
-"""Samples as functionals in memory: each is computed once, when the training begins.
+"""Samples as functionals in memory, each computed once when training begins.
 
 ::
 
     store ──▶ streamed, 64 samples at a time ──▶ descriptors ──▶ S statistics ──▶ (n, D · S) float32
 
-From then on a sample is a vector; frames are read no more.
+From then on a sample is a vector, and frames are not read again.
 """
 
 from __future__ import annotations
@@ -17,32 +17,33 @@ from torch import Tensor
 from featurestore.store import FeatureStore
 from schemas.architecture import Statistic
 from schemas.errors import RunError
-from training.functionals.descriptors import count, descriptors
+from training.functionals.descriptors import descriptor_count, descriptors
 from training.functionals.speaker import normalise_by_speaker, whole_speakers
-from training.functionals.statistics import STATISTICS, statistics
+from training.functionals.statistics import STATISTIC_NAMES, statistics
 from training.loader.memory import default_budget
 from training.loader.open import open_source
 from training.loader.ram import RamSource
 from training.samples.samples import Samples
 
 _AT_ONCE = 64
-"""Samples; their sorted descriptors take 6 MB each."""
+"""Samples computed at a time; their sorted descriptors take 6 MB each."""
 
 
 def functionals_count(coefficients: Mapping[str, int]) -> int:
-    """Number of all functionals of features with so many rows each."""
-    return count(coefficients) * len(STATISTICS)
+    """Number of functionals of features with these numbers of rows."""
+    return descriptor_count(coefficients) * len(STATISTIC_NAMES)
 
 
 def functionals_of(
     features: Tensor,
     valid_frames: Tensor,
     columns: Mapping[str, slice],
-    names: Sequence[Statistic] = STATISTICS,
+    names: Sequence[Statistic] = STATISTIC_NAMES,
 ) -> Tensor:
-    """Stored features (B, C, T), stacked as ``columns`` tell → (B, D · S) float32.
+    """Stored features (B, C, T) → functionals (B, D · S) float32.
 
-    ``valid_frames`` (B,) count; S statistics ``names`` of the first descriptor, then of the next.
+    ``columns`` gives the rows of each feature in C; ``valid_frames`` (B,) int64 are the frames to use. The
+    result holds the S statistics ``names`` of the first descriptor, then those of the next.
     """
     return statistics(descriptors(features, columns), valid_frames, names).flatten(1)
 
@@ -53,22 +54,22 @@ def require_room_for_functionals(
     features: Sequence[str],
     budget: int | None = None,
     *,
-    names: Sequence[Statistic] = STATISTICS,
+    names: Sequence[Statistic] = STATISTIC_NAMES,
     copies: int = 1,
 ) -> None:
-    """Raise :class:`RunError` where there is no room for the functionals of the samples of all ``sides``.
+    """Raise :class:`RunError` if there is no room for the functionals of the samples of all ``sides``.
 
-    ``budget``: bytes that they may take; None: half of what is free. ``copies``: float32 tables that stand
-    beside each other at once.
+    ``budget``: bytes that they may take; None: half of the free memory. ``copies``: number of float32 tables
+    in memory at the same time.
     """
     rows = {name: store.spec.coefficients[name] for name in features}
     samples = sum(map(len, sides))
-    size = samples * count(rows) * len(names) * 4 * copies
+    size = samples * descriptor_count(rows) * len(names) * 4 * copies
     room = default_budget() if budget is None else budget
     if size > room:
         raise RunError(
-            f"the functionals of {samples} samples take {size / 1e9:.2g} GB and {room / 1e9:.2g} GB of "
-            "memory may be used; give more by --memory, or train on fewer views (--views 0)"
+            f"the functionals of {samples} samples take {size / 1e9:.2g} GB, but only {room / 1e9:.2g} GB of "
+            "memory may be used; allow more with --memory, or train on fewer views (--views 0)"
         )
 
 
@@ -79,22 +80,23 @@ def read_functionals(
     device: torch.device,
     loaded: Callable[[int], None] = lambda _: None,
     *,
-    names: Sequence[Statistic] = STATISTICS,
+    names: Sequence[Statistic] = STATISTIC_NAMES,
     by_speaker: bool = False,
 ) -> Tensor:
     """Functionals of ``samples`` of ``store`` in their order, (n, D · S) float32, on ``device``.
 
-    ``loaded`` is called with numbers of samples meanwhile; ``by_speaker``: normalised over all clips of
-    their speakers (:mod:`training.functionals.speaker`). Raises what that and reading a store raise.
+    ``loaded`` is called with numbers of samples while they are read. ``by_speaker`` normalises over all clips
+    of the speakers (:mod:`training.functionals.speaker`). Raises :class:`RunError` if a speaker has too few
+    clips for that, and what reading a store raises.
     """
     if by_speaker:
-        wider, chosen = whole_speakers(store, samples)
+        wider, rows_of_samples = whole_speakers(store, samples)
         vectors = read_functionals(store, wider, features, device, loaded, names=names)
         normalise_by_speaker(vectors, store, wider)
-        return vectors[torch.from_numpy(chosen).to(device)]
+        return vectors[torch.from_numpy(rows_of_samples).to(device)]
     rows = {name: store.spec.coefficients[name] for name in features}
     columns = columns_of(rows)
-    vectors = torch.empty((len(samples), count(rows) * len(names)), device=device)
+    vectors = torch.empty((len(samples), descriptor_count(rows) * len(names)), device=device)
     done = 0
     for batch in open_source(store, samples, features, "stream", device).in_order(_AT_ONCE):
         part = slice(done, done + len(batch.targets))
@@ -113,14 +115,14 @@ def functionals_source(
     *,
     by_speaker: bool = False,
 ) -> RamSource:
-    """Samples as :func:`read_functionals` gives them, (n, F, 1), each of one valid frame."""
+    """Source of the functionals of :func:`read_functionals`, (n, F, 1), one valid frame per sample."""
     vectors = read_functionals(store, samples, features, device, loaded, by_speaker=by_speaker)
     ones = torch.ones(len(samples), dtype=torch.int64)
     return RamSource(vectors[..., None], ones, torch.from_numpy(samples.targets.astype("int64")), device)
 
 
 def columns_of(rows: Mapping[str, int]) -> dict[str, slice]:
-    """Feature → its part of the coefficients where features of so many rows stand side by side."""
+    """Slice of each feature if features with these numbers of rows are stacked."""
     columns, start = {}, 0
     for name, height in rows.items():
         columns[name] = slice(start, start + height)

@@ -1,10 +1,11 @@
-"""Speaker normalisation: functionals of a clip against those of all clips of its speaker.
+"""Speaker normalisation: functionals of a clip relative to those of all clips of its speaker.
 
-What a voice is like, whatever it feels, is taken away (Busso et al. 2013, Iterative feature normalization
-scheme for automatic emotion detection from speech, doi:10.1109/T-AFFC.2013.26; here of all clips at once).
-Mean and deviation are over every usable clip of the speaker in the store, so that no label, no filter and no
-split has a part in them. But a tested clip is seen beside the others of its speaker: results say so, a single
-clip of a new speaker cannot be told in this way, and where a speaker is always angry, anger is taken away.
+It removes what is characteristic of a voice regardless of emotion (Busso et al. 2013, Iterative feature
+normalization scheme for automatic emotion detection from speech, doi:10.1109/T-AFFC.2013.26; here over all
+clips at once). Mean and deviation are over all usable clips of the speaker in the store, independent of
+labels, filters and splits. This has three consequences: a test clip is normalised with the other clips of its
+speaker, and results say so; single clips of a new speaker cannot be predicted; and if a speaker is always
+angry, anger is removed.
 """
 
 from __future__ import annotations
@@ -20,20 +21,18 @@ from torch import Tensor
 from featurestore.store import FeatureStore
 from schemas.clip import Status
 from schemas.errors import RunError, UsageError
+from training.functionals.rounding import ROUNDING, SMALLEST_DEVIATION
 from training.samples.samples import Samples
 from training.splits.split import Split
 
 FEWEST_CLIPS = 5
-"""Of a speaker; of fewer, mean and deviation tell more of the clips than of the voice."""
-
-_CONSTANT = 1e-5
-"""Share of its mean by which a functional that does not change seems to vary, at most, beside 1e-6."""
+"""Fewest clips per speaker; with fewer, mean and deviation describe the clips rather than the voice."""
 
 
 def whole_speakers(store: FeatureStore, samples: Samples) -> tuple[Samples, NDArray[np.int64]]:
-    """All usable clips of the speakers of ``samples`` in the same views, and which of these ``samples`` are.
+    """All usable clips of the speakers of ``samples`` in the same views, and the rows of ``samples`` in them.
 
-    Raises :class:`RunError` where a speaker has fewer than :data:`FEWEST_CLIPS` usable clips.
+    Raises :class:`RunError` if a speaker has fewer than :data:`FEWEST_CLIPS` usable clips.
     """
     manifest = store.manifest
     usable = (manifest["status"] == Status.OK).to_numpy()
@@ -50,8 +49,8 @@ def whole_speakers(store: FeatureStore, samples: Samples) -> tuple[Samples, NDAr
 def normalise_by_speaker(vectors: Tensor, store: FeatureStore, samples: Samples) -> None:
     """Give each functional zero mean and unit population deviation over each speaker's clips, in place.
 
-    ``vectors`` (n, F) float32 are those of ``samples``, whole speakers; each view is normalised by itself. A
-    functional that does not change becomes 0.
+    ``vectors`` (n, F) float32 are those of ``samples``, all clips of their speakers. Each view is normalised
+    separately. A constant functional becomes 0.
     """
     speakers = store.manifest["speaker"].to_numpy()[samples.clips]
     for speaker in np.unique(speakers):
@@ -60,22 +59,22 @@ def normalise_by_speaker(vectors: Tensor, store: FeatureStore, samples: Samples)
             rows = rows.to(vectors.device)
             own = vectors[rows]
             mean, deviation = own.mean(0), own.std(0, correction=0)
-            constant = deviation < 1e-6 + _CONSTANT * mean.abs()
+            constant = deviation < SMALLEST_DEVIATION + ROUNDING * mean.abs()
             vectors[rows] = torch.where(constant, 0.0, (own - mean) / deviation)
 
 
 def require_whole_speakers(manifest: pd.DataFrame, splits: Iterable[Split]) -> None:
-    """Raise where splits cannot be normalised by speaker, before anything is read.
+    """Check, before anything is read, that splits can be normalised by speaker.
 
-    :class:`UsageError` under the protocol random, which has clips of one speaker on several sides;
-    :class:`RunError` where a speaker has fewer than :data:`FEWEST_CLIPS` usable clips.
+    Raises :class:`UsageError` under the protocol random, which has clips of one speaker on several sides, and
+    :class:`RunError` if a speaker has fewer than :data:`FEWEST_CLIPS` usable clips.
     """
     heard: set[str] = set()
     for split in splits:
         if split.protocol == "random":
             raise UsageError(
-                "normalisation by speaker takes whole speakers, and protocol random has the clips of each on "
-                "several sides; choose --protocol speaker, kfold:K or loso"
+                "normalisation by speaker needs all clips of a speaker on one side, but the protocol random "
+                "puts them on several; choose --protocol speaker, kfold:K or loso"
             )
         heard.update((*split.train, *split.validation, *split.test))
     _require_clips(manifest, set(manifest["speaker"][manifest["clip_id"].isin(heard)]))
@@ -87,7 +86,7 @@ def _require_clips(manifest: pd.DataFrame, speakers: set[str]) -> None:
     few = sorted(speaker for speaker in speakers if counts.get(speaker, 0) < FEWEST_CLIPS)
     if few:
         raise RunError(
-            f"normalisation by speaker takes {FEWEST_CLIPS} clips of each, and {few[0]} has "
-            f"{counts.get(few[0], 0)}; leave out such corpora by --datasets, or train with "
+            f"normalisation by speaker needs {FEWEST_CLIPS} usable clips per speaker, but {few[0]} has "
+            f"{counts.get(few[0], 0)}; leave out such corpora with --datasets, or train with "
             "--set input.normalise=standard"
         )

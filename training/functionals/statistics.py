@@ -1,8 +1,8 @@
 """Statistics of frame descriptors over a clip's valid frames.
 
-33 of each descriptor: mean, deviation; mean and deviation of its steps from frame to frame; five quantiles;
-skewness, kurtosis; autocorrelation at four lags; slope, curvature and skew in time (Legendre moments); energy
-in seven bands of its modulation spectrum; means of eight equal stretches of time.
+33 per descriptor: mean and deviation; mean size and deviation of its steps from frame to frame; five
+quantiles; skewness and kurtosis; autocorrelation at four lags; slope, curvature and skew in time (Legendre
+moments); energy in seven bands of its modulation spectrum; means of eight equal stretches of time.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from torch import Tensor
 
 from schemas.architecture import Statistic
 
-STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
-"""Names, in the order in which :func:`statistics` gives them."""
+STATISTIC_NAMES: tuple[Statistic, ...] = get_args(Statistic)
+"""Names of all statistics, in the order of :func:`statistics`."""
 
 _QUANTILES = (0.05, 0.2, 0.5, 0.8, 0.95)
 _LAGS = (1, 2, 4, 8)
@@ -26,24 +26,24 @@ _MODULATION_FRAMES = 128
 _STRETCHES = 8
 _MOST_KURTOSIS = 30.0
 _SMALLEST = 1e-2
-"""Added to a deviation before it divides."""
+"""Added to a deviation before dividing by it."""
 
 
-def statistics(x: Tensor, valid_frames: Tensor, names: Sequence[Statistic] = STATISTICS) -> Tensor:
-    """(B, D, T) float32 with ``valid_frames`` (B,) → (B, D, S), S statistics ``names`` in their order.
+def statistics(x: Tensor, valid_frames: Tensor, names: Sequence[Statistic] = STATISTIC_NAMES) -> Tensor:
+    """Descriptors (B, D, T) float32 with ``valid_frames`` (B,) → (B, D, S), statistics ``names`` in order.
 
-    What stands behind the valid frames does not matter; a clip of a single one counts as of two.
+    Padded frames do not matter. A clip with a single valid frame is treated as if it had two.
     """
     clip = _Clip(x, valid_frames)
     parts = [clip.moments(), clip.steps(), clip.quantiles(), clip.shape(), clip.autocorrelation()]
     found = torch.cat([*parts, clip.legendre(), clip.modulation(), clip.stretches()], dim=2)
-    if names == STATISTICS:
+    if names == STATISTIC_NAMES:
         return found
-    return found[:, :, [STATISTICS.index(name) for name in names]]
+    return found[:, :, [STATISTIC_NAMES.index(name) for name in names]]
 
 
 class _Clip:
-    """Descriptors of clips with what several statistics share."""
+    """Descriptors of clips, with values that several statistics need."""
 
     def __init__(self, x: Tensor, valid_frames: Tensor) -> None:
         self.length = x.shape[2]
@@ -70,15 +70,15 @@ class _Clip:
         return torch.stack((steps.abs().sum(2) / n, variance.clamp(min=1e-8).sqrt()), 2)
 
     def quantiles(self) -> Tensor:
-        """Five quantiles, between order statistics by a line."""
+        """Five quantiles, interpolated linearly between order statistics."""
         ordered = torch.where(self.mask > 0, self.x, torch.inf).sort(2)[0]
         share = torch.tensor(_QUANTILES, device=self.x.device)
-        place = share * (self.n - 1)
-        below = place.floor()
+        position = share * (self.n - 1)
+        below = position.floor()
         at = below.long()[:, None].expand(-1, self.x.shape[1], -1)
         above = (at + 1).minimum(self.count[:, None, None] - 1)
         low, high = ordered.gather(2, at), ordered.gather(2, above)
-        return low + (high - low) * (place - below)[:, None]
+        return low + (high - low) * (position - below)[:, None]
 
     def shape(self) -> Tensor:
         """Skewness and kurtosis."""
@@ -105,7 +105,7 @@ class _Clip:
         return torch.stack([(spectrum[:, :, a:b].mean(2) + 1e-4).log() for a, b in _MODULATION], 2)
 
     def stretches(self) -> Tensor:
-        """Means of eight equal stretches; 0 of one that holds no frame."""
+        """Means of eight equal stretches; 0 for a stretch without frames."""
         of = (self.frame * _STRETCHES / self.n).floor()
         edges = torch.arange(_STRETCHES, device=self.x.device)
         belongs = (of[:, :, None] == edges) & (self.mask[:, 0, :, None] > 0)

@@ -1,1 +1,1 @@
-"""Linear classifiers on functionals: the baselines that a network has to beat, trained in seconds."""
+"""Linear classifiers on functionals: baselines that a network has to beat, trained in seconds."""

@@ -5,9 +5,9 @@
     values (n, D) ──▶ (x − mean) / scale ──▶ scores (n, classes) ──▶ softmax ──▶ (n, classes)
 
 ``svm`` (Cortes & Vapnik 1995; Fan et al. 2008): one class against the rest, by liblinear's dual solver, which
-with about as many values as samples is done well before the primal one. The softmax of its margins ranks
-classes as it does, and is not calibrated: calibration by cross-validation within the training clips, as
-scikit-learn offers it, would have copies and speakers of one clip on both sides.
+is much faster than the primal one if there are about as many values as samples. The softmax of the margins
+ranks classes as the margins do, but is not calibrated: calibration by cross-validation within the training
+clips, as scikit-learn offers it, would have copies and speakers on both sides.
 
 ``lda`` (Fisher 1936; Friedman 1989): normal densities with one covariance, shrunk towards a multiple of the
 identity. The softmax of its scores is the posterior.
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,23 +28,21 @@ from scipy.special import softmax
 from featurestore.places.durable import write_durably
 from schemas.architecture import LinearSpec
 from schemas.errors import RunError
+from schemas.training import ClassWeights
+from training.functionals.rounding import ROUNDING, SMALLEST_DEVIATION
 
 if TYPE_CHECKING:
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
     from sklearn.svm import LinearSVC
 
 Floats = NDArray[np.float64]
-ClassWeights = Literal["none", "balanced"]
-
-_ROUNDING = 1e-5
-"""Share of its mean by which a functional that does not change seems to vary, at most."""
 
 
 @dataclass(frozen=True, eq=False)
 class LinearClassifier:
-    """A fitted one, float64: ``mean``, ``scale`` (D,), ``coef`` (classes, D), ``intercept`` (classes,).
+    """Fitted classifier, float64: ``mean``, ``scale`` (D,), ``coef`` (classes, D), ``intercept`` (classes,).
 
-    A class that was not trained has an intercept of −∞, and so a probability of 0.
+    A class without training samples has an intercept of −∞, so its probability is 0.
     """
 
     mean: Floats
@@ -54,16 +52,16 @@ class LinearClassifier:
 
     @property
     def parameters(self) -> int:
-        """Numbers that were learnt."""
+        """Number of learnt values."""
         return self.coef.size + self.intercept.size
 
     def predict(self, values: NDArray[np.floating]) -> Floats:
-        """Probabilities (n, classes) float64 of ``values`` (n, D), columns as they were in training."""
+        """Probabilities (n, classes) float64 of ``values`` (n, D), with the columns of training."""
         probabilities: Floats = softmax(self.scores(values), axis=1)
         return probabilities
 
     def scores(self, values: NDArray[np.floating]) -> Floats:
-        """What ``decision_function`` gives, (n, classes)."""
+        """Decision function, (n, classes)."""
         scores: Floats = ((values - self.mean) / self.scale) @ self.coef.T + self.intercept
         return scores
 
@@ -79,7 +77,7 @@ class LinearClassifier:
             tensors = load_file(path)
             found = cls(tensors["mean"], tensors["scale"], tensors["coef"], tensors["intercept"])
         except (OSError, KeyError, SafetensorError) as error:
-            raise RunError(f"{path} cannot be read ({error}); start a new run") from error
+            raise RunError(f"cannot read {path} ({error}); start a new run") from error
         width, classes = found.mean.shape, found.intercept.shape
         if (
             len(width) != 1
@@ -88,7 +86,7 @@ class LinearClassifier:
             or found.coef.shape != classes + width
         ):
             raise RunError(
-                f"{path} holds no linear classifier: its shapes do not fit together; start a new run"
+                f"{path} is not a linear classifier: its shapes do not fit together; start a new run"
             )
         return found
 
@@ -100,22 +98,22 @@ def fit_classifier(
     classes: int,
     class_weights: ClassWeights = "none",
 ) -> LinearClassifier:
-    """Fit on ``values`` (n, D) of classes ``targets`` (n,); the same values give the same classifier.
+    """Fit on ``values`` (n, D) with classes ``targets`` (n,); deterministic.
 
-    ``class_weights`` as in a recipe: ``balanced`` weighs a clip by n / (classes · n of its class); for
-    ``lda`` all classes are then as probable.
+    ``class_weights`` is as in a recipe: ``balanced`` weights a clip by n / (classes · n of its class); for
+    ``lda`` it gives all classes equal priors.
 
-    Raises :class:`RunError` where all samples are of one class.
+    Raises :class:`RunError` if all samples are of one class.
     """
     present = np.unique(targets)
     if len(present) < 2:
         raise RunError(
-            f"all {len(targets)} training samples are of class {', '.join(map(str, present))}; a classifier "
-            "needs two classes"
+            f"all {len(targets)} training samples are of class {', '.join(map(str, present))}, but a "
+            "classifier needs two classes; choose another label set, or a store with more emotions"
         )
     mean, scale = _standard(values)
     fitted = _estimator(spec, len(present), class_weights).fit((values - mean) / scale, targets)
-    # Of two classes scikit-learn keeps the score of the second one alone.
+    # For two classes, scikit-learn keeps only the score of the second.
     both = len(present) == 2
     halves = (-0.5, 0.5) if spec.classifier == "lda" else (-1.0, 1.0)
     coef = np.zeros((classes, values.shape[1]))
@@ -128,17 +126,19 @@ def fit_classifier(
 
 
 def _standard(values: NDArray[np.floating]) -> tuple[Floats, Floats]:
-    """Mean and population deviation of each column, (D,) float64; 1 for one that float32 alone makes vary."""
+    """Mean and population deviation of each column, (D,) float64; a constant column has deviation 1."""
     exact = values.astype(np.float64)
     mean, deviation = exact.mean(axis=0), exact.std(axis=0)
-    return mean, np.where(deviation < 1e-6 + _ROUNDING * np.abs(mean), 1.0, deviation)
+    return mean, np.where(deviation < SMALLEST_DEVIATION + ROUNDING * np.abs(mean), 1.0, deviation)
 
 
 def _estimator(
     spec: LinearSpec, present: int, class_weights: ClassWeights
 ) -> LinearSVC | LinearDiscriminantAnalysis:
-    """Scikit-learn's estimator of ``spec`` for so many classes."""
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis  # a second; to fit, not to predict
+    """Scikit-learn's estimator for ``spec`` and the number of ``present`` classes."""
+    from sklearn.discriminant_analysis import (
+        LinearDiscriminantAnalysis,
+    )  # takes a second; only fitting needs it
     from sklearn.svm import LinearSVC
 
     if spec.classifier == "svm":

@@ -1,4 +1,4 @@
-"""Training of a linear classifier: from a plan and a run folder to predictions."""
+"""Training of a linear classifier by a plan, and its predictions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from featurestore.store import FeatureStore
 from schemas.architecture import LinearSpec
 from training.functionals.source import read_functionals
 from training.linear.classifier import LinearClassifier, fit_classifier
-from training.loop.network import Trained
+from training.loop.network import TrainingOutcome
 from training.plan.plan import Plan
 from training.runs.observer import Observer
 from training.runs.run import RunFolder, RunRecord
@@ -21,10 +21,10 @@ from training.samples.samples import Samples
 from training.splits.side import Side
 
 
-def train_linear(planned: Plan, folder: RunFolder, spec: LinearSpec, observer: Observer) -> Trained:
-    """Fit on the training side and predict the others; it takes seconds and is not resumed.
+def train_linear(planned: Plan, folder: RunFolder, spec: LinearSpec, observer: Observer) -> TrainingOutcome:
+    """Fit on the training side and predict the others. This takes seconds, so it cannot be resumed.
 
-    Raises :class:`RunError` where all training samples are of one class.
+    Raises :class:`RunError` if all training samples are of one class.
     """
     record, store, samples = planned.record, planned.store, planned.samples
     observer.loading_started(sum(map(len, samples.values())))
@@ -41,7 +41,7 @@ def train_linear(planned: Plan, folder: RunFolder, spec: LinearSpec, observer: O
     with storage_errors(folder.path, retry=f"run {planned.resume_command(folder.path)}"):
         fitted.save(folder.linear)
     sides: tuple[Side, ...] = ("validation", "test")
-    return Trained(
+    return TrainingOutcome(
         history=(),
         best_epoch=None,
         parameters=fitted.parameters,
@@ -52,7 +52,7 @@ def train_linear(planned: Plan, folder: RunFolder, spec: LinearSpec, observer: O
 def predict_linear(
     folder: RunFolder, spec: LinearSpec, record: RunRecord, store: FeatureStore, samples: Samples
 ) -> NDArray[np.float64]:
-    """Probabilities (samples, classes) by a run's classifier. Raises :class:`RunError` where it has none."""
+    """Probabilities (samples, classes) by a run's classifier. Raises :class:`RunError` if it has none."""
     return LinearClassifier.load(folder.linear).predict(_values(store, samples, record, spec))
 
 

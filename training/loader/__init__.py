@@ -1,1 +1,1 @@
-"""The loader in two halves: *what* is read (:mod:`order`), *how* it is read (:mod:`ram`, :mod:`stream`)."""
+"""The loader, in two halves: *what* to read (:mod:`order`) and *how* (:mod:`ram`, :mod:`stream`)."""

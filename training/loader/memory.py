@@ -1,4 +1,4 @@
-"""How much memory samples take, and how much there is."""
+"""Memory that samples need, and memory that is available."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHARE_OF_GPU = 0.7
 
 
 def stored_dtype(store: FeatureStore) -> torch.dtype:
-    """Of a store's features."""
+    """Dtype of a store's features."""
     return torch.float16 if store.spec.storage.dtype == "float16" else torch.float32
 
 
@@ -30,19 +30,19 @@ def sample_bytes(store: FeatureStore, features: Sequence[str]) -> int:
 
 
 def default_budget() -> int:
-    """Bytes that samples may take of the machine's memory: half of what is free."""
+    """Bytes of the machine's memory that samples may take: half of the free memory."""
     return int(SHARE_OF_FREE_MEMORY * available_memory())
 
 
 def gpu_budget(device: torch.device) -> int:
-    """Bytes that samples may take of a GPU's memory."""
+    """Bytes of a GPU's memory that samples may take."""
     return int(SHARE_OF_GPU * torch.cuda.mem_get_info(device)[0])
 
 
-def own_pages(count: int, shape: tuple[int, int], dtype: torch.dtype) -> torch.Tensor:
-    """Memory for ``count`` samples of ``shape``, apart from the heap.
+def allocate_pages(count: int, shape: tuple[int, int], dtype: torch.dtype) -> torch.Tensor:
+    """Allocate memory for ``count`` samples of ``shape`` outside the heap.
 
-    The system has it back once it is dropped, also in a process that keeps freed memory
+    It returns to the system when the tensor is deleted, even in a process that keeps freed memory
     (:mod:`pipelines.process`).
     """
     size = count * shape[0] * shape[1] * dtype.itemsize
@@ -54,14 +54,14 @@ def own_pages(count: int, shape: tuple[int, int], dtype: torch.dtype) -> torch.T
 
 
 def window_buffers(window: int, budget: int) -> int:
-    """Windows of ``window`` bytes that are held at a time: two, so that one is read while one is used.
+    """Number of windows of ``window`` bytes to hold: two, so that one is read while the other is used.
 
-    One, and no reading ahead, where ``budget`` bytes have room for that alone. Raises :class:`RunError` where
-    they have not.
+    If ``budget`` bytes have room for only one, it is one, and nothing is read ahead. Raises
+    :class:`RunError` if there is no room for one.
     """
     if window > budget:
         raise RunError(
-            f"a window of samples takes {window / 1e9:.2g} GB and {budget / 1e9:.2g} GB may be used; give "
-            "more (--memory), or build a store with fewer features"
+            f"a window of samples takes {window / 1e9:.2g} GB, but only {budget / 1e9:.2g} GB may be used; "
+            "allow more with --memory, or build a store with fewer features"
         )
     return 2 if 2 * window <= budget else 1

@@ -1,4 +1,4 @@
-"""Where samples are kept: on the training device, in memory, or in the store."""
+"""Choose where samples are kept: on the training device, in memory, or in the store."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def choose_home(
     budget: int | None = None,
     wanted: LoaderChoice = "auto",
 ) -> Home:
-    """Home of the samples of all ``sides``: the nearest to ``device`` that has room for them.
+    """Choose the fastest home that has room for the samples of all ``sides``.
 
-    ``budget``: bytes of the machine's memory that they may take; None: half of what is free. On a CPU device
-    and memory are one. Raises :class:`RunError` where there is no room at the home that is wanted.
+    ``budget``: bytes of the machine's memory that they may take; None: half of the free memory. On a CPU,
+    device and memory are the same. Raises :class:`RunError` if the wanted home has no room.
     """
     each = sample_bytes(store, features)
     count = sum(map(len, sides))
@@ -41,12 +41,12 @@ def choose_home(
         if size <= room:
             return "device"
         if wanted == "device":
-            raise RunError(_too_large(count, size, room, "of the GPU's memory", "--loader ram"))
+            raise RunError(_too_large_message(count, size, room, "of the GPU's memory", "--loader ram"))
     if wanted != "stream":
         if size <= memory:
             return "ram" if wanted == "auto" else wanted
         if wanted != "auto":
-            raise RunError(_too_large(count, size, memory, "of memory", "--loader stream"))
+            raise RunError(_too_large_message(count, size, memory, "of memory", "--loader stream"))
     chunks = max((len(Cells.of(store, side).chunk) for side in sides), default=0)
     window_buffers(min(WINDOW_CHUNKS, chunks) * store.spec.storage.chunk_clips * each, memory)
     return "stream"
@@ -64,7 +64,7 @@ def open_source(
     """Source of ``samples`` at ``home``, with ``features`` stacked in order, for training on ``device``.
 
     ``loaded`` is called with numbers of samples while they are read into memory. Raises
-    :class:`StoreDamagedError` and :class:`StoreChangedError`, and :class:`RunError` where ``budget`` (bytes,
+    :class:`StoreDamagedError` and :class:`StoreChangedError`, and :class:`RunError` if ``budget`` (bytes,
     None: half of the free memory) has no room for a window.
     """
     stream = StreamSource(store, samples, features, device if home == "stream" else _CPU, budget)
@@ -73,10 +73,10 @@ def open_source(
     return RamSource.read(stream, device if home == "device" else _CPU, device, loaded)
 
 
-def _too_large(count: int, size: int, room: int, what: str, instead: str) -> str:
+def _too_large_message(count: int, size: int, room: int, what: str, instead: str) -> str:
     return (
-        f"the {count} samples take {size / 1e9:.2g} GB and {room / 1e9:.2g} GB {what} may be used; "
-        f"give {instead}, or train on fewer views (--views 0)"
+        f"the {count} samples take {size / 1e9:.2g} GB, but only {room / 1e9:.2g} GB {what} may be used; "
+        f"use {instead}, or train on fewer views (--views 0)"
     )
 
 

@@ -1,13 +1,13 @@
-"""What to read, and when: a pure function of (seed, epoch, store digest).
+"""The order in which samples are read: a pure function of (seed, epoch, store digest).
 
 ::
 
     chunks (32 clips of a view)   permuted     windows            samples permuted within a window
       0 1 2 3 4 5 6 7 …        ─▶ 5 2 7 0 … ─▶ 5 2 7 │ 0 6 1 │… ─▶ ▪▫▪▪▫ … │ ▫▪▪▫▪ … │ …  ─▶ cut into batches
 
-Nothing else enters: not the device, the source, the ranks, the threads, the memory, nor what was read before.
-So an epoch can be entered at any batch, and every source reads the same samples. A chunk is read once an
-epoch, and a window at a time must be in memory. numpy alone.
+It does not depend on the device, the source, the ranks, the threads, the memory, or on what was read before.
+So an epoch can be resumed at any batch, and every source reads the same samples. A chunk is read once per
+epoch, and only one window at a time must be in memory. Needs only numpy.
 """
 
 from __future__ import annotations
@@ -16,33 +16,30 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from featurestore.store import FeatureStore
+from schemas.training import ViewSampling
 from training.loader.cells import Cells
 from training.samples.samples import Samples
 
-ViewSampling = Literal["all", "one"]
-"""``all``: every sample once an epoch; ``one``: every clip once, in a view drawn for its chunk."""
-
 WINDOW_CHUNKS = 256
-"""8,192 clips, 362 MB at 170 × 130 float16. A batch's count of a class then varies as under a permutation of
-everything, but for at most 31 / 256 of its variance, where every chunk is of one class: see
-``tests/training/loader/test_shuffling.py``."""
+"""8,192 clips, 362 MB at 170 × 130 float16. The number of samples of a class in a batch then varies as under
+a full permutation; at most 31 / 256 of its variance is lost, if every chunk holds a single class (see
+``tests/training/loader/test_shuffling.py``)."""
 
 _ALGORITHM = 2
-"""Counts up when the same seed gives another order than before."""
+"""Increases when the same seed gives a different order than before."""
 
 
 @dataclass(frozen=True)
 class Position:
-    """Where reading stands: batch ``batch``, over all ranks, of epoch ``epoch`` is next."""
+    """Position of reading: the next batch is ``batch``, over all ranks, of epoch ``epoch``."""
 
     seed: int
     epoch: int = 0
@@ -51,7 +48,7 @@ class Position:
 
 @dataclass(frozen=True, eq=False)
 class Epoch:
-    """The samples of an epoch in their order, and where batches and windows begin and end.
+    """The samples of an epoch in order, and the edges of its batches and windows.
 
     ``samples`` (n,) int64; ``batches`` (b + 1,) and ``windows`` (w + 1,) int64, edges from 0 to n.
     """
@@ -63,18 +60,17 @@ class Epoch:
 
 @dataclass(frozen=True, eq=False)
 class Order:
-    """Order of the samples of one side; make one by :meth:`of`."""
+    """Order of the samples of one side; created by :meth:`of`."""
 
     cells: Cells
     batch_size: int
     view_sampling: ViewSampling
     store_digest: str
     window: int
-    """Chunks whose samples are mixed with each other."""
+    """Number of chunks that are shuffled together."""
     fingerprint: str
-    """Hash of all that the order follows from but the position: store, samples, batch size, view sampling,
-    window. A position means the same only under the same fingerprint."""
-    _latest: dict[tuple[int, int], Epoch] = field(default_factory=dict, repr=False)
+    """Hash of everything the order depends on except the position: store, samples, batch size, view sampling
+    and window. A position is valid only for the same fingerprint."""
 
     @classmethod
     def of(
@@ -87,7 +83,7 @@ class Order:
     ) -> Order:
         """Order of ``samples`` of ``store`` in batches of at most ``batch_size``.
 
-        Raises :class:`ValueError` for ``one`` where the clips of a chunk have different views.
+        Raises :class:`ValueError` for the view sampling ``one`` if the clips of a chunk have different views.
         """
         cells = Cells.of(store, samples)
         if view_sampling == "one":
@@ -100,33 +96,27 @@ class Order:
         return cls(cells, batch_size, view_sampling, store.digest, window, fingerprint)
 
     def __len__(self) -> int:
-        """Batches of an epoch."""
+        """Return the number of batches per epoch."""
         return math.ceil(self.count / self.batch_size)
 
     @cached_property
     def count(self) -> int:
-        """Samples of an epoch."""
+        """Samples per epoch."""
         if self.view_sampling == "all":
             return len(self.cells)
         return int(self.cells.sizes[self.cells.of_chunk[:-1]].sum())
 
     def batches(self, position: Position) -> Iterator[NDArray[np.int64]]:
-        """The batches of an epoch, (B,) int64 sample indices each, from ``position`` on.
+        """Batches of an epoch from ``position`` on, (B,) int64 sample indices each.
 
-        B is the same for all but for a difference of 1.
+        Batch sizes differ by at most 1.
         """
         epoch = self.epoch(position.seed, position.epoch)
         for start, stop in pairwise(epoch.batches[position.batch :]):
             yield epoch.samples[start:stop]
 
     def epoch(self, seed: int, epoch: int) -> Epoch:
-        """All of an epoch."""
-        if (seed, epoch) not in self._latest:
-            self._latest.clear()
-            self._latest[seed, epoch] = self._drawn(seed, epoch)
-        return self._latest[seed, epoch]
-
-    def _drawn(self, seed: int, epoch: int) -> Epoch:
+        """Draw a whole epoch."""
         generator = _generator(seed, epoch, self.store_digest)
         cells = self.cells
         if self.view_sampling == "one":
@@ -150,6 +140,6 @@ def _generator(seed: int, epoch: int, store_digest: str) -> np.random.Generator:
 
 
 def _even_edges(count: int, parts: int) -> NDArray[np.int64]:
-    """Edges of ``count`` things in ``parts``, as equal as can be, the larger ones first."""
+    """Edges that divide ``count`` items into ``parts`` of nearly equal size, larger ones first."""
     sizes = count // max(1, parts) + (np.arange(parts) < count % max(1, parts))
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes, dtype=np.int64)])

@@ -1,4 +1,4 @@
-"""Source that holds its whole selection in memory, on the training device where it fits."""
+"""Source that holds all its samples in memory, or on the training device."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from training.loader.stream import StreamSource
 from training.loader.wire import Wire
 
 _READ_AT_ONCE = 1024
-"""Samples; 45 MB at 170 × 130 float16."""
+"""Samples read at a time; 45 MB at 170 × 130 float16."""
 
 
 class RamSource:
-    """Samples in memory: ``features`` (n, C, T), ``valid_frames`` (n,) and ``targets`` (n,) int64.
+    """A source with samples in memory: ``features`` (n, C, T), ``valid_frames`` and ``targets`` (n,) int64.
 
-    See :class:`training.loader.source.Source`. The tensors may lie in CPU memory while training runs on a
-    GPU; batches then travel one by one.
+    The features may be in CPU memory while training runs on a GPU; they are then copied batch by batch.
     """
 
     def __init__(self, features: Tensor, valid_frames: Tensor, targets: Tensor, device: torch.device) -> None:
@@ -42,7 +41,8 @@ class RamSource:
     ) -> RamSource:
         """Read all of ``stream``, whose batches are in CPU memory, to ``home``, for batches on ``device``.
 
-        ``loaded`` is called with the number of samples after every 1,024. Raises as ``stream`` does.
+        ``loaded`` is called with the number of samples after each block of 1,024. Raises what ``stream``
+        raises.
         """
         features = torch.empty((len(stream), *stream.shape), dtype=stream.dtype, device=home)
         valid_frames, targets = (torch.empty(len(stream), dtype=torch.int64) for _ in range(2))
@@ -59,17 +59,17 @@ class RamSource:
         return len(self.features)
 
     def batches(self, order: Order, position: Position, share: Share = WHOLE) -> Iterator[Batch]:
-        """See :class:`training.loader.source.Source`."""
+        """Yield this rank's share of the batches of an epoch, from ``position`` on."""
         for indices in order.batches(position):
             yield self.gather(share.of(indices), len(indices))
 
     def in_order(self, batch_size: int, share: Share = WHOLE) -> Iterator[Batch]:
-        """See :class:`training.loader.source.Source`."""
+        """Yield this rank's batches of all samples in their own order."""
         for start in range(share.rank * batch_size, len(self), share.world * batch_size):
             yield self.gather(np.arange(start, min(start + batch_size, len(self))))
 
     def gather(self, indices: NDArray[np.int64], total: int | None = None) -> Batch:
-        """Samples ``indices`` (B,) on the training device, in that order; ``total``: B where it is None."""
+        """Samples ``indices`` (B,) on the training device, in that order; if ``total`` is None, it is B."""
         at = torch.from_numpy(indices)
         on_device = at.to(self.device)
         if self.features.device == self.device:

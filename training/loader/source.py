@@ -1,4 +1,4 @@
-"""How samples are read: the contract that every source fulfils."""
+"""The interface of all sources of samples."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from training.loader.order import Order, Position
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Samples on the training device: one rank's share of a batch.
+    """One rank's share of a batch, on the training device.
 
     ``features`` (B, 1, C, T) in the store's dtype, ``valid_frames`` (B,) int64, ``targets`` (B,) int64.
-    ``total`` is the number of samples of the whole batch, over all ranks; B may be 0 where it is small.
+    ``total`` is the size of the whole batch over all ranks; B may be 0 if the batch is small.
     """
 
     features: Tensor
@@ -29,35 +29,35 @@ class Batch:
 
 @dataclass(frozen=True)
 class Share:
-    """What process ``rank`` of ``world`` gets: of every batch the samples rank, rank + world, …"""
+    """Share of process ``rank`` of ``world``: the samples rank, rank + world, … of every batch."""
 
     rank: int = 0
     world: int = 1
 
     def of(self, batch: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The part of ``batch`` (B,) that is this rank's."""
+        """The rank's part of ``batch`` (B,)."""
         return batch[self.rank :: self.world]
 
 
 WHOLE = Share()
-"""What a process gets that trains alone."""
+"""Share of a process that trains alone."""
 
 
 class Source(Protocol):
-    """The samples of one side of a split. An iterator that is dropped leaves nothing running."""
+    """The samples of one side of a split. An iterator that is closed early leaves nothing running."""
 
     def __len__(self) -> int:
         """Return the number of samples."""
         ...
 
     def batches(self, order: Order, position: Position, share: Share = WHOLE) -> Iterator[Batch]:
-        """The batches of an epoch from ``position`` on, of each this rank's share."""
+        """Yield this rank's share of the batches of an epoch, from ``position`` on."""
         ...
 
     def in_order(self, batch_size: int, share: Share = WHOLE) -> Iterator[Batch]:
-        """All samples as they stand, for validation and test.
+        """Yield all samples in their own order, for validation and test.
 
-        Batch k of ``batch_size`` goes to rank k mod world as a whole, so that the ranks together have every
-        sample once; ``total`` is then the batch's own size.
+        Batch k of ``batch_size`` goes as a whole to rank k mod world, so that the ranks together read every
+        sample once. ``total`` is then the batch's own size.
         """
         ...

@@ -1,4 +1,4 @@
-"""Source that reads its samples from the store while training runs, a window ahead.
+"""Source that reads its samples from the store during training, one window ahead.
 
 ::
 
@@ -6,9 +6,8 @@
                                                      ├─ two buffers, used in turn
               batches of window k are gathered ◀── buffer ┘
 
-Decoding is zarrs', outside Python's lock, so threads do, and no process has to be started. Objects are
-hashed, and fetched where the store is elsewhere, in the same threads. Memory: two windows, however large the
-store is.
+zarrs decodes outside Python's global lock, so threads suffice and no processes are started. The same threads
+hash objects, and fetch them if the store is remote. Memory: two windows, regardless of the size of the store.
 """
 
 from __future__ import annotations
@@ -28,29 +27,29 @@ from torch import Tensor
 from featurestore.read.spans import Span, SpanReader
 from featurestore.store import FeatureStore
 from training.loader.cells import Cells
-from training.loader.memory import default_budget, own_pages, sample_bytes, stored_dtype, window_buffers
+from training.loader.memory import allocate_pages, default_budget, sample_bytes, stored_dtype, window_buffers
 from training.loader.order import Order, Position
-from training.loader.reading import Reading
+from training.loader.reading import ReadingPlan
 from training.loader.source import WHOLE, Batch, Share
 from training.loader.wire import Wire
 from training.samples.samples import Samples
 
 THREADS = 2
-"""That decode. One keeps up with a training; two do while objects are hashed for the first time, too."""
+"""Decoding threads. One keeps up with training; two keep up while objects are hashed for the first time."""
 
 _CELLS_IN_ORDER = 32
-"""Of a window of samples that are read as they stand: there is nothing to mix."""
+"""Cells per window of samples that are read in order, without shuffling."""
 
 _SPANS_AT_ONCE = 8
-"""That a thread decodes, at least, before it looks whether it is still wanted: 11 MB at 170 × 130 float16."""
+"""Least number of spans that a thread decodes before checking whether to stop: 11 MB at 170 × 130 float16."""
 
 
 class StreamSource:
-    """Samples that stay in the store; see :class:`training.loader.source.Source`.
+    """A source with samples that stay in the store.
 
-    ``budget``: bytes that windows may take; None: half of the free memory. Each iterator that is open at the
-    same time takes as much. :meth:`batches` raises :class:`RunError` where not one window fits; iterating
-    raises :class:`StoreDamagedError`, naming object and clip, and :class:`StoreChangedError`.
+    ``budget``: bytes that windows may take; None: half of the free memory. Every open iterator takes this
+    much. :meth:`batches` raises :class:`RunError` if not even one window fits; iterating raises
+    :class:`StoreDamagedError`, naming object and clip, and :class:`StoreChangedError`.
     """
 
     def __init__(
@@ -83,19 +82,19 @@ class StreamSource:
         return len(self._cells)
 
     def batches(self, order: Order, position: Position, share: Share = WHOLE) -> Iterator[Batch]:
-        """See :class:`training.loader.source.Source`. ``order`` is one of the same samples."""
+        """Yield this rank's share of the batches of an epoch; ``order`` must be of the same samples."""
         window = min(order.window, len(self._cells.chunk))
         buffers = window_buffers(window * self._chunk_bytes, self._budget)
         epoch = order.epoch(position.seed, position.epoch)
-        return self._read(Reading.of_epoch(epoch, position.batch, share), window, buffers)
+        return self._read(ReadingPlan.of_epoch(epoch, position.batch, share), window, buffers)
 
     def in_order(self, batch_size: int, share: Share = WHOLE) -> Iterator[Batch]:
-        """See :class:`training.loader.source.Source`."""
+        """Yield this rank's batches of all samples in their own order."""
         window = max(1, min(_CELLS_IN_ORDER, self._budget // (2 * self._chunk_bytes)))
-        return self._read(Reading.in_order(self._cells, batch_size, share, window), window, 2)
+        return self._read(ReadingPlan.in_order(self._cells, batch_size, share, window), window, 2)
 
-    def _read(self, reading: Reading, window: int, buffers: int) -> Iterator[Batch]:
-        """The batches of ``reading``, whose windows have ``window`` cells at most."""
+    def _read(self, reading: ReadingPlan, window: int, buffers: int) -> Iterator[Batch]:
+        """Batches of ``reading``, with windows of at most ``window`` cells."""
         stopped = Event()
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="loader")
         free = [self._buffer(window) for _ in range(buffers)]
@@ -133,18 +132,18 @@ class StreamSource:
             self._spare.extend(held)
 
     def _buffer(self, cells: int) -> Tensor:
-        """Memory for ``cells`` chunks: what an earlier iterator left, or new."""
+        """Memory for ``cells`` chunks: a buffer left by an earlier iterator, or a new one."""
         slots = cells * self._chunk_clips
         while self._spare:
             buffer = self._spare.pop()
             if len(buffer) >= slots:
                 return buffer
-        return own_pages(slots, self.shape, self.dtype)
+        return allocate_pages(slots, self.shape, self.dtype)
 
     def _window(
         self, samples: NDArray[np.int64], buffer: Tensor, pool: ThreadPoolExecutor, stopped: Event
     ) -> _Window:
-        """Have the cells of ``samples`` read into ``buffer``, of each the rows from the first to the last."""
+        """Start reading the cells of ``samples`` into ``buffer``, each from its first to its last row."""
         cells, cell = np.unique(self._cells.of_sample[samples], return_inverse=True)
         rows = self._rows[samples]
         first, last = np.full(len(cells), np.iinfo(np.int64).max), np.zeros(len(cells), np.int64)
@@ -153,8 +152,8 @@ class StreamSource:
         at = np.cumsum(last - first + 1) - (last - first + 1)
         one = samples[np.unique(cell, return_index=True)[1]]
         spans = [
-            Span(str(corpus), int(view), int(start), int(stop) + 1, int(place))
-            for corpus, view, start, stop, place in zip(
+            Span(str(corpus), int(view), int(start), int(stop) + 1, int(offset))
+            for corpus, view, start, stop, offset in zip(
                 self._corpora[one], self._views[one], first, last, at, strict=True
             )
         ]
@@ -163,7 +162,7 @@ class StreamSource:
         return _Window(buffer, torch.from_numpy(at[cell] + rows - first[cell]), futures)
 
     def _parts(self, spans: list[Span]) -> Iterator[list[Span]]:
-        """What a thread reads at a time. No two parts share a shard, so that none is hashed twice."""
+        """Divide ``spans`` into parts that a thread reads at a time; a shard is in one part, hashed once."""
 
         def shard(span: Span) -> tuple[str, int, int]:
             return span.dataset, span.view, span.start // self._shard_clips
@@ -180,7 +179,7 @@ class StreamSource:
 
 @dataclass(eq=False)
 class _Window:
-    """Samples in memory, or on their way there; ``slots`` (n,) int64 are their rows of ``buffer``."""
+    """Samples in memory, or being read; ``slots`` (n,) int64 are their rows in ``buffer``."""
 
     buffer: Tensor
     slots: Tensor
@@ -193,7 +192,7 @@ class _Window:
         return self.taken == len(self.slots)
 
     def take(self, target: Tensor) -> int:
-        """Copy the next samples into ``target``, once they are there; how many it was."""
+        """Wait for the next samples and copy them into ``target``; return their number."""
         while self.futures:
             self.futures.pop().result()
         slots = self.slots[self.taken : self.taken + len(target)]
@@ -203,7 +202,7 @@ class _Window:
 
 
 def _read_part(reader: SpanReader, out: NDArray[np.floating], spans: Sequence[Span], stopped: Event) -> None:
-    for span in spans:  # one by one: it may be a long way to fetch them
+    for span in spans:  # one by one, because fetching may take long
         if stopped.is_set():
             return
         reader.ensure([span])
@@ -211,7 +210,7 @@ def _read_part(reader: SpanReader, out: NDArray[np.floating], spans: Sequence[Sp
 
 
 def valid_frames_of(store: FeatureStore, samples: Samples) -> NDArray[np.int64]:
-    """(n,) int64: frames of each sample that are centred on sound."""
+    """(n,) int64: number of frames of each sample that are centred on sound."""
     valid = np.empty(len(samples), np.int64)
     for view in samples.view_indices:
         inside = samples.views == view

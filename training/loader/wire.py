@@ -1,4 +1,4 @@
-"""The way of a batch from memory to the training device, as stored: float16 stays float16."""
+"""Transfer of batches from memory to the training device, as stored: float16 stays float16."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 
 _IN_FLIGHT = 3
-"""Batches whose copy to a GPU may be under way while the next one is filled."""
+"""Batches that may be on their way to a GPU while the next one is filled."""
 
 
 @dataclass(eq=False)
 class Wire:
-    """Gives memory to fill with a batch, and sends it.
+    """Provides memory to fill with a batch, and sends the batch.
 
-    For a GPU that is pinned memory, which is used again once its copy has ended, so that copying goes on
-    beside computing; else each batch has memory of its own, which is the batch.
+    For a GPU this is pinned memory, reused after its copy has finished, so that copying and computing
+    overlap. For a CPU each batch has its own memory, which is not copied.
     """
 
     shape: tuple[int, int]
@@ -28,7 +28,7 @@ class Wire:
     _copied: list[torch.cuda.Event] = field(default_factory=list)
 
     def target(self, count: int) -> Tensor:
-        """Memory (count, C, T) to fill, then to :meth:`send` before the next is asked for."""
+        """Memory (count, C, T) to fill and then to :meth:`send` before requesting the next."""
         if self.device.type != "cuda":
             return torch.empty((count, *self.shape), dtype=self.dtype)
         if len(self._pinned) < _IN_FLIGHT:
@@ -43,7 +43,7 @@ class Wire:
         return self._pinned[self._next][:count]
 
     def send(self, filled: Tensor) -> Tensor:
-        """(B, 1, C, T) on the device, from what :meth:`target` gave."""
+        """(B, 1, C, T) on the device, from filled memory of :meth:`target`."""
         if self.device.type != "cuda":
             return filled.unsqueeze(1)
         sent = filled.to(self.device, non_blocking=True)
@@ -51,5 +51,5 @@ class Wire:
         return sent.unsqueeze(1)
 
     def _new_pinned(self, count: int) -> Tensor:
-        with torch.inference_mode(mode=False):  # it outlives the evaluation that it may be made for
+        with torch.inference_mode(mode=False):  # it may outlive the evaluation that created it
             return torch.empty((count, *self.shape), dtype=self.dtype, pin_memory=True)

@@ -1,1 +1,1 @@
-"""The training loop and everything that a step needs."""
+"""The training loop, and everything that a training step needs."""

@@ -1,11 +1,11 @@
 """Augmentation of batches on the device: mixup, then masks of bands and of frames (SpecAugment).
 
-Draws come from torch's default generator of the device, or from one that is given; their number depends on
-the number of rows and on the options alone, never on values. Nothing waits for the device.
+Random numbers come from torch's default generator of the device, or from a given one; their number depends
+only on the number of rows and on the options, never on values. Nothing waits for the device.
 
-Of several processes, each with every ``world``-th row of a batch, each draws for all rows and takes its own:
-masks, shares and so on are those of one process, if the generators stand alike. Only mixup's partners are
-others: a row is mixed with one of the same process.
+If several processes train, each has every ``world``-th row of a batch, draws for all rows and uses its own.
+Masks, shares and so on then equal those of one process, if the generators have the same state. Only the
+partners of mixup differ: a row is mixed with a row of the same process.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from schemas.training import SpecAugmentSpec, TrainSpec
 from training.loop.loss import MixedTargets
 
 Rows = tuple[int, int, int]
-"""(total, rank, world): of a batch of ``total`` rows over all processes, rows ``rank::world`` are here."""
+"""(total, rank, world): this process has rows ``rank::world`` of a batch of ``total`` rows."""
 
 
 class Augment(nn.Module):
-    """What ``spec.mixup`` and ``spec.spec_augment`` ask for in training; nothing in evaluation mode."""
+    """Applies ``spec.mixup`` and ``spec.spec_augment`` in training mode; does nothing in evaluation mode."""
 
     def __init__(self, spec: TrainSpec) -> None:
         super().__init__()
@@ -38,24 +38,24 @@ class Augment(nn.Module):
         rows: Rows | None = None,
         generator: Generator | None = None,
     ) -> tuple[Tensor, Tensor, MixedTargets]:
-        """Augmented (x, valid_frames, targets) of normalised ``x`` (B, 1, C, T), 0 behind its valid frames.
+        """Augment normalised ``x`` (B, 1, C, T), which is 0 in padded frames; return x, frames and targets.
 
-        ``valid_frames`` (B,) and ``targets`` (B,) are int64. A mixture is as long as the longer of its two.
-        What is given stays as it is.
+        ``valid_frames`` (B,) and ``targets`` (B,) are int64. A mixture is as long as the longer of its two
+        samples. The inputs are not changed.
         """
-        mixed = MixedTargets.unmixed(targets)
+        mixed = MixedTargets.of_classes(targets)
         if not self.training:
             return x, valid_frames, mixed
         draws = _Draws(rows or (len(x), 0, 1), x.device, generator)
         if self.mixup:
             x, valid_frames, mixed = _mixup(x, valid_frames, targets, self.mixup, draws)
         if self.masks.band_masks or self.masks.frame_masks:
-            x = _masked(x, valid_frames, self.masks, draws)
+            x = _mask(x, valid_frames, self.masks, draws)
         return x, valid_frames, mixed
 
 
 class _Draws:
-    """Random numbers for the rows that are here, out of those for all."""
+    """Random numbers for this process's rows, drawn for all rows."""
 
     def __init__(self, rows: Rows, device: torch.device, generator: Generator | None) -> None:
         self.total, self.rank, self.world = rows
@@ -84,7 +84,7 @@ class _Draws:
 def _mixup(
     x: Tensor, valid_frames: Tensor, targets: Tensor, alpha: float, draws: _Draws
 ) -> tuple[Tensor, Tensor, MixedTargets]:
-    """Zhang et al. (2018), with a share for each sample rather than one for the batch."""
+    """Mixup of Zhang et al. (2018), with one share per sample instead of one per batch."""
     share = draws.beta(alpha)
     partner = draws.uniform().argsort(stable=True)
     x = torch.lerp(x.index_select(0, partner), x, share[:, None, None, None])
@@ -92,14 +92,14 @@ def _mixup(
     return x, valid_frames, MixedTargets(targets, targets[partner], share)
 
 
-def _masked(x: Tensor, valid_frames: Tensor, spec: SpecAugmentSpec, draws: _Draws) -> Tensor:
-    """Park et al. (2019): masks of whole bands, and of whole frames within the valid ones."""
+def _mask(x: Tensor, valid_frames: Tensor, spec: SpecAugmentSpec, draws: _Draws) -> Tensor:
+    """SpecAugment of Park et al. (2019): masks of whole bands, and of whole frames within the valid ones."""
     bands, frames = x.shape[-2:]
     drawn = draws.uniform(spec.band_masks + spec.frame_masks, 2)
     in_bands, in_frames = drawn[:, : spec.band_masks], drawn[:, spec.band_masks :]
     keep_bands = _keep(in_bands, spec.band_width, torch.full_like(valid_frames, bands), bands)
     keep_frames = _keep(in_frames, spec.frame_width, valid_frames, frames)
-    # Two factors, since one of (B, C, T) would have to be made and read besides.
+    # Two factors, because a single one of (B, C, T) would take extra memory traffic.
     if spec.band_masks:
         x = x * keep_bands[:, None, :, None]
     if spec.frame_masks:
@@ -108,9 +108,9 @@ def _masked(x: Tensor, valid_frames: Tensor, spec: SpecAugmentSpec, draws: _Draw
 
 
 def _keep(drawn: Tensor, width: int, lengths: Tensor, size: int) -> Tensor:
-    """(B, size) float32, 0 in any of the masks ``drawn`` (B, masks, 2) within ``lengths`` (B,), else 1.
+    """(B, size) float32, 0 inside any of the masks ``drawn`` (B, masks, 2) within ``lengths`` (B,), else 1.
 
-    A mask is 0…``width`` wide, at most the length, and lies anywhere in it, both uniformly.
+    Widths are uniform in 0…``width``, at most the length; positions are uniform within the length.
     """
     lengths = lengths[:, None]
     widths = torch.minimum((drawn[..., 0] * (width + 1)).long(), lengths)

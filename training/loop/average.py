@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 
 class AveragedWeights:
-    """The moving average of all that a model's ``state_dict`` holds, on the model's device.
+    """Moving average of everything in a model's ``state_dict``, on the model's device.
 
-    After step t (from 0) ``average += (1 − d) · (weights − average)`` with ``d = min(decay, (1 + t) /
-    (10 + t))``, so that the first, random weights are soon forgotten. Running means and variances of batch
-    norm are averaged alike; whole numbers are taken over as they are.
+    After step t (from 0), ``average += (1 − d) · (weights − average)`` with ``d = min(decay, (1 + t) /
+    (10 + t))``, so that the initial random weights are soon forgotten. Running means and variances of batch
+    norm are averaged too; integers are copied.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
@@ -24,7 +24,7 @@ class AveragedWeights:
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
-        """Take up the weights of ``model`` after a step."""
+        """Update the average with the weights of ``model`` after a step."""
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         live = model.state_dict()
         moving = [name for name, tensor in live.items() if tensor.is_floating_point()]
@@ -36,11 +36,10 @@ class AveragedWeights:
         self.updates += 1
 
     @contextmanager
-    def swapped_in(self, model: nn.Module) -> Iterator[None]:
-        """Within it ``model`` has the averaged weights, afterwards its own again, bit for bit.
+    def swap_in(self, model: nn.Module) -> Iterator[None]:
+        """Give ``model`` the averaged weights within the context; afterwards its own again, bit for bit.
 
-        Values alone are exchanged: every tensor stays where it is, as compiled models and captured graphs
-        want it.
+        Only values are exchanged; every tensor keeps its memory, as compiled models and captured graphs need.
         """
         self._exchange(model)
         try:
@@ -49,21 +48,23 @@ class AveragedWeights:
             self._exchange(model)
 
     def state(self) -> dict[str, Tensor]:
-        """What :meth:`load` takes: ``updates`` and ``weights.<name>``, the latter not copied."""
+        """State for :meth:`load`: ``updates`` and ``weights.<name>``; the weights are not copied."""
         weights = {f"weights.{name}": tensor for name, tensor in self._average.items()}
         return {"updates": torch.tensor(self.updates), **weights}
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Stand where an average stood that gave ``state``.
+        """Restore the state returned by :meth:`state`.
 
-        Raises :class:`KeyError` or :class:`RuntimeError` where it is of another model.
+        Raises :class:`KeyError` or :class:`RuntimeError` if it belongs to another model.
         """
         names = {f"weights.{name}" for name in self._average} | {"updates"}
         if strange := names ^ state.keys():
-            raise KeyError(f"{min(strange)} of the averaged weights")
+            raise KeyError(f"{min(strange)} in the averaged weights")
         for name, tensor in self._average.items():
             if (held := state[f"weights.{name}"]).shape != tensor.shape:
-                raise RuntimeError(f"averaged {name} is {tuple(held.shape)}, not {tuple(tensor.shape)}")
+                raise RuntimeError(
+                    f"averaged {name} has shape {tuple(held.shape)}, not {tuple(tensor.shape)}"
+                )
             tensor.copy_(held)
         self.updates = int(state["updates"])
 

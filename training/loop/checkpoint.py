@@ -1,10 +1,10 @@
-"""Checkpoints: all that a training needs to go on as if it had never stopped.
+"""Checkpoints: everything a training needs to continue as if it had never stopped.
 
-``last.safetensors`` alone is the truth: weights, the best epoch's weights, the optimiser's moments and the
-average are its body, the rest is JSON in its header, under ``state``. Being one file that is renamed into
-place, it cannot be half of one step and half of another. ``best.safetensors`` is a part of it, written after
-it and again when a run is resumed, for those who want to predict. There is no pickle, and no state of a
-generator: every step seeds its own (:func:`training.loop.step.step_seed`).
+``last.safetensors`` is the single source of truth. Its tensors are the weights, the best epoch's weights, the
+optimiser's moments and the average; everything else is JSON in its header, under ``state``. Because it is one
+file, written by renaming, it never mixes two steps. ``best.safetensors`` is a part of it, for prediction,
+written after it and again when a run is resumed. There is no pickle, and no state of random generators, since
+every step seeds its own (:func:`training.loop.step.step_seed`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from featurestore.places.durable import write_durably
 from schemas.errors import RunError
 from training.loop.average import AveragedWeights
 from training.loop.optimise import Schedule
-from training.loop.progress import Progress
+from training.loop.progress import TrainingProgress
 from training.runs.observer import EpochResult
 
 LAST, BEST = "last.safetensors", "best.safetensors"
@@ -33,7 +33,7 @@ LAST, BEST = "last.safetensors", "best.safetensors"
 
 @dataclass(frozen=True)
 class Trainee:
-    """What changes in training, and is saved."""
+    """The state that training changes and checkpoints save."""
 
     model: nn.Module
     optimizer: Optimizer
@@ -41,13 +41,13 @@ class Trainee:
     average: AveragedWeights | None
 
 
-def save_last(folder: Path, trainee: Trainee, progress: Progress, fingerprint: str) -> None:
-    """Write ``last.safetensors``; ``fingerprint`` is that of the loader's order."""
+def save_last(folder: Path, trainee: Trainee, progress: TrainingProgress, fingerprint: str) -> None:
+    """Write ``last.safetensors``; ``fingerprint`` is the fingerprint of the loader's order."""
     average = trainee.average
     tensors = {
-        **_named("model", trainee.model.state_dict()),
-        **_named("best", progress.best_weights),
-        **_named("average", {} if average is None else average.state()),
+        **_with_prefix("model", trainee.model.state_dict()),
+        **_with_prefix("best", progress.best_weights),
+        **_with_prefix("average", {} if average is None else average.state()),
         **_moments(trainee.optimizer),
     }
     state = {
@@ -63,22 +63,22 @@ def save_last(folder: Path, trainee: Trainee, progress: Progress, fingerprint: s
     _write(folder / LAST, tensors, state)
 
 
-def save_best(folder: Path, progress: Progress) -> None:
-    """Write ``best.safetensors``: the best weights alone, and their epoch; nothing before epoch 1."""
+def save_best(folder: Path, progress: TrainingProgress) -> None:
+    """Write ``best.safetensors``: the best weights and their epoch; does nothing before epoch 1 is done."""
     if progress.best is None:
         return
     state = {"epoch": progress.best.epoch, "validation_loss": progress.best.validation_loss}
-    _write(folder / BEST, _named("model", progress.best_weights), state)
+    _write(folder / BEST, _with_prefix("model", progress.best_weights), state)
 
 
-def resume_last(folder: Path, trainee: Trainee, fingerprint: str) -> Progress:
-    """Put ``last.safetensors`` into ``trainee``; a new Progress if there is none.
+def resume_last(folder: Path, trainee: Trainee, fingerprint: str) -> TrainingProgress:
+    """Load ``last.safetensors`` into ``trainee``; return a new TrainingProgress if there is no such file.
 
-    Raises :class:`RunError` where the file is damaged, lost, of another model, or stands in the order of
-    another store, split or batch size.
+    Raises :class:`RunError` if the file is damaged, lost, of another model, or of the order of another store,
+    split or batch size.
     """
     if not _has_last(folder):
-        return Progress()
+        return TrainingProgress()
     tensors, state = _read(folder / LAST)
     try:
         best_weights = _part(tensors, "best")
@@ -89,7 +89,7 @@ def resume_last(folder: Path, trainee: Trainee, fingerprint: str) -> Progress:
             trainee.average.load(_part(tensors, "average"))
         _load_optimizer(trainee.optimizer, tensors, state["learning_rates"])
         trainee.schedule.load(state["schedule"])
-        progress = Progress(
+        progress = TrainingProgress(
             history=_history(folder, state),
             best_weights=best_weights,
             batch=int(state["batch"]),
@@ -102,16 +102,16 @@ def resume_last(folder: Path, trainee: Trainee, fingerprint: str) -> Progress:
         raise RunError(f"{folder / LAST} is of another model: {error}; start a new run") from error
     if saved != fingerprint:
         raise RunError(
-            f"{folder / LAST} stands in epoch {progress.epoch + 1} of another store, split, set of views or "
-            "batch size; go on with those that it was started with, or start a new run"
+            f"{folder / LAST} is in epoch {progress.epoch + 1} of a run with another store, split, set of "
+            "views or batch size; resume it with the original ones, or start a new run"
         )
     return progress
 
 
 def read_history(folder: Path) -> list[EpochResult]:
-    """History in ``last.safetensors``; empty if there is none.
+    """Read the history of ``last.safetensors``; empty if there is no such file.
 
-    Raises :class:`RunError` where the file is damaged or lost.
+    Raises :class:`RunError` if the file is damaged or lost.
     """
     if not _has_last(folder):
         return []
@@ -119,9 +119,9 @@ def read_history(folder: Path) -> list[EpochResult]:
 
 
 def load_best(folder: Path, model: nn.Module) -> int:
-    """Put ``best.safetensors`` into ``model``; the epoch it is of.
+    """Load ``best.safetensors`` into ``model`` and return its epoch.
 
-    Raises :class:`RunError` where the file is missing, damaged or of another model.
+    Raises :class:`RunError` if the file is missing, damaged or of another model.
     """
     tensors, state = _read(folder / BEST)
     try:
@@ -133,29 +133,42 @@ def load_best(folder: Path, model: nn.Module) -> int:
 
 def _history(folder: Path, state: Mapping[str, Any]) -> list[EpochResult]:
     try:
-        return [EpochResult(**row) for row in state["history"]]
+        return [_epoch_result(row) for row in state["history"]]
     except (KeyError, TypeError) as error:
-        raise RunError(f"{folder / LAST} holds no history: {error!r}; start a new run") from error
+        raise RunError(f"{folder / LAST} has no valid history: {error!r}; start a new run") from error
+
+
+def _epoch_result(row: Mapping[str, Any]) -> EpochResult:
+    return EpochResult(
+        epoch=row["epoch"],
+        train_loss=row["train_loss"],
+        validation_loss=row["validation_loss"],
+        validation_ua=row["validation_ua"],
+        validation_wa=row["validation_wa"],
+        learning_rate=row["learning_rate"],
+        seconds=row["seconds"],
+        best=row["best"],
+    )
 
 
 def _has_last(folder: Path) -> bool:
-    """Whether anything was saved. ``best`` is written after ``last``: alone, it tells of a lost ``last``."""
+    """Whether anything was saved. ``best`` is written after ``last``: alone, it means ``last`` is lost."""
     if (folder / LAST).exists():
         return True
     if (folder / BEST).exists():
         raise RunError(
-            f"{folder / LAST} is gone, though {BEST} beside it shows that the run had begun; "
-            "put it back, or start a new run"
+            f"{folder / LAST} is missing, although {BEST} next to it shows that the run had begun; "
+            "restore it, or start a new run"
         )
     return False
 
 
-def _named(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _with_prefix(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {f"{name}.{key}": tensor for key, tensor in tensors.items()}
 
 
 def _part(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
-    """Tensors under ``name.``, by what follows it."""
+    """Tensors whose key starts with ``name.``, by the rest of the key."""
     return {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.startswith(f"{name}.")}
 
 
@@ -174,7 +187,7 @@ def _load_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], rates: 
     for name, tensor in _part(tensors, "adam").items():
         index, _, slot = name.partition(".")
         like = parameters[int(index)]
-        # Moments must lie in memory as their parameter does (channels last): Adam's fused loop walks both.
+        # Moments must have the memory layout of their parameter (channels last): fused Adam needs that.
         moment = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
         slots.setdefault(int(index), {})[slot] = moment
     optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
@@ -193,5 +206,5 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
             state = json.loads((file.metadata() or {})["state"])
     except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise RunError(f"{path} cannot be read ({error}); start a new run") from error
+        raise RunError(f"cannot read {path} ({error}); start a new run") from error
     return tensors, state

@@ -1,4 +1,4 @@
-"""The processes that train one model together: one, or those that ``torchrun`` has started."""
+"""The processes that train one model together: a single one, or those started by ``torchrun``."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def fabric_for(device: torch.device, spec: TrainSpec, environment: Mapping[str, str] = os.environ) -> Fabric:
-    """Lightning's Fabric on ``device``, launched; with distributed data parallel under ``torchrun``.
+    """Launch Lightning's Fabric on ``device``; under ``torchrun`` with distributed data parallel.
 
-    Ranks on CPUs talk through gloo, on GPUs through NCCL.
+    Ranks communicate through gloo on CPUs, through NCCL on GPUs.
     """
-    from lightning.fabric import Fabric  # two seconds
+    from lightning.fabric import Fabric  # takes two seconds
 
     ranks = int(environment.get("WORLD_SIZE", "1"))
     here = int(environment.get("LOCAL_WORLD_SIZE", "1"))
@@ -44,7 +44,7 @@ def share_of(fabric: Fabric) -> Share:
 
 
 def sum_over_ranks(fabric: Fabric, values: torch.Tensor) -> torch.Tensor:
-    """``values`` summed over all processes; as they are where there is one."""
+    """Sum ``values`` over all processes; unchanged if there is only one."""
     if fabric.world_size == 1:
         return values
     summed = values.clone()

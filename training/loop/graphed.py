@@ -1,13 +1,13 @@
 """Training steps as CUDA graphs: on one GPU a step is launched as a whole, not kernel by kernel.
 
-A step of these small networks is hundreds of kernels of some microseconds each, which Python cannot launch as
-fast as a GPU computes them. A graph has them recorded once, with the memory that they work in::
+A step of these small networks is hundreds of kernels of a few microseconds each. Python cannot launch them as
+fast as a GPU computes them. A graph records them once, together with the memory they use::
 
-    batch ──▶ copied to where the graph reads ──▶ replay: normalise … update ──▶ losses
+    batch ──▶ copied to the graph's input ──▶ replay: normalise … update ──▶ losses
               seed, learning rate: read from the device at each replay
 
-A replay does exactly the work of :meth:`training.loop.step.Step.learn`, so a graph changes no result. The
-seed and learning rate of a step are set outside the graph; so is the average of the weights, because its
+A replay does exactly the work of :meth:`training.loop.step.Step.learn`, so a graph does not change results.
+Seed and learning rate of a step are set outside the graph. So is the average of the weights, because its
 decay changes.
 """
 
@@ -16,7 +16,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -25,30 +25,39 @@ from training.loader.source import Batch
 from training.loop.step import Step
 
 _EAGER_STEPS = 3
-"""Steps of each batch size that are taken as they come: libraries and optimiser allocate in their first."""
+"""Steps per batch size before capture: libraries and the optimiser allocate memory in their first steps."""
 
 
-def graphed_where_possible(step: Step) -> Step:
-    """``step`` as CUDA graphs where one GPU trains alone; else as it is.
+def use_cuda_graphs(step: Step) -> Step:
+    """Make ``step`` use CUDA graphs if a single GPU trains; otherwise return it unchanged.
 
-    The optimiser then keeps its learning rates on the device, as tensors.
+    With graphs, the optimiser keeps its learning rates as tensors on the device.
     """
     if step.fabric.device.type != "cuda" or step.fabric.world_size > 1:
         return step
     for group in step.trainee.optimizer.param_groups:
         group["capturable"] = True
         group["lr"] = torch.as_tensor(group["lr"], dtype=torch.float32, device=step.fabric.device)
-    return GraphedStep(**{each.name: getattr(step, each.name) for each in fields(step)})
+    return GraphedStep(
+        fabric=step.fabric,
+        runner=step.runner,
+        stepper=step.stepper,
+        trainee=step.trainee,
+        normaliser=step.normaliser,
+        augment=step.augment,
+        loss=step.loss,
+        spec=step.spec,
+    )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class GraphedStep(Step):
-    """A step that is captured after its first few times, a graph for each size of batch."""
+    """A step that is captured after the first few times, one graph per batch size."""
 
-    _recordings: dict[int, _Recording] = field(default_factory=dict)
+    _recordings: dict[int, _Recording] = field(default_factory=dict, init=False, repr=False)
 
     def learn(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """See :meth:`training.loop.step.Step.learn`; what is returned is overwritten by the next step."""
+        """Do the work of :meth:`Step.learn`; the next step overwrites the returned tensors."""
         recording = self._recordings.setdefault(len(batch.targets), _Recording())
         if recording.graph is None and recording.wanted and recording.steps >= _EAGER_STEPS:
             self._capture(recording, batch)
@@ -62,20 +71,23 @@ class GraphedStep(Step):
         """Record the step's kernels without running them."""
         held = Batch(batch.features.clone(), batch.valid_frames.clone(), batch.targets.clone(), batch.total)
         graph = torch.cuda.CUDAGraph()
-        self.stepper.zero_grad(set_to_none=True)  # gradients are to lie in the graph's memory
+        self.stepper.zero_grad(set_to_none=True)  # gradients must be in the graph's memory
         try:
             with torch.cuda.graph(graph, stream=recording.stream, capture_error_mode="thread_local"):
                 losses = super().learn(held)
         except RuntimeError as error:
             recording.wanted = False
-            warnings.warn(f"no CUDA graph of the step ({error}); training goes on slower", stacklevel=2)
+            warnings.warn(
+                f"cannot capture the step as a CUDA graph ({error}); training continues without it, slower",
+                stacklevel=2,
+            )
             return
         recording.graph, recording.held, recording.losses = graph, held, losses
 
 
 @dataclass(eq=False)
 class _Recording:
-    """The step for one size of batch: how often it was taken, and once captured its graph."""
+    """The step for one batch size: how often it was run, and its graph once captured."""
 
     steps: int = 0
     wanted: bool = True
@@ -85,7 +97,7 @@ class _Recording:
     losses: tuple[Tensor, Tensor] | None = None
 
     def replay(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Take the captured step on ``batch``."""
+        """Run the captured step on ``batch``."""
         if self.graph is None or self.held is None or self.losses is None:
             raise RuntimeError("the step has not been captured")
         self.held.features.copy_(batch.features)
@@ -97,7 +109,7 @@ class _Recording:
 
 @contextmanager
 def _beside(stream: torch.cuda.Stream) -> Iterator[None]:
-    """Work on ``stream``, after all that was asked for before and before all that is asked for later."""
+    """Work on ``stream``, after all work queued before the context and before all work queued later."""
     current = torch.cuda.current_stream()
     stream.wait_stream(current)
     with torch.cuda.stream(stream):

@@ -4,8 +4,8 @@ For sample ``i`` with shares ``s`` of its classes, ``q = (1 − ε) s + ε / K``
 
     lossᵢ = − Σ_c q_c w_c log p_c        weightᵢ = Σ_c s_c w_c        loss = Σ lossᵢ / Σ weightᵢ
 
-With one class a sample that is ``torch.nn.CrossEntropyLoss(weight, label_smoothing)`` to the last term; of
-several processes each gives its two sums, whose totals are divided.
+With one class per sample, this is exactly ``torch.nn.CrossEntropyLoss(weight, label_smoothing)``. If several
+processes train, each returns its two sums, and the totals are divided.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from schemas.training import TrainSpec
 
 
 class MixedTargets(NamedTuple):
-    """Sample ``i`` is of class ``first[i]`` by the share ``share[i]``, of ``second[i]`` by the rest.
+    """Sample ``i`` belongs to class ``first[i]`` by ``share[i]``, to class ``second[i]`` by the rest.
 
     ``first``, ``second`` (B,) int64, ``share`` (B,) float32 in 0…1.
     """
@@ -32,8 +32,8 @@ class MixedTargets(NamedTuple):
     share: Tensor
 
     @classmethod
-    def unmixed(cls, targets: Tensor) -> MixedTargets:
-        """Each sample wholly of its class."""
+    def of_classes(cls, targets: Tensor) -> MixedTargets:
+        """Targets that are not mixed: each sample belongs entirely to its class."""
         return cls(targets, targets, torch.ones(targets.shape, device=targets.device))
 
 
@@ -45,7 +45,7 @@ class LossSum(NamedTuple):
 
 
 class Loss(nn.Module):
-    """The loss of a training. Holds ``class_weights`` (K,) as a buffer; never waits for the device."""
+    """The training loss. Holds ``class_weights`` (K,) as a buffer; never waits for the device."""
 
     class_weights: Tensor
 
@@ -55,13 +55,13 @@ class Loss(nn.Module):
         self.register_buffer("class_weights", torch.tensor(class_weights, dtype=torch.float32))
 
     def forward(self, logits: Tensor, targets: MixedTargets | Tensor) -> LossSum:
-        """Of ``logits`` (B, K), any float dtype; ``targets`` are classes (B,) int64, or mixtures of them."""
+        """Loss of ``logits`` (B, K), any float dtype; ``targets`` are classes (B,) int64 or mixtures."""
         losses, weights = self.each(logits, targets)
         return LossSum(losses.sum(), weights.sum())
 
     def each(self, logits: Tensor, targets: MixedTargets | Tensor) -> tuple[Tensor, Tensor]:
         """Weighted loss and weight of every sample, (B,) float32 each."""
-        first, second, share = MixedTargets.unmixed(targets) if isinstance(targets, Tensor) else targets
+        first, second, share = MixedTargets.of_classes(targets) if isinstance(targets, Tensor) else targets
         log_p = F.log_softmax(logits.float(), dim=1)
         weighted = -log_p * self.class_weights
         own = torch.lerp(_of(weighted, second), _of(weighted, first), share)
@@ -72,16 +72,17 @@ class Loss(nn.Module):
 
 
 def loss_of(spec: TrainSpec, targets: NDArray[np.int64], classes: int) -> Loss:
-    """Loss that ``spec`` asks for, over ``classes``; ``targets`` (n,) are those of the training samples."""
+    """Loss of ``spec`` over ``classes``; ``targets`` (n,) are the classes of the training samples."""
     weights = balanced_weights(targets, classes) if spec.class_weights == "balanced" else np.ones(classes)
     return Loss(weights, spec.label_smoothing)
 
 
 def balanced_weights(targets: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
-    """Weights n / (present classes · n of the class), (classes,): scikit-learn's ``compute_class_weight``.
+    """Weights n / (present classes · n of the class), (classes,), as scikit-learn's ``compute_class_weight``.
 
-    That knows present classes alone. One without a sample gets 1, the mean weight of a training sample: no
-    loss of training has it but as label smoothing's share, and in validation its clips count like any other.
+    scikit-learn gives weights only to present classes. Here, a class without samples gets 1, the mean weight
+    of a training sample. In training this matters only for label smoothing; in validation its clips then
+    count like any others.
     """
     counts = np.bincount(targets, minlength=classes)
     present = counts > 0
@@ -90,5 +91,5 @@ def balanced_weights(targets: NDArray[np.int64], classes: int) -> NDArray[np.flo
 
 
 def _of(values: Tensor, classes: Tensor) -> Tensor:
-    """(B, K) at ``classes`` (B,)."""
+    """``values`` (B, K) at ``classes`` (B,)."""
     return values.gather(1, classes[:, None]).squeeze(1)

@@ -1,4 +1,4 @@
-"""Training of a network: from a plan and a run folder to predictions by the best epoch's weights."""
+"""Training of a network by a plan, and predictions with the best epoch's weights."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
 _LINEAR_COPIES = 7
-"""float32 tables that a linear classifier takes: as read, standardised in float64, and liblinear's own nodes
-of 16 bytes a value."""
+"""float32 tables that fitting a linear classifier takes: as read, standardised in float64, and liblinear's
+own nodes of 16 bytes per value."""
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
-    """What a training ends with: history, and probabilities of the sides that were held out."""
+class TrainingOutcome:
+    """Result of a training: its history, and the probabilities of the held-out sides."""
 
     history: tuple[EpochResult, ...]
     best_epoch: int | None
-    """None for a model that does not learn by epochs."""
+    """None for a model without epochs."""
     parameters: int
     probabilities: Mapping[Side, NDArray[np.float64]]
-    """(samples, classes) of validation and test, in the plan's order of samples."""
+    """(samples, classes) for validation and test, in the plan's order of samples."""
 
 
 def new_network(record: RunRecord) -> nn.Module:
@@ -63,8 +63,8 @@ def new_network(record: RunRecord) -> nn.Module:
 
 def train_network(
     fabric: Fabric, planned: Plan, folder: RunFolder, model: nn.Module, observer: Observer
-) -> Trained:
-    """Train ``model``, going on where ``folder`` holds a run, and predict with the best epoch's weights."""
+) -> TrainingOutcome:
+    """Train ``model``, resuming the run in ``folder`` if any, and predict with the best epoch's weights."""
     record, train = planned.record, planned.record.recipe.train
     sources = sources_of(record, planned.store, planned.samples, fabric.device, planned.hardware, observer)
     normaliser = Normaliser(Normalisation.load(folder.normalisation)).to(fabric.device)
@@ -91,7 +91,7 @@ def train_network(
     for side in ("validation", "test"):
         logits, _ = forward_all(fabric, model, normaliser, sources[side], train.batch_size)
         held_out[side] = logits.double().softmax(dim=1).numpy()
-    return Trained(
+    return TrainingOutcome(
         history=tuple(progress.history),
         best_epoch=best_epoch,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
@@ -100,7 +100,7 @@ def train_network(
 
 
 def input_size(record: RunRecord) -> tuple[int, int]:
-    """Rows and steps of what the network gets of a sample."""
+    """Numbers of rows and steps of a network's input."""
     rows = {feature: record.store_spec.coefficients[feature] for feature in record.features}
     if record.recipe.input.representation == "functionals":
         return functionals_count(rows), 1
@@ -114,7 +114,7 @@ def require_room(
     device: torch.device,
     hardware: Hardware,
 ) -> None:
-    """Raise :class:`RunError` where the samples of all sides do not fit where they are wanted."""
+    """Raise :class:`RunError` if there is no room for the samples of all sides."""
     model = record.recipe.model
     if isinstance(model, LinearSpec):
         require_room_for_functionals(
@@ -142,7 +142,7 @@ def sources_of(
     hardware: Hardware,
     observer: Observer,
 ) -> dict[Side, Source]:
-    """Samples of each side as the recipe's input has them, where there is room for them."""
+    """Sources of the samples of each side, as the recipe's input needs them."""
     count = sum(map(len, samples.values()))
     if record.recipe.input.representation == "functionals":
         observer.loading_started(count)

@@ -1,7 +1,8 @@
-"""Normalisation of a model's input as ``InputSpec`` asks: fitted to training clips, applied on the device.
+"""Normalisation of a model's input by its ``InputSpec``, fitted on training clips, applied on the device.
 
-``standard`` and ``minmax`` are ``(x − offset) / scale`` with an offset and a scale for each coefficient;
-``sample`` takes both from the sample itself; ``none`` leaves values as stored.
+``standard`` and ``minmax`` compute ``(x − offset) / scale`` with one offset and scale per coefficient;
+``sample`` takes both from the sample itself; ``none`` leaves values as stored. ``speaker`` is applied when
+functionals are read (:mod:`training.functionals.speaker`).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,32 +25,24 @@ from featurestore.store import FeatureStore
 from schemas.errors import RunError
 from schemas.model import canonical_json
 from schemas.recipe import first_problem
-from schemas.training import InputSpec
+from schemas.training import InputSpec, NormalisationMode
+from training.functionals.rounding import ROUNDING, SMALLEST_DEVIATION
 from training.functionals.source import functionals_count, read_functionals
 from training.loop.statistics import extremes, moments
 from training.samples.samples import Samples
 from training.splits.side import ORIGINAL_VIEW
 
-SMALLEST_SPREAD = 1e-6
-"""A coefficient, or a sample, that varies less is only centred."""
-
-ROUNDING = 1e-5
-"""Share of its mean by which a constant sample seems to vary, at most: float32 sums are rounded."""
-
-Mode = Literal["standard", "minmax", "sample", "speaker", "none"]
-"""As :class:`schemas.training.InputSpec` has them; ``speaker`` is done where functionals are read."""
-
 
 @dataclass(frozen=True, eq=False)
 class Normalisation:
-    """What is subtracted from the stacked coefficients and what they are then divided by, (C,) float32 each.
+    """Offset to subtract from the stacked coefficients and scale to divide them by, (C,) float32 each.
 
-    ``sample`` and ``none`` have no use for them: 0 and 1. ``clip``: results are cut to ±clip.
+    ``sample`` and ``none`` do not use them (0 and 1). ``clip`` limits results to ±clip.
     """
 
     offset: NDArray[np.float32]
     scale: NDArray[np.float32]
-    mode: Mode = "standard"
+    mode: NormalisationMode = "standard"
     clip: float | None = None
 
     def save(self, path: Path) -> None:
@@ -65,9 +58,9 @@ class Normalisation:
             with safe_open(path, framework="numpy") as file:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
                 header = (file.metadata() or {})["input"]
-            return _checked(tensors, header)
+            return _parse(tensors, header)
         except (OSError, KeyError, ValueError, SafetensorError) as error:
-            raise RunError(f"{path} cannot be read ({error}); start a new run") from error
+            raise RunError(f"cannot read {path} ({error}); start a new run") from error
 
 
 def normalisation_of(
@@ -77,11 +70,11 @@ def normalisation_of(
     views: Sequence[int],
     features: Sequence[str],
 ) -> Normalisation:
-    """Normalisation over the valid frames of the training ``clips`` (positions) in the training ``views``.
+    """Fit a normalisation to the valid frames of the training ``clips`` (rows) in the training ``views``.
 
-    ``features`` are stacked in order. No other clip has a part in it. Functionals are normalised by those of
-    the clips' originals, whatever the views. Raises what :meth:`FeatureStore.read` raises, where clips must
-    be read.
+    ``features`` are stacked in order. No other clips influence it. For functionals it is fitted to the clips'
+    original views, whatever ``views`` are. Raises what :meth:`FeatureStore.read` raises if clips must be
+    read.
     """
     if spec.representation == "functionals":
         return _of_functionals(store, spec, clips, features)
@@ -94,7 +87,7 @@ def normalisation_of(
         offset, scale = lowest.astype(np.float64), highest.astype(np.float64) - lowest
     return Normalisation(
         offset=offset.astype(np.float32),
-        scale=np.where(scale < SMALLEST_SPREAD, 1.0, scale).astype(np.float32),
+        scale=np.where(scale < SMALLEST_DEVIATION, 1.0, scale).astype(np.float32),
         mode=spec.normalise,
         clip=spec.clip,
     )
@@ -103,27 +96,28 @@ def normalisation_of(
 def _of_functionals(
     store: FeatureStore, spec: InputSpec, clips: NDArray[np.int64], features: Sequence[str]
 ) -> Normalisation:
-    chosen = np.unique(clips)
-    originals = Samples(chosen, np.full(len(chosen), ORIGINAL_VIEW), np.zeros(len(chosen), dtype=np.int64))
+    distinct = np.unique(clips)
+    originals = Samples(
+        distinct, np.full(len(distinct), ORIGINAL_VIEW), np.zeros(len(distinct), dtype=np.int64)
+    )
     if spec.normalise == "standard":
         vectors = read_functionals(store, originals, features, torch.device("cpu")).double()
         offset, scale = vectors.mean(0).numpy(), vectors.std(0, correction=0).numpy()
-    else:  # as they are, or as they were read: by speaker
+    else:  # "none", or "speaker", which was applied when they were read
         count = functionals_count({feature: store.spec.coefficients[feature] for feature in features})
         offset, scale = np.zeros(count), np.ones(count)
     return Normalisation(
         offset=offset.astype(np.float32),
-        scale=np.where(scale < SMALLEST_SPREAD, 1.0, scale).astype(np.float32),
+        scale=np.where(scale < SMALLEST_DEVIATION, 1.0, scale).astype(np.float32),
         mode="standard" if spec.normalise == "standard" else "none",
         clip=spec.clip,
     )
 
 
 class Normaliser(nn.Module):
-    """Stored features to the model's input, on the device. Holds ``offset`` and ``scale`` as buffers (C, 1).
+    """Turns stored features into the model's input; ``offset`` and ``scale`` are buffers (C, 1).
 
-    Works in place on one copy and never waits for the device; always gives the same tensors for the same
-    batch.
+    Works in place on one copy and never waits for the device. The same batch always gives the same tensors.
     """
 
     offset: Tensor
@@ -137,9 +131,9 @@ class Normaliser(nn.Module):
         self.register_buffer("scale", torch.from_numpy(normalisation.scale.copy())[:, None])
 
     def forward(self, features: Tensor, valid_frames: Tensor) -> Tensor:
-        """(B, 1, C, T) as stored → float32, normalised, 0 behind ``valid_frames`` (B,) ≥ 1.
+        """(B, 1, C, T) as stored → float32, normalised, 0 in padded frames; ``valid_frames`` (B,) ≥ 1.
 
-        Whatever stands in padded frames, NaN too, does not get through.
+        The content of padded frames, including NaN, has no effect.
         """
         keep = _keep(valid_frames, features.shape[-1])
         x = features.to(torch.float32, copy=True)
@@ -158,26 +152,26 @@ def _normalise_each(x: Tensor, valid_frames: Tensor, keep: Tensor) -> None:
     mean = _blank(x, keep).sum(dim=(1, 2, 3), keepdim=True) / values
     _blank(x.sub_(mean), keep)
     deviation = torch.linalg.vector_norm(x, dim=(1, 2, 3), keepdim=True) / values.sqrt()
-    constant = deviation < SMALLEST_SPREAD + ROUNDING * mean.abs()
+    constant = deviation < SMALLEST_DEVIATION + ROUNDING * mean.abs()
     x.div_(torch.where(constant, 1.0, deviation))
 
 
 def _keep(valid_frames: Tensor, frames: int) -> Tensor:
-    """(B, 1, 1, T) int32: all bits set in valid frames, none in padded ones."""
+    """(B, 1, 1, T) int32 with all bits set in valid frames and none in padded ones."""
     valid = torch.arange(frames, device=valid_frames.device) < valid_frames[:, None]
     return -valid.int()[:, None, None, :]
 
 
 def _blank(x: Tensor, keep: Tensor) -> Tensor:
-    """``x`` (B, 1, C, T) float32 with padded frames 0, in place.
+    """Set padded frames of ``x`` (B, 1, C, T) float32 to 0, in place.
 
-    By its bits: NaN times 0 is NaN, and ``masked_fill_`` takes four times as long on a CPU.
+    It works on bits, because NaN times 0 is NaN, and ``masked_fill_`` takes four times as long on a CPU.
     """
     x.view(torch.int32).bitwise_and_(keep)
     return x
 
 
-def _checked(tensors: dict[str, NDArray[Any]], header: str) -> Normalisation:
+def _parse(tensors: dict[str, NDArray[Any]], header: str) -> Normalisation:
     try:
         spec = InputSpec.model_validate_json(header, strict=True)
     except ValidationError as error:
@@ -188,5 +182,5 @@ def _checked(tensors: dict[str, NDArray[Any]], header: str) -> Normalisation:
     if offset.ndim != 1 or offset.shape != scale.shape or {offset.dtype, scale.dtype} != {np.dtype("f4")}:
         raise ValueError(f"offset is {offset.dtype} {offset.shape} and scale {scale.dtype} {scale.shape}")
     if not (np.isfinite(offset).all() and np.isfinite(scale).all() and (scale > 0).all()):
-        raise ValueError("not all offsets and scales are finite, or not all scales above 0")
+        raise ValueError("an offset or scale is not finite, or a scale is not above 0")
     return Normalisation(offset, scale, spec.normalise, spec.clip)

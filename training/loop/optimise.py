@@ -1,12 +1,12 @@
 """Optimiser and learning rate.
 
-The rate of a step is a function of how many epochs are done (a fraction within one) and of the validation
-losses so far: a training that is resumed anywhere goes on at the very rate.
+The rate of a step depends only on the number of finished epochs (including the fraction of the current one)
+and on the validation losses so far. A resumed training therefore continues at the same rate.
 
-``plateau``: an epoch is better when its validation loss is lower than that of every epoch before it, by
-however little. The rate is multiplied by ``lr_factor`` when ``lr_patience`` + 1 epochs in a row are not
-better, from the next epoch on, and the count begins anew: with an ``lr_patience`` of 2, the third such epoch
-is the last at the old rate. That is torch's ``ReduceLROnPlateau`` with ``threshold=0, eps=0``.
+``plateau``: an epoch is better if its validation loss is lower than that of every earlier epoch, by any
+amount. After ``lr_patience`` + 1 consecutive epochs that are not better, the rate is multiplied by
+``lr_factor`` from the next epoch on, and the count restarts. With an ``lr_patience`` of 2, the third such
+epoch is the last one at the old rate. This equals torch's ``ReduceLROnPlateau`` with ``threshold=0, eps=0``.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from schemas.training import TrainSpec
 
 
 def optimiser_of(model: nn.Module, spec: TrainSpec) -> Optimizer:
-    """Optimiser over the parameters of ``model`` that are trained, on the device where they are.
+    """Optimiser over the trainable parameters of ``model``, on their device.
 
-    adam: its L2 penalty is on all of them. adamw: weights of matrices and convolutions decay; biases and
-    normalisation layers (whatever has fewer than two dimensions) do not, as is customary.
+    adam: the L2 penalty applies to all of them. adamw: weights of matrices and convolutions decay; biases and
+    normalisation layers (parameters with fewer than two dimensions) do not, as is customary.
     """
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if spec.optimiser == "adam":
@@ -48,26 +48,26 @@ class Schedule:
         self._plateau = spec.lr
 
     def step_batch(self, epochs: float) -> None:
-        """Set the rate of the next step; ``epochs`` are done, the part of the current one included."""
+        """Set the rate of the next step; ``epochs`` are done, including the fraction of the current one."""
         rate = self._plateau
         if self._spec.schedule == "cosine":
             rate = cosine_rate(self._spec, epochs)
         for group in self._optimiser.param_groups:
-            if isinstance(group["lr"], Tensor):  # of an optimiser that is captured in a CUDA graph
+            if isinstance(group["lr"], Tensor):  # the optimiser is captured in a CUDA graph
                 group["lr"].fill_(rate)
             else:
                 group["lr"] = rate
 
     def epoch_done(self, validation_loss: float) -> None:
-        """Take up the validation loss of an epoch."""
+        """Record the validation loss of an epoch."""
         self._take((*self._losses, validation_loss))
 
     def to_json(self) -> dict[str, Any]:
-        """What :meth:`load` takes: plain numbers."""
+        """State for :meth:`load`, as plain numbers."""
         return {"validation_losses": list(self._losses)}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Stand where a schedule stood that gave ``state``. Raises :class:`KeyError`, :class:`ValueError`."""
+        """Restore the state of :meth:`to_json`. Raises :class:`KeyError` or :class:`ValueError`."""
         self._take(float(loss) for loss in state["validation_losses"])
 
     def _take(self, losses: Iterable[float]) -> None:
@@ -77,12 +77,12 @@ class Schedule:
 
 
 def schedule_of(optimiser: Optimizer, spec: TrainSpec) -> Schedule:
-    """Schedule that ``spec`` asks for."""
+    """Learning-rate schedule of ``spec``."""
     return Schedule(optimiser, spec)
 
 
 def cosine_rate(spec: TrainSpec, epochs: float) -> float:
-    """Rate after ``epochs``: a line from 0 over ``warmup``, then half a cosine to 0 at ``spec.epochs``."""
+    """Rate after ``epochs``: linear from 0 over ``warmup``, then half a cosine to 0 at ``spec.epochs``."""
     if epochs < spec.warmup:
         return spec.lr * epochs / spec.warmup
     share = min(1.0, (epochs - spec.warmup) / (spec.epochs - spec.warmup))

@@ -1,24 +1,21 @@
-"""How far a training has come."""
+"""Progress of a training: finished epochs, and the position within the current one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from torch import Tensor
 
+from schemas.training import Monitor
 from training.runs.observer import EpochResult
-
-Monitor = Literal["loss", "wa", "ua", "last"]
 
 
 @dataclass
-class Progress:
-    """Finished epochs, and where the one that is under way stands.
+class TrainingProgress:
+    """Finished epochs, and the state of the current one.
 
-    ``best_weights`` is the state of the model that is validated, on the CPU, after the best of these epochs;
-    ``batch`` is the batch of the current epoch that is next, ``loss`` and ``weight`` are sums over those
-    before.
+    ``best_weights`` is the state of the validated model after the best epoch, on the CPU. ``batch`` is the
+    next batch of the current epoch; ``loss`` and ``weight`` are sums over the batches before it.
     """
 
     history: list[EpochResult] = field(default_factory=list)
@@ -27,10 +24,10 @@ class Progress:
     loss: float = 0.0
     weight: float = 0.0
     seconds: float = 0.0
-    """Of the current epoch, in processes that have ended."""
+    """Seconds spent on the current epoch before the run was resumed."""
 
     def add(self, result: EpochResult, weights: dict[str, Tensor]) -> None:
-        """Take up one more epoch, after which the model that is validated has ``weights``."""
+        """Add a finished epoch, after which the validated model has ``weights``."""
         self.history.append(result)
         self.batch, self.loss, self.weight, self.seconds = 0, 0.0, 0.0, 0.0
         if result.best:
@@ -38,20 +35,20 @@ class Progress:
 
     @property
     def epoch(self) -> int:
-        """Epochs finished."""
+        """Number of finished epochs."""
         return len(self.history)
 
     @property
     def best(self) -> EpochResult | None:
-        """The best epoch: the first of equals."""
+        """The best epoch; the first one if several are equal."""
         return next((result for result in reversed(self.history) if result.best), None)
 
     def exhausted(self, patience: int | None) -> bool:
-        """Whether ``patience`` epochs in a row were not better; never where it is None."""
+        """Whether the last ``patience`` epochs were not better; False if ``patience`` is None."""
         return patience is not None and self.best is not None and self.epoch - self.best.epoch >= patience
 
     def improves(self, result: EpochResult, monitor: Monitor) -> bool:
-        """Whether ``result`` is better than every epoch before it, by however little."""
+        """Whether ``result`` is better than every earlier epoch, by any amount."""
         return self.best is None or _merit(result, monitor) > _merit(self.best, monitor)
 
 

@@ -1,4 +1,4 @@
-"""Which of several processes this is, as ``torchrun`` tells it. No torch."""
+"""Rank of this process among several, from the environment that ``torchrun`` sets. No torch."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import os
 
 
 def is_first() -> bool:
-    """Whether this process speaks for all that train together."""
+    """Whether this process reports for all processes that train together."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def is_one_of_several() -> bool:
-    """Whether other processes train together with this one."""
+    """Whether several processes train together."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1

@@ -3,11 +3,11 @@
 ::
 
     training clips = all usable clips of their speakers  ──▶ the store's statistics, exact, no array read
-    otherwise (clips of a speaker on several sides, or      ──▶ the training clips themselves, 256 at a time
+    otherwise (clips of a speaker on several sides, or      ──▶ read from the training clips, 256 at a time
     left out by a filter or a label set)
 
-The store's statistics are kept by speaker: where clips of one speaker stand on several sides, they would
-tell of held-out clips.
+The store keeps its statistics per speaker. If the clips of a speaker are on several sides, these statistics
+would include held-out clips.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from featurestore.store import FeatureStore
 from schemas.clip import Status
 
 RUN_CLIPS = 256
-"""Clips that are read at once: 45 MB in float64 at 170 × 130."""
+"""Clips read at a time: 45 MB in float64 at 170 × 130."""
 
 Moments = tuple[NDArray[np.float64], NDArray[np.float64]]
 Range = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -32,9 +32,9 @@ Range = tuple[NDArray[np.float32], NDArray[np.float32]]
 def moments(
     store: FeatureStore, clips: NDArray[np.int64], views: Sequence[int], features: Sequence[str]
 ) -> Moments:
-    """Mean and population standard deviation, (C,) each, over ``clips`` (positions) in ``views``.
+    """Mean and population standard deviation, (C,) each, over ``clips`` (rows) in ``views``.
 
-    ``features`` are stacked in order. No other clip is looked at.
+    ``features`` are stacked in order. No other clips are used.
     """
     speakers = _whole_speakers(store, clips)
     if speakers is None:
@@ -50,13 +50,13 @@ def moments(
 def extremes(
     store: FeatureStore, clips: NDArray[np.int64], views: Sequence[int], features: Sequence[str]
 ) -> Range:
-    """Lowest and highest value, (C,) each, over ``clips`` (positions) in ``views``; all are read."""
+    """Lowest and highest value, (C,) each, over ``clips`` (rows) in ``views``, which are all read."""
     ranges = ((run.min(axis=0), run.max(axis=0)) for run in _valid_frames(store, clips, views, features))
     return reduce(lambda one, two: (np.minimum(one[0], two[0]), np.maximum(one[1], two[1])), ranges)
 
 
 def _whole_speakers(store: FeatureStore, clips: NDArray[np.int64]) -> list[str] | None:
-    """Speakers of ``clips`` where these are all of their usable ones, else None."""
+    """Speakers of ``clips`` if these are all their usable clips, else None."""
     manifest = store.manifest
     speakers = sorted(manifest["speaker"].iloc[clips].unique())
     usable = manifest["speaker"].isin(speakers) & (manifest["status"] == Status.OK)
@@ -80,7 +80,7 @@ def _read_moments(
 def _valid_frames(
     store: FeatureStore, clips: NDArray[np.int64], views: Sequence[int], features: Sequence[str]
 ) -> Iterator[NDArray[np.float32]]:
-    """Valid frames of ``RUN_CLIPS`` clips in one view, run by run: (frames, C) float32."""
+    """Valid frames of blocks of ``RUN_CLIPS`` clips in one view: (frames, C) float32."""
     ascending = np.unique(clips)
     for view in views:
         for first in range(0, len(ascending), RUN_CLIPS):

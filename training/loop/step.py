@@ -1,8 +1,8 @@
 """One training step: normalise, augment, forward, loss, backward, update.
 
-Everything that a step draws - masks, mixtures, dropout - comes from generators that are seeded by (seed,
-epoch, batch) at its start. So a step depends on no step before it but through the weights, and a training
-goes on from any batch as if it had never stopped.
+All random numbers of a step (masks, mixtures, dropout) come from generators that are seeded by (seed, epoch,
+batch) at its start. So a step depends on earlier steps only through the weights, and a training can resume at
+any batch as if it had never stopped.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Step:
-    """What a step needs beside a batch; ``runner`` and ``stepper`` are Fabric's model and optimiser."""
+    """A training step; ``runner`` and ``stepper`` are Fabric's model and optimiser."""
 
     fabric: Fabric
     runner: nn.Module
@@ -44,9 +44,9 @@ class Step:
     spec: TrainSpec
 
     def __call__(self, batch: Batch, position: Position, epoch_share: float) -> tuple[Tensor, Tensor]:
-        """Train on ``batch``; the losses' weighted sum over all ranks, and the sum of their weights.
+        """Train on ``batch``; return the weighted sum of losses over all ranks, and the sum of weights.
 
-        ``epoch_share``, 0…1, is the part of the epoch that is done before this step.
+        ``epoch_share``, 0…1, is the fraction of the epoch that is done before this step.
         """
         torch.manual_seed(step_seed(position))
         self.trainee.schedule.step_batch(position.epoch + epoch_share)
@@ -56,9 +56,9 @@ class Step:
         return summed, weight
 
     def learn(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Change the weights by ``batch``, at the rate and with the generators as they stand.
+        """Update the weights on ``batch``, with the current learning rate and random generators.
 
-        Returns what the step does. Never waits for the device.
+        Returns the same as the step. Never waits for the device.
         """
         share = share_of(self.fabric)
         rows = (batch.total, share.rank, share.world)
@@ -72,13 +72,13 @@ class Step:
         # Gradients are averaged over the ranks; the loss is a mean over the batch of all ranks.
         self.fabric.backward(summed * (share.world / all_weight))
         if (limit := self.spec.gradient_clip) is not None:
-            # A gradient that is not finite shows in the loss, which is looked at once an epoch.
+            # A gradient that is not finite shows in the loss, which is checked once per epoch.
             self.fabric.clip_gradients(self.runner, self.stepper, max_norm=limit, error_if_nonfinite=False)
         self.stepper.step()
         return sum_over_ranks(self.fabric, summed.detach()), all_weight
 
 
 def step_seed(position: Position) -> int:
-    """Seed of what one step draws."""
+    """Seed of the random numbers of one step."""
     key = json.dumps(["training step", position.seed, position.epoch, position.batch]).encode()
     return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "little") >> 1

@@ -1,14 +1,15 @@
-"""Speaker bootstrap: how far UA, WA, macro-F1 and the rates of a class would move with other test speakers.
+"""Speaker bootstrap: how much UA, WA, macro-F1 and the rates of a class would vary with other test speakers.
 
 No torch.
 
-Clips of one speaker are alike, so the speaker is what is drawn, with all clips (a cluster bootstrap: Field &
-Welsh 2007, doi:10.1111/j.1467-9868.2007.00593.x). The interval is of the trained model: another seed, or
-other training speakers, would move the result further. Percentiles are narrow where speakers are few, so
-those further out are taken, by as much as the mean of normal values asks for (expanded percentiles:
-Hesterberg 2015, doi:10.1080/00031305.2015.1089789). Of simulated tests (``benchmarks/intervals.py``: UA 50 %
-with a deviation of 11 points between speakers) the interval held the true UA in 77 % with 3 speakers, 88 %
-with 4, 92 % with 5, and 95 % with 8, 10 and 24: of three no resample lies outside the worst and the best.
+Clips of one speaker resemble each other, so whole speakers are drawn, with all their clips (a cluster
+bootstrap: Field & Welsh 2007, doi:10.1111/j.1467-9868.2007.00593.x). The interval is for the trained model:
+another seed or other training speakers would change the result further. Percentile intervals are too narrow
+for few speakers, so percentiles further out are used, as far as the mean of normal values requires (expanded
+percentiles: Hesterberg 2015, doi:10.1080/00031305.2015.1089789). In simulated tests
+(``benchmarks/intervals.py``: UA 50 % with a deviation of 11 points between speakers) the interval contained
+the true UA in 77 % of tests with 3 speakers, 88 % with 4, 92 % with 5, and 95 % with 8, 10 and 24: with three
+speakers, no resample lies outside the worst and the best.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
-from training.metrics.confusion import Tally
+from training.metrics.confusion import ConfusionCounts
 
 REPLICATES = 10_000
 
 LEVEL = 0.95
 
 FEWEST_SPEAKERS = 3
-"""With fewer there is no interval: two speakers give four resamples, three of them different."""
+"""Fewer give no interval: two speakers have four resamples, three of them different."""
 
 _SEED = 0x5EEDB007
 
@@ -50,7 +51,7 @@ class SpeakerIntervals:
     speakers: int
     replicates: int
     level: float
-    """Share of such tests whose interval is to hold the truth."""
+    """Share of such tests whose interval should contain the true value."""
 
 
 @dataclass(frozen=True)
@@ -61,21 +62,21 @@ class ClassIntervals:
     recall: Interval
     f1: Interval
     speakers: int
-    """Those who have clips of the class."""
+    """Number of speakers who have clips of the class."""
 
 
 def speaker_intervals(by_speaker: NDArray[np.int64]) -> SpeakerIntervals | None:
-    """Intervals of UA, WA and macro-F1 when as many speakers are drawn anew with replacement.
+    """Intervals of UA, WA and macro-F1 from resamples of the speakers with replacement.
 
-    ``by_speaker`` (speakers, classes, classes) are confusion matrices. A replicate is their sum, each as
-    often as its speaker was drawn; its UA and macro-F1 are over the classes that have clips in it. The draw
-    depends on the number of speakers alone, so that equal predictions have equal intervals. None where there
-    are fewer than :data:`FEWEST_SPEAKERS`.
+    ``by_speaker`` (speakers, classes, classes) are confusion matrices. A replicate is their sum, each counted
+    as often as its speaker was drawn; its UA and macro-F1 are over the classes with clips in it. The draw
+    depends only on the number of speakers, so that equal predictions have equal intervals. None for fewer
+    than :data:`FEWEST_SPEAKERS`.
     """
     speakers = len(by_speaker)
     if speakers < FEWEST_SPEAKERS:
         return None
-    drawn = Tally.of(by_speaker).weighted(_draws(speakers))
+    drawn = ConfusionCounts.of(by_speaker).weight(_draws(speakers))
     return SpeakerIntervals(
         ua=_percentiles(drawn.ua, speakers),
         wa=_percentiles(drawn.wa, speakers),
@@ -90,22 +91,22 @@ def class_intervals(by_speaker: NDArray[np.int64]) -> tuple[ClassIntervals | Non
     """Intervals of precision, recall and F1 of every class, over the draws of :func:`speaker_intervals`.
 
     ``by_speaker`` (speakers, classes, classes) are confusion matrices. A replicate without clips of a class
-    tells nothing of it and is left out; percentiles are expanded by the speakers who have such clips. None
-    for a class that fewer than :data:`FEWEST_SPEAKERS` of them have.
+    is left out for that class; percentiles are expanded by the number of speakers who have such clips. None
+    for a class with clips of fewer than :data:`FEWEST_SPEAKERS` speakers.
     """
-    tally = Tally.of(by_speaker)
-    having = (tally.true > 0).sum(axis=0)
+    counts = ConfusionCounts.of(by_speaker)
+    having = (counts.true > 0).sum(axis=0)
     if (having < FEWEST_SPEAKERS).all():
         return (None,) * len(having)
-    drawn = tally.weighted(_draws(len(by_speaker)))
+    drawn = counts.weight(_draws(len(by_speaker)))
     rates = (drawn.precision, drawn.recall, drawn.f1)
     found: list[ClassIntervals | None] = []
     for i, speakers in enumerate(having.tolist()):
         if speakers < FEWEST_SPEAKERS:
             found.append(None)
             continue
-        told = drawn.true[:, i] > 0
-        precision, recall, f1 = (_percentiles(rate[told, i], speakers) for rate in rates)
+        present = drawn.true[:, i] > 0
+        precision, recall, f1 = (_percentiles(rate[present, i], speakers) for rate in rates)
         found.append(ClassIntervals(precision, recall, f1, speakers))
     return tuple(found)
 

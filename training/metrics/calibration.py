@@ -1,4 +1,4 @@
-"""Calibration: whether a model that says 70 % is right in 70 % of such cases. No torch."""
+"""Calibration: whether a model that predicts 70 % is right in 70 % of such cases. No torch."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class ReliabilityBin:
     confidence: float
     """Their mean highest probability."""
     accuracy: float
-    """Share of them that was recognised."""
+    """Share of them that was recognised correctly."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Expected calibration error (Guo et al. 2017, arXiv:1706.04599, eq. 3) and what it is made of.
+    """Expected calibration error (Guo et al. 2017, arXiv:1706.04599, eq. 3) with its parts.
 
     ``ece`` is the mean of |accuracy - confidence| over the bins, weighted by clips, 0…1. ``brier`` is the
     mean over clips of the squared distance between probabilities and truth (Brier 1950), 0…2.
@@ -34,9 +34,9 @@ class Calibration:
     ece: float
     brier: float
     confidence: float
-    """Mean highest probability of all clips; above the accuracy, the model is over-confident."""
+    """Mean highest probability of all clips. Above the accuracy, the model is over-confident."""
     bins: tuple[ReliabilityBin, ...]
-    """Of :data:`BINS` equal widths, those that have clips, ascending."""
+    """Bins with clips among :data:`BINS` of equal width, ascending."""
 
 
 def calibration_of(true: NDArray[np.int64], probabilities: NDArray[np.float64]) -> Calibration:

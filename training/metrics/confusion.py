@@ -1,4 +1,4 @@
-"""Confusion matrices of groups of clips, and the rates of many matrices at once. No torch."""
+"""Confusion matrices of groups of clips, and the rates of one or many matrices. No torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 def confusions(
     true: NDArray[np.int64], predicted: NDArray[np.int64], classes: int, group: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Confusion matrix of every group: ``[g, i, j]`` counts clips of class i that were taken for class j.
+    """Confusion matrix of every group: ``[g, i, j]`` counts clips of class i that were predicted as class j.
 
     ``true``, ``predicted`` and ``group`` (clips,) are indices; the result is (groups, classes, classes).
     """
@@ -21,10 +21,10 @@ def confusions(
 
 
 @dataclass(frozen=True, eq=False)
-class Tally:
-    """Clips of each class that were recognised (``hits``), that are of it, and that were taken for it.
+class ConfusionCounts:
+    """Clips of each class: correctly predicted (``hits``), ``true`` and ``predicted``.
 
-    Each (…, classes) float64, whole numbers; leading axes are matrices side by side. Rates are 0 where they
+    Each (…, classes) float64, whole numbers; leading axes index several matrices. Rates are 0 where they
     would divide by 0.
     """
 
@@ -33,21 +33,21 @@ class Tally:
     predicted: NDArray[np.float64]
 
     @classmethod
-    def of(cls, matrices: NDArray[np.int64]) -> Tally:
-        """Tally of confusion matrices (…, classes, classes)."""
+    def of(cls, matrices: NDArray[np.int64]) -> ConfusionCounts:
+        """ConfusionCounts of confusion matrices (…, classes, classes)."""
         return cls(
             hits=np.diagonal(matrices, axis1=-2, axis2=-1).astype(np.float64),
             true=matrices.sum(axis=-1).astype(np.float64),
             predicted=matrices.sum(axis=-2).astype(np.float64),
         )
 
-    def weighted(self, weights: NDArray[np.float64]) -> Tally:
-        """Sums over the groups of a (groups, classes) tally, weighted by each row of (sums, groups)."""
-        return Tally(weights @ self.hits, weights @ self.true, weights @ self.predicted)
+    def weight(self, weights: NDArray[np.float64]) -> ConfusionCounts:
+        """Sums over the groups of (groups, classes) counts, weighted by each row of (sums, groups)."""
+        return ConfusionCounts(weights @ self.hits, weights @ self.true, weights @ self.predicted)
 
     @property
     def precision(self) -> NDArray[np.float64]:
-        """(…, classes): share of the clips taken for a class that are of it."""
+        """(…, classes): share of the clips predicted as a class that are of it."""
         return _share(self.hits, self.predicted)
 
     @property
@@ -82,3 +82,9 @@ class Tally:
 
 def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.divide(part, whole, out=np.zeros(np.shape(part)), where=whole > 0)
+
+
+def unweighted_average_recall(true: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
+    """Mean over the classes in ``true`` of the share of their clips that were recognised."""
+    correct = true == predicted
+    return float(np.mean([correct[true == present].mean() for present in np.unique(true)]))

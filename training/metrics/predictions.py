@@ -1,12 +1,12 @@
-"""Predictions of one side, clip by clip, and the file that keeps them: a table that a person can open.
+"""Predictions of one side, clip by clip, and the file that stores them: a table that people can open.
 
-``predictions.csv`` has a row a clip and a column a class::
+``predictions.csv`` has one row per clip and one column per class::
 
     clip_id,view,dataset,speaker,gender,true,predicted,angry,disgust,…
     ravdess/03-01-05-01-01-01-11,0,ravdess,ravdess/11,male,angry,angry,0.8134217,0.021763,…
 
-Every metric can be had from it again, to the last bit: probabilities are float32 and written with as many
-digits as it takes to read the same ones. No torch.
+Every metric can be computed from it again, to the last bit: probabilities are float32, written with enough
+digits to read back the same values. No torch.
 """
 
 from __future__ import annotations
@@ -24,24 +24,22 @@ from numpy.typing import NDArray
 
 from schemas.errors import RunError
 
-_TEXTS = ("clip_id", "dataset", "speaker", "gender")
-
 _COLUMNS = ("clip_id", "view", "dataset", "speaker", "gender", "true", "predicted")
 
 _TOLERANCE = 1e-3
-"""How far the probabilities of a clip may be from a sum of 1: roundings of float32 stay far below."""
+"""Largest deviation from 1 of a clip's sum of probabilities: float32 rounding stays far below."""
 
-_AGAIN = "have them written again: ser-train --resume RUN"
+_AGAIN = "write them again with ser-train --resume RUN"
 
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """What a model says of clips, and what they are.
+    """Predictions of a model for clips, and the clips' labels.
 
     ``clip_id``, ``dataset``, ``speaker`` and ``gender`` name each clip as the manifest does; ``view``
     (clips,) int64 is the view that was heard, 0 the original; ``true`` (clips,) int64 are class indices;
-    ``probabilities`` (clips, classes) float32 sum to 1 in each row. Raises :class:`RunError` where these do
-    not fit together.
+    ``probabilities`` (clips, classes) float32 sum to 1 in each row. Raises :class:`RunError` if these do not
+    fit together.
     """
 
     classes: tuple[str, ...]
@@ -55,7 +53,7 @@ class Predictions:
 
     def __post_init__(self) -> None:
         if problem := _problem(self):
-            raise RunError(f"these are no predictions: {problem}; {_AGAIN}")
+            raise RunError(f"invalid predictions: {problem}; {_AGAIN}")
 
     def __len__(self) -> int:
         return len(self.clip_id)
@@ -75,14 +73,17 @@ class Predictions:
             view=view,
             true=true,
             probabilities=probabilities.astype(np.float32),
-            **{column: tuple(clips[column].astype(str)) for column in _TEXTS},
+            clip_id=tuple(clips["clip_id"].astype(str)),
+            dataset=tuple(clips["dataset"].astype(str)),
+            speaker=tuple(clips["speaker"].astype(str)),
+            gender=tuple(clips["gender"].astype(str)),
         )
 
     @classmethod
-    def joined(cls, parts: Sequence[Predictions]) -> Predictions:
-        """All clips of ``parts``, at least one, in their order.
+    def join(cls, parts: Sequence[Predictions]) -> Predictions:
+        """Join the clips of ``parts``, at least one, in their order.
 
-        Raises :class:`RunError` where the parts have other classes or a clip in common.
+        Raises :class:`RunError` if the parts differ in their classes or share a clip.
         """
         for part in parts:
             if part.classes != parts[0].classes:
@@ -93,21 +94,24 @@ class Predictions:
         heard = [clip for part in parts for clip in part.heard]
         if twice := [clip for clip, count in Counter(heard).items() if count > 1]:
             raise RunError(
-                f"{twice[0][0]} is tested in two folds, and their tests cannot be pooled; give each fold once"
+                f"{twice[0][0]} is tested in two folds, so they cannot be pooled; give each fold once"
             )
         return cls(
             classes=parts[0].classes,
             view=np.concatenate([part.view for part in parts]),
             true=np.concatenate([part.true for part in parts]),
             probabilities=np.concatenate([part.probabilities for part in parts]),
-            **{column: tuple(text for part in parts for text in getattr(part, column)) for column in _TEXTS},
+            clip_id=tuple(text for part in parts for text in part.clip_id),
+            dataset=tuple(text for part in parts for text in part.dataset),
+            speaker=tuple(text for part in parts for text in part.speaker),
+            gender=tuple(text for part in parts for text in part.gender),
         )
 
     @classmethod
-    def averaged(cls, parts: Sequence[Predictions]) -> Predictions:
-        """The mean of what ``parts``, at least one, say of the same clips, in the order of the first.
+    def average(cls, parts: Sequence[Predictions]) -> Predictions:
+        """Average the predictions of ``parts``, at least one, for the same clips, in the order of the first.
 
-        Raises :class:`RunError` where they have other classes, other clips, or other labels for a clip.
+        Raises :class:`RunError` if they differ in their classes, their clips, or the label of a clip.
         """
         first = parts[0]
         order = {clip: row for row, clip in enumerate(first.heard)}
@@ -115,14 +119,14 @@ class Predictions:
         for part in parts:
             if part.classes != first.classes:
                 raise RunError(
-                    f"the mean of {', '.join(part.classes)} and {', '.join(first.classes)} tells nothing; "
-                    "give models of the same labels"
+                    f"{', '.join(part.classes)} and {', '.join(first.classes)} cannot be averaged; give "
+                    "models with the same labels"
                 )
             if {*part.heard} != {*order}:
-                raise RunError("these models were tested on other clips each; train them on the same split")
+                raise RunError("these models were tested on different clips; train them on the same split")
             rows = [order[clip] for clip in part.heard]
             if not np.array_equal(first.true[rows], part.true):
-                raise RunError("a clip has other labels in one of these than in another; train them again")
+                raise RunError("these models have different labels for a clip; train them again")
             total[rows] += part.probabilities
         return replace(first, probabilities=(total / len(parts)).astype(np.float32))
 
@@ -138,7 +142,7 @@ class Predictions:
 
     @property
     def groups(self) -> Mapping[str, tuple[str, ...]]:
-        """Corpus, gender and speaker of each clip, as :func:`training.metrics.scores.evaluate` takes them."""
+        """Corpus, gender and speaker of each clip, for :func:`training.metrics.evaluation.evaluate`."""
         return {"corpus": self.dataset, "gender": self.gender, "speaker": self.speaker}
 
     def to_csv(self) -> str:
@@ -167,18 +171,18 @@ class Predictions:
     def from_csv(cls, text: str, name: str = "predictions.csv") -> Predictions:
         """Predictions of :meth:`to_csv`'s text; ``name`` is the file's, for messages.
 
-        Raises :class:`RunError` for anything else, also where ``predicted`` is not the most probable class.
+        Raises :class:`RunError` for anything else, and if ``predicted`` is not the most probable class.
         """
         try:
-            return cls._parsed(text)
+            return cls._parse(text)
         except (ValueError, OverflowError, csv.Error) as error:
-            raise RunError(f"{name}: these are no predictions: {error}; {_AGAIN}") from error
+            raise RunError(f"{name}: invalid predictions: {error}; {_AGAIN}") from error
         except RunError as error:
             raise RunError(f"{name}: {error}") from error
 
     @classmethod
     def read(cls, path: Path) -> Predictions:
-        """Predictions in a file. Raises :class:`RunError` where it cannot be read or holds none."""
+        """Read predictions from a file. Raises :class:`RunError` if it cannot be read or holds none."""
         try:
             text = path.read_bytes().decode()
         except OSError as error:
@@ -188,14 +192,14 @@ class Predictions:
         return cls.from_csv(text, str(path))
 
     @classmethod
-    def _parsed(cls, text: str) -> Predictions:
+    def _parse(cls, text: str) -> Predictions:
         header, *rows = [*csv.reader(io.StringIO(text, newline=""), strict=True)] or [[]]
         classes = tuple(header[len(_COLUMNS) :])
         if tuple(header[: len(_COLUMNS)]) != _COLUMNS or not classes:
             raise ValueError(f"the columns are not {', '.join(_COLUMNS)} and the classes")
         for number, row in enumerate(rows, 2):
             if len(row) != len(header):
-                raise ValueError(f"row {number} has {len(row)} cells and not {len(header)}")
+                raise ValueError(f"row {number} has {len(row)} cells instead of {len(header)}")
         cells = dict(zip(_COLUMNS, zip(*rows, strict=True), strict=False)) if rows else {}
         found = cls(
             classes=classes,
@@ -204,11 +208,14 @@ class Predictions:
             probabilities=np.array(
                 [[float(cell) for cell in row[len(_COLUMNS) :]] for row in rows], dtype=np.float32
             ).reshape(len(rows), len(classes)),
-            **{column: cells.get(column, ()) for column in _TEXTS},
+            clip_id=cells.get("clip_id", ()),
+            dataset=cells.get("dataset", ()),
+            speaker=cells.get("speaker", ()),
+            gender=cells.get("gender", ()),
         )
         stray = np.flatnonzero(found.predicted != _indices(cells.get("predicted", ()), classes))
         if len(stray):
-            raise ValueError(f"{found.clip_id[stray[0]]} is not predicted as its probabilities say")
+            raise ValueError(f"{found.clip_id[stray[0]]} is not predicted as its most probable class")
         return found
 
 
@@ -216,31 +223,37 @@ def _indices(names: Sequence[str], classes: tuple[str, ...]) -> NDArray[np.int64
     index_of = {name: i for i, name in enumerate(classes)}
     for name in names:
         if name not in index_of:
-            raise ValueError(f"'{name}' is none of the classes {', '.join(classes)}")
+            raise ValueError(f"'{name}' is not one of the classes {', '.join(classes)}")
     return np.array([index_of[name] for name in names], dtype=np.int64)
 
 
 def _problem(found: Predictions) -> str | None:
-    """What is wrong with ``found``, if anything."""
+    """What is wrong with ``found``; None if nothing."""
     clips, classes = len(found.clip_id), len(found.classes)
     if len(set(found.classes)) < classes:
         return f"a class is named twice among {', '.join(found.classes)}"
-    columns = (*_TEXTS, "view", "true")
-    for column in columns:
-        if len(getattr(found, column)) != clips:
-            return f"{column} has {len(getattr(found, column))} values for {clips} clips"
+    columns = {
+        "dataset": len(found.dataset),
+        "speaker": len(found.speaker),
+        "gender": len(found.gender),
+        "view": len(found.view),
+        "true": len(found.true),
+    }
+    for column, values in columns.items():
+        if values != clips:
+            return f"{column} has {values} values for {clips} clips"
     if found.probabilities.shape != (clips, classes):
         return f"probabilities of shape {found.probabilities.shape} for {clips} clips and {classes} classes"
     if found.probabilities.dtype != np.float32:
-        return f"probabilities are {found.probabilities.dtype} and not float32"
+        return f"probabilities are {found.probabilities.dtype} instead of float32"
     if ((found.true < 0) | (found.true >= classes)).any():
-        return f"a class index lies outside 0 to {classes - 1}"
+        return f"a class index is outside 0 to {classes - 1}"
     if (found.view < 0).any():
         return "a view index is negative"
-    # Also where they are NaN.
+    # NaN fails both tests.
     right = (found.probabilities >= 0).all(axis=1)
     right &= np.abs(found.probabilities.sum(axis=1, dtype=np.float64) - 1) <= _TOLERANCE
     if not right.all():
         return f"the probabilities of {found.clip_id[int(right.argmin())]} do not sum to 1"
     heard = Counter(found.heard)
-    return next((f"{clip} stands there twice" for (clip, _), count in heard.items() if count > 1), None)
+    return next((f"{clip} is listed twice" for (clip, _), count in heard.items() if count > 1), None)

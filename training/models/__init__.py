@@ -1,6 +1,6 @@
-"""Networks: features to logits.
+"""Networks from features to logits.
 
-One family a file, with its parts beside it; built by name by :func:`build_model`.
+One family per file, next to its parts; :func:`build_model` builds them from a recipe's model.
 """
 
 from training.models.cnn import Cnn

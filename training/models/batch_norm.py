@@ -5,11 +5,11 @@
     rank 0: n₀, mean₀, var₀ ┐              mean = Σ nᵣ·meanᵣ / Σ nᵣ
     rank 1: n₁, mean₁, var₁ ┴─ all-reduce  var  = Σ nᵣ·(varᵣ + (meanᵣ − mean)²) / Σ nᵣ
 
-In one process, and in evaluation, it is torch's own. torch's ``SyncBatchNorm`` does the same as this one, but
-on GPUs alone.
+In one process, and in evaluation, this is torch's own batch norm. torch's ``SyncBatchNorm`` does the same as
+this module, but only on GPUs.
 
-A training batch with a single value a channel has no variance, and torch refuses it: here it is normalised by
-the running statistics, which it leaves as they are.
+A training batch with a single value per channel has no variance, and torch refuses it. Here it is normalised
+by the running statistics, which it does not change.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torch.distributed.nn.functional import all_reduce
 
 
 class BatchNorm1d(nn.BatchNorm1d):
-    """Of (B, K)."""
+    """Batch norm of (B, K) over all ranks."""
 
     running_mean: Tensor
     running_var: Tensor
@@ -30,11 +30,11 @@ class BatchNorm1d(nn.BatchNorm1d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, K) → the same shape, each column normalised over the rows of all ranks."""
-        return _normalised(self, x) if _needs_more(self, x) else super().forward(x)
+        return _normalise(self, x) if _needs_more(self, x) else super().forward(x)
 
 
 class BatchNorm2d(nn.BatchNorm2d):
-    """Of (B, K, C, T)."""
+    """Batch norm of (B, K, C, T) over all ranks."""
 
     running_mean: Tensor
     running_var: Tensor
@@ -42,8 +42,8 @@ class BatchNorm2d(nn.BatchNorm2d):
     momentum: float
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, K, C, T) → the same shape, each channel normalised over all else and all ranks."""
-        return _normalised(self, x) if _needs_more(self, x) else super().forward(x)
+        """(B, K, C, T) → the same shape, each channel normalised over rows, C, T and all ranks."""
+        return _normalise(self, x) if _needs_more(self, x) else super().forward(x)
 
 
 def _needs_more(layer: nn.Module, x: Tensor) -> bool:
@@ -55,9 +55,9 @@ def _ranks() -> int:
     return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
 
 
-def _normalised(layer: BatchNorm1d | BatchNorm2d, x: Tensor) -> Tensor:
+def _normalise(layer: BatchNorm1d | BatchNorm2d, x: Tensor) -> Tensor:
     mean, variance, count = _moments(x)
-    # A rank with more rows knows the answer without waiting for its device.
+    # A rank with more rows can skip the check, which would wait for its device.
     if x.numel() <= x.shape[1] and count.item() == 1:
         return F.batch_norm(x, layer.running_mean, layer.running_var, layer.weight, layer.bias, eps=layer.eps)
     with torch.no_grad():
@@ -71,7 +71,7 @@ def _normalised(layer: BatchNorm1d | BatchNorm2d, x: Tensor) -> Tensor:
 
 
 def _moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean and variance (K,) float32 of ``x`` (B, K, …) over all ranks, and the number of values a channel.
+    """Mean and variance (K,) float32 of ``x`` (B, K, …) over all ranks, and the number of values per channel.
 
     A rank may have no rows. Gradients flow to the inputs of all ranks.
     """
@@ -82,15 +82,15 @@ def _moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         variance, mean = torch.var_mean(values, dims, correction=0)
     else:
         variance = mean = values.sum(dims)
-    summed = _over_ranks(torch.cat((own * mean, mean.new_tensor([own]))))
+    summed = _sum_over_ranks(torch.cat((own * mean, mean.new_tensor([own]))))
     count = summed[-1].detach()
     together = summed[:-1] / count
-    variance = _over_ranks(own * (variance + (mean - together).square())) / count
+    variance = _sum_over_ranks(own * (variance + (mean - together).square())) / count
     return together, variance, count
 
 
-def _over_ranks(values: Tensor) -> Tensor:
-    """``values`` summed over all ranks; gradients are too."""
+def _sum_over_ranks(values: Tensor) -> Tensor:
+    """Sum ``values`` over all ranks, and their gradients too."""
     if _ranks() == 1:
         return values
     summed: Tensor = all_reduce(values)  # type: ignore[no-untyped-call]

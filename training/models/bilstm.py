@@ -1,4 +1,4 @@
-"""A bidirectional LSTM that does not see padding (Hochreiter & Schmidhuber 1997; Schuster & Paliwal 1997)."""
+"""A bidirectional LSTM that ignores padding (Hochreiter & Schmidhuber 1997; Schuster & Paliwal 1997)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class MaskedBiLstm(nn.Module):
         self.backwards = nn.LSTM(inputs, hidden, batch_first=True)
 
     def forward(self, sequence: Tensor, valid_steps: Tensor) -> Tensor:
-        """(B, T, inputs) → (B, T, 2 · hidden). Steps behind the valid ones hold no meaning."""
+        """(B, T, inputs) → (B, T, 2 · hidden). Output after the valid steps is meaningless."""
         step = torch.arange(sequence.shape[1], device=sequence.device)
         mirrored = torch.where(step < valid_steps[:, None], valid_steps[:, None] - 1 - step, step)
         ahead, _ = self.forwards(sequence)
-        back, _ = self.backwards(_at(sequence, mirrored))
-        return torch.cat((ahead, _at(back, mirrored)), dim=2)
+        back, _ = self.backwards(_reorder_steps(sequence, mirrored))
+        return torch.cat((ahead, _reorder_steps(back, mirrored)), dim=2)
 
 
-def _at(sequence: Tensor, steps: Tensor) -> Tensor:
-    """(B, T, K) with its steps in the order ``steps`` (B, T)."""
+def _reorder_steps(sequence: Tensor, steps: Tensor) -> Tensor:
+    """``sequence`` (B, T, K) with its steps in the order ``steps`` (B, T)."""
     return sequence.gather(1, steps[..., None].expand_as(sequence))

@@ -1,4 +1,4 @@
-"""Convolution blocks, flattened, and dense layers with batch norm.
+"""Convolution blocks, flattened, followed by dense layers with batch norm.
 
 ::
 
@@ -6,9 +6,8 @@
                         (B, K, C', T') ──▶ (B, K·C'·T')
                    ──▶ [linear ▶ batch norm ▶ ReLU ▶ dropout] × dense layers ──▶ linear ──▶ (B, classes)
 
-What lies behind a clip's valid frames is zero before every convolution and where it is flattened, so
-that what stands in padded frames does not matter. The number of frames is fixed: the first dense layer has
-weights of its own for each.
+Padded frames are set to zero before every convolution and before flattening, so their content does not
+matter. The number of frames is fixed, since the first dense layer has weights for each frame.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ class Cnn(nn.Module):
     pools : sequence of (int, int)
         Max-pooling of each block, (coefficients, frames).
     block : sequence of str
-        What follows a block's convolution, in this order.
+        Steps after a block's convolution, in order.
     block_dropout : float
         Share of channels dropped by a block.
     dense : sequence of int
@@ -85,7 +84,7 @@ class Cnn(nn.Module):
 
 
 class DenseBlock(nn.Module):
-    """Linear, batch norm, ReLU, dropout. The linear layer's bias would be taken away by batch norm."""
+    """Linear, batch norm, ReLU, dropout. The linear layer has no bias, since batch norm would cancel it."""
 
     def __init__(self, inputs: int, outputs: int, dropout: float) -> None:
         super().__init__()

@@ -8,11 +8,10 @@
                    ──▶ mean, attention or final states over the T' valid steps ──▶ (B, 2H)
                    ──▶ [linear ▶ ReLU] × dense layers ──▶ dropout ──▶ linear ──▶ (B, classes)
 
-Padding never reaches the logits: what lies behind a clip's valid frames is zero before every
-convolution, as if the clip ended there; the backward LSTM starts at the last valid step; pooling leaves
-the rest out. So in evaluation a clip has the same logits however much padding follows it. In training,
-the mean and variance that batch norm takes of a batch are over padded frames too, and so are the
-running ones that evaluation uses.
+Padding never affects the logits directly: padded frames are zero before every convolution, as if the clip
+ended there; the backward LSTM starts at the last valid step; pooling ignores padded steps. So in evaluation
+a clip has the same logits regardless of its padding. In training, however, batch norm computes mean and
+variance over padded frames too, and so do the running statistics that evaluation uses.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from schemas.architecture import BlockStep, Pool
+from schemas.architecture import BlockStep, Pool, Pooling
 from training.models.bilstm import MaskedBiLstm
 from training.models.conv_block import conv_blocks, step_mask
 from training.models.dropout import UnitDropout
-from training.models.time_pooling import Pooling, pooling_of
+from training.models.time_pooling import pooling_of
 
 
 class CnnBiLstm(nn.Module):
@@ -39,21 +38,21 @@ class CnnBiLstm(nn.Module):
     classes : int
         Number of logits.
     dropout : float
-        Share of units dropped after each dense layer; before the output where there is none.
+        Share of units dropped after each dense layer; before the output if there are no dense layers.
     channels : sequence of int
         Output channels of each block; their number is the number of blocks.
     pools : sequence of (int, int)
         Max-pooling of each block, (coefficients, frames).
     block : sequence of str
-        What follows a block's convolution, in this order.
+        Steps after a block's convolution, in order.
     block_dropout : float
         Share of channels dropped by a block.
     hidden : int
         Units of the LSTM in each direction.
     layers : int
-        Number of LSTM layers, one upon the other.
+        Number of stacked LSTM layers.
     sequence_dropout : float
-        Share of the LSTM's outputs that are dropped before pooling.
+        Share of the LSTM's outputs dropped before pooling.
     pooling : {'mean', 'attention', 'last'}
         How the states of all steps become one vector.
     dense : sequence of int

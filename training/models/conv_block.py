@@ -1,4 +1,4 @@
-"""A convolution and what follows it, zero behind every clip's valid frames."""
+"""A convolution and the steps after it, with zeros in padded frames."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from training.models.dropout import ChannelDropout
 
 
 class ConvBlock(nn.Module):
-    """Convolution 3×3, then ``steps`` in their order: max-pool, batch norm, ReLU, channel dropout.
+    """Convolution 3×3, then ``steps`` in order: max-pool, batch norm, ReLU, channel dropout.
 
-    Where pooling stands first, it leaves a quarter of the memory traffic to what follows. The convolution has
-    a bias unless batch norm takes it away again. Batch norm's mean and variance of a training batch are over
-    padded frames too.
+    Pooling first reduces the memory traffic of the following steps to a quarter. The convolution has a bias,
+    unless batch norm would cancel it. In training, batch norm's mean and variance include padded frames.
     """
 
     def __init__(
@@ -35,7 +34,7 @@ class ConvBlock(nn.Module):
         self.steps = tuple(steps)
 
     def forward(self, x: Tensor, valid_frames: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, K, C, T) → (B, K', C // pool, T // pool), zero behind the valid frames, and their number.
+        """(B, K, C, T) → (B, K', C // pool, T // pool), zero in padded frames, and the valid frames left.
 
         ``valid_frames`` (B,) int64; at least one frame stays valid.
         """
@@ -52,11 +51,11 @@ class ConvBlock(nn.Module):
                     x = self.normalise(x if factors is None else x * factors)
                     factors = None
                 case "dropout" if self.dropout.active:
-                    # Max-pool and ReLU commute with factors ≥ 0: these wait for the mask.
+                    # Max-pool and ReLU commute with factors ≥ 0, so these are applied with the mask.
                     factors = self.dropout.factors(x)
         keep = step_mask(valid_frames, x.shape[-1])[:, None, None, :].to(x.dtype)
         factors = keep if factors is None else keep * factors
-        # Spread over the channels and laid out as x is, or a CPU multiplies value by value.
+        # Expanded over the channels in the layout of x; otherwise a CPU multiplies value by value.
         factors = factors.expand(-1, x.shape[1], -1, -1).contiguous(memory_format=torch.channels_last)
         return x * factors, valid_frames
 
@@ -69,7 +68,7 @@ def conv_blocks(
     steps: Sequence[BlockStep],
     dropout: float,
 ) -> tuple[nn.ModuleList, tuple[int, int, int]]:
-    """Blocks for inputs (B, 1, coefficients, frames), and the shape (K, C, T) of what leaves the last one.
+    """Blocks for inputs (B, 1, coefficients, frames), and the shape (K, C, T) of the last one's output.
 
     Raises :class:`SpecError` if pooling leaves nothing of the input.
     """
@@ -79,12 +78,12 @@ def conv_blocks(
         previous, bands, length = width, bands // pool[0], length // pool[1]
     if not bands or not length:
         raise SpecError(
-            f"features of {coefficients} coefficients × {frames} frames are too small for a model that "
-            f"joins {math.prod(p[0] for p in pools)} × {math.prod(p[1] for p in pools)} of them into one"
+            f"features of {coefficients} coefficients × {frames} frames are too small for a model that pools "
+            f"{math.prod(p[0] for p in pools)} × {math.prod(p[1] for p in pools)} of them into one"
         )
     return nn.ModuleList(blocks), (previous, bands, length)
 
 
 def step_mask(valid: Tensor, steps: int) -> Tensor:
-    """(B,) numbers of valid steps → (B, steps) float32, 1 where a step is valid, else 0."""
+    """Numbers of valid steps (B,) → (B, steps) float32, 1 for valid steps, else 0."""
     return (torch.arange(steps, device=valid.device) < valid[:, None]).float()

@@ -1,7 +1,7 @@
-"""Dropout whose masks do not depend on the number of ranks (Srivastava et al. 2014; Tompson et al. 2015).
+"""Dropout with masks that do not depend on the number of ranks (Srivastava et al. 2014; Tompson et al. 2015).
 
-A mask is drawn from the default generator of the input's device. With :attr:`Dropout.rows` set, it is drawn
-for the whole global batch and the rank's rows are taken from it.
+Masks are drawn from the default generator of the input's device. If :attr:`Dropout.rows` is set, a mask is
+drawn for the whole global batch, and the rank takes its rows.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ class RowShare(NamedTuple):
 
 
 class Dropout(nn.Module):
-    """Base: draws factors that are 0 with probability ``share``, else 1 / (1 − share), in training."""
+    """Base class: in training, draws factors that are 0 with probability ``share``, else 1 / (1 − share)."""
 
     rows: RowShare | None
-    """Rows of the global batch that inputs are; None: inputs are whole batches."""
+    """Which rows of the global batch the inputs are; None: inputs are whole batches."""
 
     def __init__(self, share: float) -> None:
         super().__init__()
@@ -32,12 +32,12 @@ class Dropout(nn.Module):
         self.rows = None
 
     def extra_repr(self) -> str:
-        """Show the share in the module's text."""
+        """Show the share in the module's representation."""
         return f"share={self.share}"
 
     @property
     def active(self) -> bool:
-        """Whether anything is dropped now."""
+        """Whether a forward pass drops anything."""
         return self.training and self.share > 0
 
     def _draw(self, x: Tensor, shape: torch.Size) -> Tensor:
@@ -46,7 +46,7 @@ class Dropout(nn.Module):
         rows = slice(share.rank, share.total, share.world)
         own = len(range(share.total)[rows])
         if own != len(x):
-            raise ValueError(f"{len(x)} rows are given, and {share} has {own}")
+            raise ValueError(f"the input has {len(x)} rows, but {share} has {own}")
         kept = torch.empty((share.total, *shape), device=x.device).bernoulli_(1 - self.share)
         return (kept[rows] / (1 - self.share)).to(x.dtype)
 
@@ -59,7 +59,7 @@ class ChannelDropout(Dropout):
         return x * self.factors(x) if self.active else x
 
     def factors(self, x: Tensor) -> Tensor:
-        """What to multiply the channels of ``x`` (B, K, C, T) with: (B, K, 1, 1)."""
+        """Factors for the channels of ``x`` (B, K, C, T): (B, K, 1, 1)."""
         return self._draw(x, x.shape[1:2])[:, :, None, None]
 
 

@@ -1,11 +1,11 @@
-"""A perceptron on all values of a sample.
+"""A multilayer perceptron on all values of a sample.
 
 ::
 
     x (B, 1, C, T) ──▶ (B, C·T) ──▶ dropout ──▶ [linear ▶ batch norm ▶ ReLU ▶ dropout] × layers ──▶ linear
                    ──▶ (B, classes)
 
-Made for functionals, (B, 1, C, 1); of frames it takes what stands behind the valid ones as it comes, 0.
+Made for functionals, (B, 1, C, 1). Given frames, it does not ignore padded ones, which are 0.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Mlp(nn.Module):
     hidden : sequence of int
         Widths of the dense layers.
     input_dropout, dropout : float
-        Share of values dropped of a sample, and of units after each dense layer.
+        Share of a sample's values dropped, and of units dropped after each dense layer.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Mlp(nn.Module):
         self.output = nn.Linear(widths[-1], classes)
 
     def forward(self, x: Tensor, valid_frames: Tensor) -> Tensor:
-        """Logits (B, classes) of ``x`` (B, 1, C, T) float32; ``valid_frames`` (B,) are not asked for."""
+        """Logits (B, classes) of ``x`` (B, 1, C, T) float32; ``valid_frames`` (B,) are ignored."""
         del valid_frames
         x = self.input_dropout(x.flatten(1))
         for dense in self.dense:

@@ -1,4 +1,4 @@
-"""Telling a model which rows of the global batch it sees."""
+"""Set which rows of the global batch a model receives."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from training.models.dropout import Dropout, RowShare
 
 
 def share_rows(model: nn.Module, total: int, rank: int, world: int) -> None:
-    """Tell every dropout of ``model`` that its rows are ``rank::world`` of a global batch of ``total``.
+    """Tell every dropout layer of ``model`` that its rows are ``rank::world`` of ``total`` rows.
 
-    With torch's generators seeded equally on all ranks, they then drop exactly what one process drops. To be
-    called before a forward pass whose global batch has another size than the one before. Batch norm needs no
-    telling: it asks the process group.
+    If torch's generators have the same seed on all ranks, the ranks then drop exactly what one process would
+    drop. Call it before a forward pass whenever the size of the global batch changes. Batch norm does not
+    need it: it uses the process group.
     """
     for module in model.modules():
         if isinstance(module, Dropout):

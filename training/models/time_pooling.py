@@ -1,19 +1,16 @@
-"""From the states of all steps to one vector a clip, over the valid steps alone.
+"""Pooling of the states of all valid steps into one vector per clip.
 
-Each takes ``sequence`` (B, T, 2H), the states of both directions side by side, and ``valid_steps`` (B,) int64
-of at least 1, and gives (B, 2H).
+Each module takes ``sequence`` (B, T, 2H), the concatenated states of both directions, and ``valid_steps``
+(B,) int64 ≥ 1, and returns (B, 2H).
 """
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
+from schemas.architecture import Pooling
 from training.models.conv_block import step_mask
-
-Pooling = Literal["mean", "attention", "last"]
 
 
 class MeanPooling(nn.Module):
@@ -27,9 +24,9 @@ class MeanPooling(nn.Module):
 
 
 class AttentionPooling(nn.Module):
-    """Mean weighted by a softmax, over the valid steps, of one learnt linear score a step.
+    """Weighted mean; weights are a softmax over the valid steps of one learnt linear score per step.
 
-    As Lin et al. 2017 with a single head and without a hidden layer.
+    As in Lin et al. 2017, with a single head and without a hidden layer.
     """
 
     def __init__(self, units: int) -> None:
@@ -42,7 +39,7 @@ class AttentionPooling(nn.Module):
         return (sequence * weights[..., None]).sum(dim=1)
 
     def weights(self, sequence: Tensor, valid_steps: Tensor) -> Tensor:
-        """How much each step counts, (B, T): 0 behind the valid ones, 1 in sum."""
+        """Weight of each step, (B, T): 0 for padded steps, summing to 1."""
         padded = step_mask(valid_steps, sequence.shape[1]) == 0
         scores: Tensor = self.score(sequence).squeeze(2)
         return scores.masked_fill(padded, -torch.inf).softmax(dim=1)
@@ -60,7 +57,7 @@ class LastState(nn.Module):
 
 
 def pooling_of(name: Pooling, units: int) -> nn.Module:
-    """Pooling by its name in recipes, for ``units`` = 2H."""
+    """Pooling module by its name in recipes, for ``units`` = 2H."""
     match name:
         case "mean":
             return MeanPooling()

@@ -1,4 +1,4 @@
-"""What a new training comes to: recipe, samples to read and splits, chosen from a request."""
+"""Choose recipe, input and splits of a new training from a request."""
 
 from __future__ import annotations
 
@@ -10,25 +10,27 @@ from schemas.errors import UsageError
 from schemas.overrides import override
 from schemas.recipe import Recipe
 from training.functionals.speaker import require_whole_speakers
-from training.plan.requirements import Selection, selection_of
+from training.plan.requirements import InputSelection, selection_of
 from training.runs.request import TrainRequest
+from training.samples.datasets import require_datasets
 from training.splits.choose import splits_of
 from training.splits.split import Split
 
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """What a new training comes to: a recipe with its changes, what is read, and the protocol's splits."""
+    """Choices for a new training: the changed recipe, the features and views to read, and the splits."""
 
     store: FeatureStore
-    place: str | Path
-    """Where the store is, as it was given."""
+    store_path: str | Path
+    """Path or URL of the store, as given."""
     recipe: Recipe
-    """With its changes, ``train.views`` spelt out."""
+    """With all changes applied and ``train.views`` set."""
     remarks: tuple[str, ...]
-    """Sentences about what the store lacks of the recipe."""
-    selection: Selection
+    """Sentences about parts of the recipe that the store lacks."""
+    selection: InputSelection
     splits: tuple[Split, ...]
+    """Splits of the protocol."""
 
     @property
     def folds(self) -> tuple[str, ...]:
@@ -36,14 +38,14 @@ class Choice:
         return tuple(split.fold.name if split.fold else split.protocol for split in self.splits)
 
 
-def chosen(request: TrainRequest) -> Choice:
-    """What a new training comes to. Raises what :func:`plan` raises."""
+def choose(request: TrainRequest) -> Choice:
+    """Choose recipe, input and splits. Raises what :func:`training.plan.make.plan` raises."""
     if request.store is None or request.recipe is None:
-        raise UsageError("a new run needs a store and a recipe; give both, or a run to resume")
+        raise UsageError("a new run needs a store and a recipe; give both, or give a run to resume")
     recipe = override(request.recipe, request.changes)
     store = FeatureStore.open(request.store)
     if any(change.startswith("datasets=") for change in request.changes):
-        _require_datasets(store, recipe)
+        require_datasets(store.document.datasets, recipe.datasets or ())
     selection = selection_of(store, recipe, request.recipe_source or recipe.name)
     remarks = (*_missing_views(store, recipe), *_missing_datasets(store, recipe))
     recipe = override(recipe, [f"train.views={list(selection.views)}", *_any_dataset(store, recipe)])
@@ -66,40 +68,29 @@ def _require_normalisable(store: FeatureStore, recipe: Recipe, splits: tuple[Spl
 
 
 def _missing_views(store: FeatureStore, recipe: Recipe) -> tuple[str, ...]:
-    """A sentence where all of the store's views are read, and the recipe lists more."""
+    """One sentence if all views of the store are read, but the recipe lists more."""
     held, listed = len(store.spec.views), len(recipe.views)
     if recipe.train.views is not None or held >= listed:
         return ()
     sentence = (
-        f"the store holds {held} of the recipe's {listed} augmented views; for all of them, "
+        f"the store holds {held} of the recipe's {listed} augmented views; to use all of them, "
         f"build a store with --augment {listed}"
     )
     return (sentence,)
 
 
 def _missing_datasets(store: FeatureStore, recipe: Recipe) -> tuple[str, ...]:
-    """A sentence where the store lacks corpora that the recipe trains on."""
+    """One sentence if the store lacks corpora of the recipe."""
     held = sorted(store.document.datasets)
     wanted = recipe.datasets or ()
     absent = [name for name in wanted if name not in held]
     if not absent:
         return ()
     if len(absent) == len(wanted):
-        return (f"the store has none of the recipe's corpora ({', '.join(wanted)}); all of it is used",)
-    return (f"the recipe trains on {', '.join(wanted)}; the store lacks {', '.join(absent)}",)
-
-
-def _require_datasets(store: FeatureStore, recipe: Recipe) -> None:
-    """Raise :class:`UsageError` where corpora were asked for by name that the store lacks."""
-    held = sorted(store.document.datasets)
-    absent = [name for name in recipe.datasets or () if name not in held]
-    if absent:
-        raise UsageError(
-            f"the store has no corpus {' or '.join(absent)}; it has {', '.join(held)}: choose of them with "
-            "--datasets"
-        )
+        return (f"the store has none of the recipe's corpora ({', '.join(wanted)}); the whole store is used",)
+    return (f"the recipe trains on {', '.join(wanted)}, but the store lacks {', '.join(absent)}",)
 
 
 def _any_dataset(store: FeatureStore, recipe: Recipe) -> tuple[str, ...]:
-    """The change that lets a recipe train on a store that holds none of its corpora, such as one's own."""
+    """Change that lets a recipe train on a store with none of its corpora, such as a user's own store."""
     return () if {*(recipe.datasets or ())} & {*store.document.datasets} else ("datasets=null",)

@@ -1,4 +1,4 @@
-"""Planning a training: a new one from store, recipe and protocol, or one that was stopped from its folder."""
+"""Plan a new training from store, recipe and protocol, or a resumed one from its run folder."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from schemas.labels import label_set
 from schemas.recipe import Recipe
 from training.audits.audit import audit
 from training.audits.near_duplicates import near_duplicates
-from training.plan.choice import chosen
+from training.plan.choice import choose
 from training.plan.plan import Plan
 from training.runs.options import require_untouched
 from training.runs.request import TrainRequest
 from training.runs.run import RunFolder, RunRecord, library_versions, now, require_no_store
-from training.runs.same_store import is_relative, recorded_store, same_store
+from training.runs.same_store import is_relative, open_same_store, recorded_store
 from training.samples.samples import samples_of
 from training.samples.targets import Targets, targets_of
 from training.splits.side import ORIGINAL_VIEW
@@ -27,91 +27,99 @@ from training.splits.split import Split
 
 
 def plan(request: TrainRequest) -> Plan:
-    """Plan of a new or resumed training, with an audit that found no leak.
+    """Plan a new or resumed training, and require an audit without leaks.
 
     Raises
     ------
     UsageError
         If the request contradicts itself.
     RunError
-        If the store does not fit the recipe or the run, or a side has no clip.
+        If the store does not fit the recipe or the run, or if a side has no clips.
     SplitError, LeakageError
-        If there is no clean split.
+        If there is no split, or if the split leaks.
     """
-    planned = _new(request) if request.resume is None else _resumed(request, request.resume)
+    planned = _plan_new(request) if request.resume is None else _plan_resumed(request, request.resume)
     planned.audit.require_clean()
     return planned
 
 
-def _new(request: TrainRequest) -> Plan:
+def _plan_new(request: TrainRequest) -> Plan:
     device = choose_device(request.hardware.device or "auto")
     _require_gpu_for_graphs(request, device)
     require_no_store(request.output or Path("runs"))
-    choice = chosen(request)
+    choice = choose(request)
     store, recipe, selection = choice.store, choice.recipe, choice.selection
-    split = _fold(choice.splits, request.fold)
+    split = _choose_fold(choice.splits, request.fold)
     record = RunRecord(
         created=now(),
         recipe=recipe,
         seed=request.seed or 0,
         device="cuda" if device.type == "cuda" else "cpu",
         threads=torch_threads(),
-        store=recorded_store(choice.place),
+        store=recorded_store(choice.store_path),
         store_digest=store.digest,
         store_spec=store.spec,
         features=selection.features,
         classes=label_set(recipe.labels.set).class_names(recipe.labels.target),
-        heard=_heard(store, split),
+        heard=_training_speakers(store, split),
         versions=library_versions(),
     )
-    option = None if is_relative(choice.place) else choice.place
-    return _planned(store, option, record, split, request, device, choice.remarks)
+    option = None if is_relative(choice.store_path) else choice.store_path
+    return _make_plan(store, option, record, split, request, device, choice.remarks)
 
 
-def _heard(store: FeatureStore, split: Split) -> tuple[str, ...]:
+def _training_speakers(store: FeatureStore, split: Split) -> tuple[str, ...]:
     manifest = store.manifest
     heard = manifest["clip_id"].isin([*split.train, *split.validation])
     return tuple(sorted(manifest["speaker"][heard].unique()))
 
 
-def _fold(splits: tuple[Split, ...], fold: int | None) -> Split:
+def _choose_fold(splits: tuple[Split, ...], fold: int | None) -> Split:
     if fold is None:
         if len(splits) > 1:
             raise UsageError(
-                f"the protocol has {len(splits)} folds; choose one with --fold, or train them all"
+                f"the protocol has {len(splits)} folds; choose one with --fold, or train all of them"
             )
         return splits[0]
     if not 1 <= fold <= len(splits):
-        has = f"folds 1 to {len(splits)}" if len(splits) > 1 else "one split and no folds; leave --fold out"
-        raise UsageError(f"--fold {fold}: the protocol has {has}")
+        available = f"has folds 1 to {len(splits)}" if len(splits) > 1 else "has no folds; leave out --fold"
+        raise UsageError(f"--fold {fold}: the protocol {available}")
     return splits[fold - 1]
 
 
 def _require_gpu_for_graphs(request: TrainRequest, device: torch.device) -> None:
-    """Raise :class:`DeviceError` where CUDA graphs are asked for and no GPU is to run them."""
+    """Raise :class:`DeviceError` if CUDA graphs are requested without a GPU."""
     if request.hardware.cuda_graphs and device.type != "cuda":
-        raise DeviceError(f"--cuda-graphs is for a GPU, and this trains on {device.type}; leave it out")
+        raise DeviceError(
+            f"--cuda-graphs requires a GPU, but this run trains on {device.type}; leave out --cuda-graphs"
+        )
 
 
-def _resumed(request: TrainRequest, path: Path) -> Plan:
-    kept = {"recipe": request.recipe, "fold": request.fold, "split": request.split, "seed": request.seed}
-    require_untouched(request.changes, **kept, out=request.output)
+def _plan_resumed(request: TrainRequest, path: Path) -> Plan:
+    require_untouched(
+        request.changes,
+        recipe=request.recipe,
+        fold=request.fold,
+        split=request.split,
+        seed=request.seed,
+        out=request.output,
+    )
     folder = RunFolder.open(path)
     record = folder.record()
-    store = same_store(path, request.store, record.store, record.store_digest)
+    store = open_same_store(path, request.store, record.store, record.store_digest)
     split = Split.from_json(folder.read_json("split.json"))
     names = label_set(record.recipe.labels.set).class_names(record.recipe.labels.target)
     if names != record.classes:
         raise RunError(
-            f"{path} was trained on the classes {', '.join(record.classes)}, and label set "
+            f"{path} was trained on the classes {', '.join(record.classes)}, but label set "
             f"'{record.recipe.labels.set}' now has {', '.join(names)}; start a new run"
         )
     device = choose_device(request.hardware.device or record.device)
     _require_gpu_for_graphs(request, device)
-    return _planned(store, request.store, record, split, request, device, _changes(record, device))
+    return _make_plan(store, request.store, record, split, request, device, _resume_remarks(record, device))
 
 
-def _planned(
+def _make_plan(
     store: FeatureStore,
     store_option: str | Path | None,
     record: RunRecord,
@@ -123,8 +131,8 @@ def _planned(
     recipe = record.recipe
     if split.views is not None and recipe.train.view_sampling == "one":
         raise UsageError(
-            "train.view_sampling 'one' draws among all views of a clip, and with leaked views they are on "
-            "several sides; give --set train.view_sampling=all"
+            "train.view_sampling 'one' draws from all views of a clip, but leaked views put these on several "
+            "sides; use --set train.view_sampling=all"
         )
     targets = targets_for(store, recipe)
     samples = samples_of(split, store.manifest, targets, recipe.train.views or (ORIGINAL_VIEW,))
@@ -150,8 +158,8 @@ def targets_for(store: FeatureStore, recipe: Recipe) -> Targets:
     return targets_of(store.manifest, label_set(labels.set), labels.target, recipe.where, recipe.datasets)
 
 
-def _changes(record: RunRecord, device: torch.device) -> tuple[str, ...]:
-    """Sentences about what a run finds changed when it is resumed."""
+def _resume_remarks(record: RunRecord, device: torch.device) -> tuple[str, ...]:
+    """Sentences about changes since a resumed run was started."""
     now_installed = library_versions()
     changed = [
         f"{name} {version} (now {now_installed.get(name, 'unknown')})"
@@ -160,10 +168,10 @@ def _changes(record: RunRecord, device: torch.device) -> tuple[str, ...]:
     ]
     remarks = []
     if changed:
-        remarks.append(f"the run was started with {', '.join(changed)}: it may end a little otherwise")
+        remarks.append(f"the run was started with {', '.join(changed)}: results may differ slightly")
     if device.type != record.device:
         remarks.append(
-            f"the run was started on {record.device} and goes on with {device.type}: "
-            "it may end a little otherwise"
+            f"the run was started on {record.device} and continues on {device.type}: "
+            "results may differ slightly"
         )
     return tuple(remarks)

@@ -1,4 +1,4 @@
-"""The plan of a training: what is learnt from which samples, checked before anything is read or written."""
+"""The plan of a training, checked before any array is read or any file written."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from training.splits.split import Split
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """All that is decided before the first array is read."""
+    """Everything that is decided before the first array is read."""
 
     store: FeatureStore
     store_option: str | Path | None
-    """What ``--store`` must be given when the run is resumed; None where the run finds its store."""
+    """Value of ``--store`` needed to resume the run; None if the run finds its store."""
     record: RunRecord
     split: Split
     targets: Targets
@@ -35,11 +35,11 @@ class Plan:
     device: torch.device
     hardware: Hardware
     remarks: tuple[str, ...]
-    """Sentences about how the request met store and run."""
+    """Sentences about differences between the request, the store and the run."""
 
     @property
     def sides(self) -> dict[Side, SideSize]:
-        """Clips and speakers that are learnt from or tested on, and samples, of each side."""
+        """Numbers of clips, speakers and samples of each side."""
         speakers = self.store.manifest["speaker"].to_numpy()
         return {
             side: SideSize(len(np.unique(read.clips)), len(set(speakers[np.unique(read.clips)])), len(read))
@@ -48,35 +48,35 @@ class Plan:
 
     @property
     def epoch_samples(self) -> int:
-        """Samples that are trained on in an epoch."""
+        """Training samples per epoch."""
         size = self.sides["train"]
         return size.clips if self.record.recipe.train.view_sampling == "one" else size.samples
 
     def resume_command(self, folder: Path) -> str:
-        """Command that goes on with this training in ``folder``."""
+        """Command that resumes this training in ``folder``."""
         store = f" --store {shlex.quote(str(self.store_option))}" if self.store_option else ""
         return f"ser-train --resume {shlex.quote(str(folder))}{store}"
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """Sentences about what was left out or is missing."""
+        """Sentences about clips left out, missing classes, the split and the audit."""
         absent = _absent_classes(self.targets.names, self.samples)
         return (*self.targets.notices, *absent, *self.split.notices, *self.audit.notices, *self.remarks)
 
 
 def _absent_classes(names: tuple[str, ...], samples: dict[Side, Samples]) -> list[str]:
-    """A sentence for every side that lacks classes; those that training lacks are told once."""
+    """One sentence per side that lacks classes; classes missing from training are reported only there."""
     consequences: dict[Side, str] = {
         "train": "no training clip is {}: the model cannot learn it",
-        "validation": "no validation clip is {}: the choice of the best epoch does not regard it",
+        "validation": "no validation clip is {}: the choice of the best epoch ignores it",
         "test": "no test clip is {}: UA and macro-F1 are over the other classes",
     }
-    told: set[int] = set()
+    untrained: set[int] = set()
     sentences = []
     for side in SIDES:
-        absent = sorted(set(range(len(names))) - set(np.unique(samples[side].targets).tolist()) - told)
+        absent = sorted(set(range(len(names))) - set(np.unique(samples[side].targets).tolist()) - untrained)
         if absent:
             sentences.append(consequences[side].format(" or ".join(names[i] for i in absent)))
         if side == "train":
-            told.update(absent)
+            untrained.update(absent)
     return sentences

@@ -1,4 +1,4 @@
-"""What a recipe needs of a store, and whether the store holds it."""
+"""Check that a store holds what a recipe or a trained run needs."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from schemas.spec import StoreSpec
 
 
 @dataclass(frozen=True)
-class Selection:
-    """What of a store a recipe trains on: features in the store's order, view indices ascending."""
+class InputSelection:
+    """Parts of a store that a recipe trains on: features in the store's order, view indices ascending."""
 
     features: tuple[str, ...]
     views: tuple[int, ...]
 
 
-def selection_of(store: FeatureStore, recipe: Recipe, source: str) -> Selection:
-    """The recipe's features, and the views that it names or else all of the store's.
+def selection_of(store: FeatureStore, recipe: Recipe, source: str) -> InputSelection:
+    """Select the recipe's features, and the views that it names, or all views of the store.
 
-    ``source`` is the recipe's name or file, as ``--recipe`` takes it.
+    ``source`` is the recipe's name or file, as for ``--recipe``.
 
     Raises
     ------
     RunError
-        If the store was built from other audio, framing, features or views than the recipe fixes, or
-        lacks views; the message holds the command that builds the right store.
+        If audio, framing, features or views of the store differ from the recipe, or if the store lacks views;
+        the message contains the command that builds the right store.
     UsageError
-        If views are asked for that neither the store nor the recipe has.
+        If views are requested that neither the store nor the recipe has.
     """
     spec = store.spec
     views = _views(store, recipe)
@@ -43,14 +43,20 @@ def selection_of(store: FeatureStore, recipe: Recipe, source: str) -> Selection:
     for feature in recipe.features:
         if feature.kind not in stored:
             held = ", ".join(stored)
-            raise _unfit(
-                store, recipe, source, f"the recipe needs the feature {feature.kind}, and it holds {held}"
+            raise _mismatch(
+                store,
+                recipe,
+                source,
+                f"the recipe needs the feature {feature.kind}, but the store has {held}",
             )
         _require_equal(store, recipe, source, feature.kind, stored[feature.kind], feature)
     count = len(spec.view_names)
     if max(views) >= count:
-        raise _unfit(
-            store, recipe, source, f"training needs views {_listed(views)} and it holds 0 to {count - 1}"
+        raise _mismatch(
+            store,
+            recipe,
+            source,
+            f"training needs views {_format_views(views)}, but the store has 0 to {count - 1}",
         )
     for view in views:
         if 0 < view <= len(recipe.views):
@@ -58,11 +64,11 @@ def selection_of(store: FeatureStore, recipe: Recipe, source: str) -> Selection:
                 store, recipe, source, f"view {view}", spec.views[view - 1], recipe.views[view - 1]
             )
     wanted = {feature.kind for feature in recipe.features}
-    return Selection(tuple(kind for kind in stored if kind in wanted), tuple(sorted(views)))
+    return InputSelection(tuple(kind for kind in stored if kind in wanted), tuple(sorted(views)))
 
 
 def build_command(recipe: Recipe, source: str) -> str:
-    """Command that builds a store for ``recipe``, found at ``source``, with the views that training reads."""
+    """Command that builds a store for ``recipe``, given as ``source``, with the views that training reads."""
     augment = len(recipe.views) if recipe.train.views is None else max((0, *recipe.train.views))
     views = min(augment, len(recipe.views))
     datasets = f"--datasets {','.join(recipe.datasets)} " if recipe.datasets else ""
@@ -73,14 +79,14 @@ def build_command(recipe: Recipe, source: str) -> str:
 
 
 def require_features(store: FeatureStore, learnt: StoreSpec, features: Sequence[str], run: Path) -> None:
-    """Raise :class:`RunError` unless ``store`` holds ``features`` as the model of ``run`` has learnt them."""
+    """Raise :class:`RunError` unless ``store`` holds ``features`` as the model of ``run`` was trained on."""
     held = {feature.kind: feature for feature in store.spec.features}
     for feature in learnt.features:
         if feature.kind not in features:
             continue
         if feature.kind not in held:
             raise RunError(
-                f"store {store.place} lacks the feature {feature.kind} that {run} has learnt from; add it "
+                f"store {store.place} lacks the feature {feature.kind}, which {run} was trained on; add it "
                 f"with: ser-features build --features {','.join([*held, feature.kind])} --out {store.place}"
             )
         _require_same(store, run, feature.kind, held[feature.kind], feature)
@@ -89,7 +95,7 @@ def require_features(store: FeatureStore, learnt: StoreSpec, features: Sequence[
 
 
 def _require_same(store: FeatureStore, run: Path, what: str, held: Model, learnt: Model) -> None:
-    if fields := _differing(held, learnt, "learnt"):
+    if fields := _differences(held, learnt, "run"):
         raise RunError(
             f"store {store.place} does not fit {run}: its {what} has {fields}; build a store with the "
             "run's recipe"
@@ -97,16 +103,16 @@ def _require_same(store: FeatureStore, run: Path, what: str, held: Model, learnt
 
 
 def _views(store: FeatureStore, recipe: Recipe) -> tuple[int, ...]:
-    """Views to read: each once, and each in the store or at least in the recipe."""
+    """Views to read. Raises :class:`UsageError` for repeated views or views that nothing defines."""
     count, listed = len(store.spec.view_names), len(recipe.views)
     views = tuple(range(count)) if recipe.train.views is None else recipe.train.views
     if not views or len(set(views)) < len(views) or min(views) < 0:
-        raise UsageError(f"views {_listed(views)}: give view indices from 0 on, each once")
+        raise UsageError(f"views {_format_views(views)}: give view indices from 0, without repeats")
     if max(views) > max(count - 1, listed):
-        recipes = "view 0 alone" if listed == 0 else f"views 0 to {listed}"
+        recipes = "only view 0" if listed == 0 else f"views 0 to {listed}"
         raise UsageError(
-            f"there is no view {max(views)}: recipe '{recipe.name}' has {recipes} and store {store.place} "
-            f"holds 0 to {count - 1}; choose among them with --views"
+            f"there is no view {max(views)}: recipe '{recipe.name}' has {recipes}, and store {store.place} "
+            f"has views 0 to {count - 1}; choose from these with --views"
         )
     return views
 
@@ -114,24 +120,24 @@ def _views(store: FeatureStore, recipe: Recipe) -> tuple[int, ...]:
 def _require_equal(
     store: FeatureStore, recipe: Recipe, source: str, what: str, held: Model, needed: Model
 ) -> None:
-    """Raise unless two specifications are equal, naming the fields that are not."""
-    if fields := _differing(held, needed, "recipe"):
-        raise _unfit(store, recipe, source, f"its {what} has {fields}")
+    """Raise unless two specifications are equal, naming the fields that differ."""
+    if fields := _differences(held, needed, "recipe"):
+        raise _mismatch(store, recipe, source, f"its {what} has {fields}")
 
 
-def _differing(held: Model, needed: Model, by: str) -> str:
-    """``n_fft 512 (recipe: 2048)`` of the fields that differ; empty where none does."""
+def _differences(held: Model, needed: Model, by: str) -> str:
+    """Fields that differ, as ``n_fft 512 (recipe: 2048)``; empty if none differs."""
     have, need = held.model_dump(), needed.model_dump()
     names = [name for name in sorted({*have, *need}) if have.get(name) != need.get(name)]
     return " and ".join(f"{name} {have.get(name)} ({by}: {need.get(name)})" for name in names)
 
 
-def _unfit(store: FeatureStore, recipe: Recipe, source: str, why: str) -> RunError:
+def _mismatch(store: FeatureStore, recipe: Recipe, source: str, why: str) -> RunError:
     return RunError(
-        f"store {store.place} does not fit recipe '{recipe.name}': {why}; build one that does: "
+        f"store {store.place} does not fit recipe '{recipe.name}': {why}; build a store that fits: "
         f"{build_command(recipe, source)}"
     )
 
 
-def _listed(views: tuple[int, ...]) -> str:
+def _format_views(views: tuple[int, ...]) -> str:
     return ", ".join(map(str, views)) or "(none)"

@@ -1,4 +1,4 @@
-"""Recordings to predictions by trained models; :class:`Predictor` is the way in from Python."""
+"""Predictions for recordings by trained models; :class:`Predictor` is the entry point from Python."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Predictor"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import :class:`Predictor` when it is first asked for: ``ser-predict`` checks options without torch."""
+    """Import :class:`Predictor` on first use, so that ``ser-predict`` checks its options without torch."""
     if name == "Predictor":
         from training.predict.predictor import Predictor
 

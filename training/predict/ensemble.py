@@ -1,4 +1,4 @@
-"""What several runs say together: the mean of their probabilities.
+"""Predictions of several runs together: the mean of their probabilities.
 
 ::
 
@@ -6,7 +6,7 @@
     SERIES ─▶ fold-1 ▶ predictor ─┼▶ mean over runs ▶ Prediction
               fold-2 ▶ predictor ─┘
 
-Each run has the pipeline of its own store; runs of the same features hear a recording once.
+Each run has the pipeline of its own store; runs with the same features process a recording only once.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ from torch import Tensor
 from schemas.errors import RunError
 from training.predict.predictor import Prediction, Predictor
 from training.predict.scorer import Scorer
-from training.predict.windows import ComingSound, Waveform, spans, whole_windows
+from training.predict.windows import LiveSound, Waveform, spans, whole_windows
 from training.runs.run import require_once
 from training.runs.series import SeriesFolder
 
 
 @dataclass(frozen=True, eq=False)
 class Ensemble:
-    """One run or several, asked as one :class:`training.predict.predictor.Predictor` is."""
+    """One or several runs, used like a single :class:`training.predict.predictor.Predictor`."""
 
     runs: tuple[Path, ...]
-    """Every run; of a series its folds."""
+    """All runs; for a series, its folds."""
     predictors: tuple[Predictor, ...]
-    """Of each pipeline one, which says the mean of its runs."""
+    """One per pipeline; it predicts the mean of its runs."""
     shares: tuple[int, ...]
-    """Runs of each predictor."""
+    """Number of runs of each predictor."""
     models: tuple[str, ...]
     """Names of the models of ``runs``."""
 
     @classmethod
     def open(cls, runs: Sequence[str | Path], device: str = "auto") -> Self:
-        """Runs, and all folds of series, on ``device`` (``auto``, ``cpu``, ``cuda``).
+        """Open runs, and all folds of series, on ``device`` (``auto``, ``cpu``, ``cuda``).
 
-        Raises :class:`UsageError` where a run is given twice, :class:`RunError` where a fold is not finished,
-        where the runs tell other emotions than the first, and what :meth:`Predictor.open` raises.
+        Raises :class:`UsageError` if a run is given twice, :class:`RunError` if a fold is not finished or a
+        run has different emotions than the first, and what :meth:`Predictor.open` raises.
         """
         paths = tuple(path for run in runs for path in _folds(Path(run)))
         require_once(paths)
@@ -74,18 +74,18 @@ class Ensemble:
 
     @property
     def window_s(self) -> float:
-        """Seconds of sound that every run hears of a clip."""
+        """Seconds of a clip that every run hears."""
         return min(predictor.window_s for predictor in self.predictors)
 
     def predict(self, file: str | Path | bytes) -> Prediction:
-        """See :meth:`Predictor.predict`; ``unheard_s`` is what some run does not hear."""
+        """Like :meth:`Predictor.predict`; ``unheard_s`` is the largest of all runs."""
         content = file if isinstance(file, bytes) else Path(file).read_bytes()
         return self._mean([predictor.predict(content) for predictor in self.predictors])
 
     def timeline(
         self, file: str | Path | bytes, window_s: float | None = None, step_s: float = 1.0
     ) -> Iterator[Prediction]:
-        """See :meth:`Predictor.timeline`. A window is silent where it is so for every run."""
+        """Like :meth:`Predictor.timeline`; a window is silent if it is silent for every run."""
         content = file if isinstance(file, bytes) else Path(file).read_bytes()
         window_s = self.window_s if window_s is None else window_s
         each = [predictor.timeline(content, window_s, step_s) for predictor in self.predictors]
@@ -94,14 +94,14 @@ class Ensemble:
     def listen(
         self, blocks: Iterable[Waveform], rate: int, window_s: float | None = None, step_s: float = 1.0
     ) -> Iterator[Prediction]:
-        """Predictions for a sound while it comes: those of :meth:`timeline` for a file of it.
+        """Predictions for a live sound, equal to those of :meth:`timeline` for a file of it.
 
-        A sound that would be refused as a file is not: of one that is too short nothing is told, and one that
-        is silent throughout is told as silence.
+        Unlike a file, a sound is never refused: one that is too short has no predictions, and one that is
+        silent throughout is predicted as silence.
 
-        ``blocks`` (n,) float32 mono each, at ``rate`` Hz, until the sound ends. A window is told once its
-        last sample is there; one that ends with the sound follows. Raises :class:`UsageError` as
-        :meth:`timeline` does.
+        ``blocks`` are (n,) float32 mono each, at ``rate`` Hz, until the sound ends. A window is predicted as
+        soon as its last sample has arrived; the last window ends with the sound. Raises :class:`UsageError`
+        as :meth:`timeline` does.
         """
         window_s = self.window_s if window_s is None else window_s
         for predictor in self.predictors:
@@ -111,35 +111,35 @@ class Ensemble:
     def _listen(
         self, blocks: Iterable[Waveform], rate: int, window_s: float, step_s: float
     ) -> Iterator[Prediction]:
-        sounds = [ComingSound(rate, predictor.spec.audio) for predictor in self.predictors]
-        told = heard = 0
+        sounds = [LiveSound(rate, predictor.spec.audio) for predictor in self.predictors]
+        predicted = heard = 0
         for block in blocks:
             heard += len(block)
             for sound in sounds:
                 sound.add(block)
-            for n in range(told, whole_windows(heard / rate, window_s, step_s)):
+            for n in range(predicted, whole_windows(heard / rate, window_s, step_s)):
                 span = (n * step_s, n * step_s + window_s)
                 if not all(sound.reaches(span[1]) for sound in sounds):
-                    break  # the resampler holds its last samples back
-                yield self._told(sounds, span)
-                told = n + 1
+                    break  # the resampler still holds its last samples
+                yield self._predict_window(sounds, span)
+                predicted = n + 1
         if heard / rate < max(predictor.spec.audio.min_duration_s for predictor in self.predictors):
             return
         for sound in sounds:
             sound.add(np.zeros(0, dtype=np.float32), last=True)
-        for span in spans(heard / rate, window_s, step_s)[told:]:
-            yield self._told(sounds, span)
+        for span in spans(heard / rate, window_s, step_s)[predicted:]:
+            yield self._predict_window(sounds, span)
 
-    def _told(self, sounds: Sequence[ComingSound], span: tuple[float, float]) -> Prediction:
+    def _predict_window(self, sounds: Sequence[LiveSound], span: tuple[float, float]) -> Prediction:
         return self._mean(
             [
-                next(predictor.told([(span, sound.window(span))]))
+                next(predictor.predict_parts([(span, sound.window(span))]))
                 for predictor, sound in zip(self.predictors, sounds, strict=True)
             ]
         )
 
     def _mean(self, found: Sequence[Prediction]) -> Prediction:
-        """Of one prediction a predictor, weighted by its runs."""
+        """Mean of one prediction per predictor, weighted by its number of runs."""
         heard = [
             (share, each.probabilities)
             for share, each in zip(self.shares, found, strict=True)
@@ -153,16 +153,16 @@ class Ensemble:
 
 
 def _folds(run: Path) -> list[Path]:
-    """Runs of a series, or the run itself."""
+    """Folds of a series, or the run itself."""
     if not SeriesFolder.is_one(run):
         return [run]
     series = SeriesFolder(run)
     numbers = range(1, len(series.record().folds) + 1)
     for number in numbers:
-        if not series.finished(number):
+        if not series.is_finished(number):
             raise RunError(
-                f"fold {number} of {run} is not finished; go on with: ser-train --resume {run}, or give the "
-                "folders of those that are"
+                f"fold {number} of {run} is not finished; resume with: ser-train --resume {run}, or give the "
+                "folders of the finished folds"
             )
     return [series.fold(number) for number in numbers]
 
@@ -171,12 +171,13 @@ def _require_same_emotions(first: Path, wanted: Predictor, path: Path, predictor
     one, two = wanted.record.recipe.labels.set, predictor.record.recipe.labels.set
     if one != two:
         raise RunError(
-            f"{path} tells the emotions of {two}, and {first} those of {one}; give runs of the same labels"
+            f"{path} predicts the emotions of {two}, but {first} those of {one}; give runs with the same "
+            "label set"
         )
 
 
 def _hear_the_same(one: Predictor, two: Predictor) -> bool:
-    """Whether both take the same numbers of a recording and name the same classes."""
+    """Whether both models have the same input and the same classes."""
     first, second = one.record, two.record
     return (one.spec, first.features, first.classes) == (two.spec, second.features, second.classes)
 

@@ -1,4 +1,4 @@
-"""A run's model as a function from stored features to probabilities, whatever its family.
+"""A run's model, of any family, as a function from stored features to probabilities.
 
 ::
 
@@ -24,18 +24,18 @@ from training.predict.trained import TrainedModel
 from training.runs.run import RunFolder, RunRecord
 
 Scorer = Callable[[Tensor, Tensor], NDArray[np.float64]]
-"""Features (B, C, T) as stored, side by side in the run's order, and valid frames (B,) int64 → probabilities
+"""Features (B, C, T) as stored, stacked in the run's order, and valid frames (B,) int64 → probabilities
 (B, classes) that sum to 1."""
 
 
 def scorer_of(folder: RunFolder, device: torch.device) -> Scorer:
-    """The best epoch's model of a run, on ``device``.
+    """Model of a run's best epoch, on ``device``.
 
-    Raises :class:`RunError` where the run holds no finished model, and for one that was normalised by
-    speaker: it has no answer to a clip by itself.
+    Raises :class:`RunError` if the run has no finished model, or if it was normalised by speaker and
+    therefore cannot predict single clips.
     """
     record = folder.record()
-    require_alone(folder, record)
+    require_independent_clips(folder, record)
     model = record.recipe.model
     columns = columns_of({name: record.store_spec.coefficients[name] for name in record.features})
     if isinstance(model, LinearSpec):
@@ -62,10 +62,10 @@ def scorer_of(folder: RunFolder, device: torch.device) -> Scorer:
     return score
 
 
-def require_alone(folder: RunFolder, record: RunRecord) -> None:
-    """Raise :class:`RunError` for a model that cannot tell a clip without others of its speaker."""
+def require_independent_clips(folder: RunFolder, record: RunRecord) -> None:
+    """Raise :class:`RunError` if a model needs other clips of the same speaker to predict a clip."""
     if record.recipe.input.normalise == "speaker":
         raise RunError(
-            f"{folder.path} was normalised by speaker and cannot tell a clip by itself; give a run with "
+            f"{folder.path} was normalised by speaker and cannot predict single clips; give a run with "
             "input.normalise=standard"
         )

@@ -1,4 +1,4 @@
-"""A trained model, opened from its run folder: to be tried on clips of a store, or asked by others."""
+"""A trained model, opened from its run folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from featurestore.store import FeatureStore
 from schemas.architecture import LinearSpec
 from training.linear.training import predict_linear
 from training.loop.checkpoint import load_best
-from training.loop.fit import forward_all, place
+from training.loop.fit import forward_all, move_to
 from training.loop.network import new_network, sources_of
 from training.loop.normalise import Normalisation, Normaliser
 from training.runs.observer import SilentObserver
@@ -26,40 +26,40 @@ from training.splits.side import Side
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """The best epoch's model of a run."""
+    """Model of a run's best epoch."""
 
     folder: RunFolder
     record: RunRecord
 
     @classmethod
     def open(cls, path: Path) -> TrainedModel:
-        """Model of the run at ``path``. Raises :class:`RunError` where there is none."""
+        """Open the run at ``path``. Raises :class:`RunError` if there is none."""
         folder = RunFolder.open(path)
         return cls(folder, folder.record())
 
     def network(self, device: torch.device) -> tuple[nn.Module, Normaliser]:
-        """The network in evaluation, and what makes its input of stored values, on ``device``.
+        """The network in evaluation mode and the normaliser of its input, on ``device``.
 
-        Raises :class:`RunError` where the run holds no finished epoch, :class:`SpecError` for a model that is
-        no network.
+        Raises :class:`RunError` if the run has no finished epoch, :class:`SpecError` if the model is not a
+        network.
         """
         model = new_network(self.record)
-        place(model, device)
+        move_to(model, device)
         load_best(self.folder.checkpoints, model)
         return model.eval(), Normaliser(Normalisation.load(self.folder.normalisation)).to(device)
 
     def probabilities(
         self, store: FeatureStore, samples: Samples, device: torch.device, hardware: Hardware
     ) -> NDArray[np.float64]:
-        """(samples, classes): how probable each class is, for samples of a store that fits the run.
+        """Probabilities (samples, classes) for samples of a store that fits the run.
 
-        A model of functionals normalised by speaker sets each against all clips of its speaker in ``store``.
-        Raises :class:`RunError` where the run holds no finished epoch, or a speaker has too few clips.
+        Functionals normalised by speaker are normalised over all clips of each speaker in ``store``. Raises
+        :class:`RunError` if the run has no finished epoch, or if a speaker has too few clips.
         """
         record = self.record
         if isinstance(record.recipe.model, LinearSpec):
             return predict_linear(self.folder, record.recipe.model, record, store, samples)
-        from lightning.fabric import Fabric  # two seconds
+        from lightning.fabric import Fabric  # takes two seconds
 
         fabric = Fabric(accelerator=device.type, devices=1)
         sides: dict[Side, Samples] = {"test": samples}

@@ -1,11 +1,11 @@
-"""Where the windows of a sound lie, and their samples: of a file, or of a sound that is still coming.
+"""Windows of a sound and their samples, for a file or a live sound.
 
 ::
 
     sound     0 ──────────────────────────────────── duration
-    windows   ├────┤  ├────┤  ├────┤  …        ├────┤   every step; the last one ends with the sound
+    windows   ├────┤  ├────┤  ├────┤  …        ├────┤   one per step; the last one ends with the sound
 
-Both come out the same, to the sample: a window is ready as soon as the sound reaches its end.
+Both have exactly the same samples. A window of a live sound is ready as soon as the sound reaches its end.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from pipelines.decode import SILENCE_PEAK, prepare
 from schemas.spec import AudioSpec
 
 Waveform = NDArray[np.float32]
+"""Samples (n,), mono."""
+
 Span = tuple[float, float]
 """Start and end of a window, seconds."""
 
@@ -25,14 +27,14 @@ _ROUNDING = 1e-9
 
 
 def whole_windows(duration_s: float, window_s: float, step_s: float) -> int:
-    """Number of windows, a step apart from 0 on, that lie within a sound of so many seconds."""
+    """Number of windows within a sound of ``duration_s`` seconds, starting at 0, ``step_s`` apart."""
     if duration_s < window_s - _ROUNDING:
         return 0
     return int((duration_s - window_s) / step_s + _ROUNDING) + 1
 
 
 def spans(duration_s: float, window_s: float, step_s: float) -> list[Span]:
-    """Windows of a whole sound; of one shorter than a window, it itself."""
+    """Windows of a whole sound; a sound shorter than a window is its only window."""
     count = whole_windows(duration_s, window_s, step_s)
     found = [(n * step_s, n * step_s + window_s) for n in range(count)]
     if not found or found[-1][1] < duration_s - _ROUNDING:
@@ -41,17 +43,17 @@ def spans(duration_s: float, window_s: float, step_s: float) -> list[Span]:
 
 
 def window_of(samples: Waveform, span: Span, audio: AudioSpec, first: int = 0) -> Waveform | None:
-    """A window trimmed and scaled as a clip of a store; None where it is silent.
+    """A window, trimmed and scaled like a clip of a store; None if it is silent.
 
-    ``samples``: (n,) at the specification's rate, the first of them the sound's ``first``.
+    ``samples`` (n,) are at the specification's rate and start at sample ``first`` of the sound.
     """
     start = round(span[0] * audio.sample_rate) - first
     part = samples[start : start + round((span[1] - span[0]) * audio.sample_rate)]
     return None if np.abs(part).max(initial=0.0) < SILENCE_PEAK else prepare(part, audio)
 
 
-class ComingSound:
-    """A sound that comes in blocks, resampled as a file of it would be; what was heard can be forgotten."""
+class LiveSound:
+    """A sound that arrives in blocks, resampled exactly as a file; samples before a window are discarded."""
 
     def __init__(self, rate: int, audio: AudioSpec) -> None:
         self._audio = audio
@@ -64,16 +66,16 @@ class ComingSound:
         self._first = 0
 
     def add(self, block: Waveform, *, last: bool = False) -> None:
-        """Take the next samples (n,) float32 mono; ``last``: none will follow."""
+        """Add the next samples (n,) float32 mono; ``last``: no more will follow."""
         new = block if self._resample is None else self._resample.resample_chunk(block, last=last)
         self._held = np.concatenate((self._held, new))
 
     def reaches(self, second: float) -> bool:
-        """Whether all samples before ``second`` are there."""
+        """Whether all samples before ``second`` have arrived."""
         return self._first + len(self._held) >= round(second * self._audio.sample_rate)
 
     def window(self, span: Span) -> Waveform | None:
-        """See :func:`window_of`; what lies before the window is forgotten."""
+        """Samples of a window, as :func:`window_of` returns them; discards samples before the window."""
         begin = max(0, round(span[0] * self._audio.sample_rate) - self._first)
         self._held, self._first = self._held[begin:], self._first + begin
         return window_of(self._held, span, self._audio, self._first)

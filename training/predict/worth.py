@@ -1,4 +1,4 @@
-"""What a model is worth: the result of its test, to stand beside what it says."""
+"""How good a model is: the result of its test, shown with its predictions."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from training.runs.run import RunFolder
 from training.runs.series import SeriesFolder
 from training.splits.claim import Claim
 
-_UNTESTED = "not tested yet: its probabilities are worth nothing that is known"
+_UNTESTED = "not tested yet: how good its predictions are is unknown"
 
 
 class Worth(BaseModel):
-    """Result of a run, or of the folds of a series, over emotions."""
+    """Test result of a run, or of the folds of a series, over emotions."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     run: str
-    """Folder, as it was given."""
+    """Folder, as given."""
     claim: Claim
     """Protocol, and what training shared with the test."""
     ua: float = Field(ge=0, le=1)
-    """Unweighted average recall; of a series that of the clips of all folds, each told by a model that has
-    not heard it."""
+    """Unweighted average recall; for a series over the test clips of all folds, each predicted by a model
+    that was not trained on it."""
     low: float | None
     high: float | None
-    """Interval of ``ua``; None where there is none."""
+    """Bounds of the interval of ``ua``; None if there is no interval."""
     level: float | None
     folds: int | None = None
-    """Models of a series; None: of a run."""
+    """Number of models of a series; None for a single run."""
 
     @classmethod
     def of(cls, run: Path) -> Self | None:
-        """Worth of the run, or series, at ``run``; None where it is not tested yet.
+        """Read the result of the run or series at ``run``; None if it is not tested yet.
 
-        Raises :class:`RunError` where what stands there is no result of this version's.
+        Raises :class:`RunError` if there is a result that this version cannot read.
         """
         series = SeriesFolder.is_one(run)
         path = run / ("summary.json" if series else "metrics.json")
@@ -52,10 +52,10 @@ class Worth(BaseModel):
         except OSError as error:
             raise RunError(f"cannot read {path}: {error.strerror or error}") from error
         except ValidationError as error:
-            raise RunError(f"{path} holds no result ({first_problem(error)}); train it again") from error
+            raise RunError(f"{path} has no valid result ({first_problem(error)}); train again") from error
         tested = found.pooled if series else found.test
         if tested is None:
-            raise RunError(f"{path} holds no result of a test; train it again")
+            raise RunError(f"{path} has no test result; train again")
         claim = found.claim
         if claim is None:  # written before results kept their claim
             claim = claim_of_series(SeriesFolder(run)) if series else claim_of_run(RunFolder(run))
@@ -73,7 +73,7 @@ class Worth(BaseModel):
 
     @property
     def warning(self) -> str | None:
-        """What must be read beside it; None where it is speaker-independent."""
+        """Warning to show with the result; None if it is speaker-independent."""
         return warning(self.claim)
 
     @property
@@ -88,14 +88,14 @@ class Worth(BaseModel):
 
 
 def worth_notes(runs: list[Path], worths: list[Worth | None]) -> list[str]:
-    """What is to be said of the models before their answers: a sentence a run, one of their mean."""
+    """Sentences to show before predictions: one per run, and one about the mean of several models."""
     notes = [
         f"{run}: {_UNTESTED if worth is None else worth.sentence}"
         for run, worth in zip(runs, worths, strict=True)
     ]
     folds = [worth.folds for worth in worths if worth is not None and worth.folds]
     if len(runs) > 1 or folds:
-        notes.append("the answer is the mean of several models, and that mean is not what was tested")
+        notes.append("predictions are averaged over several models; the average itself was not tested")
     return notes
 
 
@@ -118,7 +118,7 @@ class WorthJson(TypedDict):
 
 
 def worth_json(run: Path, worth: Worth | None) -> WorthJson:
-    """Plain values of a result, or of its absence."""
+    """Plain values of a result; all but ``run`` and ``warning`` are None if the model is not tested."""
     if worth is None:
         return {"run": str(run), "protocol": None, "ua": None, "interval": None, "warning": _UNTESTED}
     interval: IntervalJson | None = None
@@ -134,7 +134,7 @@ def worth_json(run: Path, worth: Worth | None) -> WorthJson:
 
 
 class _Read(BaseModel):
-    """Part of a result that was written by this package; other keys are let be."""
+    """Part of a result file; other keys are ignored."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 

@@ -1,4 +1,4 @@
-"""The files that a finished training, or a test of a model, leaves in a folder."""
+"""Write the files of a finished training, or of a test of models, into a folder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from featurestore.places.durable import storage_errors
 from schemas.labels import Target
 from training.metrics.predictions import Predictions
 from training.metrics.scores import Evaluation
-from training.report.figures import confusion_png, curves_png, reliability_png
+from training.report.curves import curves_png
+from training.report.figures import confusion_png, reliability_png
 from training.report.model_card import model_card
 from training.report.page.run_page import run_page
 from training.report.page.series_page import series_page
@@ -23,9 +24,9 @@ from training.runs.series import SeriesFolder
 
 
 def write_result(result: RunResult) -> None:
-    """Write history, predictions, figures, model card, ``metrics.json`` and, last, the page of it all.
+    """Write history, predictions, figures, model card, ``metrics.json`` and, last, the page.
 
-    With ``metrics.json`` the run is finished, whatever becomes of the page.
+    Once ``metrics.json`` is written the run is finished, even if the page fails.
     """
     folder, heading = result.folder, f"{result.subject}\n{result.title}"
     if result.history:
@@ -39,7 +40,7 @@ def write_result(result: RunResult) -> None:
 
 
 def write_tested(path: Path, tested: Tested) -> None:
-    """Write predictions, figures, the report and, last, ``metrics.json`` into a folder, made where it is not.
+    """Write predictions, figures, the report and, last, ``metrics.json`` into a folder, created if missing.
 
     Raises :class:`StorageError`.
     """
@@ -52,14 +53,14 @@ def write_tested(path: Path, tested: Tested) -> None:
 
 
 def write_series(folder: SeriesFolder, summary: Summary) -> None:
-    """Write the summary of a series into its folder and, last, the page of it."""
+    """Write the summary of a series into its folder and, last, its page."""
     files = RunFolder(folder.path)
     write_summary(summary, files)
     files.write_text(PAGE, series_page(summary, folder))
 
 
 def write_tested_series(path: Path, summary: Summary) -> None:
-    """Write the summary of series into a folder, made where it is not. Raises :class:`StorageError`."""
+    """Write a summary into a folder, created if missing. Raises :class:`StorageError`."""
     with storage_errors(path):
         path.mkdir(parents=True, exist_ok=True)
         write_summary(summary, RunFolder(path))

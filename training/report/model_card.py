@@ -1,4 +1,4 @@
-"""The model card: what a trained model is, how well it does under which protocol, and what it is not for."""
+"""The model card: what a model is, how well it was tested and under which protocol, and its limits."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from training.report.text import (
 from training.report.wording import (
     AVERAGES,
     calibration_sentence,
+    capitalise,
     interval_note,
     speaker_spread,
     warning,
@@ -33,12 +34,11 @@ from training.report.wording import (
 from training.splits.claim import Claim
 
 _LIMITS = """\
-- Trained on acted speech recorded in studios: expect less on spontaneous speech, other languages, other
-  microphones and telephone lines.
-- The classes are what actors were asked to portray, not what anybody felt. Do not judge persons by
-  the model.
-- A result under one protocol cannot be compared with a result under another, nor with published figures
-  from random splits, where the same speaker is on both sides.
+- Trained on acted speech recorded in studios: expect lower accuracy on spontaneous speech, other languages,
+  other microphones and telephone lines.
+- The classes are what actors were asked to portray, not what anyone felt. Do not judge people by the model.
+- Results under different protocols cannot be compared, nor can they be compared with published figures from
+  random splits, in which the same speaker is on both sides.
 """
 
 
@@ -64,12 +64,12 @@ Trained {record.created} on {record.device} by `ser-train` of ser-features {reco
 
 {markdown_table(("test, emotion in", *GROUP_HEADER), group_rows(groups))}
 
-{_sentence(speaker_spread(test.emotion) or "one speaker alone is tested")}
+{_sentence(speaker_spread(test.emotion) or "there is only one test speaker")}
 {_sentence(calibration_sentence(test.emotion))}
 
 {markdown_table(("validation", *RATE_HEADER), rate_rows(result.validation, target))}
 
-The validation result is of the clips that {_chosen_by(result)}: it is no estimate of what to expect.
+{_validation_note(result)}
 
 {_class_tables(result)}
 
@@ -79,27 +79,28 @@ The validation result is of the clips that {_chosen_by(result)}: it is no estima
 
 {markdown_table(("side", "clips", "speakers", "samples"), _side_rows(result))}
 
-Samples are clips in views (copies that were augmented){_originals(result.claim)}.
-{audited(result)}
+A sample is a clip in one of its views (the original or an augmented copy){_originals(result.claim)}.
+{audit_sentences(result)}
 {sentences_heard(result.audit)}
 {left_out}
 ## Training
 
-{_sentence(result.ending)} Views {", ".join(map(str, recipe.train.views or ()))}.
+{_sentence(result.ending)} Views: {", ".join(map(str, recipe.train.views or ()))}.
 {how_trained(result)}
 Seed {record.seed}, CPU threads {record.threads}.
 
 ## Model
 
-Predicts {what}, {len(record.classes)} classes: {", ".join(record.classes)} (label set `{recipe.labels.set}`).
+Predicts {what} in {len(record.classes)} classes: {", ".join(record.classes)} (label set
+`{recipe.labels.set}`).
 {_sentence(model_prose(recipe.model))}{_parameters(result)}
-Features: {", ".join(record.features)}, of {_seconds(result):.3g} s at {recipe.audio.sample_rate} Hz in
+Features: {", ".join(record.features)} from {_seconds(result):.3g} s at {recipe.audio.sample_rate} Hz in
 {record.store_spec.frames} frames. Input: {input_of(recipe)}.
 Store `{record.store_digest}`.
 
 ## Recipe
 
-`{recipe.name}`, as it was run in `run.json`. {recipe.description or "It has no description"}.
+`{recipe.name}`; the recipe as trained is in `run.json`. {recipe.description or "It has no description"}.
 
 ## Corpora
 
@@ -111,20 +112,20 @@ Store `{record.store_digest}`.
 
 
 def _seconds(result: RunResult) -> float:
-    """Length of a clip as the model sees it."""
+    """Seconds of a clip that the model hears."""
     spec = result.record.store_spec
     return spec.length / spec.audio.sample_rate
 
 
 def weights_of(result: RunResult) -> str:
-    """Which epoch the weights are of, and by what it was chosen."""
+    """Which epoch the weights are from, and how it was chosen."""
     if result.best_epoch is None:
         return "trained without epochs"
     monitor = result.record.recipe.train.monitor
     if monitor == "last":
         return f"weights of epoch {result.best_epoch}, the last"
     best_by = BEST_BY[monitor]
-    return f"weights of epoch {result.best_epoch}, the one with the {best_by}"
+    return f"weights of epoch {result.best_epoch}, which has the {best_by}"
 
 
 def _caution(claim: Claim) -> str:
@@ -132,8 +133,12 @@ def _caution(claim: Claim) -> str:
     return f"\n**Warning.** {_sentence(caution)}\n" if caution else ""
 
 
-def _chosen_by(result: RunResult) -> str:
-    return "nothing was chosen by" if result.best_epoch is None else "chose the epoch"
+def _validation_note(result: RunResult) -> str:
+    if result.best_epoch is None:
+        return "The validation clips were not used to choose anything."
+    return (
+        "The validation clips were used to choose the epoch, so their result is not an estimate of accuracy."
+    )
 
 
 def _class_tables(result: RunResult) -> str:
@@ -149,8 +154,8 @@ def _files(result: RunResult) -> str:
     matrices = "`confusion.png`, `confusion-emotion.png`" if both else "`confusion-emotion.png`"
     clips = " Every test clip: `predictions.csv`." if result.predictions is not None else ""
     return (
-        f"Confusion matrices: {matrices}. Calibration: `reliability.png`. All figures, those of each speaker "
-        f"too: `metrics.json`.{clips} All of it on one page: `report.html`."
+        f"Confusion matrices: {matrices}. Calibration: `reliability.png`. All figures, including each "
+        f"speaker: `metrics.json`.{clips} Everything on one page: `report.html`."
     )
 
 
@@ -161,36 +166,36 @@ def _side_rows(result: RunResult) -> list[tuple[str, ...]]:
 
 
 def _originals(claim: Claim) -> str:
-    return "" if claim.is_leaky else "; validation and test read originals alone"
+    return "" if claim.is_leaky else "; validation and test use only originals"
 
 
-def audited(result: RunResult) -> str:
-    """What the audit shows, and whom validation is of."""
+def audit_sentences(result: RunResult) -> str:
+    """What the audit proves, and whose clips validation uses."""
     if not result.claim.is_speaker_independent:
-        return "`audit.json` tells what the sides share."
+        return "`audit.json` lists what the sides share."
     if result.validation_by == "speaker":
         return "`audit.json` proves that no speaker and no recording is on two sides."
-    lacking = ", in sentences that training lacks" if result.validation_by == "sentence" else ""
+    absent = ", in sentences absent from training" if result.validation_by == "sentence" else ""
     return (
-        "`audit.json` proves that no speaker of the test and no recording is on two sides. Validation clips "
-        f"are of the training speakers{lacking}."
+        "`audit.json` proves that no test speaker and no recording is on two sides. Validation clips are "
+        f"from the training speakers{absent}."
     )
 
 
 def how_trained(result: RunResult) -> str:
-    """Sentences about optimiser, schedule, stopping and the rest."""
+    """Sentences about optimiser, schedule, stopping and other settings."""
     recipe = result.record.recipe
     if isinstance(recipe.model, LinearSpec):
         balanced = recipe.train.class_weights == "balanced"
-        weighted = ", classes weighted inversely to their clips" if balanced else ""
-        return f"Solved once, without epochs{weighted}."
+        weighted = ", classes weighted by their inverse frequency" if balanced else ""
+        return f"Solved in one step, without epochs{weighted}."
     return "\n".join(_sentence(line) for line in training_prose(recipe.train))
 
 
 def input_of(recipe: Recipe) -> str:
     """How features become the input of the model."""
     if isinstance(recipe.model, LinearSpec):
-        speaker = ", against those of all clips of the speaker" if recipe.input.normalise == "speaker" else ""
+        speaker = ", normalised over all clips of the speaker" if recipe.input.normalise == "speaker" else ""
         return f"functionals{speaker}, zero mean and unit deviation over the training samples"
     return f"{input_prose(recipe.input)} (`normalisation.safetensors`)"
 
@@ -200,17 +205,17 @@ def _parameters(result: RunResult) -> str:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+    return f"{capitalise(text)}."
 
 
 def sentences_heard(audit: Audit) -> str:
-    """How far the test repeats what was said in training."""
+    """How many test sentences were also heard in training."""
     known, heard = audit.test_sentences, audit.test_sentences_heard
     if not known:
-        return "The corpora do not tell which sentences are spoken."
+        return "The corpora do not say which sentences are spoken."
     if heard == known:
-        return "Every test sentence was also heard in training, from other speakers."
-    return f"{heard} of {known} test sentences were also heard in training, from other speakers."
+        return "Every test sentence was also heard in training, spoken by others."
+    return f"{heard} of {known} test sentences were also heard in training, spoken by others."
 
 
 def _corpora(datasets: Sequence[str]) -> str:
@@ -220,6 +225,6 @@ def _corpora(datasets: Sequence[str]) -> str:
         lines.append(
             f"- {corpus.title}: {corpus.licence}"
             if corpus
-            else f"- {name}: a corpus of your own; its terms are yours to state"
+            else f"- {name}: your own corpus; state its terms here"
         )
     return "\n".join(lines)

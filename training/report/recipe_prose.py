@@ -1,6 +1,4 @@
-"""A recipe's input, model and training as sentences, for model cards; what is left at its default is left out
-where it does nothing.
-"""
+"""A recipe's input, model and training as sentences for model cards. Features that are off are left out."""
 
 from __future__ import annotations
 
@@ -18,15 +16,15 @@ BEST_BY: Mapping[str, str] = MappingProxyType(
         "last": "last",
     }
 )
-"""What the best epoch has, by ``train.monitor``."""
+"""What distinguishes the best epoch, by ``train.monitor``."""
 
 _NORMALISED = MappingProxyType(
     {
         "standard": "zero mean and unit deviation of each coefficient over the training clips",
-        "minmax": "the range of each coefficient over the training clips becomes 0 to 1",
-        "sample": "zero mean and unit deviation of each sample by itself",
+        "minmax": "each coefficient scaled from its range over the training clips to 0 to 1",
+        "sample": "zero mean and unit deviation within each sample",
         "speaker": "zero mean and unit deviation of each functional over the clips of each speaker",
-        "none": "values as they are stored",
+        "none": "values as stored",
     }
 )
 
@@ -41,7 +39,7 @@ _POOLED = MappingProxyType(
 
 def input_prose(spec: InputSpec) -> str:
     """How features become the model's input."""
-    cut = f", cut to ±{spec.clip:g}" if spec.clip is not None else ""
+    cut = f", clipped to ±{spec.clip:g}" if spec.clip is not None else ""
     functionals = "functionals of the frames, " if spec.representation == "functionals" else ""
     return f"{functionals}{_NORMALISED[spec.normalise]}{cut}"
 
@@ -50,9 +48,8 @@ def model_prose(spec: ModelSpec) -> str:
     """The network, from input to output."""
     match spec:
         case CnnBiLstmSpec():
-            lstm = (
-                f"{spec.layers} BiLSTM layer{'s' if spec.layers > 1 else ''} of {spec.hidden} units each way"
-            )
+            plural = "s" if spec.layers > 1 else ""
+            lstm = f"{spec.layers} BiLSTM layer{plural} of {spec.hidden} units per direction"
             drop = f", dropout {spec.sequence_dropout:g}" if spec.sequence_dropout else ""
             pooled = f"{lstm}{drop}; {_POOLED[spec.pooling]}"
             return f"{_blocks(spec)}; {pooled}; {_dense(spec.dense)}dropout {spec.dropout:g}"
@@ -69,27 +66,27 @@ def model_prose(spec: ModelSpec) -> str:
 
 
 def training_prose(spec: TrainSpec) -> list[str]:
-    """A line each for optimiser, schedule, stopping, and whatever of the rest is used."""
+    """One line each for optimiser and stopping, and one for the other features in use."""
     name = {"adam": "Adam", "adamw": "AdamW"}[spec.optimiser]
     decay = "L2 penalty" if spec.optimiser == "adam" else "decoupled weight decay"
     step = f"{decay} {spec.weight_decay:g}, batch {spec.batch_size}"
     limit = f"{spec.epochs} epochs"
     if spec.patience is not None:
-        limit = f"up to {limit}, stopped after {spec.patience} without a better one"
-    kept = "last epoch" if spec.monitor == "last" else f"epoch of the {BEST_BY[spec.monitor]}"
+        limit = f"up to {limit}, stopped after {spec.patience} without improvement"
+    kept = "last epoch" if spec.monitor == "last" else f"epoch with the {BEST_BY[spec.monitor]}"
     lines = [
         f"{name}, learning rate {spec.lr:g} {_schedule(spec)}, {step}",
         f"Kept: the {kept}; {limit}",
     ]
     used = [
-        "every clip once an epoch, in a view drawn for it" if spec.view_sampling == "one" else "",
-        "classes weighted inversely to their clips" if spec.class_weights == "balanced" else "",
+        "every clip once per epoch, in a random view" if spec.view_sampling == "one" else "",
+        "classes weighted by their inverse frequency" if spec.class_weights == "balanced" else "",
         f"label smoothing {spec.label_smoothing:g}" if spec.label_smoothing else "",
         f"mixup, alpha {spec.mixup:g}" if spec.mixup else "",
         _masks(spec),
         f"gradients clipped to a norm of {spec.gradient_clip:g}" if spec.gradient_clip is not None else "",
         f"moving average of the weights, decay {spec.average:g}" if spec.average is not None else "",
-        "products in bfloat16" if spec.precision == "bf16" else "",
+        "matrix products in bfloat16" if spec.precision == "bf16" else "",
     ]
     if chosen := "; ".join(text for text in used if text):
         lines.append(f"{chosen[0].upper()}{chosen[1:]}")
@@ -99,10 +96,10 @@ def training_prose(spec: TrainSpec) -> list[str]:
 def _schedule(spec: TrainSpec) -> str:
     match spec.schedule:
         case "plateau":
-            return f"(times {spec.lr_factor:g} where validation stands still)"
+            return f"(multiplied by {spec.lr_factor:g} when validation stops improving)"
         case "cosine":
-            rise = f"after a linear rise over {spec.warmup:g} epochs, " if spec.warmup else ""
-            return f"({rise}along half a cosine to 0)"
+            rise = f"linear warm-up over {spec.warmup:g} epochs, then " if spec.warmup else ""
+            return f"({rise}half a cosine down to 0)"
         case "constant":
             return "(constant)"
 

@@ -1,4 +1,4 @@
-"""What a training found, and its plain values for ``metrics.json``."""
+"""Result of a training, and its plain values for ``metrics.json``."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ class RunResult:
     test: Evaluation
     validation: Evaluation
     best_epoch: int | None
-    """None where there are no epochs."""
+    """None for a model without epochs."""
     history: tuple[EpochResult, ...]
-    """Empty where there are no epochs."""
+    """Empty for a model without epochs."""
     sides: Mapping[Side, SideSize]
     corpora: Mapping[Side, tuple[str, ...]]
     """Names of the corpora on each side, sorted."""
     audit: Audit
     notices: tuple[str, ...]
     report: str
-    """Text table for people."""
+    """The result as text."""
     predictions: Predictions | None = None
-    """Of the test clips, as in ``predictions.csv``; None: they were not kept."""
+    """Predictions for the test clips, as in ``predictions.csv``; None: not kept."""
     parameters: int | None = None
-    """Numbers that were learnt; None: not counted."""
+    """Number of trained parameters; None: not counted."""
     validation_by: ValidationBy = "speaker"
-    """What validation shares nothing of with training."""
+    """What validation does not share with training."""
     split: Split | None = None
-    """None: it was not kept."""
+    """None: not kept."""
     speakers: Mapping[Side, tuple[str, ...]] = field(default_factory=dict)
-    """Names of the speakers on each side, sorted; empty: they were not kept."""
+    """Names of the speakers on each side, sorted; empty: not kept."""
 
     @property
     def title(self) -> str:
@@ -61,10 +61,10 @@ class RunResult:
 
     @property
     def ending(self) -> str:
-        """Why training ended, as ``12 epochs: stopped early, after 5 without a lower validation loss``."""
+        """Why training ended: ``12 epochs: stopped early, after 5 without a lower validation loss``."""
         spec, epochs = self.record.recipe.train, len(self.history)
         if self.best_epoch is None:
-            return "no epochs: solved at once"
+            return "no epochs: solved in one step"
         counted = f"{epochs} epoch{'' if epochs == 1 else 's'}"
         if spec.patience is not None and epochs - self.best_epoch >= spec.patience:
             better = {"loss": "a lower validation loss", "wa": "a higher validation WA"}.get(
@@ -74,7 +74,7 @@ class RunResult:
         return f"{counted}: the limit was reached"
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, for ``metrics.json``; equal for equal runs, so without times and paths."""
+        """Plain values, for ``metrics.json``, without times and paths: equal for equal runs."""
         recipe = self.record.recipe
         return {
             "protocol": self.audit.protocol,
@@ -95,9 +95,9 @@ class RunResult:
 
 
 def subject_of(models: Sequence[str], corpora: Sequence[str]) -> str:
-    """What was trained, and on what: ``model A, trained on ravdess and tess``.
+    """Models and their training corpora: ``model A, trained on ravdess and tess``.
 
-    Of several: ``mean of 4 models (functionals-mlp × 3, functionals-lda), trained on ravdess``.
+    For several models: ``mean of 4 models (functionals-mlp × 3, functionals-lda), trained on ravdess``.
     """
     *others, last = corpora
     named = f"{', '.join(others)} and {last}" if others else last

@@ -1,11 +1,11 @@
-"""Summary of a series of folds, or of the mean of several series over the same folds.
+"""Summarise a series of folds, or the mean of several series over the same folds.
 
 ::
 
     series 1: fold-1 … fold-k ─┐
     series 2: fold-1 … fold-k ─┴─▶ mean of the probabilities, fold by fold ──▶ summary
 
-Each fold's mean is of models with the same test clips, which none of them has heard.
+The models averaged in a fold have the same test clips, which none of them has heard.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from training.runs.series import SeriesFolder, SeriesRecord
 
 
 def summary_of(series: Sequence[SeriesFolder]) -> Summary:
-    """Summary of a finished series; of several, of the mean of their probabilities.
+    """Summary of a finished series; for several, of the mean of their probabilities.
 
-    Raises :class:`RunError` where a fold is not finished, or where series have other folds, other test clips
-    or other labels than the first.
+    Raises :class:`RunError` if a fold is not finished, or if the series differ in their folds, test clips or
+    labels.
     """
     records = [folder.record() for folder in series]
     first, record = series[0], records[0]
@@ -51,29 +51,29 @@ def _require_same_protocol(
     ):
         if one != two:
             raise RunError(
-                f"a mean of {first.path} and {folder.path} tells nothing: their {what} differ "
-                f"({one}; {two}); give series of the same protocol and labels"
+                f"{first.path} and {folder.path} cannot be averaged: they differ in their {what} "
+                f"({one}; {two}); give series with the same protocol and labels"
             )
 
 
 def _fold(series: Sequence[SeriesFolder], number: int, name: str) -> FoldResult:
-    """Predictions of a fold: of the series itself, or the mean of several."""
+    """Predictions of a fold, averaged over the series."""
     for folder in series:
-        if not folder.finished(number):
+        if not folder.is_finished(number):
             again = f"ser-train --resume {folder.path}"
-            raise RunError(f"fold {number} of {folder.path} is not finished; go on with: {again}")
+            raise RunError(f"fold {number} of {folder.path} is not finished; resume with: {again}")
     runs = [RunFolder.open(folder.fold(number)) for folder in series]
     epochs = [run.read_json("metrics.json")["best_epoch"] for run in runs]
     predictions = [Predictions.read(run.path / "predictions.csv") for run in runs]
     for run, found in zip(runs, predictions, strict=True):
         if {*found.heard} != {*predictions[0].heard}:
             raise RunError(
-                f"{run.path} and {runs[0].path} test other clips; train both series with the same --seed, or "
-                "by a protocol whose folds are given"
+                f"{run.path} and {runs[0].path} test different clips; train both series with the same "
+                "--seed, or with a protocol that defines its folds"
             )
     return FoldResult(
         name=name,
-        predictions=Predictions.averaged(predictions),
+        predictions=Predictions.average(predictions),
         best_epoch=epochs[0] if len(epochs) == 1 else None,
         run=runs[0].path.name,
     )

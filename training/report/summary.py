@@ -1,4 +1,4 @@
-"""Summary of a protocol's folds: their mean and deviation, and all of their test clips pooled. No torch."""
+"""Summary of a protocol's folds: mean and deviation over folds, and all test clips pooled. No torch."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from typing import Any
 
 from schemas.errors import RunError
 from schemas.labels import LabelSet, Target
+from training.metrics.evaluation import evaluate_predictions
 from training.metrics.predictions import Predictions
-from training.metrics.scores import Evaluation, Scores, evaluate_predictions
+from training.metrics.scores import Evaluation, Scores
 from training.splits.claim import Claim
 
 
 @dataclass(frozen=True, eq=False)
 class FoldResult:
-    """What a run of one fold leaves to the summary."""
+    """What the summary needs of one fold."""
 
     name: str
-    """As the split calls it: a number, or the speaker who is tested."""
+    """Name in the split: a number, or the tested speaker."""
     predictions: Predictions
-    """Of the fold's test clips."""
+    """Predictions for the fold's test clips."""
     best_epoch: int | None
-    """None where there are no epochs."""
+    """None for a model without epochs."""
     run: str
     """Name of its run folder."""
 
@@ -39,52 +40,52 @@ class FoldScores:
 
 
 @dataclass(frozen=True)
-class Spread:
-    """Mean over folds and their sample standard deviation (n - 1), None for a single fold."""
+class MeanAndDeviation:
+    """Mean over folds and sample standard deviation (n - 1), None for a single fold."""
 
     mean: float
     sd: float | None
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Spread:
-        """Spread of one value a fold."""
+    def of(cls, values: Sequence[float]) -> MeanAndDeviation:
+        """Mean and deviation of one value per fold."""
         return cls(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None)
 
 
 @dataclass(frozen=True)
-class FoldSpread:
-    """UA, WA and macro-F1 over folds, every fold counting the same."""
+class FoldStatistics:
+    """UA, WA and macro-F1 over folds, each fold with equal weight."""
 
-    ua: Spread
-    wa: Spread
-    macro_f1: Spread
+    ua: MeanAndDeviation
+    wa: MeanAndDeviation
+    macro_f1: MeanAndDeviation
 
     @classmethod
-    def of(cls, folds: Sequence[Scores]) -> FoldSpread:
-        """Spread of the scores of several folds over the same classes."""
+    def of(cls, folds: Sequence[Scores]) -> FoldStatistics:
+        """Statistics of the scores of several folds over the same classes."""
         return cls(
-            ua=Spread.of([fold.ua for fold in folds]),
-            wa=Spread.of([fold.wa for fold in folds]),
-            macro_f1=Spread.of([fold.macro_f1 for fold in folds]),
+            ua=MeanAndDeviation.of([fold.ua for fold in folds]),
+            wa=MeanAndDeviation.of([fold.wa for fold in folds]),
+            macro_f1=MeanAndDeviation.of([fold.macro_f1 for fold in folds]),
         )
 
 
 @dataclass(frozen=True, eq=False)
 class Summary:
-    """All folds of a protocol, each with a model of its own.
+    """All folds of a protocol; each fold has its own model.
 
-    ``pooled`` takes the predictions of all folds as one test, each clip counting once; its intervals are over
-    the test speakers of all folds. So its UA is near the folds' mean, and not the same.
+    ``pooled`` treats the predictions of all folds as one test, in which each clip counts once; its intervals
+    are over the test speakers of all folds. Its UA is therefore close to, but not equal to, the folds' mean.
     """
 
     claim: Claim
     subject: str
-    """Such as ``model A, trained on ravdess``: :attr:`training.report.result.RunResult.subject`."""
+    """``model A, trained on ravdess``: :func:`training.report.result.subject_of`."""
     target: Target
     folds: tuple[FoldScores, ...]
     pooled: Evaluation
     predictions: Predictions
-    """Of all folds, in their order."""
+    """Predictions of all folds, in their order."""
 
     @property
     def title(self) -> str:
@@ -92,17 +93,17 @@ class Summary:
         return self.claim.title
 
     @property
-    def emotion(self) -> FoldSpread:
-        """Over folds, of emotions alone: the headline."""
-        return FoldSpread.of([fold.evaluation.emotion for fold in self.folds])
+    def emotion(self) -> FoldStatistics:
+        """Statistics over folds for emotions: the headline."""
+        return FoldStatistics.of([fold.evaluation.emotion for fold in self.folds])
 
     @property
-    def own(self) -> FoldSpread:
-        """Over folds, of the model's own classes."""
-        return FoldSpread.of([fold.evaluation.own for fold in self.folds])
+    def own(self) -> FoldStatistics:
+        """Statistics over folds for the model's own classes."""
+        return FoldStatistics.of([fold.evaluation.own for fold in self.folds])
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, for ``summary.json``; equal for equal runs but for the names of their folders."""
+        """Plain values, for ``summary.json``; equal for equal runs except for the folder names."""
         return {
             "title": self.title,
             "claim": self.claim.to_json(),
@@ -125,14 +126,14 @@ class Summary:
 def summarise(
     folds: Sequence[FoldResult], labels: LabelSet, target: Target, claim: Claim, subject: str
 ) -> Summary:
-    """Summary of folds, in their order.
+    """Summarise folds, in their order.
 
-    Raises :class:`RunError` where there is none, where one has no clip or other classes, or where two
-    tested the same clip.
+    Raises :class:`RunError` if there are none, if a fold has no clips or other classes, or if two folds test
+    the same clip.
     """
     if not folds:
-        raise RunError("there is no fold to sum up; train at least one")
-    predictions = Predictions.joined([fold.predictions for fold in folds])
+        raise RunError("there are no folds to summarise; train at least one")
+    predictions = Predictions.join([fold.predictions for fold in folds])
     return Summary(
         claim=claim,
         subject=subject,

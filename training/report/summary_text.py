@@ -1,10 +1,11 @@
-"""Summary of folds as text, as Markdown, and as the files of a folder."""
+"""Summary of folds as text, as Markdown and as files."""
 
 from __future__ import annotations
 
 from schemas.labels import Target
-from training.report.figures import confusion_png, folds_png, reliability_png
-from training.report.summary import FoldSpread, Spread, Summary
+from training.report.comparisons import folds_png
+from training.report.figures import confusion_png, reliability_png
+from training.report.summary import FoldStatistics, MeanAndDeviation, Summary
 from training.report.tables import markdown_table, text_table
 from training.report.text import (
     CLASS_HEADER,
@@ -19,12 +20,13 @@ from training.report.text import (
 from training.report.wording import (
     AVERAGES,
     calibration_sentence,
+    capitalise,
     interval_note,
     percent,
     speaker_spread,
     ua_with_interval,
     warning,
-    wrapped,
+    wrap,
 )
 from training.runs.run import RunFolder
 
@@ -32,18 +34,18 @@ FOLD_HEADER = ("UA", "WA", "macro-F1", "clips", "speakers", "best epoch")
 
 
 def summary_text(summary: Summary) -> str:
-    """Text for a terminal: mean over folds, pooled result with its interval, folds, details."""
+    """Text for a terminal: mean over folds, pooled result with interval, folds, details."""
     over = summary.emotion
     lines = [
-        f"{summary.title}: UA {_plus_minus(over.ua)} {_over(summary)}",
+        f"{summary.title}: UA {plus_minus(over.ua)} {_over(summary)}",
         _others(over),
-        wrapped(_pooled_sentence(summary)),
+        wrap(_pooled_sentence(summary)),
     ]
     if caution := warning(summary.claim):
-        lines.append(wrapped(caution))
+        lines.append(wrap(caution))
     parts = [
         "\n".join(lines),
-        f"{_capital(summary.subject)}.",
+        f"{capitalise(summary.subject)}.",
         text_table(("fold", *FOLD_HEADER), fold_rows(summary)),
     ]
     return "\n\n".join([*parts, *details(summary.pooled, summary.target)]) + "\n"
@@ -53,26 +55,27 @@ def summary_markdown(summary: Summary) -> str:
     """Markdown of the folder's ``README.md``."""
     pooled, emotion, over = summary.pooled, summary.pooled.emotion, summary.emotion
     caution = warning(summary.claim)
+    calibration = capitalise(calibration_sentence(emotion))
     parts = [
         f"# Emotion classifier over folds: {summary.subject}",
         f"## Result: {summary.title}",
-        f"**Warning.** {_capital(caution)}." if caution else "",
-        f"UA {_plus_minus(over.ua)} {_over(summary)}, {_others(over)}; {_pooled_sentence(summary)}.",
+        f"**Warning.** {capitalise(caution)}." if caution else "",
+        f"UA {plus_minus(over.ua)} {_over(summary)}, {_others(over)}; {_pooled_sentence(summary)}.",
         markdown_table(("fold (emotion)", *FOLD_HEADER), fold_rows(summary)),
-        "Every fold is a model of its own. Pooled: the test clips of all folds as one test, each once.",
+        "Each fold has its own model. Pooled: the test clips of all folds as one test, each clip once.",
         markdown_table(("pooled", *SUMMARY_HEADER), summary_rows(pooled, summary.target)),
         f"{interval_note(emotion)} {AVERAGES}",
         "![Folds](folds.png)",
         markdown_table(
             ("pooled, emotion in", *GROUP_HEADER), group_rows((*emotion.by_corpus, *emotion.by_gender))
         ),
-        f"{_capital(speaker_spread(emotion) or 'One speaker')}. {_capital(calibration_sentence(emotion))}.",
+        ". ".join((speaker_spread(emotion) or "There is only one test speaker", calibration, "")).strip(),
         markdown_table(("pooled, emotion", *CLASS_HEADER), class_rows(emotion)),
         "![Confusion](confusion-emotion.png)",
         markdown_table(("pooled, gender × emotion", *CLASS_HEADER), class_rows(pooled.own))
         if summary.target is Target.GENDER_EMOTION
         else "",
-        "All figures, those of each fold and speaker too: `summary.json`; every clip: `predictions.csv`.",
+        "All figures, including each fold and speaker: `summary.json`. Every clip: `predictions.csv`.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -92,7 +95,7 @@ def write_summary(summary: Summary, folder: RunFolder) -> None:
 
 
 def fold_rows(summary: Summary) -> list[tuple[str, ...]]:
-    """Cells under a name and :data:`FOLD_HEADER`, of emotions: folds, their mean ± sd, all clips pooled."""
+    """Cells for a name and :data:`FOLD_HEADER`, over emotions: folds, mean ± sd, all clips pooled."""
     rows: list[tuple[str, ...]] = []
     for fold in summary.folds:
         found = fold.evaluation.emotion
@@ -101,7 +104,7 @@ def fold_rows(summary: Summary) -> list[tuple[str, ...]]:
         rows.append((fold.name, *rates, *size, "–" if fold.best_epoch is None else str(fold.best_epoch)))
     over, pooled = summary.emotion, summary.pooled.emotion
     if len(summary.folds) > 1:
-        rows.append(("mean ± sd", *map(_plus_minus, (over.ua, over.wa, over.macro_f1)), "", "", ""))
+        rows.append(("mean ± sd", *map(plus_minus, (over.ua, over.wa, over.macro_f1)), "", "", ""))
     rates = (percent(pooled.ua), percent(pooled.wa), percent(pooled.macro_f1))
     rows.append(("pooled", *rates, f"{pooled.support:,}", str(pooled.speakers), ""))
     return rows
@@ -111,8 +114,8 @@ def _over(summary: Summary) -> str:
     return "(mean ± sd over folds)" if len(summary.folds) > 1 else "(one fold)"
 
 
-def _others(over: FoldSpread) -> str:
-    return f"WA {_plus_minus(over.wa)}, macro-F1 {_plus_minus(over.macro_f1)}"
+def _others(over: FoldStatistics) -> str:
+    return f"WA {plus_minus(over.wa)}, macro-F1 {plus_minus(over.macro_f1)}"
 
 
 def _pooled_sentence(summary: Summary) -> str:
@@ -123,9 +126,6 @@ def _pooled_sentence(summary: Summary) -> str:
     )
 
 
-def _plus_minus(spread: Spread) -> str:
-    return percent(spread.mean) if spread.sd is None else f"{100 * spread.mean:.1f} ± {100 * spread.sd:.1f} %"
-
-
-def _capital(sentence: str) -> str:
-    return sentence[:1].upper() + sentence[1:]
+def plus_minus(value: MeanAndDeviation) -> str:
+    """``55.5 ± 5.2 %``, or ``55.5 %`` for a single fold."""
+    return percent(value.mean) if value.sd is None else f"{100 * value.mean:.1f} ± {100 * value.sd:.1f} %"

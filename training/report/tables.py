@@ -1,4 +1,4 @@
-"""Tables of cells as text for a terminal and as Markdown; the first column left, the others right."""
+"""Tables of cells as text and as Markdown; the first column is left-aligned, the others right-aligned."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns two spaces apart."""
+    """Table of text, columns two spaces apart."""
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
     return "\n".join(
         "  ".join(
@@ -18,6 +18,6 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Table of GitHub's Markdown; a ``|`` in a cell stays one."""
+    """Table in GitHub's Markdown; a ``|`` in a cell is escaped."""
     lines = [header, ("---", *["---:"] * (len(header) - 1)), *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)

@@ -11,6 +11,7 @@ from training.metrics.predictions import Predictions
 from training.metrics.scores import Evaluation
 from training.report.result import subject_of
 from training.report.text import report
+from training.report.wording import capitalise
 from training.runs.run import RunRecord
 from training.splits.claim import Claim
 
@@ -20,7 +21,7 @@ class Tested:
     """Result of a model, or of the mean of several, on a store."""
 
     records: tuple[RunRecord, ...]
-    """Of the runs; all with the same labels."""
+    """Records of the runs; all have the same labels."""
     claim: Claim
     evaluation: Evaluation
     predictions: Predictions
@@ -33,22 +34,22 @@ class Tested:
 
     @property
     def subject(self) -> str:
-        """Models and what they were trained on."""
+        """Models and the corpora they were trained on."""
         return subject_of([record.recipe.model.name for record in self.records], corpora_heard(self.records))
 
     @property
     def target(self) -> Target:
-        """What the models tell."""
+        """What the models predict."""
         return self.records[0].recipe.labels.target
 
     @property
     def report(self) -> str:
-        """Text table for people."""
+        """The result as text."""
         headline, rest = report(self.evaluation, self.target, self.claim, None).split("\n\n", 1)
-        return f"{headline}\n\n{self.subject[:1].upper()}{self.subject[1:]}.\n\n{rest}"
+        return f"{headline}\n\n{capitalise(self.subject)}.\n\n{rest}"
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Plain values, for ``metrics.json``."""
         return {
             "title": self.title,
             "claim": self.claim.to_json(),
@@ -68,5 +69,5 @@ class Tested:
 
 
 def corpora_heard(records: Sequence[RunRecord]) -> list[str]:
-    """Corpora whose speakers were heard."""
+    """Corpora of the speakers that the models heard in training, sorted."""
     return sorted({speaker.partition("/")[0] for record in records for speaker in record.heard})

@@ -1,4 +1,4 @@
-"""A run's result as text, for people: the headline first, always with its protocol."""
+"""A test result as text: the headline first, always with its protocol."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from training.report.wording import (
     speakers,
     ua_with_interval,
     warning,
-    wrapped,
+    wrap,
 )
 from training.splits.claim import Claim
 
@@ -29,10 +29,10 @@ GROUP_HEADER = ("UA", "WA", "macro-F1", "clips", "speakers")
 
 
 def report(evaluation: Evaluation, target: Target, claim: Claim, best_epoch: int | None) -> str:
-    """Text of a test result, for a terminal of 100 columns.
+    """Text of a test result, for a terminal with 100 columns.
 
     The headline is over emotions, so that models of different targets compare. A warning follows unless
-    ``claim`` is speaker-independent alone. ``best_epoch`` is None for a model without epochs.
+    ``claim`` is speaker-independent and nothing else. ``best_epoch`` is None for a model without epochs.
     """
     emotion = evaluation.emotion
     weights = f"; weights of epoch {best_epoch}" if best_epoch is not None else ""
@@ -42,7 +42,7 @@ def report(evaluation: Evaluation, target: Target, claim: Claim, best_epoch: int
         f"WA {percent(emotion.wa)}, macro-F1 {percent(emotion.macro_f1)}; {tested}",
     ]
     if caution := warning(claim):
-        lines.append(wrapped(caution))
+        lines.append(wrap(caution))
     return "\n\n".join(["\n".join(lines), *details(evaluation, target)]) + "\n"
 
 
@@ -52,21 +52,21 @@ def details(evaluation: Evaluation, target: Target) -> list[str]:
     spread = speaker_spread(emotion)
     parts = [
         text_table(("", *SUMMARY_HEADER), summary_rows(evaluation, target)),
-        "\n".join(map(wrapped, (interval_note(emotion), AVERAGES))),
+        "\n".join(map(wrap, (interval_note(emotion), AVERAGES))),
         text_table(("emotion in", *GROUP_HEADER), group_rows((*emotion.by_corpus, *emotion.by_gender))),
-        "\n".join(map(wrapped, filter(None, (spread, calibration_sentence(emotion))))),
+        "\n".join(map(wrap, filter(None, (spread, calibration_sentence(emotion))))),
         text_table(("emotion", *CLASS_HEADER), class_rows(emotion)),
     ]
     if target is Target.GENDER_EMOTION:
         parts.append(text_table(("gender × emotion", *CLASS_HEADER), class_rows(own)))
     parts.append(
-        text_table(("true \\ predicted", *_abbreviated(emotion.class_names)), confusion_rows(emotion))
+        text_table(("true \\ predicted", *_abbreviate(emotion.class_names)), confusion_rows(emotion))
     )
     return parts
 
 
 def summary_rows(evaluation: Evaluation, target: Target) -> list[tuple[str, ...]]:
-    """Cells under a name and :data:`SUMMARY_HEADER`: own classes, then emotions alone where they differ."""
+    """Cells for a name and :data:`SUMMARY_HEADER`: the model's own classes, then emotions if they differ."""
     rows = []
     for name, found in _sets(evaluation, target):
         bounds = found.intervals
@@ -81,7 +81,7 @@ def summary_rows(evaluation: Evaluation, target: Target) -> list[tuple[str, ...]
 
 
 def rate_rows(evaluation: Evaluation, target: Target) -> list[tuple[str, ...]]:
-    """Cells under a name and :data:`RATE_HEADER`, otherwise as :func:`summary_rows`."""
+    """Cells for a name and :data:`RATE_HEADER`, otherwise like :func:`summary_rows`."""
     return [
         (f"{name} ({classes(found)})", percent(found.ua), percent(found.wa), percent(found.macro_f1))
         for name, found in _sets(evaluation, target)
@@ -99,7 +99,7 @@ def size_of_test(scores: Scores, claim: Claim) -> str:
 
 
 def class_rows(scores: Scores) -> list[tuple[str, ...]]:
-    """Cells under a name and :data:`CLASS_HEADER`; a dash for what a class without clips does not have."""
+    """Cells for a name and :data:`CLASS_HEADER`; dashes for a class without clips."""
     return [
         (s.name, *(percent(x) if s.support else "–" for x in (s.precision, s.recall, s.f1)), f"{s.support:,}")
         for s in scores.per_class
@@ -107,7 +107,7 @@ def class_rows(scores: Scores) -> list[tuple[str, ...]]:
 
 
 def group_rows(groups: Iterable[GroupScore]) -> list[tuple[str, ...]]:
-    """Cells under a name and :data:`GROUP_HEADER`."""
+    """Cells for a name and :data:`GROUP_HEADER`."""
     return [
         (g.name, percent(g.ua), percent(g.wa), percent(g.macro_f1), f"{g.support:,}", str(g.speakers))
         for g in groups
@@ -115,7 +115,7 @@ def group_rows(groups: Iterable[GroupScore]) -> list[tuple[str, ...]]:
 
 
 def confusion_rows(scores: Scores) -> list[tuple[str, ...]]:
-    """Name of each true class and its clips by predicted class; a dot where there are none."""
+    """Name of each true class and its clips per predicted class; a dot for none."""
     return [
         (name, *(str(count) if count else "·" for count in row))
         for name, row in zip(scores.class_names, scores.confusion, strict=True)
@@ -127,8 +127,8 @@ def _sets(evaluation: Evaluation, target: Target) -> list[tuple[str, Scores]]:
     return [("gender × emotion", evaluation.own), *emotion] if target is Target.GENDER_EMOTION else emotion
 
 
-def _abbreviated(names: tuple[str, ...]) -> list[str]:
-    """First letters of each name, as many as it takes to tell them apart, four at least."""
+def _abbreviate(names: tuple[str, ...]) -> list[str]:
+    """Shorten each name to its first letters, at least four and enough to be unique."""
     longest = max(map(len, names))
     for letters in range(4, longest):
         short = [name[:letters] for name in names]

@@ -1,4 +1,4 @@
-"""How figures are written and what stands beside them, the same in every report."""
+"""How every report writes figures, and the notes that belong to them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from training.metrics.scores import Scores
 from training.splits.claim import Claim, Independence
 
 WIDTH = 100
-"""Columns of a terminal."""
+"""Columns of a report on a terminal."""
 
 AVERAGES = (
     "UA (unweighted average recall) and macro-F1 are means over the classes that have test clips; "
     "WA is the accuracy."
 )
-"""The conventions behind the figures."""
+"""Definitions of the figures."""
 
 _INDEPENDENCE: Mapping[Independence, str | None] = MappingProxyType(
     {
@@ -50,7 +50,7 @@ def percent(share: float) -> str:
 
 
 def interval_cell(interval: Interval | None) -> str:
-    """``41.0–52.2`` in %; a dash where there is none."""
+    """``41.0–52.2`` in %; a dash for None."""
     return "–" if interval is None else f"{100 * interval.low:.1f}–{100 * interval.high:.1f}"
 
 
@@ -64,19 +64,19 @@ def ua_with_interval(scores: Scores) -> str:
 
 
 def interval_note(scores: Scores) -> str:
-    """What the interval is, or why there is none."""
+    """How the interval was computed, or why there is none."""
     found: SpeakerIntervals | None = scores.intervals
     if found is None:
         return (
-            f"No interval: {speakers(scores.speakers)} cannot tell how much speakers differ; "
-            f"it takes {FEWEST_SPEAKERS}."
+            f"No interval: the speaker bootstrap needs at least {FEWEST_SPEAKERS} test speakers; this test "
+            f"has {scores.speakers}."
         )
     method = (
         f"{100 * found.level:.0f} % interval: speaker bootstrap, expanded percentiles of "
-        f"{found.replicates:,} resamples of the {found.speakers} test speakers"
+        f"{found.replicates:,} resamples of the {found.speakers} test speakers with all their clips"
     )
-    few = ", and over fewer than five speakers it is too narrow" if found.speakers < _FEW_SPEAKERS else ""
-    return f"{method} with all their clips. It does not regard another training{few}."
+    few = " With fewer than five speakers, it is too narrow." if found.speakers < _FEW_SPEAKERS else ""
+    return f"{method}. It does not include variation between training runs.{few}"
 
 
 def speakers(count: int) -> str:
@@ -85,17 +85,17 @@ def speakers(count: int) -> str:
 
 
 def classes(scores: Scores) -> str:
-    """``7 classes``, ``6 of 7 classes`` where some have no test clips."""
+    """``7 classes``, or ``6 of 7 classes`` if some have no test clips."""
     count = len(scores.per_class)
     return f"{count} classes" if scores.tested == count else f"{scores.tested} of {count} classes"
 
 
 def calibration_sentence(scores: Scores) -> str:
-    """Calibration error, its direction and the Brier score."""
+    """Calibration error with its direction, and the Brier score."""
     found = scores.calibration
     excess = found.confidence - scores.wa
     leaning = "over" if excess > 0 else "under"
-    side = f"{leaning}-confident" if abs(excess) >= 0.005 else "even"
+    side = f"{leaning}-confident" if abs(excess) >= 0.005 else "balanced"
     return (
         f"calibration error (ECE, 15 bins) {percent(found.ece)}: {side}, mean confidence "
         f"{percent(found.confidence)} at an accuracy of {percent(scores.wa)}; Brier score {found.brier:.3f}"
@@ -103,7 +103,7 @@ def calibration_sentence(scores: Scores) -> str:
 
 
 def speaker_spread(scores: Scores) -> str | None:
-    """UA of the speakers with the lowest and highest, and their median; None for a single speaker."""
+    """Lowest, highest and median UA of the test speakers; None for a single speaker."""
     ranked = sorted(scores.by_speaker, key=lambda score: (score.ua, score.name))
     if len(ranked) < 2:
         return None
@@ -115,6 +115,11 @@ def speaker_spread(scores: Scores) -> str | None:
     )
 
 
-def wrapped(sentence: str) -> str:
-    """``sentence`` over as many lines as it takes."""
+def wrap(sentence: str) -> str:
+    """Break a sentence into lines of :data:`WIDTH` columns."""
     return "\n".join(textwrap.wrap(sentence, WIDTH, break_long_words=False, break_on_hyphens=False))
+
+
+def capitalise(sentence: str) -> str:
+    """Capitalise the first letter only."""
+    return sentence[:1].upper() + sentence[1:]

@@ -1,4 +1,4 @@
-"""What a training tells those who watch it, such as a progress bar."""
+"""What a training reports while it runs, to a progress bar for example."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class SideSize:
 
 @dataclass(frozen=True)
 class Start:
-    """What a training starts with. ``threads`` are those of the CPU; ``sides`` are those of the split."""
+    """What a training starts with. ``threads`` are CPU threads; ``sides`` are the sides of the split."""
 
     folder: Path
     device: str
     threads: int
     sides: Mapping[Side, SideSize]
     epoch_samples: int
-    """Samples that are trained on in an epoch."""
+    """Training samples per epoch."""
 
 
 @dataclass(frozen=True)
@@ -43,58 +43,58 @@ class EpochResult:
     learning_rate: float
     seconds: float
     best: bool
-    """Whether the validation metric that is monitored is the best so far."""
+    """Whether the monitored validation metric is the best so far."""
 
 
 class EpochObserver(Protocol):
-    """Is told what the training loop does. Every method returns at once and changes nothing."""
+    """Receives the events of the training loop. Every method returns quickly and changes nothing."""
 
     def epoch_started(self, epoch: int, batches: int, done: int) -> None:
-        """Epoch ``epoch`` begins, of ``batches`` training batches, of which ``done`` are done already."""
+        """Epoch ``epoch`` has started: ``batches`` training batches, ``done`` of them already trained."""
 
     def batch_done(self) -> None:
-        """One more training batch is done."""
+        """Another training batch is done."""
 
     def epoch_done(self, result: EpochResult) -> None:
-        """Training and validation of an epoch are done and saved."""
+        """An epoch was trained, validated and saved."""
 
 
 class Observer(EpochObserver, Protocol):
-    """Is told what a whole training does, reading included."""
+    """Receives the events of a whole training, reading included."""
 
     def notice(self, sentence: str) -> None:
-        """Something a person should know, such as clips that were left out."""
+        """Something that people should know, such as clips that were left out."""
 
     def started(self, start: Start) -> None:
-        """The run folder stands and nobody else trains in it; reading is next."""
+        """The run folder exists and is locked; reading is next."""
 
     def loading_started(self, samples: int) -> None:
-        """Reading ``samples`` samples from the store begins."""
+        """Reading of ``samples`` samples from the store has started."""
 
     def loaded(self, samples: int) -> None:
-        """``samples`` more samples have been read."""
+        """``samples`` more samples were read."""
 
 
 class SilentObserver:
-    """An observer that does nothing; also a base for those who care about few of the events."""
+    """An observer that ignores every event; also a base class for observers of a few of them."""
 
     def notice(self, sentence: str) -> None:
-        """Do nothing."""
+        """Ignore the event."""
 
     def started(self, start: Start) -> None:
-        """Do nothing."""
+        """Ignore the event."""
 
     def loading_started(self, samples: int) -> None:
-        """Do nothing."""
+        """Ignore the event."""
 
     def loaded(self, samples: int) -> None:
-        """Do nothing."""
+        """Ignore the event."""
 
     def epoch_started(self, epoch: int, batches: int, done: int) -> None:
-        """Do nothing."""
+        """Ignore the event."""
 
     def batch_done(self) -> None:
-        """Do nothing."""
+        """Ignore the event."""
 
     def epoch_done(self, result: EpochResult) -> None:
-        """Do nothing."""
+        """Ignore the event."""

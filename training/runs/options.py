@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from schemas.defaults import DEFAULT_RECIPE
@@ -17,7 +17,7 @@ _VIEWS = re.compile(r"\s*([0-9]{1,3})(?:\s*-\s*([0-9]{1,3}))?\s*")
 
 @dataclass(frozen=True)
 class Options:
-    """What a command line says about a recipe; None: nothing."""
+    """Options of a command line that change a recipe; None: not given."""
 
     recipe: str | None = None
     model: str | None = None
@@ -33,13 +33,18 @@ class Options:
     set: Sequence[str] = ()
 
     @property
-    def given(self) -> tuple[str, ...]:
-        """The options that were used, as ``--batch-size``."""
-        used = [each.name for each in fields(self) if getattr(self, each.name) != each.default]
-        return tuple(f"--{name.replace('_', '-')}" for name in used)
+    def given(self) -> dict[str, object]:
+        """Fields that differ from their defaults, with their values."""
+        defaults = asdict(Options())
+        return {name: value for name, value in asdict(self).items() if value != defaults[name]}
+
+    @property
+    def given_names(self) -> tuple[str, ...]:
+        """Names of the options that were given, such as ``--batch-size``."""
+        return tuple(f"--{name.replace('_', '-')}" for name in self.given)
 
     def recipe_name(self) -> str:
-        """The recipe named; else the shipped one whose model is named; else the default one."""
+        """The recipe given; else the shipped recipe of the model given; else the default recipe."""
         if self.recipe is not None:
             return self.recipe
         if self.model is not None:
@@ -51,9 +56,9 @@ class Options:
     def changes(self, recipe: Recipe) -> tuple[str, ...]:
         """Fields of ``recipe`` to replace, as :func:`schemas.overrides.override` takes them.
 
-        Raises :class:`UsageError` for views that cannot be read.
+        Raises :class:`UsageError` if views cannot be parsed.
         """
-        said: tuple[tuple[str, object, Callable[[Any], str]], ...] = (
+        given: tuple[tuple[str, object, Callable[[Any], str]], ...] = (
             ("model.name", None if self.model == recipe.model.name else self.model, str),
             ("datasets", self.datasets, lambda text: "null" if text == "all" else _names(text)),
             ("train.views", self.views, views_of),
@@ -65,12 +70,12 @@ class Options:
             ("split.test_corpora", self.test_on, _names),
             ("split.leak_views", "true" if self.leak_views else None, str),
         )
-        changes = [f"{field}={written(value)}" for field, value, written in said if value is not None]
+        changes = [f"{field}={written(value)}" for field, value, written in given if value is not None]
         return (*changes, *self.set)
 
 
 def require_untouched(options: Sequence[str], **others: object) -> None:
-    """Raise :class:`UsageError` where any option is used beside ``--resume`` that a run keeps to itself."""
+    """Raise :class:`UsageError` if an option would change what a resumed run keeps."""
     given = [*options, *(f"--{name}" for name, value in others.items() if value is not None)]
     if given:
         raise UsageError(
@@ -80,22 +85,22 @@ def require_untouched(options: Sequence[str], **others: object) -> None:
 
 
 def require_no_protocol(options: Sequence[str], fold: int | None) -> None:
-    """Raise :class:`UsageError` where options choose a protocol beside ``--split``."""
+    """Raise :class:`UsageError` if options choose a protocol although ``--split`` is given."""
     protocol = {"--protocol", "--train-on", "--test-on", "--leak-views"}
     given = [option for option in options if option in protocol]
     given += ["--fold"] if fold is not None else []
     if given:
-        raise UsageError(f"--split gives the sides itself; leave out {', '.join(given)}")
+        raise UsageError(f"--split already defines the sides; leave out {', '.join(given)}")
 
 
 def views_of(text: str) -> str:
     """``all``, or view indices from ``0``, ``0,3`` or ``0-6``, as a recipe's ``train.views`` has them.
 
-    Raises :class:`UsageError` for other text.
+    Raises :class:`UsageError` for any other text.
     """
     if text == "all":
         return "null"
-    how = "write all, or view indices as 0 or 0,2-4"
+    how = "write all, or view indices such as 0 or 0,2-4"
     indices: list[int] = []
     for part in text.split(","):
         found = _VIEWS.fullmatch(part)
@@ -103,7 +108,7 @@ def views_of(text: str) -> str:
             raise UsageError(f"--views {text}: {how}")
         first, last = int(found[1]), int(found[2] or found[1])
         if last < first:
-            raise UsageError(f"--views {text}: {part.strip()} runs backwards; {how}")
+            raise UsageError(f"--views {text}: {part.strip()} is descending; {how}")
         indices += range(first, last + 1)
     if len(set(indices)) < len(indices):
         raise UsageError(f"--views {text}: name each view once")

@@ -1,4 +1,4 @@
-"""Keeps a run's history on disk while it trains: ``history.csv`` and TensorBoard events."""
+"""Record a run's history while it trains: ``history.csv`` and TensorBoard events."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from training.runs.run import RunFolder
 
 
 class Recorder:
-    """Observer that writes each epoch down and passes everything on to ``observer``.
+    """Observer that records every epoch and forwards all events to ``observer``.
 
-    ``history`` is what the run has recorded before it was stopped; later TensorBoard events
-    of a run that was killed are hidden behind it.
+    ``history`` is what the run recorded before it was stopped. TensorBoard hides events of later epochs,
+    which a killed run may have written.
     """
 
     def __init__(self, folder: RunFolder, history: Sequence[EpochResult], observer: EpochObserver) -> None:
-        from torch.utils.tensorboard import SummaryWriter  # its import would be waited for by all commands
+        from torch.utils.tensorboard import SummaryWriter  # slow to import
 
         self._folder = folder
         self._history = list(history)
@@ -37,15 +37,15 @@ class Recorder:
         self._events.close()
 
     def epoch_started(self, epoch: int, batches: int, done: int) -> None:
-        """Pass on."""
+        """Forward the event."""
         self._observer.epoch_started(epoch, batches, done)
 
     def batch_done(self) -> None:
-        """Pass on."""
+        """Forward the event."""
         self._observer.batch_done()
 
     def epoch_done(self, result: EpochResult) -> None:
-        """Write the epoch down, then pass on."""
+        """Record the epoch, then forward the event."""
         self._history.append(result)
         self._folder.write_text("history.csv", history_csv(self._history))
         for tag, value in (
@@ -61,7 +61,7 @@ class Recorder:
 
 
 def history_csv(history: Sequence[EpochResult]) -> str:
-    """One row an epoch, with a header."""
+    """One row per epoch, with a header."""
     text = io.StringIO()
     writer = csv.DictWriter(text, [f.name for f in fields(EpochResult)], lineterminator="\n")
     writer.writeheader()

@@ -1,4 +1,4 @@
-"""What is asked of a training, before anything is read."""
+"""Request of a training, before anything is read."""
 
 from __future__ import annotations
 
@@ -17,44 +17,44 @@ LoaderChoice = Literal["auto"] | Home
 
 @dataclass(frozen=True)
 class Hardware:
-    """What trains, and what it may take; a resumed run may be given other hardware."""
+    """Hardware to train on and its limits; a resumed run may use other hardware."""
 
     device: Literal["auto", "cpu", "cuda"] | None = None
-    """``auto`` where it is None and the run is new."""
+    """None: ``auto`` for a new run, the recorded device for a resumed one."""
     loader: LoaderChoice = "auto"
     memory: int | None = None
-    """Bytes that samples may take of the machine's memory; None: half of what is free."""
+    """Bytes of memory that samples may use; None: half of the free memory."""
     cuda_graphs: bool = False
-    """Record steps as CUDA graphs where one GPU trains."""
+    """Record steps as CUDA graphs; needs a single GPU."""
     save_every: float = 300.0
-    """Seconds after which a training is saved within an epoch too."""
+    """Seconds between two saves within an epoch."""
 
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """What to train. None: as the recipe, or the resumed run, has it.
+    """What to train. None: as in the recipe or the resumed run.
 
-    ``recipe`` and ``store`` are required for a new run. A resumed run keeps its own recipe, split, overrides,
-    seed and threads; it finds its store by itself where that was given as a relative path.
+    A new run requires ``recipe`` and ``store``. A resumed run keeps its own recipe, split, overrides, seed
+    and threads, and finds its store if that was given as a relative path.
     """
 
     store: str | Path | None = None
     """A folder or a URL."""
     recipe: Recipe | None = None
     recipe_source: str | None = None
-    """Name or file of the recipe, for messages; its name where it is None."""
+    """Name or file of the recipe, for messages; None: the recipe's own name."""
     changes: tuple[str, ...] = ()
     """Fields of the recipe to replace, ``train.lr=3e-4``: :func:`schemas.overrides.override`."""
     fold: int | None = None
-    """Which split of a protocol that has several, from 1; None: the only one."""
+    """Number of the split in a protocol with several, from 1; None: the only one."""
     split: Path | None = None
-    """A split that was written down, instead of the recipe's protocol."""
+    """File of a split to use instead of the recipe's protocol."""
     seed: int | None = None
-    """0 where it is None and the run is new."""
+    """None: 0 for a new run."""
     output: Path | None = None
-    """Folder under which a new run gets its folder; ``runs`` where it is None."""
+    """Folder in which to create the new run's folder; None: ``runs``."""
     name: str | None = None
-    """Name of the new run's folder; made of time, recipe and protocol where it is None."""
+    """Name of the new run's folder; None: made from time, recipe and protocol."""
     resume: Path | None = None
-    """Folder of the run to go on with."""
+    """Folder of the run to resume."""
     hardware: Hardware = Hardware()

@@ -1,14 +1,14 @@
-"""Run folders: everything about one training, enough to resume it and to predict with it.
+"""Run folders: everything about one training, enough to resume it and predict with it.
 
 ::
 
     runs/20260131-140501-four-corpora-a-speaker/
       run.json                    resolved recipe, store digest and specification, seed, classes, versions
-      split.json  audit.json      clips of each side with the hash of their recording; proof of no leak
+      split.json  audit.json      clips of each side with their recordings' hashes; check for leaks
       normalisation.safetensors   offset and scale of every coefficient, over the training clips
       checkpoints/                last.safetensors, best.safetensors; of a linear model linear.safetensors
       history.csv  curves.png  tensorboard/
-      metrics.json  predictions.csv   results, and what was said of every test clip
+      metrics.json  predictions.csv   results, and the prediction for every test clip
       confusion-emotion.png  confusion.png  reliability.png
       README.md                   model card
       report.html                 all of it on one page
@@ -37,7 +37,7 @@ from schemas.recipe import Recipe, first_problem
 from schemas.spec import StoreSpec
 
 PAGE = "report.html"
-"""Page of a run, or of a series, that needs nothing beside it."""
+"""Self-contained page of a run or series."""
 
 _RECORDED_LIBRARIES = ("ser-features", "torch", "lightning", "numpy", "pandas", "scikit-learn", "zarr")
 
@@ -46,19 +46,19 @@ _ROWS = re.compile(r"\[\n\s*-?\d+(?:,\n\s*-?\d+)*\n\s*\]")
 
 
 class RunRecord(Model):
-    """What ``run.json`` holds; written once, before training starts."""
+    """Content of ``run.json``; written once, before training starts."""
 
     format: Literal[2] = 2
     created: str
     """UTC, ISO 8601."""
     recipe: Recipe
-    """As it was trained: with the overrides of the request in it, and ``train.views`` spelt out."""
+    """As trained: with the overrides of the request applied and ``train.views`` listed."""
     seed: int
     device: Literal["cpu", "cuda"]
     threads: int
-    """Of the CPU: with another number, sums are taken in another order."""
+    """CPU threads: another number changes the order of sums."""
     store: str | None
-    """Path of the store as it was given, where that was relative; null: it was absolute."""
+    """Path of the store as given, if relative; null: it was absolute."""
     store_digest: str
     store_spec: StoreSpec
     features: tuple[str, ...]
@@ -66,7 +66,7 @@ class RunRecord(Model):
     classes: tuple[str, ...]
     """In index order."""
     heard: tuple[str, ...]
-    """Speakers of the training and validation sides: of others a result is speaker-independent."""
+    """Speakers of the training and validation sides; results on others are speaker-independent."""
     versions: dict[str, str]
 
 
@@ -78,24 +78,26 @@ class RunFolder:
 
     @classmethod
     def create(cls, root: Path, name: str) -> RunFolder:
-        """New empty folder ``name`` under ``root``, or ``name-2`` and so on; never one that exists."""
-        folder = cls(new_folder(root, name))
+        """Create an empty folder ``name`` in ``root``, or ``name-2`` and so on if it exists."""
+        folder = cls(create_folder(root, name))
         with storage_errors(root):
             folder.checkpoints.mkdir()
         return folder
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
-        """Folder of an earlier run. Raises :class:`RunError` where there is none."""
+        """Open the folder of an existing run. Raises :class:`RunError` if ``path`` is not one."""
         if (path / "series.json").is_file():
-            raise RunError(f"{path} is a series of folds; give the folder of one, as {path / 'fold-1'}")
+            raise RunError(f"{path} is a series of folds; give the folder of one, such as {path / 'fold-1'}")
         if not (path / "run.json").is_file():
             runs = sorted(path.glob("*/run.json"))
             step = (
-                f"it holds runs: give one, as {runs[-1].parent}" if runs else "give one that ser-train made"
+                f"it contains runs: give one, such as {runs[-1].parent}"
+                if runs
+                else "give a folder that ser-train created"
             )
             if (path / STORE_JSON).is_file():
-                step = "it is a feature store, which goes to --store"
+                step = "it is a feature store; pass it as --store"
             raise RunError(f"{path} is not the folder of a run (it has no run.json); {step}")
         return cls(path)
 
@@ -111,11 +113,11 @@ class RunFolder:
 
     @property
     def linear(self) -> Path:
-        """The linear classifier, safetensors; of a run that fits one."""
+        """The linear classifier, safetensors, if the run fits one."""
         return self.path / "linear.safetensors"
 
     def record(self) -> RunRecord:
-        """Read ``run.json``. Raises :class:`RunError` where it is none of this version's."""
+        """Read ``run.json``. Raises :class:`RunError` if this version cannot read it."""
         try:
             return RunRecord.model_validate_json((self.path / "run.json").read_bytes())
         except ValidationError as error:
@@ -124,18 +126,18 @@ class RunFolder:
             raise RunError(f"cannot read {self.path / 'run.json'}: {error.strerror or error}") from error
 
     def write_record(self, record: RunRecord) -> None:
-        """Write ``run.json``; from then on the run can be resumed."""
+        """Write ``run.json``, after which the run can be resumed."""
         self.write_text("run.json", record.model_dump_json(indent=1) + "\n")
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
-        """Write ``value``, indented, as ``name``; lists of whole numbers, as a row of a matrix, on a line."""
+        """Write ``value``, indented, as ``name``; lists of whole numbers, as of a matrix, on one line."""
         text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
         self.write_text(
             name, _ROWS.sub(lambda row: f"[{', '.join(re.findall(r'-?[0-9]+', row[0]))}]", text) + "\n"
         )
 
     def read_json(self, name: str) -> Any:
-        """Read ``name``. Raises :class:`RunError` where it is missing or not JSON."""
+        """Read ``name``. Raises :class:`RunError` if it is missing or not JSON."""
         try:
             return json.loads((self.path / name).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
@@ -146,32 +148,32 @@ class RunFolder:
         self.write_bytes(name, text.encode())
 
     def write_bytes(self, name: str, content: bytes) -> None:
-        """Write ``content``: after a crash the file holds the old content or the new."""
+        """Write ``content`` atomically: after a crash the file holds the old content or the new."""
         write_durably(self.path / name, content)
 
 
-def run_name(created: str, recipe: Recipe, protocol: str, asked: Recipe | None = None) -> str:
+def run_name(created: str, recipe: Recipe, protocol: str, requested: Recipe | None = None) -> str:
     """Name of a run's folder: ``20260131-140501-four-corpora-a-speaker``.
 
-    With the model's name where it is not that of the recipe that was ``asked`` for:
+    The model's name is added if it differs from that of the ``requested`` recipe:
     ``20260131-140501-four-corpora-a-functionals-speaker``.
     """
-    own = asked is None or asked.model.name == recipe.model.name
+    own = requested is None or requested.model.name == recipe.model.name
     what = recipe.name if own else f"{recipe.name}-{recipe.model.name}"
     return f"{datetime.fromisoformat(created):%Y%m%d-%H%M%S}-{what}-{protocol}"
 
 
 def require_no_store(out: Path) -> None:
-    """Raise :class:`UsageError` where ``out`` is, or lies in, a feature store: a store holds nothing else."""
+    """Raise :class:`UsageError` if ``out`` is in a feature store: a store holds nothing else."""
     for folder in (out, *out.parents):
         if (folder / STORE_JSON).is_file():
-            raise UsageError(f"--out {out} is in the feature store {folder}; choose a folder outside of it")
+            raise UsageError(f"--out {out} is in the feature store {folder}; choose a folder outside it")
 
 
-def new_folder(root: Path, name: str) -> Path:
-    """New empty folder ``name`` under ``root``, or ``name-2`` and so on.
+def create_folder(root: Path, name: str) -> Path:
+    """Create an empty folder ``name`` in ``root``, or ``name-2`` and so on if it exists.
 
-    Raises :class:`StorageError`, and :class:`UsageError` in a feature store.
+    Raises :class:`StorageError` if it cannot be created and :class:`UsageError` if it is in a feature store.
     """
     require_no_store(root)
     with storage_errors(root):
@@ -203,8 +205,8 @@ def library_versions() -> dict[str, str]:
 
 
 def require_once(runs: Sequence[Path]) -> None:
-    """Raise :class:`UsageError` where a run is given twice: its say in the mean would be two others'."""
-    places = [path.resolve() for path in runs]
-    twice = [path for path, place in zip(runs, places, strict=True) if places.count(place) > 1]
+    """Raise :class:`UsageError` if a run is given twice: it would count twice in the mean."""
+    resolved = [path.resolve() for path in runs]
+    twice = [path for path, target in zip(runs, resolved, strict=True) if resolved.count(target) > 1]
     if twice:
         raise UsageError(f"{twice[0]} is given twice; give each run once")

@@ -1,16 +1,16 @@
-"""A series: every fold of a protocol trained, one run each, and their summary.
+"""A series: one run for each fold of a protocol, and their summary.
 
 ::
 
     runs/20260131-140501-ravdess-attention-emobox/
       series.json                 resolved recipe, names of the folds, store digest, seed
-      fold-1/  fold-2/  …         a run folder each
-      predictions.csv             of every test clip of all folds
+      fold-1/  fold-2/  …         one run folder each
+      predictions.csv             every test clip of all folds
       summary.json  summary.txt  README.md  folds.png  confusion.png
       report.html                 all of it on one page, with links to the page of each fold
 
-A fold whose ``metrics.json`` stands is finished; another one is gone on with, or begun. So a series that was
-stopped is resumed fold by fold, and within the fold.
+A fold with ``metrics.json`` is finished; any other fold is started or resumed. So a stopped series resumes
+fold by fold, and within a fold.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ from schemas.errors import RunError
 from schemas.model import Model
 from schemas.recipe import Recipe, first_problem
 from training.runs.request import TrainRequest
-from training.runs.run import new_folder
+from training.runs.run import create_folder
 
 RECORD = "series.json"
 
 
 class SeriesRecord(Model):
-    """What ``series.json`` holds; written once, before the first fold."""
+    """Content of ``series.json``; written once, before the first fold."""
 
     format: Literal[1] = 1
     created: str
     """UTC, ISO 8601."""
     recipe: Recipe
-    """With the changes of the request in it, ``train.views`` spelt out."""
+    """With the changes of the request applied and ``train.views`` listed."""
     recipe_source: str | None
     seed: int
     store: str | None
-    """Path of the store as it was given, where that was relative; null: it was not."""
+    """Path of the store as given, if relative; null: it was absolute."""
     store_digest: str
     folds: tuple[str, ...]
 
@@ -56,8 +56,8 @@ class SeriesFolder:
 
     @classmethod
     def create(cls, root: Path, name: str, record: SeriesRecord) -> SeriesFolder:
-        """New folder with its record; none stays where that cannot be written."""
-        folder = cls(new_folder(root, name))
+        """Create a folder with its record, or leave none if the record cannot be written."""
+        folder = cls(create_folder(root, name))
         try:
             with storage_errors(folder.path):
                 write_durably(folder.path / RECORD, f"{record.model_dump_json(indent=1)}\n".encode())
@@ -72,7 +72,7 @@ class SeriesFolder:
         return (path / RECORD).is_file()
 
     def record(self) -> SeriesRecord:
-        """Read ``series.json``. Raises :class:`RunError` where it is none of this version's."""
+        """Read ``series.json``. Raises :class:`RunError` if this version cannot read it."""
         path = self.path / RECORD
         try:
             return SeriesRecord.model_validate_json(path.read_bytes())
@@ -85,14 +85,14 @@ class SeriesFolder:
         """Folder of fold ``number``, from 1."""
         return self.path / f"fold-{number}"
 
-    def finished(self, number: int) -> bool:
+    def is_finished(self, number: int) -> bool:
         """Whether the fold was trained and tested."""
         return (self.fold(number) / "metrics.json").is_file()
 
     def request(self, number: int, request: TrainRequest) -> TrainRequest:
-        """What is asked of one fold: to begin it, or to go on with it.
+        """The request that starts or resumes one fold.
 
-        A folder without ``run.json`` is what a kill left of a beginning; it is removed.
+        A folder without ``run.json`` is the remains of a killed start and is removed.
         """
         path, record = self.fold(number), self.record()
         if (path / "run.json").is_file():

@@ -1,1 +1,1 @@
-"""Which view of which clip is read, and its class."""
+"""Samples, views of clips, and their classes."""

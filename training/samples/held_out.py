@@ -1,4 +1,4 @@
-"""Clips that trained models may be tested on: their own test side, or what none of them has heard."""
+"""Clips that trained models may be tested on: their own test side, or clips that none was trained on."""
 
 from __future__ import annotations
 
@@ -18,29 +18,32 @@ from training.splits.split import Split
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """Clips that a model may be tested on and their views, (n,) each; what is to be said of the others."""
+    """Clips that a model may be tested on and their views, (n,) each, and sentences about excluded clips."""
 
     clips: NDArray[np.int64]
     views: NDArray[np.int64]
     notices: tuple[str, ...] = ()
 
 
-def own_test(runs: Sequence[Path], splits: Sequence[Split], store: FeatureStore) -> HeldOut:
-    """Test side of the runs: the same of all, under the same protocol."""
+def own_test_clips(runs: Sequence[Path], splits: Sequence[Split], store: FeatureStore) -> HeldOut:
+    """Test side of the runs.
+
+    Raises :class:`RunError` unless all runs have the same protocol and test clips, unchanged in ``store``.
+    """
     first = splits[0]
     for path, split in zip(runs, splits, strict=True):
         split.require_unchanged(store.manifest)
         of_first = (first.protocol, first.fold, first.test, first.views)
         if (split.protocol, split.fold, split.test, split.views) != of_first:
             raise RunError(
-                f"{path} was tested on other clips than {runs[0]}; train both on the same split: "
+                f"{path} and {runs[0]} were tested on different clips; train both on the same split: "
                 f"--split {runs[0] / 'split.json'}"
             )
     return HeldOut(*first.view_positions(store.manifest, "test"))
 
 
-def unheard(splits: Sequence[Split], records: Sequence[RunRecord], store: FeatureStore) -> HeldOut:
-    """Clips of speakers and of recordings that no model was trained or validated on."""
+def unheard_clips(splits: Sequence[Split], records: Sequence[RunRecord], store: FeatureStore) -> HeldOut:
+    """Clips whose speaker and recording no model was trained or validated on."""
     manifest = store.manifest
     heard = {speaker for record in records for speaker in record.heard}
     of_speaker = manifest["speaker"].isin(heard).to_numpy()
@@ -50,10 +53,10 @@ def unheard(splits: Sequence[Split], records: Sequence[RunRecord], store: Featur
     known = manifest["audio_sha256"].isin(recordings).to_numpy() & ~of_speaker
     model = "the model was" if len(records) == 1 else "a model was"
     notices = [
-        f"{count} of {len(manifest)} clips are {what} and are left out"
+        f"left out {count} of {len(manifest)} clips: {what}"
         for count, what in (
-            (int(of_speaker.sum()), f"of speakers that {model} trained or chosen on"),
-            (int(known.sum()), f"recordings that {model} trained or chosen on, under another name"),
+            (int(of_speaker.sum()), f"{model} trained or validated on their speakers"),
+            (int(known.sum()), f"{model} trained or validated on the same recordings under other names"),
         )
         if count
     ]

@@ -17,10 +17,10 @@ from training.splits.split import Split
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """What is read for one side: sample ``i`` is view ``views[i]`` of clip ``clips[i]``.
+    """Samples of one side: sample ``i`` is view ``views[i]`` of clip ``clips[i]``.
 
-    ``clips`` (n,) int64 are positions in the manifest, ``views`` (n,) int64 view indices and
-    ``targets`` (n,) int64 class indices.
+    ``clips`` (n,) int64 are rows of the manifest, ``views`` (n,) int64 view indices, and ``targets`` (n,)
+    int64 class indices.
     """
 
     clips: NDArray[np.int64]
@@ -32,17 +32,17 @@ class Samples:
 
     @property
     def view_indices(self) -> tuple[int, ...]:
-        """Views that are read at all, ascending."""
+        """Views that occur, ascending."""
         return tuple(int(view) for view in np.unique(self.views))
 
 
 def samples_of(
     split: Split, manifest: pd.DataFrame, targets: Targets, views: Sequence[int]
 ) -> dict[Side, Samples]:
-    """Samples of each side: training in all ``views``, the others in the original alone.
+    """Samples of each side: training in all ``views``, validation and test only in the original view.
 
-    A split that says itself which views are on which side is followed. Raises :class:`RunError` where a side
-    has no clip that has a class.
+    If the split assigns views to sides, it decides instead. Raises :class:`RunError` if no clip of a side has
+    a class.
     """
     samples: dict[Side, Samples] = {}
     for side in SIDES:
@@ -56,7 +56,7 @@ def samples_of(
             read = Samples(clips[kept], indices[kept], targets.classes[clips[kept]])
         if not len(read):
             raise RunError(
-                f"no clip of the {side} side is of the recipe's corpora and has a class under its labels; "
+                f"no clip of the {side} side is from the recipe's corpora and has a class in its label set; "
                 "use other corpora, another label set, another seed, or a store with more speakers"
             )
         samples[side] = read
@@ -64,7 +64,7 @@ def samples_of(
 
 
 def cross(clips: NDArray[np.int64], targets: NDArray[np.int64], views: Sequence[int]) -> Samples:
-    """Every clip in every view, view by view: the order in which a store lies on disk.
+    """Every clip in every view, view by view, as a store is laid out on disk.
 
     ``clips`` (n,) and ``targets`` (n,) belong together; the result has n · len(views) samples.
     """

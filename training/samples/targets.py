@@ -1,4 +1,4 @@
-"""Targets: from the manifest's emotions and genders to class indices, and back to emotions. No torch."""
+"""Targets: class indices from the manifest's emotions and genders, and back to emotions. No torch."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from schemas.clip import Status
 from schemas.errors import RunError
 from schemas.labels import Gender, LabelSet, Target
-from training.samples.where import matching
+from training.samples.where import matching_clips
 
 NO_CLASS = -1
-"""Target of a clip that is not learnt from."""
+"""Target of a clip that is left out."""
 
 _GENDERS = (Gender.FEMALE, Gender.MALE)
 
@@ -24,8 +24,8 @@ _GENDERS = (Gender.FEMALE, Gender.MALE)
 class Targets:
     """Class of every clip of a manifest, in its order.
 
-    ``classes`` (clips,) int64 holds class indices, :data:`NO_CLASS` where a clip is left out; ``names``
-    are the classes in index order. The counts tell why clips were left out, each clip counted once.
+    ``classes`` (clips,) int64 holds class indices, :data:`NO_CLASS` for clips that are left out; ``names``
+    are the class names in index order. The counts say why clips were left out; each clip is counted once.
     """
 
     names: tuple[str, ...]
@@ -40,16 +40,16 @@ class Targets:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """A sentence for every reason for which clips were left out."""
+        """One sentence per reason why clips were left out."""
         total = len(self.classes)
         reasons = (
-            (self.bad, "are marked bad in the store"),
-            (self.other_corpus, "are of corpora that the recipe does not train on"),
-            (self.unmet, "do not meet the recipe's where"),
-            (self.other_emotion, "show an emotion that the label set leaves out"),
-            (self.unknown_gender, "are of a speaker of unknown gender"),
+            (self.bad, "marked bad in the store"),
+            (self.other_corpus, "from corpora that the recipe does not train on"),
+            (self.unmet, "excluded by the recipe's where query"),
+            (self.other_emotion, "with an emotion that is not in the label set"),
+            (self.unknown_gender, "from speakers of unknown gender"),
         )
-        return tuple(f"{n} of {total} clips {why} and are left out" for n, why in reasons if n)
+        return tuple(f"left out {n} of {total} clips: {why}" for n, why in reasons if n)
 
 
 def targets_of(
@@ -61,10 +61,10 @@ def targets_of(
 ) -> Targets:
     """Class of every clip of ``manifest`` under a label set and target.
 
-    Clips that fail ``where``, and those of other corpora than ``datasets``, have none.
+    Clips that do not match ``where``, and clips outside the corpora ``datasets``, have no class.
 
-    Gender × emotion classes are female first: index = gender · emotions + emotion. Raises
-    :class:`RunError` where no clip is left, :class:`UsageError` for a query that is none.
+    Gender × emotion classes are female first: index = gender · emotions + emotion. Raises :class:`RunError`
+    if no clip is left, :class:`UsageError` if ``where`` is not a valid query.
     """
     index_of = {str(source): labels.classes.index(kept) for source, kept in labels.rule.items()}
     emotion = manifest["emotion"].map(index_of).fillna(NO_CLASS).to_numpy(dtype=np.int64)
@@ -73,7 +73,7 @@ def targets_of(
         of = manifest["dataset"].isin(list(datasets)).to_numpy()
     ok = (manifest["status"] == Status.OK).to_numpy()
     usable = of & ok
-    met = usable if where is None else usable & matching(manifest, where)
+    met = usable if where is None else usable & matching_clips(manifest, where)
     kept = met & (emotion != NO_CLASS)
     known = np.ones(len(manifest), dtype=bool)
     classes = emotion
@@ -94,19 +94,19 @@ def targets_of(
     if not (found.classes != NO_CLASS).any():
         why = "; ".join(found.notices) or "the store is empty"
         raise RunError(
-            f"no clip is left under label set '{labels.name}' and target '{target}': {why}"
+            f"no clips are left for label set '{labels.name}' and target '{target}': {why}"
             f"{_remedy(found, where)}"
         )
     return found
 
 
 def _remedy(found: Targets, where: str | None) -> str:
-    """What brings back the clips of the most frequent reason; empty where the notice says it all."""
+    """How to bring back the clips left out for the most frequent reason; empty if there is no such step."""
     remedies = {
         "": (found.bad, found.other_corpus),
         f"; loosen the query {where!r}": (found.unmet,),
-        "; choose another label set, as --set labels.set=ravdess8": (found.other_emotion,),
-        "; say who is female and male in corpus.toml and build again, or train with --set "
+        "; choose another label set, for example --set labels.set=ravdess8": (found.other_emotion,),
+        "; add the speakers' genders to corpus.toml and build again, or train with --set "
         "labels.target=emotion": (found.unknown_gender,),
     }
     return max(remedies, key=lambda remedy: max(remedies[remedy]))
@@ -115,9 +115,9 @@ def _remedy(found: Targets, where: str | None) -> str:
 def emotion_marginal(
     probabilities: NDArray[np.float64], labels: LabelSet, target: Target
 ) -> NDArray[np.float64]:
-    """Probabilities of the emotions alone: gender × emotion summed over genders.
+    """Probabilities of the emotions: gender × emotion summed over genders.
 
-    ``probabilities`` (clips, classes) → (clips, emotions); unchanged where the target is emotion.
+    ``probabilities`` (clips, classes) → (clips, emotions); unchanged if the target is emotion.
     """
     if target is Target.EMOTION:
         return probabilities

@@ -1,4 +1,4 @@
-"""Clips chosen by a pandas query over the manifest: ``snr_db > 10 and clipping_ratio == 0``."""
+"""Clips selected by a pandas query over the manifest, such as ``snr_db > 10 and clipping_ratio == 0``."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ _ASSIGNMENT = re.compile(r"[^=<>!]=[^=]")
 _METHODS = {"str", "contains", "startswith", "endswith", "lower", "isin", "between", "isna", "notna", "abs"}
 
 
-def matching(manifest: pd.DataFrame, query: str) -> NDArray[np.bool_]:
-    """Which clips of ``manifest`` meet the query: (clips,) bool.
+def matching_clips(manifest: pd.DataFrame, query: str) -> NDArray[np.bool_]:
+    """Which clips of ``manifest`` match the query: (clips,) bool.
 
-    A query compares columns with numbers, texts and lists, joined by ``and``, ``or``, ``not``; columns of
-    text have ``.str.contains("…")``, literally, and the like. A missing value meets no comparison but
-    ``!=``. Anything else that pandas would run is refused, because a recipe may come from a stranger. Raises
-    :class:`UsageError`.
+    A query compares columns with numbers, strings and lists, combined by ``and``, ``or`` and ``not``. String
+    columns also offer methods such as ``.str.contains("…")``, which searches literally. A missing value
+    satisfies no comparison except ``!=``. Everything else that pandas could run is refused, because a recipe
+    may come from an untrusted source. Raises :class:`UsageError`.
     """
     checked = _harmless(query, set(manifest.columns))
     try:
         found = manifest.eval(checked, engine="python", local_dict={}, global_dict={})
-    except Exception as error:  # pandas meets a senseless query with errors of any kind
+    except Exception as error:  # pandas raises errors of any kind for a meaningless query
         raise UsageError(f"--where {query!r}: {error}; compare columns of the manifest") from error
     if not isinstance(found, pd.Series) or found.dtype != bool:
         raise UsageError(
-            f"--where {query!r} is not true or false for each clip; compare a column, as snr_db > 10"
+            f"--where {query!r} does not give true or false per clip; compare a column, such as snr_db > 10"
         )
     return found.to_numpy()
 
 
 def _harmless(query: str, columns: set[str]) -> str:
-    """The query as pandas is to run it: searches are literal, as patterns can take for ever."""
+    """The query for pandas to run; searches are made literal, since a pattern may never finish."""
     try:
         # pandas reads & and | as "and" and "or"; Python's grammar knows both.
         tree = ast.parse(query.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        how = "compare with ==, not =" if _ASSIGNMENT.search(query) else "write one as snr_db > 10"
-        raise UsageError(f"--where {query!r} is not a query; {how}") from error
+        how = "compare with ==, not =" if _ASSIGNMENT.search(query) else "write, for example, snr_db > 10"
+        raise UsageError(f"--where {query!r} is not a valid query; {how}") from error
     words = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - columns
     texts = {
         side.id
@@ -60,23 +60,23 @@ def _harmless(query: str, columns: set[str]) -> str:
     } & words
     if texts:
         text = min(texts)
-        raise UsageError(f"--where {query!r}: put the text {text} in quotation marks, as '{text}'")
+        raise UsageError(f"--where {query!r}: strings must be quoted; write '{text}' instead of {text}")
     for node in ast.walk(tree):
         match node:
             case ast.Name(id=name) if name not in columns:
-                has = ", ".join(sorted(columns))
+                available = ", ".join(sorted(columns))
                 raise UsageError(
                     f"--where {query!r}: the manifest has no column '{name}'; "
-                    f"{did_you_mean(name, columns)}it has {has}"
+                    f"{did_you_mean(name, columns)}it has {available}"
                 )
             case ast.Attribute(attr=name) if name not in _METHODS:
                 raise UsageError(
-                    f"--where {query!r}: '.{name}' is not allowed; choose of .{', .'.join(sorted(_METHODS))}"
+                    f"--where {query!r}: '.{name}' is not allowed; use one of .{', .'.join(sorted(_METHODS))}"
                 )
             case ast.BinOp(left=left, op=op, right=right) if isinstance(op, _ARITHMETIC) and not (
                 _is_number(left) and _is_number(right)
             ):
-                raise UsageError(f"--where {query!r}: only columns and numbers can be added or multiplied")
+                raise UsageError(f"--where {query!r}: arithmetic works only on columns and numbers")
             case ast.Call(func=ast.Attribute(attr=name), keywords=[]):
                 if name == "contains":
                     node.keywords.append(ast.keyword("regex", ast.Constant(value=False)))
@@ -86,7 +86,7 @@ def _harmless(query: str, columns: set[str]) -> str:
 
 
 def _is_number(node: ast.expr) -> bool:
-    """Whether an operand is no text or list, as far as the query shows it."""
+    """Whether an operand contains no string or list literal."""
     return not any(
         isinstance(part, ast.List | ast.Tuple)
         or (isinstance(part, ast.Constant) and isinstance(part.value, str))

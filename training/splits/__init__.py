@@ -1,1 +1,1 @@
-"""Which clips train, validate and test: the evaluation protocols, one a file. No torch."""
+"""Evaluation protocols, one per file: which clips train, validate and test. No torch."""

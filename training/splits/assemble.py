@@ -1,4 +1,4 @@
-"""From the side that each clip was drawn to, to a :class:`~training.splits.split.Split`."""
+"""Assemble a :class:`~training.splits.split.Split` from the side of each clip."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.splits.split_document import ValidationBy
 
 @dataclass(frozen=True)
 class Draw:
-    """What a protocol draws with: its numbers, the seed, and the digest of the store that is split."""
+    """Parameters of a draw: the protocol's numbers, the seed, and the digest of the store being split."""
 
     spec: SplitSpec
     seed: int
@@ -30,7 +30,7 @@ def assemble(
     validation_by: ValidationBy = "speaker",
     fold: Fold | None = None,
 ) -> Split:
-    """Split of ``usable`` clips by ``sides`` (their side, on the same index), all of them on one."""
+    """Split the ``usable`` clips; ``sides`` gives the one side of each, on the same index."""
 
     def of(side: Side) -> tuple[str, ...]:
         return tuple(sorted(usable["clip_id"][sides == side]))

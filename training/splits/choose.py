@@ -1,4 +1,4 @@
-"""Splits by protocol."""
+"""Splits of a manifest under any protocol."""
 
 from __future__ import annotations
 
@@ -25,23 +25,25 @@ def splits_of(
     store_digest: str = "",
     views: Sequence[int] = (ORIGINAL_VIEW,),
 ) -> tuple[Split, ...]:
-    """All splits of a protocol: one for each fold, else one.
+    """Draw all splits of a protocol: one per fold, or a single one.
 
-    What is drawn depends on ``seed`` and the clips, not on their order, and in one corpus not on the others.
+    A draw depends on ``seed`` and on the clips, not on their order. The draw of one corpus does not depend on
+    the other corpora.
 
     Parameters
     ----------
     manifest : DataFrame
-        Columns of :data:`schemas.tables.MANIFEST_SCHEMA`, or of a part of its rows. Bad clips are on no side.
+        Has the columns of :data:`schemas.tables.MANIFEST_SCHEMA`; may hold part of a store's rows. Bad clips
+        are on no side.
     store_digest : str
-        Kept in the splits.
+        Recorded in the splits.
     views : sequence of int
-        Views that ``spec.leak_views`` draws among.
+        Views to draw from under ``spec.leak_views``.
 
     Raises
     ------
     SplitError
-        If there is no such split of these clips; the message says why and what to do.
+        If these clips cannot be split this way; the message gives the cause and the next step.
     """
     usable = manifest[manifest["status"] == Status.OK].reset_index(drop=True)
     draw = Draw(spec, seed, store_digest)

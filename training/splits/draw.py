@@ -1,4 +1,4 @@
-"""Draws within strata: what one stratum yields does not depend on the others."""
+"""Random draws within strata. The draw of one stratum does not depend on the other strata."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def generator(*key: int | str) -> np.random.Generator:
-    """Random generator of one draw, keyed by seed and stratum: the same on every machine."""
+    """Random generator for one draw, keyed by seed and stratum; the same on every machine."""
     digest = hashlib.blake2b(json.dumps(key).encode(), digest_size=16).digest()
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest, "little")))
 
@@ -23,22 +23,22 @@ def generator(*key: int | str) -> np.random.Generator:
 def strata(
     items: Iterable[T], key: Callable[[T], tuple[str, ...]]
 ) -> Iterator[tuple[tuple[str, ...], list[T]]]:
-    """Items by their stratum, sorted by stratum; within one in the given order."""
+    """Group items by stratum, sorted by stratum; items within a stratum keep their order."""
     found: dict[tuple[str, ...], list[T]] = {}
     for item in items:
         found.setdefault(key(item), []).append(item)
     yield from sorted(found.items())
 
 
-def shuffled(items: list[T], *key: int | str) -> list[T]:
-    """Items in the order of a draw."""
+def shuffle(items: list[T], *key: int | str) -> list[T]:
+    """Items in random order; ``key`` seeds the generator."""
     return [items[i] for i in generator(*key).permutation(len(items))]
 
 
 def held_out(n: int, spec: SplitSpec) -> tuple[int, int]:
-    """Of ``n`` items, how many test and how many validate; at least one is left over.
+    """Number of ``n`` items to test on and to validate on, leaving at least one to train on.
 
-    ``round(share · n)`` but at least one test (n ≥ 2) and one validates (n ≥ 3).
+    Each is ``round(share · n)``, but at least 1: for the test if n ≥ 2, for validation if n ≥ 3.
     """
     test = max(1, round(spec.test * n)) if n >= 2 else 0
     validation = max(1, round(spec.validation * n)) if n >= 3 else 0

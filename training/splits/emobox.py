@@ -1,4 +1,4 @@
-"""The protocol ``emobox``: the test folds of the EmoBox benchmark, to be set beside its results.
+"""The protocol ``emobox``: the test folds of the EmoBox benchmark, for comparison with its results.
 
 Ma et al. 2024, EmoBox: Multilingual Multi-corpus Speech Emotion Recognition Toolkit and Benchmark.
 """
@@ -29,37 +29,37 @@ FOLDS: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(
         "savee": (("JE",), ("KL",), ("DC",), ("JK",)),
     }
 )
-"""Speakers that are tested, by corpus and fold. Validation is this project's: EmoBox states none by
-speaker."""
+"""Test speakers by corpus and fold. Validation speakers are drawn by this project: EmoBox defines none."""
 
 SHARING_SPEAKERS = frozenset({"cremad", "tess"})
-"""Corpora for which EmoBox has folds with the same speakers on both sides."""
+"""Corpora whose EmoBox folds have the same speakers in training and test."""
 
 
 def emobox(usable: pd.DataFrame, draw: Draw) -> tuple[Split, ...]:
-    """The folds of the one corpus in ``usable``.
+    """Folds of the only corpus in ``usable``.
 
     Raises
     ------
     SplitError
-        If there is no corpus or more than one, if its folds are unknown or share speakers, if any of their
-        speakers has no usable clip, or if two of them share a recording.
+        If there is no corpus or more than one, if EmoBox has no folds for it or folds that share speakers, if
+        a speaker of the folds has no usable clip, or if speakers of different folds share a recording.
     """
     corpora = sorted(usable["dataset"].unique())
     known = [name for name in corpora if name in FOLDS]
     if len(corpora) != 1:
-        advice = f"choose one with --datasets {known[0]}" if known else f"it knows {' and '.join(FOLDS)}"
+        advice = f"choose one with --datasets {known[0]}" if known else f"it supports {' and '.join(FOLDS)}"
         raise SplitError(
-            f"emobox tests one corpus, and here are {', '.join(corpora) or 'no usable clips'}; {advice}"
+            f"emobox tests one corpus, but the store has {', '.join(corpora) or 'no usable clips'}; {advice}"
         )
     (corpus,) = corpora
     if corpus in SHARING_SPEAKERS:
         raise SplitError(
-            f"emobox is refused for {corpus}: its folds share speakers on both sides; take --protocol loso"
+            f"emobox cannot be used for {corpus}: its folds have the same speakers in training and test; use "
+            "--protocol loso"
         )
     if not known:
         raise SplitError(
-            f"emobox has no folds for {corpus} here, only for {' and '.join(FOLDS)}; take --protocol loso"
+            f"emobox has no folds for {corpus}, only for {' and '.join(FOLDS)}; use --protocol loso"
         )
     folds = [tuple(f"{corpus}/{speaker}" for speaker in fold) for fold in FOLDS[corpus]]
     people = people_of(usable)
@@ -70,8 +70,8 @@ def emobox(usable: pd.DataFrame, draw: Draw) -> tuple[Split, ...]:
         straddling = [person for person in members if not set(person.speakers) <= set(fold)]
         if straddling:
             raise SplitError(
-                f"{straddling[0].name} share a recording and are in different folds of emobox; remove the "
-                "copy from the corpus, or take --protocol loso"
+                f"{straddling[0].name} share a recording but are in different folds of emobox; remove the "
+                "copy from the corpus, or use --protocol loso"
             )
         tested.append((str(index), members))
     return folds_of(usable, tested, draw)
@@ -82,8 +82,8 @@ def _require_speakers(corpus: str, folds: list[tuple[str, ...]], held: set[str])
     missing, beyond = sorted(wanted - held), sorted(held - wanted)
     if missing:
         raise SplitError(
-            f"emobox needs all {len(wanted)} speakers of {corpus} to be comparable, and the store lacks "
-            f"{', '.join(missing)}; build it with the whole corpus, or take --protocol loso"
+            f"emobox needs all {len(wanted)} speakers of {corpus} to be comparable, but the store lacks "
+            f"{', '.join(missing)}; build it with the whole corpus, or use --protocol loso"
         )
     if beyond:
-        raise SplitError(f"emobox knows no {', '.join(beyond)} of {corpus}; take --protocol loso")
+        raise SplitError(f"emobox has no fold for {', '.join(beyond)} of {corpus}; use --protocol loso")

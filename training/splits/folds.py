@@ -1,4 +1,4 @@
-"""The protocols ``loso`` and ``kfold``: every speaker is tested on once."""
+"""The protocols ``loso`` and ``kfold``: every speaker is in the test of exactly one fold."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pandas as pd
 
 from schemas.errors import SplitError
 from training.splits.assemble import Draw, assemble
-from training.splits.draw import generator, shuffled, strata
-from training.splits.people import Person, people_of, some_names, spoken_by
+from training.splits.draw import generator, shuffle, strata
+from training.splits.people import SPEAKER_STRATA, Person, people_of, some_names, spoken_by
 from training.splits.side import SIDES
 from training.splits.split import Fold, Split
 from training.splits.validation import validation_of
@@ -18,27 +18,27 @@ _TRAIN, _VALIDATION, _TEST = SIDES
 
 
 def leave_one_speaker_out(usable: pd.DataFrame, draw: Draw) -> tuple[Split, ...]:
-    """A fold for each speaker, named after who is tested, in alphabetical order.
+    """One fold per speaker, named after the test speaker, in alphabetical order.
 
     Raises
     ------
     SplitError
-        If fewer than two speakers are there.
+        If there are fewer than two speakers.
     """
     people = people_of(usable)
     if len(people) < 2:
         raise SplitError(
-            f"loso needs at least two speakers, and the store has {len(people)} "
+            f"loso needs at least two speakers, but the store has {len(people)} "
             f"({some_names(usable['speaker'].unique()) or 'none'}); build it with another corpus"
         )
     return folds_of(usable, [(person.name, [person]) for person in people], draw)
 
 
 def grouped_folds(usable: pd.DataFrame, draw: Draw) -> tuple[Split, ...]:
-    """``draw.spec.folds`` groups of speakers, each the test once.
+    """``draw.spec.folds`` groups of speakers, each the test side of one fold.
 
-    The speakers of each corpus and gender are dealt to the groups in turn, from a group that is drawn. Where
-    a group stays empty that way, genders are dealt together, then corpora too.
+    The speakers of each corpus and gender are dealt to the groups in turn, starting at a random group. If
+    that leaves a group empty, genders are dealt together, then corpora too.
 
     Raises
     ------
@@ -47,9 +47,9 @@ def grouped_folds(usable: pd.DataFrame, draw: Draw) -> tuple[Split, ...]:
     """
     people, count = people_of(usable), draw.spec.folds
     if count > len(people):
-        most = f"give kfold:K with K up to {len(people)}, or loso" if len(people) > 1 else "add a corpus"
-        raise SplitError(f"kfold:{count} needs {count} speakers, and the store has {len(people)}; {most}")
-    for columns in (("dataset", "gender"), ("dataset",), ()):
+        most = f"use kfold:K with K up to {len(people)}, or loso" if len(people) > 1 else "add a corpus"
+        raise SplitError(f"kfold:{count} needs {count} speakers, but the store has {len(people)}; {most}")
+    for columns in SPEAKER_STRATA:
         groups = _deal(people, columns, draw)
         if all(groups):
             break
@@ -63,7 +63,7 @@ def folds_of(
     draw: Draw,
     stratified_by: tuple[str, ...] = ("dataset", "gender"),
 ) -> tuple[Split, ...]:
-    """A split for each name and the people who are tested in it; the others train and validate."""
+    """One split per fold name and its test speakers; all other speakers train and validate."""
     splits = []
     for index, (name, people) in enumerate(tested, start=1):
         in_test = spoken_by(usable, people)
@@ -87,9 +87,9 @@ def folds_of(
 def _deal(people: tuple[Person, ...], columns: tuple[str, ...], draw: Draw) -> list[list[Person]]:
     count = draw.spec.folds
     groups: list[list[Person]] = [[] for _ in range(count)]
-    for stratum, members in strata(people, lambda person: tuple(getattr(person, c) for c in columns)):
+    for stratum, members in strata(people, lambda person: person.stratum(columns)):
         name = draw.spec.shorthand
         first = int(generator(draw.seed, name, "first", *stratum).integers(count))
-        for place, person in enumerate(shuffled(members, draw.seed, name, *stratum)):
-            groups[(first + place) % count].append(person)
+        for number, person in enumerate(shuffle(members, draw.seed, name, *stratum), start=first):
+            groups[number % count].append(person)
     return groups

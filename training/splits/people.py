@@ -1,4 +1,4 @@
-"""Who is heard: speakers, joined where their recordings are identical."""
+"""Speakers as persons: speakers with identical recordings count as one."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from training.splits.joined import joined
+from training.splits.identical import join_identical
+
+SPEAKER_STRATA: tuple[tuple[str, ...], ...] = (("dataset", "gender"), ("dataset",), ())
+"""Manifest columns within which speakers are drawn: the first that leave no side of a split empty."""
 
 
 @dataclass(frozen=True)
 class Person:
-    """Speakers that must stay together, sorted, and the corpus and gender that they count in."""
+    """Speakers that must stay on one side, sorted, with the corpus and gender they are counted under."""
 
     speakers: tuple[str, ...]
     dataset: str
@@ -20,16 +23,20 @@ class Person:
 
     @property
     def name(self) -> str:
-        """``ravdess/03``; of several speakers ``tess/OAF and mine/7``."""
+        """``ravdess/03``, or for several speakers ``tess/OAF and mine/7``."""
         return " and ".join(self.speakers)
+
+    def stratum(self, columns: tuple[str, ...]) -> tuple[str, ...]:
+        """Values in ``columns``, one of :data:`SPEAKER_STRATA`."""
+        return (self.dataset, self.gender)[: len(columns)]
 
 
 def people_of(usable: pd.DataFrame) -> tuple[Person, ...]:
-    """Everybody who speaks in ``usable``, sorted by first speaker, who also gives corpus and gender."""
+    """All persons in ``usable``, sorted by first speaker, which also gives corpus and gender."""
     described = (
         usable.sort_values("clip_id").groupby("speaker")[["dataset", "gender"]].first().T.to_dict("list")
     )
-    together = joined(usable["speaker"], usable["audio_sha256"])
+    together = join_identical(usable["speaker"], usable["audio_sha256"])
     members = usable["speaker"].groupby(together).unique()
     return tuple(
         Person(tuple(sorted(speakers)), *map(str, described[first]))
@@ -38,7 +45,7 @@ def people_of(usable: pd.DataFrame) -> tuple[Person, ...]:
 
 
 def spoken_by(usable: pd.DataFrame, people: Iterable[Person]) -> pd.Series:
-    """Boolean, like the rows of ``usable``: which clips are spoken by any of ``people``."""
+    """Boolean on the index of ``usable``: whether a clip is spoken by any of ``people``."""
     return usable["speaker"].isin([speaker for person in people for speaker in person.speakers])
 
 

@@ -1,6 +1,6 @@
-"""The protocol ``random``: clips drawn regardless of who speaks, as in most published projects.
+"""The protocol ``random``: clips drawn regardless of the speaker, as in most published projects.
 
-Its result tells how well known speakers are recognised, and says so.
+Its result measures recognition of speakers known from training, and its title says so.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import pandas as pd
 
 from schemas.errors import SplitError
 from training.splits.assemble import Draw, assemble
-from training.splits.draw import held_out, shuffled, strata
-from training.splits.joined import joined
+from training.splits.draw import held_out, shuffle, strata
+from training.splits.identical import join_identical
 from training.splits.side import SIDES, Side
 from training.splits.split import Split
 
@@ -26,16 +26,16 @@ Unit = TypeVar("Unit")
 
 
 def at_random(usable: pd.DataFrame, draw: Draw) -> Split:
-    """Clips of each corpus and emotion drawn into three sides; identical recordings stay together.
+    """Draw the clips of each corpus and emotion into three sides; identical recordings stay together.
 
-    Where a side stays empty that way, emotions are drawn together, then corpora too.
+    If that leaves a side empty, emotions are drawn together, then corpora too.
 
     Raises
     ------
     SplitError
-        If fewer than three recordings are there.
+        If there are fewer than three recordings.
     """
-    recordings = joined(usable["clip_id"], usable["audio_sha256"])
+    recordings = join_identical(usable["clip_id"], usable["audio_sha256"])
     facts = _facts(usable)
     units = {unit: facts[unit] for unit in sorted(recordings.unique())}
     side_of, columns = _sides(units, draw, "random")
@@ -43,20 +43,20 @@ def at_random(usable: pd.DataFrame, draw: Draw) -> Split:
 
 
 def at_random_with_leaked_views(usable: pd.DataFrame, draw: Draw, views: Sequence[int]) -> Split:
-    """Samples, clip × view, of each corpus and emotion drawn into three sides: copies are on several.
+    """Draw the samples, clip × view, of each corpus and emotion into three sides.
 
-    ``views`` are the indices that are drawn among. Where a side stays empty that way, emotions are drawn
-    together, then corpora too.
+    Views of one recording can thus be on several sides. ``views`` are the view indices to draw from. If a
+    side is left empty, emotions are drawn together, then corpora too.
 
     Raises
     ------
     SplitError
-        If there is but one view, or too few samples.
+        If there is only one view, or too few samples.
     """
     if len(views) < 2:
         raise SplitError(
-            "leaked views need copies, and the store's original view alone is read; build it with --augment, "
-            "or leave out --leak-views"
+            "leaked views need augmented views, but only the store's original view is read; build the store "
+            "with --augment, or leave out --leak-views"
         )
     units = {(clip, view): fact for clip, fact in sorted(_facts(usable).items()) for view in sorted(views)}
     side_of, columns = _sides(units, draw, "random views")
@@ -79,19 +79,19 @@ def _facts(usable: pd.DataFrame) -> dict[str, tuple[str, str]]:
 def _sides(
     units: Mapping[Unit, tuple[str, str]], draw: Draw, name: str
 ) -> tuple[dict[Unit, Side], tuple[str, ...]]:
-    """Side of every unit, and the columns within which they were drawn."""
+    """Draw a side for every unit; also the columns within which units were drawn."""
     for columns in _STRATA:
         side_of: dict[Unit, Side] = {}
         for stratum, members in strata(units, partial(_stratum, units, len(columns))):
             test, validation = held_out(len(members), draw.spec)
             sides = [_TEST] * test + [_VALIDATION] * validation
             sides += [_TRAIN] * (len(members) - len(sides))
-            side_of.update(zip(shuffled(members, draw.seed, name, *stratum), sides, strict=True))
+            side_of.update(zip(shuffle(members, draw.seed, name, *stratum), sides, strict=True))
         if set(side_of.values()) == set(SIDES):
             return side_of, columns
     raise SplitError(
-        f"there are {len(units)} usable recordings, and a split needs at least three; build the store with a "
-        "corpus"
+        f"the store has {len(units)} usable recordings, but a split needs at least three; build it with "
+        "another corpus"
     )
 
 
@@ -100,7 +100,7 @@ def _stratum(units: Mapping[Unit, tuple[str, ...]], depth: int, unit: Unit) -> t
 
 
 def _by_clip(samples: Iterable[tuple[str, int]]) -> dict[str, tuple[int, ...]]:
-    """View indices by clip id, of samples in order."""
+    """View indices by clip id, in the order of ``samples``."""
     found: dict[str, tuple[int, ...]] = {}
     for clip, view in samples:
         found[clip] = (*found.get(clip, ()), view)

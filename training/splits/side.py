@@ -1,4 +1,4 @@
-"""The sides of a split, and the view that all of them read."""
+"""The sides of a split, and the view that all sides read."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ Side = Literal["train", "validation", "test"]
 SIDES: tuple[Side, ...] = ("train", "validation", "test")
 
 ORIGINAL_VIEW = 0
-"""Validation and test read this view alone."""
+"""The only view that validation and test read."""

@@ -6,8 +6,8 @@ import pandas as pd
 
 from schemas.errors import SplitError
 from training.splits.assemble import Draw, assemble
-from training.splits.draw import held_out, shuffled, strata
-from training.splits.people import Person, people_of, some_names, spoken_by
+from training.splits.draw import held_out, shuffle, strata
+from training.splits.people import SPEAKER_STRATA, Person, people_of, some_names, spoken_by
 from training.splits.side import SIDES, Side
 from training.splits.split import Split
 from training.splits.validation import validation_of
@@ -16,23 +16,23 @@ _TRAIN, _VALIDATION, _TEST = SIDES
 
 
 def by_speaker(usable: pd.DataFrame, draw: Draw) -> Split:
-    """Speakers of each corpus and gender drawn into three sides.
+    """Draw the speakers of each corpus and gender into three sides.
 
-    Of n speakers in a stratum, ``round(share · n)`` but at least one go to test (n ≥ 2) and to validation (n
-    ≥ 3); the rest, at least one, train. Where a side stays empty that way, genders are drawn together, then
-    corpora too. Of two speakers in all, one is tested on and the other trains and validates
-    (:func:`training.splits.validation.validation_of`). Speakers of whom recordings are identical count as
-    one.
+    Of n speakers in a stratum, ``round(share · n)`` but at least one go to the test (if n ≥ 2) and to
+    validation (if n ≥ 3); the rest, at least one, train. If that leaves a side empty, genders are drawn
+    together, then corpora too. With two speakers in total, one is in the test, and the other trains and
+    validates (:func:`training.splits.validation.validation_of`). Speakers that share identical recordings
+    count as one.
 
     Raises
     ------
     SplitError
-        If fewer than two speakers are there.
+        If there are fewer than two speakers.
     """
     people = people_of(usable)
     if len(people) < 2:
         raise SplitError(_too_few(usable, people))
-    for columns in (("dataset", "gender"), ("dataset",), ()):
+    for columns in SPEAKER_STRATA:
         side_of = _sides(people, columns, draw)
         if set(side_of.values()) == set(SIDES):
             return assemble(usable, usable["speaker"].map(side_of), draw, stratified_by=columns)
@@ -45,13 +45,13 @@ def by_speaker(usable: pd.DataFrame, draw: Draw) -> Split:
 
 
 def _sides(people: tuple[Person, ...], columns: tuple[str, ...], draw: Draw) -> dict[str, Side]:
-    """Side of every speaker when drawn within the strata of ``columns``."""
+    """Draw a side for every speaker within the strata of ``columns``."""
     side_of: dict[str, Side] = {}
-    for stratum, members in strata(people, lambda person: tuple(getattr(person, c) for c in columns)):
+    for stratum, members in strata(people, lambda person: person.stratum(columns)):
         test, validation = held_out(len(members), draw.spec)
         sides = [_TEST] * test + [_VALIDATION] * validation
         sides += [_TRAIN] * (len(members) - len(sides))
-        for person, side in zip(shuffled(members, draw.seed, *stratum), sides, strict=True):
+        for person, side in zip(shuffle(members, draw.seed, *stratum), sides, strict=True):
             side_of.update(dict.fromkeys(person.speakers, side))
     return side_of
 
@@ -60,15 +60,15 @@ def _too_few(usable: pd.DataFrame, people: tuple[Person, ...]) -> str:
     speakers = usable["speaker"].unique()
     if not len(speakers):
         return (
-            "the store has 0 usable speakers: no clip of it can be learnt from; the column problem of its "
-            "manifest.parquet says why"
+            "the store has 0 usable speakers: none of its clips can be used for training; see the column "
+            "problem of its manifest.parquet"
         )
     corpora = ", ".join(sorted(usable["dataset"].unique()))
-    unknown = ", or say in its corpus.toml who speaks" if speakers[0].endswith("/unknown") else ""
-    alike = " after joining those with identical recordings" if len(people) < len(speakers) else ""
+    unknown = ", or name the speakers in its corpus.toml" if speakers[0].endswith("/unknown") else ""
+    alike = " (those with identical recordings count as one)" if len(people) < len(speakers) else ""
     return (
         f"the store has {len(people)} usable speaker{'' if len(people) == 1 else 's'} "
-        f"({some_names(speakers)}){alike}, and a "
+        f"({some_names(speakers)}){alike}, but a "
         "speaker-independent split needs at least two: one to train on and one to test; build the store with "
-        f"another corpus beside {corpora}{unknown}"
+        f"another corpus in addition to {corpora}{unknown}"
     )

@@ -1,4 +1,4 @@
-"""A split: the clips of training, validation and test, how they were drawn, and the recordings they were."""
+"""A split: the clips of training, validation and test, how they were drawn, and their recordings."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from training.splits.side import SIDES, Side
 from training.splits.split_document import SplitDocument, ValidationBy
 
 _NO_NEW_SPEAKERS: Mapping[ValidationBy, str] = {
-    "sentence": "too few speakers are left to validate on others than those trained on: validation clips are "
-    "of the training speakers, in sentences that training lacks",
-    "clip": "too few speakers are left to validate on others than those trained on, and the corpus does not "
-    "tell its sentences: validation clips are of the training speakers",
+    "sentence": "too few speakers are left for a validation side of its own speakers: validation clips are "
+    "from the training speakers, but of sentences that are not in training",
+    "clip": "too few speakers are left for a validation side of its own speakers, and the corpus does not "
+    "identify its sentences: validation clips are from the training speakers",
 }
 
 
 @dataclass(frozen=True)
 class Fold:
-    """Which of a protocol's splits this is. ``index`` counts from 1; ``name`` tells who is tested."""
+    """Which of a protocol's splits this is. ``index`` counts from 1; ``name`` names the test speakers."""
 
     index: int
     count: int
@@ -37,16 +37,15 @@ class Fold:
 
 @dataclass(frozen=True)
 class Split:
-    """Clip ids of the three sides, each sorted, and what they were made from.
+    """Clip ids of the three sides, each sorted, and how they were drawn.
 
-    ``stratified_by`` names the manifest columns within which was drawn: fewer than corpus and gender where
-    there are too few speakers. ``audio_sha256`` is the hash of each clip's recording when the split was made,
-    so that a clip that changed later is noticed. The test side is always of other speakers than the rest,
-    unless the protocol is ``random``; ``validation_by`` tells what validation shares nothing of with
-    training.
+    ``stratified_by`` names the manifest columns that clips were stratified by; if there are too few speakers,
+    these are fewer than corpus and gender. ``audio_sha256`` is the hash of each clip's recording when the
+    split was made, so that later changes are detected. Unless the protocol is ``random``, the test shares no
+    speakers with the other sides; ``validation_by`` says what validation does not share with training.
 
-    ``views`` is given where views were drawn too: side → clip id → view indices. A clip may then be on
-    several sides.
+    ``views`` is set if views were drawn too: side → clip id → view indices. A clip may then be on several
+    sides.
     """
 
     protocol: Protocol
@@ -63,7 +62,7 @@ class Split:
 
     @property
     def independence(self) -> Independence:
-        """What a result under this split is worth, in a word."""
+        """Whether a result under this split holds for new speakers."""
         if self.protocol != "random":
             return "speaker-independent"
         return "speaker-dependent" if self.views is None else "leaky"
@@ -93,23 +92,23 @@ class Split:
             return (_NO_NEW_SPEAKERS[self.validation_by],) if self.protocol != "random" else ()
         if self.protocol == "random" or self.stratified_by == ("dataset", "gender"):
             return ()
-        within = "within each corpus" if self.stratified_by else "from all together"
-        return (f"there are too few speakers to draw them by corpus and gender; drawn {within}",)
+        within = "within each corpus" if self.stratified_by else "from all corpora together"
+        return (f"too few speakers to stratify by corpus and gender: they were drawn {within}",)
 
     def side(self, name: Side) -> tuple[str, ...]:
         """Clip ids of one side."""
         return {"train": self.train, "validation": self.validation, "test": self.test}[name]
 
     def positions(self, manifest: pd.DataFrame, name: Side) -> NDArray[np.int64]:
-        """(n,) int64, ascending: where the clips of one side stand in ``manifest``."""
+        """Rows in ``manifest`` of the clips of one side, (n,) int64, ascending."""
         return np.flatnonzero(manifest["clip_id"].isin(self.side(name)).to_numpy()).astype(np.int64)
 
     def view_positions(
         self, manifest: pd.DataFrame, name: Side
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Positions in ``manifest`` and views of one side's samples, each (n,) int64, view by view.
+        """Rows in ``manifest`` and views of one side's samples, (n,) int64 each, view by view.
 
-        Every clip's original where :attr:`views` is None.
+        If :attr:`views` is None, these are the original views of all clips.
         """
         positions = self.positions(manifest, name)
         if self.views is None:
@@ -122,18 +121,18 @@ class Split:
         return clips[order], views[order]
 
     def changed(self, manifest: pd.DataFrame) -> tuple[str, ...]:
-        """Clips of the split that ``manifest`` lacks, calls bad or holds another recording for, sorted."""
+        """Clips of the split that are missing from ``manifest``, bad, or another recording; sorted."""
         now = digests(manifest[manifest["status"] == Status.OK])
         return tuple(sorted(clip for clip, digest in self.audio_sha256.items() if now.get(clip) != digest))
 
     def require_unchanged(self, manifest: pd.DataFrame) -> None:
-        """Raise :class:`RunError` where :meth:`changed` names clips: the result would be another's."""
+        """Raise :class:`RunError` if :meth:`changed` names any clips."""
         changed = self.changed(manifest)
         if changed:
             named = f"{', '.join(changed[:3])}{', …' if len(changed) > 3 else ''}"
             raise RunError(
                 f"the split does not fit the store: {len(changed):,} of its {len(self.audio_sha256):,} "
-                f"clips are gone, bad or hold another recording ({named}); take a store of the same "
+                f"clips are missing, bad, or another recording ({named}); use a store of the same "
                 "recordings, or make a new split"
             )
 
@@ -147,7 +146,9 @@ class Split:
             "store_digest": self.store_digest,
             "stratified_by": list(self.stratified_by),
             "validation_by": self.validation_by,
-            **{name: {clip: self.audio_sha256[clip] for clip in self.side(name)} for name in SIDES},
+            "train": self._hashes("train"),
+            "validation": self._hashes("validation"),
+            "test": self._hashes("test"),
         }
         if self.views is not None:
             value["views"] = {
@@ -157,13 +158,16 @@ class Split:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Split from :meth:`to_json`. Raises :class:`RunError` where ``value`` is not one."""
+        """Split from the values of :meth:`to_json`. Raises :class:`RunError` if they are not a split."""
         return cls._of(SplitDocument.of(value))
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Split of a file, or of a run's folder, whoever wrote it; see :meth:`SplitDocument.read`."""
+        """Read the split of a file or of a run's folder; raises what :meth:`SplitDocument.read` raises."""
         return cls._of(SplitDocument.read(path))
+
+    def _hashes(self, name: Side) -> dict[str, str]:
+        return {clip: self.audio_sha256[clip] for clip in self.side(name)}
 
     @classmethod
     def _of(cls, document: SplitDocument) -> Self:
@@ -186,7 +190,7 @@ class Split:
 
 
 def digests(usable: pd.DataFrame) -> dict[str, str]:
-    """Hash of the recording by clip id, sorted; empty where the store has none."""
+    """Hash of the recording by clip id, sorted; empty if the store has no hash."""
     hashes = usable["audio_sha256"].astype(object).where(usable["audio_sha256"].notna(), "")
     return dict(sorted(zip(usable["clip_id"], hashes, strict=True)))
 

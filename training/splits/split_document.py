@@ -1,4 +1,4 @@
-"""``split.json`` as anybody may have written it: what it must hold, and how much it may be."""
+"""Validation of ``split.json``, which may come from an untrusted source: its values and its size."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
+from featurestore.format.json_limits import require_unique_keys
 from schemas.errors import RunError, UsageError
 from schemas.model import Model
 from schemas.protocol import Protocol
@@ -15,14 +16,14 @@ from schemas.recipe import first_problem
 from training.splits.side import SIDES, Side
 
 ValidationBy = Literal["speaker", "sentence", "clip"]
-"""What validation shares nothing of with training: speakers, or else sentences, or else the clips alone."""
+"""What validation does not share with training: speakers, or else sentences, or else only the clips."""
 
 _MOST_BYTES = 64 * 2**20
-"""About half a million clips; what is parsed of it takes ten times as much memory."""
+"""About half a million clips; parsed, they take ten times as much memory."""
 
 _MARKS = (b"[", b"{", b'"')
-_BYTES_A_MARK = 4
-"""At least, in the mean of a large file: a clip of many views takes 7, a clip with its hash 25."""
+_BYTES_PER_MARK = 4
+"""Least average in a large file: a clip with many views takes 7, a clip with its hash 25."""
 
 _MOST_MESSAGE = 300
 
@@ -32,7 +33,7 @@ View = Annotated[int, Field(ge=0, lt=1000)]
 
 
 class FoldDocument(Model):
-    """See :class:`training.splits.split.Fold`."""
+    """JSON form of :class:`training.splits.split.Fold`."""
 
     index: int = Field(ge=1)
     count: int = Field(ge=1, le=10**6)
@@ -46,7 +47,7 @@ class FoldDocument(Model):
 
 
 class SplitDocument(Model):
-    """The values of ``split.json``; see :class:`training.splits.split.Split`."""
+    """JSON form of :class:`training.splits.split.Split`."""
 
     format: Literal[1] = 1
     protocol: Protocol
@@ -62,13 +63,13 @@ class SplitDocument(Model):
 
     @classmethod
     def of(cls, value: object, source: str = "split.json") -> Self:
-        """Check plain values strictly; ``source`` names them. Raises :class:`RunError`."""
+        """Check plain values strictly. Raises :class:`RunError`, naming ``source``, if they are not valid."""
         try:
             return cls.model_validate_json(json.dumps(value, allow_nan=False), strict=True)
         except ValidationError as error:
-            raise _no_split(source, first_problem(error)) from error
+            raise _not_a_split(source, first_problem(error)) from error
         except (TypeError, ValueError, RecursionError) as error:
-            raise _no_split(source, str(error)) from error
+            raise _not_a_split(source, str(error)) from error
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -77,9 +78,9 @@ class SplitDocument(Model):
         Raises
         ------
         UsageError
-            If there is nothing to read.
+            If the file cannot be read.
         RunError
-            If it is no split, or larger than one can rightly be.
+            If it is not a split, or larger than any split.
         """
         file = path / "split.json" if path.is_dir() else path
         try:
@@ -87,22 +88,22 @@ class SplitDocument(Model):
                 data = opened.read(_MOST_BYTES + 1)
         except OSError as error:
             raise UsageError(
-                f"cannot read the split {file}: {error.strerror or error}; give a file that "
-                "`ser-features audit --save` wrote, or the folder of a run"
+                f"cannot read the split {file}: {error.strerror or error}; give a file written by "
+                "`ser-features audit --save`, or the folder of a run"
             ) from error
         if len(data) > _MOST_BYTES:
-            raise _no_split(str(file), f"it has more than {_MOST_BYTES:,} bytes")
-        if sum(map(data.count, _MARKS)) > 10_000 + len(data) // _BYTES_A_MARK:
-            raise _no_split(str(file), "it holds more values than a split of its size")
+            raise _not_a_split(str(file), f"it has more than {_MOST_BYTES:,} bytes")
+        if sum(map(data.count, _MARKS)) > 10_000 + len(data) // _BYTES_PER_MARK:
+            raise _not_a_split(str(file), "it holds more values than a split of its size can have")
         try:
             value = json.loads(data, object_pairs_hook=_unique)
         except (ValueError, RecursionError) as error:
-            raise _no_split(str(file), str(error)) from error
+            raise _not_a_split(str(file), str(error)) from error
         return cls.of(value, str(file))
 
     @property
     def sides(self) -> dict[Side, dict[str, str]]:
-        """Hash by clip id, of each side."""
+        """Hash by clip id, for each side."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
     @model_validator(mode="after")
@@ -119,30 +120,26 @@ class SplitDocument(Model):
         if self.views is None:
             return self
         if self.protocol != "random":
-            raise ValueError(f"views are drawn under the protocol random, not {self.protocol}")
+            raise ValueError(f"only the protocol random draws views, not {self.protocol}")
         for side in SIDES:
             views, clips = self.views.get(side, {}), self.sides[side]
             if views.keys() != clips.keys():
                 odd = min(views.keys() ^ clips.keys())
-                raise ValueError(f"{odd} stands in {side} or its views alone")
+                raise ValueError(f"{odd} is in {side} or in its views, but not in both")
             for clip, indices in views.items():
                 if not indices or list(indices) != sorted(set(indices)):
-                    raise ValueError(f"the views of {clip} are not in order, each once")
+                    raise ValueError(f"the views of {clip} are not in ascending order without repeats")
         return self
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ValueError(f"{twice[:100]!r} stands in it twice")
-    return values
+    require_unique_keys(pairs)
+    return dict(pairs)
 
 
-def _no_split(source: str, what: str) -> RunError:
-    told = " ".join(what.split())
-    told = told if len(told) <= _MOST_MESSAGE else f"{told[:_MOST_MESSAGE]}…"
+def _not_a_split(source: str, why: str) -> RunError:
+    reason = " ".join(why.split())
+    reason = reason if len(reason) <= _MOST_MESSAGE else f"{reason[:_MOST_MESSAGE]}…"
     return RunError(
-        f"{source} is not a split: {told}; make one with `ser-features audit --save`, or start a new run"
+        f"{source} is not a split: {reason}; make one with `ser-features audit --save`, or start a new run"
     )

@@ -1,4 +1,4 @@
-"""Validation out of the clips that are not tested on: by other speakers, or else by other sentences."""
+"""Draw validation from the clips outside the test: by speaker if possible, else by sentence or clip."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import pandas as pd
 
 from schemas.errors import SplitError
 from training.splits.assemble import Draw
-from training.splits.draw import shuffled, strata
-from training.splits.joined import joined
-from training.splits.people import Person, people_of, some_names, spoken_by
+from training.splits.draw import shuffle, strata
+from training.splits.identical import join_identical
+from training.splits.people import SPEAKER_STRATA, Person, people_of, some_names, spoken_by
 from training.splits.split_document import ValidationBy
 
-FEWEST_SPEAKERS = 3
-"""Of so many that are not tested on, some validate; of fewer all train."""
+FEWEST_TO_VALIDATE = 3
+"""Fewest speakers outside the test of whom some validate; if there are fewer, all of them train."""
 
 
 @dataclass(frozen=True, eq=False)
 class Validation:
-    """Which clips validate: boolean, on the index of the clips that it was drawn from."""
+    """Which clips validate: boolean, on the index of the clips they were drawn from."""
 
     clips: pd.Series
     by: ValidationBy
@@ -27,23 +27,23 @@ class Validation:
 
 
 def validation_of(rest: pd.DataFrame, draw: Draw, *key: str) -> Validation:
-    """Draw validation from ``rest``, the usable clips that are not tested on; keyed by seed and ``key``.
+    """Draw validation from ``rest``, the usable clips outside the test; keyed by seed and ``key``.
 
-    Of n ≥ 3 speakers of a corpus and gender, ``round(share · n)`` but at least one validate. Where that
-    leaves validation empty, genders are drawn together, then corpora. Of fewer than three speakers in all,
-    each trains: validation is the share of their sentences, of every emotion where a sentence has but one;
-    or, where a corpus does not tell its sentences, of their clips by emotion. Identical recordings stay
-    together.
+    Of n ≥ 3 speakers of a corpus and gender, ``round(share · n)`` but at least one validate. If that leaves
+    validation empty, genders are drawn together, then corpora. With fewer than three speakers in total, all
+    of them train, and validation takes the share of their sentences: of each emotion, if every sentence has
+    only one emotion. If a corpus does not identify its sentences, validation takes the share of their clips
+    by emotion. Identical recordings stay together.
 
     Raises
     ------
     SplitError
-        If ``rest`` cannot be shared out at all.
+        If ``rest`` cannot be divided at all.
     """
     people = people_of(rest)
-    if len(people) < FEWEST_SPEAKERS:
+    if len(people) < FEWEST_TO_VALIDATE:
         return _of_the_same_speakers(rest, draw, key)
-    for columns in (("dataset", "gender"), ("dataset",), ()):
+    for columns in SPEAKER_STRATA:
         chosen = _speakers(people, columns, draw, key)
         if chosen:
             break
@@ -54,10 +54,10 @@ def _speakers(
     people: tuple[Person, ...], columns: tuple[str, ...], draw: Draw, key: tuple[str, ...]
 ) -> list[Person]:
     chosen = []
-    for stratum, members in strata(people, lambda person: tuple(getattr(person, c) for c in columns)):
+    for stratum, members in strata(people, lambda person: person.stratum(columns)):
         n = len(members)
-        count = max(1, round(draw.spec.validation * n)) if n >= FEWEST_SPEAKERS else 0
-        chosen += shuffled(members, draw.seed, "validation", *key, *stratum)[:count]
+        count = max(1, round(draw.spec.validation * n)) if n >= FEWEST_TO_VALIDATE else 0
+        chosen += shuffle(members, draw.seed, "validation", *key, *stratum)[:count]
     return chosen
 
 
@@ -67,18 +67,19 @@ def _of_the_same_speakers(rest: pd.DataFrame, draw: Draw, key: tuple[str, ...]) 
     if (rest["sentence"].fillna("") != "").all():
         by = (("sentence", sentence), *by)
     for name, unit in by:
-        units = joined(unit, rest["audio_sha256"])
+        units = join_identical(unit, rest["audio_sha256"])
         chosen = _units(rest, units, draw, key)
         if chosen:
             return Validation(units.isin(chosen), name, ("dataset", "emotion"))
+    names = some_names(rest["speaker"].unique()) or "none"
     raise SplitError(
-        f"{some_names(rest['speaker'].unique()) or 'nobody'} alone would train and validate, and has not two "
-        "different recordings of any emotion to be shared out; build the store with more clips"
+        f"the only speakers left for training and validation ({names}) do not have two different recordings "
+        "of any emotion; build the store with more clips"
     )
 
 
 def _units(rest: pd.DataFrame, units: pd.Series, draw: Draw, key: tuple[str, ...]) -> set[str]:
-    """Sentences or clips that validate: of each corpus, and of each emotion as far as it has its own."""
+    """Draw the sentences or clips that validate: per corpus, and per emotion if every unit has only one."""
     facts = rest.groupby(units)[["dataset", "emotion"]].agg(["min", "max"])
     own = (facts[("emotion", "min")] == facts[("emotion", "max")]).groupby(facts[("dataset", "min")])
     by_emotion = own.transform("all")
@@ -88,5 +89,5 @@ def _units(rest: pd.DataFrame, units: pd.Series, draw: Draw, key: tuple[str, ...
     for stratum, members in strata(sorted(of), lambda unit: of[unit]):
         n = len(members)
         count = max(1, round(draw.spec.validation * n)) if n >= 2 else 0
-        chosen |= set(shuffled(members, draw.seed, "validation", *key, *stratum)[:count])
+        chosen |= set(shuffle(members, draw.seed, "validation", *key, *stratum)[:count])
     return chosen

@@ -1,7 +1,7 @@
-"""``ser-demo``: a page on this machine that tells what a recording sounds like.
+"""``ser-demo``: a web page on this machine that predicts the emotion of a recording.
 
 ::
 
-    browser ──▶ gate: only these requests, only so many bytes ─┬▶ uploads, in memory, gone when answered
-                                                               └▶ Gradio: page, queue ──▶ answer ──▶ fragments
+    browser ──▶ gate: limits requests and their size ─┬▶ uploads, in memory until they are answered
+                                                      └▶ Gradio: page, queue ──▶ answer ──▶ fragments
 """

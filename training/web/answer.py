@@ -1,9 +1,9 @@
-"""What is said of one recording: of a clip what it sounds like, of a longer one that of its windows too.
+"""The answer to one recording: one prediction for a clip, and predictions of windows for a longer recording.
 
 ::
 
-    sound ─┬▶ at most what the model hears at once ──▶ one prediction
-           └▶ longer ──▶ windows ──▶ their mean, the timeline, and the one that the model is surest of
+    sound ─┬▶ not longer than the model's input ──▶ one prediction
+           └▶ longer ──▶ windows ──▶ their mean, the timeline, and the window with the highest probability
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 
 from schemas.errors import RecordingError
 from training.predict.predictor import Prediction, Predictor
-from training.web.hearing import Heard, Sound, bounds
+from training.web.hearing import HeardClip, Sound, bounds
 from training.web.limits import Limits
 from training.web.uploads import Upload
 
 MUCH_S = 0.5
-"""Sound behind what the model hears that makes a recording a long one, from here."""
+"""A recording is long if more sound than this follows the part that the model hears."""
 
 _MOST_WINDOWS = 600
 
@@ -28,36 +28,39 @@ _STEP_S = 1.0
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
-    """What is said of a recording called ``name``."""
+class DemoAnswer:
+    """Prediction for a recording called ``name``, and everything the page shows with it."""
 
     name: str
     sound: Sound
     ranked: tuple[tuple[str, float], ...]
-    """Emotions and their probabilities, the most probable first; of a long recording their mean."""
-    heard: Heard
-    """The clip that was told, or the window that the model is surest of."""
+    """Emotions and their probabilities, most probable first; the mean of all windows if there are any."""
+    heard: HeardClip
+    """The clip, or the window with the highest probability."""
     windows: tuple[Prediction, ...] = ()
-    """Of a long recording, in order; else none."""
+    """Windows of a long recording, in order; empty for a clip."""
     emotions: tuple[str, ...] = ()
     """In the model's order."""
 
     @property
     def silent(self) -> int:
-        """Windows in which nothing is heard."""
+        """Number of silent windows."""
         return sum(window.probabilities is None for window in self.windows)
 
 
-def answer(predictor: Predictor, upload: Upload, limits: Limits) -> Answer:
-    """What ``predictor`` says of an upload.
+def answer(predictor: Predictor, upload: Upload, limits: Limits) -> DemoAnswer:
+    """Answer an upload with ``predictor``.
 
-    Raises :class:`RecordingError` for a file that is no recording, silent, or longer than ``limits`` allow.
+    Raises :class:`RecordingError` if the file is not a recording, is silent, or is longer than ``limits``
+    allow.
     """
     sound = Sound.of(upload.content, predictor.spec, limits)
     if _is_long(predictor, sound):
         return _of_windows(predictor, upload, sound)
-    told = predictor.predict(upload.content)
-    return Answer(upload.name, sound, tuple(told.ranked), Heard.of(predictor, sound), (), predictor.emotions)
+    found = predictor.predict(upload.content)
+    return DemoAnswer(
+        upload.name, sound, tuple(found.ranked), HeardClip.of(predictor, sound), (), predictor.emotions
+    )
 
 
 def _is_long(predictor: Predictor, sound: Sound) -> bool:
@@ -66,26 +69,26 @@ def _is_long(predictor: Predictor, sound: Sound) -> bool:
     return unheard_s > MUCH_S or sound.duration_s > predictor.spec.audio.max_duration_s
 
 
-def _of_windows(predictor: Predictor, upload: Upload, sound: Sound) -> Answer:
+def _of_windows(predictor: Predictor, upload: Upload, sound: Sound) -> DemoAnswer:
     step_s = max(_STEP_S, sound.duration_s / _MOST_WINDOWS)
     windows = tuple(predictor.timeline(upload.content, step_s=step_s))
-    told = [window for window in windows if window.probabilities is not None]
-    if not told:
-        raise RecordingError("silent: there is no window with sound in it")
-    surest = max(told, key=lambda window: window.ranked[0][1])
+    audible = [window for window in windows if window.probabilities is not None]
+    if not audible:
+        raise RecordingError("silent: no window contains sound")
+    surest = max(audible, key=lambda window: window.ranked[0][1])
     part = sound.part(surest.start_s, surest.stop_s)
-    return Answer(
+    return DemoAnswer(
         upload.name,
         sound,
-        _mean(told, predictor.emotions),
-        Heard.of(predictor, part, surest.start_s),
+        _mean(audible, predictor.emotions),
+        HeardClip.of(predictor, part, surest.start_s),
         windows,
         predictor.emotions,
     )
 
 
 def _mean(windows: Sequence[Prediction], emotions: Sequence[str]) -> tuple[tuple[str, float], ...]:
-    """Mean probability of each emotion over ``windows`` with sound, the most probable first."""
+    """Mean probability of each emotion over ``windows`` with sound, most probable first."""
     mean = np.mean([window.probabilities for window in windows if window.probabilities is not None], axis=0)
     order = np.argsort(-mean, kind="stable")
     return tuple((emotions[i], float(mean[i])) for i in order)

@@ -1,4 +1,4 @@
-"""Requests and answers as ASGI passes them, and the headers that every answer of the page has."""
+"""ASGI requests and responses, and the security headers of every response."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ POLICY = (
     "connect-src 'self' data: blob:; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
-"""Content security policy: the browser asks nobody but this server, whatever Gradio's page would like."""
+"""Content security policy: the browser contacts only this server, whatever Gradio's page tries to load."""
 
 _SMALL = 16_384
-"""Bytes of a request that is no upload, at most."""
+"""Most bytes of a request that is not an upload."""
 
 
 class RefusedError(Exception):
-    """A request that gets ``status`` and a sentence."""
+    """A request that is refused with ``status`` and a sentence."""
 
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
@@ -35,7 +35,7 @@ class RefusedError(Exception):
 
 
 class Request:
-    """The parts of a request that decide on it. What is not as it should be raises :class:`RefusedError`."""
+    """The parts of a request that the gate checks. Invalid ones raise :class:`RefusedError`."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope, self.receive = scope, receive
@@ -43,19 +43,19 @@ class Request:
         self._headers = {name.lower(): value for name, value in scope["headers"]}
 
     def header(self, name: str) -> str:
-        """Value of a header; empty where there is none."""
+        """Value of a header; empty if the header is missing."""
         return str(self._headers.get(name.encode(), b"").decode("latin-1"))
 
     @property
     def size(self) -> int:
-        """Bytes that the body has, as announced."""
+        """Size of the body in bytes, as announced."""
         announced = self.header("content-length")
         if not announced.isdecimal():
-            raise RefusedError(411, "say how long the request is (Content-Length)")
+            raise RefusedError(411, "the request has no valid length (Content-Length)")
         return int(announced)
 
     async def body(self, limit: int) -> AsyncIterator[bytes]:
-        """Parts of the body. Raises OverflowError behind ``limit`` bytes, BadFormError if it breaks off."""
+        """Parts of the body. Raises OverflowError after ``limit`` bytes, BadFormError if it breaks off."""
         received = 0
         more = True
         while more:
@@ -70,7 +70,7 @@ class Request:
             more = message.get("more_body", False)
 
     async def small_body(self) -> bytes:
-        """The whole of a body that is no upload."""
+        """The whole body of a request that is not an upload."""
         if self.size > _SMALL:
             raise RefusedError(413, "the request is too large")
         try:
@@ -79,15 +79,15 @@ class Request:
             raise RefusedError(400, "the request broke off") from error
 
     def without_query(self) -> Scope:
-        """Nothing that a link says after its question mark reaches Gradio."""
+        """The request's scope without its query string, which must not reach Gradio."""
         headers = [
             (name, value) for name, value in self.scope["headers"] if name.lower() != b"content-length"
         ]
         return {**self.scope, "query_string": b"", "headers": headers}
 
 
-def once(body: bytes) -> Receive:
-    """A body that was read already; after it, silence: the page's answer is short."""
+def replay(body: bytes) -> Receive:
+    """Receive channel that repeats a body that has already been read, and then reports a disconnect."""
     messages = iter([{"type": "http.request", "body": body, "more_body": False}])
 
     async def receive() -> Message:
@@ -97,7 +97,7 @@ def once(body: bytes) -> Receive:
 
 
 class GuardedSend:
-    """``send`` that adds the headers which keep a browser to this server."""
+    """``send`` that adds headers which restrict a browser to this server."""
 
     _EXTRA = (
         (b"content-security-policy", POLICY.encode()),
@@ -109,10 +109,10 @@ class GuardedSend:
     def __init__(self, send: Send) -> None:
         self._send = send
         self.started = False
-        """Whether the answer has begun."""
+        """Whether the response has begun."""
 
     async def __call__(self, message: Message) -> None:
-        """See the ASGI specification, 3.0."""
+        """Send an ASGI 3.0 message."""
         if message["type"] == "http.response.start":
             self.started = True
             message = {**message, "headers": [*message.get("headers", ()), *self._EXTRA]}
@@ -120,7 +120,7 @@ class GuardedSend:
 
 
 async def reply(send: Send, status: int, content: Any, kind: str = "application/json") -> None:
-    """A whole answer: bytes as they are, anything else as JSON."""
+    """Send a complete response: bytes unchanged, anything else as JSON."""
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
     headers = [
         (b"content-type", kind.encode()),

@@ -1,4 +1,4 @@
-"""What a visitor is told of a model: what it is worth, what it learnt from, what its answers are not."""
+"""Facts shown to visitors: the model's test result, its training data, and the limits of its predictions."""
 
 from __future__ import annotations
 
@@ -11,37 +11,38 @@ from training.predict.predictor import Predictor
 from training.predict.worth import Worth
 from training.report.wording import percent
 
-NOT = (
-    "The percentages are the model's, not the speaker's: how it shares its belief among the emotions that it "
-    "knows, not how strongly an emotion is felt, and not the chance of being right."
+CAVEAT = (
+    "The percentages show how the model divides its confidence among the emotions it was trained on. They do "
+    "not show how strongly the speaker feels an emotion, and they are not the chance that the model is right."
 )
-"""What the probabilities are not."""
+"""What the probabilities do not mean."""
 
-_PORTRAYED = "The classes are what actors were asked to portray. Do not judge persons by it."
+_DO_NOT_JUDGE = "Do not use it to judge people."
+_PORTRAYED = f"Its classes are emotions that actors were asked to portray. {_DO_NOT_JUDGE}"
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Sentences about a run's model."""
+    """Facts about a run's model, as sentences."""
 
     model: str
     worth: str
-    """Protocol."""
+    """Title of the test's protocol."""
     ua: str
-    """``UA 49.6 % (95 % interval 42.9 to 57.1)``, or that there is none."""
+    """``UA 49.6 % (95 % interval 42.9 to 57.1)``, or without an interval."""
     warning: str | None
-    """What must be read beside the result; None where it is speaker-independent alone."""
+    """Warning to show with the result; None if it is speaker-independent."""
     learnt_from: str
     emotions: tuple[str, ...]
     window_s: float
 
     @classmethod
     def of(cls, run: Path, predictor: Predictor) -> Facts:
-        """Facts of the run at ``run``. Raises :class:`RunError` where it has no result that can be shown."""
+        """Facts about the run at ``run``. Raises :class:`RunError` if it has no result."""
         worth = Worth.of(run)
         if worth is None:
             raise RunError(
-                f"{run} has no metrics.json: nobody knows what its answers are worth; finish it with "
+                f"{run} has no metrics.json, so the quality of its predictions is unknown; finish it with "
                 f"ser-train --resume {run}"
             )
         return cls(
@@ -65,19 +66,19 @@ def _ua(worth: Worth) -> str:
 
 
 def _learnt_from(heard: tuple[str, ...]) -> str:
-    """Corpora of speakers called ``corpus/name``, and what their speech is."""
+    """Sentences about the corpora of speakers called ``corpus/name`` and their kind of speech."""
     names = sorted({speaker.partition("/")[0] for speaker in heard})
     found = {name: find_corpus(name) for name in names}
     titles = "; ".join(
-        corpus.title if corpus else f"{name}, a corpus of one's own" for name, corpus in found.items()
+        corpus.title if corpus else f"{name} (a custom corpus)" for name, corpus in found.items()
     )
     count = len(heard)
     people = f"{count} speaker{'' if count == 1 else 's'}"
     if names == ["demo"]:
-        return f"Learnt from {people}: {titles}. It has never heard a person."
+        return f"Trained on {people}: {titles}. It was never trained on human speech."
     kind = "acted speech" if all(name in BUILT_IN for name in names) else "speech"
-    portrayed = f" {_PORTRAYED}" if kind == "acted speech" else " Do not judge persons by it."
+    portrayed = _PORTRAYED if kind == "acted speech" else _DO_NOT_JUDGE
     return (
-        f"Learnt from {kind} of {people}: {titles}. Expect less on spontaneous speech, other languages "
-        f"and other microphones.{portrayed}"
+        f"Trained on {kind} from {people}: {titles}. Expect lower accuracy on spontaneous speech, other "
+        f"languages and other microphones. {portrayed}"
     )

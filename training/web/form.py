@@ -1,4 +1,4 @@
-"""The one file of a form that a browser sends, read as it comes and kept in memory."""
+"""Read the single file of a form sent by a browser, in parts as they arrive, into memory."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ _LONGEST_NAME = 120
 
 
 class BadFormError(Exception):
-    """The request is no form with one file. The message is fit for who sent it."""
+    """The request is not a form with one file. The message may be shown to the sender."""
 
 
-async def file_of(content_type: str, body: AsyncIterator[bytes], limit: int) -> Upload:
-    """The file of a ``multipart/form-data`` body; of several, or of none, :class:`BadFormError`.
+async def read_file(content_type: str, body: AsyncIterator[bytes], limit: int) -> Upload:
+    """Read the file of a ``multipart/form-data`` body.
 
-    ``limit``: bytes of the file at most; :class:`OverflowError` as soon as there are more.
+    Raises :class:`BadFormError` unless there is exactly one file, and :class:`OverflowError` as soon as it
+    has more than ``limit`` bytes.
     """
     from python_multipart.exceptions import FormParserError
     from python_multipart.multipart import MultipartParser, parse_options_header
@@ -28,7 +29,7 @@ async def file_of(content_type: str, body: AsyncIterator[bytes], limit: int) -> 
     if kind != b"multipart/form-data" or not boundary:
         raise BadFormError("send the recording as a form, multipart/form-data")
     form = _Form(limit)
-    # Of every malformed form it would tell the terminal, which any visitor could fill with that.
+    # It would log every malformed form, and any visitor could flood the terminal.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     try:
         parser = MultipartParser(boundary, form.callbacks())
@@ -38,12 +39,12 @@ async def file_of(content_type: str, body: AsyncIterator[bytes], limit: int) -> 
     except FormParserError as error:
         raise BadFormError("the form breaks off or is malformed; send the recording again") from error
     if not form.ended or form.name is None:
-        raise BadFormError("the form holds no file")
+        raise BadFormError("the form has no file")
     return Upload(form.name, bytes(form.content))
 
 
 class _Form:
-    """What the parser has told so far."""
+    """State of the form while the parser reports its parts."""
 
     def __init__(self, limit: int) -> None:
         self.name: str | None = None
@@ -89,7 +90,7 @@ class _Form:
         if self.name is not None:
             raise BadFormError("send one recording at a time")
         self._is_file = True
-        self.name = _shown(options[b"filename"])
+        self.name = _display_name(options[b"filename"])
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if not self._is_file:
@@ -102,7 +103,7 @@ class _Form:
         self.ended = True
 
 
-def _shown(name: bytes) -> str:
-    """A file's name as it is shown: without folders and control characters, not endless."""
+def _display_name(name: bytes) -> str:
+    """A file's name for display: without folders and control characters, and of limited length."""
     last = name.decode("utf-8", "replace").replace("\\", "/").rpartition("/")[2]
     return "".join(mark for mark in last if mark.isprintable())[:_LONGEST_NAME] or "recording"

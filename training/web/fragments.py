@@ -1,4 +1,4 @@
-"""HTML of what the page says. Every value is escaped: names of files come from whoever sends them."""
+"""HTML fragments of the page. Every value is escaped, because file names come from visitors."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ import numpy as np
 import soundfile
 
 from featurestore.page.render import templates
-from training.web.answer import Answer
-from training.web.facts import NOT, Facts
-from training.web.hearing import Heard
+from training.web.answer import DemoAnswer
+from training.web.facts import CAVEAT, Facts
+from training.web.hearing import HeardClip
 from training.web.limits import Limits
 from training.web.pictures import clip_picture, timeline_picture
 
 _WORTH_A_NOTE_S = 0.05
 
 
-def model_strip(facts: Facts) -> str:
-    """The model's worth, in sight at all times."""
-    return _rendered("model.html", facts=facts)
+def model_html(facts: Facts) -> str:
+    """The model's test result, which is always visible."""
+    return _render("model.html", facts=facts)
 
 
 def about(facts: Facts, limits: Limits) -> str:
-    """What the model learnt from, what its answers are not, and what becomes of recordings."""
-    return _rendered("about.html", facts=facts, limits=limits, not_=NOT)
+    """The model's training data, the limits of its predictions, and how recordings are handled."""
+    return _render("about.html", facts=facts, limits=limits, caveat=CAVEAT)
 
 
 def waiting() -> str:
-    """What stands in place of the answer before there is one."""
-    return _rendered("waiting.html")
+    """Text shown before there is an answer."""
+    return _render("waiting.html")
 
 
 def problem(name: str, sentence: str) -> str:
-    """That a recording called ``name`` has no answer, and why."""
-    return _rendered("problem.html", name=name, sentence=sentence)
+    """Why there is no answer for the recording called ``name``."""
+    return _render("problem.html", name=name, sentence=sentence)
 
 
-def told(answer: Answer, facts: Facts) -> str:
-    """An answer with its pictures, which lie in the HTML itself."""
+def answer_html(answer: DemoAnswer, facts: Facts) -> str:
+    """An answer with its pictures, which are embedded in the HTML."""
     heard = answer.heard
-    return _rendered(
+    return _render(
         "answer.html",
         answer=answer,
         facts=facts,
@@ -54,32 +54,32 @@ def told(answer: Answer, facts: Facts) -> str:
     )
 
 
-def _notes(answer: Answer) -> list[str]:
-    """What was left out, in sentences."""
+def _notes(answer: DemoAnswer) -> list[str]:
+    """Sentences about parts of the recording that were left out."""
     heard, notes = answer.heard, []
     before = heard.heard_from_s - heard.start_s
     behind = heard.start_s + heard.sound.duration_s - heard.heard_to_s - heard.unheard_s
     quiet = [
-        f"{seconds:.2g} s {place}"
-        for seconds, place in ((before, "before it"), (behind, "behind it"))
+        f"{seconds:.2g} s {side}"
+        for seconds, side in ((before, "before it"), (behind, "after it"))
         if seconds > _WORTH_A_NOTE_S
     ]
     if quiet:
         notes.append(f"Silence was left out: {' and '.join(quiet)}.")
     if heard.unheard_s > _WORTH_A_NOTE_S:
-        notes.append(f"{heard.unheard_s:.2g} s of sound behind it were left out.")
+        notes.append(f"{heard.unheard_s:.2g} s of sound after it were left out.")
     return notes
 
 
-def _heard_wav(heard: Heard) -> str:
-    """What the model hears, as a sound in the page: 16 bits, cut but not scaled."""
+def _heard_wav(heard: HeardClip) -> str:
+    """The part that the model hears, as a data URI of a 16-bit WAV file, trimmed but not scaled."""
     part = heard.sound.part(heard.heard_from_s - heard.start_s, heard.heard_to_s - heard.start_s)
     content = io.BytesIO()
     soundfile.write(content, np.clip(part.samples, -1, 1), part.rate, format="WAV", subtype="PCM_16")
     return f"data:audio/wav;base64,{base64.b64encode(content.getvalue()).decode('ascii')}"
 
 
-def _rendered(template: str, **values: Any) -> str:
+def _render(template: str, **values: Any) -> str:
     found = templates("training.web")
     found.filters["percent"] = lambda share: f"{100 * share:.0f}"
     return found.get_template(template).render(values)

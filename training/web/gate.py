@@ -1,8 +1,8 @@
-"""What stands before Gradio: only the requests that the page makes, only so large, only from the page itself.
+"""Filter in front of Gradio: it passes only requests that the page itself makes, and limits their size.
 
-Uploads never reach Gradio. The gate keeps them in memory, hands out a name of 256 random bits for each, and
-of what a browser says about its file lets that name alone through. So no path and no address that a request
-holds is ever opened.
+Uploads never reach Gradio. The gate keeps them in memory and returns a name of 256 random bits for each. Of a
+browser's description of its file, only that name passes the gate. So no path and no address in a request is
+ever opened.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from training.web.asgi import (
     Request,
     Scope,
     Send,
-    once,
+    replay,
     reply,
 )
-from training.web.form import BadFormError, file_of
+from training.web.form import BadFormError, read_file
 from training.web.limits import MEGABYTE
 from training.web.uploads import TOKEN, NoRoomError, UploadGoneError, Uploads
 
@@ -45,14 +45,14 @@ _LET_THROUGH = {
 _FILE = re.compile(rf"{_API}/file=({TOKEN})")
 
 _FORM_EXTRA = 16_384
-"""Bytes of a form around its file, at most."""
+"""Most bytes of a form in addition to its file."""
 
 _SLOWEST_S = 120.0
-"""An upload that takes longer is given up."""
+"""Most seconds that an upload may take."""
 
 
 class Gate:
-    """ASGI application before ``page``. ``hosts``: names by which it may be asked for; None: any."""
+    """ASGI application in front of ``page``. ``hosts``: host names that requests may use; None: any."""
 
     def __init__(
         self, page: Application, uploads: Uploads, upload_bytes: int, hosts: Iterable[str] | None
@@ -63,66 +63,64 @@ class Gate:
         self._hosts = None if hosts is None else frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See the ASGI specification, 3.0."""
+        """Serve one ASGI 3.0 connection."""
         if scope["type"] == "lifespan":
             await self._page(scope, receive, send)
             return
         if scope["type"] != "http":
-            return  # no WebSocket is offered
+            return  # WebSockets are not supported
         guarded = GuardedSend(send)
         try:
             await self._http(Request(scope, receive), guarded)
         except RefusedError as refused:
             await reply(guarded, refused.status, {"detail": str(refused)})
-        except Exception:  # noqa: BLE001 visitors get a sentence; who runs the server sees why
+        except Exception:  # noqa: BLE001 visitors get a sentence; the operator sees the cause
             _log.exception("a request failed")
             if not guarded.started:
-                await reply(guarded, 500, {"detail": "the server failed; its terminal says why"})
+                await reply(guarded, 500, {"detail": "the server failed; its terminal shows the cause"})
 
     async def _http(self, request: Request, send: Send) -> None:
         self._require_own(request)
         method = "GET" if request.method == "HEAD" else request.method
         path = request.path
         if (method, path) == ("POST", f"{_API}/upload"):
-            await reply(send, 200, [await self._received(request)])
+            await reply(send, 200, [await self._receive(request)])
         elif (method, path) == ("GET", f"{_API}/upload_progress"):
             await reply(send, 204, b"", "text/event-stream")
         elif method == "GET" and (found := _FILE.fullmatch(path)):
             await reply(send, 200, self._content(found[1]), "application/octet-stream")
         elif (method, path) == ("POST", f"{_API}/queue/join"):
-            body = _joining(await request.small_body())
-            await self._page(request.without_query(), once(body), send)
+            body = _join_request(await request.small_body())
+            await self._page(request.without_query(), replay(body), send)
         elif (method, path) == ("GET", "/favicon.ico"):
             await reply(send, 204, b"", "image/x-icon")
         elif method in _LET_THROUGH and _LET_THROUGH[method].fullmatch(path) and ".." not in path:
             body = b"" if method == "GET" else await request.small_body()
             scope = request.scope if path == f"{_API}/queue/data" else request.without_query()
-            receive = request.receive if method == "GET" else once(body)
+            receive = request.receive if method == "GET" else replay(body)
             await self._page(scope, receive, send)
         else:
             raise RefusedError(404, "there is nothing here")
 
     def _require_own(self, request: Request) -> None:
-        """Refuse what other pages ask for in a visitor's browser, under names of their own too."""
+        """Refuse requests that other pages make from a visitor's browser, also under their own host names."""
         host, origin = request.header("host").lower(), request.header("origin").lower()
         if self._hosts is not None and _without_port(host) not in self._hosts:
-            raise RefusedError(
-                403, "this page is asked for by a name that it does not have; see --public-url"
-            )
+            raise RefusedError(403, "this page was requested under an unknown host name; see --public-url")
         from_elsewhere = request.header("sec-fetch-site").lower() in {"cross-site", "same-site"}
         allowed = {_without_port(host), *(self._hosts or ())}
         other = origin not in {"", "null"} and _without_port(origin.partition("://")[2]) not in allowed
         if other or origin == "null" or (from_elsewhere and request.path != "/"):
-            raise RefusedError(403, "only this page itself may ask")
+            raise RefusedError(403, "only this page itself may make requests")
 
-    async def _received(self, request: Request) -> str:
+    async def _receive(self, request: Request) -> str:
         size = request.size
         if size > self._upload_bytes + _FORM_EXTRA:
             raise self._too_large()
         try:
-            with self._uploads.reserved(size):
+            with self._uploads.reserve(size):
                 async with asyncio.timeout(_SLOWEST_S):
-                    upload = await file_of(
+                    upload = await read_file(
                         request.header("content-type"), request.body(size), self._upload_bytes
                     )
         except NoRoomError as error:
@@ -135,18 +133,18 @@ class Gate:
 
     def _too_large(self) -> RefusedError:
         return RefusedError(
-            413, f"the file is too large; this page takes {self._upload_bytes / MEGABYTE:g} MB at most"
+            413, f"the file is too large; this page accepts at most {self._upload_bytes / MEGABYTE:g} MB"
         )
 
     def _content(self, token: str) -> bytes:
         try:
-            return self._uploads.look(token).content
+            return self._uploads.get(token).content
         except UploadGoneError as error:
             raise RefusedError(404, str(error)) from error
 
 
-class _File(BaseModel):
-    """What a browser says of its upload. Only ``path`` is taken, and it must be a name that the gate gave."""
+class _UploadedFile(BaseModel):
+    """A browser's description of its upload. Only ``path`` is used; it must be a name given by the gate."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
@@ -154,22 +152,22 @@ class _File(BaseModel):
 
 
 class _Join(BaseModel):
-    """A question of the page: what does this upload sound like?"""
+    """The page's request to predict an upload."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
-    data: Annotated[list[_File], Field(min_length=1, max_length=1)]
+    data: Annotated[list[_UploadedFile], Field(min_length=1, max_length=1)]
     fn_index: Annotated[int, Field(ge=0, le=0)]
     trigger_id: int | None = None
     session_hash: Annotated[str, Field(pattern=f"^{_SESSION}$")]
 
 
-def _joining(body: bytes) -> bytes:
-    """The question as Gradio gets it: the upload's name as text, in place of a description of a file."""
+def _join_request(body: bytes) -> bytes:
+    """The request as Gradio receives it, with the upload's name as text instead of a file description."""
     try:
         asked = _Join.model_validate_json(body)
     except ValidationError as error:
-        raise RefusedError(400, "this is no question that the page asks; send a recording first") from error
+        raise RefusedError(400, "the page does not make such a request; send a recording first") from error
     values = asked.model_dump(include={"fn_index", "trigger_id", "session_hash"})
     return json.dumps({**values, "data": [asked.data[0].path], "event_data": None}).encode()
 

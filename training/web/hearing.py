@@ -1,4 +1,4 @@
-"""What a model hears of a recording: where the sound is that it gets, and the features that it is given."""
+"""What a model hears of a recording: the part of the sound, and its features."""
 
 from __future__ import annotations
 
@@ -14,23 +14,22 @@ from pipelines.trim import trim_bounds
 from schemas.errors import RecordingError
 from schemas.spec import StoreSpec
 from training.predict.predictor import Predictor
+from training.predict.windows import Waveform
 from training.web.limits import Limits
-
-Waveform = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
 class Sound:
-    """A recording, decoded: ``samples`` (n,) float32, mono, neither trimmed nor scaled, at ``rate``."""
+    """A decoded recording: ``samples`` (n,) float32 mono, neither trimmed nor scaled, at ``rate`` Hz."""
 
     samples: Waveform
     rate: int
     duration_s: float
-    """The file's own."""
+    """Duration of the file."""
 
     @classmethod
     def of(cls, content: bytes, spec: StoreSpec, limits: Limits) -> Sound:
-        """Decode a file. Raises :class:`RecordingError` for one that is not usable, or beyond ``limits``."""
+        """Decode a file. Raises :class:`RecordingError` if it is not usable or exceeds ``limits``."""
         _require_small(content, limits)
         whole = spec.audio.model_copy(
             update={"trim_db": None, "normalise": "none", "max_duration_s": limits.max_seconds}
@@ -44,37 +43,37 @@ class Sound:
         return cls(found.samples, spec.audio.sample_rate, found.duration_s)
 
     def part(self, start_s: float, stop_s: float) -> Sound:
-        """What sounds from ``start_s`` to ``stop_s``."""
+        """The part from ``start_s`` to ``stop_s``."""
         samples = self.samples[round(start_s * self.rate) : round(stop_s * self.rate)]
         return Sound(samples, self.rate, len(samples) / self.rate)
 
     def wav(self) -> bytes:
-        """The samples as a file, to the last bit."""
+        """A WAV file with exactly these samples."""
         content = io.BytesIO()
         soundfile.write(content, self.samples, self.rate, format="WAV", subtype="FLOAT")
         return content.getvalue()
 
 
 @dataclass(frozen=True, eq=False)
-class Heard:
+class HeardClip:
     """One clip as the model hears it. Times are seconds of the recording."""
 
     sound: Sound
     start_s: float
-    """Where ``sound`` begins."""
+    """Start of ``sound``."""
     heard_from_s: float
     heard_to_s: float
     unheard_s: float
-    """Sound behind what is heard: the model hears so many seconds, and no more."""
+    """Sound after the part that is heard, because the model hears only a fixed number of seconds."""
     feature: str
     values: NDArray[np.floating]
-    """(coefficients, frames) of ``feature``, frames of padding taken off."""
+    """(coefficients, frames) of ``feature``, without padded frames."""
     hop_s: float
-    """From frame to frame."""
+    """Time between frames."""
 
     @classmethod
-    def of(cls, predictor: Predictor, sound: Sound, start_s: float = 0.0) -> Heard:
-        """What ``predictor`` hears of ``sound``, which begins at ``start_s``."""
+    def of(cls, predictor: Predictor, sound: Sound, start_s: float = 0.0) -> HeardClip:
+        """The part of ``sound``, which starts at ``start_s``, that ``predictor`` hears."""
         spec = predictor.spec
         start, stop = bounds(sound, spec)
         end = min(stop, start + spec.length)
@@ -93,28 +92,28 @@ class Heard:
 
 
 def bounds(sound: Sound, spec: StoreSpec) -> tuple[int, int]:
-    """First and one-past-last sample that the store of ``spec`` would keep of a clip."""
+    """First sample, and one past the last, that a store of ``spec`` would keep of a clip."""
     if spec.audio.trim_db is None:
         return 0, len(sound.samples)
     return trim_bounds(sound.samples, spec.audio.trim_db)
 
 
 def _require_small(content: bytes, limits: Limits) -> None:
-    """Look at the header alone: some megabytes of a file can hold many gigabytes of samples."""
+    """Check the header first: a few megabytes of a file can hold many gigabytes of samples."""
     try:
         header = soundfile.info(io.BytesIO(content))
     except (soundfile.SoundFileError, RuntimeError, ValueError, TypeError, IndexError):
-        return  # decode() says what is wrong with it
+        return  # decode() reports what is wrong with it
     if header.samplerate > 0 and header.frames / header.samplerate > limits.max_seconds:
         raise _too_long(header.frames / header.samplerate, limits)
     if header.frames * header.channels > limits.most_samples:
         raise RecordingError(
-            f"{header.channels} channels of {header.samplerate} Hz over {header.duration:.4g} s are too much "
-            "for this page; send it as mono at 48 kHz or less"
+            f"{header.channels} channels at {header.samplerate} Hz for {header.duration:.4g} s are too much "
+            "for this page; send the recording as mono at 48 kHz or less"
         )
 
 
 def _too_long(seconds: float, limits: Limits) -> RecordingError:
     return RecordingError(
-        f"{seconds:.4g} s long; this page takes {limits.max_seconds:g} s at most: send a part of it"
+        f"{seconds:.4g} s long, but this page accepts at most {limits.max_seconds:g} s: send a part of it"
     )

@@ -1,38 +1,38 @@
-"""How much a visitor of the page may ask for."""
+"""Limits of what visitors of the page may send and compute."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 MEGABYTE = 2**20
-"""As browsers and Gradio count."""
+"""As browsers and Gradio count megabytes."""
 
 _WAITING = 16
-"""Uploads of the largest size that may wait at once."""
+"""Number of uploads of the largest size that may wait at the same time."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one recording may take, and how many are computed at once."""
+    """Limits per recording, and the number of recordings computed at the same time."""
 
     max_mb: float = 20.0
-    """Of a file, as it is sent."""
+    """Largest file size."""
     max_seconds: float = 300.0
-    """Of a recording."""
+    """Longest recording."""
     users: int = 2
-    """Requests that are computed at the same time; others wait for their turn."""
+    """Requests computed at the same time; others wait."""
 
     @property
     def upload_bytes(self) -> int:
-        """Bytes of a file, at most."""
+        """Most bytes of a file."""
         return round(self.max_mb * MEGABYTE)
 
     @property
     def room_bytes(self) -> int:
-        """Memory that all uploads may take together."""
+        """Bytes of memory that all uploads may take together."""
         return _WAITING * self.upload_bytes
 
     @property
     def most_samples(self) -> int:
-        """Numbers that a file may hold, over all channels: stereo at 96 kHz, for as long as is allowed."""
+        """Most samples of a file over all channels: stereo at 96 kHz for the longest duration."""
         return round(self.max_seconds * 96_000 * 2)

@@ -1,4 +1,4 @@
-"""The page itself, in Gradio: a place for a recording, and the answer beside it."""
+"""The page itself, in Gradio: an input for a recording, and the answer next to it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from schemas.errors import RecordingError
 from training.predict.predictor import Predictor
 from training.web.answer import answer
 from training.web.facts import Facts
-from training.web.fragments import about, model_strip, problem, told, waiting
+from training.web.fragments import about, answer_html, model_html, problem, waiting
 from training.web.limits import Limits
 from training.web.uploads import UploadGoneError, Uploads
 
 TITLE = "What does a recording sound like?"
 
 _WAITING = 64
-"""Questions that may wait for their turn; further ones are told to come back."""
+"""Requests that may wait; more are asked to come back later."""
 
 _FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 _MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
@@ -35,26 +35,26 @@ class _UploadName(GradioRootModel):
 def page(
     predictor: Predictor, facts: Facts, limits: Limits, uploads: Uploads, public_url: str | None
 ) -> FastAPI:
-    """ASGI application that shows ``predictor``; to stand behind a :class:`training.web.gate.Gate`."""
+    """ASGI application of the page, to be used behind a :class:`training.web.gate.Gate`."""
 
-    def answered(token: str | None) -> tuple[None, str]:
-        """Empty the place for a recording; what is said of it."""
+    def respond(token: str | None) -> tuple[None, str]:
+        """Return an empty input, and the answer to the upload called ``token``."""
         try:
-            with uploads.answered(token or "") as upload:
+            with uploads.take(token or "") as upload:
                 try:
-                    return None, told(answer(predictor, upload, limits), facts)
+                    return None, answer_html(answer(predictor, upload, limits), facts)
                 except RecordingError as error:
                     return None, problem(upload.name, str(error))
         except UploadGoneError as error:
             return None, problem("No answer", str(error))
-        except Exception:  # noqa: BLE001 a visitor's file must end neither the server nor in a traceback
-            # Visitors get a sentence; who runs the server sees why.
+        except Exception:  # noqa: BLE001 a visitor's file must neither stop the server nor show a traceback
+            # Visitors get a sentence; the operator sees the cause.
             _log.exception("a recording could not be answered")
-            return None, problem("No answer", "the server failed; its terminal says why")
+            return None, problem("No answer", "the server failed; its terminal shows the cause")
 
     with gr.Blocks(title=TITLE, analytics_enabled=False) as blocks:
         gr.HTML(f"<h1>{TITLE}</h1>", elem_id="ser-title", apply_default_css=False)
-        gr.HTML(model_strip(facts), elem_id="ser-model", apply_default_css=False)
+        gr.HTML(model_html(facts), elem_id="ser-model", apply_default_css=False)
         with gr.Row(elem_id="ser-main"):
             clip = gr.Audio(
                 sources=["upload", "microphone"],
@@ -65,11 +65,11 @@ def page(
             )
             shown = gr.HTML(waiting(), elem_id="ser-answer", apply_default_css=False)
             gr.HTML(about(facts, limits), elem_id="ser-about", apply_default_css=False)
-        # What it sends is the name of an upload, as the gate lets it through: Gradio is to open no file.
+        # The gate passes only the name of an upload, and Gradio must not open any file.
         clip.data_model = _UploadName  # type: ignore[assignment]
         gr.on(
             [clip.upload, clip.stop_recording],
-            answered,
+            respond,
             inputs=clip,
             outputs=[clip, shown],
             preprocess=False,
@@ -99,6 +99,6 @@ def page(
 
 
 def _head() -> str:
-    """The style, as it stands: Gradio narrows what it gets as ``css`` to what lies within its frame."""
+    """The page's style. It is not passed as ``css``, because Gradio limits that to elements in its frame."""
     style = resources.files("training.web").joinpath("templates/page.css").read_text("utf-8")
     return f"<style>\n{style}</style>"

@@ -1,4 +1,4 @@
-"""Pictures of an answer: waveform and features of a clip, and a long recording over time."""
+"""Pictures of an answer: waveform and features of a clip, and probabilities over time."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from featurestore.page.picture import Picture, png_picture
 from pipelines.features.mel_scale import mel_edges
 from training.predict.predictor import Prediction
-from training.web.answer import Answer
-from training.web.hearing import Heard, Sound
+from training.web.answer import DemoAnswer
+from training.web.hearing import HeardClip, Sound
 
 _INK, _LEFT_OUT, _WAVE = "#1f2933", "#c3ccd6", "#0b5cad"
 _COLUMNS = 1200
@@ -36,13 +36,13 @@ COLOURS: Final = (
     "#44aa99",
     "#332288",
 )
-"""Of emotions in the model's order; told apart by the colour-blind as well (P. Tol's schemes)."""
+"""Colours of emotions in the model's order, safe for colour-blind readers (P. Tol's schemes)."""
 
 _HERTZ = (250, 500, 1000, 2000, 4000, 8000, 16000)
 
 
-def clip_picture(heard: Heard) -> Picture:
-    """Waveform, what is left out in grey, and below it the feature that the model was given."""
+def clip_picture(heard: HeardClip) -> Picture:
+    """Waveform, with parts left out in grey, above the feature that the model received."""
     figure = Figure(figsize=(_WIDTH, 4.3), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 3))
     end_s = heard.start_s + heard.sound.duration_s
@@ -54,16 +54,16 @@ def clip_picture(heard: Heard) -> Picture:
     above.set(ylabel="amplitude", xlim=(heard.start_s, end_s))
     _features(below, figure, heard)
     below.set(xlabel="s")
-    _plain(above, below)
+    _style_axes(above, below)
     alt = (
         f"Waveform from {heard.start_s:.1f} to {end_s:.1f} s; the model hears {heard.heard_from_s:.2f} to "
-        f"{heard.heard_to_s:.2f} s of it. Below, the {_called(heard.feature)} of what it hears."
+        f"{heard.heard_to_s:.2f} s of it. Below, the {_feature_label(heard.feature)} of what it hears."
     )
     return png_picture(figure, alt)
 
 
-def timeline_picture(answer: Answer) -> Picture:
-    """Waveform of a long recording, and the probabilities of its windows stacked, silence left white."""
+def timeline_picture(answer: DemoAnswer) -> Picture:
+    """Waveform of a long recording above the stacked probabilities of its windows; silence is white."""
     figure = Figure(figsize=(_WIDTH, 4.3), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 3))
     _wave(above, answer.sound, 0.0, _WAVE)
@@ -81,7 +81,7 @@ def timeline_picture(answer: Answer) -> Picture:
             label=emotion,
         )
     below.set(xlabel="s", ylabel="probability (%)", ylim=(0, 100))
-    _plain(above, below)
+    _style_axes(above, below)
     figure.legend(loc="outside lower center", ncols=4, fontsize=9, frameon=False)
     spans = ", ".join(
         f"{window.start_s:.0f} s {window.ranked[0][0] if window.ranked else 'silence'}"
@@ -93,7 +93,7 @@ def timeline_picture(answer: Answer) -> Picture:
 def _wave(
     axes: Axes, sound: Sound, start_s: float, colour: str, span: tuple[float, float] | None = None
 ) -> None:
-    """The extremes of each of so many columns; of ``span`` alone, seconds, where it is given."""
+    """Draw the extremes of the samples per column, of the whole sound or of ``span`` in seconds."""
     samples = sound.samples
     first, last = (0, len(samples))
     if span is not None:
@@ -111,7 +111,7 @@ def _shade(axes: Axes, start_s: float, stop_s: float) -> None:
         axes.axvspan(start_s, stop_s, facecolor="#f1f4f7", edgecolor="#dde3ea", hatch="///", linewidth=0)
 
 
-def _features(axes: Axes, figure: Figure, heard: Heard) -> None:
+def _features(axes: Axes, figure: Figure, heard: HeardClip) -> None:
     rows, frames = heard.values.shape
     half = heard.hop_s / 2
     extent = (
@@ -135,7 +135,7 @@ def _features(axes: Axes, figure: Figure, heard: Heard) -> None:
         axes.yaxis.set_major_locator(
             FixedLocator([float(np.interp(h, peaks, np.arange(rows))) for h in shown])
         )
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda _, place: f"{shown[place or 0]:,}"))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda _, index: f"{shown[index or 0]:,}"))
         axes.yaxis.set_minor_locator(NullLocator())
         axes.set_ylabel("Hz, mel scale")
         figure.colorbar(image, ax=axes, label="dB", pad=0.01, aspect=18)
@@ -145,24 +145,24 @@ def _features(axes: Axes, figure: Figure, heard: Heard) -> None:
         figure.colorbar(image, ax=axes, pad=0.01, aspect=18)
 
 
-def _called(feature: str) -> str:
+def _feature_label(feature: str) -> str:
     return "mel spectrogram" if feature == "mel" else f"feature {feature}"
 
 
 def _edges(windows: Sequence[Prediction]) -> NDArray[np.float64]:
-    """(windows + 1,) seconds: a window is drawn where its middle is nearest, from begin to end."""
+    """(windows + 1,) seconds: each window is drawn where its middle is the nearest."""
     middles = np.array([(window.start_s + window.stop_s) / 2 for window in windows])
     between = (middles[1:] + middles[:-1]) / 2
     return np.concatenate([[windows[0].start_s], between, [windows[-1].stop_s]])
 
 
 def _shares(windows: Sequence[Prediction], emotions: int) -> NDArray[np.float64]:
-    """(windows, emotions), NaN where there is silence."""
+    """Probabilities (windows, emotions), NaN for silent windows."""
     nothing = np.full(emotions, np.nan)
     return np.stack([nothing if w.probabilities is None else w.probabilities for w in windows])
 
 
-def _plain(*axes: Axes) -> None:
+def _style_axes(*axes: Axes) -> None:
     for each in axes:
         each.tick_params(labelsize=9, colors=_INK, length=3)
         each.spines[["top", "right"]].set_visible(False)

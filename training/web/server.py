@@ -1,4 +1,4 @@
-"""The server of a page, from a free port to a clean end."""
+"""The web server: finds a port, serves, and shuts down cleanly."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import signal
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from contextlib import suppress as suppressed
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
@@ -22,44 +21,47 @@ from training.web.uploads import Uploads
 
 PORT = 7860
 _PORTS = 100
-"""Ports that are tried where none is asked for."""
+"""Number of ports to try if none is given."""
 
 _LAST_S = 2
-"""An answer that is under way when the server is stopped gets so many seconds more."""
+"""Seconds that running requests may take after the server is stopped."""
 
 _SWEEP_S = 10.0
 
 
 class PortTakenError(SerError):
-    """Another program listens on the port."""
+    """Another program is using the port."""
 
 
-def listening(host: str, port: int | None) -> socket.socket:
-    """Socket that listens on ``host`` and ``port``; None: :data:`PORT`, or the next that is free.
+def listen_on(host: str, port: int | None) -> socket.socket:
+    """Open a socket on ``host`` and ``port``; None means the first free port from :data:`PORT` on.
 
-    Raises :class:`PortTakenError`, and :class:`UsageError` for an address that this machine does not have.
+    Raises :class:`PortTakenError`, and :class:`UsageError` if this machine does not have the address.
     """
     for candidate in range(PORT, PORT + _PORTS) if port is None else (port,):
         try:
-            return _bound(host, candidate)
+            return _bind(host, candidate)
         except OSError as error:
             if not _is_taken(error):
                 raise UsageError(
                     f"cannot listen on {host}, port {candidate}: {error.strerror or error}; give "
                     "--host an address of this machine, and a --port above 1023"
                 ) from error
-    asked = f"port {port} is" if port is not None else f"ports {PORT} to {PORT + _PORTS - 1} are"
-    raise PortTakenError(f"{asked} taken by another program on {host}; give another --port")
+    if port is not None:
+        raise PortTakenError(f"port {port} on {host} is used by another program; choose another --port")
+    raise PortTakenError(
+        f"ports {PORT} to {PORT + _PORTS - 1} on {host} are used by other programs; choose another --port"
+    )
 
 
 def url_of(bound: socket.socket) -> str:
-    """``http://127.0.0.1:7860`` of a socket."""
+    """URL of a socket, such as ``http://127.0.0.1:7860``."""
     host, port = bound.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def hosts_of(host: str, public_url: str | None) -> frozenset[str] | None:
-    """Names by which the page may be asked for; None where ``host`` is open to others, by whatever name."""
+    """Host names that requests may use; None, meaning any, if ``host`` is open to other machines."""
     if not is_loopback(host):
         return None
     public = urlsplit(public_url).hostname if public_url else None
@@ -67,15 +69,15 @@ def hosts_of(host: str, public_url: str | None) -> frozenset[str] | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only programs of this machine reach ``host``."""
+    """Whether only programs on this machine can reach ``host``."""
     return host == "localhost" or host.startswith("127.") or host == "::1"
 
 
 @contextmanager
-def private_surroundings() -> Iterator[Path]:
-    """Environment in which Gradio asks nobody anything and has a folder of this process alone for its files.
+def isolate_gradio() -> Iterator[Path]:
+    """Keep Gradio from contacting other servers, and give it a private folder for its files.
 
-    To be entered before Gradio is imported. The folder is removed at the end.
+    Must be entered before Gradio is imported. The folder is removed at the end.
     """
     with tempfile.TemporaryDirectory(prefix="ser-demo-") as folder:
         settings = {
@@ -102,40 +104,42 @@ def private_surroundings() -> Iterator[Path]:
 def serve(
     application: Application, bound: socket.socket, uploads: Uploads, ready: Callable[[], None]
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM; ``ready`` is called once requests are answered."""
+    """Serve until Ctrl-C or SIGTERM; ``ready`` is called when the server accepts requests."""
     config = uvicorn.Config(
         application,
-        log_level="critical",  # failures are told by the gate; an open page is no error when the server ends
+        log_level="critical",  # the gate logs failures; a page that is still open at the end is not an error
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_LAST_S,
         proxy_headers=False,
         ws="none",
     )
-    asyncio.run(_served(_Server(config), bound, uploads, ready))
+    asyncio.run(_serve_until_stopped(_Server(config), bound, uploads, ready))
 
 
 class _Server(uvicorn.Server):
-    """A server whose signals are ours: uvicorn would raise them again, past whoever cleans up."""
+    """A server that leaves signals to this module: uvicorn would raise them again and skip the cleanup."""
 
     def capture_signals(self) -> nullcontext[None]:  # type: ignore[override]
-        """Leave signals alone."""
+        """Do not handle signals."""
         return nullcontext()
 
 
-async def _served(server: _Server, bound: socket.socket, uploads: Uploads, ready: Callable[[], None]) -> None:
+async def _serve_until_stopped(
+    server: _Server, bound: socket.socket, uploads: Uploads, ready: Callable[[], None]
+) -> None:
     sweeping = asyncio.create_task(_sweep(uploads))
     telling = asyncio.create_task(_tell(server, ready))
-    with _stopped_by_signals(server):
+    with _stop_on_signals(server):
         await server.serve(sockets=[bound])
     for task in (sweeping, telling):
         task.cancel()
-        with suppressed(asyncio.CancelledError):
+        with suppress(asyncio.CancelledError):
             await task
 
 
 @contextmanager
-def _stopped_by_signals(server: _Server) -> Iterator[None]:
+def _stop_on_signals(server: _Server) -> Iterator[None]:
     def stop(_number: int, _frame: FrameType | None) -> None:
         server.force_exit = server.should_exit
         server.should_exit = True
@@ -161,7 +165,7 @@ async def _tell(server: _Server, ready: Callable[[], None]) -> None:
     ready()
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int) -> socket.socket:
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     found = socket.socket(family, kind, protocol)
     try:

@@ -1,4 +1,4 @@
-"""A run as a page: everything that is opened for it, and closed again."""
+"""Show a run as a web page: open everything it needs, and close it again."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from training.web.server import (
     PORT,
     hosts_of,
     is_loopback,
-    listening,
-    private_surroundings,
+    isolate_gradio,
+    listen_on,
     serve,
     url_of,
 )
@@ -31,29 +31,29 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class DemoRequest:
-    """Which run is shown where, to whom, within which limits."""
+    """The run to show, the address to serve it at, and the limits for visitors."""
 
     run: Path
     device: str = "auto"
     host: str = "127.0.0.1"
     port: int | None = None
-    """None: 7860, or the next that is free."""
+    """None: the first free port from 7860 on."""
     public_url: str | None = None
     limits: Limits = field(default_factory=Limits)
     opens_browser: bool = False
 
 
 def show(request: DemoRequest, tell: Tell, note: Tell) -> None:
-    """Show a run until Ctrl-C or SIGTERM; ``tell`` gets the address, ``note`` what is to be watched.
+    """Show a run until Ctrl-C or SIGTERM. ``tell`` receives the address, ``note`` remarks for the operator.
 
-    Raises :class:`SerError`: no such run, no result, device or port that is not there.
+    Raises :class:`SerError` if the run or its result does not exist, or if device or port is not available.
     """
     with (
-        _ended_by_signals(),
-        private_surroundings(),
-        closing(listening(request.host, request.port)) as bound,
+        _end_on_signals(),
+        isolate_gradio(),
+        closing(listen_on(request.host, request.port)) as bound,
     ):
-        # These take seconds to import, and Gradio reads its surroundings when it is.
+        # These take seconds to import, and Gradio reads its environment on import.
         from training.predict.predictor import Predictor
         from training.web.facts import Facts
         from training.web.gate import Gate
@@ -75,7 +75,7 @@ def show(request: DemoRequest, tell: Tell, note: Tell) -> None:
             url = request.public_url or url_of(bound)
             for sentence in _notes(request, facts, bound.getsockname()[1]):
                 note(sentence)
-            tell(f"{url} shows model {facts.model}, {facts.worth}: {facts.ua}; Ctrl-C ends it")
+            tell(f"{url} shows model {facts.model}, {facts.worth}: {facts.ua}; press Ctrl-C to stop")
             if request.opens_browser:
                 webbrowser.open(url)
 
@@ -85,11 +85,11 @@ def show(request: DemoRequest, tell: Tell, note: Tell) -> None:
 def _notes(request: DemoRequest, facts: Facts, port: int) -> list[str]:
     notes = []
     if request.port is None and port != PORT:
-        notes.append(f"port {PORT} is taken; this is port {port}")
+        notes.append(f"port {PORT} is in use; serving on port {port}")
     if not is_loopback(request.host):
         notes.append(
-            f"{request.host} is open to others: whoever reaches this machine can send recordings, without "
-            "a password and without encryption; a reverse proxy can add both"
+            f"{request.host} is open to other machines: anyone who can reach this one can send recordings, "
+            "without a password and without encryption; a reverse proxy can add both"
         )
     if facts.warning:
         notes.append(f"{facts.worth}: {facts.warning}")
@@ -97,21 +97,21 @@ def _notes(request: DemoRequest, facts: Facts, port: int) -> list[str]:
 
 
 def _warm(predictor: Predictor, facts: Facts, limits: Limits) -> None:
-    """Answer noise once: the first visitor need not wait for what is made at first use."""
+    """Answer noise once, so that the first visitor does not wait for one-time setup."""
     import numpy as np
 
     from training.web.answer import answer
-    from training.web.fragments import told
+    from training.web.fragments import answer_html
     from training.web.hearing import Sound
 
     rate = predictor.spec.audio.sample_rate
     noise = np.random.default_rng(0).normal(0, 0.1, rate).astype(np.float32)
-    told(answer(predictor, Upload("noise", Sound(noise, rate, 1.0).wav()), limits), facts)
+    answer_html(answer(predictor, Upload("noise", Sound(noise, rate, 1.0).wav()), limits), facts)
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP end it as Ctrl-C does, and all three cleanly: with folders removed."""
+def _end_on_signals() -> Iterator[None]:
+    """Make SIGTERM and SIGHUP end the context like Ctrl-C: cleanly, with folders removed."""
     before = {
         kind: signal.signal(kind, signal.default_int_handler) for kind in (signal.SIGTERM, signal.SIGHUP)
     }

@@ -1,4 +1,4 @@
-"""Recordings that were sent and wait for their answer: in memory, under names that nobody can guess."""
+"""Uploaded recordings that wait for their answer: in memory, under names that cannot be guessed."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ TOKEN = "[A-Za-z0-9_-]{43}"  # noqa: S105 a pattern of 256 random bits, in base6
 """Pattern of an upload's name."""
 
 KEPT_S = 120.0
-"""An upload that nobody asks about is forgotten after so many seconds."""
+"""Seconds after which an upload is discarded if its answer is not requested."""
 
 
 class UploadGoneError(SerError):
-    """There is no such upload, or no longer."""
+    """The upload does not exist, or no longer exists."""
 
 
 class NoRoomError(SerError):
-    """Uploads that wait take all the memory that they may."""
+    """Waiting uploads take all the memory that they may."""
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A file as it was sent; ``name`` is what its sender calls it."""
+    """A file as it was sent; ``name`` is the sender's name for it."""
 
     name: str
     content: bytes
@@ -38,14 +38,13 @@ class Upload:
 class _Kept:
     upload: Upload
     until: float
-    """Time of the clock."""
+    """Clock time at which it is discarded."""
 
 
 class Uploads:
-    """Uploads of all users, ``room`` bytes of them at most, those that are under way included.
+    """Uploads of all users, at most ``room`` bytes, including uploads in progress.
 
-    Nothing is written to a disk: no path that a request names is ever opened, and what is in memory ends
-    with the process.
+    Nothing is written to disk: no path in a request is ever opened, and memory is freed with the process.
     """
 
     def __init__(
@@ -59,15 +58,15 @@ class Uploads:
         self._lock = threading.Lock()
 
     @contextmanager
-    def reserved(self, size: int) -> Iterator[None]:
-        """Keep room for an upload of ``size`` bytes while it is received.
+    def reserve(self, size: int) -> Iterator[None]:
+        """Reserve room for an upload of ``size`` bytes while it is received.
 
-        Raises :class:`NoRoomError`.
+        Raises :class:`NoRoomError` if there is not enough room.
         """
         with self._lock:
             self._forget_old()
             if size > self._room - self._taken():
-                raise NoRoomError("other recordings are waiting for their answer; try again in a minute")
+                raise NoRoomError("too many recordings are waiting for an answer; try again in a minute")
             self._reserved += size
         try:
             yield
@@ -76,30 +75,30 @@ class Uploads:
                 self._reserved -= size
 
     def keep(self, upload: Upload) -> str:
-        """Keep what was received; returns its name. Room has been reserved for it."""
+        """Keep a received upload, whose room is reserved, and return its name."""
         token = secrets.token_urlsafe(32)
         with self._lock:
             self._kept[token] = _Kept(upload, self._clock() + self._kept_s)
         return token
 
-    def look(self, token: str) -> Upload:
-        """The upload called ``token``. Raises :class:`UploadGoneError`."""
+    def get(self, token: str) -> Upload:
+        """The upload called ``token``. Raises :class:`UploadGoneError` if it does not exist."""
         with self._lock:
             self._forget_old()
             kept = self._kept.get(token)
         if kept is None:
             raise UploadGoneError(
-                "this recording is gone: it was answered, or waited too long; send it again"
+                "this recording is no longer available: it was answered, or waited too long; send it again"
             )
         return kept.upload
 
     @contextmanager
-    def answered(self, token: str) -> Iterator[Upload]:
-        """The upload called ``token``; it is forgotten when the context ends, however it ends.
+    def take(self, token: str) -> Iterator[Upload]:
+        """The upload called ``token``, which is always discarded at the end of the context.
 
-        Raises :class:`UploadGoneError`.
+        Raises :class:`UploadGoneError` if it does not exist.
         """
-        upload = self.look(token)
+        upload = self.get(token)
         try:
             yield upload
         finally:
@@ -107,7 +106,7 @@ class Uploads:
                 self._kept.pop(token, None)
 
     def sweep(self) -> None:
-        """Forget uploads that nobody asked about."""
+        """Discard uploads whose answer was not requested in time."""
         with self._lock:
             self._forget_old()
 

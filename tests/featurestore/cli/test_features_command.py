@@ -1,11 +1,17 @@
 """``ser-features`` as its users meet it: what it prints, and how it ends."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
+
+from schemas.defaults import DEFAULT_RECIPE
+from schemas.features import FEATURE_KINDS
+from schemas.spec import StorageSpec
 
 
 def run(*arguments: str | Path, status: int = 0) -> subprocess.CompletedProcess[str]:
@@ -120,6 +126,16 @@ def test_version_is_the_packages() -> None:
     from importlib.metadata import version
 
     assert run("--version").stdout.strip() == version("ser-features")
+
+
+def test_help_names_every_choice_and_default() -> None:
+    """The commands do not import the schemas for their help, which would make it slow."""
+    storage = StorageSpec.model_fields
+    words = " ".join(run("build", "--help").stdout.replace("│", " ").split())
+    for choices in (FEATURE_KINDS, *(get_args(storage[name].annotation) for name in ("dtype", "codec"))):
+        assert all(re.search(rf"\b{choice}\b", words) for choice in choices), choices
+    for default in (storage["dtype"].default, storage["codec"].default, DEFAULT_RECIPE):
+        assert f"[default: ({default}" in words, default
 
 
 def test_help_shows_examples() -> None:

@@ -162,7 +162,7 @@ class TestFeaturesAndViews:
         request = BuildRequest(
             own_store, tmp_path, f"mine={folder.parent}", SpecRequest(recipe=larger["views"])
         )
-        with pytest.raises(StoreUnfinishedError, match=r"demo in .* lacks features or views"):
+        with pytest.raises(StoreUnfinishedError, match=r"demo in .* lacks requested features or views"):
             build(request)
         assert verify(own_store, full=True).ok
 

@@ -183,7 +183,9 @@ def test_copies_under_other_names_are_refused_and_the_next_step_told(
 ) -> None:
     found = audit(split, manifest, samples_of(split, manifest), (Pair(split.train[0], split.test[0], 0.31),))
     assert verdicts(found, "leak") == {"near-duplicates"}
-    with pytest.raises(LeakageError, match=r"sound the same \(0.31 dB apart\).*[Rr]emove one of each two"):
+    with pytest.raises(
+        LeakageError, match=r"sound the same \(0.31 dB apart\).*[Rr]emove one copy of each pair"
+    ):
         found.require_clean()
 
 

@@ -44,7 +44,7 @@ def test_a_clean_split_is_told_saved_and_audited_again(demo_store: Path, tmp_pat
     assert split["samples"] == {"train": 84 * 7, "validation": 14, "test": 14}
     assert {check["verdict"] for check in split["checks"]} == {"clean", "reported"}
     refused = run("audit", demo_store, "--save", tmp_path / "split.json", status=2).stderr
-    assert "it is there already" in refused
+    assert "the file exists" in refused
 
 
 def test_every_fold_is_audited_and_saved(demo_store: Path, tmp_path: Path) -> None:
@@ -83,20 +83,20 @@ def test_a_leak_is_named_and_not_saved(demo_store: Path, tmp_path: Path) -> None
     printed = run("audit", demo_store, "--split", tmp_path / "leaky.json", "--save", again, status=1).stdout
     assert "leak      speaker overlap: 1" in printed
     assert f"({clip})" in printed
-    assert printed.endswith("leaks: ser-train would refuse it\n")
+    assert printed.endswith("leaks: ser-train would refuse to train on it\n")
     assert not again.exists()
 
 
 MISTAKES = {
     "no store": (["none.zarr"], 1, "there is no feature store at none.zarr"),
     "protocol": (["STORE", "--protocol", "mine"], 2, "speaker"),
-    "number of folds": (["STORE", "--protocol", "kfold:99"], 1, "give kfold:K with K up to 16"),
+    "number of folds": (["STORE", "--protocol", "kfold:99"], 1, "use kfold:K with K up to 16"),
     "no corpus to test on": (["STORE", "--protocol", "cross-corpus"], 2, "test_corpora"),
-    "corpus": (["STORE", "--datasets", "ravdess"], 2, "the store has no corpus ravdess; it has demo"),
-    "emobox": (["STORE", "--protocol", "emobox"], 1, "no folds for demo here"),
+    "corpus": (["STORE", "--datasets", "ravdess"], 2, "the store has no corpus ravdess; choose from demo"),
+    "emobox": (["STORE", "--protocol", "emobox"], 1, "no folds for demo"),
     "split": (["STORE", "--split", "none.json"], 2, "cannot read the split none.json: No such file"),
-    "split and seed": (["STORE", "--split", "a.json", "--seed", "1"], 2, "give one of them"),
-    "run": (["STORE", "--run", "nowhere"], 2, "nowhere is not the folder of a run"),
+    "split and seed": (["STORE", "--split", "a.json", "--seed", "1"], 2, "give only one of them"),
+    "run": (["STORE", "--run", "nowhere"], 2, "nowhere is not a run folder"),
 }
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.training.web.asking import client, shares, told
 from tests.training.web.conftest import COMMAND, Serve
-from training.web.server import PORT, PortTakenError, listening, url_of
+from training.web.server import PORT, PortTakenError, listen_on, url_of
 
 
 def called(*options: object, before: str = "") -> tuple[int, str, str]:
@@ -55,10 +55,10 @@ def test_mistakes_are_one_sentence(run: Path, tmp_path: Path) -> None:
         taken = other.getsockname()[1]
         for options, status, sentence in (
             ((tmp_path,), 1, "is not the folder of a run"),
-            ((untested,), 1, "nobody knows what its answers are worth"),
+            ((untested,), 1, "the quality of its predictions is unknown"),
             ((run, "--port", taken), 1, f"port {taken} is taken by another program"),
             ((run, "--host", "192.0.2.1", "--port", 0), 2, "give --host an address of this machine"),
-            ((run, "--public-url", "demo.example"), 2, "give the whole address"),
+            ((run, "--public-url", "demo.example"), 2, "give the full address"),
         ):
             found, out, err = called(*options)
             assert (found, out) == (status, ""), err
@@ -84,19 +84,19 @@ def test_help_is_fast_for_it_imports_nothing_heavy() -> None:
 
 
 def test_the_next_port_is_taken_where_none_is_asked_for() -> None:
-    with listening("127.0.0.1", None) as first, listening("127.0.0.1", None) as second:
+    with listen_on("127.0.0.1", None) as first, listen_on("127.0.0.1", None) as second:
         ports = [found.getsockname()[1] for found in (first, second)]
         assert min(ports) >= PORT
         assert ports[0] != ports[1]
         assert url_of(second) == f"http://127.0.0.1:{ports[1]}"
-        with pytest.raises(PortTakenError, match="give another --port"):
-            listening("127.0.0.1", ports[0])
+        with pytest.raises(PortTakenError, match="choose another --port"):
+            listen_on("127.0.0.1", ports[0])
 
 
 def test_an_address_for_others_carries_a_warning_and_any_name_reaches_it(serve: Serve, run: Path) -> None:
     served = serve(run, "--host", "0.0.0.0", "--port", 0)
     (warning,) = [line for line in served.told if line]
-    assert warning.startswith("note: 0.0.0.0 is open to others")
+    assert warning.startswith("note: 0.0.0.0 is open to other machines")
     with client(f"http://127.0.0.1:{served.port}") as to:
         assert to.get("/", headers={"Host": "my-desk.example"}).status_code == 200
         refused = to.get("/config", headers={"Host": "my-desk.example", "Origin": "http://other.example"})

@@ -47,7 +47,7 @@ MISTAKES = {
     "default store": ([], 1, "there is no feature store at features.zarr"),
     "views": (["--views", "x"], 2, "--views x: write all, or view indices"),
     "views that are no decimal digits": (["--views", "²"], 2, "--views ²: write all, or view indices"),
-    "views backwards": (["--views", "0,5-3"], 2, "--views 0,5-3: 5-3 runs backwards"),
+    "views backwards": (["--views", "0,5-3"], 2, "--views 0,5-3: 5-3 is descending"),
     "views twice": (["--views", "0,0"], 2, "--views 0,0: name each view once"),
     "views without end": (["--views", "0-999999999999"], 2, "--views 0-999999999999: write all"),
     "seed": (["--seed", str(2**63)], 2, "--seed"),
@@ -58,7 +58,7 @@ MISTAKES = {
     "split and protocol": (
         ["--split", "s.json", "--protocol", "loso", "--fold", "1"],
         2,
-        "--split gives the sides itself; leave out --protocol, --fold",
+        "--split already defines the sides; leave out --protocol, --fold",
     ),
     "corpora to test on": (["--protocol", "cross-corpus"], 2, "the corpora to test on (--test-on)"),
     "resume": (["--resume", "nowhere"], 1, "nowhere is not the folder of a run"),
@@ -78,7 +78,7 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing(
 def test_mistakes_about_a_store_name_the_next_step(demo_store: Path, tmp_path: Path) -> None:
     cases = {
         ("--views", "7"): (2, "has views 0 to 6"),
-        ("--datasets", "savee"): (2, "the store has no corpus savee; it has demo"),
+        ("--datasets", "savee"): (2, "the store has no corpus savee; choose from demo"),
         ("--model", "Z"): (2, "Z"),
         ("--recipe", str(recipe := _other_recipe(tmp_path))): (1, f"ser-features build --recipe {recipe} "),
     }
@@ -107,7 +107,7 @@ def test_ctrl_c_tells_the_command_that_goes_on(demo_store: Path, tmp_path: Path)
         rest = process.stderr.read()
     assert process.returncode == 130, rest
     assert "Traceback" not in rest
-    told = re.search(r"go on with: ser-train (.*)", rest)
+    told = re.search(r"resume with: ser-train (.*)", rest)
     assert told, rest
     (folder,) = runs.iterdir()
     arguments = shlex.split(told[1])

@@ -199,7 +199,7 @@ def test_a_graph_that_says_anything_else_is_refused(run: RunResult, exported: Ex
     (intercept,) = (each for each in graph.graph.initializer if each.name.endswith("intercept"))
     values = onnx.numpy_helper.to_array(intercept) + np.array([0.3] + [0] * 13, dtype=np.float32)
     intercept.CopyFrom(onnx.numpy_helper.from_array(values, intercept.name))
-    with pytest.raises(RunError, match=r"differs from the model by .* is not kept"):
+    with pytest.raises(RunError, match=r"differs from the model by .* is not written"):
         require_same(graph.SerializeToString(), Predictor.open(run.folder.path, "cpu"))
 
 
@@ -209,19 +209,19 @@ def test_mistakes_are_sentences_and_leave_nothing(
     with pytest.raises(UsageError, match=r"does not end in \.onnx"):
         export_run(run.folder.path, tmp_path / "model.bin")
     (tmp_path / "taken.json").write_text("mine")
-    with pytest.raises(UsageError, match=r"taken\.json is there already.*--force"):
+    with pytest.raises(UsageError, match=r"taken\.json already exists.*--force"):
         export_run(run.folder.path, tmp_path / "taken.onnx")
     assert [path.name for path in tmp_path.iterdir()] == ["taken.json"]
     runs = tmp_path / "runs"
     speaker = trained(demo_store, runs, "functionals-mlp", "input.normalise=speaker").folder.path
-    with pytest.raises(RunError, match="was normalised by speaker and cannot tell a clip by itself"):
+    with pytest.raises(RunError, match="was normalised by speaker and cannot predict single clips"):
         export_run(speaker, tmp_path / "model.onnx")
     find = PathFinder.find_spec
     monkeypatch.setattr(
         PathFinder, "find_spec", lambda name, *rest: None if name == "onnxscript" else find(name, *rest)
     )
     monkeypatch.delitem(sys.modules, "onnxscript", raising=False)
-    with pytest.raises(RunError, match=r"onnxscript is missing; install ser-features\[onnx\]"):
+    with pytest.raises(RunError, match=r"onnxscript is not installed; install ser-features\[onnx\]"):
         export_run(run.folder.path, tmp_path / "model.onnx")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["runs", "taken.json"]
 

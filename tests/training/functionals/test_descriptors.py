@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from training.functionals.descriptors import count, descriptors
+from training.functionals.descriptors import descriptor_count, descriptors
 
 ROWS = {"mel": 128, "mfcc": 40, "delta": 40, "delta2": 40, "chroma": 12, "zcr": 1, "rms": 1}
 
@@ -36,7 +36,7 @@ def stored(rows: dict[str, int]) -> tuple[torch.Tensor, dict[str, slice]]:
 def test_descriptors_are_as_many_as_are_counted_and_in_float32(names: tuple[str, ...]) -> None:
     x, columns = stored({name: ROWS[name] for name in names})
     found = descriptors(x, columns)
-    assert found.shape == (3, count({name: ROWS[name] for name in names}), 20)
+    assert found.shape == (3, descriptor_count({name: ROWS[name] for name in names}), 20)
     assert found.dtype == torch.float32
 
 
@@ -44,14 +44,14 @@ def test_the_order_of_features_in_a_store_does_not_matter() -> None:
     x, columns = stored(ROWS)
     turned = {name: columns[name] for name in reversed(columns)}
     assert torch.equal(descriptors(x, turned), descriptors(x, columns))
-    assert count({}) == 0
+    assert descriptor_count({}) == 0
 
 
 @pytest.mark.parametrize("bands", [8, 39, 40, 64, 512])
 def test_a_mel_of_any_height_has_as_many_descriptors_as_are_counted(bands: int) -> None:
     x, columns = stored({"mel": bands})
     found = descriptors(x, columns)
-    assert found.shape == (3, count({"mel": bands}), 20)
+    assert found.shape == (3, descriptor_count({"mel": bands}), 20)
     assert torch.isfinite(found).all()
 
 

@@ -87,7 +87,7 @@ def test_functionals_without_room_are_refused_before_there_is_a_folder(
     demo_store: Path, tmp_path: Path
 ) -> None:
     hardware = Hardware("cpu", memory=10**6)
-    with pytest.raises(RunError, match=r"the functionals of \d+ samples take .* give more by --memory"):
+    with pytest.raises(RunError, match=r"the functionals of \d+ samples take .* allow more with --memory"):
         train(TrainRequest(store=demo_store, recipe=RECIPE, output=tmp_path / "runs", hardware=hardware))
     assert not (tmp_path / "runs").exists()
 

@@ -117,7 +117,9 @@ def test_a_speaker_with_few_clips_is_refused_before_there_is_a_folder(
 ) -> None:
     monkeypatch.setattr(speaker_module, "FEWEST_CLIPS", 8)
     request = TrainRequest(store=demo_store, recipe=RECIPE, output=tmp_path / "runs", hardware=CPU)
-    with pytest.raises(RunError, match=r"normalisation by speaker takes 8 clips of each, and demo/\w+ has 7"):
+    with pytest.raises(
+        RunError, match=r"normalisation by speaker needs 8 usable clips per speaker, but demo/\w+ has 7"
+    ):
         train(request)
     store = FeatureStore.open(demo_store)
     one = Samples(np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64))
@@ -134,7 +136,7 @@ def test_random_splits_have_no_whole_speakers(demo_store: Path, tmp_path: Path) 
         output=tmp_path / "runs",
         hardware=CPU,
     )
-    with pytest.raises(UsageError, match="takes whole speakers, and protocol random has"):
+    with pytest.raises(UsageError, match="needs all clips of a speaker on one side, but the protocol random"):
         train(request)
     assert not (tmp_path / "runs").exists()
 

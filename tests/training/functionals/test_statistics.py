@@ -9,7 +9,7 @@ import torch
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
-from training.functionals.statistics import STATISTICS, statistics
+from training.functionals.statistics import STATISTIC_NAMES, statistics
 
 FRAMES = 130
 VALID = (2, 3, 9, 64, 100, 130)
@@ -38,7 +38,7 @@ def each(clips: torch.Tensor) -> list[tuple[int, int, NDArray[np.float64]]]:
 
 
 def test_shape_and_numbers(found: NDArray[np.float32]) -> None:
-    assert found.shape == (len(VALID), 4, len(STATISTICS)) == (len(VALID), 4, 33)
+    assert found.shape == (len(VALID), 4, len(STATISTIC_NAMES)) == (len(VALID), 4, 33)
     assert np.isfinite(found).all(), "what stands behind the valid frames does not get through"
 
 

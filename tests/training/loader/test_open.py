@@ -54,7 +54,7 @@ def test_on_a_gpu_the_nearest_memory_that_holds_all_is_taken(
 def test_a_home_that_is_too_small_is_refused_with_the_next_step(store: FeatureStore) -> None:
     for wanted in ("ram", "device"):
         with pytest.raises(
-            RunError, match=r"256 samples take .* GB of memory may be used; give --loader stream"
+            RunError, match=r"256 samples take .* GB of memory may be used; use --loader stream"
         ):
             choose_home(store, SIDES, ("mel",), CPU, SIZE - 1, wanted)
     for wanted in ("auto", "stream"):

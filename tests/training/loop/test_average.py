@@ -35,7 +35,7 @@ def weights(model: nn.Module) -> dict[str, Tensor]:
 
 
 def averaged(model: nn.Module, average: AveragedWeights) -> dict[str, Tensor]:
-    with average.swapped_in(model):
+    with average.swap_in(model):
         return weights(model)
 
 
@@ -91,7 +91,7 @@ def test_swapped_in_the_model_computes_with_the_average_and_then_is_itself_again
     places = {name: tensor.data_ptr() for name, tensor in model.state_dict().items()}
     other = network(1).eval()
     other.load_state_dict(kept)
-    with average.swapped_in(model), torch.inference_mode():
+    with average.swap_in(model), torch.inference_mode():
         assert torch.equal(model(x), other(x))
         assert {name: tensor.data_ptr() for name, tensor in model.state_dict().items()} == places
     assert same(weights(model), before)
@@ -105,7 +105,7 @@ def test_an_error_in_validation_leaves_the_models_own_weights() -> None:
     for _ in steps(model, 3):
         average.update(model)
     before = weights(model)
-    with pytest.raises(RuntimeError, match="stop"), average.swapped_in(model):
+    with pytest.raises(RuntimeError, match="stop"), average.swap_in(model):
         raise RuntimeError("stop")
     assert same(weights(model), before)
 

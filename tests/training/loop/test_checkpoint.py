@@ -15,7 +15,7 @@ from schemas.training import TrainSpec
 from training.loop.average import AveragedWeights
 from training.loop.checkpoint import BEST, LAST, Trainee, load_best, resume_last, save_best, save_last
 from training.loop.optimise import optimiser_of, schedule_of
-from training.loop.progress import Progress
+from training.loop.progress import TrainingProgress
 from training.models.cnn_bilstm import CnnBiLstm
 from training.runs.observer import EpochResult
 
@@ -40,9 +40,9 @@ def stepped(one: Trainee) -> Trainee:
     return one
 
 
-def done(model: nn.Module) -> Progress:
-    """Progress of one epoch, after which the model is as it is."""
-    progress = Progress()
+def done(model: nn.Module) -> TrainingProgress:
+    """TrainingProgress of one epoch, after which the model is as it is."""
+    progress = TrainingProgress()
     progress.add(RESULT, model.state_dict())
     return progress
 
@@ -101,7 +101,7 @@ def test_a_damaged_checkpoint_is_a_sentence(tmp_path: Path, make_model: MakeMode
     save_last(tmp_path, one, done(one.model), ORDER)
     content = (tmp_path / LAST).read_bytes()
     (tmp_path / LAST).write_bytes({"cut": content[:-100], "noise": b"\xff" * 99, "empty": b""}[damage])
-    with pytest.raises(RunError, match=r"last\.safetensors cannot be read .*start a new run"):
+    with pytest.raises(RunError, match=r"cannot read .*last\.safetensors .*start a new run"):
         resume_last(tmp_path, trainee(make_model(0)), ORDER)
 
 
@@ -138,5 +138,7 @@ def test_a_missing_best_is_a_sentence(tmp_path: Path, make_model: MakeModel) -> 
 def test_a_checkpoint_in_another_order_is_refused(tmp_path: Path, make_model: MakeModel) -> None:
     one = stepped(trainee(make_model(0)))
     save_last(tmp_path, one, done(one.model), ORDER)
-    with pytest.raises(RunError, match="epoch 2 of another store, split, set of views or batch size"):
+    with pytest.raises(
+        RunError, match="epoch 2 of a run with another store, split, set of views or batch size"
+    ):
         resume_last(tmp_path, trainee(make_model(0)), "sha256:other")

@@ -17,7 +17,7 @@ from training.loop.augment import Augment
 from training.loop.average import AveragedWeights
 from training.loop.checkpoint import Trainee
 from training.loop.fit import Problem
-from training.loop.graphed import GraphedStep, graphed_where_possible
+from training.loop.graphed import GraphedStep, use_cuda_graphs
 from training.loop.optimise import optimiser_of, schedule_of
 from training.loop.step import Step
 from training.models.cnn_bilstm import CnnBiLstm
@@ -65,7 +65,7 @@ def losses_of(step: Step, problem: Problem, epochs: int) -> Tensor:
 
 def test_on_a_cpu_a_step_stays_as_it_is(make_model: Callable[[int], CnnBiLstm], problem: Problem) -> None:
     step = step_on("cpu", make_model(0), problem, PLAIN)
-    assert graphed_where_possible(step) is step
+    assert use_cuda_graphs(step) is step
     assert np.isfinite(losses_of(step, problem, 1)).all()
 
 
@@ -76,7 +76,7 @@ def test_a_graph_trains_as_the_step_that_it_captured(
 ) -> None:
     eager, replayed = make_model(0), make_model(0)
     expected = losses_of(step_on("cuda", eager, problem, spec), problem, epochs=6)
-    step = graphed_where_possible(step_on("cuda", replayed, problem, spec))
+    step = use_cuda_graphs(step_on("cuda", replayed, problem, spec))
     assert isinstance(step, GraphedStep)
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a capture that failed warns

@@ -18,13 +18,13 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from featurestore.store import FeatureStore
 from schemas.errors import RunError
-from schemas.training import InputSpec
+from schemas.training import InputSpec, NormalisationMode
 from training.loop import statistics as training_statistics
-from training.loop.normalise import Mode, Normalisation, Normaliser, normalisation_of
+from training.loop.normalise import Normalisation, Normaliser, normalisation_of
 
 FEATURES = ("mel", "mfcc", "rms", "zcr")
 STANDARD, MINMAX = InputSpec(), InputSpec(normalise="minmax")
-MODES: tuple[Mode, ...] = ("standard", "minmax", "sample", "none")
+MODES: tuple[NormalisationMode, ...] = ("standard", "minmax", "sample", "none")
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def frames_of(store: FeatureStore, clips: NDArray[np.int64], views: tuple[int, .
     ).astype(np.float64)
 
 
-def some(mode: Mode = "standard", clip: float | None = None, count: int = 3) -> Normalisation:
+def some(mode: NormalisationMode = "standard", clip: float | None = None, count: int = 3) -> Normalisation:
     ramp = np.arange(1, count + 1, dtype=np.float32)
     return Normalisation(ramp, 2 * ramp, mode, clip)
 
@@ -164,7 +164,7 @@ def test_a_coefficient_that_never_varies_becomes_0(spec: InputSpec, monkeypatch:
 @pytest.mark.parametrize("clip", [None, 0.75])
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
 def test_normaliser_computes_its_formula_on_valid_frames_and_0_behind_them(
-    mode: Mode, clip: float | None, dtype: torch.dtype
+    mode: NormalisationMode, clip: float | None, dtype: torch.dtype
 ) -> None:
     features, valid = batch(1, dtype)
     before = features.clone()
@@ -212,7 +212,7 @@ def test_nan_in_valid_frames_is_not_hidden() -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_nothing_waits_for_the_device(mode: Mode) -> None:
+def test_nothing_waits_for_the_device(mode: NormalisationMode) -> None:
     normaliser = Normaliser(some(mode, 5.0))
     # Tensors without values: reading one, or mixing those of two devices, raises.
     with FakeTensorMode():
@@ -225,7 +225,7 @@ def test_nothing_waits_for_the_device(mode: Mode) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_normalisation_survives_its_file(mode: Mode, tmp_path: Path) -> None:
+def test_normalisation_survives_its_file(mode: NormalisationMode, tmp_path: Path) -> None:
     path = tmp_path / "n.safetensors"
     for clip in (None, 5.0):
         before = some(mode, clip)
@@ -244,7 +244,7 @@ def test_files_that_hold_anything_else_are_refused(tmp_path: Path) -> None:
         save_file(tensors, path, metadata={"input": json.dumps(header)})
 
     def refused() -> None:
-        with pytest.raises(RunError, match=r"n\.safetensors cannot be read .*; start a new run"):
+        with pytest.raises(RunError, match=r"cannot read .*n\.safetensors .*; start a new run"):
             Normalisation.load(path)
 
     refused()

@@ -17,7 +17,7 @@ from training.loop import fit as loop
 from training.loop.checkpoint import BEST, LAST, load_best, read_history
 from training.loop.fabric import fabric_for
 from training.loop.fit import Problem, Saving, fit, forward_all
-from training.loop.progress import Progress
+from training.loop.progress import TrainingProgress
 from training.models.cnn_bilstm import CnnBiLstm
 from training.runs.observer import EpochResult, Observer, SilentObserver
 
@@ -74,7 +74,7 @@ def train(
     spec: TrainSpec = SPEC,
     observer: Observer | None = None,
     every: float = math.inf,
-) -> Progress:
+) -> TrainingProgress:
     folder.mkdir(exist_ok=True)
     fabric = fabric_for(torch.device("cpu"), spec)
     return fit(fabric, model, problem, spec, Saving(folder, every), observer or SilentObserver())
@@ -163,7 +163,7 @@ def test_a_kill_before_last_or_between_last_and_best_changes_nothing(
     save = getattr(loop, missing)
 
     def killed(*arguments: Any) -> None:
-        if next(part for part in arguments if isinstance(part, Progress)).epoch == second:
+        if next(part for part in arguments if isinstance(part, TrainingProgress)).epoch == second:
             raise Killed
         save(*arguments)
 
@@ -195,7 +195,7 @@ def test_a_lost_last_is_no_new_start(tmp_path: Path, make_model: MakeModel, prob
     spec = SPEC.model_copy(update={"epochs": 1})
     train(tmp_path, make_model(0), problem, spec)
     (tmp_path / LAST).unlink()
-    with pytest.raises(RunError, match=r"last\.safetensors is gone.*start a new run"):
+    with pytest.raises(RunError, match=r"last\.safetensors is missing.*start a new run"):
         train(tmp_path, make_model(0), problem, spec)
 
 

@@ -12,7 +12,9 @@ from sklearn import metrics as sk
 
 from schemas.errors import RunError
 from schemas.labels import Target, label_set
-from training.metrics.scores import Scores, evaluate, scores, unweighted_average_recall
+from training.metrics.confusion import unweighted_average_recall
+from training.metrics.evaluation import evaluate, score
+from training.metrics.scores import Scores
 
 PAIRS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=60)
 ABC = ("a", "b", "c")
@@ -26,7 +28,7 @@ def certain(
     true: ArrayLike, predicted: ArrayLike, names: tuple[str, ...], groups: dict[str, list[str]]
 ) -> Scores:
     """Scores of a model that is certain of each class that it predicts."""
-    return scores(np.asarray(true), np.eye(len(names))[np.asarray(predicted, dtype=int)], names, groups)
+    return score(np.asarray(true), np.eye(len(names))[np.asarray(predicted, dtype=int)], names, groups)
 
 
 def test_metrics_of_a_case_worked_by_hand() -> None:
@@ -81,7 +83,7 @@ def test_the_order_of_clips_tells_nothing(seed: int, clips: int) -> None:
 
     def of(order: np.ndarray) -> dict[str, object]:
         groups = {name: speaker[order].astype(str) for name in ("corpus", "gender", "speaker")}
-        return scores(true[order], probabilities[order], ABC, groups).to_json()
+        return score(true[order], probabilities[order], ABC, groups).to_json()
 
     first, second = of(np.arange(clips)), of(order)
     for value in (first, second):
@@ -156,5 +158,5 @@ def test_json_holds_every_figure_and_is_json() -> None:
 
 
 def test_no_clips_are_a_sentence() -> None:
-    with pytest.raises(RunError, match="no clip to test on"):
+    with pytest.raises(RunError, match="no clips to test on"):
         certain([], [], ABC, one_group(0))

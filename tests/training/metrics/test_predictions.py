@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from schemas.errors import RunError
 from schemas.labels import Target, label_set
+from training.metrics.evaluation import evaluate_predictions
 from training.metrics.predictions import Predictions
-from training.metrics.scores import evaluate_predictions
 
 SEVEN = label_set("common7")
 
@@ -68,7 +68,7 @@ def test_a_mean_is_taken_clip_by_clip_whatever_their_order() -> None:
         true=two.true[turned],
         probabilities=np.roll(two.probabilities, 1, axis=1)[turned],
     )
-    found = Predictions.averaged([one, other])
+    found = Predictions.average([one, other])
     expected = (one.probabilities + np.roll(one.probabilities, 1, axis=1)) / 2
     np.testing.assert_allclose(found.probabilities, expected, atol=1e-6)
     assert (found.clip_id, found.speaker) == (one.clip_id, one.speaker)
@@ -77,12 +77,12 @@ def test_a_mean_is_taken_clip_by_clip_whatever_their_order() -> None:
 
 def test_a_mean_over_other_clips_classes_or_labels_is_refused() -> None:
     one = some(20)
-    with pytest.raises(RunError, match="were tested on other clips each"):
-        Predictions.averaged([one, some(20, seed=1)])
-    with pytest.raises(RunError, match="give models of the same labels"):
-        Predictions.averaged([one, some(20, classes=("no", "yes"))])
-    with pytest.raises(RunError, match="other labels in one of these"):
-        Predictions.averaged([one, replace(one, true=(one.true + 1) % len(one.classes))])
+    with pytest.raises(RunError, match="were tested on different clips"):
+        Predictions.average([one, some(20, seed=1)])
+    with pytest.raises(RunError, match="give models with the same labels"):
+        Predictions.average([one, some(20, classes=("no", "yes"))])
+    with pytest.raises(RunError, match="have different labels for a clip"):
+        Predictions.average([one, replace(one, true=(one.true + 1) % len(one.classes))])
 
 
 def test_a_person_reads_one_row_a_clip_with_names_of_classes() -> None:
@@ -109,11 +109,11 @@ DAMAGE = {
     "empty": ("", "the columns are not"),
     "other columns": (HEADER.replace("speaker", "who") + ROW, "the columns are not"),
     "no classes": ("clip_id,view,dataset,speaker,gender,true,predicted\n", "the columns are not"),
-    "a short row": (HEADER + "a,0,x\n", "row 2 has 3 cells and not 9"),
-    "a stray class": (HEADER + ROW.replace(",no,", ",maybe,"), "'maybe' is none of the classes no, yes"),
+    "a short row": (HEADER + "a,0,x\n", "row 2 has 3 cells instead of 9"),
+    "a stray class": (HEADER + ROW.replace(",no,", ",maybe,"), "'maybe' is not one of the classes no, yes"),
     "a wrong prediction": (
         HEADER + ROW.replace("no,yes", "no,no"),
-        "a is not predicted as its probabilities say",
+        "a is not predicted as its most probable class",
     ),
     "a word for a number": (
         HEADER + ROW.replace("0.25", "much"),
@@ -122,7 +122,7 @@ DAMAGE = {
     "a sum that is not 1": (HEADER + ROW.replace("0.25", "0.5"), "the probabilities of a do not sum to 1"),
     "not a number": (HEADER + ROW.replace("0.25", "nan"), "the probabilities of a do not sum to 1"),
     "a negative share": (HEADER + ROW.replace("0.25", "-0.25").replace("0.75", "1.25"), "do not sum to 1"),
-    "a clip twice": (HEADER + ROW + ROW, "a stands there twice"),
+    "a clip twice": (HEADER + ROW + ROW, "a is listed twice"),
     "a view before the original": (HEADER + ROW.replace("a,0", "a,-1"), "a view index is negative"),
     "a view without end": (HEADER + ROW.replace("a,0", f"a,{10**30}"), "too large"),
     "a class twice": (HEADER.replace("no,yes", "yes,yes") + ROW.replace(",no,", ",yes,"), "named twice"),
@@ -137,9 +137,9 @@ def test_damage_is_one_sentence_with_the_file_and_the_next_step(name: str, tmp_p
     path.write_text(text)
     with pytest.raises(RunError) as caught:
         Predictions.read(path)
-    assert str(caught.value).startswith(f"{path}: these are no predictions: ")
+    assert str(caught.value).startswith(f"{path}: invalid predictions: ")
     assert said in str(caught.value)
-    assert str(caught.value).endswith("have them written again: ser-train --resume RUN")
+    assert str(caught.value).endswith("write them again with ser-train --resume RUN")
 
 
 def test_files_that_cannot_be_read_are_a_sentence(tmp_path: Path) -> None:
@@ -154,9 +154,9 @@ def test_predictions_that_do_not_fit_together_are_refused() -> None:
     found = vars(some(4))
     for change, said in (
         ({"speaker": ("x",)}, "speaker has 1 values for 4 clips"),
-        ({"true": np.array([0, 1, 2, 7])}, "a class index lies outside 0 to 6"),
+        ({"true": np.array([0, 1, 2, 7])}, "a class index is outside 0 to 6"),
         ({"probabilities": np.ones((4, 3), dtype=np.float32)}, r"shape \(4, 3\) for 4 clips and 7 classes"),
-        ({"probabilities": found["probabilities"].astype(np.float64)}, "are float64 and not float32"),
+        ({"probabilities": found["probabilities"].astype(np.float64)}, "are float64 instead of float32"),
     ):
         with pytest.raises(RunError, match=said):
             Predictions(**{**found, **change})
@@ -170,13 +170,13 @@ def test_one_clip_may_be_heard_in_two_views() -> None:
 
 def test_folds_are_joined_in_order_and_only_where_they_fit() -> None:
     first, second = some(5, seed=1), some(4, seed=2)
-    joined = Predictions.joined([first, second])
+    joined = Predictions.join([first, second])
     assert joined.clip_id == first.clip_id + second.clip_id
     assert (joined.probabilities[5:] == second.probabilities).all()
     with pytest.raises(RunError, match=r"tess/1-0 is tested in two folds"):
-        Predictions.joined([first, second, first])
+        Predictions.join([first, second, first])
     with pytest.raises(RunError, match="train all folds with the same labels"):
-        Predictions.joined([first, some(3, seed=3, classes=("a", "b"))])
+        Predictions.join([first, some(3, seed=3, classes=("a", "b"))])
 
 
 def test_predictions_of_other_classes_are_not_scored() -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn import metrics as sk
 
 from training.metrics.bootstrap import LEVEL, REPLICATES, _draws, speaker_intervals
-from training.metrics.confusion import Tally, confusions
+from training.metrics.confusion import ConfusionCounts, confusions
 
 
 def people(speakers: int, classes: int, clips: int, seed: int) -> NDArray[np.int64]:
@@ -34,7 +34,7 @@ def test_a_replicate_is_the_result_of_its_speakers_clips() -> None:
     group, true = np.repeat(np.arange(5), 12), generator.integers(0, 4, 60) * (generator.random(60) < 0.5)
     predicted = np.where(generator.random(60) < 0.5, true, generator.integers(0, 4, 60))
     weights = _draws(5)
-    drawn = Tally.of(confusions(true, predicted, 4, group)).weighted(weights)
+    drawn = ConfusionCounts.of(confusions(true, predicted, 4, group)).weight(weights)
     for i, counts in enumerate(weights[:60].astype(int)):
         clips = np.concatenate([np.flatnonzero(group == g) for g, n in enumerate(counts) for _ in range(n)])
         heard, taken = true[clips], predicted[clips]
@@ -50,7 +50,7 @@ def test_intervals_agree_with_those_of_scipy(rate: str) -> None:
     matrices = people(9, 5, 40, seed=2)
 
     def of_speakers(indices: NDArray[np.int64]) -> float:
-        return float(getattr(Tally.of(matrices[indices].sum(axis=0)), rate))
+        return float(getattr(ConfusionCounts.of(matrices[indices].sum(axis=0)), rate))
 
     # Hesterberg 2015, section 5.3: the level of which a percentile interval of 9 is as wide as one by t.
     tail = scipy.stats.norm.sf(np.sqrt(9 / 8) * scipy.stats.t.isf((1 - LEVEL) / 2, 8))
@@ -115,6 +115,6 @@ def test_the_interval_of_wa_lies_between_the_worst_and_the_best_speaker(
     speakers: int, classes: int, clips: int, seed: int
 ) -> None:
     matrices = people(speakers, classes, clips, seed)
-    found, by_speaker = speaker_intervals(matrices), Tally.of(matrices).wa
+    found, by_speaker = speaker_intervals(matrices), ConfusionCounts.of(matrices).wa
     assert found is not None
     assert by_speaker.min() - 1e-12 <= found.wa.low <= found.wa.high <= by_speaker.max() + 1e-12

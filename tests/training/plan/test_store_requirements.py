@@ -8,7 +8,7 @@ import pytest
 from featurestore.store import FeatureStore
 from schemas.errors import RunError, UsageError
 from schemas.recipe import Recipe, load_recipe
-from training.plan.requirements import Selection, selection_of
+from training.plan.requirements import InputSelection, selection_of
 
 RECIPE = load_recipe("four-corpora-a")
 ALL = ("mel", "mfcc", "rms", "zcr")
@@ -29,12 +29,12 @@ def changed(**parts: Any) -> Recipe:
 
 def test_the_recipe_that_built_the_store_fits_with_all_views(store: FeatureStore) -> None:
     recipe = load_recipe("four-corpora-a")
-    assert selection_of(store, recipe, recipe.name) == Selection(ALL, (0, 1, 2, 3, 4, 5, 6))
+    assert selection_of(store, recipe, recipe.name) == InputSelection(ALL, (0, 1, 2, 3, 4, 5, 6))
 
 
 def test_a_recipe_of_fewer_features_and_views_fits_in_the_stores_order(store: FeatureStore) -> None:
     recipe = changed(features=[{"kind": "zcr"}, {"kind": "mfcc"}], train={"views": (5, 0)})
-    assert selection_of(store, recipe, recipe.name) == Selection(("mfcc", "zcr"), (0, 5))
+    assert selection_of(store, recipe, recipe.name) == InputSelection(("mfcc", "zcr"), (0, 5))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_a_recipe_of_fewer_features_and_views_fits_in_the_stores_order(store: Fe
                 "views": [*RECIPE.views, {"name": "p", "kind": "pitch", "semitones": 1.0}],
                 "train": {"views": (0, 7)},
             },
-            "needs views 0, 7 and it holds 0 to 6",
+            "needs views 0, 7, but the store has 0 to 6",
         ),
         (
             {"views": [{"name": "noise", "kind": "noise", "snr_db": (0.0, 5.0)}]},
@@ -74,5 +74,5 @@ def test_views_that_neither_store_nor_recipe_has_are_no_reason_to_build(store: F
 
 @pytest.mark.parametrize("views", [(), (0, 0), (-1,)])
 def test_senseless_views_are_a_sentence(store: FeatureStore, views: tuple[int, ...]) -> None:
-    with pytest.raises(UsageError, match="each once"):
+    with pytest.raises(UsageError, match="without repeats"):
         selection_of(store, changed(train={"views": views}), "four-corpora-a")

@@ -52,9 +52,7 @@ def test_emotion_and_gender_by_emotion_models_are_split_alike(demo_store: Path) 
     )
     assert both.split == alone.split
     assert len(alone.samples["test"]) < len(both.samples["test"])
-    assert alone.notices == (
-        "16 of 112 clips show an emotion that the label set leaves out and are left out",
-    )
+    assert alone.notices == ("left out 16 of 112 clips: with an emotion that is not in the label set",)
 
 
 def test_a_class_without_training_clips_is_noticed(demo_store: Path) -> None:
@@ -97,7 +95,7 @@ def test_classes_that_a_side_lacks_are_noticed_once() -> None:
     sides: dict[Side, Samples] = {"train": samples(0, 1, 2), "validation": samples(0), "test": samples(0, 1)}
     assert _absent_classes(("a", "b", "c", "d"), sides) == [
         "no training clip is d: the model cannot learn it",
-        "no validation clip is b or c: the choice of the best epoch does not regard it",
+        "no validation clip is b or c: the choice of the best epoch ignores it",
         "no test clip is c: UA and macro-F1 are over the other classes",
     ]
 
@@ -106,7 +104,7 @@ def test_samples_that_do_not_fit_where_they_are_wanted_are_a_sentence(
     demo_store: Path, tmp_path: Path
 ) -> None:
     hardware = Hardware("cpu", loader="ram", memory=10**6)
-    with pytest.raises(RunError, match=r"give --loader stream, or train on fewer views"):
+    with pytest.raises(RunError, match=r"use --loader stream, or train on fewer views"):
         train(TrainRequest(store=demo_store, recipe=RECIPE, output=tmp_path / "runs", hardware=hardware))
 
 
@@ -161,7 +159,7 @@ def test_a_resumed_run_wants_the_device_that_it_was_started_on(demo_store: Path,
     with pytest.raises(DeviceError, match="CUDA"):
         plan(TrainRequest(store=demo_store, resume=folder.path))
     (notice,) = plan(TrainRequest(store=demo_store, resume=folder.path, hardware=Hardware("cpu"))).notices
-    assert notice.startswith("the run was started on cuda and goes on with cpu")
+    assert notice.startswith("the run was started on cuda and continues on cpu")
 
 
 def test_a_run_json_that_is_none_is_a_sentence(demo_store: Path, tmp_path: Path) -> None:
@@ -180,7 +178,9 @@ def test_corpora_that_the_recipe_does_not_name_are_used_where_it_finds_none_of_i
 ) -> None:
     named = plan(TrainRequest(store=demo_store, recipe=changed(datasets=("ravdess", "tess"))))
     assert named.record.recipe.datasets is None
-    assert named.notices == ("the store has none of the recipe's corpora (ravdess, tess); all of it is used",)
+    assert named.notices == (
+        "the store has none of the recipe's corpora (ravdess, tess); the whole store is used",
+    )
     part = plan(TrainRequest(store=demo_store, recipe=changed(datasets=("ravdess", "demo"))))
-    assert part.notices == ("the recipe trains on ravdess, demo; the store lacks ravdess",)
+    assert part.notices == ("the recipe trains on ravdess, demo, but the store lacks ravdess",)
     assert part.split == named.split

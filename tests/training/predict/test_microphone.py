@@ -20,7 +20,7 @@ import soundfile
 
 import training.predict.microphone
 from tests.training.predict.test_predict import called, trained
-from training.predict.microphone import Callback, MicrophoneError, OpenStream, Stream, microphone
+from training.predict.microphone import AudioStream, Callback, MicrophoneError, OpenStream, microphone
 
 RATE = 48_000
 
@@ -65,7 +65,7 @@ def stream_of(blocks: list[np.ndarray], overflowed: frozenset[int] = frozenset()
     """A stream that gives ``blocks`` from a thread of its own, out of one buffer, then nothing more."""
 
     @contextmanager
-    def opened(callback: Callback) -> Iterator[Stream]:
+    def opened(callback: Callback) -> Iterator[AudioStream]:
         def run() -> None:
             buffer = np.empty((max(map(len, blocks)), blocks[0].shape[1]), dtype=np.float32)
             for i, block in enumerate(blocks):
@@ -117,7 +117,7 @@ def test_a_device_that_falls_silent_or_gives_nan_is_an_error(monkeypatch: pytest
     monkeypatch.setattr(training.predict.microphone, "PATIENCE_S", 0.3)
     with (
         microphone(stream_of([np.zeros((480, 1), dtype=np.float32)])) as heard,
-        pytest.raises(MicrophoneError, match="given nothing for"),
+        pytest.raises(MicrophoneError, match="no sound from the microphone for"),
     ):
         list(heard.blocks(never, None, lambda _: None))
     broken = np.full((480, 1), np.nan, dtype=np.float32)
@@ -193,7 +193,7 @@ def test_a_machine_without_a_microphone_is_one_sentence(run: Path, device: Path,
     listening = process(run, device, "--microphone")
     out, err = listening.communicate(timeout=120)
     assert (listening.returncode, out) == (1, "")
-    assert "no microphone can be opened (Error querying device -1); connect one" in " ".join(err.split())
+    assert "cannot open a microphone (Error querying device -1); connect one" in " ".join(err.split())
 
 
 def test_a_missing_package_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

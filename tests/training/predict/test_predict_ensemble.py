@@ -107,7 +107,7 @@ def test_what_cannot_be_averaged_is_refused(
     with pytest.raises(UsageError, match="given twice"):
         Ensemble.open([series, series / "fold-2"], "cpu")
     six = trained(demo_store, tmp_path / "six", "functionals", "labels.set=common6").folder.path
-    with pytest.raises(RunError, match=r"tells the emotions of common6.*those of common7"):
+    with pytest.raises(RunError, match=r"predicts the emotions of common6.*those of common7"):
         Ensemble.open([other, six], "cpu")
     unfinished = tmp_path / "unfinished"
     shutil.copytree(series, unfinished)
@@ -140,7 +140,7 @@ def test_worth_is_that_of_the_results(series: Path, other: Path, tmp_path: Path)
         assert of_older.claim.to_json() == values["claim"], "from split and recipe"
     assert Worth.of(tmp_path) is None
     (tmp_path / "metrics.json").write_text('{"title": "x", "test": {"emotion": {"ua": 7}}}')
-    with pytest.raises(RunError, match="holds no result"):
+    with pytest.raises(RunError, match="has no valid result"):
         Worth.of(tmp_path)
 
 
@@ -171,4 +171,4 @@ def test_the_command_takes_series_and_further_runs(series: Path, other: Path, cl
     status, _, err = called(series, clip)
     assert status == 0
     assert "kfold:2, 2 folds): UA" in err
-    assert "that mean is not what was tested" in err
+    assert "the average itself was not tested" in err

@@ -99,7 +99,7 @@ def test_no_sound_is_no_window_and_senseless_ones_are_refused_before_listening(m
     with pytest.raises(UsageError, match="--window"):
         model.listen(iter(()), 16_000, 9.0)
     for step in (math.inf, math.nan, 1e-320, 1e-6, 0.0, -1.0):
-        with pytest.raises(UsageError, match="leads nowhere"):
+        with pytest.raises(UsageError, match="is out of range"):
             model.listen(iter(()), 16_000, 1.0, step)
     blip = np.full(320, 0.1, dtype=np.float32)  # 20 ms: as a file it would be refused
     assert list(model.listen(iter((blip,)), 16_000)) == []

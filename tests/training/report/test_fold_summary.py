@@ -12,9 +12,9 @@ from sklearn import metrics as sk
 from schemas.errors import RunError
 from schemas.labels import Target, label_set
 from tests.training.claims import claim
+from training.metrics.evaluation import evaluate_predictions
 from training.metrics.predictions import Predictions
-from training.metrics.scores import evaluate_predictions
-from training.report.summary import FoldResult, Spread, Summary, summarise
+from training.report.summary import FoldResult, MeanAndDeviation, Summary, summarise
 from training.report.summary_text import summary_markdown, summary_text, write_summary
 from training.runs.run import RunFolder
 
@@ -136,7 +136,7 @@ def test_one_fold_has_no_deviation() -> None:
     one = claim(protocol="emobox", folds=1)
     assert one.title == "speaker-independent (protocol: emobox, 1 fold)"
     found = summarise([fold(1, GROUPS[0])], EIGHT, Target.EMOTION, one, "model C, trained on ravdess")
-    assert found.emotion.ua == Spread(found.pooled.emotion.ua, None)
+    assert found.emotion.ua == MeanAndDeviation(found.pooled.emotion.ua, None)
     text = summary_text(found)
     assert "(one fold)" in text
     assert "±" not in text
@@ -150,7 +150,7 @@ def test_folds_that_cannot_be_pooled_are_a_sentence() -> None:
         return str(caught.value)
 
     assert "ravdess/1-0 is tested in two folds" in refused([fold(1, [1]), fold(1, [1])])
-    assert "no fold to sum up" in refused([])
+    assert "no folds to summarise" in refused([])
     assert "same labels" in refused([fold(1, [1]), fold(2, [2], Target.GENDER_EMOTION)])
 
 

@@ -13,7 +13,8 @@ from schemas.recipe import Recipe, load_recipe
 from schemas.training import InputSpec, SpecAugmentSpec, TrainSpec
 from tests.training.claims import claim
 from training.audits.audit import Audit
-from training.metrics.scores import Evaluation, evaluate
+from training.metrics.evaluation import evaluate
+from training.metrics.scores import Evaluation
 from training.report.model_card import model_card
 from training.report.recipe_prose import input_prose, training_prose
 from training.report.result import RunResult
@@ -83,7 +84,7 @@ def test_the_card_leads_with_protocol_and_interval() -> None:
     card = model_card(found)
     assert card.startswith("# Speech emotion classifier: model A, trained on ravdess and tess\n")
     assert "## Result: speaker-independent (protocol: speaker)\n\n56 test clips of 4 speakers" in card
-    assert "weights of epoch 2, the one with the lowest validation loss." in card
+    assert "weights of epoch 2, which has the lowest validation loss." in card
     ua = found.test.own.intervals.ua  # type: ignore[union-attr]
     interval = f"{100 * ua.low:.1f}–{100 * ua.high:.1f}"
     assert f"| gender × emotion (14 classes) | {100 * found.test.own.ua:.1f} % | {interval} |" in card
@@ -101,23 +102,28 @@ def test_the_card_leads_with_protocol_and_interval() -> None:
 )
 def test_the_card_says_by_what_the_epoch_was_chosen(monitor: str, chosen: str, ending: str) -> None:
     card = model_card(result(recipe_with(train={"monitor": monitor})))
-    assert f"weights of epoch 2, the one with the {chosen}." in card
-    assert f"7 epochs: stopped early, after 5 {ending}. Views" in card
-    assert f"Kept: the epoch of the {chosen}; up to 200 epochs, stopped after 5 without a better one." in card
+    assert f"weights of epoch 2, which has the {chosen}." in card
+    assert f"7 epochs: stopped early, after 5 {ending}. Views: " in card
+    assert (
+        f"Kept: the epoch with the {chosen}; up to 200 epochs, stopped after 5 without improvement." in card
+    )
 
 
 def test_the_card_tells_model_input_and_parameters() -> None:
     card = model_card(result(recipe_with(input={"normalise": "sample", "clip": 5.0})))
     assert "4 convolution blocks of 16-32-64-64 channels, channel dropout 0.3; 1 BiLSTM layer of 128" in card
     assert "1,234,567 parameters." in card
-    assert "Input: zero mean and unit deviation of each sample by itself, cut to ±5" in card
+    assert "Input: zero mean and unit deviation within each sample, clipped to ±5" in card
 
 
 def test_what_a_recipe_does_not_use_is_not_told_and_what_it_uses_is() -> None:
     plain = " ".join(training_prose(TrainSpec()))
     for word in ("mixup", "smoothing", "SpecAugment", "average", "weighted", "clipped", "bfloat16", "drawn"):
         assert word not in plain
-    assert "Adam, learning rate 0.001 (times 0.5 where validation stands still), L2 penalty 1e-05" in plain
+    assert (
+        "Adam, learning rate 0.001 (multiplied by 0.5 when validation stops improving), L2 penalty 1e-05"
+        in plain
+    )
     everything = TrainSpec(
         view_sampling="one",
         optimiser="adamw",
@@ -134,15 +140,15 @@ def test_what_a_recipe_does_not_use_is_not_told_and_what_it_uses_is() -> None:
     )
     text = " ".join(training_prose(everything))
     for words in (
-        "AdamW, learning rate 0.001 (after a linear rise over 2 epochs, along half a cosine to 0), decoupled",
+        "AdamW, learning rate 0.001 (linear warm-up over 2 epochs, then half a cosine down to 0), decoupled",
         "lowest validation loss; 200 epochs",
-        "Every clip once an epoch, in a view drawn for it; classes weighted inversely to their clips",
+        "Every clip once per epoch, in a random view; classes weighted by their inverse frequency",
         "label smoothing 0.1; mixup, alpha 0.2; SpecAugment masks, 2 of up to 16 bands and 1 of",
         "of up to 16 bands and 1 of up to 20 frames",
-        "gradients clipped to a norm of 1; moving average of the weights, decay 0.999; products in bfloat16",
+        "gradients clipped to a norm of 1; moving average of the weights, decay 0.999; matrix products",
     ):
         assert words in text
-    assert input_prose(InputSpec(normalise="minmax")).startswith("the range of each coefficient")
+    assert input_prose(InputSpec(normalise="minmax")).startswith("each coefficient scaled from its range")
 
 
 @pytest.mark.parametrize("independence", ["speaker-dependent", "leaky"])
@@ -161,8 +167,8 @@ def test_the_promise_does_not_hang_on_words_of_the_title() -> None:
 
 def test_validation_on_speakers_of_the_training_is_told() -> None:
     card = model_card(result(validation_by="sentence"))
-    assert "no speaker of the test and no recording is on two sides" in card
-    assert "Validation clips are of the training speakers, in sentences that training lacks." in card
+    assert "no test speaker and no recording is on two sides" in card
+    assert "in sentences absent from training." in card
 
 
 def test_a_baseline_without_epochs_has_a_card_without_epochs() -> None:

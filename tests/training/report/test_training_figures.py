@@ -8,10 +8,14 @@ import pytest
 
 from schemas.labels import Target, label_set
 from tests.training.claims import claim
+from training.metrics.evaluation import evaluate
 from training.metrics.predictions import Predictions
-from training.metrics.scores import Evaluation, evaluate
-from training.report import figures
-from training.report.figures import confusion_png, curves_png, folds_png, reliability_png
+from training.metrics.scores import Evaluation
+from training.report import comparisons, curves, figures
+from training.report.comparisons import folds_png
+from training.report.curves import curves_png
+from training.report.drawing import encode_png
+from training.report.figures import confusion_png, reliability_png
 from training.report.summary import FoldResult, summarise
 from training.runs.observer import EpochResult
 
@@ -38,8 +42,13 @@ def size(png: bytes) -> tuple[int, int]:
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[figures.Figure]:
     """Figures that are turned into PNG from now on."""
     seen: list[figures.Figure] = []
-    png = figures._png
-    monkeypatch.setattr(figures, "_png", lambda figure: (seen.append(figure), png(figure))[1])
+
+    def encode(figure: figures.Figure) -> bytes:
+        seen.append(figure)
+        return encode_png(figure)
+
+    for module in (comparisons, curves, figures):
+        monkeypatch.setattr(module, "encode_png", encode)
     return seen
 
 

@@ -5,7 +5,8 @@ import pytest
 
 from schemas.labels import Target, label_set
 from tests.training.claims import claim
-from training.metrics.scores import Evaluation, evaluate
+from training.metrics.evaluation import evaluate
+from training.metrics.scores import Evaluation
 from training.report.text import report
 from training.report.wording import warning
 
@@ -60,13 +61,13 @@ def test_each_rate_of_the_table_has_its_own_interval() -> None:
 def test_two_speakers_have_no_interval_and_the_report_says_why() -> None:
     text = report(evaluation(Target.EMOTION, speakers=2), Target.EMOTION, CLAIM, 4)
     assert text.splitlines()[0].endswith(" % (no interval: 2 speakers)")
-    assert "No interval: 2 speakers cannot tell how much speakers differ; it takes 3." in text
+    assert "No interval: the speaker bootstrap needs at least 3 test speakers; this test has 2." in text
 
 
 def test_the_interval_is_explained_and_few_speakers_are_a_caveat() -> None:
     few = " ".join(report(evaluation(Target.EMOTION, speakers=4), Target.EMOTION, CLAIM, 4).split())
     assert "expanded percentiles of 10,000 resamples of the 4 test speakers with all their clips" in few
-    assert "over fewer than five speakers it is too narrow" in few
+    assert "With fewer than five speakers, it is too narrow." in few
     assert "too narrow" not in report(evaluation(Target.EMOTION, speakers=5), Target.EMOTION, CLAIM, 4)
 
 

@@ -50,9 +50,9 @@ def test_all_and_an_empty_query_take_back_what_the_recipe_says() -> None:
 def test_options_that_say_nothing_change_nothing() -> None:
     recipe = load_recipe("cremad")
     assert Options().changes(recipe) == ()
-    assert Options().given == ()
+    assert Options().given_names == ()
     assert Options(model="cremad").changes(recipe) == ()
-    assert Options(batch_size=1, leak_views=True).given == ("--batch-size", "--leak-views")
+    assert Options(batch_size=1, leak_views=True).given_names == ("--batch-size", "--leak-views")
 
 
 @pytest.mark.parametrize("views", ["x", "0,,1", "3-1", "0,0", "-1"])

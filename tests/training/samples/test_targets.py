@@ -41,9 +41,9 @@ def test_left_out_clips_are_counted_once_with_their_reason(make_manifest: Any) -
     assert (both.bad, both.other_emotion, both.unknown_gender) == (1, 1, 1)
     assert (both.classes != NO_CLASS).tolist() == [True, False, False, False]
     assert both.notices == (
-        "1 of 4 clips are marked bad in the store and are left out",
-        "1 of 4 clips show an emotion that the label set leaves out and are left out",
-        "1 of 4 clips are of a speaker of unknown gender and are left out",
+        "left out 1 of 4 clips: marked bad in the store",
+        "left out 1 of 4 clips: with an emotion that is not in the label set",
+        "left out 1 of 4 clips: from speakers of unknown gender",
     )
     emotion = targets_of(manifest, label_set("common6"), Target.EMOTION)
     assert (emotion.classes != NO_CLASS).tolist() == [True, False, False, True]
@@ -51,7 +51,7 @@ def test_left_out_clips_are_counted_once_with_their_reason(make_manifest: Any) -
 
 def test_a_store_without_any_gender_is_refused_for_gender_by_emotion(make_manifest: Any) -> None:
     manifest = make_manifest([{"speaker": "x/0", "gender": "unknown"}] * 2)
-    with pytest.raises(RunError, match="2 of 2 clips are of a speaker of unknown gender"):
+    with pytest.raises(RunError, match="left out 2 of 2 clips: from speakers of unknown gender"):
         targets_of(manifest, label_set("common7"), Target.GENDER_EMOTION)
 
 

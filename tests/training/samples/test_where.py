@@ -9,7 +9,7 @@ import pytest
 from schemas.errors import UsageError
 from schemas.labels import Target, label_set
 from training.samples.targets import NO_CLASS, targets_of
-from training.samples.where import matching
+from training.samples.where import matching_clips
 
 
 @pytest.fixture
@@ -42,23 +42,23 @@ def manifest(make_manifest: Any) -> pd.DataFrame:
     ],
 )
 def test_a_query_chooses_the_clips_that_meet_it(manifest: pd.DataFrame, query: str, met: list[bool]) -> None:
-    assert matching(manifest, query).tolist() == met
+    assert matching_clips(manifest, query).tolist() == met
 
 
 @pytest.mark.parametrize(
     ("query", "reason"),
     [
         ("snr > 10", "has no column 'snr'"),
-        ("snr_db >", "is not a query"),
-        ("snr_db", "not true or false for each clip"),
-        ("1 > 0", "not true or false for each clip"),
+        ("snr_db >", "is not a valid query"),
+        ("snr_db", "does not give true or false per clip"),
+        ("1 > 0", "does not give true or false per clip"),
         ("speaker > 3", "compare columns of the manifest"),
-        ("", "is not a query"),
+        ("", "is not a valid query"),
     ],
 )
 def test_a_senseless_query_is_one_sentence(manifest: pd.DataFrame, query: str, reason: str) -> None:
     with pytest.raises(UsageError, match=reason) as caught:
-        matching(manifest, query)
+        matching_clips(manifest, query)
     assert "\n" not in str(caught.value)
 
 
@@ -81,11 +81,11 @@ def test_a_query_from_a_stranger_runs_no_code(manifest: pd.DataFrame, tmp_path: 
         "'{0.__class__}'.format(snr_db)",
     ):
         with pytest.raises(UsageError):
-            matching(manifest, query)
+            matching_clips(manifest, query)
     assert not target.exists()
 
 
 def test_clips_that_fail_the_query_have_no_class_and_are_counted(manifest: pd.DataFrame) -> None:
     found = targets_of(manifest, label_set("common7"), Target.EMOTION, "snr_db > 10")
     assert (found.classes != NO_CLASS).tolist() == [True, False, False, True]
-    assert "2 of 4 clips do not meet the recipe's where and are left out" in found.notices
+    assert "left out 2 of 4 clips: excluded by the recipe's where query" in found.notices

@@ -41,7 +41,7 @@ def test_corpora_that_are_neither_trained_nor_tested_on_are_left_out(manifest: A
 @pytest.mark.parametrize(
     ("train", "test", "message"),
     [
-        ((), ("emodb",), "names emodb, and the store has ravdess, savee, tess"),
+        ((), ("emodb",), "names emodb, but the store has ravdess, savee, tess"),
         (("emodb",), ("tess",), "names emodb"),
         ((), ("tess", "savee", "ravdess"), "has nothing to train on"),
     ],

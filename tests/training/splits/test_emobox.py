@@ -69,12 +69,12 @@ def test_seed_changes_who_validates_and_nobody_who_is_tested(make_manifest: Any)
 @pytest.mark.parametrize(
     ("clips", "message"),
     [
-        ([*ravdess(), *tess()], "here are ravdess, tess; choose one with --datasets ravdess"),
-        (tess(), "refused for tess: its folds share speakers on both sides"),
-        (clips_of([("cremad", n, "male", 1) for n in range(9)]), "refused for cremad"),
-        (clips_of([("emodb", n, "male", 1) for n in range(9)]), "no folds for emodb here"),
+        ([*ravdess(), *tess()], "but the store has ravdess, tess; choose one with --datasets ravdess"),
+        (tess(), "cannot be used for tess: its folds have the same speakers"),
+        (clips_of([("cremad", n, "male", 1) for n in range(9)]), "cannot be used for cremad"),
+        (clips_of([("emodb", n, "male", 1) for n in range(9)]), "no folds for emodb"),
         (ravdess()[3:-3], "store lacks ravdess/01, ravdess/24"),
-        ([*ravdess(), {"speaker": "ravdess/25"}], "knows no ravdess/25"),
+        ([*ravdess(), {"speaker": "ravdess/25"}], "has no fold for ravdess/25"),
     ],
 )
 def test_what_would_not_be_comparable_is_refused(

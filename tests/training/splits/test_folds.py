@@ -20,7 +20,7 @@ from tests.training.splits.manifests import (
     tess,
 )
 from training.splits.choose import splits_of
-from training.splits.joined import joined
+from training.splits.identical import join_identical
 from training.splits.split import Split
 
 
@@ -45,7 +45,7 @@ def test_every_usable_clip_is_tested_once_and_its_speaker_not_heard_then(
 ) -> None:
     manifest = make_manifest(clips)
     usable = manifest[manifest["status"] == "ok"]
-    people = joined(usable["speaker"], usable["audio_sha256"]).nunique()
+    people = join_identical(usable["speaker"], usable["audio_sha256"]).nunique()
     try:
         splits = folds_of(manifest, protocol, seed)
     except SplitError:
@@ -106,7 +106,7 @@ def test_speakers_with_an_identical_recording_are_tested_together(make_manifest:
 
 @pytest.mark.parametrize(
     ("protocol", "message"),
-    [("kfold:25", r"needs 25 speakers, and the store has 24; give kfold:K with K up to 24"), ("loso", "")],
+    [("kfold:25", r"needs 25 speakers, but the store has 24; use kfold:K with K up to 24"), ("loso", "")],
 )
 def test_too_few_speakers_are_told_with_what_would_do(
     make_manifest: Any, protocol: str, message: str

@@ -96,7 +96,7 @@ def test_leaked_views_share_their_recordings_and_say_so(make_manifest: Any) -> N
 @pytest.mark.parametrize(
     ("clips", "spec", "views", "message"),
     [
-        (ravdess(), LEAKY, (0,), "the store's original view alone is read"),
+        (ravdess(), LEAKY, (0,), "only the store's original view is read"),
         (clips_of([("x", 1, "male", 1)]), LEAKY, (0, 1), "2 usable recordings"),
         (clips_of([("x", 1, "male", 2)]), SPEC, (0, 1), "2 usable recordings"),
     ],

@@ -20,7 +20,7 @@ from tests.training.splits.manifests import (
     tess,
 )
 from training.splits.choose import splits_of
-from training.splits.joined import joined
+from training.splits.identical import join_identical
 from training.splits.side import SIDES
 from training.splits.split import Split
 
@@ -42,7 +42,7 @@ def test_no_speaker_or_recording_is_on_two_sides_and_every_usable_clip_on_one(
         split = split_of(manifest, seed)
     except SplitError:
         usable = manifest[manifest["status"] == "ok"]
-        people = joined(usable["speaker"], usable["audio_sha256"]).nunique()
+        people = join_identical(usable["speaker"], usable["audio_sha256"]).nunique()
         assert people < 2 or (people == 2 and cannot_be_shared(usable))
         return
     require_sound(split, manifest)
@@ -107,7 +107,7 @@ def test_adding_a_corpus_moves_no_speaker_of_another(make_manifest: Any) -> None
 
 def test_one_speaker_cannot_be_split_and_says_what_to_do(make_manifest: Any) -> None:
     manifest = make_manifest(clips_of([("tess", 0, "female", 9)]))
-    with pytest.raises(SplitError, match=r"1 usable speaker \(tess/00\).*another corpus beside tess"):
+    with pytest.raises(SplitError, match=r"1 usable speaker \(tess/00\).*another corpus in addition to tess"):
         split_of(manifest)
     with pytest.raises(SplitError, match="0 usable speakers"):
         split_of(manifest.assign(status="bad"))
@@ -120,7 +120,7 @@ def test_of_two_speakers_one_is_tested_and_the_other_validates_in_other_sentence
     assert split.validation_by == "sentence"
     assert [len(split.side(side)) for side in SIDES] == [51, 9, 60]
     assert len(spoken(split, manifest, "validation", "sentence")) == 3
-    assert "in sentences that training lacks" in split.notices[0]
+    assert "of sentences that are not in training" in split.notices[0]
     assert split.independence == "speaker-independent"
 
 
@@ -132,7 +132,7 @@ def test_of_two_speakers_whose_sentences_are_unknown_clips_of_every_emotion_vali
     require_sound(split, manifest)
     assert split.validation_by == "clip"
     assert spoken(split, manifest, "validation", "emotion") == spoken(split, manifest, "train", "emotion")
-    assert "does not tell its sentences" in split.notices[0]
+    assert "does not identify its sentences" in split.notices[0]
 
 
 def test_sentences_of_one_emotion_each_validate_in_every_emotion(make_manifest: Any) -> None:

@@ -74,7 +74,7 @@ def test_changed_bad_and_missing_recordings_are_named_and_refused(make_manifest:
     now = manifest.drop(6)
     assert split.changed(now) == tuple(sorted([*manifest["clip_id"][4:6], gone]))
     with pytest.raises(
-        RunError, match=r"3 of its 72 clips are gone, bad or hold another recording \(ravdess/"
+        RunError, match=r"3 of its 72 clips are missing, bad, or another recording \(ravdess/"
     ):
         split.require_unchanged(now)
 
@@ -100,7 +100,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "half a character": ({"test": {"x/\ud800": HASH}}, "split.json is not a split"),
     "fold beyond the last": ({"fold": {"index": 3, "count": 2, "name": "x"}}, "no fold 3 of 2"),
     "stratum": ({"stratified_by": ["password"]}, "stratified_by"),
-    "views of another protocol": ({"views": {}}, "views are drawn under the protocol random"),
+    "views of another protocol": ({"views": {}}, "only the protocol random draws views"),
     "not finite": ({"seed": float("nan")}, "split.json is not a split"),
 }
 
@@ -122,9 +122,9 @@ def test_a_clip_with_two_hashes_is_refused(split: Split) -> None:
 @pytest.mark.parametrize(
     ("views", "message"),
     [
-        ([], "not in order"),
-        ([1, 0], "not in order"),
-        ([0, 0], "not in order"),
+        ([], "not in ascending order"),
+        ([1, 0], "not in ascending order"),
+        ([0, 0], "not in ascending order"),
         ([1000], "views"),
         ([0.5], "views"),
     ],
@@ -139,7 +139,7 @@ def test_views_that_are_none_are_refused(leaky: Split, views: list[Any], message
 def test_views_of_clips_that_are_elsewhere_are_refused(leaky: Split) -> None:
     value = leaky.to_json()
     del value["views"]["test"][leaky.test[0]]
-    with pytest.raises(RunError, match=f"{leaky.test[0]} stands in test or its views alone"):
+    with pytest.raises(RunError, match=f"{leaky.test[0]} is in test or in its views, but not in both"):
         Split.from_json(value)
 
 

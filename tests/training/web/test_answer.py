@@ -14,10 +14,10 @@ import soundfile
 
 from schemas.errors import RecordingError
 from training.predict.predictor import Predictor
-from training.web.answer import Answer, answer
+from training.web.answer import DemoAnswer, answer
 from training.web.facts import Facts
-from training.web.fragments import model_strip, problem, told
-from training.web.hearing import Heard, Sound
+from training.web.fragments import answer_html, model_html, problem
+from training.web.hearing import HeardClip, Sound
 from training.web.limits import Limits
 from training.web.uploads import Upload
 
@@ -40,7 +40,7 @@ def wav(samples: np.ndarray, rate: int = RATE) -> bytes:
     return content.getvalue()
 
 
-def asked(predictor: Predictor, content: bytes, limits: Limits = LIMITS) -> Answer:
+def asked(predictor: Predictor, content: bytes, limits: Limits = LIMITS) -> DemoAnswer:
     return answer(predictor, Upload("clip.wav", content), limits)
 
 
@@ -69,7 +69,7 @@ def test_sound_behind_what_the_model_hears_is_told(predictor: Predictor) -> None
     noise = np.random.default_rng(0).normal(0, 0.1, round(3.3 * rate)).astype(np.float32)
     found = asked(predictor, wav(noise, rate))
     assert found.heard.unheard_s == pytest.approx(3.3 - predictor.window_s, abs=0.03)
-    assert "of sound behind it were left out" in told(found, FACTS)
+    assert "of sound after it were left out" in answer_html(found, FACTS)
 
 
 def test_a_long_recording_is_the_mean_of_its_windows_with_sound(
@@ -91,8 +91,8 @@ def test_a_long_recording_is_the_mean_of_its_windows_with_sound(
         found.heard.sound.samples,
         found.sound.samples[round(surest.start_s * rate) : round(surest.stop_s * rate)],
     )
-    shown = told(found, FACTS)
-    assert f"the mean over {len(sounding)} windows" in shown
+    shown = answer_html(found, FACTS)
+    assert f"mean of {len(sounding)} windows" in shown
     assert shown.count("<td>silence</td>") == found.silent
 
 
@@ -118,8 +118,8 @@ def flac(samples: np.ndarray, rate: int) -> bytes:
         (wav(np.zeros(20 * RATE)), "silent"),
         (wav(np.ones(100)), "the shortest usable is"),
         (wav(np.full(RATE, np.nan)), "NaN"),
-        (wav(np.zeros(121 * 8000), 8000), r"121 s long; this page takes 120 s at most"),
-        (flac(np.zeros((110 * 44_100, 8), np.int16), 44_100), "8 channels of 44100 Hz over 110 s are too"),
+        (wav(np.zeros(121 * 8000), 8000), r"121 s long, but this page accepts at most 120 s"),
+        (flac(np.zeros((110 * 44_100, 8), np.int16), 44_100), "8 channels at 44100 Hz for 110 s are too"),
     ],
 )
 def test_what_is_no_use_is_a_sentence(predictor: Predictor, content: bytes, sentence: str) -> None:
@@ -130,7 +130,7 @@ def test_what_is_no_use_is_a_sentence(predictor: Predictor, content: bytes, sent
 def test_names_of_files_are_escaped(predictor: Predictor, clips: list[Path]) -> None:
     name = "<img src=x onerror=alert(1)>"
     found = replace(asked(predictor, clips[0].read_bytes()), name=name)
-    for markup in (told(found, FACTS), problem(name, "no & <b>no</b>")):
+    for markup in (answer_html(found, FACTS), problem(name, "no & <b>no</b>")):
         assert name not in markup
         assert "&lt;img src=x" in markup
         assert "<b>no" not in markup
@@ -138,10 +138,10 @@ def test_names_of_files_are_escaped(predictor: Predictor, clips: list[Path]) -> 
 
 def test_a_feature_without_mel_is_shown_too(predictor: Predictor, clips: list[Path]) -> None:
     sound = Sound.of(clips[0].read_bytes(), predictor.spec, LIMITS)
-    heard = Heard.of(predictor, sound)
+    heard = HeardClip.of(predictor, sound)
     mfcc = replace(heard, feature="mfcc", values=predictor.features(clips[0])["mfcc"])
     found = replace(asked(predictor, clips[0].read_bytes()), heard=mfcc)
-    assert "the feature mfcc of what it hears" in told(found, FACTS)
+    assert "the feature mfcc of what it hears" in answer_html(found, FACTS)
 
 
 FACTS = Facts("A", "speaker-independent (protocol: speaker)", "UA 1.0 %", None, "", ("sad",), 3.0)
@@ -158,9 +158,10 @@ def test_protocol_interval_and_warning_stand_beside_the_model(run: Path, leaky_r
         f"{100 * bounds['low']:.1f} to {100 * bounds['high']:.1f})"
     )
     assert facts.warning is None
-    assert "Learnt from 12 speakers: Synthetic demo voices. It has never heard a person." in facts.learnt_from
+    sentences = "Trained on 12 speakers: Synthetic demo voices. It was never trained on human speech."
+    assert sentences in facts.learnt_from
     leaky = Facts.of(leaky_run, Predictor.open(leaky_run, "cpu"))
-    strip = model_strip(leaky)
+    strip = model_html(leaky)
     assert "Warning." in strip
     assert "says nothing about new speakers" in strip
     assert leaky.ua in strip
@@ -170,11 +171,11 @@ def test_protocol_interval_and_warning_stand_beside_the_model(run: Path, leaky_r
 def test_acted_speech_is_called_so_and_other_speech_is_not(run: Path) -> None:
     predictor = Predictor.open(run, "cpu")
     for heard, found in (
-        (("ravdess/01", "tess/old"), "Learnt from acted speech of 2 speakers: Ryerson"),
-        (("mine/a",), "Learnt from speech of 1 speaker: mine, a corpus of one's own."),
+        (("ravdess/01", "tess/old"), "Trained on acted speech from 2 speakers: Ryerson"),
+        (("mine/a",), "Trained on speech from 1 speaker: mine (a custom corpus)."),
     ):
         other = replace(predictor, record=predictor.record.model_copy(update={"heard": heard}))
         facts = Facts.of(run, other)
         assert facts.learnt_from.startswith(found)
         assert ("actors were asked to portray" in facts.learnt_from) == ("acted" in found)
-        assert "Do not judge persons by it." in facts.learnt_from
+        assert "Do not use it to judge people." in facts.learnt_from

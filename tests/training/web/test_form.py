@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.web.form import BadFormError, file_of
+from training.web.form import BadFormError, read_file
 from training.web.uploads import Upload
 
 
@@ -24,7 +24,7 @@ def read(content_type: str, body: bytes, piece: int = 1000, limit: int = 10**6) 
         for start in range(0, len(body), piece):
             yield body[start : start + piece]
 
-    return asyncio.run(file_of(content_type, pieces(), limit))
+    return asyncio.run(read_file(content_type, pieces(), limit))
 
 
 @settings(max_examples=60, deadline=None)
@@ -60,7 +60,7 @@ def test_a_file_beyond_the_limit_ends_the_reading_at_once() -> None:
             yield body[start : start + 100]
 
     with pytest.raises(OverflowError):
-        asyncio.run(file_of(content_type, pieces(), 1000))
+        asyncio.run(read_file(content_type, pieces(), 1000))
     assert read_so_far < 1500
 
 

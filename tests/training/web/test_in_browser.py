@@ -170,7 +170,7 @@ def test_what_cannot_be_answered_is_a_sentence(browser: Browser, served: Served,
     for page in opened(browser, served, WIDTHS[0]):
         for name, sentence in (
             ("silent.wav", "silent: the loudest sample is 0 of full scale"),
-            ("long.wav", "41 s long; this page takes 40 s at most"),
+            ("long.wav", "41 s long, but this page accepts at most 40 s"),
             ("broken.wav", "not readable as audio"),
         ):
             send(page, tmp_path / name)
@@ -214,7 +214,7 @@ def test_the_page_can_be_used_by_keyboard_and_its_parts_have_names(wide_tab: Pag
     answer_to(page, clips[0])
     expect(page.get_by_role("table", name="Probability of each emotion")).to_be_visible()
     assert page.get_by_role("heading", level=1).count() == 1
-    for name in ("Answer", "What this model is worth", "About this model and this page"):
+    for name in ("Answer", "Test result of this model", "About this model and this page"):
         expect(page.get_by_role("region", name=name).first).to_be_visible()
 
 

@@ -178,7 +178,7 @@ def test_no_path_and_no_address_of_a_request_is_opened(served: Served, clips: li
             refused = join(to, value, uuid.uuid4().hex)
             assert refused.status_code == 400, value
             assert refused.json() == {
-                "detail": "this is no question that the page asks; send a recording first"
+                "detail": "the page does not make such a request; send a recording first"
             }
         token = upload(to, clips[0].read_bytes())
         session = uuid.uuid4().hex
@@ -188,7 +188,7 @@ def test_no_path_and_no_address_of_a_request_is_opened(served: Served, clips: li
         for other in ({"fn_index": 7}, {"fn_index": "0"}, {"session_hash": "a b"}, {"data": []}):
             refused = join(to, {"path": token, **file}, session, **other)
             assert refused.status_code == 400, other
-        for path in ("/gradio_api/run/answered", "/gradio_api/call/answered", "/gradio_api/api/answered"):
+        for path in ("/gradio_api/run/respond", "/gradio_api/call/respond", "/gradio_api/api/respond"):
             assert to.post(path, json={"data": [str(clips[0])]}).status_code == 404
     trap.shutdown()
     assert Trap.asked == []
@@ -210,7 +210,7 @@ def test_an_upload_is_answered_once_and_only_who_sent_it_knows_its_name(
         assert to.get(f"/gradio_api/file={mine}").status_code == 404
         assert to.get(f"/gradio_api/file={other}").content == content
         assert join(to, {"path": mine}, session).status_code == 200
-        assert "this recording is gone" in text(answer(to, session))
+        assert "this recording is no longer available" in text(answer(to, session))
 
 
 def test_what_is_no_recording_is_a_sentence_in_the_page(served: Served) -> None:
@@ -304,7 +304,7 @@ def test_a_failure_of_the_server_is_a_sentence_to_its_visitor(serve: Serve, run:
     served = serve(run, "--port", 0, command=broken + COMMAND)
     with client(served.url) as to:
         shown = told(to, b"1")
-    assert "the server failed; its terminal says why" in text(shown)
+    assert "the server failed; its terminal shows the cause" in text(shown)
     assert "secret" not in shown
     assert any("RuntimeError: a secret" in line for line in served.told)
 

@@ -20,13 +20,13 @@ class Clock:
 def test_an_upload_is_gone_when_it_is_answered_and_when_answering_failed() -> None:
     uploads = Uploads(1000)
     token = uploads.keep(Upload("a", b"1"))
-    with uploads.answered(token) as found:
+    with uploads.take(token) as found:
         assert found == Upload("a", b"1")
     assert len(uploads) == 0
     with pytest.raises(UploadGoneError, match="send it again"):
-        uploads.look(token)
+        uploads.get(token)
     other = uploads.keep(Upload("b", b"2"))
-    with pytest.raises(ZeroDivisionError), uploads.answered(other):
+    with pytest.raises(ZeroDivisionError), uploads.take(other):
         raise ZeroDivisionError
     assert len(uploads) == 0
 
@@ -36,7 +36,7 @@ def test_equal_uploads_of_two_users_have_names_of_their_own() -> None:
     names = {uploads.keep(Upload("a", b"the same")) for _ in range(50)}
     assert len(names) == 50
     assert all(re.fullmatch(TOKEN, name) for name in names)
-    with uploads.answered(names.pop()):
+    with uploads.take(names.pop()):
         pass
     assert len(uploads) == 49
 
@@ -50,24 +50,24 @@ def test_what_nobody_asks_about_is_forgotten() -> None:
     clock.now += 21
     uploads.sweep()
     assert len(uploads) == 1
-    assert uploads.look(late).name == "late"
+    assert uploads.get(late).name == "late"
     clock.now += 60
     for token in (early, late):
         with pytest.raises(UploadGoneError):
-            uploads.look(token)
+            uploads.get(token)
 
 
 def test_uploads_take_no_more_memory_than_they_may() -> None:
     clock = Clock()
     uploads = Uploads(100, kept_s=60, clock=clock)
-    with uploads.reserved(60):
-        with pytest.raises(NoRoomError, match="try again"), uploads.reserved(41):
+    with uploads.reserve(60):
+        with pytest.raises(NoRoomError, match="try again"), uploads.reserve(41):
             pass
-        with uploads.reserved(40):
+        with uploads.reserve(40):
             pass
         uploads.keep(Upload("a", bytes(60)))
-    with pytest.raises(NoRoomError), uploads.reserved(41):
+    with pytest.raises(NoRoomError), uploads.reserve(41):
         pass
     clock.now += 61
-    with uploads.reserved(100):
+    with uploads.reserve(100):
         pass

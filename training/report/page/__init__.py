@@ -1,1 +1,1 @@
-"""``report.html``: a run, or a series of folds, as one page that needs nothing beside it."""
+"""``report.html``: a run or a series of folds as one self-contained page."""

@@ -1,72 +1,74 @@
-"""The commands that make a result again, for a shell, and those for a run that is finished."""
+"""Shell commands that reproduce a result, and commands to use a finished run."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from data.registry import CORPORA
 from schemas.recipe import Recipe, load_recipe, shipped_recipes
 from schemas.recipe_toml import recipe_toml, store_toml
 from schemas.spec import StorageSpec, StoreSpec
-from training.report.page.request_again import as_asked, options_of
+from training.report.page.request_again import as_requested, options_of
 from training.runs.options import Options
 from training.runs.run import RunRecord
 
 RUN = "RUN"
-"""What stands for the folder that holds the page: its name has the time in it, and its place is nobody's."""
+"""Placeholder for the folder that holds the page."""
 
 _STORE = "features.zarr"
-"""What a store is called whose place the run does not keep."""
+"""Name for a store whose path the run does not record."""
 
 _WIDTH = 96
 
 
 @dataclass(frozen=True)
-class File:
-    """A text that must be saved before the commands are run."""
+class CommandFile:
+    """A file to save before running the commands."""
 
     name: str
     content: str
 
 
 @dataclass(frozen=True)
-class Again:
-    """How to make a result again."""
+class ReproductionCommands:
+    """Files and commands that reproduce a result."""
 
-    files: tuple[File, ...]
+    files: tuple[CommandFile, ...]
     build: str
     train: str
     store: str
-    """As both call it."""
+    """Name of the store in both commands."""
 
 
-def again(record: RunRecord, corpora: Sequence[str], *, fold: int | None, drawn: bool) -> Again:
-    """Commands of a run; of a series, where ``record`` is that of any fold and ``fold`` None.
+def commands_of(
+    record: RunRecord, corpora: Sequence[str], *, fold: int | None, drawn: bool
+) -> ReproductionCommands:
+    """Commands that reproduce a run, or a series if ``record`` is that of any fold and ``fold`` is None.
 
-    ``corpora``: names of those that are needed. ``drawn``: whether the protocol draws the split; else it is
-    taken from the run's folder.
+    ``corpora``: names of the corpora needed. ``drawn``: whether the protocol draws the split again; if not,
+    it is read from the run's folder.
     """
-    options = options_of(as_asked(record.recipe, record.store_spec))
+    options = options_of(as_requested(record.recipe, record.store_spec))
     store = record.store or _STORE
-    files: list[File] = []
+    files: list[CommandFile] = []
     if options is None:
-        files.append(File(f"{record.recipe.name}.toml", recipe_toml(record.recipe)))
+        files.append(CommandFile(f"{record.recipe.name}.toml", recipe_toml(record.recipe)))
         options = Options(recipe=files[0].name)
     build, needed = _build(record, store, corpora, files)
     threads = f"OMP_NUM_THREADS={record.threads} " if record.device == "cpu" else ""
-    train = ["ser-train", *_option("store", store), *_asked(options, with_protocol=drawn)]
+    train = ["ser-train", *_option("store", store), *_option_words(options, with_protocol=drawn)]
     if not drawn:
         train += _option("split", f"{RUN}/split.json")
     elif fold is not None:
         train += _option("fold", str(fold))
     train += [*_option("seed", str(record.seed)), *_option("device", record.device)]
-    return Again((*files, *needed), build, threads + _line(train), store)
+    return ReproductionCommands((*files, *needed), build, threads + _join_words(train), store)
 
 
-def afterwards(store: str, *, curves: bool, series: bool) -> str:
-    """Commands for a finished run, or series of folds."""
+def next_commands(store: str, *, curves: bool, series: bool) -> str:
+    """Commands to use a finished run or series."""
     given = "" if series else f" --store {shlex.quote(store)}"
     lines = [f"ser-evaluate {RUN}{given}"]
     if not series:
@@ -77,14 +79,14 @@ def afterwards(store: str, *, curves: bool, series: bool) -> str:
 
 
 def _build(
-    record: RunRecord, store: str, corpora: Sequence[str], files: Iterable[File]
-) -> tuple[str, tuple[File, ...]]:
-    """The command that builds the store, and the files that it needs beside ``files``."""
+    record: RunRecord, store: str, corpora: Sequence[str], files: Iterable[CommandFile]
+) -> tuple[str, tuple[CommandFile, ...]]:
+    """The command that builds the store, and files that it needs in addition to ``files``."""
     spec, storage = record.store_spec, StorageSpec()
-    needed: tuple[File, ...] = ()
+    needed: tuple[CommandFile, ...] = ()
     recipe = _recipe_of_store(spec, record.recipe, [file.name for file in files])
     if recipe is None:
-        needed = (File("store.toml", store_toml(spec, "store")),)
+        needed = (CommandFile("store.toml", store_toml(spec, "store")),)
         recipe = "store.toml"
     command = ["ser-features", "build", *_option("recipe", recipe), *_option("augment", str(len(spec.views)))]
     command += _option("datasets", ",".join(n if n in CORPORA else f"{n}=FOLDER-OF-{n}" for n in corpora))
@@ -96,7 +98,7 @@ def _build(
         command += _option("codec", spec.storage.codec)
     if {*corpora} & CORPORA.keys():
         command += _option("corpora", "corpora")
-    lines = [_line([*command, *_option("out", store)])]
+    lines = [_join_words([*command, *_option("out", store)])]
     if "demo" in corpora:
         lines.insert(0, "ser-features demo --corpora corpora")
     return "\n".join(lines), needed
@@ -113,18 +115,17 @@ def _recipe_of_store(spec: StoreSpec, own: Recipe, files: Sequence[str]) -> str 
     return None
 
 
-def _asked(options: Options, *, with_protocol: bool) -> list[str]:
-    """``options`` as a command line has them."""
+def _option_words(options: Options, *, with_protocol: bool) -> list[str]:
+    """``options`` as words of a command line."""
     words: list[str] = []
-    for each in fields(options):
-        value = getattr(options, each.name)
-        name = each.name.replace("_", "-")
-        if value == each.default or (not with_protocol and name in _PROTOCOL):
+    for field, value in options.given.items():
+        name = field.replace("_", "-")
+        if not with_protocol and name in _PROTOCOL:
             continue
         if value is True:
             words.append(f"--{name}")
         else:
-            for one in value if each.name == "set" else (value,):
+            for one in options.set if field == "set" else (value,):
                 words += _option(name, str(one))
     return words
 
@@ -136,8 +137,8 @@ def _option(name: str, value: str) -> list[str]:
     return [f"--{name}", shlex.quote(value)]
 
 
-def _line(words: Sequence[str]) -> str:
-    """The words on a line, or on several that a shell takes as one."""
+def _join_words(words: Sequence[str]) -> str:
+    """Join words into a command, continued over several lines if it is long."""
     lines: list[str] = []
     line = ""
     for word in words:

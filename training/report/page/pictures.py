@@ -1,4 +1,4 @@
-"""The figures of a page, each with what a person is told who cannot see it."""
+"""The figures of a page, each with a text alternative."""
 
 from __future__ import annotations
 
@@ -6,13 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from featurestore.page.picture import Picture, svg_picture
 from training.metrics.scores import Scores
-from training.report.figures import (
-    confusion_figure,
-    curve_figures,
-    folds_figure,
-    reliability_figure,
-    speakers_figure,
-)
+from training.report.comparisons import folds_figure, speakers_figure
+from training.report.curves import curve_figures
+from training.report.figures import confusion_figure, reliability_figure
 from training.report.summary import Summary
 from training.report.wording import percent, speaker_spread
 from training.runs.observer import EpochResult
@@ -23,40 +19,40 @@ def curves(history: Sequence[EpochResult], reason: str) -> tuple[Picture, ...]:
     epochs, last = f"over {len(history)} epochs, at the end", history[-1]
     losses = f"{last.train_loss:.3f} in training and {last.validation_loss:.3f} in validation"
     shares = f"UA {percent(last.validation_ua)} and WA {percent(last.validation_wa)}"
-    told = (
+    alternatives = (
         f"Losses {epochs} {losses}",
         f"Validation {epochs} {shares}",
         f"Learning rate {epochs} {last.learning_rate:.2e}",
     )
-    return tuple(map(svg_picture, curve_figures(history, reason), told))
+    return tuple(map(svg_picture, curve_figures(history, reason), alternatives))
 
 
 def confusion(name: str, scores: Scores) -> Picture:
     """The confusion matrix of one set of classes."""
     return svg_picture(
         confusion_figure(scores),
-        f"Confusion matrix of {name}, {len(scores.per_class)} classes; its numbers are in a table below",
+        f"Confusion matrix for {name}, {len(scores.per_class)} classes; the table below has its numbers",
     )
 
 
 def reliability(name: str, scores: Scores) -> Picture:
     """The reliability diagram of one set of classes."""
     found = scores.calibration
-    told = f"Reliability diagram of {name}: calibration error {percent(found.ece)}, mean confidence "
+    measured = f"Reliability diagram for {name}: calibration error {percent(found.ece)}, mean confidence "
     return svg_picture(
         reliability_figure(name, scores),
-        f"{told}{percent(found.confidence)} at an accuracy of {percent(scores.wa)}",
+        f"{measured}{percent(found.confidence)} at an accuracy of {percent(scores.wa)}",
     )
 
 
 def by_speaker(scores: Scores, genders: Mapping[str, str]) -> Picture | None:
-    """UA of each test speaker, sorted; None for a single one."""
+    """UA of each test speaker, sorted; None for a single speaker."""
     spread = speaker_spread(scores)
     return None if spread is None else svg_picture(speakers_figure(scores, genders), spread)
 
 
 def folds(summary: Summary) -> Picture:
-    """UA and WA of every fold, and of all pooled."""
+    """UA and WA of every fold and of the pooled clips."""
     over = summary.emotion.ua
     sd = "" if over.sd is None else f", standard deviation {100 * over.sd:.1f} points"
     return svg_picture(

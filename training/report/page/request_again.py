@@ -1,9 +1,9 @@
-"""The options by which a recipe, as it was run, is asked for again, and where it differs from the shipped."""
+"""The options that request a recipe again, and how it differs from the shipped recipe."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 from schemas.errors import SerError
 from schemas.overrides import NO_VALUE, override
@@ -12,29 +12,31 @@ from schemas.recipe_toml import toml_value
 from schemas.spec import StoreSpec
 from training.runs.options import Options
 
-_OF_THE_STORE = ("name", "description", "audio", "spectral", "features", "views")
-"""Fields that no option of a training changes."""
+_OF_THE_STORE = {"name", "description", "audio", "spectral", "features", "views"}
+"""Fields that no option of a training can change."""
+
+_Option = TypeVar("_Option", str, int)
 
 
 class Difference(NamedTuple):
-    """A field that is not as in the shipped recipe; values as TOML, ``null`` for none."""
+    """A field that differs from the shipped recipe; values as TOML, ``null`` for none."""
 
     field: str
     shipped: str
     here: str
 
 
-def as_asked(recipe: Recipe, store: StoreSpec) -> Recipe:
-    """The recipe of a run with ``train.views`` as a recipe has it: null where it was all of the store's."""
+def as_requested(recipe: Recipe, store: StoreSpec) -> Recipe:
+    """The recipe of a run as a user would write it: ``train.views`` is null if all views were used."""
     if recipe.train.views != tuple(range(len(store.view_names))):
         return recipe
     return recipe.model_copy(update={"train": recipe.train.model_copy(update={"views": None})})
 
 
 def differences(recipe: Recipe) -> tuple[Difference, ...] | None:
-    """What ``recipe`` has otherwise than the shipped one of its name; None where there is none such.
+    """Differences from the shipped recipe of the same name; None if there is no such recipe.
 
-    Of another named model the name is told, and what it has otherwise than the model of that name.
+    If the model is another named one, its name is listed, and differences from the model of that name.
     """
     shipped = _shipped(recipe)
     base = None if shipped is None else _with_model(shipped, recipe)
@@ -43,22 +45,21 @@ def differences(recipe: Recipe) -> tuple[Difference, ...] | None:
     renamed = Difference("model.name", _text(shipped.model.name), _text(recipe.model.name))
     return (
         *((renamed,) if renamed.shipped != renamed.here else ()),
-        *(Difference(field, _text(old), _text(new)) for field, old, new in _changed(base, recipe)),
+        *(Difference(field, _text(old), _text(new)) for field, old, new in _changed_fields(base, recipe)),
     )
 
 
 def options_of(recipe: Recipe) -> Options | None:
-    """Options that make ``recipe`` of the shipped one of its name; None where it has to be a file.
+    """Options that turn the shipped recipe of this name into ``recipe``; None if that needs a file.
 
-    They were tried: what is returned gives an equal recipe.
+    The options are tried before they are returned.
     """
     shipped = _shipped(recipe)
     base = None if shipped is None else _with_model(shipped, recipe)
     if shipped is None or base is None:
         return None
     model = recipe.model.name if recipe.model.name != shipped.model.name else None
-    values = {field: new for field, _, new in _changed(base, recipe)}
-    options = Options(recipe=recipe.name, model=model, **_options(values, recipe))
+    options = _options({field: new for field, _, new in _changed_fields(base, recipe)}, recipe, model)
     try:
         again = override(shipped, options.changes(shipped))
     except SerError:
@@ -67,7 +68,7 @@ def options_of(recipe: Recipe) -> Options | None:
 
 
 def _with_model(shipped: Recipe, recipe: Recipe) -> Recipe | None:
-    """``shipped`` with the named model of ``recipe``; None where there is no model of that name."""
+    """``shipped`` with the named model of ``recipe``; None if no model has that name."""
     if recipe.model.name == shipped.model.name:
         return shipped
     try:
@@ -76,42 +77,46 @@ def _with_model(shipped: Recipe, recipe: Recipe) -> Recipe | None:
         return None
 
 
-def _changed(base: Recipe, recipe: Recipe) -> list[tuple[str, Any, Any]]:
-    """Field, value in ``base`` and value in ``recipe``, of all that differ."""
+def _changed_fields(base: Recipe, recipe: Recipe) -> list[tuple[str, Any, Any]]:
+    """Field, value in ``base`` and value in ``recipe`` of each field that differs."""
     one, two = (dict(_flat(each.model_dump(mode="json"))) for each in (base, recipe))
     fields = dict.fromkeys((*one, *two))
     return [(field, one.get(field), two.get(field)) for field in fields if one.get(field) != two.get(field)]
 
 
 def _shipped(recipe: Recipe) -> Recipe | None:
-    """The shipped recipe that ``recipe`` is, or was changed from by options."""
+    """The shipped recipe that ``recipe`` equals or was changed from by options."""
     if recipe.name not in shipped_recipes():
         return None
     shipped = load_recipe(recipe.name)
-    same = all(getattr(shipped, name) == getattr(recipe, name) for name in _OF_THE_STORE)
+    same = shipped.model_dump(include=_OF_THE_STORE) == recipe.model_dump(include=_OF_THE_STORE)
     return shipped if same else None
 
 
-def _options(values: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
-    """Arguments of :class:`Options` for fields with their values: an option of its own where there is one."""
-    split, found = recipe.split, dict[str, Any]()
-    if values.keys() & {"split.protocol", "split.folds"}:
-        found["protocol"] = split.shorthand
-        values = {name: v for name, v in values.items() if name not in {"split.protocol", "split.folds"}}
-    for name, option, written in (
-        ("datasets", "datasets", lambda value: "all" if value is None else ",".join(value)),
-        ("where", "where", lambda value: value or ""),
-        ("train.views", "views", _ranges),
-        ("train.epochs", "epochs", int),
-        ("train.batch_size", "batch_size", int),
-        ("split.train_corpora", "train_on", ",".join),
-        ("split.test_corpora", "test_on", ",".join),
-    ):
-        if name in values:
-            found[option] = written(values.pop(name))
-    if values.get("split.leak_views") is True:
-        found["leak_views"] = values.pop("split.leak_views")
-    return {**found, "set": tuple(f"{name}={_text(value)}" for name, value in values.items())}
+def _options(values: Mapping[str, Any], recipe: Recipe, model: str | None) -> Options:
+    """Options for fields with their values: a field's own option if it has one, else ``--set``."""
+    rest = dict(values)
+    new_protocol = bool(rest.keys() & {"split.protocol", "split.folds"})
+    for name in ("split.protocol", "split.folds") if new_protocol else ():
+        rest.pop(name, None)
+
+    def take(field: str, write: Callable[[Any], _Option]) -> _Option | None:
+        return write(rest.pop(field)) if field in rest else None
+
+    return Options(
+        recipe=recipe.name,
+        model=model,
+        protocol=recipe.split.shorthand if new_protocol else None,
+        datasets=take("datasets", lambda value: "all" if value is None else ",".join(value)),
+        where=take("where", lambda value: value or ""),
+        views=take("train.views", _ranges),
+        epochs=take("train.epochs", int),
+        batch_size=take("train.batch_size", int),
+        train_on=take("split.train_corpora", ",".join),
+        test_on=take("split.test_corpora", ",".join),
+        leak_views=rest.get("split.leak_views") is True and bool(rest.pop("split.leak_views")),
+        set=tuple(f"{name}={_text(value)}" for name, value in rest.items()),
+    )
 
 
 def _ranges(views: list[int] | None) -> str:

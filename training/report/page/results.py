@@ -1,4 +1,4 @@
-"""Results as cells of tables and as facts, every rate with its interval where it has one."""
+"""Results as table cells and facts, each rate with its interval if it has one."""
 
 from __future__ import annotations
 
@@ -17,24 +17,25 @@ GROUPS_HEADER = (*RATES_HEADER, "clips", "speakers")
 CLASSES_HEADER = (CLASS_HEADER[0], "95 %", CLASS_HEADER[1], "95 %", CLASS_HEADER[2], "95 %", "clips")
 
 INTERVALS_OF_PARTS = (
-    "Intervals are of the same bootstrap, over the speakers of the corpus or gender alone; of a class, over "
-    "all resamples that hold clips of it, expanded by the speakers who have such clips. With fewer than "
-    f"{FEWEST_SPEAKERS} of them there is none: a dash. The intervals of two groups tell of each by itself; "
-    "they are no test of their difference, and none is corrected for how many there are. One without width, "
-    "as where nothing was recognised, says that the speakers of this test are alike in it, and no more."
+    "Intervals use the same bootstrap, over the speakers of the corpus or gender only. For a class, they use "
+    "the resamples with clips of it and are expanded by the number of speakers with such clips. With fewer "
+    f"than {FEWEST_SPEAKERS} of them there is no interval, shown as a dash. Intervals describe each group on "
+    "its own: they do not test the difference between two groups and are not corrected for multiple "
+    "comparisons. An interval of zero width, for example where nothing was recognised, only means that the "
+    "speakers of this test do not differ."
 )
 
 Facts = tuple[tuple[str, str], ...]
 
 
 def sets_of(evaluation: Evaluation, target: Target) -> tuple[tuple[str, Scores], ...]:
-    """Emotions and, where they differ, the model's own classes, each with a name."""
+    """Emotions and, if they differ, the model's own classes, each with a name."""
     emotion = ("emotion", evaluation.emotion)
     return (emotion, ("gender × emotion", evaluation.own)) if target is Target.GENDER_EMOTION else (emotion,)
 
 
 def rate_facts(scores: Scores) -> Facts:
-    """UA, WA and macro-F1, each named with its interval; size of the test; what chance gives."""
+    """UA, WA and macro-F1, each named with its interval; size of the test; chance level."""
     found = scores.intervals
     bounds = (None, None, None) if found is None else (found.ua, found.wa, found.macro_f1)
     rates = zip(("UA", "WA", "macro-F1"), (scores.ua, scores.wa, scores.macro_f1), bounds, strict=True)
@@ -51,28 +52,28 @@ def rate_facts(scores: Scores) -> Facts:
 
 
 def chance_sentence(scores: Scores) -> str:
-    """What a model that does not listen reaches."""
+    """What a model reaches without listening."""
     most = max(scores.per_class, key=lambda score: score.support)
     ua, wa = percent(1 / scores.tested), percent(most.support / scores.support)
     return (
-        f"Chance: a model that does not listen has, in the mean, a UA of at most {ua} ({scores.tested} "
-        f"classes have test clips), whatever it answers, and a WA of at most {wa}, by always saying "
+        f"Chance: on average, a model that does not listen reaches a UA of at most {ua} ({scores.tested} "
+        f"classes have test clips), and a WA of at most {wa} by always predicting "
         f"{most.name.replace('_', ' ')}."
     )
 
 
 def set_rows(sets: Iterable[tuple[str, Scores]]) -> list[tuple[str, ...]]:
-    """Cells under a name and :data:`RATES_HEADER`, and the number of classes."""
+    """Cells for a name and :data:`RATES_HEADER`, and the number of classes."""
     return [(name, *_rates(scores), f"{scores.tested} of {len(scores.per_class)}") for name, scores in sets]
 
 
 def group_rows(groups: Iterable[GroupScore]) -> list[tuple[str, ...]]:
-    """Cells under a name and :data:`GROUPS_HEADER`."""
+    """Cells for a name and :data:`GROUPS_HEADER`."""
     return [(g.name or "unknown", *_rates(g), f"{g.support:,}", f"{g.speakers:,}") for g in groups]
 
 
 def class_rows(scores: Scores) -> list[tuple[str, ...]]:
-    """Cells under a name and :data:`CLASSES_HEADER`; dashes for what a class without clips does not have."""
+    """Cells for a name and :data:`CLASSES_HEADER`; dashes for a class without clips."""
     rows = []
     for each in scores.per_class:
         found = each.intervals
@@ -84,7 +85,7 @@ def class_rows(scores: Scores) -> list[tuple[str, ...]]:
 
 
 def speaker_rows(scores: Scores, genders: dict[str, str]) -> list[tuple[str, ...]]:
-    """Name, gender, UA, WA, macro-F1 and clips of each test speaker, the lowest UA first."""
+    """Name, gender, UA, WA, macro-F1 and clips of each test speaker, lowest UA first."""
     ranked = sorted(scores.by_speaker, key=lambda score: (score.ua, score.name))
     return [
         (
@@ -100,15 +101,15 @@ def speaker_rows(scores: Scores, genders: dict[str, str]) -> list[tuple[str, ...
 
 
 def count_rows(scores: Scores) -> list[tuple[str, ...]]:
-    """The confusion matrix as clips: a true class, then the classes that it was taken for."""
+    """The confusion matrix in clips: a true class, then clips per predicted class."""
     return [
         (name.replace("_", " "), *map(str, row))
         for name, row in zip(scores.class_names, scores.confusion, strict=True)
     ]
 
 
-def spoken(scores: Scores) -> tuple[str, ...]:
-    """Names of the classes as one says them."""
+def class_titles(scores: Scores) -> tuple[str, ...]:
+    """Names of the classes, with spaces."""
     return tuple(name.replace("_", " ") for name in scores.class_names)
 
 

@@ -1,28 +1,28 @@
-"""The page of one run: from a finished training to HTML."""
+"""The page of one run, ``report.html``."""
 
 from __future__ import annotations
 
 from featurestore.page.render import render
-from training.report.model_card import audited, how_trained, input_of, sentences_heard, weights_of
+from training.report.model_card import audit_sentences, how_trained, input_of, sentences_heard, weights_of
 from training.report.page import pictures, results, split_facts
-from training.report.page.commands import again
-from training.report.page.shared import capital, shared_values
+from training.report.page.commands import commands_of
+from training.report.page.shared import shared_values
 from training.report.recipe_prose import BEST_BY, model_prose
 from training.report.result import RunResult
 from training.report.text import size_of_test
-from training.report.wording import ua_with_interval
+from training.report.wording import capitalise, ua_with_interval
 from training.splits.side import SIDES
 
 
 def run_page(result: RunResult) -> str:
-    """HTML of a run's ``report.html``; the same bytes for equal runs but for the time of their beginning."""
+    """HTML of a run's ``report.html``; the same bytes for equal runs, except for their start time."""
     record, recipe, emotion = result.record, result.record.recipe, result.test.emotion
     known, split = result.predictions, result.split
     drawn = split is None or (
         (split.protocol, split.seed, split.store_digest)
         == (recipe.split.protocol, record.seed, record.store_digest)
     )
-    commands = again(
+    commands = commands_of(
         record,
         sorted({name for names in result.corpora.values() for name in names}),
         fold=split.fold.index if split is not None and split.fold is not None else None,
@@ -36,12 +36,12 @@ def run_page(result: RunResult) -> str:
         notices=result.notices,
         facts_of_run=(*results.rate_facts(emotion), *_facts(result)),
         curves=pictures.curves(result.history, BEST_BY[recipe.train.monitor]) if result.history else (),
-        ending=capital(result.ending),
+        ending=capitalise(result.ending),
         validation=results.sets_of(result.validation, recipe.labels.target),
-        validation_worth=_validation_worth(result),
+        validation_note=_validation_note(result),
         sides=split_facts.side_rows(result),
         speakers=[(side, ", ".join(result.speakers[side])) for side in SIDES if side in result.speakers],
-        audited_words=audited(result).replace("`", ""),
+        audit_text=audit_sentences(result).replace("`", ""),
         sentences_heard=sentences_heard(result.audit),
         checks=result.audit.checks,
         split_facts=split_facts,
@@ -69,10 +69,10 @@ def _facts(result: RunResult) -> results.Facts:
     return (("parameters", counted), ("epoch of the weights", best))
 
 
-def _validation_worth(result: RunResult) -> str:
+def _validation_note(result: RunResult) -> str:
     if result.best_epoch is None:
-        return "Validation: of clips that nothing was chosen by."
-    return "Validation: of the clips that chose the epoch, and so no estimate of what to expect."
+        return "Validation clips; they were not used to choose anything."
+    return "Validation clips; they were used to choose the epoch, so this is not an estimate of accuracy."
 
 
 def _model(result: RunResult) -> list[tuple[str, str]]:
@@ -82,9 +82,9 @@ def _model(result: RunResult) -> list[tuple[str, str]]:
         ("classes", f"{len(record.classes)}: {', '.join(name.replace('_', ' ') for name in record.classes)}"),
         ("label set", f"{recipe.labels.set}, target {recipe.labels.target}"),
         ("input", input_of(recipe).replace("`", "")),
-        ("clips", recipe.where or "all that have a class"),
+        ("clips", recipe.where or "all with a class"),
         (
             "corpora of the recipe",
-            ", ".join(recipe.datasets) if recipe.datasets else "all that the store holds",
+            ", ".join(recipe.datasets) if recipe.datasets else "all in the store",
         ),
     ]

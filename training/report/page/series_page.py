@@ -1,4 +1,4 @@
-"""The page of a series of folds, with links to the page of each."""
+"""The page of a series of folds, with links to the page of each fold."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from schemas.model import Model
 from schemas.recipe import first_problem
 from training.audits.audit import Verdict
 from training.report.page import pictures, results
-from training.report.page.commands import again
+from training.report.page.commands import commands_of
 from training.report.page.shared import shared_values
-from training.report.summary import Spread, Summary
-from training.report.summary_text import FOLD_HEADER, fold_rows
+from training.report.summary import Summary
+from training.report.summary_text import FOLD_HEADER, fold_rows, plus_minus
 from training.report.text import size_of_test
-from training.report.wording import percent, ua_with_interval
+from training.report.wording import ua_with_interval
 from training.runs.run import PAGE, RunFolder
 from training.runs.series import SeriesFolder
 from training.splits.side import SIDES, Side
 
 
-class _Check(Model):
+class _StoredCheck(Model):
     name: str
     question: str
     verdict: Verdict
@@ -31,8 +31,8 @@ class _Check(Model):
     count: int
 
 
-class _Audit(Model):
-    """What ``audit.json`` of a fold holds: :meth:`training.audits.audit.Audit.to_json`."""
+class _StoredAudit(Model):
+    """Content of a fold's ``audit.json``, written by :meth:`training.audits.audit.Audit.to_json`."""
 
     protocol: str
     clean: bool
@@ -41,13 +41,13 @@ class _Audit(Model):
     samples: dict[Side, int]
     test_sentences: int
     test_sentences_heard: int
-    checks: tuple[_Check, ...]
+    checks: tuple[_StoredCheck, ...]
 
 
 def series_page(summary: Summary, folder: SeriesFolder) -> str:
-    """HTML of a finished series' ``report.html``; the same bytes for equal series but for their time.
+    """HTML of a finished series' ``report.html``; the same bytes for equal series, except for their time.
 
-    Raises :class:`RunError` where a fold's folder lacks what its training wrote.
+    Raises :class:`RunError` if a fold's folder lacks files that its training wrote.
     """
     record = folder.record()
     numbers = range(1, len(record.folds) + 1)
@@ -61,12 +61,12 @@ def series_page(summary: Summary, folder: SeriesFolder) -> str:
         headline=f"Pooled {ua_with_interval(emotion)}",
         tested=size_of_test(emotion, summary.claim),
         facts_of_run=(
-            ("UA, mean ± sd of folds", _plus_minus(summary.emotion.ua)),
+            ("UA, mean ± sd of folds", plus_minus(summary.emotion.ua)),
             *results.rate_facts(emotion),
         ),
         folds=pictures.folds(summary),
         fold_header=("fold", *FOLD_HEADER),
-        fold_rows=[_linked(row, folder, number) for number, row in enumerate(fold_rows(summary), 1)],
+        fold_rows=[_link_row(row, folder, number) for number, row in enumerate(fold_rows(summary), 1)],
         audit_header=("audit of fold", "clips", "speakers", "clean", *(c.name for c in audits[0].checks)),
         audit_rows=[_audit_row(name, found) for name, found in zip(record.folds, audits, strict=True)],
         questions=[(check.name, check.question) for check in audits[0].checks],
@@ -78,35 +78,33 @@ def series_page(summary: Summary, folder: SeriesFolder) -> str:
             recipe=record.recipe,
             evaluation=summary.pooled,
             genders=results.genders_of(summary.predictions.speaker, summary.predictions.gender),
-            commands=again(first, sorted({*summary.predictions.dataset, *heard}), fold=None, drawn=True),
+            commands=commands_of(
+                first, sorted({*summary.predictions.dataset, *heard}), fold=None, drawn=True
+            ),
             curves=any(fold.best_epoch is not None for fold in summary.folds),
             series=True,
         ),
     )
 
 
-def _audit(run: RunFolder) -> _Audit:
+def _audit(run: RunFolder) -> _StoredAudit:
     try:
-        return _Audit.model_validate(run.read_json("audit.json"))
+        return _StoredAudit.model_validate(run.read_json("audit.json"))
     except ValidationError as error:
         raise RunError(f"{run.path / 'audit.json'}: {first_problem(error)}; start a new run") from error
 
 
-def _linked(row: tuple[str, ...], folder: SeriesFolder, number: int) -> dict[str, Any]:
-    """Cells of a row with the link to the fold's page; what is no fold has none."""
+def _link_row(row: tuple[str, ...], folder: SeriesFolder, number: int) -> dict[str, Any]:
+    """Cells of a row with a link to the fold's page, if it is a fold."""
     folds = len(folder.record().folds)
     return {"cells": row, "link": f"{folder.fold(number).name}/{PAGE}" if number <= folds else None}
 
 
-def _audit_row(name: str, found: _Audit) -> tuple[str, ...]:
-    """Clips and speakers of train, validation and test; whether no sides overlap; findings of each check."""
+def _audit_row(name: str, found: _StoredAudit) -> tuple[str, ...]:
+    """Clips and speakers of train, validation and test; whether it is clean; findings of each check."""
     sizes = (" / ".join(f"{of[side]:,}" for side in SIDES) for of in (found.clips, found.speakers))
     return (name, *sizes, "yes" if found.clean else "no", *(_finding(check) for check in found.checks))
 
 
-def _finding(check: _Check) -> str:
+def _finding(check: _StoredCheck) -> str:
     return f"{check.count:,} ({check.verdict})" if check.count else "none"
-
-
-def _plus_minus(spread: Spread) -> str:
-    return percent(spread.mean) if spread.sd is None else f"{100 * spread.mean:.1f} ± {100 * spread.sd:.1f} %"

@@ -1,4 +1,4 @@
-"""What the page of a run and the page of a series both show."""
+"""What the page of a run and the page of a series have in common."""
 
 from __future__ import annotations
 
@@ -9,9 +9,16 @@ from schemas.recipe import Recipe
 from schemas.recipe_toml import recipe_toml
 from training.metrics.scores import Evaluation
 from training.report.page import pictures, results
-from training.report.page.commands import Again, afterwards
-from training.report.page.request_again import as_asked, differences
-from training.report.wording import AVERAGES, calibration_sentence, interval_note, speaker_spread, warning
+from training.report.page.commands import ReproductionCommands, next_commands
+from training.report.page.request_again import as_requested, differences
+from training.report.wording import (
+    AVERAGES,
+    calibration_sentence,
+    capitalise,
+    interval_note,
+    speaker_spread,
+    warning,
+)
 from training.runs.run import RunRecord
 from training.splits.claim import Claim
 
@@ -25,18 +32,18 @@ def shared_values(
     recipe: Recipe,
     evaluation: Evaluation,
     genders: Mapping[str, str],
-    commands: Again,
+    commands: ReproductionCommands,
     curves: bool,
     series: bool,
 ) -> dict[str, Any]:
-    """Values of the templates: a tested ``evaluation``, and where it came from.
+    """Values for the templates of both pages: a tested ``evaluation`` and its origin.
 
     ``record`` is that of the run, or of a series' first fold; ``genders`` maps speakers to genders;
-    ``commands`` are those that give the same again; ``curves`` tells whether there are any.
+    ``commands`` reproduce the result; ``curves`` says whether the page has training curves.
     """
     emotion, sets = evaluation.emotion, results.sets_of(evaluation, recipe.labels.target)
     return {
-        "subject": capital(subject),
+        "subject": capitalise(subject),
         "title": claim.title,
         "created": created,
         "version": record.versions.get("ser-features", "unknown"),
@@ -51,29 +58,24 @@ def shared_values(
         "speaker_spread": speaker_spread(emotion),
         "genders": genders,
         "calibrations": [pictures.reliability(name, scores) for name, scores in sets],
-        "calibration": capital(calibration_sentence(emotion)),
+        "calibration": capitalise(calibration_sentence(emotion)),
         "recipe": recipe,
-        "differences": differences(as_asked(recipe, record.store_spec)),
+        "differences": differences(as_requested(recipe, record.store_spec)),
         "recipe_toml": recipe_toml(recipe),
         "commands": commands,
-        "afterwards": afterwards(commands.store, curves=curves, series=series),
+        "next_commands": next_commands(commands.store, curves=curves, series=series),
         "provenance": _provenance(record, recipe),
     }
 
 
-def capital(sentence: str) -> str:
-    """``sentence`` with a large first letter."""
-    return sentence[:1].upper() + sentence[1:]
-
-
 def _provenance(record: RunRecord, recipe: Recipe) -> list[tuple[str, str]]:
-    """What a result was computed from, and by what."""
+    """What a result was computed from, and how."""
     spec = record.store_spec
     return [
-        ("begun", record.created),
+        ("started", record.created),
         ("store", record.store_digest),
-        ("its place", record.store or "not kept: it was given as an absolute path or a URL"),
-        ("its specification", spec.digest),
+        ("path of the store", record.store or "not recorded: it was an absolute path or a URL"),
+        ("specification of the store", spec.digest),
         ("recordings", f"{spec.length / spec.audio.sample_rate:.3g} s at {spec.audio.sample_rate:,} Hz"),
         ("features", ", ".join(f"{name} ({spec.coefficients[name]})" for name in record.features)),
         ("views", _views(spec.view_names, recipe.train.views or (0,))),
@@ -85,4 +87,4 @@ def _provenance(record: RunRecord, recipe: Recipe) -> list[tuple[str, str]]:
 
 def _views(names: tuple[str, ...], trained: Iterable[int]) -> str:
     read = ", ".join(names[view] if view < len(names) else str(view) for view in trained)
-    return f"{read}, of {len(names)} in the store"
+    return f"{read}; {len(names)} in the store"

@@ -15,7 +15,7 @@ CHECKS_HEADER = ("answer", "findings")
 _ANSWERS: dict[Verdict, str] = {
     "clean": "yes",
     "leak": "no: a leak",
-    "admitted": "no, as the protocol admits",
+    "admitted": "no, but the protocol allows it",
     "reported": "see below",
 }
 
@@ -23,10 +23,10 @@ _SHOWN = 3
 
 
 def side_rows(result: RunResult) -> list[tuple[str, ...]]:
-    """Cells under the name of a side and :data:`SIDES_HEADER`."""
+    """Cells for the name of a side and :data:`SIDES_HEADER`."""
     drawn = result.split is not None and result.split.views is not None
     trained = result.record.recipe.train.views or (0,)
-    views = "drawn" if drawn else "1, the original"
+    views = "random" if drawn else "1, the original"
     rows: list[tuple[str, ...]] = []
     for side in SIDES:
         size = result.sides[side]
@@ -36,19 +36,19 @@ def side_rows(result: RunResult) -> list[tuple[str, ...]]:
 
 
 def check_rows(checks: Sequence[Check]) -> list[tuple[str, ...]]:
-    """Cells under a question and :data:`CHECKS_HEADER`."""
+    """Cells for a question and :data:`CHECKS_HEADER`."""
     return [(check.question, _answer(check), f"{check.count:,}") for check in checks]
 
 
 def finding_sentences(checks: Sequence[Check]) -> list[tuple[str, str]]:
-    """Name and first findings of every check that has any."""
-    told = []
+    """Name and first findings of each check with findings."""
+    sentences = []
     for check in checks:
         if check.count:
-            shown = "; ".join(check.offenders[:_SHOWN])
+            first = "; ".join(check.offenders[:_SHOWN])
             more = check.count - min(_SHOWN, len(check.offenders))
-            told.append((check.name, shown + (f"; and {more:,} more" if more else "")))
-    return told
+            sentences.append((check.name, first + (f"; and {more:,} more" if more else "")))
+    return sentences
 
 
 def _answer(check: Check) -> str:

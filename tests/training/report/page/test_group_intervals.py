@@ -10,7 +10,8 @@ import pytest
 import scipy.stats
 
 from training.metrics.bootstrap import FEWEST_SPEAKERS
-from training.metrics.scores import Scores, scores
+from training.metrics.evaluation import score
+from training.metrics.scores import Scores
 
 CLASSES = ("a", "b", "c")
 SPEAKERS = 9
@@ -32,7 +33,7 @@ def clips() -> list[tuple[str, str, int, int]]:
 def found() -> Scores:
     rows = clips()
     groups = {"corpus": ["x"] * len(rows), "gender": [r[1] for r in rows], "speaker": [r[0] for r in rows]}
-    return scores(np.array([r[2] for r in rows]), np.eye(3)[[r[3] for r in rows]], CLASSES, groups)
+    return score(np.array([r[2] for r in rows]), np.eye(3)[[r[3] for r in rows]], CLASSES, groups)
 
 
 def expanded(values: list[float], speakers: int) -> tuple[float, float]:

@@ -7,7 +7,7 @@ import pytest
 from schemas.overrides import override
 from schemas.recipe import Recipe, load_recipe, parse_recipe, shipped_recipes
 from schemas.recipe_toml import recipe_toml, toml_value
-from training.report.page.request_again import as_asked, differences, options_of
+from training.report.page.request_again import as_requested, differences, options_of
 from training.runs.options import Options
 
 ASKED = (
@@ -62,8 +62,8 @@ def test_a_training_on_all_views_of_its_store_is_not_told_as_changed() -> None:
     recipe = load_recipe("four-corpora-a")
     store = recipe.store_spec(augment=2, seed=0)
     whole, part = (asked("four-corpora-a", (f"train.views={views}",)) for views in ([0, 1, 2], [0, 1]))
-    assert differences(as_asked(whole, store)) == ()
-    assert differences(as_asked(part, store)) == (("train.views", "null", "[0, 1]"),)
+    assert differences(as_requested(whole, store)) == ()
+    assert differences(as_requested(part, store)) == (("train.views", "null", "[0, 1]"),)
 
 
 def test_a_recipe_of_ones_own_is_a_file() -> None:

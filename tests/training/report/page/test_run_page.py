@@ -19,8 +19,8 @@ from schemas.recipe import load_recipe
 from tests.pages import require_readable
 from tests.training.claims import claim
 from tests.training.report.page.reading import Page
+from training.metrics.evaluation import evaluate_predictions
 from training.metrics.predictions import Predictions
-from training.metrics.scores import evaluate_predictions
 from training.report import files as outcome
 from training.report.files import write_result
 from training.report.page.run_page import run_page
@@ -118,7 +118,7 @@ def test_intervals_are_those_of_metrics_json(page: Page, result: RunResult) -> N
 
 def test_split_and_audit_are_told(page: Page, result: RunResult) -> None:
     audit = json.loads((result.folder.path / "audit.json").read_text())
-    answers = page.table("question put to the split")
+    answers = page.table("check of the split")
     assert answers.keys() == {check["question"] for check in audit["checks"]}
     assert answers["Is each speaker on one side?"] == ["yes", "0"]
     sides = page.table("side")
@@ -232,8 +232,8 @@ def test_a_run_without_epochs_with_unseen_classes_and_one_speaker_has_a_page(res
     assert found.table("emotion")["sad"] == ["–"] * 6 + ["0"]
     assert found.facts["epoch of the weights"] == "no epochs"
     assert "There are no curves" in found.text
-    assert "No interval: 1 speaker cannot tell" in found.text
-    assert "One speaker alone is tested" in found.text
+    assert "No interval: the speaker bootstrap needs at least 3 test speakers" in found.text
+    assert "There is only one test speaker" in found.text
     assert not [alt for alt in found.pictures if alt.startswith(("Losses", "UA by speaker"))]
     assert "tensorboard" not in found.code[-1]
 

@@ -1,23 +1,23 @@
-"""What must stay on one side because some of its recordings are identical."""
+"""Speakers, sentences or clips that must stay on one side because they share identical recordings."""
 
 from __future__ import annotations
 
 import pandas as pd
 
 
-def joined(keys: pd.Series, audio_sha256: pd.Series) -> pd.Series:
-    """Representative of each clip's key: the same for keys of which any recordings are identical.
+def join_identical(keys: pd.Series, audio_sha256: pd.Series) -> pd.Series:
+    """Replace keys that share an identical recording by one of them.
 
     Parameters
     ----------
     keys : Series of str
         What each clip belongs to: its speaker, its sentence, or the clip itself.
     audio_sha256 : Series of str
-        Hash of each clip's recording; a missing or empty one is like no other.
+        Hash of each clip's recording; a missing or empty hash equals no other.
 
     Returns
     -------
-    Series of str, like ``keys``: of each group of keys the first in alphabetical order.
+    Series of str, like ``keys``: for each group of joined keys, the first in alphabetical order.
     """
     known = audio_sha256.fillna("") != ""
     twins = known & audio_sha256.where(known).duplicated(keep=False)
