@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.conftest import REPOSITORY
@@ -24,7 +26,8 @@ def test_the_page_quotes_the_twenty_likeliest_mistakes_and_nothing_else() -> Non
     assert len(QUOTES) == len(fences_of(ERRORS, "docs/errors.md"))
 
 
-def test_quotes_stay_if_no_message_has_changed() -> None:
-    before = ERRORS.read_text(encoding="utf-8")
-    refresh_quotes(ERRORS, mistakes_of(TRANSCRIPT))
-    assert ERRORS.read_text(encoding="utf-8") == before
+def test_quotes_stay_if_no_message_has_changed(tmp_path: Path) -> None:
+    copy = tmp_path / "errors.md"
+    copy.write_bytes(ERRORS.read_bytes())
+    refresh_quotes(copy, mistakes_of(TRANSCRIPT))
+    assert copy.read_bytes() == ERRORS.read_bytes()

@@ -94,7 +94,7 @@ def test_clips_can_be_chosen(run: RunResult, demo_store: Path) -> None:
     asked = EvaluationRequest((run.folder.path,), demo_store, where='emotion == "sad"', hardware=CPU)
     tested = evaluate_runs(asked)
     assert {tested.predictions.classes[i] for i in tested.predictions.true} == {"sad"}
-    with pytest.raises(UsageError, match="no corpus tess; it has demo"):
+    with pytest.raises(UsageError, match="no corpus tess; choose from demo"):
         evaluate_runs(EvaluationRequest((run.folder.path,), demo_store, datasets=("tess",), hardware=CPU))
     with pytest.raises(UsageError, match="no column 'loudness'"):
         evaluate_runs(EvaluationRequest((run.folder.path,), demo_store, where="loudness > 1", hardware=CPU))
@@ -113,7 +113,7 @@ def test_a_folder_that_is_no_run_is_a_sentence(run: RunResult, demo_store: Path,
     series = tmp_path / "series"
     series.mkdir()
     (series / "series.json").write_text("{}")
-    with pytest.raises(RunError, match=r"is a series of folds; give the folder of one, as .*fold-1"):
+    with pytest.raises(RunError, match=r"is a series of folds; give the folder of one, such as .*fold-1"):
         evaluate_runs(EvaluationRequest((series,), demo_store))
     RunFolder.create(tmp_path, "empty")
     with pytest.raises(RunError, match="is not the folder of a run"):
@@ -206,7 +206,9 @@ def test_on_another_store_none_of_several_has_heard_what_is_tested(
 
 def test_runs_of_other_labels_have_no_mean(run: RunResult, demo_store: Path, tmp_path: Path) -> None:
     other = trained(demo_store, tmp_path, None, "labels.target=gender_emotion")
-    with pytest.raises(RunError, match=r"tells gender_emotion of common7, and .* emotion of common7"):
+    with pytest.raises(
+        RunError, match=r"predicts gender_emotion of common7, but .* predicts emotion of common7"
+    ):
         evaluate_runs(EvaluationRequest((run.folder.path, other.folder.path), demo_store, hardware=CPU))
 
 
