@@ -84,7 +84,8 @@ def require_dali() -> ModuleType:
         return importlib.import_module("nvidia.dali")
     except ImportError as error:
         raise UsageError(
-            "decoding with DALI needs NVIDIA DALI, which is missing; run pip install nvidia-dali-cuda130"
+            "decoding with DALI needs NVIDIA DALI, which is not installed; run "
+            "pip install nvidia-dali-cuda130"
         ) from error
 
 

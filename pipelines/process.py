@@ -52,7 +52,7 @@ def torch_threads() -> int:
 
 
 def compute_alone() -> None:
-    """Make torch compute without OpenMP helper threads in the whole process."""
+    """Make the calling thread, and threads that start computing later, work without OpenMP helper threads."""
     import torch
 
     torch.set_num_threads(1)

@@ -24,12 +24,13 @@ from schemas.errors import RunError
 from schemas.labels import label_set
 from training.metrics.evaluation import evaluate_predictions
 from training.metrics.predictions import Predictions
-from training.plan.requirements import require_datasets, require_features
+from training.plan.requirements import require_features
 from training.predict.trained import TrainedModel
 from training.report.tested import Tested, corpora_heard
 from training.runs.request import Hardware
 from training.runs.run import RunRecord, require_once
 from training.runs.same_store import open_same_store
+from training.samples.datasets import require_datasets
 from training.samples.held_out import own_test_clips, unheard_clips
 from training.samples.samples import Samples
 from training.samples.targets import NO_CLASS, Targets, targets_of
@@ -72,7 +73,7 @@ def evaluate_runs(request: EvaluationRequest) -> Tested:
     splits = [Split.from_json(model.folder.read_json("split.json")) for model in models]
     first, split = records[0], splits[0]
     store = _open_store(request, first)
-    require_datasets(store, request.datasets or ())
+    require_datasets(store.document.datasets, request.datasets or ())
     for path, record in zip(request.runs, records, strict=True):
         require_features(store, record.store_spec, record.features, path)
     own = request.datasets is None and all(store.digest == record.store_digest for record in records)

@@ -122,7 +122,7 @@ def test_clips_and_rows_without_a_counterpart_are_told(tree) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
         ("", "columns"),
         ("file,speaker\n1,anna\n", "columns"),
@@ -133,12 +133,12 @@ def test_clips_and_rows_without_a_counterpart_are_told(tree) -> None:
         ("stem,speaker\n1,\n", "line 2"),
     ],
 )
-def test_an_unusable_csv_is_refused_with_its_fault(tree, rows: str, said: str) -> None:
+def test_an_unusable_csv_is_refused_with_its_fault(tree, rows: str, message: str) -> None:
     root = tree("happy/1.wav")
     (root / "who.csv").write_text(rows)
     with pytest.raises(CorpusError, match=r"who\.csv") as caught:
         scan(root, 'speakers = "who.csv"')
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("inside", ["../who.csv", "happy/../../who.csv"])
@@ -157,7 +157,7 @@ def test_a_csv_that_is_absent_is_named(tree) -> None:
 
 
 @pytest.mark.parametrize(
-    ("toml", "said"),
+    ("toml", "message"),
     [
         ("name = ", "TOML"),
         ('colour = "red"', "colour"),
@@ -170,10 +170,10 @@ def test_a_csv_that_is_absent_is_named(tree) -> None:
         ("genders = 3", "genders"),
     ],
 )
-def test_a_malformed_description_is_refused_in_one_line(tree, toml: str, said: str) -> None:
+def test_a_malformed_description_is_refused_in_one_line(tree, toml: str, message: str) -> None:
     with pytest.raises(CorpusError) as caught:
         scan(tree("happy/1.wav"), toml)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "corpus.toml" in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -121,13 +121,13 @@ def test_a_named_corpus_that_is_absent_is_refused_with_root_names_and_source(tre
     root = tree("tess/a.wav")
     with pytest.raises(CorpusNotFoundError) as caught:
         locate("ravdess", root)
-    for said in (
+    for message in (
         str(root),
         "Audio_Speech_Actors_01-24",
         "https://zenodo.org/records/1188976",
         "ravdess=PATH",
     ):
-        assert said in str(caught.value)
+        assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("request_", ["all", "tess"])

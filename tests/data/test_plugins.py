@@ -89,7 +89,7 @@ def features(site: Path, *arguments: str | Path) -> subprocess.CompletedProcess[
     )
 
 
-def said_by(code: str, site: Path) -> str:
+def output_of(code: str, site: Path) -> str:
     """What Python prints, with the packages in ``site``."""
     found = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
@@ -166,27 +166,27 @@ def test_a_package_that_cannot_be_used_is_named_in_one_sentence(
     package(site, "parlour", offers, code)
     (tmp_path / "corpora" / "something").mkdir(parents=True)
     for command in (("datasets",), ("build", "--datasets", "all", "--out", tmp_path / "f.zarr")):
-        said = features(site, *command, "--corpora", tmp_path / "corpora")
-        assert said.returncode == 1
-        assert sentence in said.stderr
-        assert "Traceback" not in said.stderr
+        result = features(site, *command, "--corpora", tmp_path / "corpora")
+        assert result.returncode == 1
+        assert sentence in result.stderr
+        assert "Traceback" not in result.stderr
 
 
 def test_two_packages_with_one_name_are_both_named(site: Path, tmp_path: Path) -> None:
     package(site, "parlour", "parlour = parlour:Parlour")
     package(site, "salon", "parlour = salon:Parlour")
-    said = features(site, "datasets", "--corpora", tmp_path)
-    assert said.returncode == 1
-    assert "packages parlour 1.2 and salon 1.2 both offer a corpus 'parlour'; uninstall one" in said.stderr
+    result = features(site, "datasets", "--corpora", tmp_path)
+    assert result.returncode == 1
+    assert "packages parlour 1.2 and salon 1.2 both offer a corpus 'parlour'; uninstall one" in result.stderr
 
 
 def test_two_packages_with_one_folder_are_both_named(site: Path, corpora: Path) -> None:
     package(site, "parlour", "parlour = parlour:Parlour")
     package(site, "salon", "salon = salon:Parlour", PARLOUR.replace('name = "parlour"', 'name = "salon"'))
-    said = features(site, "datasets", "--corpora", corpora)
-    assert said.returncode == 1
-    assert "the corpus 'salon' of the package salon 1.2 is unusable: its folder name '" in said.stderr
-    assert "belongs to parlour of the package parlour 1.2" in said.stderr
+    result = features(site, "datasets", "--corpora", corpora)
+    assert result.returncode == 1
+    assert "the corpus 'salon' of the package salon 1.2 is unusable: its folder name '" in result.stderr
+    assert "belongs to parlour of the package parlour 1.2" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -205,18 +205,18 @@ def test_a_scan_that_fails_or_names_clips_after_another_corpus_builds_nothing(
 ) -> None:
     package(site, "parlour", "parlour = parlour:Parlour", code)
     out = tmp_path / "f.zarr"
-    said = features(site, "build", "--datasets", "parlour", "--corpora", corpora, "--out", out)
-    assert said.returncode == 1
-    assert sentence in said.stderr
-    assert "repair its package" in said.stderr
-    assert "Traceback" not in said.stderr
+    result = features(site, "build", "--datasets", "parlour", "--corpora", corpora, "--out", out)
+    assert result.returncode == 1
+    assert sentence in result.stderr
+    assert "repair its package" in result.stderr
+    assert "Traceback" not in result.stderr
     assert not out.exists()
 
 
 def test_what_is_only_told_of_needs_no_package_that_works(site: Path) -> None:
     """A model card, of a store whose corpus came with a package that has been broken since."""
     package(site, "parlour", "parlour = parlour:Parlour", "raise RuntimeError('imported')")
-    assert said_by(
+    assert output_of(
         "from data.registry import find_corpus; print(find_corpus('tess').name, find_corpus('parlour'))", site
     ) == ("tess None")
 
@@ -224,4 +224,4 @@ def test_what_is_only_told_of_needs_no_package_that_works(site: Path) -> None:
 def test_a_package_is_not_imported_where_its_corpus_is_not_asked_for(site: Path) -> None:
     package(site, "parlour", "parlour = parlour:Parlour", "raise RuntimeError('imported')")
     code = "from data.registry import CORPORA; print('parlour' in CORPORA, CORPORA['tess'].name)"
-    assert said_by(code, site) == "True tess"
+    assert output_of(code, site) == "True tess"

@@ -230,7 +230,7 @@ _DECLARED: list[tuple[str, str, Callable[[Forge], None]]] = [
         "sha256",
         _document(lambda document: document["objects"][SHARD].update(sha256="../" * 21 + "x")),
     ),
-    ("clips of thirty years", "duration_s|possible", _of_spec("audio", duration_s=1e9)),
+    ("clips of thirty years", "duration_s|limit of 60 s", _of_spec("audio", duration_s=1e9)),
     ("a rate of a gigahertz", "sample_rate", _of_spec("audio", sample_rate=10**9)),
     ("a transform of a million points", "n_fft", _of_spec("spectral", n_fft=2**20)),
     ("chunks of one clip", "chunk_clips", _of_spec("storage", chunk_clips=1)),
@@ -474,7 +474,7 @@ _TABLES: list[tuple[str, str, Callable[[Forge], None]]] = [
     ),
     (
         "statistics of a speaker that is not there",
-        "has not",
+        "does not have",
         _column("statistics.parquet", "speaker", _first("demo/x")),
     ),
 ]

@@ -278,7 +278,7 @@ def test_no_files_give_nothing() -> None:
 
 def test_missing_dali_is_one_sentence_with_the_command_at_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "nvidia.dali", None)
-    with pytest.raises(UsageError, match=r"not installed: pip install nvidia-dali-cuda130$"):
+    with pytest.raises(UsageError, match=r"not installed; run pip install nvidia-dali-cuda130$"):
         dali_clips([], 1)
 
 

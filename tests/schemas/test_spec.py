@@ -107,8 +107,8 @@ def test_features_by_name_keep_the_recipes_parameters() -> None:
     assert named_features("chroma", listed) == (ChromaSpec(),)
     assert [feature.kind for feature in named_features("all", listed)] == list(FEATURE_KINDS)
     assert named_features("all", listed)[0] == MelSpec(n_mels=64)
-    said = "unknown feature 'melt'; did you mean 'mel'\\? choose all, or a comma-separated list from mel"
-    with pytest.raises(UnknownNameError, match=said):
+    message = "unknown feature 'melt'; did you mean 'mel'\\? choose all, or a comma-separated list from mel"
+    with pytest.raises(UnknownNameError, match=message):
         named_features("mel,melt", listed)
 
 

@@ -20,6 +20,7 @@ from training.audits.audit import Audit, audit
 from training.audits.near_duplicates import Fingerprints
 from training.audits.sounds import can_hear
 from training.runs.options import Options
+from training.samples.datasets import require_datasets
 from training.samples.samples import Samples, cross
 from training.splits.choose import splits_of
 from training.splits.side import ORIGINAL_VIEW, SIDES, Side
@@ -153,20 +154,12 @@ def _draw_splits(request: AuditRequest, store: FeatureStore) -> tuple[Split, ...
     recipe = override(recipe, options.changes(recipe))
     manifest, asked = store.manifest, options.datasets is not None
     if recipe.datasets is not None:
-        _require_corpora(recipe.datasets, set(manifest["dataset"]), every=asked)
+        held = set(manifest["dataset"])
+        if asked or not held & {*recipe.datasets}:
+            require_datasets(held, recipe.datasets)
         manifest = manifest[manifest["dataset"].isin(recipe.datasets)]
     views = range(len(store.spec.view_names))
     return splits_of(manifest, recipe.split, request.seed or 0, store.digest, views)
-
-
-def _require_corpora(wanted: Sequence[str], held: set[str], *, every: bool) -> None:
-    """Raise :class:`UsageError` if the store lacks any (``every``) or all of the wanted corpora."""
-    absent = [name for name in wanted if name not in held]
-    if absent and (every or len(absent) == len(wanted)):
-        raise UsageError(
-            f"the store has no corpus {' or '.join(absent)}; choose from {', '.join(sorted(held))} "
-            "with --datasets"
-        )
 
 
 def _targets(request: AuditRequest, splits: Sequence[Split]) -> tuple[Path, ...]:

@@ -10,8 +10,9 @@ from schemas.errors import UsageError
 from schemas.overrides import override
 from schemas.recipe import Recipe
 from training.functionals.speaker import require_whole_speakers
-from training.plan.requirements import InputSelection, require_datasets, selection_of
+from training.plan.requirements import InputSelection, selection_of
 from training.runs.request import TrainRequest
+from training.samples.datasets import require_datasets
 from training.splits.choose import splits_of
 from training.splits.split import Split
 
@@ -44,7 +45,7 @@ def choose(request: TrainRequest) -> Choice:
     recipe = override(request.recipe, request.changes)
     store = FeatureStore.open(request.store)
     if any(change.startswith("datasets=") for change in request.changes):
-        require_datasets(store, recipe.datasets or ())
+        require_datasets(store.document.datasets, recipe.datasets or ())
     selection = selection_of(store, recipe, request.recipe_source or recipe.name)
     remarks = (*_missing_views(store, recipe), *_missing_datasets(store, recipe))
     recipe = override(recipe, [f"train.views={list(selection.views)}", *_any_dataset(store, recipe)])

@@ -78,17 +78,6 @@ def build_command(recipe: Recipe, source: str) -> str:
     )
 
 
-def require_datasets(store: FeatureStore, names: Sequence[str]) -> None:
-    """Raise :class:`UsageError` if the store lacks corpora that were asked for by name."""
-    existing = sorted(store.document.datasets)
-    absent = [name for name in names if name not in existing]
-    if absent:
-        raise UsageError(
-            f"the store has no corpus {' or '.join(absent)}; choose from {', '.join(existing)} with "
-            "--datasets"
-        )
-
-
 def require_features(store: FeatureStore, learnt: StoreSpec, features: Sequence[str], run: Path) -> None:
     """Raise :class:`RunError` unless ``store`` holds ``features`` as the model of ``run`` was trained on."""
     held = {feature.kind: feature for feature in store.spec.features}

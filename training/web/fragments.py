@@ -61,13 +61,13 @@ def _notes(answer: DemoAnswer) -> list[str]:
     behind = heard.start_s + heard.sound.duration_s - heard.heard_to_s - heard.unheard_s
     quiet = [
         f"{seconds:.2g} s {side}"
-        for seconds, side in ((before, "before it"), (behind, "after it"))
+        for seconds, side in ((before, "before"), (behind, "after"))
         if seconds > _WORTH_A_NOTE_S
     ]
     if quiet:
-        notes.append(f"Silence was left out: {' and '.join(quiet)}.")
+        notes.append(f"Silence left out: {' and '.join(quiet)}.")
     if heard.unheard_s > _WORTH_A_NOTE_S:
-        notes.append(f"{heard.unheard_s:.2g} s of sound after it were left out.")
+        notes.append(f"Sound left out: {heard.unheard_s:.2g} s after.")
     return notes
 
 

@@ -47,7 +47,7 @@ def cremad_files() -> Files:
 
 
 class Watcher:
-    """Holds that every counter of work that succeeds ends where it said that it would."""
+    """Holds that every counter of work that succeeds ends at its announced total."""
 
     @contextmanager
     def counter(self, description: str, unit: str) -> Iterator[Callable[[int, int], None]]:
@@ -72,10 +72,10 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Publisher], Pub
 
 @pytest.fixture
 def get(tmp_path: Path) -> Callable[..., Downloaded]:
-    """Download a corpus into ``tmp_path / "corpora"``; what was told on the way goes to ``told``."""
+    """Download a corpus into ``tmp_path / "corpora"``; messages on the way are added to ``notices``."""
 
-    def run(name: str, patience: DownloadPatience = QUICK, told: list[str] | None = None) -> Downloaded:
-        web = Web(patience, (told if told is not None else []).append)
+    def run(name: str, patience: DownloadPatience = QUICK, notices: list[str] | None = None) -> Downloaded:
+        web = Web(patience, (notices if notices is not None else []).append)
         return download(offer(name), tmp_path / "corpora", web, Watcher())
 
     return run

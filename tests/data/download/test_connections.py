@@ -61,14 +61,14 @@ def test_broken_connections_are_gone_on_with_as_long_as_bytes_come(
     archive = zipped(ravdess_files)
     server = serve(zenodo(archive))
     server.faults = deque(["reset", "cut", "cut", "cut", "reset", "cut", "cut", "503", "cut"])
-    told: list[str] = []
+    notices: list[str] = []
 
-    get("ravdess", told=told)
+    get("ravdess", notices=notices)
 
     assert content(tmp_path / "corpora" / "ravdess") == ravdess_files
     assert server.sent < 1.02 * len(archive) + 10_000
-    assert len(told) == 9
-    assert "trying again" in told[0]
+    assert len(notices) == 9
+    assert "trying again" in notices[0]
 
 
 def test_a_server_that_knows_no_ranges_is_asked_for_the_whole_again(
@@ -143,7 +143,7 @@ def test_a_checksum_that_never_fits_is_told_and_becomes_no_corpus(
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "message"),
     [
         ("long", r"sends [\d,]+ bytes for .* its list of files says"),
         ("short", r"sends [\d,]+ bytes for"),
@@ -151,12 +151,12 @@ def test_a_checksum_that_never_fits_is_told_and_becomes_no_corpus(
     ],
 )
 def test_a_server_that_lies_about_a_size_is_told_at_once(
-    fault: str, said: str, tmp_path: Path, serve: Serve, get: Get, ravdess_files: Files
+    fault: str, message: str, tmp_path: Path, serve: Serve, get: Get, ravdess_files: Files
 ) -> None:
     server = serve(zenodo(zipped(ravdess_files)))
     server.faults = deque([fault])
 
-    with pytest.raises(DownloadError, match=said):
+    with pytest.raises(DownloadError, match=message):
         get("ravdess")
 
     require_no_corpus(tmp_path, "ravdess")
@@ -189,15 +189,15 @@ def test_a_long_wait_is_left_to_the_user(form: str, serve: Serve, get: Get, ravd
 
 
 @pytest.mark.parametrize(
-    ("status", "said"), [(404, "does not have it"), (403, "refuses access"), (418, "418")]
+    ("status", "message"), [(404, "does not have it"), (403, "refuses access"), (418, "418")]
 )
 def test_a_refusal_is_told_at_once(
-    status: int, said: str, serve: Serve, get: Get, ravdess_files: Files
+    status: int, message: str, serve: Serve, get: Get, ravdess_files: Files
 ) -> None:
     server = serve(zenodo(zipped(ravdess_files)))
     server.faults = deque([str(status)])
 
-    with pytest.raises(DownloadError, match=said):
+    with pytest.raises(DownloadError, match=message):
         get("ravdess")
 
     assert len(server.asked("/content")) == 1
@@ -207,12 +207,12 @@ def test_a_server_that_is_not_there_is_given_up_after_some_attempts(
     serve: Serve, get: Get, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SER_DOWNLOAD_BASE", "http://127.0.0.1:9")
-    told: list[str] = []
+    notices: list[str] = []
 
     with pytest.raises(DownloadError, match="no connection, 4 times in a row; check your connection"):
-        get("ravdess", told=told)
+        get("ravdess", notices=notices)
 
-    assert len(told) == QUICK.attempts - 1
+    assert len(notices) == QUICK.attempts - 1
 
 
 def test_files_that_are_whole_are_not_fetched_again(
@@ -241,7 +241,7 @@ def test_an_object_that_git_lfs_lacks_is_named(serve: Serve, get: Get, cremad_fi
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "message"),
     [
         (lambda files: files.clear(), "lists no recording"),
         (lambda files: files[0].update(restricted=True), "restricted"),
@@ -255,7 +255,7 @@ def test_an_object_that_git_lfs_lacks_is_named(serve: Serve, get: Get, cremad_fi
     ],
 )
 def test_a_list_that_makes_no_sense_is_told(
-    damage: Callable[[list[dict[str, object]]], None], said: str, tmp_path: Path, serve: Serve, get: Get,
+    damage: Callable[[list[dict[str, object]]], None], message: str, tmp_path: Path, serve: Serve, get: Get,
     tess_files: Files,
 ) -> None:  # fmt: skip
     server = serve(dataverse(tess_files))
@@ -264,7 +264,7 @@ def test_a_list_that_makes_no_sense_is_told(
     damage(answer["data"]["files"])
     server.bodies[path] = json.dumps(answer).encode()
 
-    with pytest.raises(DownloadError, match=said):
+    with pytest.raises(DownloadError, match=message):
         get("tess")
 
     require_no_corpus(tmp_path, "tess")

@@ -50,7 +50,7 @@ def test_a_team_shares_a_store(tiny_store: Path, tmp_path: Path) -> None:
         (["pull", "http://127.0.0.1:9/x", "x.zarr"], 1, "127.0.0.1:9"),
         (["unpack", "nowhere.tar", "x.zarr"], 2, "nowhere.tar"),
         (["info", "zip::nowhere.zip"], 1, "zip"),
-        (["build", "--workers", "2", "--scheduler", "tcp://x:1"], 2, "give one of them"),
+        (["build", "--workers", "2", "--scheduler", "tcp://x:1"], 2, "give only one of them"),
     ],
 )
 def test_a_mistake_is_one_sentence(

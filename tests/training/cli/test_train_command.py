@@ -78,7 +78,7 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing(
 def test_mistakes_about_a_store_name_the_next_step(demo_store: Path, tmp_path: Path) -> None:
     cases = {
         ("--views", "7"): (2, "has views 0 to 6"),
-        ("--datasets", "savee"): (2, "the store has no corpus savee; it has demo"),
+        ("--datasets", "savee"): (2, "the store has no corpus savee; choose from demo"),
         ("--model", "Z"): (2, "Z"),
         ("--recipe", str(recipe := _other_recipe(tmp_path))): (1, f"ser-features build --recipe {recipe} "),
     }

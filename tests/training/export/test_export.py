@@ -221,7 +221,7 @@ def test_mistakes_are_sentences_and_leave_nothing(
         PathFinder, "find_spec", lambda name, *rest: None if name == "onnxscript" else find(name, *rest)
     )
     monkeypatch.delitem(sys.modules, "onnxscript", raising=False)
-    with pytest.raises(RunError, match=r"onnxscript is missing; install ser-features\[onnx\]"):
+    with pytest.raises(RunError, match=r"onnxscript is not installed; install ser-features\[onnx\]"):
         export_run(run.folder.path, tmp_path / "model.onnx")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["runs", "taken.json"]
 

@@ -204,7 +204,7 @@ def test_workers_are_for_folds(demo_store: Path, tmp_path: Path) -> None:
     request = TrainRequest(
         store=demo_store, recipe=RECIPE, changes=("split.protocol=speaker",), output=tmp_path / "runs"
     )
-    with pytest.raises(UsageError, match="leave --workers and --scheduler out"):
+    with pytest.raises(UsageError, match="leave out --workers and --scheduler"):
         train_all(request, ClusterRequest(workers=2), SilentObserver())
     assert not (tmp_path / "runs").exists()
 
