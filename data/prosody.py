@@ -9,7 +9,7 @@ level and high frequencies, sadness lowers them, fear raises pitch with tremor.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +68,7 @@ class Style:
 
     def vector(self) -> NDArray[np.float64]:
         """The ten numbers in the order of the fields."""
-        return np.array([getattr(self, field.name) for field in fields(self)])
+        return np.array(astuple(self))
 
 
 _STYLES = {

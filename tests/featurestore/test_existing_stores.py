@@ -25,7 +25,7 @@ from schemas.errors import (
 )
 from schemas.labels import Emotion, Gender
 from schemas.recipe import load_recipe
-from tests.featurestore.conftest import Builder
+from tests.tiny_store import Builder
 
 
 @pytest.fixture
