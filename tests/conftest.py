@@ -4,17 +4,43 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
 
 from data.demo import write_demo
 from featurestore.build import BuildRequest, build
+from featurestore.compute import execution
 from featurestore.plan.spec import SpecRequest
 
+if TYPE_CHECKING:
+    from tests.once import Once
+
+pytest_plugins = ("tests.once", "tests.tiny_store", "tests.server_fixtures")
+
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# A busy machine is slow, and no test may fail for that.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
+
+
+def pytest_configure() -> None:
+    """Give the processes that tests start the signals of a shell's foreground.
+
+    ``nohup`` and ``&`` start pytest with SIGHUP and SIGINT ignored, and children inherit that. They do not
+    inherit handlers, so with handlers here they start with the system's defaults.
+    """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -35,12 +61,21 @@ def real_corpora() -> Path:
     return root
 
 
+@pytest.fixture(scope="session", autouse=True)
+def builds_by_threads() -> Iterator[None]:
+    """Let builds of the demo voices compute in threads: starting worker processes costs three times as much.
+
+    Tests of the worker processes set the limit themselves.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(execution, "MANY_CLIPS", 10_000)
+        yield
+
+
 @pytest.fixture(scope="session")
-def whole_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Corpora root with the whole demo corpus."""
-    root = tmp_path_factory.mktemp("whole-demo")
-    write_demo(root)
-    return root
+def whole_demo(once: Once) -> Path:
+    """Corpora root with the whole demo corpus. Shared: do not change it."""
+    return once("whole-demo", write_demo)
 
 
 def copy_first_sentence(whole: Path, root: Path) -> None:
@@ -52,19 +87,19 @@ def copy_first_sentence(whole: Path, root: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def small_demo(whole_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_demo(whole_demo: Path, once: Once) -> Path:
     """Corpora root with the first sentence and repetition of every demo voice: 112 clips of 16 speakers."""
-    root = tmp_path_factory.mktemp("small-demo")
-    copy_first_sentence(whole_demo, root)
-    return root
+    return once("small-demo", partial(copy_first_sentence, whole_demo))
 
 
 @pytest.fixture(scope="session")
-def demo_store(small_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def demo_store(small_demo: Path, once: Once) -> Path:
     """A finished store of the small demo corpus with all six views. Shared: do not change it."""
-    out = tmp_path_factory.mktemp("demo-store") / "demo.zarr"
-    build(BuildRequest(out=out, corpora=small_demo, datasets="demo", spec=SpecRequest(augment=6)))
-    return out
+
+    def fill(out: Path) -> None:
+        build(BuildRequest(out=out, corpora=small_demo, datasets="demo", spec=SpecRequest(augment=6)))
+
+    return once("demo.zarr", fill)
 
 
 @pytest.fixture(scope="module")

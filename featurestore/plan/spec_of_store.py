@@ -57,7 +57,7 @@ def _spec_in_root(root: bytes, place: Place) -> StoreSpec:
         raise UsageError(f"{place} is a Zarr group but not a feature store; give another --out")
     if attributes.format_version != FORMAT_VERSION:
         raise StoreConflictError(
-            f"{place} has format version {attributes.format_version}, this program writes "
+            f"{place} has format version {attributes.format_version}, but this program writes "
             f"version {FORMAT_VERSION}; install the release that wrote it, or build a new store"
         )
     try:

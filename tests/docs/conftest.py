@@ -17,7 +17,8 @@ from tests.docs.commands import Command, Running
 from tests.docs.differences import INSTEAD, serving
 from tests.docs.play import Player
 from tests.docs.stage import Stage, environment_of, make_stage
-from tests.featurestore.places.servers import new_bucket, s3_server
+from tests.prepared import prepared_commands
+from tests.servers import new_bucket, s3_server
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -45,9 +46,11 @@ def lab_address() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def page_environment(tmp_path_factory: pytest.TempPathFactory, lab_address: str) -> dict[str, str]:
-    """Environment variables for the commands of pages."""
-    return environment_of(tmp_path_factory.mktemp("home"), lab_address)
+def page_environment(tmp_path_factory: pytest.TempPathFactory, lab_address: str) -> Iterator[dict[str, str]]:
+    """Variables of the commands of pages: there are two hundred, so they are prepared ones."""
+    variables = environment_of(tmp_path_factory.mktemp("home"), lab_address)
+    with prepared_commands(tmp_path_factory.mktemp("commands"), variables) as programs:
+        yield {**variables, "PATH": f"{programs}{os.pathsep}{variables['PATH']}"}
 
 
 @pytest.fixture(scope="session")

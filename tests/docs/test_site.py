@@ -14,8 +14,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import REPOSITORY
 from tests.docs.fences import fences_of
-from tests.featurestore.places.servers import web_server
 from tests.pages import WIDTHS
+from tests.servers import web_server
 
 PAGES = (
     "index.html",

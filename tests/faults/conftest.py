@@ -15,10 +15,10 @@ from featurestore.plan.spec import SpecRequest
 from featurestore.store import FeatureStore
 from tests.faults.children import Children
 from tests.faults.reading import everything
-from tests.featurestore.conftest import tiny_build, tiny_recipe, tiny_store
 from tests.featurestore.test_interrupted_builds import small_disk
+from tests.once import Once
 
-__all__ = ["small_disk", "tiny_build", "tiny_recipe", "tiny_store"]
+__all__ = ["small_disk"]
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,8 @@ class Sound:
         return build(self.request(out, **other))
 
 
-def make_sound(path: Path, corpora: Path, spec: SpecRequest) -> Sound:
-    """Build a store and read all of it."""
-    build(BuildRequest(path, corpora, "demo", spec, jobs=1))
+def sound_of(path: Path, corpora: Path, spec: SpecRequest) -> Sound:
+    """Read all of a finished store of the demo corpus."""
     store = FeatureStore.open(path)
     unit = store.manifest["row"] // store.spec.storage.shard_clips
     clips = tuple(tuple(part) for _, part in store.manifest["clip_id"].groupby(unit))
@@ -54,18 +53,17 @@ def make_sound(path: Path, corpora: Path, spec: SpecRequest) -> Sound:
 
 
 @pytest.fixture(scope="session")
-def sound(whole_demo: Path, tiny_recipe: str, tmp_path_factory: pytest.TempPathFactory) -> Sound:
+def sound(tiny_store: Path, whole_demo: Path, tiny_recipe: str) -> Sound:
     """672 clips, three views, three units; zstd."""
-    return make_sound(
-        tmp_path_factory.mktemp("sound") / "s.zarr", whole_demo, SpecRequest(recipe=tiny_recipe)
-    )
+    return sound_of(tiny_store, whole_demo, SpecRequest(recipe=tiny_recipe))
 
 
 @pytest.fixture(scope="session")
-def raw(whole_demo: Path, tiny_recipe: str, tmp_path_factory: pytest.TempPathFactory) -> Sound:
+def raw(whole_demo: Path, tiny_recipe: str, once: Once) -> Sound:
     """The same without compression: no checksum of a chunk, and shards of equal sizes."""
     spec = SpecRequest(recipe=tiny_recipe, codec="none", dtype="float32")
-    return make_sound(tmp_path_factory.mktemp("raw") / "s.zarr", whole_demo, spec)
+    path = once("tiny-raw.zarr", lambda out: build(BuildRequest(out, whole_demo, "demo", spec)))
+    return sound_of(path, whole_demo, spec)
 
 
 @pytest.fixture(scope="session")

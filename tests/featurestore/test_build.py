@@ -19,7 +19,7 @@ from pipelines.pipeline import Pipeline
 from pipelines.version import FEATURE_VERSION
 from schemas.errors import BadRecordingsError, StoreConflictError, StoreUnfinishedError, UsageError
 from schemas.recipe import load_recipe
-from tests.featurestore.conftest import Builder
+from tests.tiny_store import Builder
 
 
 def _digest(store: Path) -> str:

@@ -25,7 +25,7 @@ from featurestore.format.layout import STORE_JSON
 from featurestore.plan.spec import SpecRequest
 from featurestore.store import FeatureStore
 from schemas.errors import StoreDamagedError
-from tests.featurestore.conftest import TINY_RECIPE, Builder
+from tests.tiny_store import TINY_RECIPE, Builder
 
 MakeStore = Callable[..., Path]
 

@@ -25,7 +25,7 @@ from schemas.errors import (
 )
 from schemas.labels import Emotion, Gender
 from schemas.recipe import load_recipe
-from tests.featurestore.conftest import Builder
+from tests.tiny_store import Builder
 
 
 @pytest.fixture
@@ -298,7 +298,7 @@ def test_a_later_format_is_named_as_such(own_store: Path) -> None:
     (own_store / STORE_JSON).write_text(json.dumps(document))
     with pytest.raises(
         StoreConflictError,
-        match=f"format version {FORMAT_VERSION + 1}, this program reads version {FORMAT_VERSION}",
+        match=f"format version {FORMAT_VERSION + 1}, but this program reads version {FORMAT_VERSION}",
     ):
         FeatureStore.open(own_store)
 

@@ -16,9 +16,6 @@ from featurestore.plan.spec import SpecRequest
 from featurestore.store import FeatureStore
 from featurestore.verify import Fault, verify
 from schemas.errors import StoreBusyError, StoreChangedError, StoreDamagedError, StoreUnfinishedError
-from tests.featurestore.places.conftest import s3_address, s3_clients, s3_url
-
-__all__ = ["s3_address", "s3_clients", "s3_url"]  # fixtures
 
 
 def _build(out: str, corpora: Path, recipe: str, **options: object) -> BuildReport:

@@ -23,7 +23,7 @@ from schemas.errors import (
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     clips=st.lists(st.integers(0, 671), max_size=40),
     views=st.lists(st.integers(0, 2), min_size=1, max_size=3),

@@ -5,7 +5,7 @@ import pytest
 
 from featurestore.format.layout import shard_path
 from featurestore.verify import Fault, verify
-from tests.featurestore.conftest import Builder
+from tests.tiny_store import Builder
 
 SHARD = shard_path("demo", "mel", 2, 1)
 

@@ -8,10 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.featurestore.conftest import tiny_build, tiny_recipe, tiny_store
 from tests.hostile.probe import Probe
-
-__all__ = ["tiny_build", "tiny_recipe", "tiny_store"]
 
 
 @pytest.fixture(scope="session")

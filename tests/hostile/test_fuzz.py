@@ -151,7 +151,7 @@ def test_records_mutated_and_damaged(name: str, kind: type[Any], tiny_store: Pat
     assert found.count("refused") > 100
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -207,7 +207,7 @@ def test_tables_of_damaged_bytes(tiny_store: Path) -> None:
         assert found.count("refused") > 300
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_no_parquet_and_no_thrift_or_are_told_so(data: bytes) -> None:
     for act in (

@@ -19,8 +19,8 @@ import zarr
 
 from featurestore.sharing.pack import pack
 from featurestore.sharing.push import push
-from tests.featurestore.conftest import Builder
 from tests.hostile.forge import Forge
+from tests.tiny_store import Builder
 
 SECRET = "q7-secret-of-the-environment-x91"
 

@@ -79,7 +79,7 @@ def _require_features(pipeline: Pipeline, samples: Samples) -> None:
     assert (mel.max(axis=(2, 3)) - mel.min(axis=(2, 3))).max() <= 80.1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     encoding=st.sampled_from(ENCODINGS),
     file_rate=st.integers(4_000, 192_000),
@@ -112,7 +112,7 @@ def test_any_encoding_rate_and_number_of_channels_gives_the_tone_that_was_writte
     _require_sound(recording, AudioSpec())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     encoding=st.sampled_from([pair for pair in ENCODINGS if pair[0] != "OGG"]),
     file_rate=st.integers(400, 19_200).map(lambda tens: 10 * tens),

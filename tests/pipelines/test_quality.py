@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pipelines.quality import Quality, _k_weighting, measure_quality
 from tests.pipelines.speech import RATE, Samples, encoded, gliding_voice, tone
 
-FEW = settings(max_examples=40, deadline=None)
+FEW = settings(max_examples=40)
 
 
 def quality(sound: npt.NDArray[np.floating], rate: int = RATE) -> Quality:
@@ -329,7 +329,7 @@ def test_an_offset_changes_neither_snr_nor_clipping() -> None:
     assert after.loudness_lufs == pytest.approx(before.loudness_lufs, abs=0.5)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     kind=st.sampled_from(["noise", "clicks", "constant", "square", "denormal", "one sample", "speech"]),
     samples=st.integers(1, 20_000),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pipelines.trim import trim_bounds
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     lead=st.integers(0, 30_000),
     body=st.integers(1, 30_000),

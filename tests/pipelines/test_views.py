@@ -251,7 +251,7 @@ def test_another_seed_or_clip_draws_anew_and_the_same_draws_the_same(view: ViewS
     assert (first.parameters[0] != first.parameters[1]) == drawn
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(view=st.sampled_from(VIEWS), seconds=st.lists(st.floats(0.1, 3.5), min_size=1, max_size=5))
 def test_a_clip_padded_in_a_batch_and_alone_give_one_view(view: ViewSpec, seconds: list[float]) -> None:
     """The batches of a GPU against the single clips of a CPU; phases at ± π may turn, so the mean counts."""

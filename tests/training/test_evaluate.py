@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +15,7 @@ from featurestore.store import FeatureStore
 from schemas.errors import RunError, UsageError
 from schemas.overrides import override
 from schemas.recipe import load_recipe
+from tests import commands
 from training.evaluate import EvaluationRequest, evaluate_runs
 from training.report.result import RunResult
 from training.runs.request import Hardware, TrainRequest
@@ -215,23 +214,11 @@ def test_runs_of_other_labels_have_no_mean(run: RunResult, demo_store: Path, tmp
 def test_the_command_prints_the_result_and_writes_a_folder(
     run: RunResult, demo_store: Path, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-c", "from training.cli.evaluate import main; main()"]
-    options = [
-        str(run.folder.path),
-        "--store",
-        str(demo_store),
-        "--device",
-        "cpu",
-        "--out",
-        str(tmp_path / "out"),
-    ]
-    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    options = ["--store", demo_store, "--device", "cpu", "--out", tmp_path / "out"]
+    done = commands.run("ser-evaluate", run.folder.path, *options)
     assert done.stdout.startswith("speaker-independent (protocol: speaker): UA ")
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["test"] == json.loads((run.folder.path / "metrics.json").read_text())["test"]
     table = pd.read_csv(tmp_path / "out" / "predictions.csv")
     assert len(table) == len(run.predictions or ())
-    refused = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, check=False)
-    assert refused.returncode == 1
-    assert "Traceback" not in refused.stderr
+    assert "error: " in commands.run("ser-evaluate", tmp_path, status=1).stderr

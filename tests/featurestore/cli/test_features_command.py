@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import get_args
 
@@ -12,14 +10,11 @@ import pytest
 from schemas.defaults import DEFAULT_RECIPE
 from schemas.features import FEATURE_KINDS
 from schemas.spec import StorageSpec
+from tests import commands
 
 
-def run(*arguments: str | Path, status: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from training.cli.features import main; main()", *map(str, arguments)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert result.returncode == status, result.stderr
-    assert "Traceback" not in result.stderr
-    return result
+def run(*arguments: str | Path, status: int = 0) -> commands.Completed:
+    return commands.run("ser-features", *arguments, status=status)
 
 
 def test_build_info_and_verify(small_demo: Path, tiny_recipe: str, tmp_path: Path) -> None:

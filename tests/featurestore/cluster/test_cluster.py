@@ -28,7 +28,7 @@ from pipelines.version import FEATURE_VERSION
 from schemas.errors import ClusterError, UsageError
 from schemas.recipe import load_recipe
 from tests.conftest import REPOSITORY
-from tests.featurestore.conftest import Builder
+from tests.tiny_store import Builder
 
 
 @contextmanager

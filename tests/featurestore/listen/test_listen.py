@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +31,7 @@ from schemas.errors import (
     UnknownNameError,
     UsageError,
 )
+from tests import commands
 
 CLIP = "demo/f01_s1_angry_1"
 STEP = 1 / 32_768
@@ -360,22 +359,9 @@ def test_parameters_have_their_units(heard: ListenResult) -> None:
 def test_the_command_prints_a_table_json_and_one_sentence(
     tiny_store: Path, whole_demo: Path, tmp_path: Path
 ) -> None:
-    def run(*options: str) -> subprocess.CompletedProcess[str]:
-        program = [sys.executable, "-c", "from training.cli.features import main; main()", "listen"]
-        return subprocess.run(
-            [
-                *program,
-                str(tiny_store),
-                *options,
-                "--corpora",
-                str(whole_demo),
-                "--out",
-                str(tmp_path / "out"),
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def run(*options: str) -> commands.Completed:
+        found = ["listen", tiny_store, *options, "--corpora", whole_demo, "--out", tmp_path / "out"]
+        return commands.run("ser-features", *found, status=None)
 
     shown, parsed, failed = run("f01_s1_angry_1"), run("f01_s1_angry_1", "--json"), run("f01_s1_angri_1")
 

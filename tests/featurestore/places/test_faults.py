@@ -11,7 +11,7 @@ from featurestore.places.place import BLOCK_BYTES
 from featurestore.places.remote import Remote
 from schemas.errors import StorageError
 from tests.featurestore.places.conftest import QUICK
-from tests.featurestore.places.servers import Proxy, Sftp, Web, proxy_server
+from tests.servers import Proxy, Sftp, Web, proxy_server
 
 NAME = "ravdess/mel/c/0/0/0/0"
 DATA = random.Random(1).randbytes(1_000_000)

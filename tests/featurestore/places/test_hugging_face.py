@@ -8,7 +8,7 @@ import pytest
 from featurestore.places.remote import Remote
 from schemas.errors import StorageError
 from tests.featurestore.places.conftest import QUICK
-from tests.featurestore.places.servers import Web, free_port
+from tests.servers import Web, free_port
 
 hub = pytest.importorskip("huggingface_hub")
 

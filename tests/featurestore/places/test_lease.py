@@ -21,31 +21,31 @@ from featurestore.places.place import Place
 from featurestore.places.remote import Remote
 from schemas.errors import StorageError, StoreBusyError
 from tests.featurestore.places.conftest import QUICK
-from tests.featurestore.places.servers import Web
+from tests.servers import Web
 
-TIMES = LeaseTimes(beat=0.1, patience=0.6, settle=0.25)
+TIMES = LeaseTimes(beat=0.1, patience=2.0, settle=0.25)
+"""Patience is long beside a beat: on a busy machine a beat may come late."""
+
+ENDLESS = LeaseTimes(beat=0.1, patience=3600.0, settle=0.25)
+"""Whoever has to wait for a lease meets the time limit of the test."""
 
 
 def test_a_second_builder_is_turned_away(place: Place) -> None:
     with exclusive(place, TIMES) as token:
         assert holds(place, token)
-        began = time.monotonic()
         with pytest.raises(
             StoreBusyError, match=re.escape(f"another process is building {place}; wait until")
         ):
-            exclusive(place, TIMES).__enter__()
-        assert time.monotonic() - began < TIMES.patience + 0.7
+            exclusive(place, ENDLESS).__enter__()
         assert holds(place, token)
 
 
 def test_nothing_is_left_and_the_next_builder_begins_at_once(place: Place) -> None:
     with exclusive(place, TIMES) as first:
         pass
-    began = time.monotonic()
-    with exclusive(place, TIMES) as second:
+    with exclusive(place, ENDLESS) as second:
         assert holds(place, second)
         assert not holds(place, first)
-    assert time.monotonic() - began < TIMES.patience
     assert not holds(place, second)
     if isinstance(place, Remote):
         assert place.sizes() == {}
@@ -134,11 +134,10 @@ def _builders_at_once(place: Place) -> int:
 def test_the_lease_is_renewed(tmp_path: Path) -> None:
     place = Remote(f"memory://{tmp_path.name}/store", QUICK)
     with exclusive(place, TIMES):
-        seen = set()
-        for _ in range(8):
+        seen: set[bytes] = set()
+        while len(seen) < 4:
             seen.add(place.read(LOCK, 4096))
-            time.sleep(TIMES.beat)
-    assert len(seen) >= 4
+            time.sleep(TIMES.beat / 10)
 
 
 def test_a_builder_that_lost_its_lease_does_not_take_it_back(tmp_path: Path) -> None:
@@ -165,8 +164,8 @@ def test_renewal_survives_a_place_that_fails_for_a_while(
             patch.setattr(Remote, "write", refuse)
             time.sleep(3 * TIMES.beat)
         before = place.read(LOCK, 4096)
-        time.sleep(3 * TIMES.beat)
-        assert place.read(LOCK, 4096) != before
+        while place.read(LOCK, 4096) == before:
+            time.sleep(TIMES.beat / 10)
         assert holds(place, token)
 
 

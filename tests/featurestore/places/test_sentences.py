@@ -15,7 +15,7 @@ from featurestore.places.refusals import mask
 from featurestore.places.remote import Remote
 from schemas.errors import StorageError
 from tests.featurestore.places.conftest import QUICK
-from tests.featurestore.places.servers import (
+from tests.servers import (
     Sftp,
     Web,
     free_port,

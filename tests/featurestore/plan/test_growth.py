@@ -22,7 +22,7 @@ from featurestore.store import FeatureStore
 from featurestore.verify import verify
 from pipelines.version import FEATURE_VERSION
 from schemas.errors import StoreConflictError, StoreUnfinishedError
-from tests.featurestore.conftest import TINY_RECIPE, Builder
+from tests.tiny_store import TINY_RECIPE, Builder
 
 MORE_FEATURES = """
 [[features]]

@@ -26,7 +26,7 @@ def store(request: pytest.FixtureRequest, tiny_store: Path, monkeypatch: pytest.
     return opened
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_spans_lie_where_they_were_to_and_nothing_else_is_touched(
     store: FeatureStore, data: st.DataObject

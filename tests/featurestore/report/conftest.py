@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from html import unescape
 from pathlib import Path
@@ -17,9 +15,7 @@ import soundfile
 
 from featurestore.build import BuildRequest, build
 from featurestore.plan.spec import SpecRequest
-from tests.featurestore.places.conftest import s3_address, s3_clients_of_proxy, s3_proxy
-
-__all__ = ["s3_address", "s3_clients_of_proxy", "s3_proxy"]
+from tests import commands
 
 RECIPE = """
 name = "reported"
@@ -94,19 +90,9 @@ def store(make: MakeStore, two_corpora: Path) -> Path:
     return make(f"demo,own={two_corpora / 'own'}", corpora=two_corpora)
 
 
-def run(*arguments: str | Path, cwd: Path, status: int = 0) -> subprocess.CompletedProcess[str]:
-    """``ser-features report`` in a process of its own, in ``cwd``; it ends with ``status``, never a trace."""
-    command = [
-        sys.executable,
-        "-c",
-        "from training.cli.features import main; main()",
-        "report",
-        *map(str, arguments),
-    ]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=cwd)
-    assert result.returncode == status, result.stderr
-    assert "Traceback" not in result.stderr
-    return result
+def run(*arguments: str | Path, cwd: Path, status: int = 0) -> commands.Completed:
+    """``ser-features report`` in ``cwd``."""
+    return commands.run("ser-features", "report", *arguments, cwd=cwd, status=status)
 
 
 def words(page: Path) -> str:

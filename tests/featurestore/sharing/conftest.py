@@ -9,32 +9,7 @@ from pathlib import Path
 import pytest
 
 from featurestore.store import FeatureStore
-from tests.featurestore.conftest import Builder, own_store, tiny_build, tiny_recipe, tiny_store
-from tests.featurestore.places.conftest import (
-    s3_address,
-    s3_clients,
-    s3_clients_of_proxy,
-    s3_proxy,
-    s3_url,
-    sftp,
-    sftp_address,
-    web,
-)
-
-__all__ = [
-    "own_store",
-    "s3_address",
-    "s3_clients",
-    "s3_clients_of_proxy",
-    "s3_proxy",
-    "s3_url",
-    "sftp",
-    "sftp_address",
-    "tiny_build",
-    "tiny_recipe",
-    "tiny_store",
-    "web",
-]
+from tests.tiny_store import Builder
 
 Second = Callable[[], Path]
 

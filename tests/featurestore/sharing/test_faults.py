@@ -19,8 +19,8 @@ from featurestore.sharing.push import push
 from featurestore.store import FeatureStore
 from featurestore.verify import verify
 from schemas.errors import SerError, StoppedError, StorageError, StoreDamagedError, StoreNotFoundError
-from tests.featurestore.places.servers import Proxy, Web, new_bucket, web_server
 from tests.featurestore.sharing.conftest import digest_of, files_of
+from tests.servers import Proxy, Web, new_bucket, web_server
 
 SHARD = "demo/mel/c/0/1/0/0"
 

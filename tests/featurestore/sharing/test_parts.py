@@ -18,8 +18,8 @@ from featurestore.sharing.unpack import unpack
 from featurestore.store import FeatureStore
 from featurestore.verify import verify
 from schemas.errors import SerError, StoreDamagedError, UnknownNameError, UsageError
-from tests.featurestore.places.servers import web_server
 from tests.featurestore.sharing.conftest import digest_of, files_of
+from tests.servers import web_server
 
 RECIPE = """
 name = "parts"

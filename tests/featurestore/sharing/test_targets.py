@@ -23,8 +23,8 @@ from schemas.errors import (
     StoreUnfinishedError,
     UsageError,
 )
-from tests.featurestore.conftest import Builder
 from tests.featurestore.sharing.conftest import files_of, size_of
+from tests.tiny_store import Builder
 
 
 def _snapshot(folder: Path) -> list[tuple[str, int, int]]:

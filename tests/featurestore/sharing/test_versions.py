@@ -17,8 +17,8 @@ from featurestore.sharing.push import push
 from featurestore.store import FeatureStore
 from featurestore.verify import verify
 from schemas.errors import StoreDamagedError, UsageError
-from tests.featurestore.places.servers import Proxy, new_bucket
 from tests.featurestore.sharing.conftest import digest_of, files_of, size_of
+from tests.servers import Proxy, new_bucket
 
 
 @pytest.fixture

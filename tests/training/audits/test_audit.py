@@ -132,7 +132,7 @@ PLANTS: dict[str, Plant] = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     clips=corpora(),
     seed=st.integers(0, 99),

@@ -9,15 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from tests import commands
 from training.splits.split import Split
 
 
-def run(*arguments: str | Path, status: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from training.cli.features import main; main()", *map(str, arguments)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert result.returncode == status, result.stderr
-    assert "Traceback" not in result.stderr
-    return result
+def run(*arguments: str | Path, status: int = 0) -> commands.Completed:
+    return commands.run("ser-features", *arguments, status=status)
 
 
 def test_the_commands_of_the_store_are_still_there_and_nothing_heavy_is_imported() -> None:

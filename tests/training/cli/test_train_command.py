@@ -6,18 +6,15 @@ import resource
 import shlex
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests import commands
 
-def run(*arguments: str | Path, status: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from training.cli.train import main; main()", *map(str, arguments)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert result.returncode == status, result.stderr
-    assert "Traceback" not in result.stderr
-    return result
+
+def run(*arguments: str | Path, status: int = 0) -> commands.Completed:
+    return commands.run("ser-train", *arguments, status=status)
 
 
 def test_training_prints_its_protocol_and_leaves_a_run_folder(demo_store: Path, tmp_path: Path) -> None:
@@ -89,16 +86,10 @@ def test_mistakes_about_a_store_name_the_next_step(demo_store: Path, tmp_path: P
     assert not (tmp_path / "runs").exists()
 
 
-INTERRUPTIBLE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-"""A test run in the background has inherited that Ctrl-C is ignored."""
-
-MAIN = [sys.executable, "-c", f"{INTERRUPTIBLE}; from training.cli.train import main; main()"]
-
-
 def test_ctrl_c_tells_the_command_that_goes_on(demo_store: Path, tmp_path: Path) -> None:
     runs = tmp_path / "my runs"
     options = ["--store", str(demo_store), "--views", "0", "--epochs", "200", "--out", str(runs)]
-    with subprocess.Popen([*MAIN, *options], stderr=subprocess.PIPE, text=True) as process:
+    with commands.start("ser-train", *options, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         for line in process.stderr:
             if line.startswith("epoch "):
@@ -124,7 +115,7 @@ def test_a_disk_that_refuses_is_one_sentence_with_the_command_that_goes_on(
     """Files of more than 100 kB are refused, as by a quota: the first checkpoint is one."""
     options = ["--store", str(demo_store), "--views", "0", "--epochs", "1", "--out", str(tmp_path)]
     failed = subprocess.run(
-        [*MAIN, *options],
+        commands.process_command("ser-train", *options),
         capture_output=True,
         text=True,
         check=False,

@@ -14,7 +14,7 @@ from featurestore import store as store_module
 from featurestore.build import BuildRequest, build
 from featurestore.plan.spec import SpecRequest
 from featurestore.store import FeatureStore
-from tests.featurestore.conftest import TINY_RECIPE
+from tests.tiny_store import TINY_RECIPE
 from training.samples.samples import Samples, cross
 
 FEATURES = ("rms", "mel")

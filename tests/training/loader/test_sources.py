@@ -127,7 +127,7 @@ def test_homes_agree_in_every_bit(store: FeatureStore, samples: Samples) -> None
         _assert_equal(other, first)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     start=st.integers(0, 30),
     epoch=st.integers(0, 99),

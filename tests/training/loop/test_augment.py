@@ -92,7 +92,7 @@ def test_masks_of_frames_lie_within_the_valid_ones_and_reach_both_their_ends() -
     bands=st.integers(0, 3), band_width=st.integers(1, 30), frames=st.integers(0, 3),
     frame_width=st.integers(1, 30), seed=st.integers(0, 2**32),
 )  # fmt: skip
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_values_are_masked_by_whole_bands_and_frames_or_stay_as_they_are(
     bands: int, band_width: int, frames: int, frame_width: int, seed: int
 ) -> None:

@@ -34,7 +34,7 @@ def mean(loss: Loss, logits: Tensor, targets: Tensor | MixedTargets) -> Tensor:
     count=st.integers(1, 40), smoothing=st.sampled_from([0.0, 0.1, 0.9]), weighted=st.booleans(),
     seed=st.integers(0, 2**32),
 )  # fmt: skip
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_loss_and_gradient_are_those_of_torchs_cross_entropy(
     count: int, smoothing: float, weighted: bool, seed: int
 ) -> None:

@@ -189,7 +189,7 @@ def test_normaliser_computes_its_formula_on_valid_frames_and_0_behind_them(
 
 @given(value=st.floats(-120, 120, width=32), frames=st.integers(1, 130))
 @example(value=119.9000015258789, frames=107)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_constant_sample_is_only_centred_though_its_mean_is_rounded(value: float, frames: int) -> None:
     got = Normaliser(some("sample"))(torch.full((1, 1, 170, 130), value), torch.tensor([frames]))
     assert got.abs().max() < 1e-3

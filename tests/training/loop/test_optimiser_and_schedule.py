@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torch.optim import Adam, AdamW, Optimizer
@@ -77,7 +77,6 @@ def test_frozen_parameters_are_left_out() -> None:
     losses=st.lists(st.sampled_from([0.5, 0.9, 1.0, 1.1, 2.0, 1e-9, math.inf]), max_size=40),
     patience=st.integers(0, 4), factor=st.sampled_from([0.1, 0.5, 0.7]),
 )  # fmt: skip
-@settings(deadline=None)
 def test_plateau_is_torchs_to_the_bit(losses: list[float], patience: int, factor: float) -> None:
     ours, optimiser = schedule(lr=0.003, lr_patience=patience, lr_factor=factor)
     other = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=0.003)

@@ -31,7 +31,7 @@ def ece_by_a_loop(true: NDArray[np.int64], probabilities: NDArray[np.float64]) -
     return total
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(clips=st.integers(1, 80), classes=st.integers(2, 9), seed=st.integers(0, 9999))
 def test_calibration_error_is_that_of_a_loop_over_bins(clips: int, classes: int, seed: int) -> None:
     true, probabilities = drawn(clips, classes, seed)

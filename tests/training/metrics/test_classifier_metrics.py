@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 from sklearn import metrics as sk
@@ -73,7 +73,6 @@ def test_confusion_counts_every_clip_where_it_belongs(pairs: list[tuple[int, int
             assert found.confusion[i][j] == sum(pair == (i, j) for pair in pairs)
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 9999), clips=st.integers(1, 60))
 def test_the_order_of_clips_tells_nothing(seed: int, clips: int) -> None:
     generator = np.random.default_rng(seed)

@@ -107,7 +107,7 @@ def test_the_same_matrices_have_the_same_interval_always() -> None:
     assert speaker_intervals(people(7, 4, 30, seed=0)) == speaker_intervals(people(7, 4, 30, seed=0))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     speakers=st.integers(3, 8), classes=st.integers(1, 5), clips=st.integers(1, 20), seed=st.integers(0, 999)
 )

@@ -75,7 +75,7 @@ def test_model_learns_32_samples_of_random_labels() -> None:
 STEPS = ("pool", "norm", "relu", "dropout")
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     block=st.permutations(STEPS).flatmap(lambda order: st.integers(1, 4).map(lambda n: tuple(order[:n]))),
     pooling=st.sampled_from(["mean", "attention", "last"]),

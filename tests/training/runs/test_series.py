@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +15,7 @@ from featurestore.store import FeatureStore
 from schemas.errors import RunError, SplitError, StoppedError, UsageError
 from schemas.overrides import override
 from schemas.recipe import load_recipe
+from tests import commands
 from training import campaign
 from training.campaign import Outcome, train_all
 from training.runs.observer import SilentObserver
@@ -118,9 +117,8 @@ def test_ctrl_c_names_the_command_that_goes_on_with_the_series(
         trained(demo_store, tmp_path)
 
 
-def evaluated(*options: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from training.cli.evaluate import main; main()", *map(str, options)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def evaluated(*options: object) -> commands.Completed:
+    return commands.run("ser-evaluate", *map(str, options), status=None)
 
 
 def test_the_mean_of_two_series_is_tested_fold_by_fold(

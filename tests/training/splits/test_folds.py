@@ -38,7 +38,7 @@ def require_each_tested_once(splits: tuple[Split, ...], manifest: Any) -> None:
     ]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(clips=corpora(), protocol=st.sampled_from(["loso", "kfold:2", "kfold:5"]), seed=st.integers(0, 99))
 def test_every_usable_clip_is_tested_once_and_its_speaker_not_heard_then(
     make_manifest: Any, clips: list[dict[str, Any]], protocol: str, seed: int

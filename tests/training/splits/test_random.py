@@ -23,7 +23,7 @@ def drawn(manifest: Any, seed: int = 0, spec: SplitSpec = SPEC, views: Any = ran
     return split
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(clips=corpora(), seed=st.integers(0, 99))
 def test_every_usable_clip_is_on_one_side_and_identical_recordings_are_together(
     make_manifest: Any, clips: list[dict[str, Any]], seed: int
@@ -61,7 +61,7 @@ def test_adding_a_corpus_moves_no_clip_of_another(make_manifest: Any) -> None:
         assert set(alone.side(side)) == {c for c in both.side(side) if c.startswith("ravdess")}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(clips=corpora(), seed=st.integers(0, 99), views=st.sets(st.integers(0, 9), min_size=2))
 def test_leaked_views_are_each_on_one_side(
     make_manifest: Any, clips: list[dict[str, Any]], seed: int, views: set[int]

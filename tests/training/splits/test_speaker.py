@@ -32,7 +32,7 @@ def split_of(manifest: Any, seed: int = 0, spec: SplitSpec = SPEC) -> Split:
     return split
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(clips=corpora(), seed=st.integers(0, 2**40))
 def test_no_speaker_or_recording_is_on_two_sides_and_every_usable_clip_on_one(
     make_manifest: Any, clips: list[dict[str, Any]], seed: int
@@ -51,7 +51,6 @@ def test_no_speaker_or_recording_is_on_two_sides_and_every_usable_clip_on_one(
     assert split_of(manifest.set_index("path", drop=False), seed) == split
 
 
-@settings(deadline=None)
 @given(
     n=st.integers(3, 60),
     test=st.floats(0.01, 0.49),

@@ -25,7 +25,7 @@ SPECS = [
 ]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(clips=corpora(), spec=st.sampled_from(SPECS), seed=st.integers(0, 2**63 - 1))
 def test_splits_survive_json(
     make_manifest: Any, clips: list[dict[str, Any]], spec: dict[str, Any], seed: int

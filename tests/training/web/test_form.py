@@ -27,7 +27,7 @@ def read(content_type: str, body: bytes, piece: int = 1000, limit: int = 10**6) 
     return asyncio.run(read_file(content_type, pieces(), limit))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(content=st.binary(max_size=300), piece=st.integers(1, 80), field=st.text("ab", max_size=5))
 def test_the_file_of_a_form_arrives_whole_in_pieces_of_any_size(
     content: bytes, piece: int, field: str

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +13,7 @@ from sklearn import metrics as sk
 from schemas.labels import Target, label_set
 from schemas.overrides import override
 from schemas.recipe import load_recipe
+from tests import commands
 from tests.pages import require_readable
 from tests.training.claims import claim
 from tests.training.report.page.reading import Page
@@ -253,16 +251,11 @@ def test_a_page_that_fails_leaves_the_result(
 def ran(line: str, folder: Path) -> None:
     """Run a command of the page in ``folder``, as a shell would."""
     words = shlex.split(line)
-    environment = {**os.environ}
+    environment = {}
     while "=" in words[0]:
         name, _, value = words.pop(0).partition("=")
         environment[name] = value
-    entry = {"ser-train": "training.cli.train", "ser-features": "training.cli.features"}[words[0]]
-    command = [sys.executable, "-c", f"from {entry} import main; main()", *words[1:]]
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=240
-    )
-    assert done.returncode == 0, done.stderr
+    commands.run(*words, cwd=folder, env=environment)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""A recipe so small that hundreds of clips build in a second or two, and corpora to build from."""
+"""A recipe so small that hundreds of clips build in a second or two, its store, and corpora to build from."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from featurestore.build import BuildReport, BuildRequest, build
 from featurestore.plan.spec import SpecRequest
+from tests.once import Once
 
 TINY_RECIPE = """
 name = "tiny"
@@ -61,11 +62,9 @@ def tiny_build(tiny_recipe: str) -> Builder:
 
 
 @pytest.fixture(scope="session")
-def tiny_store(whole_demo: Path, tiny_build: Builder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_store(whole_demo: Path, tiny_build: Builder, once: Once) -> Path:
     """A finished store of the whole demo corpus, 672 clips in 3 units. Shared: do not change it."""
-    out = tmp_path_factory.mktemp("tiny") / "tiny.zarr"
-    tiny_build(out, whole_demo)
-    return out
+    return once("tiny.zarr", lambda out: tiny_build(out, whole_demo))
 
 
 @pytest.fixture
