@@ -202,7 +202,7 @@ def test_a_resumed_run_takes_no_overrides(result: RunResult, demo_store: Path) -
         train(TrainRequest(store=demo_store, resume=result.folder.path, changes=("train.epochs=9",), seed=3))
     with pytest.raises(UsageError, match="give --store"):
         train(TrainRequest(resume=result.folder.path))
-    with pytest.raises(RunError, match="not the folder of a run"):
+    with pytest.raises(RunError, match="not a run folder"):
         train(TrainRequest(store=demo_store, resume=demo_store))
 
 
