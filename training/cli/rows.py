@@ -88,7 +88,7 @@ class CsvWriter:
 
 
 JSON_FORMAT = 1
-"""Format of :class:`JsonWriter`'s document; increased if a field changes or is removed, not if it is added."""
+"""Format of :class:`JsonWriter`'s document; increased when a field changes or is removed, not when added."""
 
 
 class PredictionJson(TypedDict):
