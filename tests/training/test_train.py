@@ -159,7 +159,7 @@ def test_results_name_their_protocol_first(result: RunResult) -> None:
     assert "| demo | " in card
     assert "| female | " in card
     assert "| surprised | " in card
-    assert "2 epochs: the limit was reached. Views 0, 3." in card
+    assert "2 epochs: the limit was reached. Views: 0, 3." in card
     assert "learning rate 0.001 " in card
     assert "batch 16" in card
     assert "Seed 1, CPU threads 1." in card
