@@ -63,7 +63,7 @@ quick: dev
 # uv installs PyTorch several times as fast as pip. If there is an environment for tests, its store must have the same digest.
 smoke:
 	rm -rf $(SMOKE) build
-	trap 'rm -rf $(SMOKE) build' EXIT && \
+	trap 'rm -rf $(SMOKE) build' EXIT INT TERM && \
 	$(PYTHON) -m venv $(SMOKE) && \
 	$(SMOKE)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt uv && \
 	UV_CACHE_DIR="$${UV_CACHE_DIR:-$(SMOKE)/cache}" \
