@@ -1,4 +1,4 @@
-# Two commands for a fresh machine: `make demo` shows everything at work, `make test` tests it.
+# Two commands for a fresh machine: `make demo` shows everything working, `make test` tests it.
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3.14 || command -v python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
@@ -15,7 +15,7 @@ help:
 	@echo "make test     install the test tools, check style, types and layers, run all but the long tests"
 	@echo "make test-all the same, including the long tests: kills, clusters, thousands of faults"
 	@echo "make quick    run only the tests of make test"
-	@echo "make smoke    install without extras in a separate environment, go from voices to predictions, remove it;"
+	@echo "make smoke    test an installation without extras in a temporary environment, from voices to predictions;"
 	@echo "              for another Python: make smoke PYTHON=/path/to/python3.13"
 	@echo "make check    check only style, types and layers"
 	@echo "make docs     build the documentation as a site, in site/"

@@ -79,7 +79,7 @@ def library_versions() -> dict[str, str]:
 
 
 def build_unit(task: UnitTask) -> BuiltUnit | Exception:
-    """Compute and commit a unit. An error is returned, not raised: Dask may not be able to bring it back."""
+    """Compute and commit a unit. An error is returned, not raised: Dask may not be able to send it back."""
     try:
         return _build_unit(task)
     except Exception as error:  # noqa: BLE001 # the build raises it

@@ -71,7 +71,7 @@ class ShardEncoder:
     def encode(self, feature: str, values: npt.NDArray[np.floating]) -> bytes:
         """Encode (clip, coefficient, frame) ``values`` of at most ``shard_clips`` clips as one shard.
 
-        Chunks of nothing but NaN are written too, so a missing chunk always means lost data.
+        Chunks that contain only NaN are written too, so a missing chunk always means lost data.
         """
         path, array = self._array(feature, len(values))
         array[0] = values

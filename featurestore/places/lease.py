@@ -78,7 +78,7 @@ class Fence:
         self._checked = -math.inf
 
     def require(self) -> None:
-        """Raise :class:`~schemas.errors.StoreBusyError` if not; asks the place at most once a second."""
+        """Raise :class:`~schemas.errors.StoreBusyError` if not; asks the place at most once per second."""
         if time.monotonic() - self._checked > 1.0:
             require_held(self._place, self._token)
             self._checked = time.monotonic()

@@ -1,4 +1,4 @@
-"""Audit of a split: a check, clip by clip, that training uses nothing of the test.
+"""Audit of a split: checks, clip by clip, that training uses no test data.
 
 Runs before every training run, on the exact samples that the loader is about to read. No torch.
 """
@@ -164,7 +164,7 @@ def audit(
         _check(
             "recordings",
             "Is each clip still the recording that was split?",
-            overlaps_of([f"{clip} is gone or holds another recording" for clip in split.changed(manifest)]),
+            overlaps_of([f"{clip} is missing or another recording" for clip in split.changed(manifest)]),
         ),
         _check(
             "view source",

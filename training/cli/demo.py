@@ -66,7 +66,7 @@ def demo(
 ) -> None:
     """Serve a trained model as a web page: upload or record a clip and see which emotion it sounds like.
 
-    Recordings stay in memory and are discarded once they are answered. Press Ctrl-C to stop.
+    Recordings stay in memory and are discarded after the prediction. Press Ctrl-C to stop.
 
     [bold]Examples[/]
 

@@ -51,7 +51,7 @@ def evaluate(
     json: Json = False,
     version: Version = False,
 ) -> None:
-    """Test a trained model on its own test side, or on clips of another store that it has never heard.
+    """Test a trained model on its own test side, or on clips of another store that the model has not heard.
 
     If several runs or series are given, the mean of their probabilities is tested.
 

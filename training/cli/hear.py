@@ -30,7 +30,7 @@ def hear_recordings(
     windows: tuple[float, float] | None,
     advance: Callable[[int], None],
 ) -> int:
-    """Write what each recording sounds like; returns how many could not be read.
+    """Write predictions for each recording; returns how many could not be read.
 
     ``windows``: length and step in seconds; None: one prediction per recording.
     """
@@ -57,7 +57,7 @@ def hear_recordings(
 def hear_microphone(
     model: Ensemble, writer: PredictionWriter, window: float | None, step: float, seconds: float | None
 ) -> None:
-    """Write what the microphone sounds like, until Ctrl-C or for this many seconds."""
+    """Write predictions for the microphone, until Ctrl-C or for this many seconds."""
     from training.predict.microphone import microphone
 
     with microphone() as heard, _catch_ctrl_c() as is_stopped:

@@ -1,4 +1,4 @@
-"""``ser-predict``: predict which emotion recordings, or the microphone, sound like."""
+"""``ser-predict``: predict emotions from recordings or from the microphone."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def predict(
     ] = False,
     version: Version = False,
 ) -> None:
-    """Predict which emotion recordings sound like. Unreadable files are reported and skipped.
+    """Predict the emotion that each recording sounds like. Unreadable files are reported and skipped.
 
     The model's test result and its protocol are printed first, on standard error, and are part of the JSON.
 

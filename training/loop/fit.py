@@ -114,7 +114,7 @@ def fit(
             result = replace(result, best=progress.improves(result, spec.monitor))
             progress.add(result, model.state_dict())
         trainee.schedule.epoch_done(result.validation_loss)
-        # Last before best, its part: if the process is killed between the two, resuming writes best again.
+        # "last" first; "best" is a part of it: if the process is killed in between, resuming writes it again.
         if fabric.is_global_zero:
             save_last(saving.folder, trainee, progress, problem.order.fingerprint)
             if result.best:

@@ -63,9 +63,9 @@ def test_mistakes_are_one_sentence(run: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("module", ["gradio", "uvicorn"])
-def test_a_missing_extra_is_named(run: Path, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_extra_is_named(tmp_path: Path, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    status, out, err = called(run)
+    status, out, err = called(tmp_path)
     assert (status, out) == (1, "")
     assert err.strip().endswith("install ser-features[demo]")
     assert len(err.strip().splitlines()) == 1
