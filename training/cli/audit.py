@@ -56,7 +56,7 @@ def audit(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Check whether a split leaks: speakers, recordings, copies, views and sentences on several sides.
+    """Check a split for leaks: speakers, recordings, copies, views and sentences on several sides.
 
     The exit code is 0 if no sides overlap and 1 if any do, even if the protocol allows it (random).
 

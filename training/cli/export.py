@@ -26,7 +26,7 @@ def export(
 
     MODEL.json, written next to it, describes the features, the outputs and the test result.
 
-    MODEL.npz holds a test sound with its features and probabilities, to check a port against.
+    MODEL.npz holds a test sound with its features and probabilities, to check ports to other languages.
 
     The graph is compared with the model before anything is written.
 
