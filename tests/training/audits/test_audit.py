@@ -95,7 +95,7 @@ def recording_copied(split: Split, manifest: pd.DataFrame, _: Any) -> tuple[Spli
 
 
 def recording_changed(split: Split, manifest: pd.DataFrame, _: Any) -> tuple[Split, pd.DataFrame, Any]:
-    changed = manifest["audio_sha256"].where(manifest["clip_id"] != split.validation[0], "5a" * 32)
+    changed = manifest["audio_sha256"].where(manifest["clip_id"] != split.validation[0], "another recording")
     return split, manifest.assign(audio_sha256=changed), ()
 
 
