@@ -1,23 +1,27 @@
 # Two commands for a fresh machine: `make demo` shows everything at work, `make test` tests it.
-PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3.14 || command -v python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 # Tests mostly wait for Python to start: use two processes, and give each whole files.
 TEST_JOBS ?= 2
 SPREAD := --numprocesses $(TEST_JOBS) --dist loadfile
+SMOKE  := .venv-smoke
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help install dev demo check test test-all commands quick docs dist format constraints clean
+.PHONY: help install dev demo check test test-all commands quick smoke docs dist format constraints clean
 
 help:
 	@echo "make demo     install, synthesise voices, build a store with 6 views, train model A"
 	@echo "make test     install the test tools, check style, types and layers, run all but the long tests"
 	@echo "make test-all the same, including the long tests: kills, clusters, thousands of faults"
 	@echo "make quick    run only the tests of make test"
+	@echo "make smoke    install without extras in a separate environment, go from voices to predictions, remove it;"
+	@echo "              for another Python: make smoke PYTHON=/path/to/python3.13"
 	@echo "make check    check only style, types and layers"
 	@echo "make docs     build the documentation as a site, in site/"
 	@echo "make dist     build sdist and wheel in dist/, and test them in a separate environment"
 	@echo "make format   format the code with ruff"
+	@echo "make constraints  pin what a new dependency needs, for Python 3.11 to 3.14; UPGRADE=--upgrade updates all"
 
 install: $(VENV)/.installed
 dev: $(VENV)/.dev
@@ -56,6 +60,16 @@ commands: install
 quick: dev
 	$(BIN)/pytest $(SPREAD) -m "not slow"
 
+# uv installs PyTorch several times as fast as pip. If there is an environment for tests, its store must have the same digest.
+smoke:
+	rm -rf $(SMOKE) build
+	trap 'rm -rf $(SMOKE) build' EXIT INT TERM && \
+	$(PYTHON) -m venv $(SMOKE) && \
+	$(SMOKE)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt uv && \
+	UV_CACHE_DIR="$${UV_CACHE_DIR:-$(SMOKE)/cache}" \
+	    $(SMOKE)/bin/uv pip install --quiet --python $(SMOKE)/bin/python --constraint constraints.txt . && \
+	$(SMOKE)/bin/python -I tests/smoke.py $(if $(wildcard $(BIN)/ser-features),--compare $(BIN)/python)
+
 docs: dev
 	$(BIN)/mkdocs build --strict
 
@@ -68,8 +82,13 @@ format: dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# Keeps the versions that are pinned, and adds what a new dependency needs on any Python. To update all: UPGRADE=--upgrade.
 constraints: dev
-	(head -1 constraints.txt; $(PIP) freeze --exclude-editable) > constraints.new && mv constraints.new constraints.txt
+	cp constraints.txt constraints.new
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11.7 --extra dev --no-annotate --no-header $(UPGRADE) \
+	    --output-file constraints.new pyproject.toml
+	(head -1 constraints.txt; cat constraints.new) > constraints.txt.new
+	mv constraints.txt.new constraints.txt && rm constraints.new
 
 clean:
-	rm -rf $(VENV) demo build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(SMOKE) demo build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

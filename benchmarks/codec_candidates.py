@@ -22,7 +22,7 @@ Table = npt.NDArray[np.floating]
 class Candidate:
     """An encoding: how numbers are rounded, then how bytes are compressed.
 
-    ``options`` : those of ``ser-features build`` that choose it; "" where none do.
+    ``options`` : those of ``ser-features build`` that choose it; "" if none do.
     """
 
     name: str
@@ -91,5 +91,5 @@ def _bit_rounded(keep_bits: int) -> Callable[[Table], Table]:
 
 def _on_steps(spec: StoreSpec, wider: float) -> Callable[[Table], Table]:
     steps = [wider * FIXED_STEPS[name] for name, count in spec.coefficients.items() for _ in range(count)]
-    column = torch.tensor(steps)[:, None]  # (coefficient, 1): frames stand last here
+    column = torch.tensor(steps)[:, None]  # (coefficient, 1): frames are the last axis here
     return lambda table: round_to_steps(torch.from_numpy(table), column).numpy()

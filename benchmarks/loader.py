@@ -242,7 +242,7 @@ def training(work: Path, repeat: int) -> dict[str, Any]:
 def table(found: list[dict[str, Any]]) -> str:
     """The result as Markdown."""
     lines = [
-        "| loader | warm samples/s | MB/s | CPU µs a sample | cold samples/s | memory MB | views | chunk |",
+        "| loader | warm samples/s | MB/s | CPU µs per sample | cold samples/s | memory MB | views | chunk |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for run in found:

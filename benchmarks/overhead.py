@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--decoder", default="auto")
     parser.add_argument("--jobs", type=int, default=usable_jobs())
     options = parser.parse_args()
-    builds: dict[str, list[dict[str, Any]]] = {"as it is": [], "bare": []}
+    builds: dict[str, list[dict[str, Any]]] = {"normal": [], "bare": []}
     with tempfile.TemporaryDirectory() as folder:
         corpora, _ = corpora_of(options.corpora, options.datasets, options.clips, Path(folder))
         for number in range(options.repeat):
@@ -62,11 +62,11 @@ def main() -> None:
                 shutil.rmtree(out)
     seconds = {mode: statistics.median(run["seconds"] for run in runs) for mode, runs in builds.items()}
     stages = {
-        name: statistics.median(run["stages"].get(name, 0.0) for run in builds["as it is"])
+        name: statistics.median(run["stages"].get(name, 0.0) for run in builds["normal"])
         for name in (*ALONE, "encode", "hash", "store", "waiting for write")
     }
     alone = sum(stages[name] for name in ALONE)
-    share = (seconds["as it is"] - seconds["bare"] + alone) / seconds["as it is"]
+    share = (seconds["normal"] - seconds["bare"] + alone) / seconds["normal"]
     for name, taken in {**seconds, **stages}.items():
         print(f"{name:18} {taken:6.2f} s")
     print(f"hashes, fsync, records and Parquet: {share:.1%} of the build")

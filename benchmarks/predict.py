@@ -57,7 +57,7 @@ def trained(scratch: Path) -> Path:
 def script_of(predictor: Predictor) -> Callable[[Path], object]:
     """Predict a clip like a published script: features by librosa, then the network."""
 
-    def tell(file: Path) -> object:
+    def predict(file: Path) -> object:
         y = load(file)
         features = np.concatenate(
             [
@@ -70,15 +70,15 @@ def script_of(predictor: Predictor) -> Callable[[Path], object]:
         valid = torch.tensor([features.shape[1]])
         return predictor.marginal(predictor.score(torch.from_numpy(features[None]), valid))
 
-    return tell
+    return predict
 
 
-def latencies(tell: Callable[[Path], object], files: Sequence[Path]) -> list[float]:
+def latencies(predict: Callable[[Path], object], files: Sequence[Path]) -> list[float]:
     """Seconds per file."""
     found = []
     for file in files:
         begun = time.perf_counter()
-        tell(file)
+        predict(file)
         found.append(time.perf_counter() - begun)
     return found
 
@@ -114,12 +114,12 @@ def measure(scratch: Path, repeat: int) -> dict[str, float]:
     long = scratch / "long.wav"
     soundfile.write(long, np.resize(speech, LONG_S * rate), rate)
     ours, script, windows = [], [], []
-    tell = script_of(predictor)
+    by_script = script_of(predictor)
     latencies(predictor.predict, files[:8])
-    latencies(tell, files[:8])
+    latencies(by_script, files[:8])
     for _ in range(repeat):
         with threadpool_limits(1):
-            script.append(latencies(tell, files))
+            script.append(latencies(by_script, files))
         ours.append(latencies(predictor.predict, files))
         begun = time.perf_counter()
         list(predictor.timeline(long, 3.0, 1.0))

@@ -123,8 +123,8 @@ def originals(store: Path) -> list[Path]:
 def watched(script: str, *arguments: str | Path) -> dict[str, Any]:
     """Seconds, processor seconds and peak resident memory (MB, 10⁶ bytes) of a process with its children.
 
-    ``printed`` : the JSON that it printed; where it failed ``failed``, the last line of what it had to say.
-    The peak is the kernel's own of the process, or, where it has children, the largest sum that was seen.
+    ``printed`` : the JSON that it printed. ``failed`` : if it failed instead, the last line of its errors.
+    The peak is the kernel's own count for the process or, if it has children, the largest observed sum.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -144,7 +144,7 @@ def watched(script: str, *arguments: str | Path) -> dict[str, Any]:
         found["cpu_seconds"] = cpu_of_children() - cpu
         found["peak_mb"] = max(seen, 1024 * int((folder / "peak").read_text())) / 1e6
         if process.returncode:
-            found["failed"] = ((folder / "err").read_text().strip().splitlines() or ["it said nothing"])[-1]
+            found["failed"] = ((folder / "err").read_text().strip().splitlines() or ["no message"])[-1]
         else:
             found["printed"] = json.loads((folder / "out").read_text())
         return found

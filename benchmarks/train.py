@@ -4,7 +4,7 @@
     python benchmarks/train.py --device cuda      on a GPU: samples on the device, bf16, graphs
 
 Measures samples per second over consecutive training batches after a warm-up, including reading and, in ours,
-normalisation, but not validation. Ours is a training as `ser-train` runs it, stopped when its batches are
+normalisation, but not validation. Ours is training as `ser-train` runs it, stopped when its batches are
 timed. The plain version is the textbook module, eager, float32, with a DataLoader that reads one sample at a
 time from the same Zarr arrays, without workers and with two; the faster one counts. Lightning's Trainer
 trains the same module with the faster loader. Stores are built from the demo voices, one per recipe. Every

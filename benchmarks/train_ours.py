@@ -1,4 +1,4 @@
-"""Times the batches of a training as `ser-train` runs it, and stops it afterwards."""
+"""Times the batches of a training run as `ser-train` runs it, and stops it afterwards."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from training.train import train  # noqa: E402
 
 
 class EnoughError(Exception):
-    """Ends a training when all batches are timed; not an error."""
+    """Ends training when all batches are timed; not an error."""
 
 
 class Timer(SilentObserver):
@@ -51,7 +51,7 @@ class Timer(SilentObserver):
 def seconds_a_batch(
     recipe: str, model: str, store: Path, device: str, precision: str, warm_up: int, batches: int
 ) -> float:
-    """Samples per second of a training on ``store``; ``precision`` as in a recipe."""
+    """Samples per second of training on ``store``; ``precision`` as in a recipe."""
     keep_freed_memory()
     clock = BatchClock(warm_up, batches, torch.device(device))
     with tempfile.TemporaryDirectory() as runs:

@@ -102,7 +102,7 @@ class FolderCorpus:
     home_page: str
     folder_names: tuple[str, ...]
     description: Description
-    how_to_get: str = "recordings of your own: one folder per emotion"
+    how_to_get: str = "your own recordings: one folder per emotion"
     expected_clips: int | None = None
 
     @classmethod

@@ -17,10 +17,10 @@ from schemas.names import fold_name
 def explain_missing(wanted: Corpus, root: Path, folders: Sequence[Path]) -> str:
     """Message about a known corpus that is in none of ``folders``, the folders under ``root``."""
     if hint := _root_hint(root):
-        return f"there is no folder of {wanted.name} under '{root}'; {hint}"
+        return f"'{root}' does not contain the corpus {wanted.name}; {hint}"
     below = _below(folders, (wanted.name,))
     if below is not None:
-        return f"there is no folder of {wanted.name} directly under '{root}'; give --corpora {below}"
+        return f"the corpus {wanted.name} is not directly under '{root}'; give --corpora {below}"
     own = [folder for folder in folders if _is_named_like(folder, (wanted.name,))]
     if archive := _archive((wanted.name,), root, own):
         return f"{wanted.name} is still packed; unpack '{archive}' in its folder and run the command again"
@@ -37,8 +37,8 @@ def explain_nothing_found(root: Path, folders: Sequence[Path]) -> str:
     """Message about a root without any corpus that ``all`` finds."""
     if not root.is_dir():
         return (
-            f"there is no folder '{root}' to look for corpora in; give the right one as --corpora, or "
-            f"create it and put corpora into it"
+            f"the corpora folder '{root}' does not exist; give another one with --corpora, or create it and "
+            f"put corpora into it"
         )
     if hint := _root_hint(root):
         return f"there is no corpus under '{root}'; {hint}"
@@ -118,6 +118,6 @@ def _root_hint(root: Path) -> str:
     except PermissionError:
         return "permission denied; change its permissions, or give another --corpora"
     if described:
-        return f"it is itself a corpus; give it as --datasets {FolderCorpus.open(root).name}={root}"
+        return f"this folder is itself a corpus; give it as --datasets {FolderCorpus.open(root).name}={root}"
     name = recognise(root)
-    return f"it looks like the folder of {name} itself; give it as --datasets {name}={root}" if name else ""
+    return f"this folder looks like {name} itself; give it as --datasets {name}={root}" if name else ""

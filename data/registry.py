@@ -45,5 +45,5 @@ def require_corpus(name: str) -> Corpus:
     except KeyError:
         raise UnknownNameError(
             f"unknown corpus '{name}'; {did_you_mean(name, CORPORA)}choose one of {', '.join(CORPORA)}, "
-            f"or give recordings of your own as NAME=PATH"
+            f"or give your own recordings as NAME=PATH"
         ) from None

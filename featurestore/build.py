@@ -51,7 +51,7 @@ class BuildRequest:
     device: str = "auto"
     decoder: str = "auto"
     jobs: int = field(default_factory=usable_jobs)
-    """Clips decoded, and on CPU computed, at the same time."""
+    """Clips decoded (on a CPU, also computed) at the same time."""
     cluster: ClusterRequest | None = None
     """Dask workers that build units in parallel; None: this process builds, with ``jobs``."""
     check: bool = False

@@ -55,7 +55,7 @@ class Verification:
     decoded: bool
     """Whether every value was decoded and checked, in addition to the hashes."""
     strangers: tuple[str, ...]
-    """Files that are not part of the store: left by an interrupted or running build, or somebody's own."""
+    """Files that are not part of the store: left by an interrupted or running build, or the user's own."""
 
     @property
     def ok(self) -> bool:

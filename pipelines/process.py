@@ -77,7 +77,7 @@ def single_threaded() -> Iterator[None]:
 def spin_briefly() -> None:
     """Make OpenMP threads spin only briefly while they wait, so that they do not occupy a core.
 
-    By default, GNU OpenMP spins for milliseconds, and next to one busy process a training drops to a fraction
+    By default, GNU OpenMP spins for milliseconds, and next to one busy process, training drops to a fraction
     of its speed. A short spin costs nothing on an idle machine. Must be called before torch is imported. An
     existing ``GOMP_SPINCOUNT`` or ``OMP_WAIT_POLICY`` is respected.
     """

@@ -1,7 +1,7 @@
 """Recipes: named TOML files that define features, views, labels, model and training.
 
-A shipped recipe is found by name, a custom one by path. A build uses the parts that determine the store
-(:meth:`Recipe.store_spec`), a training all of them.
+A shipped recipe is found by name, a custom one by path. A build uses only the parts that determine the
+store (:meth:`Recipe.store_spec`), training uses all of them.
 """
 
 from __future__ import annotations

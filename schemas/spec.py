@@ -38,9 +38,9 @@ class AudioSpec(Model):
     normalise: Literal["none", "peak"] = "none"
     """``peak``: the clip is divided by its largest magnitude after resampling and trimming."""
     min_duration_s: float = Field(0.1, gt=0)
-    """Shorter recordings are marked bad, in seconds."""
+    """Shortest usable recording in seconds; shorter ones are marked bad."""
     max_duration_s: float = Field(60.0, gt=0, le=3600)
-    """Longer recordings are marked bad, in seconds: one label does not describe only their beginning."""
+    """Longest usable recording in seconds; longer ones are marked bad, as one label describes the whole."""
 
     @model_validator(mode="before")
     @classmethod

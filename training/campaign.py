@@ -54,7 +54,9 @@ def train_all(request: TrainRequest, cluster: ClusterRequest | None, observer: O
             _require_one_process()
             return _train_series(_create_series(request, choice), request, cluster, observer)
     if cluster is not None:
-        raise UsageError("workers train folds, but there is only one; leave out --workers and --scheduler")
+        raise UsageError(
+            "workers train folds in parallel, but there is only one fold; leave out --workers and --scheduler"
+        )
     result = train(request, observer)
     return Outcome("run", result.folder.path, result.report, result.to_json())
 

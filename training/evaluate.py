@@ -88,7 +88,7 @@ def evaluate_runs(request: EvaluationRequest) -> Tested:
     kept = classes != NO_CLASS
     samples = Samples(held_out.clips[kept], held_out.views[kept], classes[kept])
     if not len(samples):
-        raise RunError(f"store {store.place} has no clips to test on: {'; '.join(notices)}")
+        raise RunError(f"store {store.place} has no clips to test on ({'; '.join(notices)})")
     device = choose_device(request.hardware.device or "auto")
     probabilities = sum(model.probabilities(store, samples, device, request.hardware) for model in models)
     predictions = predictions_of(store, samples, first.classes, np.asarray(probabilities) / len(models))

@@ -104,7 +104,7 @@ def _create_folder(request: TrainRequest, planned: Plan) -> RunFolder:
 
 @contextmanager
 def _lock(fabric: Fabric, folder: RunFolder, resume: str) -> Iterator[None]:
-    """Keep other trainings out of the run; the first process holds the lock for all of them."""
+    """Keep other training processes out of the run; the first process holds the lock for all of them."""
     if not fabric.is_global_zero:
         yield
         return

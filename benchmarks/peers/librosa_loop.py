@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 NAME = "librosa, loop"
 DOES = (
     "All seven views and seven features; mel, MFCC and chroma compute an STFT each, as such scripts do; one "
-    "BLAS thread a process."
+    "BLAS thread per process."
 )
 
 RATE, LENGTH = 22_050, 66_150

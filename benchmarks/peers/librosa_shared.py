@@ -14,8 +14,8 @@ from .librosa_loop import RATE, Samples
 
 NAME = "librosa, shared STFT"
 DOES = (
-    "All seven views and seven features, equal to the loop's; one STFT a view serves mel, MFCC and chroma; "
-    "one BLAS thread a process."
+    "All seven views and seven features, equal to the loop's; one STFT per view serves mel, MFCC and "
+    "chroma; one BLAS thread per process."
 )
 
 

@@ -1,8 +1,8 @@
 """Training as in tutorials: textbook modules, eager float32, a DataLoader that reads sample by sample.
 
 The networks are those of the published systems: convolution, batch norm, ReLU, max-pool and dropout in the
-order that each states, memory as torch lays it out by default, ``nn.LSTM(bidirectional=True)``. They know
-nothing of padding, so they do less than ours.
+order that each states, memory as torch lays it out by default, ``nn.LSTM(bidirectional=True)``. They
+ignore padding, so they do less than ours.
 """
 
 from __future__ import annotations

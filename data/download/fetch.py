@@ -32,7 +32,7 @@ class ByteCounter:
         report(done, total)
 
     def add(self, count: int) -> None:
-        """Add received bytes; a negative count stands for discarded bytes."""
+        """Add received bytes; a negative count means discarded bytes."""
         with self._lock:
             self.done += count
             self._report(self.done, self._total)

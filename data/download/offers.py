@@ -19,9 +19,9 @@ MIRROR = "SER_DOWNLOAD_BASE"
 
 @dataclass(frozen=True)
 class Offer:
-    """A corpus that anyone may download who accepts the conditions.
+    """A corpus that anyone who accepts the conditions may download.
 
-    ``publisher``  : where it is downloaded from.
+    ``publisher``  : the publisher it is downloaded from.
     ``conditions`` : terms of the licence, in one sentence.
     ``about_bytes``: approximate size of the download, ``about_unpacked_bytes`` of the corpus's folder; the
     publisher's list of files has the exact sizes.

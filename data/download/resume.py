@@ -63,7 +63,7 @@ class ResumingDownloader:
             return 0
 
     def _attempt(self, url: str) -> None:
-        """Send one request. Raises :class:`PassingError` if the rest may be fetched by another."""
+        """Send one request. Raises :class:`PassingError` if another one may fetch the rest."""
         start = self._part_size()
         if start > self.file.size:
             self.forget()

@@ -24,7 +24,7 @@ def build(
     augment: Annotated[
         int | None,
         typer.Option(
-            help="Augmented views in addition to the original: the recipe's first N.",
+            help="Number of augmented views, the first ones of the recipe, in addition to the original.",
             show_default="all of them",
         ),
     ] = None,
@@ -48,7 +48,7 @@ def build(
             autocompletion=completion.features,
         ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Random seed of the views.", show_default="0")] = None,
+    seed: Annotated[int | None, typer.Option(help="Random seed for the views.", show_default="0")] = None,
     dtype: Annotated[str | None, typer.Option(help="float16 or float32.", show_default="float16")] = None,
     codec: Annotated[
         str | None,
@@ -64,7 +64,7 @@ def build(
         int | None,
         typer.Option(
             min=1,
-            help="Clips decoded, and on CPU computed, at the same time.",
+            help="Clips to decode (on a CPU, also to compute) at the same time.",
             show_default="one per core, if memory allows",
         ),
     ] = None,

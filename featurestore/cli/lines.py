@@ -41,5 +41,5 @@ def summary_line(document: StoreDocument) -> str:
 
 
 def part_lines(part_of: str | None) -> list[str]:
-    """The line that names the store of which this one is a part; none for a whole store."""
+    """The line that names the store that this one is a part of; none for a whole store."""
     return [f"  part of {part_of}"] if part_of else []

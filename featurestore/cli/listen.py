@@ -39,7 +39,7 @@ def listen(
         typer.Option(help="For a corpus: recipe, a name or a TOML file.", show_default=DEFAULT_RECIPE),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="For a corpus: random seed of the views.", show_default="0")
+        int | None, typer.Option(min=0, help="For a corpus: random seed for the views.", show_default="0")
     ] = None,
     json: Json = False,
 ) -> None:

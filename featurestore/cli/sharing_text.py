@@ -40,7 +40,7 @@ def push_text(report: PushReport) -> RenderableType:
 
 
 def pull_text(report: PullReport) -> RenderableType:
-    """What was fetched, what was kept, and the store of which this is a part."""
+    """What was fetched, what was kept, and the store that this is a part of."""
     return Group(*_transfer_lines("fetched", report.bytes_fetched, report))
 
 

@@ -1,4 +1,4 @@
-"""Computes and commits units one after another; decoding runs ahead and writing behind."""
+"""Computes and commits units in sequence, while later clips are decoded and earlier units written."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def read_ahead(
 def _decode_batches(
     sources: Sequence[SourceClip], settings: ReadSettings
 ) -> Generator[DaliClip | Refused | None]:
-    """The result of a decoder of whole batches for each recording; None if the thread is to decode it."""
+    """The result of a batch decoder for each recording; None if the thread decodes it itself."""
     if settings.decoder == "dali":
         yield from dali_clips([source.file for source in sources], settings.threads)
     else:

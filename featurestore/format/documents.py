@@ -34,7 +34,7 @@ class StoredObject(Model):
 
     @classmethod
     def of(cls, data: builtins.bytes) -> StoredObject:
-        """Size and hash of bytes that are to be written."""
+        """Size and hash of bytes to be written."""
         return cls(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 
     @classmethod

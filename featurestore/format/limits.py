@@ -33,9 +33,9 @@ _CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def check_declared(document: StoreDocument) -> None:
-    """Check that the totals in ``store.json`` are consistent and ask for no absurd allocation.
+    """Check that the totals in ``store.json`` are consistent and do not ask for absurd allocations.
 
-    The check is cheap whatever the numbers are. It runs before anything is derived from them, such as the
+    The check is cheap for any numbers. It runs before anything is derived from them, such as the
     list of object names; it does not check those names.
 
     Raises :class:`StoreDamagedError` if a number is impossible.

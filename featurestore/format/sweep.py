@@ -1,4 +1,4 @@
-"""Removal from a store: its validity while it changes, and files that are not its objects."""
+"""Deletes ``store.json`` while a store changes, and files that are not objects of the store."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def listen(request: ListenRequest, out: Path) -> ListenResult:
     """Derive the views of the requested clip and write them to the folder ``out``.
 
     For a clip of a store, the recording must be the one that the store was built from, and the values drawn
-    for its views must be the recorded ones. Otherwise one would not hear what models are trained on.
+    for its views must be the recorded ones. Otherwise the files would not be what models are trained on.
 
     Raises :class:`StoreConflictError` if they differ, :class:`RecordingError` if the recording cannot be
     used, ``OSError`` if a file cannot be read or written, and what

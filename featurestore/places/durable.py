@@ -20,10 +20,10 @@ _REASONS = {
     errno.EACCES: "permission denied; change the permissions, or choose another place",
     errno.EPERM: "not permitted; change the permissions, or choose another place",
     errno.EIO: "the disk reports an input/output error; check it, then {retry}",
-    errno.EEXIST: "a file of that name is in the way; move it, or choose another place",
-    errno.ENOTDIR: "a part of the path is a file, not a folder; choose another place",
+    errno.EEXIST: "a file with that name already exists; move it, or choose another place",
+    errno.ENOTDIR: "part of the path is a file, not a folder; choose another place",
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
-    errno.EISDIR: "a folder of that name is in the way; move it, or choose another place",
+    errno.EISDIR: "a folder with that name already exists; move it, or choose another place",
     errno.EFBIG: "the file is larger than the limit; raise the limit and {retry}",
 }
 

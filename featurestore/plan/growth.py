@@ -15,7 +15,7 @@ from schemas.spec import StoreSpec
 class UnitWork:
     """A unit that is incomplete.
 
-    ``spec``     : what the unit is to hold.
+    ``spec``     : what the unit will hold.
     ``compute``  : the part of ``spec`` that the pipeline computes.
     ``existing`` : the unit's record if some of its shards are kept, else None.
     """

@@ -132,5 +132,5 @@ def _with_features(spec: StoreSpec, features: tuple[FeatureSpec, ...]) -> StoreS
 
 
 def _validate(spec: StoreSpec) -> StoreSpec:
-    """The specification once its parts are known to fit together: ``model_copy`` does not look at them."""
+    """Check that the parts of the specification fit together, which ``model_copy`` does not do."""
     return StoreSpec.model_validate(spec.model_dump())

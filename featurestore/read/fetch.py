@@ -49,8 +49,7 @@ def fetch(
             if not whole:
                 partial.unlink(missing_ok=True)
                 raise StoreDamagedError(
-                    f"{place}/{name} does not match its store.json; "
-                    f"ask whoever published it, or push it again"
+                    f"{place}/{name} does not match its store.json; ask its publisher, or push it again"
                 )
             os.fsync(file.fileno())
             partial.replace(target)
@@ -100,7 +99,7 @@ def _blocks(place: Place, name: str, start: int) -> Iterator[bytes]:
         yield from place.blocks(name, start)
     except FileNotFoundError as error:
         raise ObjectGoneError(
-            f"{place} has no {name}, which its store.json lists; ask whoever published it, or push it again"
+            f"{place} has no {name}, which its store.json lists; ask its publisher, or push it again"
         ) from error
 
 

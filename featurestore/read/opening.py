@@ -54,7 +54,7 @@ def open_place(where: str | Path) -> tuple[Place, StoreDocument]:
         if document is None:
             raise StoreDamagedError(
                 f"{version} has no {STORE_JSON}, although {place} lists this version; "
-                f"ask whoever published it, or push it again"
+                f"ask its publisher, or push it again"
             )
         if version_id(document.digest) != identity:
             raise StoreDamagedError(f"{version} holds a store with another digest; do not use it")

@@ -1,7 +1,7 @@
 """The style of the report's charts: colours that colour-blind readers can distinguish, and 10-point type.
 
-The only text that charts take from a store are names of corpora and views, whose alphabet is checked when a
-store is opened. Even a dollar sign would not start a formula.
+The only text that charts take from a store is the names of corpora and views. Their characters are checked
+when a store is opened, and even a dollar sign would not start a formula.
 """
 
 from __future__ import annotations

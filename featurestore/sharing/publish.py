@@ -21,9 +21,10 @@ def publish(place: Place, document: StoreDocument) -> Versions:
     """Make a complete version the newest one; returns all versions.
 
     ``latest.json`` is read and written under the lock of the place, so that no other push is lost. The lock
-    is the system's own in a folder, and a lease where the place can create an object only once (S3, SFTP). On
-    the Hugging Face Hub, which cannot, one of two pushes in the same second may be missing from the list;
-    pushing it again sends nothing and adds it. Raises :class:`StoreBusyError` if others keep the lock.
+    is the system's own in a folder, and a lease at a place that can create an object only if it does not
+    exist (S3, SFTP). On the Hugging Face Hub, which cannot, one of two pushes in the same second may be
+    missing from the list; pushing it again sends nothing and adds it. Raises :class:`StoreBusyError` if
+    others keep the lock.
     """
     version = Version.of(document)
     before = read_versions(place)

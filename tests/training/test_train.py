@@ -159,7 +159,7 @@ def test_results_name_their_protocol_first(result: RunResult) -> None:
     assert "| demo | " in card
     assert "| female | " in card
     assert "| surprised | " in card
-    assert "2 epochs: the limit was reached. Views 0, 3." in card
+    assert "2 epochs: the limit was reached. Views: 0, 3." in card
     assert "learning rate 0.001 " in card
     assert "batch 16" in card
     assert "Seed 1, CPU threads 1." in card
@@ -202,7 +202,7 @@ def test_a_resumed_run_takes_no_overrides(result: RunResult, demo_store: Path) -
         train(TrainRequest(store=demo_store, resume=result.folder.path, changes=("train.epochs=9",), seed=3))
     with pytest.raises(UsageError, match="give --store"):
         train(TrainRequest(resume=result.folder.path))
-    with pytest.raises(RunError, match="not the folder of a run"):
+    with pytest.raises(RunError, match="not a run folder"):
         train(TrainRequest(store=demo_store, resume=demo_store))
 
 

@@ -1,6 +1,6 @@
 """Audit of a split: a check, clip by clip, that training uses nothing of the test.
 
-Runs before every training, on the exact samples that the loader is about to read. No torch.
+Runs before every training run, on the exact samples that the loader is about to read. No torch.
 """
 
 from __future__ import annotations

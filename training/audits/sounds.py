@@ -102,7 +102,7 @@ class SoundSource:
 
 
 def can_hear(spec: StoreSpec) -> bool:
-    """Whether a store holds mel or MFCC, one of which the search for copies needs."""
+    """Whether a store holds mel or MFCC; the search for copies needs one of them."""
     return any(isinstance(feature, MelSpec | MfccSpec) for feature in spec.features)
 
 

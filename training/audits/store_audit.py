@@ -179,7 +179,7 @@ def _targets(request: AuditRequest, splits: Sequence[Split]) -> tuple[Path, ...]
 
 
 def _samples(split: Split, manifest: pd.DataFrame, views: int) -> dict[Side, Samples]:
-    """Samples that a training on all views would read, regardless of labels."""
+    """Samples that training on all views would read, regardless of labels."""
     samples: dict[Side, Samples] = {}
     for side in SIDES:
         clips, indices = split.view_positions(manifest, side)

@@ -44,10 +44,10 @@ def _strays(
         count = 1 + max([int(read.views.max(initial=0))] + [max(v) for v in split.views[name].values()])
         allowed = np.zeros((len(manifest), count), dtype=bool)
         allowed[split.view_positions(manifest, name)] = True
-        return [(~allowed[read.clips, read.views], f"is read in {name}, to which it was not drawn")]
+        return [(~allowed[read.clips, read.views], f"is read in {name}, but was not drawn for that side")]
     on_side = np.zeros(len(manifest), dtype=bool)
     on_side[split.positions(manifest, name)] = True
-    strays = [(~on_side[read.clips], f"is read in {name}, which the clip is not part of")]
+    strays = [(~on_side[read.clips], f"is read in {name}, but the clip is on another side")]
     if name != "train":
         strays.append((read.views != ORIGINAL_VIEW, f"is read in {name}"))
     return strays

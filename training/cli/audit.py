@@ -44,7 +44,7 @@ def audit(
     test_on: TestOn = None,
     leak_views: LeakViews = False,
     seed: Annotated[
-        int | None, typer.Option(min=0, max=2**63 - 1, help="Seed of the split.", show_default="0")
+        int | None, typer.Option(min=0, max=2**63 - 1, help="Random seed for the split.", show_default="0")
     ] = None,
     split: Annotated[Path | None, typer.Option(help=SPLIT_HELP, show_default=False)] = None,
     run: Annotated[

@@ -1,4 +1,4 @@
-"""Progress of a training on the terminal: one line per epoch, and a bar within it."""
+"""Progress of training on the terminal: one line per epoch, and a bar within it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.runs.observer import EpochResult, Start
 
 
 class ConsoleObserver:
-    """Reports a training on standard error; a context manager, so that no bar is left on the screen."""
+    """Reports training on standard error; a context manager, so that no bar is left on the screen."""
 
     def __init__(self) -> None:
         self._progress = ConsoleProgress()

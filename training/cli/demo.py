@@ -90,7 +90,7 @@ def demo(
             limits=Limits(max_mb, max_seconds, users),
             opens_browser=open_,
         ),
-        tell=lambda sentence: out.print(sentence, markup=False),
+        announce=lambda sentence: out.print(sentence, markup=False),
         note=lambda sentence: err.print(f"note: {sentence}", markup=False),
     )
 

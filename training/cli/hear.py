@@ -1,4 +1,4 @@
-"""How ``ser-predict`` hears: recording after recording, or the microphone until it is stopped."""
+"""What ``ser-predict`` listens to: recordings one after another, or the microphone until it is stopped."""
 
 from __future__ import annotations
 

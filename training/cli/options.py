@@ -47,7 +47,7 @@ LeakViews = Annotated[
     bool,
     typer.Option(
         "--leak-views",
-        help="With random: put copies of a recording on several sides.",
+        help="With random: allow copies of a recording on different sides of the split.",
         rich_help_panel=PROTOCOL_PANEL,
     ),
 ]

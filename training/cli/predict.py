@@ -65,7 +65,7 @@ def predict(
         float | None, typer.Option(help="Seconds from one window to the next.", show_default="1")
     ] = None,
     device: Device = DeviceName.AUTO,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for machines, at the end.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print machine-readable JSON at the end.")] = False,
     csv_: Annotated[
         bool, typer.Option("--csv", help="Print CSV with the probability of every emotion.")
     ] = False,
@@ -118,11 +118,11 @@ def predict(
 
 
 def _writer(model: Ensemble, runs: list[Path], json: bool, csv: bool) -> PredictionWriter:
-    """The writer of the format asked for; what the models are worth is printed here, or in the JSON."""
+    """The writer of the requested format. How good the models are is printed here, or is part of the JSON."""
     from training.predict.worth import Worth, worth_json, worth_notes
 
     worths = [Worth.of(each) for each in runs]
-    # Not through rich: a bar on standard error would take what a redirected standard output is to get.
+    # Not through rich, which would send output to the progress bar instead of a redirected standard output.
     stream = sys.stdout
     if json:
         return JsonWriter(

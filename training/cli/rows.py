@@ -22,7 +22,7 @@ class PredictionWriter(Protocol):
         """Write why the recording ``name`` has no prediction."""
 
     def finish(self) -> None:
-        """Write what is left: nothing follows."""
+        """Write the rest of the output; no more predictions follow."""
 
 
 class TextWriter:
@@ -48,10 +48,10 @@ class TextWriter:
         self._write_row(*span, first, f"{100 * probability:.0f} %", second, name)
 
     def write_problem(self, name: str, problem: str) -> None:
-        """Write nothing: the command reports it on standard error."""
+        """Do nothing: the command reports it on standard error."""
 
     def finish(self) -> None:
-        """Write nothing: every line is out."""
+        """Do nothing: every line has been written."""
 
     def _write_row(self, start: str, stop: str, emotion: str, share: str, second: str, name: str) -> None:
         width, clip = self._width, escape_name(name)
@@ -81,14 +81,14 @@ class CsvWriter:
         self._stream.flush()
 
     def write_problem(self, name: str, problem: str) -> None:
-        """Write nothing: the command reports it on standard error."""
+        """Do nothing: the command reports it on standard error."""
 
     def finish(self) -> None:
-        """Write nothing: every row is out."""
+        """Do nothing: every row has been written."""
 
 
 JSON_FORMAT = 1
-"""Of :class:`JsonWriter`'s document. It grows when a field changes or goes, not when one is added."""
+"""Format of :class:`JsonWriter`'s document; increased when a field changes or is removed, not when added."""
 
 
 class PredictionJson(TypedDict):

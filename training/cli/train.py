@@ -87,7 +87,10 @@ def train(
     seed: Annotated[
         int | None,
         typer.Option(
-            min=0, max=2**63 - 1, help="Seed of the split, the weights and the order.", show_default="0"
+            min=0,
+            max=2**63 - 1,
+            help="Random seed for the split, the weights and the order of samples.",
+            show_default="0",
         ),
     ] = None,
     protocol: Annotated[
@@ -103,7 +106,7 @@ def train(
         int | None,
         typer.Option(
             min=1,
-            help="Train only this fold of a protocol with several.",
+            help="Train only this fold, if the protocol has several.",
             show_default="all of them",
             rich_help_panel=PROTOCOL_PANEL,
         ),

@@ -1,1 +1,1 @@
-"""Trained models as files that run without Python: ONNX, with what an engineer needs to know of them."""
+"""Trained models as files that run without Python: ONNX, with what an engineer needs to know about them."""

@@ -131,9 +131,9 @@ def steps_of(spec: StoreSpec) -> tuple[str, ...]:
     stored = rounding.get(spec.storage.codec, spec.storage.dtype)
     return (
         *steps,
-        f"cut behind {spec.length} samples, or pad with zeros to that",
+        f"cut to {spec.length} samples, or pad with zeros to that length",
         "features as below, of the padded window, each (rows, frames); stack their rows in this order",
-        f"round to {stored}, as the store does, then float32 (without it probabilities move a little)",
+        f"round to {stored}, as the store does, then float32 (without this, probabilities change slightly)",
         "valid_frames = min(frames, 1 + (samples before padding - 1) // hop_length)",
     )
 

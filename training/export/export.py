@@ -218,7 +218,7 @@ def _document(
                 name="valid_frames",
                 dtype="int64",
                 shape=("batch",),
-                meaning="frames that hold sound, 1 to frames; what stands behind them is not heard",
+                meaning="frames that hold sound, 1 to frames; later frames are ignored",
             ),
         ),
         outputs=(

@@ -77,7 +77,7 @@ class Graph(nn.Module):
 
 
 class NetworkScores(nn.Module):
-    """A network behind its normalisation."""
+    """Normalisation followed by a network."""
 
     offset: Tensor
     scale: Tensor

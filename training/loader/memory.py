@@ -12,10 +12,10 @@ from pipelines.machine import available_memory
 from schemas.errors import RunError
 
 SHARE_OF_FREE_MEMORY = 0.5
-"""That samples take where nothing else is said; the rest is the page cache's and other programs'."""
+"""Share of the free memory that samples may take by default; the page cache needs some of the rest."""
 
 SHARE_OF_GPU = 0.7
-"""Of the free GPU memory that samples may take; the rest is the model's."""
+"""Share of the free GPU memory that samples may take; the model needs the rest."""
 
 
 def stored_dtype(store: FeatureStore) -> torch.dtype:

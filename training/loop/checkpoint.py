@@ -1,4 +1,4 @@
-"""Checkpoints: everything a training needs to continue as if it had never stopped.
+"""Checkpoints: everything a training run needs to continue as if it had never stopped.
 
 ``last.safetensors`` is the single source of truth. Its tensors are the weights, the best epoch's weights, the
 optimiser's moments and the average; everything else is JSON in its header, under ``state``. Because it is one

@@ -226,7 +226,7 @@ def _use_validated_weights(trainee: Trainee) -> Iterator[None]:
 
 
 def _from_all_ranks(parts: list[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:
-    """Gather the batches of all ranks, of which rank r has every world-th from r on, in order."""
+    """Gather the batches of all ranks in order; rank r has every world-th batch, starting with batch r."""
     # Cloned, because sending a view would send the whole tensor.
     parts = [(logits.clone(), targets.clone()) for logits, targets in parts]
     gathered: list[list[tuple[Tensor, Tensor]]] = [[] for _ in range(torch.distributed.get_world_size())]

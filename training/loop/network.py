@@ -45,7 +45,7 @@ own nodes of 16 bytes per value."""
 
 @dataclass(frozen=True, eq=False)
 class TrainingOutcome:
-    """Result of a training: its history, and the probabilities of the held-out sides."""
+    """Result of a training run: its history, and the probabilities of the held-out sides."""
 
     history: tuple[EpochResult, ...]
     best_epoch: int | None

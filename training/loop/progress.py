@@ -1,4 +1,4 @@
-"""Progress of a training: finished epochs, and the position within the current one."""
+"""Progress of a training run: finished epochs, and the position within the current one."""
 
 from __future__ import annotations
 

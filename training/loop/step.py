@@ -1,7 +1,7 @@
 """One training step: normalise, augment, forward, loss, backward, update.
 
 All random numbers of a step (masks, mixtures, dropout) come from generators that are seeded by (seed, epoch,
-batch) at its start. So a step depends on earlier steps only through the weights, and a training can resume at
+batch) at its start. So a step depends on earlier steps only through the weights, and training can resume at
 any batch as if it had never stopped.
 """
 

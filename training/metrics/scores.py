@@ -26,7 +26,7 @@ class ClassScore:
 class GroupScore:
     """UA, WA and macro-F1 over the ``support`` clips of one corpus, gender or speaker.
 
-    UA and macro-F1 are over the classes of which the group has clips. ``speakers`` counts its speakers.
+    UA and macro-F1 are over the classes that have clips in the group. ``speakers`` counts its speakers.
     """
 
     name: str

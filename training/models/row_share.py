@@ -8,7 +8,7 @@ from training.models.dropout import Dropout, RowShare
 
 
 def share_rows(model: nn.Module, total: int, rank: int, world: int) -> None:
-    """Tell every dropout layer of ``model`` that its rows are ``rank::world`` of ``total`` rows.
+    """Set the rows of every dropout layer of ``model`` to ``rank::world`` of ``total`` rows.
 
     If torch's generators have the same seed on all ranks, the ranks then drop exactly what one process would
     drop. Call it before a forward pass whenever the size of the global batch changes. Batch norm does not

@@ -1,4 +1,4 @@
-"""The plan of a training, checked before any array is read or any file written."""
+"""The plan of a training run, checked before any array is read or any file written."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ def _differences(held: Model, needed: Model, by: str) -> str:
     """Fields that differ, as ``n_fft 512 (recipe: 2048)``; empty if none differs."""
     have, need = held.model_dump(), needed.model_dump()
     names = [name for name in sorted({*have, *need}) if have.get(name) != need.get(name)]
-    return " and ".join(f"{name} {have.get(name)} ({by}: {need.get(name)})" for name in names)
+    return ", ".join(f"{name} {have.get(name)} ({by}: {need.get(name)})" for name in names)
 
 
 def _mismatch(store: FeatureStore, recipe: Recipe, source: str, why: str) -> RunError:

@@ -1,4 +1,4 @@
-"""Figures of a training: losses, validation UA and WA, and learning rate over epochs."""
+"""Figures of a training run: losses, validation UA and WA, and learning rate over epochs."""
 
 from __future__ import annotations
 

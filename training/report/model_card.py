@@ -52,7 +52,7 @@ def model_card(result: RunResult) -> str:
     return f"""\
 # Speech emotion classifier: {result.subject}
 
-Trained {record.created} on {record.device} by `ser-train` of ser-features {record.versions["ser-features"]}.
+Trained by `ser-train` on {record.device}, {record.created}, ser-features {record.versions["ser-features"]}.
 
 ## Result: {result.title}
 

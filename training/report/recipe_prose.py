@@ -70,9 +70,9 @@ def training_prose(spec: TrainSpec) -> list[str]:
     name = {"adam": "Adam", "adamw": "AdamW"}[spec.optimiser]
     decay = "L2 penalty" if spec.optimiser == "adam" else "decoupled weight decay"
     step = f"{decay} {spec.weight_decay:g}, batch {spec.batch_size}"
-    limit = f"{spec.epochs} epochs"
+    limit = f"{spec.epochs} epoch{'' if spec.epochs == 1 else 's'}"
     if spec.patience is not None:
-        limit = f"up to {limit}, stopped after {spec.patience} without improvement"
+        limit = f"at most {limit}, stopped after {spec.patience} without improvement"
     kept = "last epoch" if spec.monitor == "last" else f"epoch with the {BEST_BY[spec.monitor]}"
     lines = [
         f"{name}, learning rate {spec.lr:g} {_schedule(spec)}, {step}",

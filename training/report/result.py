@@ -1,4 +1,4 @@
-"""Result of a training, and its plain values for ``metrics.json``."""
+"""Result of a training run, and its plain values for ``metrics.json``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from training.splits.split_document import ValidationBy
 
 @dataclass(frozen=True)
 class RunResult:
-    """Result of a training."""
+    """Result of a training run."""
 
     folder: RunFolder
     record: RunRecord

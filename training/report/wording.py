@@ -25,7 +25,7 @@ _INDEPENDENCE: Mapping[Independence, str | None] = MappingProxyType(
         "speaker-dependent": "speaker-dependent: training heard the test speakers; the result says nothing "
         "about new speakers",
         "leaky": "leaky: training heard copies of the test recordings; the result says nothing about new "
-        "recordings, still less about new speakers",
+        "recordings, and even less about new speakers",
     }
 )
 """What a reader must know, by what training shared with the test."""

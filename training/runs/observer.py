@@ -1,4 +1,4 @@
-"""What a training reports while it runs, to a progress bar for example."""
+"""What training reports while it runs, to a progress bar for example."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class SideSize:
 
 @dataclass(frozen=True)
 class Start:
-    """What a training starts with. ``threads`` are CPU threads; ``sides`` are the sides of the split."""
+    """What a training run starts with. ``threads`` are CPU threads; ``sides`` are the sides of the split."""
 
     folder: Path
     device: str

@@ -1,4 +1,4 @@
-"""Request of a training, before anything is read."""
+"""Request for a training run, before anything is read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run folders: everything about one training, enough to resume it and predict with it.
+"""Run folders: everything about one training run, enough to resume it and predict with it.
 
 ::
 
@@ -98,7 +98,7 @@ class RunFolder:
             )
             if (path / STORE_JSON).is_file():
                 step = "it is a feature store; pass it as --store"
-            raise RunError(f"{path} is not the folder of a run (it has no run.json); {step}")
+            raise RunError(f"{path} is not a run folder (it has no run.json); {step}")
         return cls(path)
 
     @property
@@ -164,10 +164,10 @@ def run_name(created: str, recipe: Recipe, protocol: str, requested: Recipe | No
 
 
 def require_no_store(out: Path) -> None:
-    """Raise :class:`UsageError` if ``out`` is in a feature store: a store holds nothing else."""
+    """Raise :class:`UsageError` if ``out`` is inside a feature store: a store holds nothing else."""
     for folder in (out, *out.parents):
         if (folder / STORE_JSON).is_file():
-            raise UsageError(f"--out {out} is in the feature store {folder}; choose a folder outside it")
+            raise UsageError(f"--out {out} is inside the feature store {folder}; choose a folder outside it")
 
 
 def create_folder(root: Path, name: str) -> Path:

@@ -94,7 +94,7 @@ def targets_of(
     if not (found.classes != NO_CLASS).any():
         why = "; ".join(found.notices) or "the store is empty"
         raise RunError(
-            f"no clips are left for label set '{labels.name}' and target '{target}': {why}"
+            f"no clips are left for label set '{labels.name}' and target '{target}' ({why})"
             f"{_remedy(found, where)}"
         )
     return found

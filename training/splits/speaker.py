@@ -61,7 +61,7 @@ def _too_few(usable: pd.DataFrame, people: tuple[Person, ...]) -> str:
     if not len(speakers):
         return (
             "the store has 0 usable speakers: none of its clips can be used for training; see the column "
-            "problem of its manifest.parquet"
+            "'problem' in its manifest.parquet"
         )
     corpora = ", ".join(sorted(usable["dataset"].unique()))
     unknown = ", or name the speakers in its corpus.toml" if speakers[0].endswith("/unknown") else ""

@@ -14,7 +14,7 @@ from training.splits.people import SPEAKER_STRATA, Person, people_of, some_names
 from training.splits.split_document import ValidationBy
 
 FEWEST_TO_VALIDATE = 3
-"""Fewest speakers outside the test of whom some validate; if there are fewer, all of them train."""
+"""Fewest speakers outside the test for some of them to validate; if there are fewer, all of them train."""
 
 
 @dataclass(frozen=True, eq=False)

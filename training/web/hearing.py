@@ -115,5 +115,5 @@ def _require_small(content: bytes, limits: Limits) -> None:
 
 def _too_long(seconds: float, limits: Limits) -> RecordingError:
     return RecordingError(
-        f"{seconds:.4g} s long, but this page accepts at most {limits.max_seconds:g} s: send a part of it"
+        f"{seconds:.4g} s long, but this page accepts at most {limits.max_seconds:g} s; send a part of it"
     )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from training.predict.predictor import Predictor
     from training.web.facts import Facts
 
-Tell = Callable[[str], None]
+Announce = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,10 @@ class DemoRequest:
     opens_browser: bool = False
 
 
-def show(request: DemoRequest, tell: Tell, note: Tell) -> None:
-    """Show a run until Ctrl-C or SIGTERM. ``tell`` receives the address, ``note`` remarks for the operator.
+def show(request: DemoRequest, announce: Announce, note: Announce) -> None:
+    """Show a run until Ctrl-C or SIGTERM.
+
+    ``announce`` receives the address, ``note`` remarks for the operator.
 
     Raises :class:`SerError` if the run or its result does not exist, or if device or port is not available.
     """
@@ -75,7 +77,7 @@ def show(request: DemoRequest, tell: Tell, note: Tell) -> None:
             url = request.public_url or url_of(bound)
             for sentence in _notes(request, facts, bound.getsockname()[1]):
                 note(sentence)
-            tell(f"{url} shows model {facts.model}, {facts.worth}: {facts.ua}; press Ctrl-C to stop")
+            announce(f"{url} shows model {facts.model}, {facts.worth}: {facts.ua}; press Ctrl-C to stop")
             if request.opens_browser:
                 webbrowser.open(url)
 

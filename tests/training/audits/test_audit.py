@@ -251,7 +251,7 @@ def test_leaked_views_admit_recordings_but_no_sample_on_two_sides(make_manifest:
         "near-duplicates",
     }
     samples["test"] = samples["train"]
-    with pytest.raises(LeakageError, match="is read in test, to which it was not drawn"):
+    with pytest.raises(LeakageError, match="is read in test, but was not drawn for that side"):
         audit(split, manifest, samples).require_clean()
     assert split.views is not None
     twice = replace(split, views={**split.views, "test": split.views["train"]}, test=split.train)

@@ -58,7 +58,7 @@ MISTAKES = {
         "--split already defines the sides; leave out --protocol, --fold",
     ),
     "corpora to test on": (["--protocol", "cross-corpus"], 2, "the corpora to test on (--test-on)"),
-    "resume": (["--resume", "nowhere"], 1, "nowhere is not the folder of a run"),
+    "resume": (["--resume", "nowhere"], 1, "nowhere is not a run folder"),
 }
 
 

@@ -280,7 +280,7 @@ def test_names_cannot_move_the_cursor_of_a_terminal(
 
 def test_mistakes_are_one_sentence(model_a: RunResult, tmp_path: Path) -> None:
     for options, status, sentence in (
-        ((tmp_path, "x.wav"), 1, "is not the folder of a run"),
+        ((tmp_path, "x.wav"), 1, "is not a run folder"),
         ((model_a.folder.path, tmp_path), 2, "holds no recordings"),
         ((model_a.folder.path, "x.wav", "--json", "--csv"), 2, "choose one"),
         ((model_a.folder.path,), 2, "give the run first"),

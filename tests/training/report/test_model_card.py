@@ -105,7 +105,7 @@ def test_the_card_says_by_what_the_epoch_was_chosen(monitor: str, chosen: str, e
     assert f"weights of epoch 2, which has the {chosen}." in card
     assert f"7 epochs: stopped early, after 5 {ending}. Views: " in card
     assert (
-        f"Kept: the epoch with the {chosen}; up to 200 epochs, stopped after 5 without improvement." in card
+        f"Kept: the epoch with the {chosen}; at most 200 epochs, stopped after 5 without improvement." in card
     )
 
 

@@ -16,7 +16,8 @@ from training.runs.observer import EpochResult
 
 def curves(history: Sequence[EpochResult], reason: str) -> tuple[Picture, ...]:
     """Losses, validation UA and WA, and learning rate against epochs, at least one."""
-    epochs, last = f"over {len(history)} epochs, at the end", history[-1]
+    last = history[-1]
+    epochs = f"over {len(history)} epoch{'' if len(history) == 1 else 's'}; at the end,"
     losses = f"{last.train_loss:.3f} in training and {last.validation_loss:.3f} in validation"
     shares = f"UA {percent(last.validation_ua)} and WA {percent(last.validation_wa)}"
     alternatives = (

@@ -13,7 +13,7 @@ from schemas.spec import StoreSpec
 from training.runs.options import Options
 
 _OF_THE_STORE = {"name", "description", "audio", "spectral", "features", "views"}
-"""Fields that no option of a training can change."""
+"""Fields that no training option can change."""
 
 _Option = TypeVar("_Option", str, int)
 
