@@ -39,13 +39,12 @@ def write_demo(root: Path, progress: Callable[[int, int], None] | None = None) -
     """Write the demo corpus to ``root/demo`` and return that folder; existing clips are kept.
 
     ``progress`` is called with (clips done, all clips). Every call writes the same bytes, and a call that was
-    stopped is completed by the next one. Raises :class:`~schemas.errors.StorageError` if the disk is full or
-    refuses access.
+    stopped is completed by the next one. Raises :class:`OSError` if the disk is full or refuses access.
     """
-    from data.voices import write_voices
+    from data.voices.synthesis import write_voices
 
     folder = root / "demo"
-    write_voices(folder, progress)
+    write_voices(folder, EMOTIONS, progress)
     return folder
 
 

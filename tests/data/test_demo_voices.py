@@ -6,11 +6,10 @@ import librosa
 import numpy as np
 import pytest
 
-from data import voices
 from data.demo import EMOTIONS, DemoCorpus, write_demo
-from data.prosody import cast, plan_clip
-from data.voices import SAMPLE_RATE, render
-from schemas.errors import StorageError
+from data.voices import synthesis
+from data.voices.prosody import cast, plan_clip
+from data.voices.synthesis import SAMPLE_RATE, render
 from schemas.labels import Emotion, Gender
 
 
@@ -106,9 +105,9 @@ def test_emotions_differ_in_the_mean_and_overlap_clip_by_clip() -> None:
     assert happy[:, 0].min() < angry[:, 0].mean() < happy[:, 0].max()
 
 
-def test_a_disk_that_refuses_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "demo").write_text("a file where the folder should be")
-    with pytest.raises(StorageError, match="demo"):
+    with pytest.raises(OSError, match="demo"):
         write_demo(tmp_path)
 
 
@@ -119,9 +118,9 @@ def test_a_clip_that_cannot_be_finished_leaves_no_file_under_its_name(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    monkeypatch.setattr(voices, "SENTENCES", {"s1": voices.SENTENCES["s1"]})
-    monkeypatch.setattr(voices, "REPETITIONS", (1,))
-    with pytest.raises(StorageError, match="No space left"):
+    monkeypatch.setattr(synthesis, "SENTENCES", {"s1": synthesis.SENTENCES["s1"]})
+    monkeypatch.setattr(synthesis, "REPETITIONS", (1,))
+    with pytest.raises(OSError, match="No space left"):
         write_demo(tmp_path)
     assert digests(tmp_path / "demo") == {}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import sys
@@ -16,10 +15,8 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-from matplotlib.figure import Figure
 
-_SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="72pt" height="72pt" viewBox="0 0 72 72"></svg>'
-_PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+from tests.blank_pictures import draw_blank
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,7 @@ def working_in(folder: Path) -> Iterator[None]:
         with (
             chdir(folder),
             patch.dict("os.environ", environment),
-            patch.object(Figure, "savefig", _save_blank),
+            draw_blank(),
         ):
             yield
     finally:
@@ -66,12 +63,6 @@ def ask(line: str) -> Answer:
         except Exception as crash:  # noqa: BLE001 # told beside the answers of the other commands
             status = f"crashed: {type(crash).__name__}: {crash}"
     return Answer(status, _parse(printed.getvalue()), errors.getvalue())
-
-
-def _save_blank(figure: Figure, file: Any, **options: Any) -> None:
-    """Write an empty picture in place of a figure, in the format asked for."""
-    data = _SVG if options["format"] == "svg" else base64.b64decode(_PNG)
-    file.write(data)
 
 
 @cache

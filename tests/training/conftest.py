@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from schemas.tables import MANIFEST_SCHEMA
+from tests.blank_pictures import draw_blank
 from training.loader.cells import Cells
 from training.loader.order import WINDOW_CHUNKS, Order
 from training.loader.ram import RamSource
@@ -32,6 +33,13 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def blank_pictures() -> Iterator[None]:
+    """Runs of these tests get empty pictures. Packages whose tests look at pictures override this."""
+    with draw_blank():
+        yield
 
 
 @pytest.fixture(scope="session")

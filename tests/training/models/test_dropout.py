@@ -63,5 +63,5 @@ def test_every_dropout_of_a_model_is_told() -> None:
 def test_rows_that_are_not_the_ranks_are_refused() -> None:
     dropout = UnitDropout(0.5)
     share_rows(dropout, 9, 1, 2)
-    with pytest.raises(ValueError, match="5 rows are given"):
+    with pytest.raises(ValueError, match="the input has 5 rows"):
         dropout(torch.ones(5, 3))

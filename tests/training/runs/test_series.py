@@ -151,7 +151,7 @@ def test_series_that_do_not_belong_together_are_refused(
     loso = trained(demo_store, tmp_path, "split.protocol=kfold:2")
     done = evaluated(series.path, loso.path)
     assert done.returncode == 1
-    assert "their protocol differ (kfold:4; kfold:2)" in " ".join(done.stderr.split())
+    assert "they differ in their protocol (kfold:4; kfold:2)" in " ".join(done.stderr.split())
     reseeded = trained(demo_store, tmp_path, seed=1)
     done = evaluated(series.path, reseeded.path)
     assert "train both series with the same --seed" in " ".join(done.stderr.split())

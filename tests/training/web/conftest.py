@@ -65,6 +65,11 @@ def leaky_run(demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return trained(demo_store, tmp_path_factory.mktemp("runs"), "split.protocol=random").folder.path
 
 
+@pytest.fixture(autouse=True, scope="module")
+def blank_pictures() -> None:
+    """Pictures are drawn."""
+
+
 Serve = Callable[..., Served]
 
 

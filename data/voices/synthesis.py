@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter, sosfilt
 
-from data.demo import EMOTIONS
-from data.prosody import (
+from data.voices.prosody import (
     FRAME_S,
     REPETITIONS,
     SENTENCES,
@@ -29,7 +28,6 @@ from data.prosody import (
     plan_clip,
     stem_of,
 )
-from schemas.errors import StorageError
 from schemas.labels import Emotion
 
 SAMPLE_RATE = 16_000
@@ -41,28 +39,24 @@ _OPEN_QUOTIENT = 0.62
 _PEAK = 0.95
 
 
-def write_voices(folder: Path, progress: Callable[[int, int], None] | None = None) -> None:
+def write_voices(
+    folder: Path, emotions: Sequence[Emotion], progress: Callable[[int, int], None] | None = None
+) -> None:
     """Write the missing clips to ``folder/<speaker>/<clip>.wav``, each atomically.
 
-    ``progress`` is called with (clips done, all clips); existing clips count as done. Raises
-    :class:`StorageError`.
+    Every speaker says every sentence in each of ``emotions``. ``progress`` is called with (clips done, all
+    clips); existing clips count as done. Raises :class:`OSError` if the disk is full or refuses access.
     """
-    jobs = list(product(cast(), SENTENCES, EMOTIONS, REPETITIONS))
+    jobs = list(product(cast(), SENTENCES, emotions, REPETITIONS))
     todo = [job for job in jobs if not _is_there(folder / _clip_path(*job))]
     done = len(jobs) - len(todo)
-    try:
-        for name in {speaker.name for speaker, *_ in todo}:
-            (folder / name).mkdir(parents=True, exist_ok=True)
-        for job in todo:  # more threads are not faster: most of the work holds the interpreter lock
-            _write(folder / _clip_path(*job), plan_clip(*job))
-            done += 1
-            if progress is not None:
-                progress(done, len(jobs))
-    except OSError as error:
-        raise StorageError(
-            f"cannot write the demo voices to '{folder}': {error.strerror or error}; free some space or "
-            f"choose another folder"
-        ) from error
+    for name in {speaker.name for speaker, *_ in todo}:
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for job in todo:  # more threads are not faster: most of the work holds the interpreter lock
+        _write(folder / _clip_path(*job), plan_clip(*job))
+        done += 1
+        if progress is not None:
+            progress(done, len(jobs))
     if not todo and progress is not None:
         progress(done, len(jobs))
 

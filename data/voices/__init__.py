@@ -1,0 +1,1 @@
+"""Synthetic voices for the demo corpus: what they say and how they sound."""
