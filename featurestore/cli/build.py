@@ -24,7 +24,7 @@ def build(
     augment: Annotated[
         int | None,
         typer.Option(
-            help="Number of augmented views, the first ones of the recipe, in addition to the original.",
+            help="Number of augmented views per clip: the recipe's first N.",
             show_default="all of them",
         ),
     ] = None,
