@@ -50,7 +50,7 @@ def write_voices(
     jobs = list(product(cast(), SENTENCES, emotions, REPETITIONS))
     todo = [job for job in jobs if not _is_there(folder / _clip_path(*job))]
     done = len(jobs) - len(todo)
-    for name in {speaker.name for speaker, *_ in todo}:
+    for name in sorted({speaker.name for speaker, *_ in todo}):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for job in todo:  # more threads are not faster: most of the work holds the interpreter lock
         _write(folder / _clip_path(*job), plan_clip(*job))
