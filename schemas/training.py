@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from schemas.model import Model
 
 NormalisationMode = Literal["standard", "minmax", "sample", "speaker", "none"]
-"""See :class:`InputSpec`."""
+"""What values are normalised over: training clips (two ways), the sample, the speaker, or nothing."""
 
 ViewSampling = Literal["all", "one"]
 """``all``: every clip in every view once per epoch; ``one``: every clip once per epoch, in a view drawn for

@@ -48,10 +48,10 @@ class TextWriter:
         self._write_row(*span, first, f"{100 * probability:.0f} %", second, name)
 
     def write_problem(self, name: str, problem: str) -> None:
-        """Do nothing: the command reports it on standard error."""
+        """Leave the problem to the command, which reports it on standard error."""
 
     def finish(self) -> None:
-        """Do nothing: every line has been written."""
+        """End the table: every line has been written."""
 
     def _write_row(self, start: str, stop: str, emotion: str, share: str, second: str, name: str) -> None:
         width, clip = self._width, escape_name(name)
@@ -81,10 +81,10 @@ class CsvWriter:
         self._stream.flush()
 
     def write_problem(self, name: str, problem: str) -> None:
-        """Do nothing: the command reports it on standard error."""
+        """Leave the problem to the command, which reports it on standard error."""
 
     def finish(self) -> None:
-        """Do nothing: every row has been written."""
+        """End the table: every row has been written."""
 
 
 JSON_FORMAT = 1
