@@ -151,6 +151,8 @@ def _become(request: Mapping[str, Any], streams: list[int]) -> None:
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["environ"])
+    # Where the interpreter would look first: packages that the caller has installed.
+    sys.path[:0] = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     sys.argv = request["argv"]
     sys.stdin, sys.stdout, sys.stderr = (
         os.fdopen(stream, mode, encoding="utf-8", closefd=False, buffering=buffering)
