@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -31,12 +32,17 @@ settings.register_profile("tests", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("tests")
 
 
-def pytest_configure() -> None:
-    """Give the processes that tests start the signals of a shell's foreground.
+def pytest_configure(config: pytest.Config) -> None:
+    """Give this process a Numba cache of its own, and its children the signals of a shell's foreground.
+
+    Two processes that fill one Numba cache crash librosa (https://github.com/numba/numba/issues/10128).
 
     ``nohup`` and ``&`` start pytest with SIGHUP and SIGINT ignored, and children inherit that. They do not
     inherit handlers, so with handlers here they start with the system's defaults.
     """
+    cache = tempfile.TemporaryDirectory(prefix="numba-", ignore_cleanup_errors=True)
+    config.add_cleanup(cache.cleanup)
+    os.environ["NUMBA_CACHE_DIR"] = cache.name
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
