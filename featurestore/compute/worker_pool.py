@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import traceback
 from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -175,6 +176,9 @@ class _Worker:
             self._connection.send(task)
             result: ComputedClips | Exception = self._connection.recv()
         except (EOFError, OSError) as error:
+            # Frames of `send` hold a view of a BytesIO. If both are collected in one cycle, Python 3.12.1
+            # crashes, and 3.13 and later print an ignored error.
+            traceback.clear_frames(error.__traceback__)
             code = self._process.wait()
             first, last = (task.sources[i].clip.clip_id for i in (0, -1))
             advice = ", with fewer --jobs if memory is short" if code == -signal.SIGKILL else ""

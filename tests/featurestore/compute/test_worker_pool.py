@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -116,6 +117,23 @@ def test_a_worker_that_is_killed_is_one_sentence_and_no_worker_stays(
         assert "\n" not in str(caught.value)
         assert _running(other)
     assert not _running(other)
+
+
+def test_the_error_of_a_lost_worker_holds_no_buffer(small_demo: Path, tiny_recipe: str) -> None:
+    """A view of a BytesIO, in a frame of its traceback, would crash Python 3.12.1 when both are collected."""
+    with WorkerPool(load_recipe(tiny_recipe).store_spec(), 1, Stages()) as pool:
+        _wait_for(lambda: _workers(os.getpid()))
+        (worker,) = _workers(os.getpid())
+        os.kill(worker, signal.SIGKILL)
+        _wait_for(lambda: not _running(worker))
+        with pytest.raises(WorkerLostError) as caught:
+            list(pool.process(_sources(small_demo)))
+    assert isinstance(caught.value.__cause__, ConnectionError)
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__cause__.__traceback__)]
+    assert frames
+    assert not [
+        value for frame in frames for value in frame.f_locals.values() if isinstance(value, memoryview)
+    ]
 
 
 def test_clips_come_in_order_and_survive_their_slot(small_demo: Path, tiny_recipe: str) -> None:
