@@ -51,7 +51,7 @@ def test_mistakes_are_one_sentence(run: Path, tmp_path: Path) -> None:
         for options, status, sentence in (
             ((tmp_path,), 1, "is not a run folder"),
             ((untested,), 1, "the quality of its predictions is unknown"),
-            ((run, "--port", taken), 1, f"port {taken} is taken by another program"),
+            ((run, "--port", taken), 1, f"port {taken} on 127.0.0.1 is used by another program"),
             ((run, "--host", "192.0.2.1", "--port", 0), 2, "give --host an address of this machine"),
             ((run, "--public-url", "demo.example"), 2, "give the full address"),
         ):
