@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from featurestore.cluster.request import ClusterRequest
+from featurestore.places.durable import storage_errors
 from schemas.errors import StoppedError, UsageError
 from training.loop.ranks import is_one_of_several
 from training.plan.choice import Choice, choose
 from training.report.files import write_series
 from training.report.series_summary import summary_of
 from training.report.summary_text import summary_text
+from training.runs.hashes import notes_on_hashes, require_resumable, take_out_results
 from training.runs.observer import Observer
-from training.runs.request import TrainRequest
-from training.runs.run import now, run_name
+from training.runs.request import TrainRequest, resume_command
+from training.runs.run import RunFolder, now, run_name
 from training.runs.same_store import open_same_store, recorded_store
 from training.runs.series import SeriesFolder, SeriesRecord
 from training.train import train
@@ -86,7 +87,12 @@ def _train_series(
     folder: SeriesFolder, request: TrainRequest, cluster: ClusterRequest | None, observer: Observer
 ) -> Outcome:
     """Train the unfinished folds of ``folder`` and summarise all of them."""
+    for sentence in (*require_resumable(folder.path), *notes_on_hashes([folder.path])):
+        observer.notice(sentence)
     record = folder.record()
+    for number in range(1, len(record.folds) + 1):
+        if folder.is_finished(number):
+            RunFolder.open(folder.fold(number))
     open_same_store(folder.path, request.store, record.store, record.store_digest)
     todo = [number for number in range(1, len(record.folds) + 1) if not folder.is_finished(number)]
     try:
@@ -102,9 +108,9 @@ def _train_series(
 
             train_folds(folder, todo, request, cluster, observer)
     except (StoppedError, KeyboardInterrupt):
-        again = f"ser-train --resume {shlex.quote(str(folder.path))}"
-        store = "" if request.store is None else f" --store {shlex.quote(str(request.store))}"
-        raise StoppedError(f"stopped; resume with: {again}{store}") from None
-    summary = summary_of([folder])
-    write_series(folder, summary)
+        raise StoppedError(f"stopped; resume with: {resume_command(folder.path, request.store)}") from None
+    with storage_errors(folder.path, retry=f"run {resume_command(folder.path, request.store)}"):
+        take_out_results(folder.path)
+        summary = summary_of([folder])
+        write_series(folder, summary)
     return Outcome("series", folder.path, summary_text(summary), summary.to_json())

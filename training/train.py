@@ -34,6 +34,7 @@ from training.plan.plan import Plan
 from training.report.files import write_result
 from training.report.result import RunResult
 from training.report.text import report
+from training.runs.hashes import notes_on_hashes, require_resumable, take_out_results
 from training.runs.observer import Observer, SilentObserver, Start
 from training.runs.request import TrainRequest
 from training.runs.run import RunFolder, run_name
@@ -62,6 +63,8 @@ def train(request: TrainRequest, observer: Observer | None = None) -> RunResult:
         on Ctrl-C, once there is a run to resume.
     """
     observer = observer or SilentObserver()
+    if request.resume is not None:
+        _check_hashes(request.resume, observer)
     planned = plan(request)
     torch.set_num_threads(planned.record.threads)
     fabric = fabric_for(planned.device, planned.record.recipe.train)
@@ -80,12 +83,19 @@ def train(request: TrainRequest, observer: Observer | None = None) -> RunResult:
             raise StoppedError(f"stopped; resume with: {resume}") from None
 
 
+def _check_hashes(path: Path, observer: Observer) -> None:
+    """Compare the files of a run to resume with their hashes. Raises :class:`RunError`."""
+    folder = RunFolder.find(path)
+    for sentence in (*require_resumable(folder.path), *notes_on_hashes([folder.path])):
+        observer.notice(sentence)
+
+
 def _open_folder(fabric: Fabric, request: TrainRequest, planned: Plan) -> RunFolder:
     """Open the folder of the run, the same for all processes; the first process creates it."""
     if request.resume is not None:
-        return RunFolder.open(request.resume)
+        return RunFolder.find(request.resume)
     path = str(_create_folder(request, planned).path) if fabric.is_global_zero else ""
-    return RunFolder.open(Path(fabric.broadcast(path)))
+    return RunFolder.find(Path(fabric.broadcast(path)))
 
 
 def _create_folder(request: TrainRequest, planned: Plan) -> RunFolder:
@@ -145,6 +155,9 @@ def _train(
     observer.started(
         Start(folder.path, planned.device.type, planned.record.threads, planned.sides, planned.epoch_samples)
     )
+    if fabric.is_global_zero:
+        with storage_errors(folder.path, retry=f"run {resume}"):
+            take_out_results(folder.path)
     spec = planned.record.recipe.model
     if isinstance(spec, LinearSpec):
         trained = train_linear(planned, folder, spec, observer)

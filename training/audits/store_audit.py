@@ -19,6 +19,7 @@ from schemas.recipe import load_recipe
 from training.audits.audit import Audit, audit
 from training.audits.near_duplicates import Fingerprints
 from training.audits.sounds import can_hear
+from training.runs.hashes import require_intact
 from training.runs.options import Options
 from training.samples.datasets import require_datasets
 from training.samples.samples import Samples, cross
@@ -77,7 +78,7 @@ def audit_store(request: AuditRequest) -> StoreAudit:
     SplitError
         If the store's clips cannot be split under the protocol.
     RunError
-        If a file is not a split.
+        If a file is not a split, or a file of the run has changed since it was written.
     """
     _require_one_source(request)
     store = FeatureStore.open(request.store)
@@ -136,12 +137,15 @@ def _read_splits(request: AuditRequest) -> tuple[Split, ...]:
     if request.run is None:
         return ()
     if (request.run / "split.json").is_file():
+        require_intact(request.run)
         return (Split.read(request.run),)
     folds = [path.parent for path in request.run.glob("fold-*/split.json")]
     if not folds:
         raise UsageError(
             f"{request.run} is not a run folder: it has no split.json; give a folder made by ser-train"
         )
+    for path in folds:
+        require_intact(path)
     splits = (Split.read(path) for path in folds)
     return tuple(sorted(splits, key=lambda split: split.fold.index if split.fold else 0))
 

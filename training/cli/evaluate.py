@@ -13,6 +13,7 @@ from featurestore.cli.options import Json
 from schemas.errors import UsageError
 from training.cli.choices import DeviceName
 from training.cli.options import STORE_HELP, Device
+from training.cli.verify_text import verification_lines
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
 
@@ -48,6 +49,9 @@ def evaluate(
             "--out", help="Folder to write metrics, predictions and figures to.", show_default="none"
         ),
     ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Compare every file of the runs with its hash, and stop.")
+    ] = False,
     json: Json = False,
     version: Version = False,
 ) -> None:
@@ -62,17 +66,24 @@ def evaluate(
       ser-evaluate runs/20260131-140501-four-corpora-a-speaker --store other.zarr --out results
 
       ser-evaluate runs/perceptron-emobox runs/lda-emobox
+
+      ser-evaluate runs/20260131-140501-four-corpora-a-speaker --verify
     """
+    from training.runs.hashes import notes_on_hashes
     from training.runs.series import SeriesFolder
 
+    given = {
+        "--store": store,
+        "--datasets": datasets,
+        "--where": where,
+        "--device": None if device is DeviceName.AUTO else device,
+    }
+    options = [name for name, value in given.items() if value is not None]
+    if verify:
+        _verify(runs, [*options, *(["--out"] if output is not None else [])], json)
+        return
     if any(map(SeriesFolder.is_one, runs)):
-        given = {
-            "--store": store,
-            "--datasets": datasets,
-            "--where": where,
-            "--device": None if device is DeviceName.AUTO else device,
-        }
-        _evaluate_series(runs, [name for name, value in given.items() if value is not None], output, json)
+        _evaluate_series(runs, options, output, json)
         return
     from training.evaluate import EvaluationRequest
     from training.runs.request import Hardware
@@ -89,7 +100,7 @@ def evaluate(
 
     _require_no_run(output)
     tested = evaluate_runs(request)
-    for sentence in tested.notices:
+    for sentence in (*notes_on_hashes(runs), *tested.notices):
         err.print(f"note: {sentence}", markup=False)
     if output is not None:
         write_tested(output, tested)
@@ -101,6 +112,7 @@ def _evaluate_series(runs: list[Path], given: list[str], output: Path | None, js
     from training.report.files import write_tested_series
     from training.report.series_summary import summary_of
     from training.report.summary_text import summary_text
+    from training.runs.hashes import notes_on_hashes
     from training.runs.run import require_once
     from training.runs.series import SeriesFolder
 
@@ -117,9 +129,28 @@ def _evaluate_series(runs: list[Path], given: list[str], output: Path | None, js
     require_once(runs)
     _require_no_run(output)
     summary = summary_of([SeriesFolder(path) for path in runs])
+    for sentence in notes_on_hashes(runs):
+        err.print(f"note: {sentence}", markup=False)
     if output is not None:
         write_tested_series(output, summary)
     print_json(summary.to_json()) if json else out.print(summary_text(summary), markup=False)
+
+
+def _verify(runs: list[Path], given: list[str], json: bool) -> None:
+    """Compare the files of runs and series with their hashes; exit with 1 if one has changed."""
+    from training.verify import verify_run
+
+    if given:
+        raise UsageError(f"--verify only compares files with their hashes; leave out {', '.join(given)}")
+    found = [verify_run(path) for path in runs]
+    if json:
+        print_json([each.to_json() for each in found])
+    else:
+        for each in found:
+            for line in verification_lines(each):
+                out.print(line, markup=False)
+    if not all(each.ok for each in found):
+        raise typer.Exit(1)
 
 
 def _require_no_run(output: Path | None) -> None:

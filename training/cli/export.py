@@ -35,8 +35,11 @@ def export(
       ser-export runs/20260131-140501-four-corpora-a-speaker model.onnx
     """
     from training.export.export import export_run
+    from training.runs.hashes import notes_on_hashes
 
     done = export_run(run, model, force=force)
+    for sentence in notes_on_hashes([run]):
+        err.print(f"note: {sentence}", markup=False)
     document = done.document
     if json:
         print_json(

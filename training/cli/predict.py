@@ -120,8 +120,11 @@ def predict(
 def _writer(model: Ensemble, runs: list[Path], json: bool, csv: bool) -> PredictionWriter:
     """The writer of the requested format. How good the models are is printed here, or is part of the JSON."""
     from training.predict.worth import Worth, worth_json, worth_notes
+    from training.runs.hashes import notes_on_hashes
 
     worths = [Worth.of(each) for each in runs]
+    for note in notes_on_hashes(runs):
+        err.print(f"note: {escape_name(note)}", markup=False)
     # Not through rich, which would send output to the progress bar instead of a redirected standard output.
     stream = sys.stdout
     if json:

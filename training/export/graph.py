@@ -25,6 +25,7 @@ from training.functionals.rounding import ROUNDING, SMALLEST_DEVIATION
 from training.functionals.source import columns_of, functionals_of
 from training.functionals.statistics import STATISTIC_NAMES
 from training.linear.classifier import LinearClassifier
+from training.linear.training import load_classifier
 from training.loop.normalise import Normaliser
 from training.predict.scorer import require_independent_clips
 from training.predict.trained import TrainedModel
@@ -47,7 +48,7 @@ def graph_of(run: Path) -> Graph:
     rows = {name: record.store_spec.coefficients[name] for name in record.features}
     emotions = len(label_set(record.recipe.labels.set).classes)
     if isinstance(model, LinearSpec):
-        classifier = LinearClassifier.load(folder.linear)
+        classifier = load_classifier(folder)
         return Graph(LinearScores(Functionals(rows, model.statistics), classifier), emotions).eval()
     network, normaliser = TrainedModel(folder, record).network(torch.device("cpu"))
     scores = NetworkScores(normaliser, network)

@@ -3,8 +3,9 @@
 ``last.safetensors`` is the single source of truth. Its tensors are the weights, the best epoch's weights, the
 optimiser's moments and the average; everything else is JSON in its header, under ``state``. Because it is one
 file, written by renaming, it never mixes two steps. ``best.safetensors`` is a part of it, for prediction,
-written after it and again when a run is resumed. There is no pickle, and no state of random generators, since
-every step seeds its own (:func:`training.loop.step.step_seed`).
+written after it and again when a run is resumed. The state of both has a hash of everything in the file
+(:mod:`training.loop.checkpoint_hash`), which is compared when it is read. There is no pickle, and no state of
+random generators, since every step seeds its own (:func:`training.loop.step.step_seed`).
 """
 
 from __future__ import annotations
@@ -23,12 +24,19 @@ from torch.optim import Optimizer
 
 from featurestore.places.durable import write_durably
 from schemas.errors import RunError
+from training.loop import checkpoint_hash
 from training.loop.average import AveragedWeights
 from training.loop.optimise import Schedule
 from training.loop.progress import TrainingProgress
 from training.runs.observer import EpochResult
 
 LAST, BEST = "last.safetensors", "best.safetensors"
+
+_STATES = {
+    LAST: {"history", "batch", "loss", "weight", "seconds", "loader", "schedule", "learning_rates"},
+    BEST: {"epoch", "validation_loss"},
+}
+"""Keys of the state of each file, without that of its hash."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +139,15 @@ def load_best(folder: Path, model: nn.Module) -> int:
         raise RunError(f"{folder / BEST} is of another model: {error}; start a new run") from error
 
 
+def is_intact(path: Path) -> bool:
+    """Whether the checkpoint at ``path`` can be read and its content has the hash that it announces."""
+    try:
+        _read(path)
+    except RunError:
+        return False
+    return True
+
+
 def _history(folder: Path, state: Mapping[str, Any]) -> list[EpochResult]:
     try:
         return [_epoch_result(row) for row in state["history"]]
@@ -197,6 +214,7 @@ def _load_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], rates: 
 
 def _write(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    state = {**state, checkpoint_hash.KEY: checkpoint_hash.hash_of(plain, state)}
     write_durably(path, save(plain, metadata={"state": json.dumps(state, allow_nan=False)}))
 
 
@@ -204,7 +222,25 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-            state = json.loads((file.metadata() or {})["state"])
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+            state = dict(json.loads((file.metadata() or {})["state"]))
+        _require_intact(path, tensors, state)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"cannot read {path} ({error}); start a new run") from error
     return tensors, state
+
+
+def _require_intact(path: Path, tensors: Mapping[str, Tensor], state: dict[str, Any]) -> None:
+    """Raise :class:`RunError` if a checkpoint changed since it was written; old ones without a hash pass.
+
+    An old state has the known keys and no others: a changed bit can damage the key of the hash, but not
+    remove it.
+    """
+    if set(state) == _STATES[path.name]:
+        return
+    announced = state.get(checkpoint_hash.KEY)
+    found = checkpoint_hash.hash_of(tensors, state)
+    if announced != found:
+        raise RunError(
+            f"{path} was changed since it was written: its content has SHA-256 {found[:12]}…, but it "
+            f"announces {str(announced)[:12]}…; restore it from a copy, or start a new run"
+        )

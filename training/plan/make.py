@@ -104,7 +104,7 @@ def _plan_resumed(request: TrainRequest, path: Path) -> Plan:
         seed=request.seed,
         out=request.output,
     )
-    folder = RunFolder.open(path)
+    folder = RunFolder.find(path)
     record = folder.record()
     store = open_same_store(path, request.store, record.store, record.store_digest)
     split = Split.from_json(folder.read_json("split.json"))

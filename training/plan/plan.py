@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import torch
 from featurestore.store import FeatureStore
 from training.audits.audit import Audit
 from training.runs.observer import SideSize
-from training.runs.request import Hardware
+from training.runs.request import Hardware, resume_command
 from training.runs.run import RunRecord
 from training.samples.samples import Samples
 from training.samples.targets import Targets
@@ -54,8 +53,7 @@ class Plan:
 
     def resume_command(self, folder: Path) -> str:
         """Command that resumes this training in ``folder``."""
-        store = f" --store {shlex.quote(str(self.store_option))}" if self.store_option else ""
-        return f"ser-train --resume {shlex.quote(str(folder))}{store}"
+        return resume_command(folder, self.store_option)
 
     @property
     def notices(self) -> tuple[str, ...]:

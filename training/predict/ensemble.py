@@ -156,7 +156,7 @@ def _folds(run: Path) -> list[Path]:
     """Folds of a series, or the run itself."""
     if not SeriesFolder.is_one(run):
         return [run]
-    series = SeriesFolder(run)
+    series = SeriesFolder.open(run)
     numbers = range(1, len(series.record().folds) + 1)
     for number in numbers:
         if not series.is_finished(number):

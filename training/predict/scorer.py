@@ -19,7 +19,7 @@ from torch import Tensor
 from schemas.architecture import LinearSpec
 from schemas.errors import RunError
 from training.functionals.source import columns_of, functionals_of
-from training.linear.classifier import LinearClassifier
+from training.linear.training import load_classifier
 from training.predict.trained import TrainedModel
 from training.runs.run import RunFolder, RunRecord
 
@@ -39,7 +39,7 @@ def scorer_of(folder: RunFolder, device: torch.device) -> Scorer:
     model = record.recipe.model
     columns = columns_of({name: record.store_spec.coefficients[name] for name in record.features})
     if isinstance(model, LinearSpec):
-        classifier = LinearClassifier.load(folder.linear)
+        classifier = load_classifier(folder)
 
         @torch.inference_mode()
         def linear(features: Tensor, valid: Tensor) -> NDArray[np.float64]:

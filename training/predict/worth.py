@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from schemas.errors import RunError
 from schemas.recipe import first_problem
 from training.report.wording import percent, warning
+from training.runs.hashes import is_listed
 from training.runs.recorded_claim import claim_of_run, claim_of_series
 from training.runs.run import RunFolder
 from training.runs.series import SeriesFolder
@@ -45,6 +46,8 @@ class Worth(BaseModel):
         """
         series = SeriesFolder.is_one(run)
         path = run / ("summary.json" if series else "metrics.json")
+        if path.exists() and not is_listed(run, path.name):  # training was stopped before its end
+            return None
         try:
             found = _Result.model_validate_json(path.read_bytes())
         except FileNotFoundError:

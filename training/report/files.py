@@ -18,15 +18,16 @@ from training.report.result import RunResult
 from training.report.summary import Summary
 from training.report.summary_text import write_summary
 from training.report.tested import Tested
+from training.runs.hashes import take_out_results, write_hashes
 from training.runs.recorder import history_csv
 from training.runs.run import PAGE, RunFolder
 from training.runs.series import SeriesFolder
 
 
 def write_result(result: RunResult) -> None:
-    """Write history, predictions, figures, model card, ``metrics.json`` and, last, the page.
+    """Write history, predictions, figures, model card, ``metrics.json``, the page and, last, the hashes.
 
-    Once ``metrics.json`` is written the run is finished, even if the page fails.
+    Once ``metrics.json`` and its hash are written the run is finished, even if the page fails.
     """
     folder, heading = result.folder, f"{result.subject}\n{result.title}"
     if result.history:
@@ -36,7 +37,9 @@ def write_result(result: RunResult) -> None:
     _write_test(folder, result.test, result.predictions, result.record.recipe.labels.target, heading)
     folder.write_text("README.md", model_card(result))
     folder.write_json("metrics.json", result.to_json())
+    write_hashes(folder.path, without=[PAGE])
     folder.write_text(PAGE, run_page(result))
+    write_hashes(folder.path)
 
 
 def write_tested(path: Path, tested: Tested) -> None:
@@ -53,10 +56,13 @@ def write_tested(path: Path, tested: Tested) -> None:
 
 
 def write_series(folder: SeriesFolder, summary: Summary) -> None:
-    """Write the summary of a series into its folder and, last, its page."""
+    """Write the summary of a series into its folder, its page and, last, the hashes."""
     files = RunFolder(folder.path)
+    take_out_results(folder.path)
     write_summary(summary, files)
+    write_hashes(folder.path, without=[PAGE])
     files.write_text(PAGE, series_page(summary, folder))
+    write_hashes(folder.path)
 
 
 def write_tested_series(path: Path, summary: Summary) -> None:

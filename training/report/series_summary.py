@@ -17,6 +17,7 @@ from schemas.labels import label_set
 from training.metrics.predictions import Predictions
 from training.report.result import subject_of
 from training.report.summary import FoldResult, Summary, summarise
+from training.runs.hashes import require_intact
 from training.runs.recorded_claim import claim_of_series
 from training.runs.run import RunFolder
 from training.runs.series import SeriesFolder, SeriesRecord
@@ -25,9 +26,11 @@ from training.runs.series import SeriesFolder, SeriesRecord
 def summary_of(series: Sequence[SeriesFolder]) -> Summary:
     """Summary of a finished series; for several, of the mean of their probabilities.
 
-    Raises :class:`RunError` if a fold is not finished, or if the series differ in their folds, test clips or
-    labels.
+    Raises :class:`RunError` if a fold is not finished, a file has changed since it was written, or the series
+    differ in their folds, test clips or labels.
     """
+    for folder in series:
+        require_intact(folder.path)
     records = [folder.record() for folder in series]
     first, record = series[0], records[0]
     for folder, other in zip(series[1:], records[1:], strict=True):

@@ -17,5 +17,5 @@ def claim_of_run(folder: RunFolder) -> Claim:
 def claim_of_series(folder: SeriesFolder) -> Claim:
     """Claim of all folds of a series. Raises :class:`RunError` if a fold's files cannot be read."""
     record = folder.record()
-    folds = [claim_of_run(RunFolder.open(folder.fold(number))) for number in range(1, len(record.folds) + 1)]
+    folds = [claim_of_run(RunFolder.find(folder.fold(number))) for number in range(1, len(record.folds) + 1)]
     return claim_of_folds(folds, record.recipe.split.shorthand)

@@ -21,12 +21,12 @@ class Recorder:
     """
 
     def __init__(self, folder: RunFolder, history: Sequence[EpochResult], observer: EpochObserver) -> None:
-        from torch.utils.tensorboard import SummaryWriter  # slow to import
+        from training.runs.tensorboard_events import EventFile  # slow to import
 
         self._folder = folder
         self._history = list(history)
         self._observer = observer
-        self._events = SummaryWriter(str(folder.path / "tensorboard"), purge_step=len(history) + 1)
+        self._events = EventFile(folder.path / "tensorboard", first_step=len(history) + 1)
 
     def __enter__(self) -> Self:
         return self
@@ -34,7 +34,7 @@ class Recorder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._events.close()
+        self._events.__exit__(kind, error, trace)
 
     def epoch_started(self, epoch: int, batches: int, done: int) -> None:
         """Forward the event."""
@@ -48,15 +48,16 @@ class Recorder:
         """Record the epoch, then forward the event."""
         self._history.append(result)
         self._folder.write_text("history.csv", history_csv(self._history))
-        for tag, value in (
-            ("loss/train", result.train_loss),
-            ("loss/validation", result.validation_loss),
-            ("validation/UA", result.validation_ua),
-            ("validation/WA", result.validation_wa),
-            ("learning rate", result.learning_rate),
-        ):
-            self._events.add_scalar(tag, value, result.epoch)
-        self._events.flush()
+        self._events.add(
+            result.epoch,
+            {
+                "loss/train": result.train_loss,
+                "loss/validation": result.validation_loss,
+                "validation/UA": result.validation_ua,
+                "validation/WA": result.validation_wa,
+                "learning rate": result.learning_rate,
+            },
+        )
         self._observer.epoch_done(result)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -58,3 +59,9 @@ class TrainRequest:
     resume: Path | None = None
     """Folder of the run to resume."""
     hardware: Hardware = Hardware()
+
+
+def resume_command(folder: Path, store: str | Path | None) -> str:
+    """Command that resumes the run or series in ``folder``; ``store`` None: it finds its own."""
+    option = f" --store {shlex.quote(str(store))}" if store else ""
+    return f"ser-train --resume {shlex.quote(str(folder))}{option}"

@@ -12,6 +12,7 @@
       confusion-emotion.png  confusion.png  reliability.png
       README.md                   model card
       report.html                 all of it on one page
+      hashes.json                 size and SHA-256 of each of these files
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from schemas.errors import RunError, UsageError
 from schemas.model import Model
 from schemas.recipe import Recipe, first_problem
 from schemas.spec import StoreSpec
+from training.runs.hashes import require_intact, write_planned
 
 PAGE = "report.html"
 """Self-contained page of a run or series."""
@@ -86,7 +88,17 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
-        """Open the folder of an existing run. Raises :class:`RunError` if ``path`` is not one."""
+        """Open an existing run and compare its files with their hashes.
+
+        Raises :class:`RunError` if ``path`` is not a run, or for a file that has changed or is missing.
+        """
+        folder = cls.find(path)
+        require_intact(path)
+        return folder
+
+    @classmethod
+    def find(cls, path: Path) -> RunFolder:
+        """The folder of an existing run, whatever its files hold. Raises :class:`RunError` if it is none."""
         if (path / "series.json").is_file():
             raise RunError(f"{path} is a series of folds; give the folder of one, such as {path / 'fold-1'}")
         if not (path / "run.json").is_file():
@@ -126,8 +138,10 @@ class RunFolder:
             raise RunError(f"cannot read {self.path / 'run.json'}: {error.strerror or error}") from error
 
     def write_record(self, record: RunRecord) -> None:
-        """Write ``run.json``, after which the run can be resumed."""
-        self.write_text("run.json", record.model_dump_json(indent=1) + "\n")
+        """Write ``run.json``, after which the run can be resumed; and before it the hashes of all files."""
+        content = f"{record.model_dump_json(indent=1)}\n".encode()
+        write_planned(self.path, {"run.json": content})
+        self.write_bytes("run.json", content)
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
         """Write ``value``, indented, as ``name``; lists of whole numbers, as of a matrix, on one line."""

@@ -8,6 +8,7 @@
       predictions.csv             every test clip of all folds
       summary.json  summary.txt  README.md  folds.png  confusion.png
       report.html                 all of it on one page, with links to the page of each fold
+      hashes.json                 size and SHA-256 of these files; each fold has its own
 
 A fold with ``metrics.json`` is finished; any other fold is started or resumed. So a stopped series resumes
 fold by fold, and within a fold.
@@ -26,6 +27,7 @@ from featurestore.places.durable import storage_errors, write_durably
 from schemas.errors import RunError
 from schemas.model import Model
 from schemas.recipe import Recipe, first_problem
+from training.runs.hashes import is_listed, require_intact, write_planned
 from training.runs.request import TrainRequest
 from training.runs.run import create_folder
 
@@ -60,11 +62,22 @@ class SeriesFolder:
         folder = cls(create_folder(root, name))
         try:
             with storage_errors(folder.path):
-                write_durably(folder.path / RECORD, f"{record.model_dump_json(indent=1)}\n".encode())
+                content = f"{record.model_dump_json(indent=1)}\n".encode()
+                write_planned(folder.path, {RECORD: content})
+                write_durably(folder.path / RECORD, content)
         except BaseException:
             shutil.rmtree(folder.path, ignore_errors=True)
             raise
         return folder
+
+    @classmethod
+    def open(cls, path: Path) -> SeriesFolder:
+        """Open an existing series and compare its own files with their hashes; its folds have their own.
+
+        Raises :class:`RunError` for a file that has changed or is missing.
+        """
+        require_intact(path)
+        return cls(path)
 
     @staticmethod
     def is_one(path: Path) -> bool:
@@ -86,8 +99,9 @@ class SeriesFolder:
         return self.path / f"fold-{number}"
 
     def is_finished(self, number: int) -> bool:
-        """Whether the fold was trained and tested."""
-        return (self.fold(number) / "metrics.json").is_file()
+        """Whether the fold was trained and tested. Raises :class:`RunError` if its hashes are damaged."""
+        fold = self.fold(number)
+        return (fold / "metrics.json").is_file() and is_listed(fold, "metrics.json")
 
     def request(self, number: int, request: TrainRequest) -> TrainRequest:
         """The request that starts or resumes one fold.

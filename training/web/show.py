@@ -85,6 +85,8 @@ def show(request: DemoRequest, announce: Announce, note: Announce) -> None:
 
 
 def _notes(request: DemoRequest, facts: Facts, port: int) -> list[str]:
+    from training.runs.hashes import notes_on_hashes
+
     notes = []
     if request.port is None and port != PORT:
         notes.append(f"port {PORT} is in use; serving on port {port}")
@@ -93,6 +95,7 @@ def _notes(request: DemoRequest, facts: Facts, port: int) -> list[str]:
             f"{request.host} is open to other machines: anyone who can reach this one can send recordings, "
             "without a password and without encryption; a reverse proxy can add both"
         )
+    notes += notes_on_hashes([request.run])
     if facts.warning:
         notes.append(f"{facts.worth}: {facts.warning}")
     return notes

@@ -51,8 +51,8 @@ def series_page(summary: Summary, folder: SeriesFolder) -> str:
     """
     record = folder.record()
     numbers = range(1, len(record.folds) + 1)
-    first = RunFolder.open(folder.fold(1)).record()
-    audits = [_audit(RunFolder.open(folder.fold(number))) for number in numbers]
+    first = RunFolder(folder.fold(1)).record()
+    audits = [_audit(RunFolder(folder.fold(number))) for number in numbers]
     emotion = summary.pooled.emotion
     heard = {name.partition("/")[0] for name in first.heard}
     return render(
