@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from featurestore.cluster.request import ClusterRequest
 from featurestore.places.durable import storage_errors
+from featurestore.places.partials import sweep_folder
 from schemas.errors import StoppedError, UsageError
 from training.loop.ranks import is_one_of_several
 from training.plan.choice import Choice, choose
@@ -110,6 +111,7 @@ def _train_series(
     except (StoppedError, KeyboardInterrupt):
         raise StoppedError(f"stopped; resume with: {resume_command(folder.path, request.store)}") from None
     with storage_errors(folder.path, retry=f"run {resume_command(folder.path, request.store)}"):
+        sweep_folder(folder.path)
         take_out_results(folder.path)
         summary = summary_of([folder])
         write_series(folder, summary)

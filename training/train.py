@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 from torch import nn
 
 from featurestore.places.durable import storage_errors
+from featurestore.places.partials import sweep_folder
 from schemas.architecture import LinearSpec
 from schemas.errors import RunError, StoppedError
 from schemas.labels import label_set
@@ -157,6 +158,8 @@ def _train(
     )
     if fabric.is_global_zero:
         with storage_errors(folder.path, retry=f"run {resume}"):
+            for left in (folder.path, folder.checkpoints):
+                sweep_folder(left)
             take_out_results(folder.path)
     spec = planned.record.recipe.model
     if isinstance(spec, LinearSpec):

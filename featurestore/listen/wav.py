@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.io import wavfile
 
-from featurestore.places.durable import write_durably
+from featurestore.places.durable import write_together
 
 _STEPS = 32_768
 """Steps of 16-bit PCM up to full scale."""
@@ -36,5 +36,5 @@ def write_wav(path: Path, samples: npt.NDArray[np.float32], sample_rate: int) ->
     values = samples if is_float else np.clip(np.rint(samples * _STEPS), -_STEPS, _STEPS - 1).astype(np.int16)
     file = io.BytesIO()
     wavfile.write(file, sample_rate, values)
-    write_durably(path, file.getvalue())
+    write_together({path: file.getvalue()})
     return WavFile(path, is_float, peak)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from featurestore.places.names import PARTIAL_SUFFIX
+from featurestore.places.partials import flush, sweep_partials, write_partial
 from schemas.errors import SerError, StorageError
 
 _REASONS = {
@@ -32,17 +31,30 @@ def write_durably(path: Path, data: bytes) -> None:
     """Write ``data`` to ``path``. After a crash, the file has either all of it or its previous content."""
     make_folders(path.parent)
     # Two processes may write the same file at the same time, so each uses a partial file of its own.
-    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+    with write_partial(path) as (file, partial):
+        file.write(data)
+        flush(file)
         partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
     sync_folder(path.parent)
+
+
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """Write files that belong together: none of them appears before all of them are on the disk.
+
+    Also removes partial files that killed processes left of them.
+    """
+    sweep_partials(contents)
+    with ExitStack() as stack:
+        partials = {}
+        for path, data in contents.items():
+            make_folders(path.parent)
+            file, partials[path] = stack.enter_context(write_partial(path))
+            file.write(data)
+            flush(file)
+        for path, partial in partials.items():
+            partial.replace(path)
+    for folder in {path.parent for path in contents}:
+        sync_folder(folder)
 
 
 def make_folders(path: Path) -> None:

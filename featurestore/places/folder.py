@@ -12,6 +12,7 @@ from pathlib import Path
 
 from featurestore.places.durable import make_folders, storage_errors, sync_folder, write_durably
 from featurestore.places.names import PARTIAL_SUFFIX
+from featurestore.places.partials import sweep_partials
 from featurestore.places.place import BLOCK_BYTES
 from schemas.errors import SerError, StorageError, StoreDamagedError
 
@@ -81,6 +82,10 @@ class Folder:
                     folders.add(path.parent)
             for touched in folders:
                 sync_folder(touched)
+
+    def sweep(self, name: str) -> None:
+        """Delete what killed processes left while they wrote a file."""
+        sweep_partials([self._within(name)])
 
     def copy(self, source: str, target: str) -> bool:
         """Make ``target`` a hard link to ``source``, so that the bytes are stored once."""

@@ -133,6 +133,18 @@ def _walk(filesystem: FileSystem, path: str) -> Iterator[dict[str, Any]]:
                 yield entry
 
 
+def sweep_partials(filesystem: FileSystem, url: str, path: str) -> None:
+    """Delete what killed processes left while they wrote ``path``; nobody else may be writing it now."""
+    if protocol_of(url) in OBJECT_STORES:
+        return  # objects appear only once they are complete
+    filesystem.invalidate_cache()
+    with suppress(FileNotFoundError):
+        for entry in filesystem.ls(posixpath.dirname(path), detail=True):
+            name = posixpath.basename(entry["name"])
+            if name.startswith(f"{posixpath.basename(path)}.") and name.endswith(PARTIAL_SUFFIX):
+                filesystem.rm_file(entry["name"])
+
+
 @contextmanager
 def _remove_after_errors(filesystem: FileSystem, path: str) -> Iterator[None]:
     try:

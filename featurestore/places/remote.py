@@ -15,6 +15,7 @@ from featurestore.places.operations import (
     create_object,
     delete_from_s3,
     list_objects,
+    sweep_partials,
     write_object,
 )
 from featurestore.places.place import BLOCK_BYTES
@@ -165,6 +166,11 @@ class Remote:
         for name in wanted:
             with suppress(FileNotFoundError):
                 self._try("delete", name, lambda fs, path: fs.rm_file(path))
+
+    def sweep(self, name: str) -> None:
+        """Delete what killed processes left while they wrote an object that nobody writes now."""
+        self._refuse_web()
+        self._try("list", name, lambda fs, path: sweep_partials(fs, self.url, path))
 
     def copy(self, source: str, target: str) -> bool:
         """Copy an object on the server: in object stores, and by SFTP if the server allows ``cp``."""

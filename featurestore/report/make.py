@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from featurestore.places.choose import is_url
-from featurestore.places.durable import storage_errors, write_durably
+from featurestore.places.durable import storage_errors, write_together
 from featurestore.places.folder import Folder
 from featurestore.progress import Progress, Silent
 from featurestore.report.findings import StoreFindings, examine
@@ -41,7 +41,7 @@ def make_report(where: str | Path, out: Path | None, progress: Progress | None =
     found = examine(store, progress or Silent())
     content = render_page(name, found).encode()
     with storage_errors(target, retry="run the same command again"):
-        write_durably(target, content)
+        write_together({target: content})
     return Report(target, len(content), found)
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from featurestore.format.documents import StoredObject, StoreDocument, document_bytes
 from featurestore.format.layout import STORE_JSON
 from featurestore.places.durable import make_folders, storage_errors, sync_folder
-from featurestore.places.names import PARTIAL_SUFFIX
+from featurestore.places.partials import flush, sweep_partials, write_partial
 from featurestore.places.place import Place
 from featurestore.progress import Advance, Progress, Silent
 from featurestore.read.opening import open_place
@@ -63,16 +62,13 @@ def pack(
             f"{too_large[0]} is larger than the 8 GiB that a tar member can have; push the store instead"
         )
     total = sum(entry.bytes for entry in document.objects.values())
+    sweep_partials([path])
     require_free(path, total)
     with storage_errors(path):
         make_folders(path.parent)
-        partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
-        try:
-            with progress.task("pack", total, "bytes") as advance:
-                size = _write(partial, place, document, advance)
+        with write_partial(path) as (file, partial), progress.task("pack", total, "bytes") as advance:
+            size = _write(file, place, document, advance)
             partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
         sync_folder(path.parent)
     seconds = time.monotonic() - started
     return PackReport(
@@ -80,15 +76,13 @@ def pack(
     )
 
 
-def _write(partial: Path, place: Place, document: StoreDocument, advance: Advance) -> int:
+def _write(file: BinaryIO, place: Place, document: StoreDocument, advance: Advance) -> int:
     data = document_bytes(document)
-    with partial.open("xb") as file:
-        size = write_padded(file, STORE_JSON, len(data), [data])
-        for name, entry in sorted(document.objects.items()):
-            size += write_padded(file, name, entry.bytes, _hash_blocks(place, name, entry, advance))
-        size += file.write(end(size))
-        file.flush()
-        os.fsync(file.fileno())
+    size = write_padded(file, STORE_JSON, len(data), [data])
+    for name, entry in sorted(document.objects.items()):
+        size += write_padded(file, name, entry.bytes, _hash_blocks(place, name, entry, advance))
+    size += file.write(end(size))
+    flush(file)
     return size
 
 

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from featurestore.format.documents import StoreDocument, write_document
 from featurestore.format.layout import LATEST
 from featurestore.format.versions import Version, Versions, read_versions
+from featurestore.places.folder import Folder
 from featurestore.places.lease import exclusive
 from featurestore.places.place import Place
+from featurestore.places.remote import Remote
 from schemas.errors import StoreBusyError
 
 _PATIENCE_S = 120.0
@@ -31,6 +33,8 @@ def publish(place: Place, document: StoreDocument) -> Versions:
     if before is not None and before == _with(before, version):
         return before
     with _hold_lock(place):
+        if isinstance(place, (Folder, Remote)):
+            place.sweep(LATEST)
         after = _with(read_versions(place), version)
         write_document(place, LATEST, after)
     return after

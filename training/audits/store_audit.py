@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from featurestore.places.durable import storage_errors, write_durably
+from featurestore.places.durable import storage_errors, write_together
 from featurestore.store import FeatureStore
 from schemas.errors import UsageError
 from schemas.overrides import override
@@ -103,16 +103,14 @@ def audit_store(request: AuditRequest) -> StoreAudit:
         )
         for split in splits
     )
-    saved = []
+    saved: dict[Path, bytes] = {}
     for one, path in zip(audited, targets, strict=False):
         if one.audit.leaks:
             notices.append(f"{path} was not written: the split leaks")
-            continue
-        with storage_errors(path):
-            write_durably(
-                path, (json.dumps(one.split.to_json(), indent=1, ensure_ascii=False) + "\n").encode()
-            )
-        saved.append(path)
+        else:
+            saved[path] = (json.dumps(one.split.to_json(), indent=1, ensure_ascii=False) + "\n").encode()
+    with storage_errors(request.save):
+        write_together(saved)
     return StoreAudit(audited, tuple(saved), tuple(notices))
 
 

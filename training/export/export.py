@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from featurestore.places.durable import storage_errors, write_durably
+from featurestore.places.durable import storage_errors, write_together
 from schemas.errors import RunError, UsageError
 from schemas.labels import label_set
 from training.export.check import BATCH_SIZES, TOLERANCE, require_same
@@ -97,8 +97,7 @@ def export_run(run: Path, onnx: Path, *, force: bool = False) -> Exported:
     )
     text = document.model_dump_json(indent=1) + "\n"
     with storage_errors(onnx.parent):
-        for path, content in zip(paths, (graph, packed.getvalue(), text.encode()), strict=True):
-            write_durably(path, content)
+        write_together(dict(zip(paths, (graph, packed.getvalue(), text.encode()), strict=True)))
     return Exported(paths[0], paths[2], paths[1], document)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from featurestore.places.durable import storage_errors
+from featurestore.places.partials import sweep_folder
 from schemas.labels import Target
 from training.metrics.predictions import Predictions
 from training.metrics.scores import Evaluation
@@ -49,6 +50,7 @@ def write_tested(path: Path, tested: Tested) -> None:
     """
     with storage_errors(path):
         path.mkdir(parents=True, exist_ok=True)
+        sweep_folder(path)
         folder, heading = RunFolder(path), f"{tested.subject}\n{tested.title}"
         _write_test(folder, tested.evaluation, tested.predictions, tested.target, heading)
         folder.write_text("report.txt", tested.report)
@@ -69,6 +71,7 @@ def write_tested_series(path: Path, summary: Summary) -> None:
     """Write a summary into a folder, created if missing. Raises :class:`StorageError`."""
     with storage_errors(path):
         path.mkdir(parents=True, exist_ok=True)
+        sweep_folder(path)
         write_summary(summary, RunFolder(path))
 
 

@@ -1,4 +1,4 @@
-"""TensorBoard events, written when they arise: TensorBoard's own writer has a thread, whose errors are lost."""
+"""TensorBoard events, written as they arise: TensorBoard's own writer loses errors in its thread."""
 
 from __future__ import annotations
 
