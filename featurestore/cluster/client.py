@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import signal
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 
 import dask
 from distributed import Client, LocalCluster
 
 from featurestore.cluster.request import ClusterRequest
+from featurestore.cluster.scratch import require_scratch
 from schemas.errors import ClusterError
 
 _CONNECT_SECONDS = 15
@@ -27,24 +29,15 @@ _NO_PAGES: dict[str, list[str]] = {
 def dask_client(request: ClusterRequest, device: str) -> Iterator[Client]:
     """Open a client of the requested workers. Workers started here compute on ``device`` and end with it.
 
-    Raises :class:`ClusterError` if no scheduler answers.
+    Raises :class:`ClusterError` if no scheduler answers or workers do not start, :class:`StorageError` if
+    there is no room for their temporary files.
     """
     for name in ("distributed", "distributed.client"):  # the second has its own level
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if request.scheduler is None:
-        with (
-            dask.config.set(_NO_PAGES),
-            _delay_interrupts() as allow_interrupts,
-            _local_cluster(device)(
-                n_workers=request.workers,
-                threads_per_worker=1,
-                dashboard_address="127.0.0.1:0",
-                memory_limit=0,
-                silence_logs=logging.CRITICAL,
-                security=True,  # every user of this machine can reach the port
-            ) as cluster,
-            Client(cluster) as client,
-        ):
+        require_scratch()
+        with dask.config.set(_NO_PAGES), _delay_interrupts() as allow_interrupts, ExitStack() as stack:
+            client = _start_workers(stack, request, device)
             allow_interrupts()
             yield client
         return
@@ -61,6 +54,26 @@ def dask_client(request: ClusterRequest, device: str) -> Iterator[Client]:
     finally:
         with suppress(Exception):  # it may be gone; whatever it still runs cannot write to the store
             client.close(timeout=5)
+
+
+def _start_workers(stack: ExitStack, request: ClusterRequest, device: str) -> Client:
+    try:
+        cluster = stack.enter_context(
+            _local_cluster(device)(
+                n_workers=request.workers,
+                threads_per_worker=1,
+                dashboard_address="127.0.0.1:0",
+                memory_limit=0,
+                silence_logs=logging.CRITICAL,
+                security=True,  # every user of this machine can reach the port
+            )
+        )
+        return stack.enter_context(Client(cluster))
+    except (OSError, RuntimeError, TimeoutError) as error:
+        raise ClusterError(
+            f"the workers did not start; make sure that {tempfile.gettempdir()} and /dev/shm have free space "
+            "and that processes can be started, or leave out --workers"
+        ) from error
 
 
 def _local_cluster(device: str) -> type[LocalCluster]:

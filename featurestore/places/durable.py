@@ -27,6 +27,15 @@ _REASONS = {
 }
 
 
+_UNKNOWN = "{error}; {retry}"
+
+
+def cause_of(error: OSError) -> str:
+    """Why a file cannot be written, without the next step: ``the disk is full``."""
+    reason = _REASONS.get(error.errno or 0, _UNKNOWN)
+    return reason.partition(";")[0].format(error=error.strerror or error)
+
+
 def write_durably(path: Path, data: bytes) -> None:
     """Write ``data`` to ``path``. After a crash, the file has either all of it or its previous content."""
     make_folders(path.parent)
@@ -93,7 +102,7 @@ def storage_errors(
     except OSError as error:
         if isinstance(error, SerError):
             raise
-        reason = _REASONS.get(error.errno or 0, "{error}; {retry}")
+        reason = _REASONS.get(error.errno or 0, _UNKNOWN)
         where = error.filename if error.filename is not None else place
         raise StorageError(
             f"cannot write {where}: {reason.format(error=error.strerror or error, retry=retry)}"

@@ -85,6 +85,7 @@ def test_a_run_folder_holds_everything(result: RunResult) -> None:
         "confusion-emotion.png",
         "README.md",
         "report.html",
+        "hashes.json",
     }
     assert {p.name for p in result.folder.checkpoints.iterdir()} == {"last.safetensors", "best.safetensors"}
     assert result.folder.path.name.endswith("-four-corpora-a-speaker")

@@ -29,16 +29,16 @@ from training.web.asgi import (
 )
 from training.web.form import BadFormError, read_file
 from training.web.limits import MEGABYTE
+from training.web.sessions import SESSION, Sessions
 from training.web.uploads import TOKEN, NoRoomError, UploadGoneError, Uploads
 
 _log = logging.getLogger(__name__)
 
 _API = "/gradio_api"
-_SESSION = "[A-Za-z0-9_-]{1,64}"
 _LET_THROUGH = {
     "GET": re.compile(
         rf"/|/config|/theme\.css|/manifest\.json|/(?:assets|static)/[A-Za-z0-9_./@+-]+|"
-        rf"{_API}/(?:startup-events|queue/data|heartbeat/{_SESSION})"
+        rf"{_API}/(?:startup-events|heartbeat/{SESSION})"
     ),
     "POST": re.compile(rf"{_API}/(?:cancel|reset)"),
 }
@@ -60,6 +60,7 @@ class Gate:
         self._page = page
         self._uploads = uploads
         self._upload_bytes = upload_bytes
+        self._sessions = Sessions()
         self._hosts = None if hosts is None else frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,7 +80,7 @@ class Gate:
             if not guarded.started:
                 await reply(guarded, 500, {"detail": "the server failed; its terminal shows the cause"})
 
-    async def _http(self, request: Request, send: Send) -> None:
+    async def _http(self, request: Request, send: GuardedSend) -> None:
         self._require_own(request)
         method = "GET" if request.method == "HEAD" else request.method
         path = request.path
@@ -90,17 +91,32 @@ class Gate:
         elif method == "GET" and (found := _FILE.fullmatch(path)):
             await reply(send, 200, self._content(found[1]), "application/octet-stream")
         elif (method, path) == ("POST", f"{_API}/queue/join"):
-            body = _join_request(await request.small_body())
+            session, body = _join_request(await request.small_body())
+            self._sessions.add(session)
             await self._page(request.without_query(), replay(body), send)
+        elif (request.method, path) == ("GET", f"{_API}/queue/data"):
+            await self._stream(request, send)
         elif (method, path) == ("GET", "/favicon.ico"):
             await reply(send, 204, b"", "image/x-icon")
         elif method in _LET_THROUGH and _LET_THROUGH[method].fullmatch(path) and ".." not in path:
             body = b"" if method == "GET" else await request.small_body()
-            scope = request.scope if path == f"{_API}/queue/data" else request.without_query()
             receive = request.receive if method == "GET" else replay(body)
-            await self._page(scope, receive, send)
+            await self._page(request.without_query(), receive, send)
         else:
             raise RefusedError(404, "there is nothing here")
+
+    async def _stream(self, request: Request, send: GuardedSend) -> None:
+        """Stream the answers of a session. Gradio fails if it does not know it, or no longer does."""
+        session = self._sessions.asked_for(request.scope["query_string"])
+        scope = {**request.without_query(), "query_string": f"session_hash={session}".encode()}
+        try:
+            await self._page(scope, request.receive, send)
+        except Exception as error:
+            if not _is_gone(error):
+                raise
+            self._sessions.forget(session)
+            if not send.started:
+                raise RefusedError(404, "this session has ended; send the recording again") from None
 
     def _require_own(self, request: Request) -> None:
         """Refuse requests that other pages make from a visitor's browser, also under their own host names."""
@@ -159,17 +175,25 @@ class _Join(BaseModel):
     data: Annotated[list[_UploadedFile], Field(min_length=1, max_length=1)]
     fn_index: Annotated[int, Field(ge=0, le=0)]
     trigger_id: int | None = None
-    session_hash: Annotated[str, Field(pattern=f"^{_SESSION}$")]
+    session_hash: Annotated[str, Field(pattern=f"^{SESSION}$")]
 
 
-def _join_request(body: bytes) -> bytes:
-    """The request as Gradio receives it, with the upload's name as text instead of a file description."""
+def _join_request(body: bytes) -> tuple[str, bytes]:
+    """The session, and the request as Gradio receives it: the upload's name instead of a file description."""
     try:
         asked = _Join.model_validate_json(body)
     except ValidationError as error:
         raise RefusedError(400, "the page does not make such a request; send a recording first") from error
     values = asked.model_dump(include={"fn_index", "trigger_id", "session_hash"})
-    return json.dumps({**values, "data": [asked.data[0].path], "event_data": None}).encode()
+    question = {**values, "data": [asked.data[0].path], "event_data": None}
+    return asked.session_hash, json.dumps(question).encode()
+
+
+def _is_gone(error: Exception) -> bool:
+    """Whether Gradio failed because a session has ended, which it reports as status 404."""
+    if isinstance(error, ExceptionGroup):
+        return all(map(_is_gone, error.exceptions))
+    return getattr(error, "status_code", None) == 404
 
 
 def _without_port(host: str) -> str:

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
-from schemas.errors import SerError, UsageError
+from featurestore.places.durable import cause_of
+from schemas.errors import SerError, StorageError, UsageError
 from training.web.asgi import Application
 from training.web.uploads import Uploads
 
@@ -79,7 +80,7 @@ def isolate_gradio() -> Iterator[Path]:
 
     Must be entered before Gradio is imported. The folder is removed at the end.
     """
-    with tempfile.TemporaryDirectory(prefix="ser-demo-") as folder:
+    with _private_folder() as folder:
         settings = {
             "GRADIO_ANALYTICS_ENABLED": "False",
             "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -99,6 +100,19 @@ def isolate_gradio() -> Iterator[Path]:
                     del os.environ[name]
                 else:
                     os.environ[name] = value
+
+
+@contextmanager
+def _private_folder() -> Iterator[str]:
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="ser-demo-")
+    except OSError as error:
+        raise StorageError(
+            f"cannot create a temporary folder: {cause_of(error)}; free some space, or set TMPDIR to another "
+            "folder"
+        ) from error
+    with folder as path:
+        yield path
 
 
 def serve(

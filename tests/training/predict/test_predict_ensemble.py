@@ -14,6 +14,7 @@ from featurestore.plan.spec import SpecRequest
 from schemas.errors import RunError, UsageError
 from schemas.overrides import override
 from schemas.recipe import load_recipe
+from tests.training.damaged import without_hashes
 from tests.training.predict.test_predict import CHANGES, called, trained
 from training.campaign import train_all
 from training.predict.ensemble import Ensemble
@@ -111,7 +112,7 @@ def test_what_cannot_be_averaged_is_refused(
         Ensemble.open([other, six], "cpu")
     unfinished = tmp_path / "unfinished"
     shutil.copytree(series, unfinished)
-    (unfinished / "fold-2" / "metrics.json").unlink()
+    (without_hashes(unfinished) / "fold-2" / "metrics.json").unlink()
     with pytest.raises(RunError, match=r"fold 2 of .*ser-train --resume"):
         Ensemble.open([unfinished], "cpu")
 
@@ -152,7 +153,7 @@ def test_a_leaky_result_comes_with_its_warning(demo_store: Path, clip: Path, tmp
     assert "speaker-dependent: training heard the test speakers" in err
     metrics = json.loads((run / "metrics.json").read_text())
     renamed = {**metrics, "title": "speaker-independent (protocol: speaker)"}
-    (run / "metrics.json").write_text(json.dumps(renamed))
+    (without_hashes(run) / "metrics.json").write_text(json.dumps(renamed))
     status, text, _ = called(run, clip, "--json")
     (model,) = json.loads(text)["models"]
     assert model["protocol"] == "speaker-dependent (protocol: random)", "whatever a title says"

@@ -16,6 +16,7 @@ from schemas.errors import RunError, SplitError, StoppedError, UsageError
 from schemas.overrides import override
 from schemas.recipe import load_recipe
 from tests import commands
+from tests.training.damaged import without_hashes
 from training import campaign
 from training.campaign import Outcome, train_all
 from training.runs.observer import SilentObserver
@@ -80,7 +81,7 @@ def test_the_summary_is_that_of_the_folds(series: Outcome) -> None:
 
 def test_a_series_is_resumed_fold_by_fold(series: Outcome, demo_store: Path, tmp_path: Path) -> None:
     """Fold 1 stands, 2 was being trained, of 3 the folder alone was made, 4 was not begun."""
-    folder = Path(shutil.copytree(series.path, tmp_path / "series"))
+    folder = without_hashes(Path(shutil.copytree(series.path, tmp_path / "series")))
     kept = (folder / "fold-1" / "metrics.json").stat().st_mtime_ns
     (folder / "fold-2" / "metrics.json").unlink()
     (folder / "fold-3" / "metrics.json").unlink()
@@ -97,7 +98,7 @@ def test_a_series_is_resumed_fold_by_fold(series: Outcome, demo_store: Path, tmp
 
 
 def test_a_series_of_another_store_is_not_resumed(series: Outcome, tmp_path: Path, demo_store: Path) -> None:
-    folder = Path(shutil.copytree(series.path, tmp_path / "series"))
+    folder = without_hashes(Path(shutil.copytree(series.path, tmp_path / "series")))
     record = json.loads((folder / "series.json").read_text())
     (folder / "series.json").write_text(json.dumps({**record, "store_digest": "sha256:other"}))
     with pytest.raises(RunError, match=r"was trained on another store \(sha256:other\)"):
@@ -232,7 +233,7 @@ def test_a_fold_that_fails_in_a_worker_keeps_no_other_from_being_trained(
 ) -> None:
     from featurestore.cluster.request import ClusterRequest
 
-    folder = Path(shutil.copytree(series.path, tmp_path / "series"))
+    folder = without_hashes(Path(shutil.copytree(series.path, tmp_path / "series")))
     for n in (2, 3):
         (folder / f"fold-{n}" / "metrics.json").unlink()
     (folder / "fold-2" / "split.json").write_text("{}")
