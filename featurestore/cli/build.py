@@ -21,7 +21,7 @@ def build(
             help="all, or comma-separated corpora, each NAME or NAME=PATH. Can be repeated. A path with a "
             'comma is quoted: NAME="PATH".',
             autocompletion=completion.datasets,
-            metavar="<str>",
+            metavar="CORPORA",
             show_default="all",
         ),
     ] = None,
@@ -39,7 +39,6 @@ def build(
             "--out",
             help="The store to create or extend: a folder or a URL.",
             parser=place_type,
-            metavar="<str>",
         ),
     ] = "features.zarr",
     recipe: Annotated[
@@ -49,7 +48,6 @@ def build(
             show_default=f"{DEFAULT_RECIPE}, or the store's own",
             autocompletion=completion.recipes,
             parser=recipe_type,
-            metavar="<str>",
         ),
     ] = None,
     features: Annotated[

@@ -27,7 +27,7 @@ def listen(
     ],
     folder: Annotated[
         Path,
-        typer.Option("--out", help="Folder for the WAV files.", parser=path_type, metavar="<path>"),
+        typer.Option("--out", help="Folder for the WAV files.", parser=path_type),
     ] = Path("listen"),
     corpora: Corpora = Path("corpora"),
     datasets: Annotated[
@@ -46,7 +46,6 @@ def listen(
             help="For a corpus: recipe, a name or a TOML file.",
             show_default=DEFAULT_RECIPE,
             parser=recipe_type,
-            metavar="<str>",
         ),
     ] = None,
     seed: Annotated[

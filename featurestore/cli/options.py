@@ -16,7 +16,6 @@ Corpora = Annotated[
         envvar="SER_CORPORA",
         show_default="./corpora",
         parser=path_type,
-        metavar="<path>",
     ),
 ]
 StorePlace = Annotated[str, typer.Argument(help="The store: a folder or a URL.", parser=place_type)]

@@ -25,7 +25,6 @@ def report(
             help="The HTML file to write; an existing file is replaced.",
             show_default="./<name of the store>-report.html",
             parser=path_type,
-            metavar="<path>",
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Also print the page's numbers as JSON.")] = False,

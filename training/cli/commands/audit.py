@@ -32,7 +32,6 @@ def audit(
             show_default="none",
             autocompletion=completion.recipes,
             parser=recipe_type,
-            metavar="<str>",
         ),
     ] = None,
     datasets: Annotated[
@@ -51,7 +50,7 @@ def audit(
     ] = None,
     split: Annotated[
         Path | None,
-        typer.Option(help=SPLIT_HELP, show_default=False, parser=path_type, metavar="<path>"),
+        typer.Option(help=SPLIT_HELP, show_default=False, parser=path_type),
     ] = None,
     run: Annotated[
         Path | None,
@@ -59,7 +58,6 @@ def audit(
             help="Run whose split to audit, instead of a protocol.",
             show_default=False,
             parser=path_type,
-            metavar="<path>",
         ),
     ] = None,
     save: Annotated[
@@ -68,7 +66,6 @@ def audit(
             help="File to save the split to; with folds, one file per fold.",
             show_default=False,
             parser=path_type,
-            metavar="<path>",
         ),
     ] = None,
     json: Json = False,

@@ -30,7 +30,7 @@ def evaluate(
     ],
     store: Annotated[
         str | None,
-        typer.Option(help=STORE_HELP, show_default="the run's own", parser=place_type, metavar="<str>"),
+        typer.Option(help=STORE_HELP, show_default="the run's own", parser=place_type),
     ] = None,
     datasets: Annotated[
         str | None,
@@ -55,7 +55,6 @@ def evaluate(
             help="Folder to write metrics, predictions and figures to.",
             show_default="none",
             parser=path_type,
-            metavar="<path>",
         ),
     ] = None,
     json: Json = False,

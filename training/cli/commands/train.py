@@ -38,7 +38,6 @@ def train(
             help=STORE_HELP,
             show_default="features.zarr, or the resumed run's",
             parser=place_type,
-            metavar="<str>",
         ),
     ] = None,
     recipe: Annotated[
@@ -48,7 +47,6 @@ def train(
             show_default=f"the model's, or {DEFAULT_RECIPE}",
             autocompletion=completion.recipes,
             parser=recipe_type,
-            metavar="<str>",
         ),
     ] = None,
     model: Annotated[
@@ -121,7 +119,7 @@ def train(
     ] = None,
     split: Annotated[
         Path | None,
-        typer.Option(help=SPLIT_HELP, rich_help_panel=PROTOCOL_PANEL, parser=path_type, metavar="<path>"),
+        typer.Option(help=SPLIT_HELP, rich_help_panel=PROTOCOL_PANEL, parser=path_type),
     ] = None,
     train_on: TrainOn = None,
     test_on: TestOn = None,
@@ -173,7 +171,6 @@ def train(
             show_default="runs",
             rich_help_panel=_MACHINE,
             parser=path_type,
-            metavar="<path>",
         ),
     ] = None,
     resume: Annotated[
@@ -182,7 +179,6 @@ def train(
             help="Folder of a stopped run or series to resume.",
             rich_help_panel=_MACHINE,
             parser=path_type,
-            metavar="<path>",
         ),
     ] = None,
     json: Json = False,
