@@ -1,0 +1,173 @@
+"""``ser-evaluate``: test trained models on a store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from featurestore.cli import completion
+from featurestore.cli.console import Command, Version, note, out, print_json
+from featurestore.cli.options import Json
+from featurestore.cli.paths import path_type, place_type
+from schemas.errors import UsageError
+from schemas.printable import escape_line
+from training.cli.choices import DeviceName
+from training.cli.options import STORE_HELP, Device
+from training.cli.verify_text import verification_lines
+
+app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
+
+
+@app.command(cls=Command)
+def evaluate(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...",
+            help="Folders of runs, or of series of folds. Several are averaged.",
+            parser=path_type,
+        ),
+    ],
+    store: Annotated[
+        str | None,
+        typer.Option(help=STORE_HELP, show_default="the run's own", parser=place_type),
+    ] = None,
+    datasets: Annotated[
+        str | None,
+        typer.Option(
+            help="Corpora to test on, comma-separated.",
+            show_default="those of the test side; all of another store",
+            autocompletion=completion.datasets,
+        ),
+    ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            help='Clips to test on: a query over the manifest, such as "snr_db > 10".',
+            show_default="the recipe's",
+        ),
+    ] = None,
+    device: Device = DeviceName.AUTO,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Folder to write metrics, predictions and figures to.",
+            show_default="none",
+            parser=path_type,
+        ),
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Compare every file of the runs with its hash, and stop.")
+    ] = False,
+    json: Json = False,
+    version: Version = False,
+) -> None:
+    """Test a trained model on its own test side, or on clips of another store that the model has not heard.
+
+    If several runs or series are given, the mean of their probabilities is tested.
+
+    [bold]Examples[/]
+
+      ser-evaluate runs/20260131-140501-four-corpora-a-speaker
+
+      ser-evaluate runs/20260131-140501-four-corpora-a-speaker --store other.zarr --out results
+
+      ser-evaluate runs/perceptron-emobox runs/lda-emobox
+
+      ser-evaluate runs/20260131-140501-four-corpora-a-speaker --verify
+    """
+    from training.runs.hashes import notes_on_hashes
+    from training.runs.series import SeriesFolder
+
+    given = {
+        "--store": store,
+        "--datasets": datasets,
+        "--where": where,
+        "--device": None if device is DeviceName.AUTO else device,
+    }
+    options = [name for name, value in given.items() if value is not None]
+    if verify:
+        _verify(runs, [*options, *(["--out"] if output is not None else [])], json)
+        return
+    if any(map(SeriesFolder.is_one, runs)):
+        _evaluate_series(runs, options, output, json)
+        return
+    from training.evaluate import EvaluationRequest
+    from training.runs.request import Hardware
+
+    request = EvaluationRequest(
+        runs=tuple(runs),
+        store=store,
+        datasets=None if datasets is None else tuple(name.strip() for name in datasets.split(",")),
+        where=where,
+        hardware=Hardware(device=device.value),
+    )
+    from training.evaluate import evaluate_runs
+    from training.report.files import write_tested
+
+    _require_no_run(output)
+    tested = evaluate_runs(request)
+    for sentence in (*notes_on_hashes(runs), *tested.notices):
+        note(sentence)
+    if output is not None:
+        write_tested(output, tested)
+    print_json(tested.to_json()) if json else out.print(tested.report, markup=False)
+
+
+def _evaluate_series(runs: list[Path], given: list[str], output: Path | None, json: bool) -> None:
+    """Test series of folds from the stored predictions on the test sides of their folds."""
+    from training.report.files import write_tested_series
+    from training.report.series_summary import summary_of
+    from training.report.summary_text import summary_text
+    from training.runs.hashes import notes_on_hashes
+    from training.runs.run import require_once
+    from training.runs.series import SeriesFolder
+
+    if given:
+        raise UsageError(
+            f"a series of folds is tested on its own folds; leave out {', '.join(given)}, or give the folder "
+            f"of one fold, such as {runs[0] / 'fold-1'}"
+        )
+    single = [path for path in runs if not SeriesFolder.is_one(path)]
+    if single:
+        raise UsageError(
+            f"{single[0]} is not a series of folds, but others are; give either series or runs, not both"
+        )
+    require_once(runs)
+    _require_no_run(output)
+    summary = summary_of([SeriesFolder(path) for path in runs])
+    for sentence in notes_on_hashes(runs):
+        note(sentence)
+    if output is not None:
+        write_tested_series(output, summary)
+    print_json(summary.to_json()) if json else out.print(summary_text(summary), markup=False)
+
+
+def _verify(runs: list[Path], given: list[str], json: bool) -> None:
+    """Compare the files of runs and series with their hashes; exit with 1 if one has changed."""
+    from training.verify import verify_run
+
+    if given:
+        raise UsageError(f"--verify only compares files with their hashes; leave out {', '.join(given)}")
+    found = [verify_run(path) for path in runs]
+    if json:
+        print_json([each.to_json() for each in found])
+    else:
+        for line in (line for each in found for line in verification_lines(each)):
+            out.print(escape_line(line), markup=False)
+    if not all(each.ok for each in found):
+        raise typer.Exit(1)
+
+
+def _require_no_run(output: Path | None) -> None:
+    """Raise :class:`UsageError` if a result would go into the folder of a run or into a store."""
+    from training.runs.run import require_no_store
+
+    if output is not None:
+        require_no_store(output)
+    for name in ("run.json", "series.json"):
+        if output is not None and (output / name).exists():
+            raise UsageError(f"--out {output} is the folder of a training run; choose another folder")
