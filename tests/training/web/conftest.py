@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,9 +74,55 @@ def blank_pictures() -> None:
 Serve = Callable[..., Served]
 
 
+WATCHED = """
+import json, os, sys
+import training.web.page as pages
+log = os.open(os.environ["TMPDIR"] + "/../watched-server", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+def watch(event, args):
+    if event == "socket.connect" and not isinstance(args[1], (str, bytes)):
+        os.write(log, f"connect {args[1][0]}\\n".encode())
+    elif event == "socket.getaddrinfo":
+        os.write(log, f"resolve {args[0]}\\n".encode())
+    elif event == "open" and (args[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+        os.write(log, f"write {args[0]}\\n".encode())
+    elif event == "open":
+        os.write(log, f"read {args[0]}\\n".encode())
+make = pages.page
+def page(*given):
+    app = make(*given)
+    with open(os.environ["TMPDIR"] + "/../routes.json", "w") as file:
+        json.dump(sorted(table(app.routes, "")), file)
+    return app
+def table(routes, prefix):
+    for route in routes:
+        path = prefix + getattr(route, "path", "")
+        inner = getattr(route, "routes", None)
+        if inner is not None:
+            yield from table(inner, path)
+        yield path, sorted(getattr(route, "methods", None) or [])
+pages.page = page
+sys.addaudithook(watch)
+"""
+"""Comes before the command: writes down what is opened, which addresses are asked, and all routes."""
+
+
+@pytest.fixture(scope="package")
+def served(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server for all tests that ask it by plain HTTP, with what it opens and whom it asks written down."""
+    with _servers(tmp_path_factory) as start:
+        command = WATCHED + COMMAND
+        yield start(run, "--port", 0, "--max-mb", 2, "--max-seconds", 60, "--users", 3, command=command)
+
+
 @pytest.fixture(scope="module")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """Function from a run and options to a server that answers; all are stopped at the end."""
+    with _servers(tmp_path_factory) as start:
+        yield start
+
+
+@contextmanager
+def _servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     started: list[subprocess.Popen[str]] = []
 
     def start(run: Path, *options: object, command: str = COMMAND) -> Served:

@@ -22,28 +22,6 @@ from training.predict.predictor import Predictor
 
 MEGABYTE = 2**20
 
-WATCHED = """
-import sys, os
-log = os.open(os.environ["TMPDIR"] + "/../watched-{name}", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
-def watch(event, args):
-    if event == "socket.connect" and not isinstance(args[1], (str, bytes)):
-        os.write(log, f"connect {{args[1][0]}}\\n".encode())
-    elif event == "socket.getaddrinfo":
-        os.write(log, f"resolve {{args[0]}}\\n".encode())
-    elif event == "open" and (args[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
-        os.write(log, f"write {{args[0]}}\\n".encode())
-    elif event == "open":
-        os.write(log, f"read {{args[0]}}\\n".encode())
-sys.addaudithook(watch)
-"""
-
-
-@pytest.fixture(scope="module")
-def served(serve: Serve, run: Path) -> Served:
-    """The server, with what it opens and whom it asks written down."""
-    command = WATCHED.format(name="server") + COMMAND
-    return serve(run, "--port", 0, "--max-mb", 2, "--max-seconds", 60, "--users", 3, command=command)
-
 
 def watched(served: Served) -> list[tuple[str, str]]:
     lines = (served.temporary.parent / "watched-server").read_text().splitlines()
