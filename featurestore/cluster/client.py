@@ -68,7 +68,8 @@ def _start_workers(stack: ExitStack, request: ClusterRequest, device: str) -> Cl
                 security=True,  # every user of this machine can reach the port
             )
         )
-        return stack.enter_context(Client(cluster))
+        client: Client = stack.enter_context(Client(cluster))
+        return client
     except (OSError, RuntimeError, TimeoutError) as error:
         raise ClusterError(
             f"the workers did not start; make sure that {tempfile.gettempdir()} and /dev/shm have free space "
