@@ -153,26 +153,38 @@ def test_a_missing_file_is_named(own: Path, name: str) -> None:
     assert [found.file for found in verify_run(own).findings] == [own / name]
 
 
-def test_every_command_refuses_a_damaged_run(
-    own: Path, own_series: Path, demo_store: Path, clip: Path, tmp_path: Path
-) -> None:
-    for folder, name in ((own, "checkpoints/best.safetensors"), (own_series, "fold-2/linear.safetensors")):
-        flip_bit(folder / name, 1)
+def refuses(own: Path, *question: str | Path) -> None:
+    """A command refuses a damaged run with the file, both hashes and the next step."""
+    flip_bit(own / "checkpoints/best.safetensors", 1)
     announced = listed(own)["checkpoints/best.safetensors"][:12]
     found = hashed(own, ["checkpoints/best.safetensors"])["checkpoints/best.safetensors"][:12]
-    graph = tmp_path / "x.onnx"
-    for program, *arguments in (
-        ("ser-predict", own, clip),
-        ("ser-predict", own, clip, "--json"),
-        ("ser-evaluate", own, "--store", demo_store),
-        ("ser-export", own, graph),
-        ("ser-demo", own, "--port", 0),
-        ("ser-features", "audit", demo_store, "--run", own),
-    ):
-        refused = " ".join(commands.run(program, *arguments, status=1).stderr.split()).replace(" ", "")
-        assert "best.safetensorshasSHA-256" in refused
-        assert f"SHA-256{found}…,buthashes.jsonannounces{announced}…" in refused
-        assert f"restoreitfromacopy,orwriteitagainwithser-train--resume{own}" in refused
+    refused = "".join(commands.run(*question, status=1).stderr.split())  # type: ignore[arg-type]
+    assert "best.safetensorshasSHA-256" in refused
+    assert f"SHA-256{found}…,buthashes.jsonannounces{announced}…" in refused
+    assert f"restoreitfromacopy,orwriteitagainwithser-train--resume{own}" in refused
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_predictions_of_a_damaged_run_are_refused(own: Path, clip: Path, options: tuple[str, ...]) -> None:
+    refuses(own, "ser-predict", own, clip, *options)
+
+
+def test_a_damaged_run_is_neither_tested_nor_audited(own: Path, demo_store: Path) -> None:
+    refuses(own, "ser-evaluate", own, "--store", demo_store)
+    flip_bit(own / "checkpoints/best.safetensors", 1)  # back
+    refuses(own, "ser-features", "audit", demo_store, "--run", own)
+
+
+@pytest.mark.slow  # imports ONNX and Gradio
+def test_a_damaged_run_is_neither_exported_nor_shown(own: Path, tmp_path: Path) -> None:
+    refuses(own, "ser-export", own, tmp_path / "x.onnx")
+    assert not (tmp_path / "x.onnx").exists()
+    flip_bit(own / "checkpoints/best.safetensors", 1)  # back
+    refuses(own, "ser-demo", own, "--port", "0")
+
+
+def test_a_series_with_a_damaged_fold_is_refused(own_series: Path, demo_store: Path, clip: Path) -> None:
+    flip_bit(own_series / "fold-2" / "linear.safetensors", 1)
     for program, *arguments in (
         ("ser-predict", own_series, clip),
         ("ser-evaluate", own_series),
@@ -182,7 +194,6 @@ def test_every_command_refuses_a_damaged_run(
     ):
         refused = "".join(commands.run(program, *arguments, status=1).stderr.split())
         assert f"{own_series}/fold-2/linear.safetensorshasSHA-256" in refused
-    assert not graph.exists()
 
 
 def test_folds_that_changed_places_are_refused(own_series: Path) -> None:

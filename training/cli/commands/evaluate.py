@@ -15,7 +15,6 @@ from schemas.errors import UsageError
 from schemas.printable import escape_line
 from training.cli.choices import DeviceName
 from training.cli.options import STORE_HELP, Device
-from training.cli.verify_text import verification_lines
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
 
@@ -148,6 +147,7 @@ def _evaluate_series(runs: list[Path], given: list[str], output: Path | None, js
 
 def _verify(runs: list[Path], given: list[str], json: bool) -> None:
     """Compare the files of runs and series with their hashes; exit with 1 if one has changed."""
+    from training.cli.verify_text import verification_lines
     from training.verify import verify_run
 
     if given:
