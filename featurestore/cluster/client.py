@@ -69,12 +69,12 @@ def _start_workers(stack: ExitStack, request: ClusterRequest, device: str) -> Cl
             )
         )
         client: Client = stack.enter_context(Client(cluster))
-        return client
     except (OSError, RuntimeError, TimeoutError) as error:
         raise ClusterError(
             f"the workers did not start; make sure that {tempfile.gettempdir()} and /dev/shm have free space "
             "and that processes can be started, or leave out --workers"
         ) from error
+    return client
 
 
 def _local_cluster(device: str) -> type[LocalCluster]:

@@ -66,8 +66,8 @@ def pack(
     require_free(path, total)
     with storage_errors(path):
         make_folders(path.parent)
-        with write_partial(path) as (file, partial), progress.task("pack", total, "bytes") as advance:
-            size = _write(file, place, document, advance)
+        with write_partial(path) as (out, partial), progress.task("pack", total, "bytes") as advance:
+            size = _write(out, place, document, advance)
             partial.replace(path)
         sync_folder(path.parent)
     seconds = time.monotonic() - started
