@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from featurestore.format.outside import require_outside
 from featurestore.places.durable import storage_errors, write_durably
 from featurestore.store import FeatureStore
 from schemas.errors import UsageError
@@ -163,7 +164,7 @@ def _draw_splits(request: AuditRequest, store: FeatureStore) -> tuple[Split, ...
 
 
 def _targets(request: AuditRequest, splits: Sequence[Split]) -> tuple[Path, ...]:
-    """Files to write, one per split. Raises :class:`UsageError` if one exists."""
+    """Files to write, one per split. Raises :class:`UsageError` if one exists or is inside a store."""
     if request.save is None:
         return ()
     paths: tuple[Path, ...] = (request.save,)
@@ -172,6 +173,8 @@ def _targets(request: AuditRequest, splits: Sequence[Split]) -> tuple[Path, ...]
             request.save.with_name(f"{request.save.stem}-{number}{request.save.suffix or '.json'}")
             for number in range(1, len(splits) + 1)
         )
+    for path in paths:
+        require_outside(path, "--save")
     existing = [path for path in paths if path.exists()]
     if existing:
         raise UsageError(f"--save {existing[0]}: the file exists; choose another name, or remove it")

@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from featurestore.format.outside import require_outside
 from featurestore.places.durable import storage_errors, write_durably
 from schemas.errors import RunError, UsageError
 from schemas.labels import label_set
@@ -68,9 +69,9 @@ def export_run(run: Path, onnx: Path, *, force: bool = False) -> Exported:
 
     ``force``: replace existing files.
 
-    Raises :class:`UsageError` for a suffix other than ``.onnx`` or for an existing file; :class:`RunError` if
-    packages are missing, the run is not finished, the model needs other clips of the speaker or cannot be
-    expressed in ONNX, or the graph differs from the model by more than
+    Raises :class:`UsageError` for a suffix other than ``.onnx``, an existing file, and a place inside a
+    feature store; :class:`RunError` if packages are missing, the run is not finished, the model needs other
+    clips of the speaker or cannot be expressed in ONNX, or the graph differs from the model by more than
     :data:`training.export.check.TOLERANCE`; :class:`StorageError` if the files cannot be written.
     """
     paths = _output_paths(onnx, force=force)
@@ -163,6 +164,7 @@ def _output_paths(onnx: Path, *, force: bool) -> tuple[Path, Path, Path]:
         raise UsageError(f"{onnx} does not end in .onnx; give a name such as model.onnx")
     paths = (onnx, onnx.with_suffix(".npz"), onnx.with_suffix(".json"))
     for path in paths:
+        require_outside(path, "")
         if path.exists() and not force:
             raise UsageError(f"{path} already exists; give another name, or --force to replace it")
     return paths
