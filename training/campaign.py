@@ -19,7 +19,7 @@ from training.runs.request import TrainRequest
 from training.runs.run import now, run_name
 from training.runs.same_store import open_same_store, recorded_store
 from training.runs.series import SeriesFolder, SeriesRecord
-from training.train import require_writable, train
+from training.train import train
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def train_all(request: TrainRequest, cluster: ClusterRequest | None, observer: O
     SerError
         What :func:`training.train.train` raises; :class:`UsageError` if workers are given without folds.
     """
-    require_writable(request)
+    request.require_outside_stores()
     if request.resume is not None and SeriesFolder.is_one(request.resume):
         return _train_series(SeriesFolder(request.resume), request, cluster, observer)
     if request.resume is None and request.fold is None and request.split is None:

@@ -19,7 +19,6 @@ import torch
 from filelock import FileLock, Timeout
 from torch import nn
 
-from featurestore.format.outside import require_outside
 from featurestore.places.durable import storage_errors
 from schemas.architecture import LinearSpec
 from schemas.errors import RunError, StoppedError
@@ -62,7 +61,6 @@ def train(request: TrainRequest, observer: Observer | None = None) -> RunResult:
         or its loss is no longer finite; :class:`StorageError` if it cannot be written; :class:`StoppedError`
         on Ctrl-C, once there is a run to resume.
     """
-    require_writable(request)
     observer = observer or SilentObserver()
     planned = plan(request)
     torch.set_num_threads(planned.record.threads)
@@ -80,14 +78,6 @@ def train(request: TrainRequest, observer: Observer | None = None) -> RunResult:
             return _train(fabric, planned, folder, network, observer, resume)
         except KeyboardInterrupt:
             raise StoppedError(f"stopped; resume with: {resume}") from None
-
-
-def require_writable(request: TrainRequest) -> None:
-    """Raise :class:`UsageError` if the request would write into a feature store."""
-    if request.resume is not None:
-        require_outside(request.resume, "--resume")
-    else:
-        require_outside(request.output or Path("runs"), "--out")
 
 
 def _open_folder(fabric: Fabric, request: TrainRequest, planned: Plan) -> RunFolder:

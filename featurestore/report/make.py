@@ -34,10 +34,10 @@ def make_report(where: str | Path, out: Path | None, progress: Progress | None =
     URL, a folder, or inside a store, and what :meth:`FeatureStore.open` and :meth:`FeatureStore.read`
     raise; nothing is written then.
     """
-    store = FeatureStore.open(where)
     name = store_name(where)
     target = out if out is not None else Path(f"{name}-report.html")
     _require_file(target)
+    store = FeatureStore.open(where)
     found = examine(store, progress or Silent())
     content = render_page(name, found).encode()
     with storage_errors(target, retry="run the same command again"):

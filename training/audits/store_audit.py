@@ -81,6 +81,8 @@ def audit_store(request: AuditRequest) -> StoreAudit:
         If a file is not a split.
     """
     _require_one_source(request)
+    if request.save is not None:
+        require_outside(request.save, "--save")
     store = FeatureStore.open(request.store)
     splits = _read_splits(request) or _draw_splits(request, store)
     targets = _targets(request, splits)
@@ -164,7 +166,7 @@ def _draw_splits(request: AuditRequest, store: FeatureStore) -> tuple[Split, ...
 
 
 def _targets(request: AuditRequest, splits: Sequence[Split]) -> tuple[Path, ...]:
-    """Files to write, one per split. Raises :class:`UsageError` if one exists or is inside a store."""
+    """Files to write, one per split. Raises :class:`UsageError` if one exists."""
     if request.save is None:
         return ()
     paths: tuple[Path, ...] = (request.save,)
@@ -173,8 +175,6 @@ def _targets(request: AuditRequest, splits: Sequence[Split]) -> tuple[Path, ...]
             request.save.with_name(f"{request.save.stem}-{number}{request.save.suffix or '.json'}")
             for number in range(1, len(splits) + 1)
         )
-    for path in paths:
-        require_outside(path, "--save")
     existing = [path for path in paths if path.exists()]
     if existing:
         raise UsageError(f"--save {existing[0]}: the file exists; choose another name, or remove it")

@@ -89,7 +89,7 @@ class SplitDocument(Model):
             data = read_regular_file(file, _MOST_BYTES)
         except OSError as error:
             if error.errno == errno.EFBIG:
-                raise _not_a_split(str(file), error.strerror) from error
+                raise _not_a_split(str(file), str(error.strerror)) from error
             raise UsageError(
                 f"cannot read the split {file}: {error.strerror or error}; give a file written by "
                 "`ser-features audit --save`, or the folder of a run"
