@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
 
 from data.catalogue import CatalogueEntry
-from featurestore.cli.lines import format_count, ignored_lines
+from featurestore.cli.lines import escape, format_count, ignored_lines
 
 
 def datasets_text(entries: tuple[CatalogueEntry, ...]) -> RenderableType:

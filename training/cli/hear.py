@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from featurestore.cli.console import err
+from featurestore.cli.console import err, note
 from schemas.errors import RecordingError
+from schemas.printable import escape_line
 from training.cli.recordings import read_recording
-from training.cli.rows import PredictionWriter, escape_name
+from training.cli.rows import PredictionWriter
 
 if TYPE_CHECKING:
     from training.predict.ensemble import Ensemble
@@ -48,7 +49,7 @@ def hear_recordings(
                 writer.write_prediction(name, prediction)
         else:
             failed += 1
-            err.print(f"{escape_name(name)}: {problem}", markup=False)
+            err.print(f"{escape_line(name)}: {escape_line(problem)}", markup=False)
             writer.write_problem(name, problem)
         advance(1)
     return failed
@@ -75,16 +76,15 @@ def _predict(model: Ensemble, name: str, windows: tuple[float, float] | None) ->
     prediction = model.predict(file)
     if prediction.unheard_s > _LONGEST_UNHEARD_S:
         heard = f"{model.window_s:.3g}"
-        err.print(
-            f"note: {escape_name(name)}: the model hears the first {heard} s; the remaining "
-            f"{prediction.unheard_s:.3g} s are left out. Use --window {heard} to hear all of it",
-            markup=False,
+        note(
+            f"{name}: the model hears the first {heard} s; the remaining "
+            f"{prediction.unheard_s:.3g} s are left out. Use --window {heard} to hear all of it"
         )
     return iter([prediction])
 
 
 def _report_loss(second: float) -> None:
-    err.print(f"note: sound was lost at {second:.1f} s: this machine is too busy", markup=False)
+    note(f"sound was lost at {second:.1f} s: this machine is too busy")
 
 
 @contextmanager

@@ -7,9 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from featurestore.cli.paths import STDIN
 from schemas.errors import UsageError
-
-STDIN = "-"
 
 
 def list_recordings(clips: Sequence[str]) -> list[str]:
