@@ -45,8 +45,10 @@ def require_apart(place: Place, option: str) -> None:
 def _require_no_store(named: str, folders: Iterable[Path]) -> None:
     store = next(filter(_is_store, folders), None)
     if store is not None:
+        here = Path(os.path.realpath("."))
+        shown = store.relative_to(here) if here in store.parents else store
         raise UsageError(
-            f"{named} is inside the feature store {store}, which holds only its own objects; choose a place "
+            f"{named} is inside the feature store {shown}, which holds only its own objects; choose a place "
             f"outside it"
         )
 
