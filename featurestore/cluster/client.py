@@ -69,13 +69,14 @@ def _start_workers(stack: ExitStack, workers: int, device: str) -> Client:
                 security=True,  # every user of this machine can reach the port
             )
         )
-        return stack.enter_context(Client(cluster))
+        client: Client = stack.enter_context(Client(cluster))
     except (OSError, ImportError, RuntimeError) as error:
         raise ClusterError(
             f"{workers} worker{'' if workers == 1 else 's'} cannot be started: {_first_line(error)}; they "
             f"need some room in /dev/shm and in the folder for temporary files (TMPDIR); make room, or leave "
             f"--workers out"
         ) from error
+    return client
 
 
 def _local_cluster(device: str) -> type[LocalCluster]:
