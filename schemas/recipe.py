@@ -111,7 +111,7 @@ def load_recipe(name_or_path: str) -> Recipe:
     recipe; the message names the first invalid field.
     """
     path = Path(name_or_path)
-    if path.suffix == ".toml":
+    if path.suffix.lower() == ".toml":
         try:
             text = path.read_text(encoding="utf-8")
         except OSError as error:
