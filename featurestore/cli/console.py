@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -81,7 +81,7 @@ class Command(TyperCommand):
 def _require_working_directory() -> None:
     """Raise :class:`UsageError` if the working directory was deleted: libraries would fail in their words."""
     try:
-        os.getcwd()
+        Path.cwd()
     except OSError as error:
         raise UsageError(
             "the working directory does not exist any more; change to another folder with cd and run the "
