@@ -8,6 +8,7 @@ from pathlib import Path
 
 from data.files import Tree, suffix_of, walk
 from schemas.clip import Clip, Ignored, Scan
+from schemas.counts import format_count
 from schemas.errors import CorpusNotFoundError
 from schemas.formats import ARCHIVE_SUFFIXES, FORMAT_NAMES, LOSSLESS_SUFFIXES, conversion, unread_format
 
@@ -96,5 +97,5 @@ def _rank(path: str) -> tuple[int, bool, str]:
 
 def _nothing(dataset: str, root: Path, tree: Tree) -> str:
     if tree.audio:
-        return f"none of the {len(tree.audio)} audio files could be read as a clip of {dataset}"
+        return f"{format_count(len(tree.audio), 'audio file')}, but no clip of {dataset} among them"
     return f"the folder {explain_no_audio(root)}"

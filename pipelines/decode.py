@@ -15,6 +15,7 @@ from pipelines.foreign import explain_foreign
 from pipelines.quality import Quality, measure_quality
 from pipelines.quiet import quiet_libraries
 from pipelines.trim import trim_bounds
+from schemas.counts import choose_form
 from schemas.errors import RecordingError
 from schemas.spec import AudioSpec
 
@@ -195,7 +196,7 @@ def _check_length(frames: int, file: soundfile.SoundFile, audio: AudioSpec) -> N
         )
     if seconds < audio.min_duration_s:
         raise UnusableRecordingError(
-            f"{frames} sample{'s' if frames > 1 else ''} ({seconds * 1e3:.5g} ms); "
+            f"{frames} {choose_form(frames, 'sample')} ({seconds * 1e3:.5g} ms); "
             f"the shortest usable is {audio.min_duration_s:g} s",
             file,
             "audio.min_duration_s",

@@ -8,6 +8,6 @@ def format_count(count: int, noun: str, plural: str | None = None) -> str:
     return f"{count:,} {choose_form(count, noun, plural)}"
 
 
-def choose_form(count: int, noun: str, plural: str | None = None) -> str:
+def choose_form(count: float, noun: str, plural: str | None = None) -> str:
     """The noun alone, or any word that depends on the count, such as ``is`` with the plural ``are``."""
     return noun if count == 1 else plural or f"{noun}s"

@@ -130,9 +130,11 @@ def _scan_of_store(request: ListenRequest, clip_id: str, dataset: str) -> Scan:
     try:
         return _scan(dataset, request.corpora)
     except (CorpusNotFoundError, UnknownNameError) as error:
-        raise CorpusNotFoundError(
-            f"the recording of {clip_id} is needed, but there is no corpus {dataset} under "
-            f"'{request.corpora}'; give its folder with --datasets {dataset}=PATH"
+        kind = UnknownNameError if isinstance(error, UnknownNameError) else CorpusNotFoundError
+        beside = request.corpora / dataset
+        raise kind(
+            f"the recording of {clip_id} is needed, but the corpus {dataset} was not found under "
+            f"'{request.corpora}'; add --datasets {dataset}={beside if beside.is_dir() else 'PATH'}"
         ) from error
 
 

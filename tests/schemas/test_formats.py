@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import soundfile
 from pipelines.decode import decode
 from schemas.formats import AUDIO_FORMATS, AUDIO_SUFFIXES, CONTAINERS, Unread, conversion, unread_format
 from schemas.spec import AudioSpec
+from tests.conftest import REPOSITORY
 from tests.pipelines.speech import tone
 
 SUBTYPES = {"OGG": "VORBIS", "WVE": "ALAW"}
@@ -62,3 +64,9 @@ def test_a_conversion_never_overwrites_the_file() -> None:
 
 def test_unknown_suffixes_stay_unknown() -> None:
     assert np.all([unread_format(suffix) is None for suffix in ("", ".txt", ".csv", ".wav")])
+
+
+def test_the_documentation_lists_every_suffix_that_is_read() -> None:
+    page = (REPOSITORY / "docs" / "corpora.md").read_text(encoding="utf-8")
+    table = page[page.index("| format | suffixes |") : page.index("The format is detected")]
+    assert set(re.findall(r"`(\.\w+)`", table)) == AUDIO_SUFFIXES
