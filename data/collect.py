@@ -10,7 +10,14 @@ from data.files import Tree, suffix_of, walk
 from schemas.clip import Clip, Ignored, Scan
 from schemas.counts import format_count
 from schemas.errors import CorpusNotFoundError
-from schemas.formats import ARCHIVE_SUFFIXES, FORMAT_NAMES, LOSSLESS_SUFFIXES, conversion, unread_format
+from schemas.formats import (
+    ARCHIVE_SUFFIXES,
+    FORMAT_NAMES,
+    LOSSLESS_SUFFIXES,
+    Unread,
+    conversion,
+    unread_format,
+)
 
 
 def collect(
@@ -53,6 +60,8 @@ def not_audio(path: str) -> Ignored:
     if suffix in ARCHIVE_SUFFIXES:
         return Ignored(path, "an archive; unpack it to use what it holds")
     kind = unread_format(suffix)
+    if kind is Unread.VIDEO:
+        return Ignored(path, "a video file")
     if kind is not None:
         return Ignored(path, conversion(kind, path.rpartition("/")[2]))
     return Ignored(path, "not an audio file")

@@ -155,7 +155,8 @@ def _in_ogg(head: bytes) -> Unread | None:
         return Unread.SPEEX
     if packet[1:7] == b"theora":
         return Unread.VIDEO
-    return None if packet == b"OpusHead" or packet[1:7] == b"vorbis" else Unread.OGG
+    is_read = packet == b"OpusHead" or packet[1:7] == b"vorbis"
+    return None if is_read or len(packet) < 8 else Unread.OGG
 
 
 def _in_riff(head: bytes) -> Unread | None:

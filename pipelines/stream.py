@@ -127,8 +127,15 @@ def _open(source: Source) -> Iterator[tuple[Bytes, soundfile.SoundFile]]:
             mapped = stack.enter_context(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
             data, file = stack.enter_context(memoryview(mapped)), _DiskFile(stream)
         with quiet_libraries():
-            opened = soundfile.SoundFile(file)
+            opened = _Sequential(file)
         yield data, stack.enter_context(opened)
+
+
+class _Sequential(soundfile.SoundFile):  # type: ignore[misc]
+    """A file that is read from start to end: the binding would seek after each block, which alters an MP3."""
+
+    def seekable(self) -> bool:
+        return False
 
 
 class _DiskFile:
