@@ -73,9 +73,10 @@ def explain_no_audio(root: Path) -> str:
         others = walk(root).other
     except CorpusNotFoundError:
         others = ()
-    unread = [path for path in others if unread_format(suffix_of(path)) is not None]
-    if unread:
-        return f"contains no audio files that are read; {unread[0]}: {not_audio(unread[0]).reason}"
+    for path in others:
+        if (kind := unread_format(suffix_of(path))) is not None:
+            reason = conversion(kind, path.rpartition("/")[2])
+            return f"contains no audio files that are read; {path}: {reason}"
     if any(suffix_of(path).lower() in ARCHIVE_SUFFIXES for path in others):
         return "contains archives and no audio files; unpack them"
     return f"contains no audio files ({FORMAT_NAMES})"

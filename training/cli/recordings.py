@@ -51,9 +51,9 @@ def read_recording(name: str) -> bytes:
 
 
 def _list_folder(folder: Path) -> Recordings:
-    from data.collect import explain_no_audio, not_audio
+    from data.collect import explain_no_audio
     from data.files import NOT_UTF8, suffix_of, walk
-    from schemas.formats import Unread, unread_format
+    from schemas.formats import Unread, conversion, unread_format
 
     tree = walk(folder)
     found = sorted((*tree.audio, *tree.misnamed))
@@ -66,7 +66,7 @@ def _list_folder(folder: Path) -> Recordings:
         kind = unread_format(suffix_of(path))
         if kind is not None:
             unread.setdefault(kind, []).append(path)
-    for paths in unread.values():
+    for kind, paths in unread.items():
         others = f" (and {len(paths) - 1:,} more)" if len(paths) > 1 else ""
-        notes.append(f"left out {folder / paths[0]}{others}: {not_audio(paths[0]).reason}")
+        notes.append(f"left out {folder / paths[0]}{others}: {conversion(kind, Path(paths[0]).name)}")
     return Recordings(tuple(str(folder / path) for path in found), tuple(notes))
