@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from featurestore.cli.paths import STDIN
 from schemas.errors import UsageError
-
-STDIN = "-"
 
 
 @dataclass(frozen=True)
