@@ -89,7 +89,8 @@ def _predict(model: Ensemble, name: str, windows: tuple[float, float] | None) ->
     except TooLongError as error:
         note(
             f"{name}: {error.duration_s:.6g} s long, but one prediction covers at most "
-            f"{error.longest_s:g} s; predicting windows of {window} s, one per second, as --window {window} does"
+            f"{error.longest_s:g} s; predicting windows of {window} s, one per second, as --window {window} "
+            f"does"
         )
         return model.timeline(file)
     if prediction.unheard_s > _LONGEST_UNHEARD_S:
