@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
@@ -36,8 +35,12 @@ def dask_client(request: ClusterRequest, device: str) -> Iterator[Client]:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if request.scheduler is None:
         require_scratch()
-        with dask.config.set(_NO_PAGES), _delay_interrupts() as allow_interrupts, ExitStack() as stack:
-            client = _start_workers(stack, request, device)
+        with (
+            dask.config.set(_NO_PAGES),
+            _delay_interrupts() as allow_interrupts,
+            ExitStack() as stack,
+        ):
+            client = _start_workers(stack, request.workers, device)
             allow_interrupts()
             yield client
         return
@@ -56,11 +59,12 @@ def dask_client(request: ClusterRequest, device: str) -> Iterator[Client]:
             client.close(timeout=5)
 
 
-def _start_workers(stack: ExitStack, request: ClusterRequest, device: str) -> Client:
+def _start_workers(stack: ExitStack, workers: int, device: str) -> Client:
+    """Start workers on this machine and a client of them; ``stack`` ends both."""
     try:
         cluster = stack.enter_context(
             _local_cluster(device)(
-                n_workers=request.workers,
+                n_workers=workers,
                 threads_per_worker=1,
                 dashboard_address="127.0.0.1:0",
                 memory_limit=0,
@@ -69,10 +73,11 @@ def _start_workers(stack: ExitStack, request: ClusterRequest, device: str) -> Cl
             )
         )
         client: Client = stack.enter_context(Client(cluster))
-    except (OSError, RuntimeError, TimeoutError) as error:
+    except (OSError, ImportError, RuntimeError) as error:
         raise ClusterError(
-            f"the workers did not start; make sure that {tempfile.gettempdir()} and /dev/shm have free space "
-            "and that processes can be started, or leave out --workers"
+            f"{workers} worker{'' if workers == 1 else 's'} cannot be started: {_first_line(error)}; they "
+            f"need some room in /dev/shm and in the folder for temporary files (TMPDIR); make room, or leave "
+            f"--workers out"
         ) from error
     return client
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import tempfile
 
-from featurestore.places.durable import cause_of
+from featurestore.places.durable import cause_of, no_temporary_folder
 from schemas.errors import StorageError
 
 _NEEDED = 2**20
@@ -17,10 +17,7 @@ def require_scratch() -> None:
     try:
         folder = tempfile.gettempdir()
     except OSError as error:
-        raise StorageError(
-            "there is no folder for temporary files, because TMPDIR, /tmp and /var/tmp are full, missing or "
-            "read-only; set TMPDIR to a folder with free space"
-        ) from error
+        raise no_temporary_folder() from error
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(bytes(_NEEDED))

@@ -17,6 +17,7 @@ import uvicorn
 
 from featurestore.places.durable import cause_of
 from schemas.errors import SerError, StorageError, UsageError
+from schemas.telemetry import OPT_OUTS
 from training.web.asgi import Application
 from training.web.uploads import Uploads
 
@@ -82,8 +83,7 @@ def isolate_gradio() -> Iterator[Path]:
     """
     with _private_folder() as folder:
         settings = {
-            "GRADIO_ANALYTICS_ENABLED": "False",
-            "HF_HUB_DISABLE_TELEMETRY": "1",
+            **OPT_OUTS,
             "HF_HUB_OFFLINE": "1",
             "GRADIO_TEMP_DIR": folder,
             "GRADIO_SHARE": "False",
