@@ -61,9 +61,7 @@ def verify_run(path: Path) -> RunVerification:
     """
     folders = [path]
     if SeriesFolder.is_one(path):
-        series = SeriesFolder(path)
-        folds = [series.fold(number) for number in range(1, len(series.record().folds) + 1)]
-        folders += [fold for fold in folds if (fold / "run.json").is_file()]
+        folders += sorted(found.parent for found in path.glob("fold-*/run.json"))
     else:
         RunFolder.find(path)
     parts = [_verify_folder(folder) for folder in folders]
