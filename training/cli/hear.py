@@ -43,6 +43,8 @@ def hear_recordings(
             problem = str(error)
         except OSError as error:
             problem = f"cannot be read: {error.strerror or error}"
+        except MemoryError:
+            problem = "needs more memory than is free; give a shorter recording, or free memory"
         if problem is None:
             for prediction in found:
                 writer.write_prediction(name, prediction)
@@ -71,8 +73,9 @@ def hear_microphone(
 def _predict(model: Ensemble, name: str, windows: tuple[float, float] | None) -> Iterator[Prediction]:
     file = read_recording(name)
     if windows is not None:
-        return model.timeline(file, *windows)
+        return _note_first(name, model.timeline(file, *windows))
     prediction = model.predict(file)
+    _print_note(name, prediction)
     if prediction.unheard_s > _LONGEST_UNHEARD_S:
         heard = f"{model.window_s:.3g}"
         err.print(
@@ -81,6 +84,18 @@ def _predict(model: Ensemble, name: str, windows: tuple[float, float] | None) ->
             markup=False,
         )
     return iter([prediction])
+
+
+def _note_first(name: str, found: Iterator[Prediction]) -> Iterator[Prediction]:
+    for place, prediction in enumerate(found):
+        if not place:
+            _print_note(name, prediction)
+        yield prediction
+
+
+def _print_note(name: str, prediction: Prediction) -> None:
+    if prediction.note:
+        err.print(f"note: {escape_name(name)}: {prediction.note}", markup=False)
 
 
 def _report_loss(second: float) -> None:

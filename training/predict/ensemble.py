@@ -12,6 +12,7 @@ Each run has the pipeline of its own store; runs with the same features process 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -20,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipelines.recording.source import Source, open_recording
 from schemas.errors import RunError
-from training.predict.predictor import Prediction, Predictor
+from training.predict.predictor import Prediction, Predictor, RecordingFile
 from training.predict.scorer import Scorer
 from training.predict.windows import LiveSound, Waveform, spans, whole_windows
 from training.runs.run import require_once
@@ -77,18 +79,18 @@ class Ensemble:
         """Seconds of a clip that every run hears."""
         return min(predictor.window_s for predictor in self.predictors)
 
-    def predict(self, file: str | Path | bytes) -> Prediction:
+    def predict(self, file: RecordingFile) -> Prediction:
         """Like :meth:`Predictor.predict`; ``unheard_s`` is the largest of all runs."""
-        content = file if isinstance(file, bytes) else Path(file).read_bytes()
-        return self._mean([predictor.predict(content) for predictor in self.predictors])
+        with _opened(file) as source:
+            return self._mean([predictor.predict(source) for predictor in self.predictors])
 
     def timeline(
-        self, file: str | Path | bytes, window_s: float | None = None, step_s: float = 1.0
+        self, file: RecordingFile, window_s: float | None = None, step_s: float = 1.0
     ) -> Iterator[Prediction]:
         """Like :meth:`Predictor.timeline`; a window is silent if it is silent for every run."""
-        content = file if isinstance(file, bytes) else Path(file).read_bytes()
         window_s = self.window_s if window_s is None else window_s
-        each = [predictor.timeline(content, window_s, step_s) for predictor in self.predictors]
+        with _opened(file) as source:
+            each = [predictor.timeline(source, window_s, step_s) for predictor in self.predictors]
         return (self._mean(found) for found in zip(*each, strict=True))
 
     def listen(
@@ -150,6 +152,11 @@ class Ensemble:
         total = sum(share * probabilities for share, probabilities in heard)
         mean = np.asarray(total / sum(share for share, _ in heard))
         return replace(found[0], probabilities=mean, unheard_s=max(each.unheard_s for each in found))
+
+
+def _opened(file: RecordingFile) -> AbstractContextManager[RecordingFile]:
+    """The recording, opened once for all predictors."""
+    return nullcontext(file) if isinstance(file, bytes | Source) else open_recording(file)
 
 
 def _folds(run: Path) -> list[Path]:

@@ -18,12 +18,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipelines.decode import decode
+from pipelines.decode import Recording, decode
 from pipelines.device import choose_device
 from pipelines.pipeline import Pipeline
+from pipelines.recording.source import Source, open_recording
 from schemas.errors import UsageError
 from schemas.labels import label_set
-from schemas.spec import StoreSpec
+from schemas.spec import AudioSpec, StoreSpec
 from training.predict.scorer import Scorer, scorer_of
 from training.predict.windows import Span, Waveform, spans, window_of
 from training.runs.run import RunFolder, RunRecord
@@ -34,6 +35,9 @@ LONGEST_S = 3600.0
 
 SHORTEST_STEP_S = 0.01
 """Shortest step from window to window: a frame of speech."""
+
+RecordingFile = str | Path | bytes | Source
+"""A recording: its path, its bytes, or an open source of them."""
 
 _BATCH = 32
 """Windows predicted at a time."""
@@ -53,6 +57,8 @@ class Prediction:
     probabilities: NDArray[np.float64] | None
     unheard_s: float = 0.0
     """Seconds of sound after the part of a clip that the model hears."""
+    note: str = ""
+    """An oddity of the recording, such as a wrong length in its header."""
 
     @property
     def ranked(self) -> list[tuple[str, float]]:
@@ -99,19 +105,19 @@ class Predictor:
         """Most seconds of a clip that the model hears."""
         return self.spec.length / self.spec.audio.sample_rate
 
-    def predict(self, file: str | Path | bytes) -> Prediction:
+    def predict(self, file: RecordingFile) -> Prediction:
         """Predict a recording, given as a path or as the bytes of an audio file, like a clip of a store.
 
         Silence is trimmed as for the store; sound after :attr:`window_s` seconds is not heard. Raises
         :class:`pipelines.decode.UnusableRecordingError` for a file that a store would refuse, and OSError.
         """
-        recording = decode(_bytes_of(file), self.spec.audio)
+        recording = _decode(file, self.spec.audio)
         (found,) = self.predict_parts([((0.0, recording.duration_s), recording.samples)])
         sound_s = len(recording.samples) / self.spec.audio.sample_rate
-        return replace(found, unheard_s=max(0.0, sound_s - self.window_s))
+        return replace(found, unheard_s=max(0.0, sound_s - self.window_s), note=recording.note)
 
     def timeline(
-        self, file: str | Path | bytes, window_s: float | None = None, step_s: float = 1.0
+        self, file: RecordingFile, window_s: float | None = None, step_s: float = 1.0
     ) -> Iterator[Prediction]:
         """Predict windows of a recording of up to an hour, each treated as a clip.
 
@@ -122,15 +128,16 @@ class Predictor:
         self.require_windows(window_s, step_s)
         audio = self.spec.audio
         whole = audio.model_copy(update={"trim_db": None, "normalise": "none", "max_duration_s": LONGEST_S})
-        recording = decode(_bytes_of(file), whole)
-        return self.predict_parts(
+        recording = _decode(file, whole)
+        found = self.predict_parts(
             (span, window_of(recording.samples, span, audio))
             for span in spans(recording.duration_s, window_s, step_s)
         )
+        return (replace(prediction, note=recording.note) for prediction in found)
 
-    def features(self, file: str | Path | bytes) -> dict[str, NDArray[np.floating]]:
+    def features(self, file: RecordingFile) -> dict[str, NDArray[np.floating]]:
         """Features of a recording as a store would hold them: feature → (coefficients, frames)."""
-        samples = decode(_bytes_of(file), self.spec.audio).samples
+        samples = _decode(file, self.spec.audio).samples
         arrays = self.pipeline([""], [samples]).arrays
         return {name: arrays[name][0, 0] for name in self.record.features}
 
@@ -180,5 +187,8 @@ class Predictor:
         return self.marginal(self.score(torch.from_numpy(features), torch.from_numpy(valid)))
 
 
-def _bytes_of(file: str | Path | bytes) -> bytes:
-    return file if isinstance(file, bytes) else Path(file).read_bytes()
+def _decode(file: RecordingFile, audio: AudioSpec) -> Recording:
+    if isinstance(file, bytes | Source):
+        return decode(file, audio)
+    with open_recording(file) as source:
+        return decode(source, audio)

@@ -10,6 +10,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from pipelines.decode import UnusableRecordingError, decode
+from pipelines.recording.sound_file import UNKNOWN_FRAMES, SoundFile, SoundFileError
+from pipelines.recording.source import MemorySource
 from pipelines.trim import trim_bounds
 from schemas.errors import RecordingError
 from schemas.spec import StoreSpec
@@ -101,14 +103,15 @@ def bounds(sound: Sound, spec: StoreSpec) -> tuple[int, int]:
 def _require_small(content: bytes, limits: Limits) -> None:
     """Check the header first: a few megabytes of a file can hold many gigabytes of samples."""
     try:
-        header = soundfile.info(io.BytesIO(content))
-    except (soundfile.SoundFileError, RuntimeError, ValueError, TypeError, IndexError):
+        with SoundFile(MemorySource(content)) as header:
+            frames, channels, rate = header.frames, header.channels, header.sample_rate
+    except SoundFileError:
         return  # decode() reports what is wrong with it
-    if header.samplerate > 0 and header.frames / header.samplerate > limits.max_seconds:
-        raise _too_long(header.frames / header.samplerate, limits)
-    if header.frames * header.channels > limits.most_samples:
+    if rate > 0 and limits.max_seconds < frames / rate < UNKNOWN_FRAMES / rate:
+        raise _too_long(frames / rate, limits)
+    if frames * channels > limits.most_samples and frames < UNKNOWN_FRAMES:
         raise RecordingError(
-            f"{header.channels} channels at {header.samplerate} Hz for {header.duration:.4g} s are too much "
+            f"{channels} channels at {rate} Hz for {frames / rate:.4g} s are too much "
             "for this page; send the recording as mono at 48 kHz or less"
         )
 
