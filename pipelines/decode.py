@@ -8,12 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
+from pipelines.foreign import explain_foreign
 from pipelines.quality import Quality, measure_quality
 from pipelines.recording.containers import examine
 from pipelines.recording.lengths import compare_lengths
 from pipelines.recording.sound_file import UNKNOWN_FRAMES, SamplesLostError, SoundFile, SoundFileError
 from pipelines.recording.source import Bytes, MemorySource, Source
 from pipelines.trim import trim_bounds
+from schemas.counts import choose_form
 from schemas.errors import RecordingError
 from schemas.spec import AudioSpec
 
@@ -47,14 +49,27 @@ class Recording:
 
 
 class UnusableRecordingError(RecordingError):
-    """A recording is unusable; with the facts in its header, if it has one."""
+    """A recording is unusable; with the facts in its header, if it has one.
 
-    def __init__(self, problem: str, header: SoundFile | None = None) -> None:
-        super().__init__(problem)
+    ``setting`` : field of a recipe that would allow the recording, added to the message in parentheses.
+    """
+
+    def __init__(self, problem: str, header: SoundFile | None = None, setting: str | None = None) -> None:
+        super().__init__(f"{problem} ({setting})" if setting else problem)
+        self.problem = problem
+        """The message without ``setting``, for readers who cannot change it."""
+        self.setting = setting
+        """Field of a recipe that would allow the recording; None if none would."""
         known = header is not None and header.sample_rate > 0 and header.frames < UNKNOWN_FRAMES
         self.duration_s = header.frames / header.sample_rate if header is not None and known else None
         self.sample_rate = header.sample_rate if header is not None else None
         self.channels = header.channels if header is not None else None
+
+    def without_setting(self) -> UnusableRecordingError:
+        """The same error for readers who cannot change a recipe, such as those of a prediction."""
+        plain = UnusableRecordingError(self.problem)
+        plain.duration_s, plain.sample_rate, plain.channels = self.duration_s, self.sample_rate, self.channels
+        return plain
 
 
 @dataclass(frozen=True)
@@ -68,7 +83,8 @@ class Decoded:
 def decode(data: Bytes | Source, audio: AudioSpec, decoded: Decoded | None = None) -> Recording:
     """Decode a recording: mean of the channels, soxr HQ resampling, quality, trimming.
 
-    ``data`` : the file's bytes, or a source of them, of which only what is needed is read.
+    ``data`` : the bytes of a file in any of :data:`schemas.formats.AUDIO_FORMATS`, or a source of them, of
+    which only what is needed is read.
     ``decoded`` : the samples, if another decoder has read them from the same bytes; libsndfile then only
     checks the header.
 
@@ -79,12 +95,12 @@ def decode(data: Bytes | Source, audio: AudioSpec, decoded: Decoded | None = Non
     possible, as its header does not reliably give its length.
     """
     source = data if isinstance(data, Source) else MemorySource(data)
-    with _open(source) as file:
-        note = _check_header(file, audio)
+    with open_usable(source) as file:
+        note = check_header(file, audio)
         channels = _read(file, audio) if decoded is None else decoded.channels[: file.frames]
         _check_samples(channels, file, audio)
         rate, duration = file.sample_rate, len(channels) / file.sample_rate
-    mono = _mean(channels) if decoded is None else decoded.mono[: file.frames]
+    mono = mean_of_channels(channels) if decoded is None else decoded.mono[: file.frames]
     if rate != audio.sample_rate:
         mono = soxr.resample(mono, rate, audio.sample_rate, quality="HQ")
     left = float(np.abs(mono).max(initial=0.0))
@@ -100,8 +116,8 @@ def decode(data: Bytes | Source, audio: AudioSpec, decoded: Decoded | None = Non
 
 def require_usable_header(source: Source, audio: AudioSpec) -> None:
     """Raise what :func:`decode` raises for a recording that its header rules out; no samples are read."""
-    with _open(source) as file:
-        _check_header(file, audio)
+    with open_usable(source) as file:
+        check_header(file, audio)
 
 
 def prepare(mono: npt.NDArray[np.float32], audio: AudioSpec) -> npt.NDArray[np.float32]:
@@ -114,22 +130,26 @@ def prepare(mono: npt.NDArray[np.float32], audio: AudioSpec) -> npt.NDArray[np.f
     return np.ascontiguousarray(mono)
 
 
-def _mean(channels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def mean_of_channels(channels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Samples (n, channels) → (n,)."""
     return channels[:, 0] if channels.shape[1] == 1 else channels.mean(axis=1, dtype=np.float32)
 
 
-def _open(source: Source) -> SoundFile:
+def open_usable(source: Source) -> SoundFile:
+    """Open a recording. Raises :class:`UnusableRecordingError` if libsndfile cannot."""
     if not source.size:
         raise UnusableRecordingError("empty file (0 bytes)")
     layout = examine(source)
     try:
         return SoundFile(source, layout)
     except SoundFileError as error:
-        cut = compare_lengths(layout.extent, None)
-        raise UnusableRecordingError(cut.problem or f"not readable as audio: {error}") from error
+        problem = compare_lengths(layout.extent, None).problem
+        if not problem and not layout.extent.codec:
+            problem = explain_foreign(source) or ""
+        raise UnusableRecordingError(problem or f"not readable as audio: {error}") from error
 
 
-def _check_header(file: SoundFile, audio: AudioSpec) -> str:
+def check_header(file: SoundFile, audio: AudioSpec) -> str:
     """Check lengths; returns a note or "". Raises if the recording is truncated, too short or too long."""
     seconds = file.frames / file.sample_rate if 0 < file.frames < UNKNOWN_FRAMES else None
     lengths = compare_lengths(file.layout.extent, seconds)
@@ -157,13 +177,16 @@ def _check_length(frames: int, file: SoundFile, audio: AudioSpec) -> None:
     seconds = frames / file.sample_rate
     if seconds > audio.max_duration_s:
         raise UnusableRecordingError(
-            f"{seconds:.6g} s long; the limit is {audio.max_duration_s:g} s (audio.max_duration_s)", file
+            f"{seconds:.6g} s long; the limit is {audio.max_duration_s:g} s",
+            file,
+            "audio.max_duration_s",
         )
     if seconds < audio.min_duration_s:
         raise UnusableRecordingError(
-            f"{frames} sample{'s' if frames > 1 else ''} ({seconds * 1e3:.5g} ms); "
-            f"the shortest usable is {audio.min_duration_s:g} s (audio.min_duration_s)",
+            f"{frames} {choose_form(frames, 'sample')} ({seconds * 1e3:.5g} ms); "
+            f"the shortest usable is {audio.min_duration_s:g} s",
             file,
+            "audio.min_duration_s",
         )
 
 

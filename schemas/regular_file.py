@@ -21,7 +21,7 @@ def open_regular_file(path: str | Path, most: int) -> BinaryIO:
     Raises ``OSError``. Its ``strerror`` says in words what is wrong, such as "it is a named pipe, not a
     file", and its ``filename`` is ``path``.
     """
-    _require_regular(path, os.stat(path), most)  # before opening, which some devices notice
+    _require_regular(path, Path(path).stat(), most)  # before opening, which some devices notice
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         _require_regular(path, os.fstat(descriptor), most)

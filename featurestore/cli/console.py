@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -29,10 +31,13 @@ from rich.text import Text
 from typer.core import TyperCommand
 
 from featurestore.progress import Advance
-from schemas.errors import SerError, StoppedError
+from schemas.errors import SerError, StoppedError, UsageError
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+# What Matplotlib says about its caches and fonts is not about the user's work.
+logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 _EXTRA = re.compile(r"unexpected extra argument.* \((\S+).*\)$")
 
@@ -69,7 +74,19 @@ class Command(TyperCommand):
     def invoke(self, ctx: Any) -> Any:
         """Run the command and report its errors."""
         with _report_errors():
+            _require_working_directory()
             return super().invoke(ctx)
+
+
+def _require_working_directory() -> None:
+    """Raise :class:`UsageError` if the working directory was deleted: libraries would fail in their words."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise UsageError(
+            "the working directory does not exist any more; change to another folder with cd and run the "
+            "command again"
+        ) from error
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 
 from data.catalogue import CatalogueEntry
-from featurestore.cli.lines import format_count, ignored_lines
+from featurestore.cli.lines import ignored_lines
+from schemas.counts import format_count
 
 
 def datasets_text(entries: tuple[CatalogueEntry, ...]) -> RenderableType:

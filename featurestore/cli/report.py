@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from featurestore.cli.console import ConsoleProgress, out, print_json
 from featurestore.cli.options import StorePlace
+from schemas.counts import format_count
 
 
 def report(
@@ -48,6 +49,7 @@ def report(
         return
     held = made.findings.contents
     out.print(
-        f"[bold]{escape(str(made.path))}[/]: {held.clips:,} clips of {held.speakers:,} speakers, "
+        f"[bold]{escape(str(made.path))}[/]: {format_count(held.clips, 'clip')} of "
+        f"{format_count(held.speakers, 'speaker')}, "
         f"{made.bytes / 1e6:.1f} MB; open it in a browser"
     )

@@ -17,19 +17,10 @@ from pipelines.decoders import Decoder
 from pipelines.process import compute_alone
 from pipelines.recording.source import FileSource, MemorySource, Source, open_recording
 from schemas.errors import MemoryShortError
+from schemas.formats import CONTAINERS
 from schemas.spec import AudioSpec
 
 Finished = TypeVar("Finished")
-
-_CONTAINERS = {
-    ".wav": {"WAV", "WAVEX", "RF64", "W64"},
-    ".flac": {"FLAC"},
-    ".ogg": {"OGG"},
-    ".mp3": {"MP3"},
-    ".aif": {"AIFF"},
-    ".aiff": {"AIFF"},
-}
-"""File name suffix → the containers expected under it, by libsndfile's names."""
 
 AHEAD = 64
 """Clips decoded in advance: two batches."""
@@ -121,7 +112,7 @@ def read_clip(source: SourceClip, settings: ReadSettings, file: DaliClip | Refus
             return ReadClip(source, None, problem=f"cannot be read: {error.strerror or error}")
         except MemoryError as error:
             raise MemoryShortError(
-                f"not enough memory to decode '{source.file}'; free some, or use fewer --jobs, and build again"
+                f"not enough memory to decode '{source.file}'; free some, or use fewer --jobs; build again"
             ) from error
         return read if file is None else replace(read, fallback=file.reason)
 
@@ -150,5 +141,5 @@ def _judge(
 
 def _container_note(suffix: str, container: str) -> str:
     """A note on a file whose content does not match its name; "" if it does."""
-    expected = _CONTAINERS.get(suffix.lower(), {container})
+    expected = CONTAINERS.get(suffix.lower(), {container})
     return "" if container in expected else f"{container} data under a {suffix} name"

@@ -16,6 +16,7 @@ from functools import partial
 from featurestore.plan.known_hashes import KnownHash, KnownHashes, load, save, settled_state
 from featurestore.plan.units import SourceClip
 from featurestore.progress import Progress
+from pipelines.recording.source import FileSource
 from schemas.clip import Clip, Scan
 from schemas.regular_file import open_regular_file
 
@@ -97,7 +98,7 @@ def _hash(root: str, path: str) -> tuple[str, str | None, KnownHash | None]:
         with open_regular_file(os.path.join(root, path), sys.maxsize) as file:  # noqa: PTH118 see _state
             # The state before reading: a file that is written meanwhile has another state afterwards.
             state = settled_state(os.fstat(file.fileno()), started_ns)
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = FileSource(file).sha256()
     except OSError:
         return path, None, None
     return path, digest, KnownHash(state, digest) if state is not None else None

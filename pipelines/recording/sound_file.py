@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from pipelines.quiet import quiet_libraries
 from pipelines.recording.containers import Layout, examine
+from pipelines.recording.cursor import Cursor
 from pipelines.recording.source import Part, Source
-from pipelines.recording.stream import Stream
 
 Samples = npt.NDArray[np.float32]
 
@@ -58,7 +60,7 @@ class SoundFile:
     def __init__(self, source: Source, layout: Layout | None = None) -> None:
         self.layout = examine(source) if layout is None else layout
         self._source = Part(source, self.layout.start, self.layout.extent.patches)
-        self._stream, self._file = self._open()
+        self._cursor, self._file = self._open()
         limit = self.layout.extent.frames
         frames = int(self._file.frames)
         self.frames = frames if limit is None else min(frames, limit)
@@ -74,44 +76,58 @@ class SoundFile:
         self._file.close()
 
     def read(self, most: int) -> Samples:
-        """Read samples (n, channels) float32 up to the end, but at most ``most`` per channel and a block.
+        """Read samples (n, channels) float32 up to the end, but at most a block more than ``most`` of them.
 
         Raises :class:`SamplesLostError` if decoding stops before, ``MemoryError`` and ``OSError``.
         """
-        at_once = max(1, _AT_ONCE // self.channels)
+        if self.frames * self.channels <= _AT_ONCE:
+            return next(self.blocks(_AT_ONCE), np.zeros((0, self.channels), np.float32))
+        parts: list[Samples] = []
+        count = 0
+        for block in self.blocks(_AT_ONCE):
+            parts.append(block)
+            count += len(block)
+            if count > most:
+                break
+        return np.concatenate(parts) if parts else np.zeros((0, self.channels), np.float32)
+
+    def blocks(self, samples: int) -> Iterator[Samples]:
+        """Read (n, channels) float32 block by block, each of ``samples`` of all channels together.
+
+        Raises what :meth:`read` raises.
+        """
+        at_once = max(1, samples // self.channels)
+        left = self.frames
         try:
-            if self.frames <= at_once:
-                return self._read(self.frames)
-            blocks = []
-            left = min(self.frames, most + 1)
             while left > 0 and len(block := self._read(min(at_once, left))):
-                blocks.append(block)
                 left -= len(block)
+                yield block
         except _ERRORS as error:
             self._raise_failure(error)
             raise SamplesLostError(self._count_readable()) from error
-        return np.concatenate(blocks) if blocks else np.zeros((0, self.channels), np.float32)
 
     def _read(self, count: int) -> Samples:
-        samples: Samples = self._file.read(count, dtype="float32", always_2d=True)
-        if self._stream.failure is not None:
-            raise self._stream.failure
+        with quiet_libraries():
+            samples: Samples = self._file.read(count, dtype="float32", always_2d=True)
+        if self._cursor.failure is not None:
+            raise self._cursor.failure
         return samples
 
-    def _open(self) -> tuple[Stream, soundfile.SoundFile]:
-        stream = Stream(self._source)
+    def _open(self) -> tuple[Cursor, soundfile.SoundFile]:
+        cursor = Cursor(self._source)
         try:
-            file = _Sequential(stream)
+            with quiet_libraries():
+                file = _Sequential(cursor)
         except _ERRORS as error:
-            _raise_stream_failure(stream, error)
+            _raise_cursor_failure(cursor, error)
             raise SoundFileError(self._reason(error)) from error
-        if stream.failure is not None:
+        if cursor.failure is not None:
             file.close()
-            raise stream.failure
-        return stream, file
+            raise cursor.failure
+        return cursor, file
 
     def _raise_failure(self, error: Exception) -> None:
-        _raise_stream_failure(self._stream, error)
+        _raise_cursor_failure(self._cursor, error)
 
     def _reason(self, error: Exception) -> str:
         container, codec = self.layout.container, self.layout.extent.codec
@@ -138,9 +154,9 @@ class SoundFile:
         return readable
 
 
-def _raise_stream_failure(stream: Stream, error: Exception) -> None:
+def _raise_cursor_failure(cursor: Cursor, error: Exception) -> None:
     """Raise what made libsndfile fail, if it was not the bytes of the file."""
-    if stream.failure is not None:
-        raise stream.failure from error
+    if cursor.failure is not None:
+        raise cursor.failure from error
     if getattr(error, "code", None) == _NO_MEMORY:
         raise MemoryError from error

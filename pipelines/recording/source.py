@@ -3,7 +3,7 @@
 ::
 
     bytes ──▶ MemorySource ─┐
-                            ├▶ Part: behind leading tags, header fields corrected ──▶ Stream ──▶ libsndfile
+                            ├▶ Part: behind leading tags, header fields corrected ──▶ Cursor ──▶ libsndfile
     file  ──▶ FileSource  ──┘
 
 All readers use these classes, so a recording gives the same samples from memory and from a file.
@@ -16,7 +16,7 @@ import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
@@ -128,6 +128,10 @@ class Part(Source):
         return count
 
 
+RecordingFile = str | Path | bytes | Source
+"""A recording: its path, its bytes, or an open source of them."""
+
+
 @contextmanager
 def open_recording(path: str | Path) -> Iterator[Source]:
     """Open a recording, whose bytes can be read within the context.
@@ -143,3 +147,12 @@ def open_recording(path: str | Path) -> Iterator[Source]:
                 yield MemorySource(data)
                 return
         yield FileSource(file)
+
+
+def opened(recording: RecordingFile) -> AbstractContextManager[Source]:
+    """Open a recording given by its path, or take its bytes or an open source as it is."""
+    if isinstance(recording, Source):
+        return nullcontext(recording)
+    if isinstance(recording, bytes):
+        return nullcontext(MemorySource(recording))
+    return open_recording(recording)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -36,22 +37,13 @@ def hear_recordings(
     """
     failed = 0
     for name in names:
-        problem = None
-        try:
-            found = _predict(model, name, windows)
-        except RecordingError as error:
-            problem = str(error)
-        except OSError as error:
-            problem = f"cannot be read: {error.strerror or error}"
-        except MemoryError:
-            problem = "needs more memory than is free; give a shorter recording, or free memory"
-        if problem is None:
-            for prediction in found:
-                writer.write_prediction(name, prediction)
-        else:
-            failed += 1
-            err.print(f"{escape_name(name)}: {problem}", markup=False)
-            writer.write_problem(name, problem)
+        for found in _predict_or_explain(model, name, windows):
+            if isinstance(found, str):
+                failed += 1
+                err.print(f"{escape_name(name)}: {found}", markup=False)
+                writer.write_problem(name, found)
+            else:
+                writer.write_prediction(name, found)
         advance(1)
     return failed
 
@@ -70,17 +62,42 @@ def hear_microphone(
     writer.finish()
 
 
+def _predict_or_explain(
+    model: Ensemble, name: str, windows: tuple[float, float] | None
+) -> Iterator[Prediction | str]:
+    """Predictions for a recording; at the end, why it cannot be read, if it cannot."""
+    try:
+        yield from _predict(model, name, windows)
+    except RecordingError as error:
+        yield str(error)
+    except OSError as error:
+        yield f"cannot be read: {error.strerror or error}"
+    except MemoryError:
+        yield "needs more memory than is free; give a shorter recording, or free memory"
+
+
 def _predict(model: Ensemble, name: str, windows: tuple[float, float] | None) -> Iterator[Prediction]:
+    from training.predict.predictor import TooLongError
+
     file = read_recording(name)
     if windows is not None:
         return _note_first(name, model.timeline(file, *windows))
-    prediction = model.predict(file)
+    window = _format_window(model.window_s)
+    try:
+        prediction = model.predict(file)
+    except TooLongError as error:
+        err.print(
+            f"note: {escape_name(name)}: {error.duration_s:.6g} s long, but one prediction covers at most "
+            f"{error.longest_s:g} s; predicting windows of {window} s, one per second, as --window {window} "
+            "does",
+            markup=False,
+        )
+        return _note_first(name, model.timeline(file))
     _print_note(name, prediction)
     if prediction.unheard_s > _LONGEST_UNHEARD_S:
-        heard = f"{model.window_s:.3g}"
         err.print(
-            f"note: {escape_name(name)}: the model hears the first {heard} s; the remaining "
-            f"{prediction.unheard_s:.3g} s are left out. Use --window {heard} to hear all of it",
+            f"note: {escape_name(name)}: the model hears the first {window} s; the remaining "
+            f"{prediction.unheard_s:.3g} s are left out. Use --window {window} to hear all of it",
             markup=False,
         )
     return iter([prediction])
@@ -96,6 +113,11 @@ def _note_first(name: str, found: Iterator[Prediction]) -> Iterator[Prediction]:
 def _print_note(name: str, prediction: Prediction) -> None:
     if prediction.note:
         err.print(f"note: {escape_name(name)}: {prediction.note}", markup=False)
+
+
+def _format_window(seconds: float) -> str:
+    """The longest window that ``--window`` accepts, in hundredths of a second."""
+    return f"{math.floor(100 * seconds + 1e-6) / 100:g}"
 
 
 def _report_loss(second: float) -> None:

@@ -12,7 +12,6 @@ Each run has the pipeline of its own store; runs with the same features process 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -21,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipelines.recording.source import Source, open_recording
+from pipelines.recording.source import RecordingFile, opened
 from schemas.errors import RunError
-from training.predict.predictor import Prediction, Predictor, RecordingFile
+from training.predict.predictor import Prediction, Predictor, announces_more, require_short
 from training.predict.scorer import Scorer
 from training.predict.windows import LiveSound, Waveform, spans, whole_windows
 from training.runs.run import require_once
@@ -79,9 +78,15 @@ class Ensemble:
         """Seconds of a clip that every run hears."""
         return min(predictor.window_s for predictor in self.predictors)
 
+    @property
+    def longest_s(self) -> float:
+        """Seconds of a recording that one prediction of every run covers."""
+        return min(predictor.spec.audio.max_duration_s for predictor in self.predictors)
+
     def predict(self, file: RecordingFile) -> Prediction:
         """Like :meth:`Predictor.predict`; ``unheard_s`` is the largest of all runs."""
-        with _opened(file) as source:
+        with opened(file) as source:
+            require_short(source, self.longest_s)
             return self._mean([predictor.predict(source) for predictor in self.predictors])
 
     def timeline(
@@ -89,8 +94,11 @@ class Ensemble:
     ) -> Iterator[Prediction]:
         """Like :meth:`Predictor.timeline`; a window is silent if it is silent for every run."""
         window_s = self.window_s if window_s is None else window_s
-        with _opened(file) as source:
-            each = [predictor.timeline(source, window_s, step_s) for predictor in self.predictors]
+        if announces_more(file, self.longest_s):
+            each = [predictor.timeline(file, window_s, step_s) for predictor in self.predictors]
+        else:
+            with opened(file) as source:  # once for all predictors, which decode it at once
+                each = [predictor.timeline(source, window_s, step_s) for predictor in self.predictors]
         return (self._mean(found) for found in zip(*each, strict=True))
 
     def listen(
@@ -152,11 +160,6 @@ class Ensemble:
         total = sum(share * probabilities for share, probabilities in heard)
         mean = np.asarray(total / sum(share for share, _ in heard))
         return replace(found[0], probabilities=mean, unheard_s=max(each.unheard_s for each in found))
-
-
-def _opened(file: RecordingFile) -> AbstractContextManager[RecordingFile]:
-    """The recording, opened once for all predictors."""
-    return nullcontext(file) if isinstance(file, bytes | Source) else open_recording(file)
 
 
 def _folds(run: Path) -> list[Path]:

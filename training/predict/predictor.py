@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -18,29 +19,41 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipelines.decode import Recording, decode
+from pipelines.decode import Recording, UnusableRecordingError, decode
 from pipelines.device import choose_device
 from pipelines.pipeline import Pipeline
-from pipelines.recording.source import Source, open_recording
+from pipelines.recording.source import RecordingFile, opened
+from pipelines.stream import Stream, announced_duration
 from schemas.errors import UsageError
 from schemas.labels import label_set
 from schemas.spec import AudioSpec, StoreSpec
 from training.predict.scorer import Scorer, scorer_of
-from training.predict.windows import Span, Waveform, spans, window_of
+from training.predict.windows import Span, Waveform, spans, window_of, windows_of
 from training.runs.run import RunFolder, RunRecord
 from training.samples.targets import emotion_marginal
 
-LONGEST_S = 3600.0
-"""Longest recording that can be cut into windows."""
+LONGEST_STEP_S = 3600.0
+
+_MOST_IN_MEMORY_S = 300.0
+"""Longest recording whose samples are held in memory; longer ones are decoded in blocks."""
 
 SHORTEST_STEP_S = 0.01
 """Shortest step from window to window: a frame of speech."""
 
-RecordingFile = str | Path | bytes | Source
-"""A recording: its path, its bytes, or an open source of them."""
-
 _BATCH = 32
 """Windows predicted at a time."""
+
+
+class TooLongError(UnusableRecordingError):
+    """A recording is too long for one prediction; :meth:`Predictor.timeline` predicts windows of it."""
+
+    def __init__(self, duration_s: float, longest_s: float) -> None:
+        super().__init__(
+            f"{duration_s:.6g} s long, but one prediction covers at most {longest_s:g} s; predict windows of "
+            f"it with Predictor.timeline"
+        )
+        self.duration_s = duration_s
+        self.longest_s = longest_s
 
 
 @dataclass(frozen=True)
@@ -109,9 +122,12 @@ class Predictor:
         """Predict a recording, given as a path or as the bytes of an audio file, like a clip of a store.
 
         Silence is trimmed as for the store; sound after :attr:`window_s` seconds is not heard. Raises
-        :class:`pipelines.decode.UnusableRecordingError` for a file that a store would refuse, and OSError.
+        :class:`pipelines.decode.UnusableRecordingError` for a file that a store would refuse,
+        :class:`TooLongError` for one that is too long, and OSError.
         """
-        recording = _decode(file, self.spec.audio)
+        audio = self.spec.audio
+        require_short(file, audio.max_duration_s)
+        recording = _decode(file, audio)
         (found,) = self.predict_parts([((0.0, recording.duration_s), recording.samples)])
         sound_s = len(recording.samples) / self.spec.audio.sample_rate
         return replace(found, unheard_s=max(0.0, sound_s - self.window_s), note=recording.note)
@@ -119,21 +135,28 @@ class Predictor:
     def timeline(
         self, file: RecordingFile, window_s: float | None = None, step_s: float = 1.0
     ) -> Iterator[Prediction]:
-        """Predict windows of a recording of up to an hour, each treated as a clip.
+        """Predict windows of a recording of any length, each treated as a clip.
 
-        ``window_s`` defaults to :attr:`window_s`; the last window ends with the recording. Raises what
-        :meth:`predict` raises, and :class:`UsageError` for windows that are longer than the model hears.
+        ``window_s`` defaults to :attr:`window_s`; the last window ends with the recording. Memory does not
+        grow with the length. Raises what :meth:`predict` raises except :class:`TooLongError`, and
+        :class:`UsageError` for windows that are longer than the model hears.
         """
         window_s = self.window_s if window_s is None else window_s
         self.require_windows(window_s, step_s)
         audio = self.spec.audio
-        whole = audio.model_copy(update={"trim_db": None, "normalise": "none", "max_duration_s": LONGEST_S})
+        if announces_more(file, _MOST_IN_MEMORY_S):
+            stream = Stream.open(file, audio)
+            parts = windows_of(
+                stream.blocks(), stream.rate, audio, spans(stream.duration_s, window_s, step_s)
+            )
+            return _with_note(self.predict_parts(parts), stream.note)
+        whole = audio.model_copy(update={"trim_db": None, "normalise": "none", "max_duration_s": math.inf})
         recording = _decode(file, whole)
         found = self.predict_parts(
             (span, window_of(recording.samples, span, audio))
             for span in spans(recording.duration_s, window_s, step_s)
         )
-        return (replace(prediction, note=recording.note) for prediction in found)
+        return _with_note(found, recording.note)
 
     def features(self, file: RecordingFile) -> dict[str, NDArray[np.floating]]:
         """Features of a recording as a store would hold them: feature → (coefficients, frames)."""
@@ -149,9 +172,9 @@ class Predictor:
                 f"windows of {window_s:g} s: the model hears {audio.min_duration_s:g} to "
                 f"{self.window_s:.4g} s; choose --window in this range"
             )
-        if not SHORTEST_STEP_S <= step_s <= LONGEST_S:
+        if not SHORTEST_STEP_S <= step_s <= LONGEST_STEP_S:
             raise UsageError(
-                f"a step of {step_s:g} s is out of range; give {SHORTEST_STEP_S:g} to {LONGEST_S:,.0f} s"
+                f"a step of {step_s:g} s is out of range; give {SHORTEST_STEP_S:g} to {LONGEST_STEP_S:,.0f} s"
             )
 
     def predict_parts(self, clips: Iterable[tuple[Span, Waveform | None]]) -> Iterator[Prediction]:
@@ -187,8 +210,29 @@ class Predictor:
         return self.marginal(self.score(torch.from_numpy(features), torch.from_numpy(valid)))
 
 
+def _with_note(found: Iterator[Prediction], note: str) -> Iterator[Prediction]:
+    return (replace(prediction, note=note) for prediction in found)
+
+
+def announces_more(file: RecordingFile, seconds: float) -> bool:
+    """Whether the header of a recording announces more than this many seconds; False without a header."""
+    announced = announced_duration(file)
+    return announced is not None and announced > seconds
+
+
+def require_short(file: RecordingFile, longest_s: float) -> None:
+    """Raise :class:`TooLongError` if the header announces more than one prediction covers."""
+    announced = announced_duration(file)
+    if announced is not None and announced > longest_s:
+        raise TooLongError(announced, longest_s)
+
+
 def _decode(file: RecordingFile, audio: AudioSpec) -> Recording:
-    if isinstance(file, bytes | Source):
-        return decode(file, audio)
-    with open_recording(file) as source:
-        return decode(source, audio)
+    """Decode a recording; errors do not name fields of a recipe, as the model is trained already."""
+    try:
+        with opened(file) as source:
+            return decode(source, audio)
+    except UnusableRecordingError as error:
+        if error.setting == "audio.max_duration_s" and error.duration_s is not None:
+            raise TooLongError(error.duration_s, audio.max_duration_s) from error
+        raise error.without_setting() from error

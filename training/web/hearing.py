@@ -41,7 +41,7 @@ class Sound:
         except UnusableRecordingError as error:
             if error.duration_s is not None and error.duration_s > limits.max_seconds:
                 raise _too_long(error.duration_s, limits) from error
-            raise
+            raise error.without_setting() from error
         return cls(found.samples, spec.audio.sample_rate, found.duration_s)
 
     def part(self, start_s: float, stop_s: float) -> Sound:
@@ -107,9 +107,11 @@ def _require_small(content: bytes, limits: Limits) -> None:
             frames, channels, rate = header.frames, header.channels, header.sample_rate
     except SoundFileError:
         return  # decode() reports what is wrong with it
-    if rate > 0 and limits.max_seconds < frames / rate < UNKNOWN_FRAMES / rate:
+    if frames >= UNKNOWN_FRAMES or not rate:
+        return
+    if frames / rate > limits.max_seconds:
         raise _too_long(frames / rate, limits)
-    if frames * channels > limits.most_samples and frames < UNKNOWN_FRAMES:
+    if frames * channels > limits.most_samples:
         raise RecordingError(
             f"{channels} channels at {rate} Hz for {frames / rate:.4g} s are too much "
             "for this page; send the recording as mono at 48 kHz or less"

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from pipelines.decode import UnusableRecordingError, decode
 from pipelines.recording import source as sources
+from pipelines.recording.cursor import Cursor
 from pipelines.recording.source import FileSource, MemorySource, Part, open_recording
-from pipelines.recording.stream import Stream
 from schemas.spec import AudioSpec
 from tests.pipelines.recording.encodings import RATE, encode
 
@@ -52,7 +52,7 @@ def test_file_and_memory_hash_alike_and_read_alike(tmp_path: Path) -> None:
 def test_a_stream_keeps_an_error_instead_of_raising_it_into_c(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"0123456789")
     with (tmp_path / "file").open("rb") as file:
-        stream = Stream(FileSource(file))
+        stream = Cursor(FileSource(file))
         buffer = bytearray(4)
         assert stream.readinto(buffer) == 4
     assert stream.readinto(buffer) == 0
@@ -112,7 +112,7 @@ def test_a_sparse_file_that_is_no_recording_is_not_read(size: int, tmp_path: Pat
         file.truncate(size)
     with (
         open_recording(path) as source,
-        pytest.raises(UnusableRecordingError, match="not readable as audio: no known audio format"),
+        pytest.raises(UnusableRecordingError, match=r"not readable as audio: .* zeros"),
     ):
         decode(source, AUDIO)
 

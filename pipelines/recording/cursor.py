@@ -7,7 +7,7 @@ import io
 from pipelines.recording.source import Source
 
 
-class Stream:
+class Cursor:
     """A position in a source. It never raises: an exception in a callback would be printed, not raised.
 
     ``failure`` : the first exception met while reading, after which the source seems to have ended; None if
