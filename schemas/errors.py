@@ -82,6 +82,10 @@ class MemoryShortError(SerError):
     """There is not enough memory for what was requested."""
 
 
+class OutputError(SerError):
+    """Standard output is closed or full."""
+
+
 class WorkerLostError(SerError):
     """A worker process of a build ended unexpectedly."""
 

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.table import Table
 
-from featurestore.cli.lines import LISTED, first_lines
+from featurestore.cli.lines import LISTED, escape, first_lines
 from featurestore.compare import Comparison
 from featurestore.differences.tables import ColumnDifference, FieldDifference, OnlyIn
 from featurestore.differences.values import Numbers

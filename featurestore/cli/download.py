@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from featurestore.cli.console import ConsoleProgress, err, out, print_json
+from featurestore.cli.console import ConsoleProgress, after_result, err, out, print_json
 from featurestore.cli.options import Corpora, Json
 from schemas.counts import format_count
 from schemas.errors import StoppedError, UsageError
@@ -51,7 +51,8 @@ def download(
             _accept(offered, accepted=accept_licence)
             web = Web(notify=lambda sentence: err.print(sentence, markup=False))
             found = run(offered, corpora, web, ConsoleProgress())
-    print_json(_json(found)) if json else out.print(_text(found, corpora), markup=False)
+    with after_result():
+        print_json(_json(found)) if json else out.print(_text(found, corpora), markup=False)
 
 
 def _accept(offered: Offer, *, accepted: bool) -> None:

@@ -6,10 +6,9 @@ from collections import Counter
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.table import Table
 
-from featurestore.cli.lines import part_lines, summary_line
+from featurestore.cli.lines import escape, part_lines, summary_line
 from featurestore.format.documents import StoreDocument
 from featurestore.store import FeatureStore
 from schemas.counts import choose_form

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from rich.markup import escape
+from rich.markup import escape as escape_markup
 
 from featurestore.format.documents import StoreDocument
 from schemas.clip import Scan
 from schemas.counts import format_count
+from schemas.printable import escape_line
 
 LISTED = 20
 """Lines of a long list that are printed; ``--json`` has all."""
+
+
+def escape(text: str) -> str:
+    """A name for one line of the terminal: without markup, line ends and control characters."""
+    return escape_markup(escape_line(text))
 
 
 def first_lines(lines: list[str], count: int | None = None) -> list[str]:

@@ -6,10 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.table import Table
 
-from featurestore.cli.lines import part_lines
+from featurestore.cli.lines import escape, part_lines
 from featurestore.sharing.listing import PublishedVersions
 from featurestore.sharing.pack import PackReport
 from featurestore.sharing.pull import PullReport

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
 
-from featurestore.cli.lines import first_lines
+from featurestore.cli.lines import escape, first_lines
 from featurestore.verify import Verification
 from schemas.counts import format_count
 

@@ -30,7 +30,7 @@ def test_a_count_has_the_form_of_its_noun(count: int, noun: str, plural: str | N
 
 
 def test_plurals_are_formed_in_one_place() -> None:
-    by_hand = re.compile(r"""["']s["'] if |["']["'] if .{1,30} == 1 else ["']s["']""")
+    by_hand = re.compile(r"""["']["'] if .{1,30} == 1 else ["']s["']|["']s["'] if .{1,30} else ["']["']""")
     found = [
         f"{path.relative_to(REPOSITORY)}: {line.strip()}"
         for package in PACKAGES

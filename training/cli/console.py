@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
-from featurestore.cli.console import ConsoleProgress, err
+from featurestore.cli.console import ConsoleProgress, err, note
 from schemas.counts import choose_form
 from training.runs.observer import EpochResult, Start
 
@@ -33,7 +33,7 @@ class ConsoleObserver:
         """Print a note, once even if every fold has it."""
         if sentence not in self._noticed:
             self._noticed.add(sentence)
-            err.print(f"note: {sentence}", markup=False)
+            note(sentence)
 
     def started(self, start: Start) -> None:
         """Print the run folder, the sides of the split and the device."""

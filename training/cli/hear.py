@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from featurestore.cli.console import err
+from featurestore.cli.console import err, note
 from schemas.errors import RecordingError
+from schemas.printable import escape_line
 from training.cli.recordings import read_recording
-from training.cli.rows import PredictionWriter, escape_name
+from training.cli.rows import PredictionWriter
 
 if TYPE_CHECKING:
     from training.predict.ensemble import Ensemble
@@ -40,7 +41,7 @@ def hear_recordings(
         for found in _predict_or_explain(model, name, windows):
             if isinstance(found, str):
                 failed += 1
-                err.print(f"{escape_name(name)}: {found}", markup=False)
+                err.print(f"{escape_line(name)}: {escape_line(found)}", markup=False)
                 writer.write_problem(name, found)
             else:
                 writer.write_prediction(name, found)
@@ -86,19 +87,17 @@ def _predict(model: Ensemble, name: str, windows: tuple[float, float] | None) ->
     try:
         prediction = model.predict(file)
     except TooLongError as error:
-        err.print(
-            f"note: {escape_name(name)}: {error.duration_s:.6g} s long, but one prediction covers at most "
+        note(
+            f"{name}: {error.duration_s:.6g} s long, but one prediction covers at most "
             f"{error.longest_s:g} s; predicting windows of {window} s, one per second, as --window {window} "
-            "does",
-            markup=False,
+            f"does"
         )
         return _note_first(name, model.timeline(file))
     _print_note(name, prediction)
     if prediction.unheard_s > _LONGEST_UNHEARD_S:
-        err.print(
-            f"note: {escape_name(name)}: the model hears the first {window} s; the remaining "
-            f"{prediction.unheard_s:.3g} s are left out. Use --window {window} to hear all of it",
-            markup=False,
+        note(
+            f"{name}: the model hears the first {window} s; the remaining {prediction.unheard_s:.3g} s are "
+            f"left out. Use --window {window} to hear all of it"
         )
     return iter([prediction])
 
@@ -112,7 +111,7 @@ def _note_first(name: str, found: Iterator[Prediction]) -> Iterator[Prediction]:
 
 def _print_note(name: str, prediction: Prediction) -> None:
     if prediction.note:
-        err.print(f"note: {escape_name(name)}: {prediction.note}", markup=False)
+        note(f"{name}: {prediction.note}")
 
 
 def _format_window(seconds: float) -> str:
@@ -121,7 +120,7 @@ def _format_window(seconds: float) -> str:
 
 
 def _report_loss(second: float) -> None:
-    err.print(f"note: sound was lost at {second:.1f} s: this machine is too busy", markup=False)
+    note(f"sound was lost at {second:.1f} s: this machine is too busy")
 
 
 @contextmanager

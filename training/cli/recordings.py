@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from featurestore.cli.paths import STDIN
 from schemas.errors import RecordingError, UsageError
 
 if TYPE_CHECKING:
     from pipelines.recording.source import Source
-
-STDIN = "-"
 
 MOST_STDIN_BYTES = 2**30
 """Of a recording on standard input: an hour of stereo with 24 bits at 48 kHz."""
