@@ -144,8 +144,8 @@ def open_usable(source: Source) -> SoundFile:
         return SoundFile(source, layout)
     except SoundFileError as error:
         problem = compare_lengths(layout.extent, None).problem
-        if not problem and not layout.extent.codec:
-            problem = explain_foreign(source) or ""
+        if not problem:
+            problem = str(error) if layout.extent.codec else explain_foreign(source) or ""
         raise UnusableRecordingError(problem or f"not readable as audio: {error}") from error
 
 
@@ -163,7 +163,7 @@ def check_header(file: SoundFile, audio: AudioSpec) -> str:
 def _read(file: SoundFile, audio: AudioSpec) -> npt.NDArray[np.float32]:
     """Samples (n, channels), at most a block more than the longest usable recording has."""
     try:
-        return file.read(int(audio.max_duration_s * file.sample_rate))
+        return file.read(audio.max_duration_s * file.sample_rate)
     except SamplesLostError as error:
         announced = f" of {file.frames}" if file.frames < UNKNOWN_FRAMES else ""
         raise UnusableRecordingError(

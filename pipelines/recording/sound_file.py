@@ -75,7 +75,7 @@ class SoundFile:
     def __exit__(self, *raised: object) -> None:
         self._file.close()
 
-    def read(self, most: int) -> Samples:
+    def read(self, most: float) -> Samples:
         """Read samples (n, channels) float32 up to the end, but at most a block more than ``most`` of them.
 
         Raises :class:`SamplesLostError` if decoding stops before, ``MemoryError`` and ``OSError``.
@@ -134,8 +134,8 @@ class SoundFile:
         code = getattr(error, "code", None)
         if codec:
             return (
-                f"{container} with {codec}, which is not decoded; convert it, such as: "
-                "ffmpeg -i OLD -c:a pcm_s16le NEW.wav"
+                f"{'an' if container[0] in 'AI' else 'a'} {container} file with {codec}, which is not read; convert it to WAV: "
+                f"ffmpeg -i FILE.{container.lower()} FILE-converted.wav"
             )
         if not container or code == _UNRECOGNISED:
             return "no known audio format"

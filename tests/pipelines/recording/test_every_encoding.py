@@ -13,7 +13,7 @@ from pipelines.decode import UnusableRecordingError, decode
 from pipelines.recording.sound_file import SoundFile
 from pipelines.recording.source import FileSource, MemorySource
 from schemas.spec import AudioSpec
-from tests.pipelines.recording.encodings import CODECS, RATE, encode
+from tests.pipelines.recording.encodings import CODECS, RATE, encode, noise
 
 AUDIO = AudioSpec(sample_rate=RATE)
 ID3 = b"ID3\3\0\0\0\0\2\0" + bytes(256)
@@ -105,6 +105,6 @@ def test_nothing_of_a_recording_that_is_too_long_is_read(
 
 def test_bytes_without_a_known_header_are_named_as_such() -> None:
     buffer = io.BytesIO()
-    soundfile.write(buffer, np.zeros(8000), RATE, format="RAW", subtype="PCM_16")
+    soundfile.write(buffer, noise(8000), RATE, format="RAW", subtype="PCM_16")
     with pytest.raises(UnusableRecordingError, match=r"^not readable as audio: no known audio format$"):
         decode(buffer.getvalue(), AUDIO)

@@ -153,10 +153,14 @@ def test_a_codec_that_is_not_decoded_is_named_with_a_command(tag: int, name: str
     data[at : at + 2] = struct.pack("<H", tag)
     with pytest.raises(UnusableRecordingError) as raised:
         decode(bytes(data), AUDIO)
-    assert f"WAV with {name}, which is not decoded; convert it, such as: ffmpeg -i" in str(raised.value)
+    assert f"a WAV file with {name}, which is not read; convert it to WAV: ffmpeg -i FILE." in str(
+        raised.value
+    )
 
 
 def test_a_shortened_sphere_file_is_named_with_a_command() -> None:
     data = encode("NIST", "PCM_16").replace(b"-s3 pcm\n", b"-s26 pcm,embedded-shorten-v2.00\n", 1)
-    with pytest.raises(UnusableRecordingError, match="SPHERE with Shorten, which is not decoded; convert it"):
+    with pytest.raises(
+        UnusableRecordingError, match="a SPHERE file with Shorten, which is not read; convert it"
+    ):
         decode(data, AUDIO)
