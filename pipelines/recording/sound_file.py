@@ -133,8 +133,9 @@ class SoundFile:
         container, codec = self.layout.container, self.layout.extent.codec
         code = getattr(error, "code", None)
         if codec:
+            article = "an" if container[0] in "AI" else "a"
             return (
-                f"{'an' if container[0] in 'AI' else 'a'} {container} file with {codec}, which is not read; convert it to WAV: "
+                f"{article} {container} file with {codec}, which is not read; convert it to WAV: "
                 f"ffmpeg -i FILE.{container.lower()} FILE-converted.wav"
             )
         if not container or code == _UNRECOGNISED:
