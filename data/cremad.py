@@ -7,6 +7,7 @@ Names are actor_sentence_emotion_level. The actors' sex is listed in ``VideoDemo
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from data.files import Tree, walk
 from schemas.clip import Clip, Ignored, Scan
 from schemas.errors import CorpusError
 from schemas.labels import Emotion, Gender
+from schemas.regular_file import read_regular_file
 
 _NAME = re.compile(r"([0-9]{4})_([a-z]{3})_([a-z]{3})_([a-z]{1,2})", re.IGNORECASE)
 _FIRST_ACTOR, _LAST_ACTOR = 1001, 1091
@@ -126,23 +128,24 @@ def read_genders(table: Path) -> dict[str, Gender]:
     """
     genders: dict[str, Gender] = {}
     try:
-        with table.open(encoding="utf-8-sig", newline="") as lines:
-            rows = csv.DictReader(lines)
-            if not {"ActorID", "Sex"} <= set(rows.fieldnames or ()):
+        text = read_regular_file(table).decode("utf-8-sig")
+        rows = csv.DictReader(io.StringIO(text, newline=""))
+        if not {"ActorID", "Sex"} <= set(rows.fieldnames or ()):
+            raise CorpusError(
+                f"'{table}' lacks the column ActorID or Sex; download it again from {_TABLE_ADDRESS}"
+            )
+        for row in rows:
+            sex = (row["Sex"] or "").strip().lower()
+            if sex not in {"male", "female"}:
                 raise CorpusError(
-                    f"'{table}' lacks the column ActorID or Sex; download it again from {_TABLE_ADDRESS}"
+                    f"'{table}', line {rows.line_num}: Sex is '{row['Sex']}', neither Male nor Female; "
+                    f"download the table again from {_TABLE_ADDRESS}"
                 )
-            for row in rows:
-                sex = (row["Sex"] or "").strip().lower()
-                if sex not in {"male", "female"}:
-                    raise CorpusError(
-                        f"'{table}', line {rows.line_num}: Sex is '{row['Sex']}', neither Male nor Female; "
-                        f"download the table again from {_TABLE_ADDRESS}"
-                    )
-                genders[(row["ActorID"] or "").strip()] = Gender(sex)
+            genders[(row["ActorID"] or "").strip()] = Gender(sex)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CorpusError(
-            f"cannot read '{table}': {error}; download it again from {_TABLE_ADDRESS}"
+            f"cannot read '{table}': {(error.strerror if isinstance(error, OSError) else None) or error}; "
+            f"download it again from {_TABLE_ADDRESS}"
         ) from error
     return genders
 

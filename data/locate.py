@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from data.collect import explain_no_audio
 from data.corpus import Corpus
-from data.files import holds_audio
+from data.files import holds_audio, list_visible
 from data.folder import DESCRIPTION, FolderCorpus
 from data.missing import explain_missing, explain_nothing_found, require_name
 from data.registry import CORPORA, real_corpora, require_corpus
+from data.request import comma_hint, parse_request
 from schemas.errors import CorpusError, CorpusNotFoundError, UnknownNameError, UsageError
 from schemas.names import fold_name
 
@@ -34,7 +36,8 @@ class Located:
 
 
 def locate(request: str, corpora_root: Path) -> Located:
-    """Find the corpora in ``request``: ``all``, or a comma-separated list of ``name`` or ``name=PATH``.
+    """Find the corpora in ``request``: ``all``, or a comma-separated list of ``name`` or ``name=PATH``
+    (:func:`data.request.parse_request`).
 
     ``all`` finds the corpora of real speech under ``corpora_root`` and every folder with a ``corpus.toml``.
     It excludes the demo voices: they are synthetic and must be requested by name. ``name=PATH`` with an
@@ -44,16 +47,16 @@ def locate(request: str, corpora_root: Path) -> Located:
     :class:`CorpusNotFoundError` if a requested corpus is missing or there are no corpora at all, and
     :class:`CorpusError` if the corpus of an installed package is unusable.
     """
-    asked = _parse(request)
+    asked = parse_request(request)
     CORPORA.require_sound()
     folders = _folders(corpora_root)
     found: dict[str, tuple[Corpus, Path]] = {
-        name: _open_at(name, path) for name, path in asked.items() if path is not None
+        name: _open_at(name, path, request) for name, path in asked.items() if path is not None
     }
     for name, path in asked.items():
         if name != ALL_CORPORA and path is None:
             require_name(request, name)
-            found[name] = _find(name, corpora_root, folders)
+            found[name] = _find(name, corpora_root, folders, request)
     missing: tuple[Corpus, ...] = ()
     if ALL_CORPORA in asked:
         missing = _add_all(found, folders)
@@ -70,47 +73,25 @@ def locate(request: str, corpora_root: Path) -> Located:
     )
 
 
-def _parse(request: str) -> dict[str, Path | None]:
-    asked: dict[str, Path | None] = {}
-    for item in request.split(","):
-        name, sign, path = (part.strip() for part in item.partition("="))
-        if not name or (sign and not path):
-            raise UsageError(
-                f"'{request}' is not a list of corpora; give all, or a comma-separated list of NAME "
-                f"or NAME=PATH"
-            )
-        folder = _expand(path) if sign else None
-        if asked.setdefault(name, folder) != folder:
-            raise UsageError(f"'{name}' is given with two different folders; give it once")
-    return asked
-
-
-def _expand(path: str) -> Path:
-    try:
-        return Path(path).expanduser()
-    except RuntimeError as error:
-        raise UsageError(f"cannot resolve the home folder in '{path}'; give the full path") from error
-
-
 def _folders(root: Path) -> tuple[Path, ...]:
     """Visible folders directly under ``root``, sorted; none if ``root`` is not a folder."""
-    try:
-        return tuple(sorted(entry for entry in root.iterdir() if entry.is_dir() and entry.name[0] != "."))
-    except OSError:
-        return ()
+    return tuple(entry for entry in list_visible(root) if entry.is_dir())
 
 
-def _open_at(name: str, path: Path) -> tuple[Corpus, Path]:
+def _open_at(name: str, path: Path, request: str) -> tuple[Corpus, Path]:
     if not path.is_dir():
         raise CorpusNotFoundError(
             f"there is no folder '{path}' for the corpus '{name}'; give the path of its folder"
+            f"{comma_hint(request)}"
         )
     if not holds_audio(path):
-        raise CorpusNotFoundError(f"the folder '{path}' for the corpus '{name}' contains no audio files")
+        raise CorpusNotFoundError(
+            f"the folder '{path}' for the corpus '{name}' {explain_no_audio(path)}{comma_hint(request)}"
+        )
     return (CORPORA[name] if name in CORPORA else FolderCorpus.open(path, name)), path
 
 
-def _find(name: str, root: Path, folders: tuple[Path, ...]) -> tuple[Corpus, Path]:
+def _find(name: str, root: Path, folders: tuple[Path, ...], request: str) -> tuple[Corpus, Path]:
     if name in CORPORA:
         own = _folders_of(CORPORA[name], folders)
         if own:
@@ -125,7 +106,7 @@ def _find(name: str, root: Path, folders: tuple[Path, ...]) -> tuple[Corpus, Pat
             f"'{name}' is not a known corpus; if '{beside[0]}' has one folder per emotion, give it as "
             f"{name}={beside[0]}"
         )
-    return require_corpus(name), root
+    return require_corpus(name, comma_hint(request)), root
 
 
 def _add_all(found: dict[str, tuple[Corpus, Path]], folders: tuple[Path, ...]) -> tuple[Corpus, ...]:

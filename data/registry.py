@@ -38,12 +38,12 @@ def real_corpora() -> tuple[str, ...]:
     return tuple(name for name in CORPORA if name != "demo")
 
 
-def require_corpus(name: str) -> Corpus:
-    """Corpus by name. Raises :class:`UnknownNameError` with the known names and the closest one."""
+def require_corpus(name: str, hint: str = "") -> Corpus:
+    """Corpus by name. Raises :class:`UnknownNameError` with the known names, the closest one and ``hint``."""
     try:
         return CORPORA[name]
     except KeyError:
         raise UnknownNameError(
             f"unknown corpus '{name}'; {did_you_mean(name, CORPORA)}choose one of {', '.join(CORPORA)}, "
-            f"or give your own recordings as NAME=PATH"
+            f"or give your own recordings as NAME=PATH{hint}"
         ) from None

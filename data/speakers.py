@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -10,6 +11,7 @@ from typing import Literal
 
 from schemas.errors import CorpusError
 from schemas.labels import Gender
+from schemas.regular_file import read_regular_file
 
 _GENDERS = {
     "female": Gender.FEMALE,
@@ -64,8 +66,8 @@ def read_speakers(root: Path, name: str) -> SpeakerTable:
         raise CorpusError(f"speakers = '{name}' is outside '{root}'; give a path below it")
     table = root / inside
     try:
-        with table.open(encoding="utf-8-sig", newline="") as lines:
-            return _read(csv.DictReader(lines), table)
+        text = read_regular_file(table).decode("utf-8-sig")
+        return _read(csv.DictReader(io.StringIO(text, newline="")), table)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or error
         raise CorpusError(

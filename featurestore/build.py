@@ -17,6 +17,7 @@ from featurestore.cluster.request import ClusterRequest
 from featurestore.compute.stages import Stages
 from featurestore.format.documents import CorpusRecord, IgnoredFile, StoreDocument, UnitRecord, write_document
 from featurestore.format.layout import ROOT_METADATA, corpus_record_path, unit_record_path
+from featurestore.format.outside import require_apart
 from featurestore.format.sweep import sweep, withdraw
 from featurestore.places.choose import place_at
 from featurestore.places.durable import storage_errors
@@ -24,6 +25,7 @@ from featurestore.places.lease import exclusive, require_held
 from featurestore.places.place import Place
 from featurestore.plan.existing_store import ExistingStore
 from featurestore.plan.growth import UnitWork
+from featurestore.plan.readable import require_readable
 from featurestore.plan.recordings import hash_recordings
 from featurestore.plan.spec import SpecRequest, choose_spec
 from featurestore.plan.spec_of_store import spec_of_store
@@ -35,6 +37,7 @@ from pipelines.device import require_device_name
 from pipelines.process import keep_freed_memory, usable_jobs
 from pipelines.version import FEATURE_VERSION
 from schemas.clip import Remark, Scan, Status
+from schemas.counts import choose_form, format_count
 from schemas.errors import BadRecordingsError, CorpusNotFoundError
 from schemas.spec import StoreSpec
 
@@ -79,6 +82,24 @@ class BuildReport:
     stages: Mapping[str, float]
     """Stage → seconds of work or waiting."""
 
+    def require_usable(self) -> None:
+        """Raise :class:`BadRecordingsError` if a corpus of this build has no usable recording.
+
+        The store is finished nevertheless and lists them. The next build reads them again if they changed.
+        """
+        names = [scan.dataset for scan in self.scans if self._is_useless(scan.dataset)]
+        if not names:
+            return
+        first = next(entry for entry in self.bad if entry.clip_id.startswith(f"{names[0]}/"))
+        raise BadRecordingsError(
+            f"{' and '.join(names)} {choose_form(len(names), 'has', 'have')} no usable recording (the first, "
+            f"{first.path}: {first.problem}); repair the recordings and run the command again"
+        )
+
+    def _is_useless(self, dataset: str) -> bool:
+        entry = self.document.datasets[dataset]
+        return entry.bad == entry.clips
+
 
 def build(request: BuildRequest, progress: Progress | None = None) -> BuildReport:
     """Bring the store at ``request.out`` up to date with the corpora; finished units are kept.
@@ -102,6 +123,7 @@ def build(request: BuildRequest, progress: Progress | None = None) -> BuildRepor
         document = work.up_to_date
         built: list[UnitRecord] = []
         if document is None:
+            require_readable(spec, work)
             _prepare_store(store, spec, work, scans)
             compute = _choose_engine(request, checked, token, stages, fallbacks)
             built.extend(compute(work.todo, progress))
@@ -156,6 +178,7 @@ def _check_request(request: BuildRequest) -> _CheckedRequest:
         require_device_name(request.device)  # "auto" imports torch only if there is something to compute
     decoder = choose_decoder(request.decoder)
     place = place_at(request.out)
+    require_apart(place, "--out")
     existing = spec_of_store(place)
     return _CheckedRequest(place, decoder, existing, choose_spec(request.spec, existing, str(place)))
 
@@ -267,6 +290,6 @@ def _strict_message(bad: Sequence[Remark]) -> str:
     first = "; ".join(f"{entry.clip_id}: {entry.problem}" for entry in bad[:3])
     more = f"; and {len(bad) - 3} more" if len(bad) > 3 else ""
     return (
-        f"--strict: {len(bad)} unusable recording{'s' if len(bad) > 1 else ''} ({first}{more}); repair or "
+        f"--strict: {format_count(len(bad), 'unusable recording')} ({first}{more}); repair or "
         f"remove them and run the command again, or omit --strict to finish the store despite them"
     )

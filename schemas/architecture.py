@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from schemas.counts import format_count
 from schemas.errors import UnknownNameError
 from schemas.model import Model
 from schemas.nearest import did_you_mean
@@ -59,7 +60,8 @@ class _Convolutions(_Named):
     def _check_blocks(self) -> Self:
         if len(self.channels) != len(self.pools):
             raise ValueError(
-                f"{len(self.channels)} channels and {len(self.pools)} pools; give one of each per block"
+                f"{format_count(len(self.channels), 'channel')} and "
+                f"{format_count(len(self.pools), 'pool')}; give one of each per block"
             )
         if len(set(self.block)) < len(self.block):
             raise ValueError(f"a step is listed twice: {', '.join(self.block)}")
@@ -197,9 +199,10 @@ def named_model(values: Mapping[str, Any]) -> dict[str, Any]:
     """
     if "family" in values or "name" not in values:
         return dict(values)
-    if values["name"] not in MODELS:
+    name = values["name"]
+    if not isinstance(name, str) or name not in MODELS:
         raise UnknownNameError(
-            f"unknown model '{values['name']}'; {did_you_mean(str(values['name']), MODELS)}"
+            f"unknown model '{str(name)[:100]}'; {did_you_mean(str(name)[:100], MODELS)}"
             f"choose one of {', '.join(MODELS)}, or set model.family"
         )
-    return {**MODELS[values["name"]].model_dump(), **values}
+    return {**MODELS[name].model_dump(), **values}

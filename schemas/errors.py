@@ -78,6 +78,10 @@ class StorageError(SerError, OSError):
     """The disk is full, read-only or refuses access."""
 
 
+class OutputError(SerError):
+    """Standard output is closed or full."""
+
+
 class WorkerLostError(SerError):
     """A worker process of a build ended unexpectedly."""
 

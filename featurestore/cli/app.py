@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from featurestore.cli.build import build
-from featurestore.cli.console import Command, Version
+from featurestore.cli.console import Command, Commands, Version
 from featurestore.cli.corpora import datasets, demo
 from featurestore.cli.download import download
 from featurestore.cli.listen import listen
@@ -14,6 +14,7 @@ from featurestore.cli.sharing import pack, pull, push, unpack
 from featurestore.cli.stores import compare, info, verify
 
 app = typer.Typer(
+    cls=Commands,
     help="Turn speech corpora into a verified, chunked feature store.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -8,19 +8,23 @@ from typing import Annotated
 import typer
 
 from featurestore.cli import completion
-from featurestore.cli.console import ConsoleProgress, out, print_json
+from featurestore.cli.console import ConsoleProgress, after_result, out, print_json
 from featurestore.cli.options import Corpora, Json
+from featurestore.cli.paths import place_type, recipe_type
 from schemas.defaults import DEFAULT_RECIPE
 
 
 def build(
     datasets: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
-            help="all, or comma-separated corpora, each NAME or NAME=PATH.",
+            help="all, or comma-separated corpora, each NAME or NAME=PATH. Can be repeated. A path with a "
+            'comma is quoted: NAME="PATH".',
             autocompletion=completion.datasets,
+            metavar="CORPORA",
+            show_default="all",
         ),
-    ] = "all",
+    ] = None,
     augment: Annotated[
         int | None,
         typer.Option(
@@ -30,7 +34,12 @@ def build(
     ] = None,
     corpora: Corpora = Path("corpora"),
     store: Annotated[
-        str, typer.Option("--out", help="The store to create or extend: a folder or a URL.")
+        str,
+        typer.Option(
+            "--out",
+            help="The store to create or extend: a folder or a URL.",
+            parser=place_type,
+        ),
     ] = "features.zarr",
     recipe: Annotated[
         str | None,
@@ -38,6 +47,7 @@ def build(
             help="Recipe: a name or a TOML file.",
             show_default=f"{DEFAULT_RECIPE}, or the store's own",
             autocompletion=completion.recipes,
+            parser=recipe_type,
         ),
     ] = None,
     features: Annotated[
@@ -83,6 +93,8 @@ def build(
 ) -> None:
     """Build a store, resume a stopped build, or add corpora to a store.
 
+    The exit status is 1 if a corpus has no usable recording.
+
     [bold]Examples[/]
 
       ser-features build --datasets all --augment 6
@@ -98,6 +110,7 @@ def build(
     from pipelines.process import spin_briefly, usable_jobs
 
     spin_briefly()
+    from data.locate import ALL_CORPORA
     from featurestore.build import BuildRequest
     from featurestore.build import build as run
     from featurestore.cli.build_text import build_json, build_text
@@ -107,7 +120,7 @@ def build(
     request = BuildRequest(
         out=store,
         corpora=corpora,
-        datasets=datasets,
+        datasets=",".join(datasets or [ALL_CORPORA]),
         spec=SpecRequest(recipe, augment, features, seed, dtype, codec),
         device=device,
         decoder=decoder,
@@ -117,4 +130,6 @@ def build(
         strict=strict,
     )
     report = run(request, ConsoleProgress())
-    print_json(build_json(report)) if json else out.print(build_text(report))
+    with after_result():
+        print_json(build_json(report)) if json else out.print(build_text(report))
+    report.require_usable()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from featurestore.cli.console import ConsoleProgress, err, out, print_json
+from featurestore.cli.console import ConsoleProgress, after_result, note, out, print_json
 from featurestore.cli.options import Corpora, Json
 
 
@@ -19,7 +19,7 @@ def datasets(corpora: Corpora = Path("corpora"), json: Json = False) -> None:
     from featurestore.cli.datasets_text import datasets_json, datasets_text
 
     if not corpora.is_dir():
-        err.print(f"note: the corpora folder '{corpora}' does not exist", markup=False)
+        note(f"the corpora folder '{corpora}' does not exist")
     entries = catalogue(corpora)
     print_json(datasets_json(entries)) if json else out.print(datasets_text(entries))
 
@@ -32,8 +32,11 @@ def demo(corpora: Corpora = Path("corpora"), json: Json = False) -> None:
       ser-features demo --corpora demo/corpora
     """
     from data.demo import write_demo
+    from featurestore.format.outside import require_outside
     from featurestore.places.durable import storage_errors
 
+    require_outside(corpora, "--corpora")
     with storage_errors(corpora), ConsoleProgress().counter("synthesise", "clips") as count:
         root = write_demo(corpora, count)
-    print_json({"path": str(root)}) if json else out.print(f"demo voices in {root}")
+    with after_result():
+        print_json({"path": str(root)}) if json else out.print(f"demo voices in {root}", markup=False)

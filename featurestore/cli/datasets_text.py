@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
 
 from data.catalogue import CatalogueEntry
-from featurestore.cli.lines import format_count, ignored_lines
+from featurestore.cli.lines import escape, ignored_lines
+from schemas.counts import format_count
 
 
 def datasets_text(entries: tuple[CatalogueEntry, ...]) -> RenderableType:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from featurestore.cli.console import ConsoleProgress, err, out, print_json
+from featurestore.cli.console import ConsoleProgress, after_result, err, out, print_json
 from featurestore.cli.options import Corpora, Json
+from schemas.counts import format_count
 from schemas.errors import StoppedError, UsageError
 
 if TYPE_CHECKING:
@@ -41,16 +42,19 @@ def download(
     from data.download.download import find_complete
     from data.download.offers import offer
     from data.download.web import Web
+    from featurestore.format.outside import require_outside
     from featurestore.places.durable import storage_errors
 
     offered = offer(name)
+    require_outside(corpora, "--corpora")
     with storage_errors(corpora):
         found = find_complete(offered.corpus, corpora)
         if found is None:
             _accept(offered, accepted=accept_licence)
             web = Web(notify=lambda sentence: err.print(sentence, markup=False))
             found = run(offered, corpora, web, ConsoleProgress())
-    print_json(_json(found)) if json else out.print(_text(found, corpora), markup=False)
+    with after_result():
+        print_json(_json(found)) if json else out.print(_text(found, corpora), markup=False)
 
 
 def _accept(offered: Offer, *, accepted: bool) -> None:
@@ -93,7 +97,7 @@ def _text(found: Downloaded, corpora: Path) -> str:
     clips = f"{len(scan.clips):,} of {expected:,} clips"
     how = "already complete" if found.was_there else f"{found.fetched_bytes / 1e6:,.1f} MB downloaded"
     lines = [
-        f"{found.corpus.name} in {scan.root}: {clips}, {speakers} speakers; {how}",
+        f"{found.corpus.name} in {scan.root}: {clips}, {format_count(speakers, 'speaker')}; {how}",
         *(f"  {notice}" for notice in scan.notices),
         f"next: {_next_command(found, corpora)}",
     ]

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from featurestore.cli.console import out, print_json
+from featurestore.cli.console import after_result, out, print_json
 from featurestore.cli.options import Corpora, Json
+from featurestore.cli.paths import path_type, recipe_type, store_or_corpus_type
 from schemas.defaults import DEFAULT_RECIPE
 
 
@@ -16,13 +17,18 @@ def listen(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="STORE|CORPUS", help="A store (folder or URL) or a corpus (NAME or NAME=PATH)."
+            metavar="STORE|CORPUS",
+            help="A store (folder or URL) or a corpus (NAME or NAME=PATH).",
+            parser=store_or_corpus_type,
         ),
     ],
     clip: Annotated[
         str, typer.Argument(help="The clip: its id, a unique part of the id, or the recording's path.")
     ],
-    folder: Annotated[Path, typer.Option("--out", help="Folder for the WAV files.")] = Path("listen"),
+    folder: Annotated[
+        Path,
+        typer.Option("--out", help="Folder for the WAV files.", parser=path_type),
+    ] = Path("listen"),
     corpora: Corpora = Path("corpora"),
     datasets: Annotated[
         str | None,
@@ -36,7 +42,11 @@ def listen(
     ] = None,
     recipe: Annotated[
         str | None,
-        typer.Option(help="For a corpus: recipe, a name or a TOML file.", show_default=DEFAULT_RECIPE),
+        typer.Option(
+            help="For a corpus: recipe, a name or a TOML file.",
+            show_default=DEFAULT_RECIPE,
+            parser=recipe_type,
+        ),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="For a corpus: random seed for the views.", show_default="0")
@@ -63,4 +73,5 @@ def listen(
 
     request = ListenRequest(what, clip, corpora, datasets, augment, recipe, seed)
     result = run(request, folder)
-    print_json(listen_json(result)) if json else out.print(listen_text(result), markup=False)
+    with after_result():
+        print_json(listen_json(result)) if json else out.print(listen_text(result), markup=False)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
-from featurestore.cli.console import ConsoleProgress, out, print_json
+from featurestore.cli.console import ConsoleProgress, after_result, out, print_json
+from featurestore.cli.lines import escape
 from featurestore.cli.options import StorePlace
+from featurestore.cli.paths import path_type
+from schemas.counts import format_count
+
+if TYPE_CHECKING:
+    from featurestore.report.make import Report  # takes seconds to import
 
 
 def report(
@@ -20,6 +25,7 @@ def report(
             "--out",
             help="The HTML file to write; an existing file is replaced.",
             show_default="./<name of the store>-report.html",
+            parser=path_type,
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Also print the page's numbers as JSON.")] = False,
@@ -39,15 +45,22 @@ def report(
 
       ser-features report s3://lab/emotions --out emotions.html
     """
-    from featurestore.report.findings import findings_json
     from featurestore.report.make import make_report
 
     made = make_report(store, page, ConsoleProgress())
+    with after_result():
+        _show(made, json)
+
+
+def _show(made: Report, json: bool) -> None:
+    from featurestore.report.findings import findings_json
+
     if json:
         print_json({"page": str(made.path), "bytes": made.bytes, **findings_json(made.findings)})
         return
     held = made.findings.contents
     out.print(
-        f"[bold]{escape(str(made.path))}[/]: {held.clips:,} clips of {held.speakers:,} speakers, "
+        f"[bold]{escape(str(made.path))}[/]: {format_count(held.clips, 'clip')} of "
+        f"{format_count(held.speakers, 'speaker')}, "
         f"{made.bytes / 1e6:.1f} MB; open it in a browser"
     )

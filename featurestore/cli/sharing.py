@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from featurestore.cli.console import ConsoleProgress, out, print_json
+from featurestore.cli.console import ConsoleProgress, after_result, out, print_json
 from featurestore.cli.options import Json, StorePlace
+from featurestore.cli.paths import path_type, place_type
 
 Datasets = Annotated[
     str | None, typer.Option(help="Comma-separated corpora.", show_default="all of the store's")
@@ -25,8 +26,10 @@ Views = Annotated[
 
 
 def push(
-    store: Annotated[str, typer.Argument(help="The store: a folder.")],
-    url: Annotated[str, typer.Argument(help="Where to publish the version: a URL or a folder.")],
+    store: Annotated[str, typer.Argument(help="The store: a folder.", parser=place_type)],
+    url: Annotated[
+        str, typer.Argument(help="Where to publish the version: a URL or a folder.", parser=place_type)
+    ],
     json: Json = False,
 ) -> None:
     """Publish a store as an immutable version, which becomes the latest.
@@ -43,12 +46,15 @@ def push(
     from featurestore.sharing.push import push as run
 
     report = run(store, url, ConsoleProgress())
-    print_json(report_json(report)) if json else out.print(push_text(report))
+    with after_result():
+        print_json(report_json(report)) if json else out.print(push_text(report))
 
 
 def pull(
-    url: Annotated[str, typer.Argument(help="A URL or folder, or one version of it: URL@1a2b3c.")],
-    store: Annotated[Path, typer.Argument(help="The folder to write the store to.")],
+    url: Annotated[
+        str, typer.Argument(help="A URL or folder, or one version of it: URL@1a2b3c.", parser=place_type)
+    ],
+    store: Annotated[Path, typer.Argument(help="The folder to write the store to.", parser=path_type)],
     datasets: Datasets = None,
     features: Features = None,
     views: Views = None,
@@ -67,12 +73,15 @@ def pull(
     from featurestore.sharing.selection import PartSelection
 
     report = run(url, store, PartSelection.of(datasets, features, views), ConsoleProgress())
-    print_json(report_json(report)) if json else out.print(pull_text(report))
+    with after_result():
+        print_json(report_json(report)) if json else out.print(pull_text(report))
 
 
 def pack(
     store: StorePlace,
-    file: Annotated[Path, typer.Argument(help="The file to write, for example features.tar.")],
+    file: Annotated[
+        Path, typer.Argument(help="The file to write, for example features.tar.", parser=path_type)
+    ],
     datasets: Datasets = None,
     features: Features = None,
     views: Views = None,
@@ -91,12 +100,13 @@ def pack(
     from featurestore.sharing.selection import PartSelection
 
     report = run(store, file, PartSelection.of(datasets, features, views), ConsoleProgress())
-    print_json(report_json(report)) if json else out.print(pack_text(report))
+    with after_result():
+        print_json(report_json(report)) if json else out.print(pack_text(report))
 
 
 def unpack(
-    file: Annotated[Path, typer.Argument(help="A packed store.")],
-    store: Annotated[Path, typer.Argument(help="The folder to write the store to.")],
+    file: Annotated[Path, typer.Argument(help="A packed store.", parser=path_type)],
+    store: Annotated[Path, typer.Argument(help="The folder to write the store to.", parser=path_type)],
     json: Json = False,
 ) -> None:
     """Unpack a store from a file, even an untrusted one: only valid objects of a store are written.
@@ -109,4 +119,5 @@ def unpack(
     from featurestore.sharing.unpack import unpack as run
 
     report = run(file, store, ConsoleProgress())
-    print_json(report_json(report)) if json else out.print(unpack_text(report))
+    with after_result():
+        print_json(report_json(report)) if json else out.print(unpack_text(report))

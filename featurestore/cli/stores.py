@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from featurestore.cli.console import ConsoleProgress, out, print_json
+from featurestore.cli.console import ConsoleProgress, after_result, out, print_json
 from featurestore.cli.options import Json, StorePlace
+from featurestore.cli.paths import place_type
 
 
 def info(store: StorePlace, json: Json = False) -> None:
@@ -52,14 +53,15 @@ def verify(
     from featurestore.verify import verify as run
 
     result = run(store, full=full, progress=ConsoleProgress())
-    print_json(verification_json(result)) if json else out.print(verification_text(result))
+    with after_result():
+        print_json(verification_json(result)) if json else out.print(verification_text(result))
     if not result.ok:
         raise typer.Exit(1)
 
 
 def compare(
-    a: Annotated[str, typer.Argument(metavar="A", help="A store: a folder or a URL.")],
-    b: Annotated[str, typer.Argument(metavar="B", help="The store to compare it with.")],
+    a: Annotated[str, typer.Argument(metavar="A", help="A store: a folder or a URL.", parser=place_type)],
+    b: Annotated[str, typer.Argument(metavar="B", help="The store to compare it with.", parser=place_type)],
     values: Annotated[
         bool,
         typer.Option("--values/--no-values", help="Also compare the feature values, not only the tables."),
@@ -81,6 +83,7 @@ def compare(
     from featurestore.store import FeatureStore
 
     result = run(FeatureStore.open(a), FeatureStore.open(b), ConsoleProgress(), values=values)
-    print_json(comparison_json(result)) if json else out.print(comparison_text(result, a, b))
+    with after_result():
+        print_json(comparison_json(result)) if json else out.print(comparison_text(result, a, b))
     if not result.same:
         raise typer.Exit(1)

@@ -1,8 +1,8 @@
 """Rendering of a template and its values to one HTML file.
 
 A page is ``page.html`` of this package, extended by a template of another package. Every value is escaped,
-because names of clips and speakers come from whoever made the store. The content security policy of the page
-forbids scripts and everything outside the file.
+because names of clips and speakers come from whoever made the store. Their control characters are shown. The
+content security policy of the page forbids scripts and everything outside the file.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
+from schemas.printable import escape_controls
+
 
 def render(package: str, template: str, **values: Any) -> str:
     """Render ``template`` from the folder ``templates`` of ``package``; it extends ``page.html``."""
-    return templates(package, "featurestore.page").get_template(template).render(values) + "\n"
+    page = templates(package, "featurestore.page").get_template(template).render(values)
+    return escape_controls(page) + "\n"
 
 
 def templates(*packages: str) -> Environment:

@@ -53,7 +53,7 @@ def commands_page() -> str:
         ),
     ]
     for name, entry in scripts.items():
-        module = importlib.import_module(entry.partition(":")[0])
+        module = importlib.import_module(entry.partition(":")[0].replace(".cli.", ".cli.commands."))
         commands = {_name_of(info): info.callback for info in module.app.registered_commands}
         for sub in sorted(commands):
             parts += _command(name if len(commands) == 1 else f"{name} {sub}", commands[sub])

@@ -1,138 +1,14 @@
-"""``ser-evaluate``: test trained models on a store."""
+"""Entry point of ``ser-evaluate``: imports nothing heavy, so that Ctrl-C is caught from the start."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
-from featurestore.cli import completion
-from featurestore.cli.console import Command, Version, err, out, print_json
-from featurestore.cli.options import Json
-from schemas.errors import UsageError
-from training.cli.choices import DeviceName
-from training.cli.options import STORE_HELP, Device
-
-app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
-
-
-@app.command(cls=Command)
-def evaluate(
-    runs: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="RUN...", help="Folders of runs, or of series of folds. Several are averaged."
-        ),
-    ],
-    store: Annotated[str | None, typer.Option(help=STORE_HELP, show_default="the run's own")] = None,
-    datasets: Annotated[
-        str | None,
-        typer.Option(
-            help="Corpora to test on, comma-separated.",
-            show_default="those of the test side; all of another store",
-            autocompletion=completion.datasets,
-        ),
-    ] = None,
-    where: Annotated[
-        str | None,
-        typer.Option(
-            help='Clips to test on: a query over the manifest, such as "snr_db > 10".',
-            show_default="the recipe's",
-        ),
-    ] = None,
-    device: Device = DeviceName.AUTO,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", help="Folder to write metrics, predictions and figures to.", show_default="none"
-        ),
-    ] = None,
-    json: Json = False,
-    version: Version = False,
-) -> None:
-    """Test a trained model on its own test side, or on clips of another store that the model has not heard.
-
-    If several runs or series are given, the mean of their probabilities is tested.
-
-    [bold]Examples[/]
-
-      ser-evaluate runs/20260131-140501-four-corpora-a-speaker
-
-      ser-evaluate runs/20260131-140501-four-corpora-a-speaker --store other.zarr --out results
-
-      ser-evaluate runs/perceptron-emobox runs/lda-emobox
-    """
-    from training.runs.series import SeriesFolder
-
-    if any(map(SeriesFolder.is_one, runs)):
-        given = {
-            "--store": store,
-            "--datasets": datasets,
-            "--where": where,
-            "--device": None if device is DeviceName.AUTO else device,
-        }
-        _evaluate_series(runs, [name for name, value in given.items() if value is not None], output, json)
-        return
-    from training.evaluate import EvaluationRequest
-    from training.runs.request import Hardware
-
-    request = EvaluationRequest(
-        runs=tuple(runs),
-        store=store,
-        datasets=None if datasets is None else tuple(name.strip() for name in datasets.split(",")),
-        where=where,
-        hardware=Hardware(device=device.value),
-    )
-    from training.evaluate import evaluate_runs
-    from training.report.files import write_tested
-
-    _require_no_run(output)
-    tested = evaluate_runs(request)
-    for sentence in tested.notices:
-        err.print(f"note: {sentence}", markup=False)
-    if output is not None:
-        write_tested(output, tested)
-    print_json(tested.to_json()) if json else out.print(tested.report, markup=False)
-
-
-def _evaluate_series(runs: list[Path], given: list[str], output: Path | None, json: bool) -> None:
-    """Test series of folds from the stored predictions on the test sides of their folds."""
-    from training.report.files import write_tested_series
-    from training.report.series_summary import summary_of
-    from training.report.summary_text import summary_text
-    from training.runs.run import require_once
-    from training.runs.series import SeriesFolder
-
-    if given:
-        raise UsageError(
-            f"a series of folds is tested on its own folds; leave out {', '.join(given)}, or give the folder "
-            f"of one fold, such as {runs[0] / 'fold-1'}"
-        )
-    single = [path for path in runs if not SeriesFolder.is_one(path)]
-    if single:
-        raise UsageError(
-            f"{single[0]} is not a series of folds, but others are; give either series or runs, not both"
-        )
-    require_once(runs)
-    _require_no_run(output)
-    summary = summary_of([SeriesFolder(path) for path in runs])
-    if output is not None:
-        write_tested_series(output, summary)
-    print_json(summary.to_json()) if json else out.print(summary_text(summary), markup=False)
-
-
-def _require_no_run(output: Path | None) -> None:
-    """Raise :class:`UsageError` if a result would go into the folder of a run or into a store."""
-    from training.runs.run import require_no_store
-
-    if output is not None:
-        require_no_store(output)
-    for name in ("run.json", "series.json"):
-        if output is not None and (output / name).exists():
-            raise UsageError(f"--out {output} is the folder of a training run; choose another folder")
+from featurestore.cli.entry import start
 
 
 def main() -> None:
-    """Entry point of ``ser-evaluate``."""
-    app()
+    """Run ``ser-evaluate``."""
+    start("training.cli.commands.evaluate")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,74 +1,13 @@
-"""``ser-export``: export a trained model as an ONNX file."""
+"""Entry point of ``ser-export``: imports nothing heavy, so that Ctrl-C is caught from the start."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
-from featurestore.cli.console import Command, Version, err, out, print_json
-from featurestore.cli.options import Json
-from training.cli.options import Run
-
-app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
-
-
-@app.command(cls=Command)
-def export(
-    run: Run,
-    model: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="File to write the graph to.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
-    json: Json = False,
-    version: Version = False,
-) -> None:
-    """Export a trained model as ONNX: from features to probabilities, normalisation included.
-
-    MODEL.json, written next to it, describes the features, the outputs and the test result.
-
-    MODEL.npz holds a test sound with its features and probabilities, to check ports to other languages.
-
-    The graph is compared with the model before anything is written.
-
-    [bold]Examples[/]
-
-      ser-export runs/20260131-140501-four-corpora-a-speaker model.onnx
-    """
-    from training.export.export import export_run
-
-    done = export_run(run, model, force=force)
-    document = done.document
-    if json:
-        print_json(
-            {
-                "onnx": str(done.onnx),
-                "json": str(done.json),
-                "npz": str(done.npz),
-                **document.model_dump(mode="json", include={"check", "inputs", "outputs", "result"}),
-                "sha256": document.onnx.sha256,
-            }
-        )
-        return
-    if document.result.warning is not None:
-        err.print(f"note: {document.result.warning}", markup=False)
-    shapes = "; ".join(
-        f"{each.name} {each.dtype} ({', '.join(map(str, each.shape))})"
-        for each in (*document.inputs, *document.outputs)
-    )
-    out.print(f"{done.onnx}: {done.onnx.stat().st_size / 1e6:.1f} MB, opset {document.opset}", markup=False)
-    out.print(f"  {shapes}", markup=False)
-    out.print(
-        f"  largest difference from the model: {document.check.largest_difference:.1e} in a probability "
-        f"(allowed: {document.check.tolerance:g}), in batches of "
-        f"{', '.join(map(str, document.check.batch_sizes))}",
-        markup=False,
-    )
-    out.print(f"  {done.json}: features, classes, result; {done.npz}: test vector", markup=False)
+from featurestore.cli.entry import start
 
 
 def main() -> None:
-    """Entry point of ``ser-export``."""
-    app()
+    """Run ``ser-export``."""
+    start("training.cli.commands.export")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
-"""``ser-features``: the commands of the store, and ``audit``, which needs the protocols of training."""
+"""Entry point of ``ser-features``: imports nothing heavy, so that Ctrl-C is caught from the start."""
 
 from __future__ import annotations
 
-from featurestore.cli.app import app
-from featurestore.cli.console import Command
-from training.cli.audit import audit
-
-app.command(cls=Command)(audit)
+from featurestore.cli.entry import start
 
 
 def main() -> None:
-    """Entry point of ``ser-features``."""
-    app()
+    """Run ``ser-features``."""
+    start("training.cli.commands.features")
+
+
+if __name__ == "__main__":
+    main()

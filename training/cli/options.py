@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from featurestore.cli import completion
+from featurestore.cli.paths import path_type
 from training.cli.choices import DeviceName
 
 RUN_HELP = "Folder of a run of ser-train."
@@ -20,7 +21,7 @@ PROTOCOL_PANEL = "Test protocol"
 
 SPLIT_HELP = "A split.json to use instead of a protocol."
 
-Run = Annotated[Path, typer.Argument(metavar="RUN", help=RUN_HELP)]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help=RUN_HELP, parser=path_type)]
 
 Device = Annotated[DeviceName, typer.Option(help="Device to compute on.")]
 

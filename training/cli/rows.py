@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, TextIO, TypedDict
+
+from featurestore.cli.console import json_text
+from schemas.printable import escape_line
 
 if TYPE_CHECKING:
     from training.predict.predictor import Prediction  # takes seconds to import
@@ -54,7 +56,7 @@ class TextWriter:
         """End the table: every line has been written."""
 
     def _write_row(self, start: str, stop: str, emotion: str, share: str, second: str, name: str) -> None:
-        width, clip = self._width, escape_name(name)
+        width, clip = self._width, escape_line(name)
         row = f"{start:>8}  {stop:>8}  {emotion:<{width}}  {share:>11}  {second:<{width + 6}}  {clip}"
         self._stream.write(f"{row}\n")
         self._stream.flush()
@@ -71,7 +73,7 @@ class CsvWriter:
 
     def write_prediction(self, name: str, prediction: Prediction) -> None:
         """Write one row."""
-        row = (utf8_name(name), f"{prediction.start_s:.3f}", f"{prediction.stop_s:.3f}")
+        row = (escape_line(name), f"{prediction.start_s:.3f}", f"{prediction.stop_s:.3f}")
         if prediction.probabilities is None:
             self._writer.writerow((*row, "silence", "", *[""] * len(self._emotions)))
         else:
@@ -141,16 +143,11 @@ class JsonWriter:
             "emotions": self._emotions,
             "clips": list(self._clips.values()),
         }
-        self._stream.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        self._stream.write(json_text(document) + "\n")
         self._stream.flush()
 
     def _clip(self, name: str) -> ClipJson:
         return self._clips.setdefault(name, {"clip": utf8_name(name), "problem": None, "predictions": []})
-
-
-def escape_name(name: str) -> str:
-    """A file's name for a terminal, with escapes for characters that would move its cursor or colour it."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
 def utf8_name(name: str) -> str:

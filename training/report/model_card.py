@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from data.registry import find_corpus
 from schemas.architecture import LinearSpec
 from schemas.labels import Target
+from schemas.printable import escape_controls
 from schemas.recipe import Recipe
 from training.audits.audit import Audit
 from training.report.recipe_prose import BEST_BY, input_prose, model_prose, training_prose
@@ -49,7 +50,7 @@ def model_card(result: RunResult) -> str:
     what = "gender × emotion" if target is Target.GENDER_EMOTION else "emotion"
     left_out = "".join(f"\n- {notice}" for notice in result.notices) + "\n" if result.notices else ""
     groups = (*test.emotion.by_corpus, *test.emotion.by_gender)
-    return f"""\
+    return escape_controls(f"""\
 # Speech emotion classifier: {result.subject}
 
 Trained by `ser-train` on {record.device}, {record.created}, ser-features {record.versions["ser-features"]}.
@@ -108,7 +109,7 @@ Store `{record.store_digest}`.
 
 ## Limits
 
-{_LIMITS}"""
+{_LIMITS}""")
 
 
 def _seconds(result: RunResult) -> float:

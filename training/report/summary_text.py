@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from schemas.labels import Target
+from schemas.printable import escape_controls
 from training.report.comparisons import folds_png
 from training.report.figures import confusion_png, reliability_png
 from training.report.summary import FoldStatistics, MeanAndDeviation, Summary
@@ -89,8 +90,8 @@ def write_summary(summary: Summary, folder: RunFolder) -> None:
     if summary.target is Target.GENDER_EMOTION:
         folder.write_bytes("confusion.png", confusion_png(pooled.own, heading))
     folder.write_bytes("reliability.png", reliability_png(pooled, summary.target, heading))
-    folder.write_text("summary.txt", summary_text(summary))
-    folder.write_text("README.md", summary_markdown(summary))
+    folder.write_text("summary.txt", escape_controls(summary_text(summary)))
+    folder.write_text("README.md", escape_controls(summary_markdown(summary)))
     folder.write_json("summary.json", summary.to_json())
 
 

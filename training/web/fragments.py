@@ -10,6 +10,7 @@ import numpy as np
 import soundfile
 
 from featurestore.page.render import templates
+from schemas.printable import escape_controls
 from training.web.answer import DemoAnswer
 from training.web.facts import CAVEAT, Facts
 from training.web.hearing import HeardClip
@@ -82,4 +83,4 @@ def _heard_wav(heard: HeardClip) -> str:
 def _render(template: str, **values: Any) -> str:
     found = templates("training.web")
     found.filters["percent"] = lambda share: f"{100 * share:.0f}"
-    return found.get_template(template).render(values)
+    return escape_controls(found.get_template(template).render(values))

@@ -10,10 +10,10 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 _PROGRAMS = {
-    "ser-features": "training.cli.features",
-    "ser-train": "training.cli.train",
-    "ser-evaluate": "training.cli.evaluate",
-    "ser-predict": "training.cli.predict",
+    "ser-features": "training.cli.commands.features",
+    "ser-train": "training.cli.commands.train",
+    "ser-evaluate": "training.cli.commands.evaluate",
+    "ser-predict": "training.cli.commands.predict",
 }
 
 

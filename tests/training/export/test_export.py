@@ -22,7 +22,7 @@ from featurestore.store import FeatureStore
 from schemas.errors import RunError, UsageError
 from schemas.overrides import override
 from schemas.recipe import load_recipe
-from training.cli.export import app
+from training.cli.commands.export import app
 from training.export.check import TOLERANCE, require_same
 from training.export.export import Exported, export_run
 from training.predict.predictor import Predictor

@@ -20,7 +20,7 @@ from pipelines.decode import UnusableRecordingError
 from schemas.errors import RunError, UsageError
 from schemas.overrides import override
 from schemas.recipe import load_recipe
-from training.cli.predict import app
+from training.cli.commands.predict import app
 from training.predict.predictor import Predictor
 from training.report.result import RunResult
 from training.runs.request import Hardware, TrainRequest

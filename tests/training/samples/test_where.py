@@ -89,3 +89,39 @@ def test_clips_that_fail_the_query_have_no_class_and_are_counted(manifest: pd.Da
     found = targets_of(manifest, label_set("common7"), Target.EMOTION, "snr_db > 10")
     assert (found.classes != NO_CLASS).tolist() == [True, False, False, True]
     assert "left out 2 of 4 clips: excluded by the recipe's where query" in found.notices
+
+
+LONG = {
+    "operators": "snr_db" + " + snr_db" * 1_000 + " > 1",
+    "signs": "-" * 5_000 + "snr_db > 1",
+    "negations": "not " * 3_000 + "snr_db > 1",
+    "alternatives": " or ".join(["snr_db > 1"] * 800),
+    "conjunctions": " & ".join(["(snr_db > 1)"] * 800),
+    "comparisons": "1 < snr_db" + " < 5" * 800,
+    "brackets": "(" * 5_000 + "snr_db > 1" + ")" * 5_000,
+    "lists": "snr_db in " + "[" * 5_000 + "]" * 5_000,
+    "methods": "speaker.str.lower()" + ".str.lower()" * 800 + " == 'a'",
+    "digits": "snr_db > " + "9" * 5_000,
+    "characters": "snr_db > 1" + " " * 10**6 + "and snr_db < 2",
+}
+
+
+@pytest.mark.parametrize("kind", LONG)
+def test_a_query_that_is_too_long_is_one_short_sentence(manifest: pd.DataFrame, kind: str) -> None:
+    with pytest.raises(UsageError, match=r"^--where '") as caught:
+        matching_clips(manifest, LONG[kind])
+    assert len(str(caught.value)) < 500
+    assert "recursion" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("query", "met"),
+    [
+        ("snr_db" + " + 0" * 95 + " > 10", [True, False, False, True]),
+        (" or ".join(f"snr_db == {number}" for number in range(98)), [True, True, False, True]),
+        ("not " * 90 + "snr_db > 10", [True, False, False, True]),
+        (f"speaker in {[f'x/{number}' for number in range(1, 500)]}", [False, True, False, True]),
+    ],
+)
+def test_a_query_of_usual_length_is_answered(manifest: pd.DataFrame, query: str, met: list[bool]) -> None:
+    assert matching_clips(manifest, query).tolist() == met

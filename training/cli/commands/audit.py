@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from featurestore.cli import completion
-from featurestore.cli.console import out, print_json
+from featurestore.cli.console import after_result, out, print_json
 from featurestore.cli.options import Json, StorePlace
+from featurestore.cli.paths import path_type, recipe_type
 from training.cli.options import PROTOCOL_HELP, PROTOCOL_PANEL, SPLIT_HELP, LeakViews, TestOn, TrainOn
 
 
@@ -30,6 +31,7 @@ def audit(
             help="Recipe whose protocol and corpora to use: a name or a TOML file.",
             show_default="none",
             autocompletion=completion.recipes,
+            parser=recipe_type,
         ),
     ] = None,
     datasets: Annotated[
@@ -46,13 +48,25 @@ def audit(
     seed: Annotated[
         int | None, typer.Option(min=0, max=2**63 - 1, help="Random seed for the split.", show_default="0")
     ] = None,
-    split: Annotated[Path | None, typer.Option(help=SPLIT_HELP, show_default=False)] = None,
+    split: Annotated[
+        Path | None,
+        typer.Option(help=SPLIT_HELP, show_default=False, parser=path_type),
+    ] = None,
     run: Annotated[
-        Path | None, typer.Option(help="Run whose split to audit, instead of a protocol.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="Run whose split to audit, instead of a protocol.",
+            show_default=False,
+            parser=path_type,
+        ),
     ] = None,
     save: Annotated[
         Path | None,
-        typer.Option(help="File to save the split to; with folds, one file per fold.", show_default=False),
+        typer.Option(
+            help="File to save the split to; with folds, one file per fold.",
+            show_default=False,
+            parser=path_type,
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -91,6 +105,7 @@ def audit(
             save=save,
         )
     )
-    print_json(audit_json(found)) if json else out.print(audit_text(found), markup=False)
+    with after_result():
+        print_json(audit_json(found)) if json else out.print(audit_text(found), markup=False)
     if found.leaks_at_all:
         raise typer.Exit(1)

@@ -1,0 +1,102 @@
+"""``ser-demo``: serve a page on which a trained model hears recordings."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+
+from featurestore.cli.console import Command, Version, note, out
+from schemas.errors import RunError, UsageError
+from training.cli.choices import DeviceName
+from training.cli.options import Device, Run
+
+app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
+
+_LIMITS, _SERVER = "Limits for visitors", "Server"
+
+
+@app.command(cls=Command)
+def demo(
+    run: Run,
+    max_mb: Annotated[
+        float,
+        typer.Option(
+            min=0.01,
+            max=1000,
+            help="Maximum size of a file in MB (1 MB is 1,048,576 bytes).",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = 20.0,
+    max_seconds: Annotated[
+        float,
+        typer.Option(
+            min=1, max=3600, help="Maximum length of a recording in seconds.", rich_help_panel=_LIMITS
+        ),
+    ] = 300.0,
+    users: Annotated[
+        int,
+        typer.Option(min=1, max=64, help="Requests to compute at the same time.", rich_help_panel=_LIMITS),
+    ] = 2,
+    host: Annotated[str, typer.Option(help="Address to listen on.", rich_help_panel=_SERVER)] = "127.0.0.1",
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port to listen on.",
+            show_default="7860, or the next free one",
+            rich_help_panel=_SERVER,
+        ),
+    ] = None,
+    public_url: Annotated[
+        str | None,
+        typer.Option(
+            help="Address at which a reverse proxy serves the page.",
+            show_default="none",
+            rich_help_panel=_SERVER,
+        ),
+    ] = None,
+    device: Device = DeviceName.AUTO,
+    open_: Annotated[
+        bool, typer.Option("--open/--no-browser", help="Open the page in a browser.", rich_help_panel=_SERVER)
+    ] = False,
+    version: Version = False,
+) -> None:
+    """Serve a trained model as a web page: upload or record a clip and see which emotion it sounds like.
+
+    Recordings stay in memory and are discarded after the prediction. Press Ctrl-C to stop.
+
+    [bold]Examples[/]
+
+      ser-demo runs/20260131-140501-four-corpora-a-speaker --open
+
+      ser-demo RUN --port 8000 --max-seconds 60 --users 4
+    """
+    _require_url(public_url)
+    if any(find_spec(name) is None for name in ("gradio", "uvicorn", "python_multipart")):
+        raise RunError("the page needs Gradio, which is not installed; install ser-features[demo]")
+    from training.web.limits import Limits
+    from training.web.show import DemoRequest, show
+
+    show(
+        DemoRequest(
+            run=run,
+            device=device.value,
+            host=host,
+            port=port,
+            public_url=public_url,
+            limits=Limits(max_mb, max_seconds, users),
+            opens_browser=open_,
+        ),
+        announce=lambda sentence: out.print(sentence, markup=False),
+        note=note,
+    )
+
+
+def _require_url(public_url: str | None) -> None:
+    if public_url is not None and not public_url.startswith(("http://", "https://")):
+        raise UsageError(
+            f"--public-url {public_url}: give the full address, such as https://demo.example/ser"
+        )

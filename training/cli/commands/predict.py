@@ -1,0 +1,161 @@
+"""``ser-predict``: predict emotions from recordings or from the microphone."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from featurestore.cli.console import Command, ConsoleProgress, Version, err, note, out
+from featurestore.cli.paths import path_type, recording_type
+from schemas.counts import format_count
+from schemas.errors import UsageError
+from training.cli.choices import DeviceName
+from training.cli.hear import hear_microphone, hear_recordings
+from training.cli.options import Device
+from training.cli.recordings import list_recordings
+from training.cli.rows import CsvWriter, JsonWriter, PredictionWriter, TextWriter
+
+if TYPE_CHECKING:
+    from training.predict.ensemble import Ensemble
+
+app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
+
+
+@app.command(cls=Command)
+def predict(
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN", help="Folder of a run of ser-train, or of a series of folds.", parser=path_type
+        ),
+    ],
+    clips: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="CLIP",
+            help="Recordings, folders of recordings, or - for one on standard input.",
+            parser=recording_type,
+            show_default=False,
+        ),
+    ] = None,
+    others: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--with",
+            metavar="RUN",
+            help="Another run or series; predictions are averaged. Can be repeated.",
+            parser=path_type,
+            show_default=False,
+        ),
+    ] = None,
+    microphone: Annotated[
+        bool, typer.Option("--microphone", help="Listen to the microphone until Ctrl-C.")
+    ] = False,
+    seconds: Annotated[
+        float | None,
+        typer.Option(help="Listen for this many seconds.", show_default="until Ctrl-C"),
+    ] = None,
+    window: Annotated[
+        float | None,
+        typer.Option(
+            help="Seconds per window: one row per window instead of one per recording.",
+            show_default="none; for the microphone, the model's own window",
+        ),
+    ] = None,
+    step: Annotated[
+        float | None, typer.Option(help="Seconds from one window to the next.", show_default="1")
+    ] = None,
+    device: Device = DeviceName.AUTO,
+    json: Annotated[bool, typer.Option("--json", help="Print machine-readable JSON at the end.")] = False,
+    csv_: Annotated[
+        bool, typer.Option("--csv", help="Print CSV with the probability of every emotion.")
+    ] = False,
+    version: Version = False,
+) -> None:
+    """Predict the emotion that each recording sounds like. Unreadable files are reported and skipped.
+
+    The model's test result and its protocol are printed first, on standard error, and are part of the JSON.
+
+    [bold]Examples[/]
+
+      ser-predict runs/20260131-140501-four-corpora-a-speaker clip.wav recordings/
+
+      ser-predict RUN interview.flac --window 3 --step 1
+
+      ser-predict RUN recordings/ --csv > emotions.csv
+
+      ser-predict RUN --microphone --seconds 60
+
+      ser-predict SERIES clip.wav --with RUN2
+    """
+    if json and csv_:
+        raise UsageError("--json and --csv are two output formats; choose one")
+    _require_one_source(clips or [], microphone, seconds)
+    if step is not None and window is None and not microphone:
+        raise UsageError(f"--step {step:g} needs windows; add --window, or leave it out")
+    runs = [run, *(others or [])]
+    found = list_recordings([] if microphone else clips or [])
+    files = found.names
+    from training.predict.ensemble import Ensemble
+
+    if microphone:  # before models are read
+        from training.predict.microphone import import_sounddevice
+
+        import_sounddevice()
+    model = Ensemble.open(runs, device.value)
+    writer = _writer(model, runs, json, csv_)
+    for sentence in found.notes:
+        note(sentence)
+    spacing = 1.0 if step is None else step
+    if microphone:
+        hear_microphone(model, writer, window, spacing, seconds)
+        return
+    with ExitStack() as stack:
+        advance: Callable[[int], None] = _ignore
+        if len(files) > 1 and (json or not out.is_terminal):
+            advance = stack.enter_context(ConsoleProgress().task("hear", len(files), "recordings"))
+        failed = hear_recordings(model, writer, files, None if window is None else (window, spacing), advance)
+    writer.finish()
+    if failed:
+        err.print(f"{failed:,} of {format_count(len(files), 'recording')} could not be read", markup=False)
+        raise typer.Exit(1)
+
+
+def _writer(model: Ensemble, runs: list[Path], json: bool, csv: bool) -> PredictionWriter:
+    """The writer of the requested format. How good the models are is printed here, or is part of the JSON."""
+    from training.predict.worth import Worth, worth_json, worth_notes
+
+    worths = [Worth.of(each) for each in runs]
+    # Not through rich, which would send output to the progress bar instead of a redirected standard output.
+    stream = sys.stdout
+    if json:
+        return JsonWriter(
+            stream, model.emotions, [worth_json(*each) for each in zip(runs, worths, strict=True)]
+        )
+    for sentence in worth_notes(runs, worths):
+        note(sentence)
+    return (CsvWriter if csv else TextWriter)(stream, model.emotions)
+
+
+def _require_one_source(clips: Sequence[str], microphone: bool, seconds: float | None) -> None:
+    if microphone and clips:
+        raise UsageError(f"--microphone and {clips[0]} are two sources of sound; give one")
+    if not microphone and not clips:
+        raise UsageError(
+            "no recordings given; give the run first, then recordings, a folder, - or --microphone, such as "
+            "ser-predict RUN clip.wav"
+        )
+    if seconds is not None and not microphone:
+        raise UsageError(f"--seconds {seconds:g} is for --microphone; leave it out")
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise UsageError(f"--seconds {seconds:g} is not a duration; give more than 0, or leave it out")
+
+
+def _ignore(count: int) -> None:
+    del count

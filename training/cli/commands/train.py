@@ -1,0 +1,267 @@
+"""``ser-train``: train and test models from a store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from featurestore.cli import completion
+from featurestore.cli.console import Command, Version, after_result, err, out, print_json
+from featurestore.cli.options import Json
+from featurestore.cli.paths import path_type, place_type, recipe_type
+from schemas.defaults import DEFAULT_RECIPE
+from training.cli.choices import DeviceName, LoaderName
+from training.cli.options import (
+    PROTOCOL_HELP,
+    PROTOCOL_PANEL,
+    SPLIT_HELP,
+    STORE_HELP,
+    LeakViews,
+    TestOn,
+    TrainOn,
+)
+from training.loop.ranks import is_first
+from training.runs.options import Options, require_no_protocol, require_untouched
+
+app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
+
+_MACHINE = "Hardware and output"
+
+
+@app.command(cls=Command)
+def train(
+    store: Annotated[
+        str | None,
+        typer.Option(
+            help=STORE_HELP,
+            show_default="features.zarr, or the resumed run's",
+            parser=place_type,
+        ),
+    ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of a recipe, or a TOML file.",
+            show_default=f"the model's, or {DEFAULT_RECIPE}",
+            autocompletion=completion.recipes,
+            parser=recipe_type,
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Model, such as A or functionals.",
+            show_default="the recipe's",
+            autocompletion=completion.models,
+        ),
+    ] = None,
+    datasets: Annotated[
+        str | None,
+        typer.Option(
+            help="Corpora to train and test on: all, or comma-separated names.",
+            show_default="the recipe's",
+            autocompletion=completion.datasets,
+        ),
+    ] = None,
+    views: Annotated[
+        str | None,
+        typer.Option(
+            help="Views to train on: all, or indices such as 0 or 0,2-4.", show_default="the recipe's, or all"
+        ),
+    ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            help='Clips to train and test on: a query over the manifest, such as "snr_db > 10".',
+            show_default="the recipe's, or all",
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number of epochs.", show_default="the recipe's")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Samples per step.", show_default="the recipe's")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="FIELD=VALUE", help="Change any field of the recipe, such as train.lr=3e-4."
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=2**63 - 1,
+            help="Random seed for the split, the weights and the order of samples.",
+            show_default="0",
+        ),
+    ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            help=PROTOCOL_HELP,
+            show_default="the recipe's",
+            autocompletion=completion.protocols,
+            rich_help_panel=PROTOCOL_PANEL,
+        ),
+    ] = None,
+    fold: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Train only this fold, if the protocol has several.",
+            show_default="all of them",
+            rich_help_panel=PROTOCOL_PANEL,
+        ),
+    ] = None,
+    split: Annotated[
+        Path | None,
+        typer.Option(help=SPLIT_HELP, rich_help_panel=PROTOCOL_PANEL, parser=path_type),
+    ] = None,
+    train_on: TrainOn = None,
+    test_on: TestOn = None,
+    leak_views: LeakViews = False,
+    device: Annotated[
+        DeviceName | None,
+        typer.Option(
+            help="Device to compute on.", show_default="auto, or the resumed run's", rich_help_panel=_MACHINE
+        ),
+    ] = None,
+    loader: Annotated[
+        LoaderName,
+        typer.Option(
+            help="Where to keep samples; auto: the fastest memory that has room.", rich_help_panel=_MACHINE
+        ),
+    ] = LoaderName.AUTO,
+    memory: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001,
+            help="GB of memory that samples may use.",
+            show_default="half of the free memory",
+            rich_help_panel=_MACHINE,
+        ),
+    ] = None,
+    cuda_graphs: Annotated[
+        bool,
+        typer.Option(
+            "--cuda-graphs", help="Record steps as CUDA graphs; needs a single GPU.", rich_help_panel=_MACHINE
+        ),
+    ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Train folds with this many Dask workers on this machine.", rich_help_panel=_MACHINE
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            help="Train folds with the workers of a running Dask scheduler.", rich_help_panel=_MACHINE
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Folder in which to create the run's folder.",
+            show_default="runs",
+            rich_help_panel=_MACHINE,
+            parser=path_type,
+        ),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of a stopped run or series to resume.",
+            rich_help_panel=_MACHINE,
+            parser=path_type,
+        ),
+    ] = None,
+    json: Json = False,
+    version: Version = False,
+) -> None:
+    """Train emotion classifiers and test them on speakers they have never heard.
+
+    [bold]Examples[/]
+
+      ser-train --store features.zarr --model A
+
+      ser-train --store features.zarr --recipe ravdess-attention --protocol emobox
+
+      ser-train --store features.zarr --protocol cross-corpus --train-on ravdess --test-on tess
+
+      ser-train --store features.zarr --views 0 --epochs 15 --set train.lr=3e-4 --set train.mixup=0.2
+
+      ser-train --store features.zarr --where "snr_db > 10 and clipping_ratio == 0"
+
+      ser-train --resume runs/20260131-140501-four-corpora-a-speaker
+    """
+    from pipelines.process import keep_freed_memory, spin_briefly
+
+    spin_briefly()
+    err.quiet = not is_first()
+    from featurestore.cluster.request import cluster_of
+    from schemas.recipe import load_recipe
+    from training.runs.request import Hardware, TrainRequest
+
+    options = Options(
+        recipe=recipe,
+        model=model,
+        datasets=datasets,
+        views=views,
+        where=where,
+        epochs=epochs,
+        batch_size=batch_size,
+        protocol=protocol,
+        train_on=train_on,
+        test_on=test_on,
+        leak_views=leak_views,
+        set=tuple(set_ or ()),
+    )
+    new = resume is None
+    asked = None
+    if new:
+        asked = load_recipe(options.recipe_name())
+        if split is not None:
+            require_no_protocol(options.given_names, fold)
+    else:
+        require_untouched(options.given_names, fold=fold, split=split, seed=seed, out=output)
+    request = TrainRequest(
+        store="features.zarr" if store is None and new else store,
+        recipe=asked,
+        recipe_source=options.recipe_name() if new else None,
+        changes=() if asked is None else options.changes(asked),
+        fold=fold,
+        split=split,
+        seed=seed,
+        output=output,
+        resume=resume,
+        hardware=Hardware(
+            device=None if device is None else device.value,
+            loader=loader.value,
+            memory=None if memory is None else round(memory * 1e9),
+            cuda_graphs=cuda_graphs,
+        ),
+    )
+    cluster = cluster_of(workers, scheduler)
+    # Only once the request is known to make sense: these take seconds to import.
+    from training.campaign import train_all
+    from training.cli.console import ConsoleObserver
+    from training.runs.observer import SilentObserver
+
+    keep_freed_memory()
+    if not is_first():
+        train_all(request, cluster, SilentObserver())
+        return
+    with ConsoleObserver() as observer:
+        outcome = train_all(request, cluster, observer)
+    with after_result():
+        if json:
+            print_json(outcome.to_json())
+        else:
+            out.print(outcome.text, markup=False)
+            out.print(f"{outcome.kind} folder: {outcome.path}", markup=False)
