@@ -75,7 +75,7 @@ def own_store(tiny_store: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def small_store(small_demo: Path, tiny_build: Builder, once: Once) -> Path:
-    """A finished store of the small demo corpus by the tiny recipe, 112 clips in one unit. Shared: do not change it."""
+    """A finished store of the small demo corpus: 112 clips in one unit. Shared: do not change it."""
     return once("small.zarr", lambda out: tiny_build(out, small_demo))
 
 

@@ -30,7 +30,7 @@ FLIPS, CUTS, LOSSES, SWAPS = 12, 4, 4, 4
 
 
 def _rounds(count: int) -> list[ParameterSet]:
-    """The first two of ``count`` rounds, of the compressed and of the raw store, and the rest as slow ones."""
+    """Numbers of rounds: the first two, of the compressed and of the raw store, are quick."""
     return [pytest.param(number, marks=pytest.mark.slow if number >= 2 else ()) for number in range(count)]
 
 
