@@ -12,6 +12,7 @@ import dask
 from distributed import Client, LocalCluster
 
 from featurestore.cluster.request import ClusterRequest
+from schemas.counts import format_count
 from schemas.errors import ClusterError
 
 _CONNECT_SECONDS = 15
@@ -72,7 +73,7 @@ def _start_workers(stack: ExitStack, workers: int, device: str) -> Client:
         client: Client = stack.enter_context(Client(cluster))
     except (OSError, ImportError, RuntimeError) as error:
         raise ClusterError(
-            f"{workers} worker{'' if workers == 1 else 's'} cannot be started: {_first_line(error)}; they "
+            f"{format_count(workers, 'worker')} cannot be started: {_first_line(error)}; they "
             f"need some room in /dev/shm and in the folder for temporary files (TMPDIR); make room, or leave "
             f"--workers out"
         ) from error

@@ -179,7 +179,7 @@ def _silence_exporter() -> Iterator[None]:
 
 
 def _output_paths(onnx: Path, *, force: bool) -> tuple[Path, Path, Path]:
-    if onnx.suffix != ".onnx":
+    if onnx.suffix.lower() != ".onnx":
         raise UsageError(f"{onnx} does not end in .onnx; give a name such as model.onnx")
     paths = (onnx, onnx.with_suffix(".npz"), onnx.with_suffix(".json"))
     for path in paths:
