@@ -7,6 +7,7 @@ Names are actor_sentence_emotion_level. The actors' sex is listed in ``VideoDemo
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from data.files import Tree, walk
 from schemas.clip import Clip, Ignored, Scan
 from schemas.errors import CorpusError
 from schemas.labels import Emotion, Gender
+from schemas.text import TextError, decode_text
 
 _NAME = re.compile(r"([0-9]{4})_([a-z]{3})_([a-z]{3})_([a-z]{1,2})", re.IGNORECASE)
 _FIRST_ACTOR, _LAST_ACTOR = 1001, 1091
@@ -126,7 +128,7 @@ def read_genders(table: Path) -> dict[str, Gender]:
     """
     genders: dict[str, Gender] = {}
     try:
-        with table.open(encoding="utf-8-sig", newline="") as lines:
+        with io.StringIO(decode_text(table.read_bytes()), newline="") as lines:
             rows = csv.DictReader(lines)
             if not {"ActorID", "Sex"} <= set(rows.fieldnames or ()):
                 raise CorpusError(
@@ -140,7 +142,7 @@ def read_genders(table: Path) -> dict[str, Gender]:
                         f"download the table again from {_TABLE_ADDRESS}"
                     )
                 genders[(row["ActorID"] or "").strip()] = Gender(sex)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, TextError, csv.Error) as error:
         raise CorpusError(
             f"cannot read '{table}': {error}; download it again from {_TABLE_ADDRESS}"
         ) from error

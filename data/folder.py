@@ -35,8 +35,9 @@ from schemas.clip import Clip, Ignored, Scan
 from schemas.errors import CorpusError, UsageError
 from schemas.labels import Emotion, Gender
 from schemas.model import Model
-from schemas.names import RESERVED, is_corpus_name
+from schemas.names import RESERVED, is_corpus_name, nfc
 from schemas.recipe import first_problem
+from schemas.text import TextError, decode_text
 
 DESCRIPTION = "corpus.toml"
 """Name of the file that describes a folder corpus, in its root."""
@@ -83,7 +84,7 @@ class Description(Model):
     def _read_genders(cls, genders: object) -> object:
         if not isinstance(genders, dict):
             return genders
-        return {speaker: gender_of(word) or word for speaker, word in genders.items()}
+        return {nfc(speaker): gender_of(word) or word for speaker, word in genders.items()}
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -143,7 +144,7 @@ class FolderCorpus:
     def _other(self, path: str) -> Ignored:
         if path == DESCRIPTION:
             return Ignored(path, "describes the corpus")
-        if self.description.speakers and PurePosixPath(path) == PurePosixPath(self.description.speakers):
+        if self.description.speakers and _same_path(path, self.description.speakers):
             return Ignored(path, "speaker table of the corpus")
         return not_audio(path)
 
@@ -178,11 +179,11 @@ def read_description(root: Path) -> Description:
     if not path.exists():
         return Description()
     try:
-        return Description.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return Description.model_validate(tomllib.loads(decode_text(path.read_bytes())))
     except OSError as error:
         raise CorpusError(f"cannot read '{path}': {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"'{path}' is not a UTF-8 text file") from error
+    except TextError as error:
+        raise CorpusError(f"'{path}' {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise CorpusError(f"'{path}' is not valid TOML: {error}; strings must be quoted") from error
     except ValidationError as error:
@@ -202,7 +203,7 @@ class _PathReader:
     @classmethod
     def of(cls, dataset: str, description: Description, table: SpeakerTable | None) -> _PathReader:
         own = {_folder_key(folder): emotion for folder, emotion in description.emotions.items()}
-        pattern = re.compile(description.speaker) if description.speaker else None
+        pattern = re.compile(nfc(description.speaker)) if description.speaker else None
         return cls(dataset, {**_EMOTIONS, **own}, pattern, table, description.genders)
 
     def clip_of(self, path: str) -> Clip | Ignored:
@@ -231,14 +232,19 @@ class _PathReader:
     def _speaker_of(self, path: str) -> Speaker:
         if self.table is not None:
             return self.table.speaker_of(path) or Speaker(_UNKNOWN)
-        match = self.pattern.search(path) if self.pattern is not None else None
+        match = self.pattern.search(nfc(path)) if self.pattern is not None else None
         return Speaker((match["speaker"] if match is not None else None) or _UNKNOWN)
 
 
 @lru_cache(maxsize=4096)
 def _folder_key(folder: str) -> str:
     """Canonical form of a folder name: ``01_Pleasant-Surprise`` and ``pleasant surprise`` are the same."""
-    return re.sub(r"[\s_-]", "", re.sub(r"^[0-9]+[\s._-]*", "", folder).casefold()) or folder.casefold()
+    name = nfc(nfc(folder).casefold())
+    return re.sub(r"[\s_-]", "", re.sub(r"^[0-9]+[\s._-]*", "", name)) or name
+
+
+def _same_path(path: str, typed: str) -> bool:
+    return PurePosixPath(nfc(path)) == PurePosixPath(nfc(typed))
 
 
 def _name_problem(name: str) -> str:

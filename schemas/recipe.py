@@ -21,6 +21,7 @@ from schemas.model import Model
 from schemas.nearest import did_you_mean
 from schemas.protocol import SplitSpec
 from schemas.spec import AudioSpec, SpectralSpec, StorageSpec, StoreSpec
+from schemas.text import TextError, decode_text
 from schemas.training import InputSpec, TrainSpec
 from schemas.views import ViewSpec
 
@@ -113,14 +114,14 @@ def load_recipe(name_or_path: str) -> Recipe:
     path = Path(name_or_path)
     if path.suffix == ".toml":
         try:
-            text = path.read_text(encoding="utf-8")
+            text = decode_text(path.read_bytes())
         except OSError as error:
             raise UnknownNameError(
                 f"cannot read recipe '{name_or_path}': {error.strerror or error}; "
                 f"give a TOML file or one of {', '.join(shipped_recipes())}"
             ) from error
-        except UnicodeDecodeError as error:
-            raise SpecError(f"recipe '{name_or_path}' is not a UTF-8 text file") from error
+        except TextError as error:
+            raise SpecError(f"recipe '{name_or_path}' {error}") from error
     elif name_or_path in shipped_recipes():
         text = (resources.files("schemas") / "recipes" / f"{name_or_path}.toml").read_text(encoding="utf-8")
     else:

@@ -8,6 +8,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from schemas.errors import StorageError
+from schemas.user_path import expand_home
 
 VARIABLE = "SER_CACHE"
 """Environment variable that sets another folder."""
@@ -18,8 +19,8 @@ def cache_folder() -> Path:
 
     It need not exist yet. Raises :class:`StorageError` if the user has no home folder.
     """
-    if given := os.environ.get(VARIABLE):
-        return Path(given).absolute()
+    if given := os.environ.get(VARIABLE, "").strip():
+        return Path(expand_home(given)).absolute()
     try:
         folder = user_cache_path("ser-features")
     except RuntimeError:
