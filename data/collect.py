@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import filecmp
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from data.files import ARCHIVE_SUFFIXES, LOSSLESS_SUFFIXES, Tree, suffix_of
+from data.files import Tree, suffix_of, walk
 from schemas.clip import Clip, Ignored, Scan
-
-_VIDEO = frozenset({".mp4", ".avi", ".flv", ".mov", ".mkv", ".mpg", ".wmv"})
+from schemas.counts import format_count
+from schemas.errors import CorpusNotFoundError
+from schemas.formats import (
+    ARCHIVE_SUFFIXES,
+    FORMAT_NAMES,
+    LOSSLESS_SUFFIXES,
+    Unread,
+    conversion,
+    unread_format,
+)
 
 
 def collect(
@@ -33,9 +42,9 @@ def collect(
         if isinstance(found, Ignored):
             ignored.append(found)
         elif (first := kept.setdefault(found.clip_id, found)) is not found:
-            ignored.append(Ignored(path, f"same clip as {first.path}"))
+            ignored.append(Ignored(path, _why_second(root, path, first.path)))
     if not kept:
-        notices = (*notices, _nothing(dataset, tree))
+        notices = (*notices, _nothing(dataset, root, tree))
     return Scan(
         dataset=dataset,
         root=root,
@@ -46,13 +55,49 @@ def collect(
 
 
 def not_audio(path: str) -> Ignored:
-    """Ignore a file that is not an audio file, with the reason."""
+    """Ignore a file that is not read as audio, with the reason; if it may hold sound, how to convert it."""
     suffix = suffix_of(path).lower()
     if suffix in ARCHIVE_SUFFIXES:
         return Ignored(path, "an archive; unpack it to use what it holds")
-    if suffix in _VIDEO:
+    kind = unread_format(suffix)
+    if kind is Unread.VIDEO:
         return Ignored(path, "a video file")
+    if kind is not None:
+        return Ignored(path, conversion(kind, path.rpartition("/")[2]))
     return Ignored(path, "not an audio file")
+
+
+def explain_no_audio(root: Path) -> str:
+    """What a folder without audio files holds instead, to follow its name: ``contains no audio files``."""
+    try:
+        others = walk(root).other
+    except CorpusNotFoundError:
+        others = ()
+    for path in others:
+        if (kind := unread_format(suffix_of(path))) is not None:
+            reason = conversion(kind, path.rpartition("/")[2])
+            return f"contains no audio files that are read; {path}: {reason}"
+    if any(suffix_of(path).lower() in ARCHIVE_SUFFIXES for path in others):
+        return "contains archives and no audio files; unpack them"
+    return f"contains no audio files ({FORMAT_NAMES})"
+
+
+def _why_second(root: Path, path: str, first: str) -> str:
+    """Why a second file with the clip id of ``first`` is ignored.
+
+    Names of known corpora identify the clip. Beside each other, files that differ only in the case of their
+    letters may be two recordings.
+    """
+    if path.lower() == first.lower() and not _have_same_bytes(root / path, root / first):
+        return f"other audio under the name of {first}, which is used; rename one of them to use both"
+    return f"same clip as {first}"
+
+
+def _have_same_bytes(one: Path, two: Path) -> bool:
+    try:
+        return filecmp.cmp(one, two, shallow=False)
+    except OSError:
+        return True  # nothing shows that they differ
 
 
 def _rank(path: str) -> tuple[int, bool, str]:
@@ -60,9 +105,7 @@ def _rank(path: str) -> tuple[int, bool, str]:
     return path.count("/"), lossy, path
 
 
-def _nothing(dataset: str, tree: Tree) -> str:
+def _nothing(dataset: str, root: Path, tree: Tree) -> str:
     if tree.audio:
-        return f"none of the {len(tree.audio)} audio files could be read as a clip of {dataset}"
-    if any(suffix_of(path).lower() in ARCHIVE_SUFFIXES for path in tree.other):
-        return "there are archives and no audio file: unpack them"
-    return "there is no audio file"
+        return f"{format_count(len(tree.audio), 'audio file')}, but no clip of {dataset} among them"
+    return f"the folder {explain_no_audio(root)}"

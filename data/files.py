@@ -10,12 +10,10 @@ from pathlib import Path
 
 from schemas.clip import Ignored
 from schemas.errors import CorpusNotFoundError
+from schemas.formats import AUDIO_SUFFIXES
 
-LOSSLESS_SUFFIXES = frozenset({".wav", ".flac", ".aif", ".aiff"})
-AUDIO_SUFFIXES = LOSSLESS_SUFFIXES | {".mp3", ".ogg"}
-"""Suffixes of audio files, in any case."""
-
-ARCHIVE_SUFFIXES = frozenset({".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz"})
+NOT_UTF8 = "its name is not valid UTF-8; rename it"
+"""Reason why a store cannot hold a file."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +24,8 @@ class Tree:
     other: tuple[str, ...]
     unreadable: tuple[Ignored, ...]
     """Broken links, folders that cannot be listed, names that are not UTF-8."""
+    misnamed: tuple[str, ...] = ()
+    """Audio files whose names are not UTF-8, also in ``unreadable``: a store cannot name them."""
 
 
 def walk(root: Path) -> Tree:
@@ -36,12 +36,21 @@ def walk(root: Path) -> Tree:
     tree adds nothing. Raises :class:`CorpusNotFoundError` if ``root`` is not a folder or cannot be listed.
     """
     unreadable: list[Ignored] = []
+    misnamed: list[str] = []
     audio: list[str] = []
     other: list[str] = []
     for path in _files(root, unreadable):
-        (audio if is_audio(path) else other).append(path)
+        if _printable(path) != path:
+            unreadable.append(Ignored(_printable(path), NOT_UTF8))
+            if is_audio(path):
+                misnamed.append(path)
+        else:
+            (audio if is_audio(path) else other).append(path)
     return Tree(
-        tuple(sorted(audio)), tuple(sorted(other)), tuple(sorted(unreadable, key=lambda item: item.path))
+        tuple(sorted(audio)),
+        tuple(sorted(other)),
+        tuple(sorted(unreadable, key=lambda item: item.path)),
+        tuple(sorted(misnamed)),
     )
 
 
@@ -63,6 +72,14 @@ def holds_audio(root: Path) -> bool:
         return any(is_audio(path) for path in _files(root, []))
     except CorpusNotFoundError:
         return False
+
+
+def list_visible(folder: Path) -> list[Path]:
+    """Entries of ``folder`` that :func:`walk` does not skip, sorted; none if it cannot be listed."""
+    try:
+        return sorted(entry for entry in folder.iterdir() if not _is_skipped(entry.name))
+    except OSError:
+        return []
 
 
 def _files(root: Path, unreadable: list[Ignored]) -> Iterator[str]:
@@ -105,13 +122,13 @@ def _entries(folder: Path, entered: set[tuple[int, int]]) -> list[os.DirEntry[st
 
 def _is_skipped(name: str) -> bool:
     """Whether the entry is hidden, ``__MACOSX`` or a Zarr store, and so not part of a corpus."""
-    return name[0] == "." or name == "__MACOSX" or name.endswith(".zarr")
+    return name[0] == "." or name == "__MACOSX" or name.lower().endswith(".zarr")
 
 
 def _file_problem(entry: os.DirEntry[str]) -> str:
-    if not entry.is_file():
-        return "a link that leads nowhere" if entry.is_symlink() else "not a regular file"
-    return "" if _printable(entry.name) == entry.name else "its name is not valid UTF-8; rename it"
+    if entry.is_file():
+        return ""
+    return "a link that leads nowhere" if entry.is_symlink() else "not a regular file"
 
 
 def _printable(path: str) -> str:

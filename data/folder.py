@@ -32,6 +32,7 @@ from data.files import suffix_of, walk
 from data.registry import CORPORA
 from data.speakers import Speaker, SpeakerTable, gender_of, read_speakers
 from schemas.clip import Clip, Ignored, Scan
+from schemas.counts import choose_form, format_count
 from schemas.errors import CorpusError, UsageError
 from schemas.labels import Emotion, Gender
 from schemas.model import Model
@@ -154,9 +155,9 @@ class FolderCorpus:
             return []
         return [
             (
-                f"the speaker of {count} of {len(scan.clips)} clips of '{self.name}' is not known: a "
-                f"speaker-independent split will keep them all on one side; give 'speaker' or 'speakers' in "
-                f"{DESCRIPTION}"
+                f"the speaker of {count} of {len(scan.clips)} {choose_form(len(scan.clips), 'clip')} of "
+                f"'{self.name}' is not known: a speaker-independent split will keep them all on one side; "
+                f"give 'speaker' or 'speakers' in {DESCRIPTION}"
             )
         ]
 
@@ -167,7 +168,8 @@ class FolderCorpus:
             notices.append(f"[genders] of '{self.name}' names speakers of no clip: {', '.join(strangers)}")
         if table is not None and (absent := table.unmatched([clip.path for clip in scan.clips])):
             notices.append(
-                f"{len(absent)} rows of {self.description.speakers} name no clip of '{self.name}', "
+                f"{format_count(len(absent), 'row')} of {self.description.speakers} "
+                f"{choose_form(len(absent), 'names', 'name')} no clip of '{self.name}', "
                 f"the first is '{absent[0]}'"
             )
         return notices

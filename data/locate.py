@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from data.collect import explain_no_audio
 from data.corpus import Corpus
-from data.files import holds_audio
+from data.files import holds_audio, list_visible
 from data.folder import DESCRIPTION, FolderCorpus
 from data.missing import explain_missing, explain_nothing_found, require_name
 from data.registry import CORPORA, real_corpora, require_corpus
@@ -74,10 +75,7 @@ def locate(request: str, corpora_root: Path) -> Located:
 
 def _folders(root: Path) -> tuple[Path, ...]:
     """Visible folders directly under ``root``, sorted; none if ``root`` is not a folder."""
-    try:
-        return tuple(sorted(entry for entry in root.iterdir() if entry.is_dir() and entry.name[0] != "."))
-    except OSError:
-        return ()
+    return tuple(entry for entry in list_visible(root) if entry.is_dir())
 
 
 def _open_at(name: str, path: Path, request: str) -> tuple[Corpus, Path]:
@@ -88,7 +86,7 @@ def _open_at(name: str, path: Path, request: str) -> tuple[Corpus, Path]:
         )
     if not holds_audio(path):
         raise CorpusNotFoundError(
-            f"the folder '{path}' for the corpus '{name}' contains no audio files{comma_hint(request)}"
+            f"the folder '{path}' for the corpus '{name}' {explain_no_audio(path)}{comma_hint(request)}"
         )
     return (CORPORA[name] if name in CORPORA else FolderCorpus.open(path, name)), path
 

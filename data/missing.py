@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from data.collect import explain_no_audio
 from data.corpus import Corpus
-from data.files import ARCHIVE_SUFFIXES, holds_audio
+from data.files import holds_audio, list_visible
 from data.folder import DESCRIPTION, FolderCorpus
 from data.recognise import recognise
 from data.registry import CORPORA, real_corpora
 from schemas.errors import UnknownNameError
+from schemas.formats import ARCHIVE_SUFFIXES
 from schemas.names import fold_name
 
 
@@ -25,7 +27,7 @@ def explain_missing(wanted: Corpus, root: Path, folders: Sequence[Path]) -> str:
     if archive := _archive((wanted.name,), root, own):
         return f"{wanted.name} is still packed; unpack '{archive}' in its folder and run the command again"
     if own:
-        return f"the folder '{own[0]}' contains no audio files; {wanted.how_to_get}"
+        return f"the folder '{own[0]}' {explain_no_audio(own[0])}; {wanted.how_to_get}"
     where = f"under '{root}'" if root.is_dir() else f"because there is no folder '{root}'"
     return (
         f"{wanted.name} was not found {where} (looked for a folder with audio files named "
@@ -82,10 +84,7 @@ def require_name(request: str, name: str) -> None:
 def _below(folders: Sequence[Path], names: Sequence[str]) -> Path | None:
     """One of ``folders`` that contains a folder of one of the corpora, if the root was one level too high."""
     for folder in folders:
-        try:
-            inner = [each for each in folder.iterdir() if each.is_dir() and _is_named_like(each, names)]
-        except OSError:
-            continue
+        inner = [each for each in list_visible(folder) if each.is_dir() and _is_named_like(each, names)]
         if any(map(holds_audio, inner)):
             return folder
     return None
@@ -94,10 +93,7 @@ def _below(folders: Sequence[Path], names: Sequence[str]) -> Path | None:
 def _archive(names: Sequence[str], root: Path, own: Sequence[Path]) -> Path | None:
     """An archive in one of the corpora's ``own`` folders, or one in ``root`` that is named like a corpus."""
     for folder in (*own, root):
-        try:
-            packed = sorted(each for each in folder.iterdir() if each.suffix.lower() in ARCHIVE_SUFFIXES)
-        except OSError:
-            continue
+        packed = [each for each in list_visible(folder) if each.suffix.lower() in ARCHIVE_SUFFIXES]
         for each in packed:
             if folder != root or _is_named_like(each.with_name(each.name.split(".")[0]), names):
                 return each

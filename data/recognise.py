@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from data import cremad, demo, emodb, ravdess, savee, tess
-from data.files import is_audio
+from data.files import is_audio, list_visible
 from schemas.clip import Clip, Ignored
 
 _SAMPLE = 200
@@ -33,15 +33,8 @@ def recognise(root: Path) -> str | None:
 
 
 def _audio_near(root: Path) -> Iterator[str]:
-    for path in _list_visible(root):
+    for path in list_visible(root):
         if path.is_dir():
-            yield from (f"{path.name}/{inner.name}" for inner in _list_visible(path) if is_audio(inner.name))
+            yield from (f"{path.name}/{inner.name}" for inner in list_visible(path) if is_audio(inner.name))
         elif is_audio(path.name):
             yield path.name
-
-
-def _list_visible(folder: Path) -> list[Path]:
-    try:
-        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    except OSError:
-        return []

@@ -35,6 +35,7 @@ from pipelines.device import require_device_name
 from pipelines.process import keep_freed_memory, usable_jobs
 from pipelines.version import FEATURE_VERSION
 from schemas.clip import Remark, Scan, Status
+from schemas.counts import choose_form, format_count
 from schemas.errors import BadRecordingsError, CorpusNotFoundError
 from schemas.spec import StoreSpec
 
@@ -78,6 +79,24 @@ class BuildReport:
     seconds: float
     stages: Mapping[str, float]
     """Stage → seconds of work or waiting."""
+
+    def require_usable(self) -> None:
+        """Raise :class:`BadRecordingsError` if a corpus of this build has no usable recording.
+
+        The store is finished nevertheless and lists them. The next build reads them again if they changed.
+        """
+        names = [scan.dataset for scan in self.scans if self._is_useless(scan.dataset)]
+        if not names:
+            return
+        first = next(entry for entry in self.bad if entry.clip_id.startswith(f"{names[0]}/"))
+        raise BadRecordingsError(
+            f"{' and '.join(names)} {choose_form(len(names), 'has', 'have')} no usable recording (the first, "
+            f"{first.path}: {first.problem}); repair the recordings and run the command again"
+        )
+
+    def _is_useless(self, dataset: str) -> bool:
+        entry = self.document.datasets[dataset]
+        return entry.bad == entry.clips
 
 
 def build(request: BuildRequest, progress: Progress | None = None) -> BuildReport:
@@ -267,6 +286,6 @@ def _strict_message(bad: Sequence[Remark]) -> str:
     first = "; ".join(f"{entry.clip_id}: {entry.problem}" for entry in bad[:3])
     more = f"; and {len(bad) - 3} more" if len(bad) > 3 else ""
     return (
-        f"--strict: {len(bad)} unusable recording{'s' if len(bad) > 1 else ''} ({first}{more}); repair or "
+        f"--strict: {format_count(len(bad), 'unusable recording')} ({first}{more}); repair or "
         f"remove them and run the command again, or omit --strict to finish the store despite them"
     )

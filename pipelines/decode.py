@@ -11,8 +11,11 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
+from pipelines.foreign import explain_foreign
 from pipelines.quality import Quality, measure_quality
+from pipelines.quiet import quiet_libraries
 from pipelines.trim import trim_bounds
+from schemas.counts import choose_form
 from schemas.errors import RecordingError
 from schemas.spec import AudioSpec
 
@@ -56,14 +59,29 @@ class Recording:
 
 
 class UnusableRecordingError(RecordingError):
-    """A recording is unusable; with the facts in its header, if it has one."""
+    """A recording is unusable; with the facts in its header, if it has one.
 
-    def __init__(self, problem: str, header: soundfile.SoundFile | None = None) -> None:
-        super().__init__(problem)
+    ``setting`` : field of a recipe that would allow the recording, added to the message in parentheses.
+    """
+
+    def __init__(
+        self, problem: str, header: soundfile.SoundFile | None = None, setting: str | None = None
+    ) -> None:
+        super().__init__(f"{problem} ({setting})" if setting else problem)
+        self.problem = problem
+        """The message without ``setting``, for readers who cannot change it."""
+        self.setting = setting
+        """Field of a recipe that would allow the recording; None if none would."""
         known = header is not None and header.samplerate > 0 and header.frames < _UNKNOWN_FRAMES
         self.duration_s = header.frames / header.samplerate if header is not None and known else None
         self.sample_rate = int(header.samplerate) if header is not None else None
         self.channels = int(header.channels) if header is not None else None
+
+    def without_setting(self) -> UnusableRecordingError:
+        """The same error for readers who cannot change a recipe, such as those of a prediction."""
+        plain = UnusableRecordingError(self.problem)
+        plain.duration_s, plain.sample_rate, plain.channels = self.duration_s, self.sample_rate, self.channels
+        return plain
 
 
 @dataclass(frozen=True)
@@ -75,7 +93,9 @@ class Decoded:
 
 
 def decode(data: Bytes, audio: AudioSpec, decoded: Decoded | None = None) -> Recording:
-    """Decode WAV, FLAC, MP3, OGG or AIFF bytes: mean of the channels, soxr HQ resampling, quality, trimming.
+    """Decode a recording: mean of the channels, soxr HQ resampling, quality, trimming.
+
+    ``data`` : a file in any of :data:`schemas.formats.AUDIO_FORMATS`.
 
     ``decoded`` : the samples, if another decoder has read them from the same bytes; libsndfile then only
     checks the header.
@@ -88,7 +108,7 @@ def decode(data: Bytes, audio: AudioSpec, decoded: Decoded | None = None) -> Rec
     if not len(data):
         raise UnusableRecordingError("empty file (0 bytes)")
     try:
-        with soundfile.SoundFile(_MemoryFile(data)) as file:
+        with quiet_libraries(), soundfile.SoundFile(_MemoryFile(data)) as file:
             _check_header(data, file, audio)
             channels = file.read(dtype="float32", always_2d=True) if decoded is None else decoded.channels
             _check_samples(channels, file, audio)
@@ -97,7 +117,7 @@ def decode(data: Bytes, audio: AudioSpec, decoded: Decoded | None = None) -> Rec
     except (soundfile.SoundFileError, RuntimeError, ValueError, TypeError, IndexError) as error:
         # libsndfile and its binding raise several kinds of errors for damaged bytes.
         reason = getattr(error, "error_string", error)
-        raise UnusableRecordingError(f"not readable as audio: {reason}") from error
+        raise UnusableRecordingError(explain_foreign(data) or f"not readable as audio: {reason}") from error
     mono = _mean(channels) if decoded is None else decoded.mono
     if rate != audio.sample_rate:
         mono = soxr.resample(mono, rate, audio.sample_rate, quality="HQ")
@@ -170,13 +190,16 @@ def _check_length(frames: int, file: soundfile.SoundFile, audio: AudioSpec) -> N
     seconds = frames / file.samplerate
     if seconds > audio.max_duration_s:
         raise UnusableRecordingError(
-            f"{seconds:.6g} s long; the limit is {audio.max_duration_s:g} s (audio.max_duration_s)", file
+            f"{seconds:.6g} s long; the limit is {audio.max_duration_s:g} s",
+            file,
+            "audio.max_duration_s",
         )
     if seconds < audio.min_duration_s:
         raise UnusableRecordingError(
-            f"{frames} sample{'s' if frames > 1 else ''} ({seconds * 1e3:.5g} ms); "
-            f"the shortest usable is {audio.min_duration_s:g} s (audio.min_duration_s)",
+            f"{frames} {choose_form(frames, 'sample')} ({seconds * 1e3:.5g} ms); "
+            f"the shortest usable is {audio.min_duration_s:g} s",
             file,
+            "audio.min_duration_s",
         )
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from schemas.counts import format_count
 from schemas.errors import UnknownNameError
 from schemas.model import Model
 from schemas.nearest import did_you_mean
@@ -59,7 +60,8 @@ class _Convolutions(_Named):
     def _check_blocks(self) -> Self:
         if len(self.channels) != len(self.pools):
             raise ValueError(
-                f"{len(self.channels)} channels and {len(self.pools)} pools; give one of each per block"
+                f"{format_count(len(self.channels), 'channel')} and "
+                f"{format_count(len(self.pools), 'pool')}; give one of each per block"
             )
         if len(set(self.block)) < len(self.block):
             raise ValueError(f"a step is listed twice: {', '.join(self.block)}")

@@ -14,6 +14,7 @@ from typing import Any, Self
 from pydantic import Field, ValidationError, model_validator
 
 from schemas.architecture import ModelSpec, named_model
+from schemas.counts import format_count
 from schemas.errors import SpecError, UnknownNameError, UsageError
 from schemas.features import FeatureSpec
 from schemas.labels import LABEL_SETS, Target
@@ -84,7 +85,7 @@ class Recipe(Model):
         count = len(self.views) if augment is None else augment
         if not 0 <= count <= len(self.views):
             raise UsageError(
-                f"--augment {count}: recipe '{self.name}' lists {len(self.views)} views; "
+                f"--augment {count}: recipe '{self.name}' lists {format_count(len(self.views), 'view')}; "
                 f"give a number from 0 to {len(self.views)}"
             )
         return StoreSpec(
@@ -112,7 +113,7 @@ def load_recipe(name_or_path: str) -> Recipe:
     recipe; the message names the first invalid field.
     """
     path = Path(name_or_path)
-    if path.suffix == ".toml":
+    if path.suffix.lower() == ".toml":
         try:
             text = decode_text(path.read_bytes())
         except OSError as error:

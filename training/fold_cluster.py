@@ -12,6 +12,7 @@ from featurestore.cluster.client import dask_client
 from featurestore.cluster.request import ClusterRequest
 from featurestore.places.choose import is_url
 from pipelines.machine import usable_cores
+from schemas.counts import format_count
 from schemas.errors import SerError, WorkerLostError
 from training.runs.observer import Observer
 from training.runs.request import TrainRequest
@@ -49,7 +50,7 @@ def train_folds(
             ): number
             for number in numbers
         }
-        observer.notice(f"sent {len(tasks)} folds to the workers")
+        observer.notice(f"sent {format_count(len(tasks), 'fold')} to the workers")
         for future in as_completed(tasks):
             number = tasks[future]
             try:

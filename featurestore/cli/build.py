@@ -93,6 +93,8 @@ def build(
 ) -> None:
     """Build a store, resume a stopped build, or add corpora to a store.
 
+    The exit status is 1 if a corpus has no usable recording.
+
     [bold]Examples[/]
 
       ser-features build --datasets all --augment 6
@@ -130,3 +132,4 @@ def build(
     report = run(request, ConsoleProgress())
     with after_result():
         print_json(build_json(report)) if json else out.print(build_text(report))
+    report.require_usable()

@@ -14,6 +14,7 @@ from featurestore.cli.lines import LISTED, escape, first_lines
 from featurestore.compare import Comparison
 from featurestore.differences.tables import ColumnDifference, FieldDifference, OnlyIn
 from featurestore.differences.values import Numbers
+from schemas.counts import format_count
 
 
 def comparison_text(result: Comparison, a: str, b: str) -> RenderableType:
@@ -30,7 +31,7 @@ def comparison_text(result: Comparison, a: str, b: str) -> RenderableType:
                 parts.append(f"{what} only in {side}: {escape(', '.join(names))}")
     parts += _list_lines("corpora, A | B:", _field_lines(result.corpora))
     for side, names in (("A", result.clips_only.a), ("B", result.clips_only.b)):
-        parts += _list_lines(f"{len(names):,} clips only in {side}:", list(names))
+        parts += _list_lines(f"{format_count(len(names), 'clip')} only in {side}:", list(names))
     parts += _columns_text(result.columns) + _columns_text(result.drawn)
     if result.numbers:
         parts += _numbers_text(result.numbers)
@@ -116,11 +117,12 @@ def _numbers_text(numbers: Numbers) -> list[RenderableType]:
             f"{spot.a:.6g} | {spot.b:.6g}" if spot else "",
         )
     reasons = [f"{name}: {reason}" for name, reason in numbers.incomparable.items()]
-    counts = f"{numbers.shards_equal:,} shards equal by hash, {numbers.shards_read:,} read and compared"
+    equal = format_count(numbers.shards_equal, "shard")
+    counts = f"{equal} equal by hash, {numbers.shards_read:,} read and compared"
     return [
         *([table] if table.row_count else []),
         *_list_lines("values that cannot be compared:", reasons),
-        f"values of {numbers.clips:,} clips that are usable in both: {counts}",
+        f"values of {format_count(numbers.clips, 'clip')} usable in both: {counts}",
     ]
 
 
@@ -133,7 +135,7 @@ def _columns_text(differences: Sequence[ColumnDifference]) -> list[RenderableTyp
         lines = [
             f"{clip}: {_format_value(a)} | {_format_value(b)}" for clip, a, b in _rows(difference)[:share]
         ]
-        heading = f"{where}{difference.column} of {len(difference.clips):,} clips, A | B:"
+        heading = f"{where}{difference.column} of {format_count(len(difference.clips), 'clip')}, A | B:"
         parts += _list_lines(heading, lines, len(difference.clips))
     return parts
 

@@ -7,6 +7,7 @@ passes :class:`EdgeConsole` or :func:`print_json`, where control characters are 
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sys
 import time
@@ -59,6 +60,9 @@ class EdgeConsole(Console):
 
 out = EdgeConsole(highlight=False, soft_wrap=True)
 err = EdgeConsole(stderr=True, highlight=False, soft_wrap=True)
+
+# What Matplotlib says about its caches and fonts is not about the user's work.
+logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 _EXTRA = re.compile(r"unexpected extra argument.* \((\S+).*\)$")
 

@@ -11,6 +11,7 @@ import typer
 
 from featurestore.cli.console import ConsoleProgress, after_result, err, out, print_json
 from featurestore.cli.options import Corpora, Json
+from schemas.counts import format_count
 from schemas.errors import StoppedError, UsageError
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def _text(found: Downloaded, corpora: Path) -> str:
     clips = f"{len(scan.clips):,} of {expected:,} clips"
     how = "already complete" if found.was_there else f"{found.fetched_bytes / 1e6:,.1f} MB downloaded"
     lines = [
-        f"{found.corpus.name} in {scan.root}: {clips}, {speakers} speakers; {how}",
+        f"{found.corpus.name} in {scan.root}: {clips}, {format_count(speakers, 'speaker')}; {how}",
         *(f"  {notice}" for notice in scan.notices),
         f"next: {_next_command(found, corpora)}",
     ]

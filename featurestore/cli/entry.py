@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NoReturn
 
 from featurestore.cli.streams import discard, safe_streams
@@ -40,6 +41,7 @@ def start(module: str) -> NoReturn:
 def _run(module: str) -> int:
     try:
         _require_asserts()
+        _require_working_directory()
         with _leave_at_ctrl_c():
             app: Any = import_module(module).app
         app()
@@ -73,6 +75,17 @@ def _require_asserts() -> None:
             "Python runs with -O (PYTHONOPTIMIZE), and Zarr cannot write or read stores that way; run the "
             "command without it: env -u PYTHONOPTIMIZE COMMAND"
         )
+
+
+def _require_working_directory() -> None:
+    """Raise :class:`UsageError` if the working directory was deleted: libraries would fail in their words."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise UsageError(
+            "the working directory does not exist any more; change to another folder with cd and run the "
+            "command again"
+        ) from error
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from rich.table import Table
 from featurestore.cli.lines import escape, part_lines, summary_line
 from featurestore.format.documents import StoreDocument
 from featurestore.store import FeatureStore
+from schemas.counts import choose_form
 
 _TABLES = "tables and metadata"
 
@@ -30,7 +31,8 @@ def info_text(store: FeatureStore) -> RenderableType:
         _corpora_table(store),
         "",
         f"audio     {audio.sample_rate} Hz, {spec.length / audio.sample_rate:.4g} s, {trim}{normalised}; "
-        f"n_fft {spec.spectral.n_fft}, hop {spec.spectral.hop_length}, {spec.frames} frames",
+        f"n_fft {spec.spectral.n_fft}, hop {spec.spectral.hop_length}, "
+        f"{spec.frames} {choose_form(spec.frames, 'frame')}",
         *(f"feature   {name} × {n}: {sizes[name] / 1e6:,.1f} MB" for name, n in spec.coefficients.items()),
         f"tables    {sizes[_TABLES] / 1e6:,.1f} MB",
         f"views     {', '.join(f'{i} {name}' for i, name in enumerate(spec.view_names))}",

@@ -6,6 +6,7 @@ from rich.markup import escape as escape_markup
 
 from featurestore.format.documents import StoreDocument
 from schemas.clip import Scan
+from schemas.counts import format_count
 from schemas.printable import escape_line
 
 LISTED = 20
@@ -15,11 +16,6 @@ LISTED = 20
 def escape(text: str) -> str:
     """A name for one line of the terminal: without markup, line ends and control characters."""
     return escape_markup(escape_line(text))
-
-
-def format_count(count: int, noun: str) -> str:
-    """``1 view``, ``7 views``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def first_lines(lines: list[str], count: int | None = None) -> list[str]:
@@ -43,7 +39,7 @@ def summary_line(document: StoreDocument) -> str:
     features = ", ".join(feature.kind for feature in spec.features)
     marked = f" ({unusable} unusable)" if unusable else ""
     views = format_count(len(spec.view_names), "view")
-    return f"{clips:,} clips{marked} × {views}; {features}; {size / 1e6:,.1f} MB"
+    return f"{format_count(clips, 'clip')}{marked} × {views}; {features}; {size / 1e6:,.1f} MB"
 
 
 def part_lines(part_of: str | None) -> list[str]:

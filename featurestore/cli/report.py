@@ -11,6 +11,7 @@ from featurestore.cli.console import ConsoleProgress, after_result, out, print_j
 from featurestore.cli.lines import escape
 from featurestore.cli.options import StorePlace
 from featurestore.cli.paths import path_type
+from schemas.counts import format_count
 
 if TYPE_CHECKING:
     from featurestore.report.make import Report  # takes seconds to import
@@ -59,6 +60,7 @@ def _show(made: Report, json: bool) -> None:
         return
     held = made.findings.contents
     out.print(
-        f"[bold]{escape(str(made.path))}[/]: {held.clips:,} clips of {held.speakers:,} speakers, "
+        f"[bold]{escape(str(made.path))}[/]: {format_count(held.clips, 'clip')} of "
+        f"{format_count(held.speakers, 'speaker')}, "
         f"{made.bytes / 1e6:.1f} MB; open it in a browser"
     )

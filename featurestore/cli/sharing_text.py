@@ -8,12 +8,13 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from featurestore.cli.lines import escape, format_count, part_lines
+from featurestore.cli.lines import escape, part_lines
 from featurestore.sharing.listing import PublishedVersions
 from featurestore.sharing.pack import PackReport
 from featurestore.sharing.pull import PullReport
 from featurestore.sharing.push import PushReport
 from featurestore.sharing.unpack import UnpackReport
+from schemas.counts import format_count
 
 _Report = PushReport | PullReport | PackReport | UnpackReport
 
@@ -46,8 +47,8 @@ def pull_text(report: PullReport) -> RenderableType:
 def pack_text(report: PackReport) -> RenderableType:
     """The file, and how others unpack it."""
     return Group(
-        f"[bold]{escape(report.file)}[/]: {report.objects:,} objects, {_megabytes(report.bytes)} "
-        f"{_rate(report.bytes, report.seconds)}",
+        f"[bold]{escape(report.file)}[/]: {format_count(report.objects, 'object')}, "
+        f"{_megabytes(report.bytes)} {_rate(report.bytes, report.seconds)}",
         f"  {report.digest}",
         *part_lines(report.part_of),
         f"  others unpack it with: ser-features unpack {escape(report.file)} STORE",
@@ -93,7 +94,7 @@ def _transfer_lines(verb: str, size: int, report: PullReport | UnpackReport) -> 
     kept = f", kept {_megabytes(report.bytes_kept)}" if report.bytes_kept else ""
     moved = f"{verb} {_megabytes(size)} {_rate(size, report.seconds)}" if size else "nothing to do"
     return [
-        f"[bold]{escape(report.store)}[/]: {report.objects:,} objects; {moved}{kept}",
+        f"[bold]{escape(report.store)}[/]: {format_count(report.objects, 'object')}; {moved}{kept}",
         f"  {report.digest}",
         *part_lines(report.part_of),
     ]

@@ -6,13 +6,14 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 
-from featurestore.cli.lines import escape, first_lines, format_count
+from featurestore.cli.lines import escape, first_lines
 from featurestore.verify import Verification
+from schemas.counts import format_count
 
 
 def verification_text(result: Verification) -> RenderableType:
     """The findings, or that the store is intact."""
-    checked = f"{result.objects:,} objects, {result.bytes / 1e6:,.1f} MB ({_depth(result)})"
+    checked = f"{format_count(result.objects, 'object')}, {result.bytes / 1e6:,.1f} MB ({_depth(result)})"
     if result.ok:
         verdict = f"[bold green]ok[/] {escape(result.store)}: {checked}"
         return Group(verdict, f"  {result.digest}", *_stranger_lines(result))

@@ -16,19 +16,10 @@ from pipelines.dali import DaliClip, Refused, dali_clips
 from pipelines.decode import Bytes, Decoded, Recording, UnusableRecordingError, decode
 from pipelines.decoders import Decoder
 from pipelines.process import compute_alone
+from schemas.formats import CONTAINERS
 from schemas.spec import AudioSpec
 
 Finished = TypeVar("Finished")
-
-_CONTAINERS = {
-    ".wav": {"WAV", "WAVEX", "RF64", "W64"},
-    ".flac": {"FLAC"},
-    ".ogg": {"OGG"},
-    ".mp3": {"MP3"},
-    ".aif": {"AIFF"},
-    ".aiff": {"AIFF"},
-}
-"""File name suffix → the containers expected under it, by libsndfile's names."""
 
 AHEAD = 64
 """Clips decoded in advance: two batches."""
@@ -136,5 +127,5 @@ def _judge(
 
 def _container_note(suffix: str, container: str) -> str:
     """A note on a file whose content does not match its name; "" if it does."""
-    expected = _CONTAINERS.get(suffix.lower(), {container})
+    expected = CONTAINERS.get(suffix.lower(), {container})
     return "" if container in expected else f"{container} data under a {suffix} name"

@@ -20,6 +20,7 @@ from pipelines.version import FEATURE_VERSION
 from schemas.clip import Scan, Status
 from schemas.defaults import DEFAULT_RECIPE
 from schemas.errors import CorpusNotFoundError, SpecError, StoreConflictError, UnknownNameError, UsageError
+from schemas.formats import AUDIO_SUFFIXES
 from schemas.names import nfc
 from schemas.recipe import first_problem, load_recipe
 from schemas.spec import StoreSpec
@@ -85,7 +86,7 @@ def _names_store(what: str) -> bool:
         return True
     if "=" in what or what in CORPORA:
         return False
-    return path.exists() or "/" in what or "@" in what or path.suffix == ".zarr"
+    return path.exists() or "/" in what or "@" in what or path.suffix.lower() == ".zarr"
 
 
 def _of_store(request: ListenRequest) -> Subject:
@@ -108,7 +109,7 @@ def _of_store(request: ListenRequest) -> Subject:
         raise UsageError(
             f"{clip_id} has no views because its recording is bad ({clip['problem']}); choose another clip"
         )
-    scan = _scan(request.datasets or dataset, request.corpora)
+    scan = _scan_of_store(request, clip_id, dataset)
     paths = {found.clip_id: found.path for found in scan.clips}
     if clip_id not in paths:
         raise CorpusNotFoundError(
@@ -121,6 +122,21 @@ def _of_store(request: ListenRequest) -> Subject:
         for name, value, key in zip(views["name"], views["parameter"], views["key"], strict=True)
     }
     return Subject(clip_id, scan.root / paths[clip_id], store.spec, str(clip["audio_sha256"]), stored)
+
+
+def _scan_of_store(request: ListenRequest, clip_id: str, dataset: str) -> Scan:
+    """Scan the corpus of a stored clip, where ``--datasets`` says or under the corpora folder."""
+    if request.datasets is not None:
+        return _scan(request.datasets, request.corpora)
+    try:
+        return _scan(dataset, request.corpora)
+    except (CorpusNotFoundError, UnknownNameError) as error:
+        kind = UnknownNameError if isinstance(error, UnknownNameError) else CorpusNotFoundError
+        beside = request.corpora / dataset
+        raise kind(
+            f"the recording of {clip_id} is needed, but the corpus {dataset} was not found under "
+            f"'{request.corpora}'; add --datasets {dataset}={beside if beside.is_dir() else 'PATH'}"
+        ) from error
 
 
 def _of_corpus(request: ListenRequest) -> Subject:
@@ -166,7 +182,8 @@ def find_clip(wanted: str, ids: Sequence[str], paths: Sequence[str], where: str)
                 f"'{wanted}' matches {len(found):,} clips of {where}, such as {named}; give more of the id"
             )
     short = {clip_id.rpartition("/")[2]: clip_id for clip_id in ids}
-    stem = wanted.rpartition("/")[2].removesuffix(".wav")
+    stem = wanted.rpartition("/")[2]
+    stem = stem.removesuffix(suffix) if (suffix := Path(stem).suffix).lower() in AUDIO_SUFFIXES else stem
     near = [short[name] for name in difflib.get_close_matches(stem, short, n=_MOST_NAMED, cutoff=0.5)]
     hint = f"; the closest are {', '.join(near)}" if near else ""
     raise UnknownNameError(f"{where} has no clip '{wanted}'{hint}")

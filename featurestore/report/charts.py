@@ -12,6 +12,7 @@ from featurestore.page.picture import Picture, svg_picture
 from featurestore.report.contents import Contents
 from featurestore.report.measures import Measure
 from featurestore.report.theme import CORPUS_COLOURS, GENDER_COLOURS, GREY, WIDTH, figure
+from schemas.counts import format_count
 
 MOST_PANELS = 6
 """Corpora with a panel of their own."""
@@ -82,7 +83,11 @@ def _groups(measure: Measure) -> list[tuple[str, str, tuple[int, ...]]]:
         (measure.corpora[index].corpus, colour, (index,))
         for index, colour in zip(sorted(own), CORPUS_COLOURS, strict=False)
     ]
-    return [*groups, (f"{len(others)} other corpora", GREY, tuple(others))] if others else groups
+    return (
+        [*groups, (f"{format_count(len(others), 'other corpus', 'other corpora')}", GREY, tuple(others))]
+        if others
+        else groups
+    )
 
 
 def _histogram(axes: Axes, measure: Measure, groups: list[tuple[str, str, tuple[int, ...]]]) -> None:

@@ -17,6 +17,7 @@ from featurestore.report.correlation import Correlation
 from featurestore.report.examples import Example
 from featurestore.report.spectra import MeanSpectra
 from featurestore.report.theme import NO_DATA, WIDTH, figure, frame
+from schemas.counts import format_count
 
 MOST_PIXELS = 640
 """Frames or bands in one picture; if there are more, several are averaged into a pixel."""
@@ -49,7 +50,7 @@ def draw_mean_spectrograms(means: MeanSpectra, at: MelAxes) -> Picture:
             panels.flat, means.emotions, shown, means.clips, strict=False
         ):
             image = _spectrogram(axes, values, at, (low, high))
-            axes.set_title(f"{emotion}, {clips.max(initial=0):,} clips")
+            axes.set_title(f"{emotion}, {format_count(int(clips.max(initial=0)), 'clip')}")
         _label_outside(panels, len(means.emotions))
         drawn.colorbar(image, ax=panels, label="mean level (dB)", aspect=30, pad=0.015)
         return png_picture(drawn, f"Mean mel spectrograms of {', '.join(means.emotions)}")

@@ -55,6 +55,39 @@ def test_flac_beside_wav_is_one_clip(tree) -> None:
     assert result.ignored[0].reason == "same clip as happy/1.flac"
 
 
+def test_files_that_differ_in_case_are_one_clip_only_if_they_are_equal(tree) -> None:
+    root = tree("happy/1.wav", "happy/1.WAV", "happy/2.opus", "happy/2.Opus")
+    (root / "happy" / "1.wav").write_bytes(b"one sound")
+    (root / "happy" / "1.WAV").write_bytes(b"two sound")
+    result = scan(root)
+    assert [clip.path for clip in result.clips] == ["happy/1.WAV", "happy/2.Opus"]
+    reasons = {item.path: item.reason for item in result.ignored}
+    assert reasons["happy/1.wav"].startswith("other audio under the name of happy/1.WAV")
+    assert "rename" in reasons["happy/1.wav"]
+    assert reasons["happy/2.opus"] == "same clip as happy/2.Opus"
+
+
+@pytest.mark.parametrize(
+    ("files", "notice"),
+    [
+        (("happy/1.m4a", "notes.txt"), "happy/1.m4a: MPEG-4 sound (AAC or ALAC), which is not read"),
+        (("happy.zip",), "unpack them"),
+        (("notes.txt",), "contains no audio files (WAV, FLAC"),
+    ],
+)
+def test_a_folder_without_audio_says_what_it_holds(tree, files: tuple[str, ...], notice: str) -> None:
+    assert notice in scan(tree(*files)).notices[0]
+
+
+def test_sound_that_is_not_read_is_ignored_with_the_command_that_converts_it(tree) -> None:
+    result = scan(tree("happy/1.wav", "happy/a memo.M4A", "happy/2.amr", "film.mp4", "notes.txt"))
+    reasons = {item.path: item.reason for item in result.ignored}
+    assert reasons["happy/a memo.M4A"].endswith("ffmpeg -i 'a memo.M4A' 'a memo.wav'")
+    assert reasons["happy/2.amr"].endswith("ffmpeg -i 2.amr 2.wav")
+    assert reasons["film.mp4"].endswith("ffmpeg -i film.mp4 film.wav")
+    assert reasons["notes.txt"] == "not an audio file"
+
+
 def test_the_inner_of_two_emotion_folders_is_taken_with_a_note(tree) -> None:
     (clip,) = scan(tree("happy/anna/sad/1.wav")).clips
     assert clip.emotion is Emotion.SAD

@@ -8,14 +8,16 @@ from schemas.errors import CorpusNotFoundError
 
 
 def test_audio_is_told_by_its_suffix_in_any_case_and_sorted(tree) -> None:
-    root = tree("b/x.WAV", "b/a.Flac", "c.mp3", "d.ogg", "e.aif", "f.AIFF", "g.txt", "h.mp4")
+    root = tree("b/x.WAV", "b/a.Flac", "c.mp3", "d.ogg", "e.aif", "f.AIFF", "g.txt", "h.mp4", "i.OPUS")
     found = walk(root)
-    assert found.audio == ("b/a.Flac", "b/x.WAV", "c.mp3", "d.ogg", "e.aif", "f.AIFF")
+    assert found.audio == ("b/a.Flac", "b/x.WAV", "c.mp3", "d.ogg", "e.aif", "f.AIFF", "i.OPUS")
     assert found.other == ("g.txt", "h.mp4")
 
 
 def test_hidden_files_and_the_litter_of_macos_are_left_out(tree) -> None:
-    root = tree("a.wav", "._a.wav", ".DS_Store", ".git/b.wav", "__MACOSX/._a.wav", "__MACOSX/c.wav")
+    root = tree(
+        "a.wav", "._a.wav", ".DS_Store", ".git/b.wav", "__MACOSX/._a.wav", "__MACOSX/c.wav", "B.ZARR/d.wav"
+    )
     found = walk(root)
     assert (found.audio, found.other, found.unreadable) == (("a.wav",), (), ())
 
@@ -58,3 +60,15 @@ def test_a_root_that_is_no_folder_is_refused(tree, name: str) -> None:
 def test_audio_is_found_at_any_depth(tree) -> None:
     assert holds_audio(tree("a/b/c/d.wav"))
     assert not holds_audio(tree("a/b/c.csv", ".hidden.wav", root="tables"))
+
+
+def test_names_that_are_not_utf_8_are_found_beside_what_cannot_be_read(tree) -> None:
+    root = tree("a.wav")
+    for name in (b"/\xff.wav", b"/\xff.txt", b"/\xfe/b.wav"):
+        path = Path(os.fsdecode(os.fsencode(root) + name))
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    found = walk(root)
+    assert [os.fsencode(path) for path in found.misnamed] == [b"\xfe/b.wav", b"\xff.wav"]
+    assert {item.path for item in found.unreadable} == {"\\xff.wav", "\\xff.txt", "\\xfe/b.wav"}
+    assert found.audio == ("a.wav",)

@@ -73,6 +73,9 @@ def test_the_rebuilt_store_has_the_golden_tables(now: dict[str, dict[str, Any]],
     golden, built = (pd.read_parquet(store / f"{table}.parquet") for store in (STORE, Path("built")))
     if not SAME_MACHINE:  # the voices, too, are computed: a sample may be one step higher
         golden, built = (frame.drop(columns="audio_sha256", errors="ignore") for frame in (golden, built))
+    for frame in (golden, built):
+        if "problem" in frame:  # words for people, which the golden store keeps as they were
+            frame["problem"] = frame["problem"] != ""
     pd.testing.assert_frame_equal(built, golden, rtol=0.0 if SAME_MACHINE else 1e-4)
 
 

@@ -38,8 +38,9 @@ def test_augment_takes_the_first_views() -> None:
             recipe.store_spec(count)
 
 
-def test_a_file_is_read_as_a_recipe(tmp_path: Path) -> None:
-    path = tmp_path / "mine.toml"
+@pytest.mark.parametrize("name", ["mine.toml", "MINE.TOML", "Mine.Toml"])
+def test_a_file_is_read_as_a_recipe(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
     path.write_text('name = "mine"\n[[features]]\nkind = "rms"\n[model]\nname = "A"\n')
     assert load_recipe(str(path)).name == "mine"
 

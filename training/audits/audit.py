@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from schemas.counts import choose_form, format_count
 from schemas.errors import LeakageError
 from schemas.protocol import NearDuplicateRule
 from training.audits.near_duplicates import Pair
@@ -84,7 +85,8 @@ class Audit:
     def notices(self) -> tuple[str, ...]:
         """One sentence if there are copies of recordings that the recipe accepts."""
         return tuple(
-            f"{check.count} pairs of clips on different sides sound the same: "
+            f"{format_count(check.count, 'pair')} of clips on different sides "
+            f"{choose_form(check.count, 'sounds', 'sound')} the same: "
             f"{'; '.join(check.offenders[:3])}"
             for check in self.checks
             if check.name == "near-duplicates" and check.verdict == "admitted"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from schemas.counts import format_count
 from training.audits.near_duplicates import Pair
 from training.splits.side import SIDES, Side
 
@@ -91,7 +92,7 @@ def shared_sentences(clips: pd.DataFrame) -> tuple[str, ...]:
         shared = held_out["sentence"].isin(trained)
         if shared.any():
             lines.append(
-                f"{dataset}: {held_out['sentence'][shared].nunique()} sentences, "
+                f"{dataset}: {format_count(held_out['sentence'][shared].nunique(), 'sentence')}, "
                 f"in {int(shared.sum())} of {len(held_out)} validation and test clips"
             )
     return tuple(lines)

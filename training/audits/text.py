@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from schemas.counts import format_count
 from training.audits.audit import Check
 from training.audits.store_audit import AuditedSplit, StoreAudit
 from training.splits.side import SIDES
@@ -42,7 +43,7 @@ def _split_text(one: AuditedSplit) -> str:
     split, audit = one.split, one.audit
     name = f", {split.fold.name}" if split.fold and split.fold.name != str(split.fold.index) else ""
     sides = "; ".join(
-        f"{side} {audit.clips[side]:,} clips of {_format_count(audit.speakers[side], 'speaker')}"
+        f"{side} {format_count(audit.clips[side], 'clip')} of {format_count(audit.speakers[side], 'speaker')}"
         for side in SIDES
     )
     lines = [f"{split.title}{name}", f"  {sides}"]
@@ -74,7 +75,3 @@ def _conclusion(found: StoreAudit) -> str:
     if admitting:
         return f"{of.format(admitting)}overlaps, as its protocol admits: state this with the result"
     return f"{of.format(len(found.splits))}clean"
-
-
-def _format_count(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

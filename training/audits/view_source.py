@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from schemas.counts import format_count
 from training.audits.overlap import MOST_NAMED, Overlaps
 from training.samples.samples import Samples
 from training.splits.side import ORIGINAL_VIEW, SIDES, Side
@@ -75,4 +76,8 @@ def _shared_recordings(samples: Mapping[Side, Samples]) -> list[str]:
     counts = [
         (one, other, len(np.intersect1d(clips[one], clips[other]))) for one, other in combinations(clips, 2)
     ]
-    return [f"views of {n:,} recordings are read in {one} and {other}" for one, other, n in counts if n]
+    return [
+        f"views of {format_count(n, 'recording')} are read in {one} and {other}"
+        for one, other, n in counts
+        if n
+    ]

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from featurestore.cli.console import ConsoleProgress, err, note
+from schemas.counts import choose_form
 from training.runs.observer import EpochResult, Start
 
 
@@ -38,10 +39,11 @@ class ConsoleObserver:
         """Print the run folder, the sides of the split and the device."""
         err.print(f"run folder: {start.folder}", markup=False)
         sides = "; ".join(
-            f"{name} {size.clips} clips of {size.speakers} speaker{'' if size.speakers == 1 else 's'}"
+            f"{name} {size.clips} {choose_form(size.clips, 'clip')} of {size.speakers} "
+            f"{choose_form(size.speakers, 'speaker')}"
             for name, size in start.sides.items()
         )
-        err.print(f"{sides}; {start.epoch_samples} samples per epoch")
+        err.print(f"{sides}; {start.epoch_samples} {choose_form(start.epoch_samples, 'sample')} per epoch")
         err.print(f"training on {start.device}, CPU threads: {start.threads}")
 
     def loading_started(self, samples: int) -> None:

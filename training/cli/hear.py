@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from featurestore.cli.console import err, note
+from featurestore.cli.paths import STDIN
 from schemas.errors import RecordingError
 from schemas.printable import escape_line
 from training.cli.recordings import read_recording
@@ -37,20 +40,13 @@ def hear_recordings(
     """
     failed = 0
     for name in names:
-        problem = None
-        try:
-            found = _predict(model, name, windows)
-        except RecordingError as error:
-            problem = str(error)
-        except OSError as error:
-            problem = f"cannot be read: {error.strerror or error}"
-        if problem is None:
-            for prediction in found:
-                writer.write_prediction(name, prediction)
-        else:
-            failed += 1
-            err.print(f"{escape_line(name)}: {escape_line(problem)}", markup=False)
-            writer.write_problem(name, problem)
+        for found in _predict_or_explain(model, name, windows):
+            if isinstance(found, str):
+                failed += 1
+                err.print(f"{escape_line(name)}: {escape_line(found)}", markup=False)
+                writer.write_problem(name, found)
+            else:
+                writer.write_prediction(name, found)
         advance(1)
     return failed
 
@@ -69,18 +65,45 @@ def hear_microphone(
     writer.finish()
 
 
+def _predict_or_explain(
+    model: Ensemble, name: str, windows: tuple[float, float] | None
+) -> Iterator[Prediction | str]:
+    """Predictions for a recording; at the end, why it cannot be read, if it cannot."""
+    try:
+        yield from _predict(model, name, windows)
+    except RecordingError as error:
+        yield str(error)
+    except OSError as error:
+        yield f"cannot be read: {error.strerror or error}"
+
+
 def _predict(model: Ensemble, name: str, windows: tuple[float, float] | None) -> Iterator[Prediction]:
-    file = read_recording(name)
+    from training.predict.predictor import TooLongError
+
+    file = read_recording(name) if name == STDIN else Path(name)
     if windows is not None:
         return model.timeline(file, *windows)
-    prediction = model.predict(file)
-    if prediction.unheard_s > _LONGEST_UNHEARD_S:
-        heard = f"{model.window_s:.3g}"
+    window = _format_window(model.window_s)
+    try:
+        prediction = model.predict(file)
+    except TooLongError as error:
         note(
-            f"{name}: the model hears the first {heard} s; the remaining "
-            f"{prediction.unheard_s:.3g} s are left out. Use --window {heard} to hear all of it"
+            f"{name}: {error.duration_s:.6g} s long, but one prediction covers at most "
+            f"{error.longest_s:g} s; predicting windows of {window} s, one per second, as --window {window} "
+            f"does"
+        )
+        return model.timeline(file)
+    if prediction.unheard_s > _LONGEST_UNHEARD_S:
+        note(
+            f"{name}: the model hears the first {window} s; the remaining {prediction.unheard_s:.3g} s are "
+            f"left out. Use --window {window} to hear all of it"
         )
     return iter([prediction])
+
+
+def _format_window(seconds: float) -> str:
+    """The longest window that ``--window`` accepts, in hundredths of a second."""
+    return f"{math.floor(100 * seconds + 1e-6) / 100:g}"
 
 
 def _report_loss(second: float) -> None:

@@ -5,39 +5,67 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from featurestore.cli.paths import STDIN
 from schemas.errors import UsageError
 
 
-def list_recordings(clips: Sequence[str]) -> list[str]:
-    """List the recordings given, each once; those of a folder are sorted.
+@dataclass(frozen=True)
+class Recordings:
+    """Names of the recordings, each once, and notes on what was left out of the folders given."""
 
-    Raises :class:`UsageError` for a run instead of a recording, and for a folder without recordings.
+    names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def list_recordings(clips: Sequence[str]) -> Recordings:
+    """List the recordings given; of a folder, those that a build would take, sorted.
+
+    Raises :class:`UsageError` for a run instead of a recording, and for a folder without recordings, and
+    :class:`CorpusNotFoundError` for a folder that cannot be listed.
     """
-    from data.files import is_audio
-
-    files = []
+    files: list[str] = []
+    notes: list[str] = []
     for clip in clips:
         path = Path(clip)
         if clip != STDIN and (path / "run.json").is_file():
             raise UsageError(f"{clip} is a run, not a recording; give the run first: ser-predict {clip} CLIP")
         if clip != STDIN and path.is_dir():
-            found = sorted(str(each) for each in path.rglob("*") if each.is_file() and is_audio(each.name))
-            if not found:
-                raise UsageError(
-                    f"{clip} holds no recordings (WAV, FLAC, MP3, OGG, AIFF); give another folder"
-                )
-            files += found
+            inside = _list_folder(path)
+            files += inside.names
+            notes += inside.notes
         else:
             files.append(clip)
     once: dict[str, str] = {}
     for name in files:
         once.setdefault(name if name == STDIN else os.path.realpath(name), name)
-    return [*once.values()]
+    return Recordings(tuple(once.values()), tuple(notes))
 
 
 def read_recording(name: str) -> bytes:
     """Read a file, or standard input."""
     return sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
+
+
+def _list_folder(folder: Path) -> Recordings:
+    from data.collect import explain_no_audio
+    from data.files import NOT_UTF8, suffix_of, walk
+    from schemas.formats import Unread, conversion, unread_format
+
+    tree = walk(folder)
+    found = sorted((*tree.audio, *tree.misnamed))
+    if not found:
+        raise UsageError(f"{folder} holds no recordings: it {explain_no_audio(folder)}; give another folder")
+    left_out = [item for item in tree.unreadable if item.reason != NOT_UTF8]
+    notes = [f"left out {folder / item.path}: {item.reason}" for item in left_out]
+    unread: dict[Unread, list[str]] = {}
+    for path in tree.other:
+        kind = unread_format(suffix_of(path))
+        if kind is not None:
+            unread.setdefault(kind, []).append(path)
+    for kind, paths in unread.items():
+        others = f" (and {len(paths) - 1:,} more)" if len(paths) > 1 else ""
+        notes.append(f"left out {folder / paths[0]}{others}: {conversion(kind, Path(paths[0]).name)}")
+    return Recordings(tuple(str(folder / path) for path in found), tuple(notes))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from featurestore.store import FeatureStore
@@ -20,7 +21,7 @@ from training.runs.options import require_untouched
 from training.runs.request import TrainRequest
 from training.runs.run import RunFolder, RunRecord, library_versions, now, require_no_store
 from training.runs.same_store import is_relative, open_same_store, recorded_store
-from training.samples.samples import samples_of
+from training.samples.samples import Samples, samples_of
 from training.samples.targets import Targets, targets_of
 from training.splits.side import ORIGINAL_VIEW
 from training.splits.split import Split
@@ -34,7 +35,8 @@ def plan(request: TrainRequest) -> Plan:
     UsageError
         If the request contradicts itself.
     RunError
-        If the store does not fit the recipe or the run, or if a side has no clips.
+        If the store does not fit the recipe or the run, if a side has no clips, or if all training clips are
+        of one class.
     SplitError, LeakageError
         If there is no split, or if the split leaks.
     """
@@ -136,6 +138,7 @@ def _make_plan(
         )
     targets = targets_for(store, recipe)
     samples = samples_of(split, store.manifest, targets, recipe.train.views or (ORIGINAL_VIEW,))
+    _require_two_classes(record, samples["train"])
     return Plan(
         store=store,
         store_option=store_option,
@@ -150,6 +153,16 @@ def _make_plan(
         hardware=request.hardware,
         remarks=remarks,
     )
+
+
+def _require_two_classes(record: RunRecord, train: Samples) -> None:
+    """Raise :class:`RunError` if all training clips are of one class, which a model would always predict."""
+    present = np.unique(train.targets)
+    if len(present) == 1:
+        raise RunError(
+            f"all training clips are of the class '{record.classes[present[0]]}', but a model needs two; "
+            f"choose another label set, other corpora, or a store with more emotions"
+        )
 
 
 def targets_for(store: FeatureStore, recipe: Recipe) -> Targets:

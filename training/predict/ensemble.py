@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from schemas.errors import RunError
-from training.predict.predictor import Prediction, Predictor
+from training.predict.predictor import Prediction, Predictor, announces_more, require_short
 from training.predict.scorer import Scorer
 from training.predict.windows import LiveSound, Waveform, spans, whole_windows
 from training.runs.run import require_once
@@ -77,8 +77,14 @@ class Ensemble:
         """Seconds of a clip that every run hears."""
         return min(predictor.window_s for predictor in self.predictors)
 
+    @property
+    def longest_s(self) -> float:
+        """Seconds of a recording that one prediction of every run covers."""
+        return min(predictor.spec.audio.max_duration_s for predictor in self.predictors)
+
     def predict(self, file: str | Path | bytes) -> Prediction:
         """Like :meth:`Predictor.predict`; ``unheard_s`` is the largest of all runs."""
+        require_short(file, self.longest_s)
         content = file if isinstance(file, bytes) else Path(file).read_bytes()
         return self._mean([predictor.predict(content) for predictor in self.predictors])
 
@@ -86,7 +92,9 @@ class Ensemble:
         self, file: str | Path | bytes, window_s: float | None = None, step_s: float = 1.0
     ) -> Iterator[Prediction]:
         """Like :meth:`Predictor.timeline`; a window is silent if it is silent for every run."""
-        content = file if isinstance(file, bytes) else Path(file).read_bytes()
+        content = file
+        if not isinstance(file, bytes) and not announces_more(file, self.longest_s):
+            content = Path(file).read_bytes()  # once for all predictors
         window_s = self.window_s if window_s is None else window_s
         each = [predictor.timeline(content, window_s, step_s) for predictor in self.predictors]
         return (self._mean(found) for found in zip(*each, strict=True))

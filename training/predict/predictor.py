@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -18,25 +19,40 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipelines.decode import decode
+from pipelines.decode import Recording, UnusableRecordingError, decode
 from pipelines.device import choose_device
 from pipelines.pipeline import Pipeline
+from pipelines.stream import Source, Stream, announced_duration
 from schemas.errors import UsageError
 from schemas.labels import label_set
-from schemas.spec import StoreSpec
+from schemas.spec import AudioSpec, StoreSpec
 from training.predict.scorer import Scorer, scorer_of
-from training.predict.windows import Span, Waveform, spans, window_of
+from training.predict.windows import Span, Waveform, spans, window_of, windows_of
 from training.runs.run import RunFolder, RunRecord
 from training.samples.targets import emotion_marginal
 
-LONGEST_S = 3600.0
-"""Longest recording that can be cut into windows."""
+LONGEST_STEP_S = 3600.0
+
+_MOST_IN_MEMORY_S = 300.0
+"""Longest recording whose samples are held in memory; longer ones are decoded in blocks."""
 
 SHORTEST_STEP_S = 0.01
 """Shortest step from window to window: a frame of speech."""
 
 _BATCH = 32
 """Windows predicted at a time."""
+
+
+class TooLongError(UnusableRecordingError):
+    """A recording is too long for one prediction; :meth:`Predictor.timeline` predicts windows of it."""
+
+    def __init__(self, duration_s: float, longest_s: float) -> None:
+        super().__init__(
+            f"{duration_s:.6g} s long, but one prediction covers at most {longest_s:g} s; predict windows of "
+            f"it with Predictor.timeline"
+        )
+        self.duration_s = duration_s
+        self.longest_s = longest_s
 
 
 @dataclass(frozen=True)
@@ -103,9 +119,12 @@ class Predictor:
         """Predict a recording, given as a path or as the bytes of an audio file, like a clip of a store.
 
         Silence is trimmed as for the store; sound after :attr:`window_s` seconds is not heard. Raises
-        :class:`pipelines.decode.UnusableRecordingError` for a file that a store would refuse, and OSError.
+        :class:`pipelines.decode.UnusableRecordingError` for a file that a store would refuse,
+        :class:`TooLongError` for one that is too long, and OSError.
         """
-        recording = decode(_bytes_of(file), self.spec.audio)
+        audio = self.spec.audio
+        require_short(file, audio.max_duration_s)
+        recording = _decode(file, audio)
         (found,) = self.predict_parts([((0.0, recording.duration_s), recording.samples)])
         sound_s = len(recording.samples) / self.spec.audio.sample_rate
         return replace(found, unheard_s=max(0.0, sound_s - self.window_s))
@@ -113,16 +132,22 @@ class Predictor:
     def timeline(
         self, file: str | Path | bytes, window_s: float | None = None, step_s: float = 1.0
     ) -> Iterator[Prediction]:
-        """Predict windows of a recording of up to an hour, each treated as a clip.
+        """Predict windows of a recording of any length, each treated as a clip.
 
-        ``window_s`` defaults to :attr:`window_s`; the last window ends with the recording. Raises what
-        :meth:`predict` raises, and :class:`UsageError` for windows that are longer than the model hears.
+        ``window_s`` defaults to :attr:`window_s`; the last window ends with the recording. Memory does not
+        grow with the length. Raises what :meth:`predict` raises except :class:`TooLongError`, and
+        :class:`UsageError` for windows that are longer than the model hears.
         """
         window_s = self.window_s if window_s is None else window_s
         self.require_windows(window_s, step_s)
         audio = self.spec.audio
-        whole = audio.model_copy(update={"trim_db": None, "normalise": "none", "max_duration_s": LONGEST_S})
-        recording = decode(_bytes_of(file), whole)
+        if announces_more(file, _MOST_IN_MEMORY_S):
+            stream = Stream.open(_source_of(file), audio)
+            return self.predict_parts(
+                windows_of(stream.blocks(), stream.rate, audio, spans(stream.duration_s, window_s, step_s))
+            )
+        whole = audio.model_copy(update={"trim_db": None, "normalise": "none", "max_duration_s": math.inf})
+        recording = _decode(file, whole)
         return self.predict_parts(
             (span, window_of(recording.samples, span, audio))
             for span in spans(recording.duration_s, window_s, step_s)
@@ -130,7 +155,7 @@ class Predictor:
 
     def features(self, file: str | Path | bytes) -> dict[str, NDArray[np.floating]]:
         """Features of a recording as a store would hold them: feature → (coefficients, frames)."""
-        samples = decode(_bytes_of(file), self.spec.audio).samples
+        samples = _decode(file, self.spec.audio).samples
         arrays = self.pipeline([""], [samples]).arrays
         return {name: arrays[name][0, 0] for name in self.record.features}
 
@@ -142,9 +167,9 @@ class Predictor:
                 f"windows of {window_s:g} s: the model hears {audio.min_duration_s:g} to "
                 f"{self.window_s:.4g} s; choose --window in this range"
             )
-        if not SHORTEST_STEP_S <= step_s <= LONGEST_S:
+        if not SHORTEST_STEP_S <= step_s <= LONGEST_STEP_S:
             raise UsageError(
-                f"a step of {step_s:g} s is out of range; give {SHORTEST_STEP_S:g} to {LONGEST_S:,.0f} s"
+                f"a step of {step_s:g} s is out of range; give {SHORTEST_STEP_S:g} to {LONGEST_STEP_S:,.0f} s"
             )
 
     def predict_parts(self, clips: Iterable[tuple[Span, Waveform | None]]) -> Iterator[Prediction]:
@@ -180,5 +205,28 @@ class Predictor:
         return self.marginal(self.score(torch.from_numpy(features), torch.from_numpy(valid)))
 
 
-def _bytes_of(file: str | Path | bytes) -> bytes:
-    return file if isinstance(file, bytes) else Path(file).read_bytes()
+def announces_more(file: str | Path | bytes, seconds: float) -> bool:
+    """Whether the header of a recording announces more than this many seconds; False without a header."""
+    announced = announced_duration(_source_of(file))
+    return announced is not None and announced > seconds
+
+
+def require_short(file: str | Path | bytes, longest_s: float) -> None:
+    """Raise :class:`TooLongError` if the header announces more than one prediction covers."""
+    announced = announced_duration(_source_of(file))
+    if announced is not None and announced > longest_s:
+        raise TooLongError(announced, longest_s)
+
+
+def _decode(file: str | Path | bytes, audio: AudioSpec) -> Recording:
+    """Decode a recording; errors do not name fields of a recipe, as the model is trained already."""
+    try:
+        return decode(file if isinstance(file, bytes) else Path(file).read_bytes(), audio)
+    except UnusableRecordingError as error:
+        if error.setting == "audio.max_duration_s" and error.duration_s is not None:
+            raise TooLongError(error.duration_s, audio.max_duration_s) from error
+        raise error.without_setting() from error
+
+
+def _source_of(file: str | Path | bytes) -> Source:
+    return file if isinstance(file, bytes) else Path(file)

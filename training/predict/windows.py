@@ -10,6 +10,8 @@ Both have exactly the same samples. A window of a live sound is ready as soon as
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 import soxr
 from numpy.typing import NDArray
@@ -74,8 +76,29 @@ class LiveSound:
         """Whether all samples before ``second`` have arrived."""
         return self._first + len(self._held) >= round(second * self._audio.sample_rate)
 
+    def discard(self, second: float) -> None:
+        """Discard the samples before ``second`` that have arrived."""
+        begin = min(len(self._held), max(0, round(second * self._audio.sample_rate) - self._first))
+        self._held, self._first = self._held[begin:], self._first + begin
+
     def window(self, span: Span) -> Waveform | None:
         """Samples of a window, as :func:`window_of` returns them; discards samples before the window."""
-        begin = max(0, round(span[0] * self._audio.sample_rate) - self._first)
-        self._held, self._first = self._held[begin:], self._first + begin
+        self.discard(span[0])
         return window_of(self._held, span, self._audio, self._first)
+
+
+def windows_of(
+    blocks: Iterable[Waveform], rate: int, audio: AudioSpec, wanted: Iterable[Span]
+) -> Iterator[tuple[Span, Waveform | None]]:
+    """Windows of a sound that is given in blocks at ``rate`` Hz, as :func:`window_of` cuts them.
+
+    ``wanted`` : spans in order, within the sound. Only the samples of a window and a block are held.
+    """
+    sound, coming, ended = LiveSound(rate, audio), iter(blocks), False
+    for span in wanted:
+        while not ended and not sound.reaches(span[1]):
+            block = next(coming, None)
+            ended = block is None
+            sound.add(np.zeros(0, dtype=np.float32) if block is None else block, last=ended)
+            sound.discard(span[0])
+        yield span, sound.window(span)

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from schemas.counts import format_count
 from training.metrics.scores import Scores
 from training.report.drawing import encode_png, wrap_heading
 from training.report.summary import Summary
@@ -92,7 +93,9 @@ def speakers_figure(scores: Scores, genders: Mapping[str, str]) -> Figure:
     axes.set(ylabel="UA (%)", ylim=(0, 100), xlim=(-0.7, len(ranked) - 0.3))
     names = [score.name for score in ranked]
     axes.set_xticks(range(len(ranked)) if named else [], names if named else [], rotation=90, fontsize=8)
-    axes.set_xlabel("" if named else f"{len(ranked)} test speakers, from the lowest to the highest UA")
+    axes.set_xlabel(
+        "" if named else f"{format_count(len(ranked), 'test speaker')}, from the lowest to the highest UA"
+    )
     axes.grid(axis="y", alpha=0.3)
     axes.set_axisbelow(True)
     figure.legend(loc="outside upper center", ncols=2, fontsize=9)

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from schemas.counts import format_count
 from schemas.labels import Target
 from training.metrics.calibration import BINS, Calibration
 from training.metrics.scores import Evaluation, Scores
@@ -57,7 +58,8 @@ def confusion_figure(scores: Scores, heading: str = "") -> Figure:
         )
     figure.colorbar(image, ax=axes, label="% of the true class", shrink=0.8)
     tested = "" if scores.tested == n else f" over {scores.tested} of {n} classes"
-    result = f"UA {100 * scores.ua:.1f} %{tested}, WA {100 * scores.wa:.1f} %, {scores.support:,} clips"
+    clips = format_count(scores.support, "clip")
+    result = f"UA {100 * scores.ua:.1f} %{tested}, WA {100 * scores.wa:.1f} %, {clips}"
     title = [*wrap_heading(heading, int(9 * side)), f"{result} of {speakers(scores.speakers)}"]
     axes.set_title("\n".join(title), fontsize=11, pad=20)
     axes.text(0.5, 1.01, _LEGEND, transform=axes.transAxes, ha="center", fontsize=9, color="dimgrey")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from schemas.architecture import CnnBiLstmSpec, CnnSpec, LinearSpec, MlpSpec, ModelSpec
+from schemas.counts import choose_form, format_count
 from schemas.training import InputSpec, TrainSpec
 
 BEST_BY: Mapping[str, str] = MappingProxyType(
@@ -48,8 +49,8 @@ def model_prose(spec: ModelSpec) -> str:
     """The network, from input to output."""
     match spec:
         case CnnBiLstmSpec():
-            plural = "s" if spec.layers > 1 else ""
-            lstm = f"{spec.layers} BiLSTM layer{plural} of {spec.hidden} units per direction"
+            units = f"{spec.hidden} {choose_form(spec.hidden, 'unit')} per direction"
+            lstm = f"{format_count(spec.layers, 'BiLSTM layer')} of {units}"
             drop = f", dropout {spec.sequence_dropout:g}" if spec.sequence_dropout else ""
             pooled = f"{lstm}{drop}; {_POOLED[spec.pooling]}"
             return f"{_blocks(spec)}; {pooled}; {_dense(spec.dense)}dropout {spec.dropout:g}"
@@ -70,7 +71,7 @@ def training_prose(spec: TrainSpec) -> list[str]:
     name = {"adam": "Adam", "adamw": "AdamW"}[spec.optimiser]
     decay = "L2 penalty" if spec.optimiser == "adam" else "decoupled weight decay"
     step = f"{decay} {spec.weight_decay:g}, batch {spec.batch_size}"
-    limit = f"{spec.epochs} epoch{'' if spec.epochs == 1 else 's'}"
+    limit = f"{spec.epochs} {choose_form(spec.epochs, 'epoch')}"
     if spec.patience is not None:
         limit = f"at most {limit}, stopped after {spec.patience} without improvement"
     kept = "last epoch" if spec.monitor == "last" else f"epoch with the {BEST_BY[spec.monitor]}"
@@ -98,7 +99,8 @@ def _schedule(spec: TrainSpec) -> str:
         case "plateau":
             return f"(multiplied by {spec.lr_factor:g} when validation stops improving)"
         case "cosine":
-            rise = f"linear warm-up over {spec.warmup:g} epochs, then " if spec.warmup else ""
+            epochs = f"{spec.warmup:g} {choose_form(spec.warmup, 'epoch')}"
+            rise = f"linear warm-up over {epochs}, then " if spec.warmup else ""
             return f"({rise}half a cosine down to 0)"
         case "constant":
             return "(constant)"
@@ -116,9 +118,8 @@ def _masks(spec: TrainSpec) -> str:
 
 def _blocks(spec: CnnBiLstmSpec | CnnSpec) -> str:
     channels = "-".join(map(str, spec.channels))
-    plural = "s" if len(spec.channels) > 1 else ""
     drop = f", channel dropout {spec.block_dropout:g}" if spec.block_dropout else ""
-    return f"{len(spec.channels)} convolution block{plural} of {channels} channels{drop}"
+    return f"{format_count(len(spec.channels), 'convolution block')} of {channels} channels{drop}"
 
 
 def _dense(widths: tuple[int, ...]) -> str:

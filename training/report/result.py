@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas.counts import choose_form
 from training.audits.audit import Audit
 from training.metrics.predictions import Predictions
 from training.metrics.scores import Evaluation
@@ -65,7 +66,7 @@ class RunResult:
         spec, epochs = self.record.recipe.train, len(self.history)
         if self.best_epoch is None:
             return "no epochs: solved in one step"
-        counted = f"{epochs} epoch{'' if epochs == 1 else 's'}"
+        counted = f"{epochs} {choose_form(epochs, 'epoch')}"
         if spec.patience is not None and epochs - self.best_epoch >= spec.patience:
             better = {"loss": "a lower validation loss", "wa": "a higher validation WA"}.get(
                 spec.monitor, "a higher validation UA"

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from schemas.counts import choose_form, format_count
 from training.metrics.bootstrap import FEWEST_SPEAKERS, Interval, SpeakerIntervals
 from training.metrics.scores import Scores
 from training.splits.claim import Claim, Independence
@@ -81,13 +82,17 @@ def interval_note(scores: Scores) -> str:
 
 def speakers(count: int) -> str:
     """``1 speaker``, ``5 speakers``."""
-    return f"{count} speaker{'' if count == 1 else 's'}"
+    return f"{count} {choose_form(count, 'speaker')}"
 
 
 def classes(scores: Scores) -> str:
     """``7 classes``, or ``6 of 7 classes`` if some have no test clips."""
     count = len(scores.per_class)
-    return f"{count} classes" if scores.tested == count else f"{scores.tested} of {count} classes"
+    return (
+        format_count(count, "class", "classes")
+        if scores.tested == count
+        else f"{scores.tested} of {count} classes"
+    )
 
 
 def calibration_sentence(scores: Scores) -> str:

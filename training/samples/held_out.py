@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featurestore.store import FeatureStore
+from schemas.counts import choose_form
 from schemas.errors import RunError
 from training.runs.run import RunRecord
 from training.splits.side import ORIGINAL_VIEW
@@ -53,7 +54,7 @@ def unheard_clips(splits: Sequence[Split], records: Sequence[RunRecord], store: 
     known = manifest["audio_sha256"].isin(recordings).to_numpy() & ~of_speaker
     model = "the model was" if len(records) == 1 else "a model was"
     notices = [
-        f"left out {count} of {len(manifest)} clips: {what}"
+        f"left out {count} of {len(manifest)} {choose_form(len(manifest), 'clip')}: {what}"
         for count, what in (
             (int(of_speaker.sum()), f"{model} trained or validated on their speakers"),
             (int(known.sum()), f"{model} trained or validated on the same recordings under other names"),

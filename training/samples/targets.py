@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from schemas.clip import Status
+from schemas.counts import choose_form
 from schemas.errors import RunError
 from schemas.labels import Gender, LabelSet, Target
 from training.samples.where import matching_clips
@@ -49,7 +50,9 @@ class Targets:
             (self.other_emotion, "with an emotion that is not in the label set"),
             (self.unknown_gender, "from speakers of unknown gender"),
         )
-        return tuple(f"left out {n} of {total} clips: {why}" for n, why in reasons if n)
+        return tuple(
+            f"left out {n} of {total} {choose_form(total, 'clip')}: {why}" for n, why in reasons if n
+        )
 
 
 def targets_of(

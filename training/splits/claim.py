@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from schemas.counts import choose_form
 from schemas.training import InputSpec
 
 Independence = Literal["speaker-independent", "speaker-dependent", "leaky"]
@@ -61,7 +62,7 @@ class Claim:
             return [f"trained on {' and '.join(self.trained_on)}", tested]
         details = [f"protocol: {self.protocol}"]
         if self.folds is not None:
-            all_folds = f"{self.folds} fold{'' if self.folds == 1 else 's'}"
+            all_folds = f"{self.folds} {choose_form(self.folds, 'fold')}"
             details.append(all_folds if self.fold is None else f"fold {self.fold} of {self.folds}")
         if self.crosses_corpora:
             details.append(tested)

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import pandas as pd
 
+from schemas.counts import format_count
 from schemas.errors import SplitError
 from training.splits.assemble import Draw, assemble
 from training.splits.draw import held_out, shuffle, strata
@@ -90,8 +91,8 @@ def _sides(
         if set(side_of.values()) == set(SIDES):
             return side_of, columns
     raise SplitError(
-        f"the store has {len(units)} usable recordings, but a split needs at least three; build it with "
-        "another corpus"
+        f"the store has {format_count(len(units), 'usable recording')}, but a split needs at least three; "
+        "build it with another corpus"
     )
 
 

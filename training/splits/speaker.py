@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from schemas.counts import format_count
 from schemas.errors import SplitError
 from training.splits.assemble import Draw, assemble
 from training.splits.draw import held_out, shuffle, strata
@@ -67,7 +68,7 @@ def _too_few(usable: pd.DataFrame, people: tuple[Person, ...]) -> str:
     unknown = ", or name the speakers in its corpus.toml" if speakers[0].endswith("/unknown") else ""
     alike = " (those with identical recordings count as one)" if len(people) < len(speakers) else ""
     return (
-        f"the store has {len(people)} usable speaker{'' if len(people) == 1 else 's'} "
+        f"the store has {format_count(len(people), 'usable speaker')} "
         f"({some_names(speakers)}){alike}, but a "
         "speaker-independent split needs at least two: one to train on and one to test; build the store with "
         f"another corpus in addition to {corpora}{unknown}"

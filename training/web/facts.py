@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.registry import BUILT_IN, find_corpus
+from schemas.counts import choose_form
 from schemas.errors import RunError
 from training.predict.predictor import Predictor
 from training.predict.worth import Worth
@@ -73,7 +74,7 @@ def _learnt_from(heard: tuple[str, ...]) -> str:
         corpus.title if corpus else f"{name} (a custom corpus)" for name, corpus in found.items()
     )
     count = len(heard)
-    people = f"{count} speaker{'' if count == 1 else 's'}"
+    people = f"{count} {choose_form(count, 'speaker')}"
     if names == ["demo"]:
         return f"Trained on {people}: {titles}. It was never trained on human speech."
     kind = "acted speech" if all(name in BUILT_IN for name in names) else "speech"

@@ -10,6 +10,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from pipelines.decode import UnusableRecordingError, decode
+from pipelines.quiet import quiet_libraries
 from pipelines.trim import trim_bounds
 from schemas.errors import RecordingError
 from schemas.spec import StoreSpec
@@ -39,7 +40,7 @@ class Sound:
         except UnusableRecordingError as error:
             if error.duration_s is not None and error.duration_s > limits.max_seconds:
                 raise _too_long(error.duration_s, limits) from error
-            raise
+            raise error.without_setting() from error
         return cls(found.samples, spec.audio.sample_rate, found.duration_s)
 
     def part(self, start_s: float, stop_s: float) -> Sound:
@@ -101,7 +102,8 @@ def bounds(sound: Sound, spec: StoreSpec) -> tuple[int, int]:
 def _require_small(content: bytes, limits: Limits) -> None:
     """Check the header first: a few megabytes of a file can hold many gigabytes of samples."""
     try:
-        header = soundfile.info(io.BytesIO(content))
+        with quiet_libraries():
+            header = soundfile.info(io.BytesIO(content))
     except (soundfile.SoundFileError, RuntimeError, ValueError, TypeError, IndexError):
         return  # decode() reports what is wrong with it
     if header.samplerate > 0 and header.frames / header.samplerate > limits.max_seconds:

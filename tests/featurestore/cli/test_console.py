@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import logging
+import os
+import subprocess
 import sys
 from typing import TextIO, cast
 
@@ -117,3 +120,14 @@ def test_a_full_disk_behind_standard_output_is_one_sentence(monkeypatch: pytest.
     monkeypatch.setattr(sys, "stdout", cast("TextIO", _Full(FULL)))
     with safe_streams(), pytest.raises(OutputError, match="cannot write to standard output: no space left"):
         console.out.print("result")
+
+
+def test_lines_of_matplotlib_stay_in_its_log() -> None:
+    """Its caches are none of the user's business; a process of its own, as the lines come with the import."""
+    code = "import featurestore.cli.console, matplotlib.font_manager"
+    broken = {"MPLCONFIGDIR": "/proc/none", "HOME": "/proc/none", "XDG_CACHE_HOME": "/proc/none"}
+    said = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **broken}, capture_output=True, text=True, check=True
+    )
+    assert said.stderr == ""
+    assert not logging.getLogger("matplotlib").isEnabledFor(logging.WARNING)

@@ -135,3 +135,21 @@ def test_the_signal_handler_is_given_back(handler: object, monkeypatch: pytest.M
         assert signal.getsignal(signal.SIGINT) is handler
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_deleted_working_directory_is_one_sentence(
+    program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    monkeypatch.setattr(sys, "argv", [program, "x"])
+    (entry,) = entry_points(group="console_scripts", name=program)
+    with pytest.raises(SystemExit) as end:
+        entry.load()()
+    assert end.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: the working directory does not exist any more; change to another folder")
+    assert said.count("\n") == 1

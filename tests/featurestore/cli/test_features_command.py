@@ -34,6 +34,33 @@ def test_build_info_and_verify(small_demo: Path, tiny_recipe: str, tmp_path: Pat
     assert [finding["object"] for finding in findings] == ["demo/mel/c/0/0/0/0"]
 
 
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:{:064x}\nsize 50000\n"
+
+
+def test_a_build_without_a_usable_recording_fails_and_can_be_repeated(
+    small_demo: Path, tiny_recipe: str, tmp_path: Path
+) -> None:
+    """A corpus cloned without git-lfs, alone and beside a whole one."""
+    root = tmp_path / "corpora"
+    (root / "cremad" / "AudioWAV").mkdir(parents=True)
+    clips = [root / "cremad" / "AudioWAV" / f"100{n}_DFA_ANG_XX.wav" for n in (1, 2, 3)]
+    for number, clip in enumerate(clips):
+        clip.write_text(POINTER.format(number))
+    options = ["--corpora", root, "--recipe", tiny_recipe, "--out", tmp_path / "s.zarr"]
+    for _ in range(2):  # the second time there is nothing to do
+        said = run("build", *options, status=1)
+        assert "3 clips (3 unusable)" in said.stdout
+        assert "cremad has no usable recording (the first, AudioWAV/1001_DFA_ANG_XX.wav" in said.stderr
+        assert "git lfs pull" in said.stderr
+    both = ["build", "--datasets", f"cremad,demo={small_demo / 'demo'}", *options, "--json"]
+    built = json.loads(run(*both, status=1).stdout)
+    assert (built["datasets"]["demo"]["bad"], built["datasets"]["cremad"]["bad"]) == (0, 3)
+    assert run("verify", tmp_path / "s.zarr", "--full").stdout.startswith("ok")
+    voice = min((small_demo / "demo").rglob("*.wav"))
+    clips[1].write_bytes(voice.read_bytes())
+    assert json.loads(run(*both).stdout)["datasets"]["cremad"]["bad"] == 2
+
+
 def test_augment_takes_the_first_views(small_demo: Path, tiny_recipe: str, tmp_path: Path) -> None:
     arguments = ["--datasets", "demo", "--corpora", small_demo, "--recipe", tiny_recipe, "--json"]
     built = json.loads(run("build", "--augment", "1", *arguments, "--out", tmp_path / "a.zarr").stdout)

@@ -161,8 +161,15 @@ def test_a_store_of_own_recordings_is_heard_where_they_are(
     assert names[0] == names[1]
     assert all(" " not in each.file.path.name for each in found.views)
     assert [each.view.parameter for each in found.views] == [each.view.parameter for each in bare.views]
-    with pytest.raises(UnknownNameError, match="mine="):
+    with pytest.raises(UnknownNameError, match=f"add --datasets {at}$"):
         listen(ListenRequest(str(store), "a b", tmp_path), tmp_path / "out")
+    with pytest.raises(UnknownNameError, match=r"mine was not found .* add --datasets mine=PATH$"):
+        listen(ListenRequest(str(store), "a b", tmp_path / "elsewhere"), tmp_path / "out")
+
+
+def test_a_known_corpus_that_is_elsewhere_is_told_with_the_option(tiny_store: Path, tmp_path: Path) -> None:
+    with pytest.raises(CorpusNotFoundError, match=r"demo was not found .* add --datasets demo=PATH$"):
+        listen(ListenRequest(str(tiny_store), CLIP, tmp_path), tmp_path / "out")
 
 
 def test_what_trimming_removed_is_told_in_seconds(small_demo: Path, tmp_path: Path) -> None:
@@ -394,7 +401,7 @@ def test_what_was_drawn_is_told_with_its_unit(kind: str, value: float | None, wo
 @pytest.mark.parametrize("typed", ["NFC", "NFD"])
 @pytest.mark.parametrize("stored", ["NFC", "NFD"])
 @pytest.mark.parametrize("wanted", ["x/zoë_1", "zoë", "wütend/zoë_1.wav", "/data/wütend/zoë_1.wav"])
-def test_a_clip_is_found_however_its_accents_are_typed(typed: Any, stored: Any, wanted: str) -> None:
+def test_a_clip_is_found_however_its_accents_are_typed(typed, stored, wanted: str) -> None:
     ids, paths = (
         [normalize(stored, name) for name in names]
         for names in (["x/zoé_1", "x/zoë_1"], ["wütend/zoé_1.wav", "wütend/zoë_1.wav"])

@@ -60,6 +60,13 @@ def test_a_class_without_training_clips_is_noticed(demo_store: Path) -> None:
     assert planned.notices == ("no training clip is female_calm or male_calm: the model cannot learn it",)
 
 
+@pytest.mark.parametrize("model", ["A", "functionals"])
+def test_a_single_class_is_refused_by_its_name(demo_store: Path, model: str) -> None:
+    only = override(RECIPE, [f"model.name={model}", "labels.target=emotion", "where=emotion == 'angry'"])
+    with pytest.raises(RunError, match="all training clips are of the class 'angry'"):
+        plan(TrainRequest(store=demo_store, recipe=only))
+
+
 def test_a_store_of_fewer_views_than_the_recipe_lists_is_used_and_noticed(demo_store: Path) -> None:
     more = [view.model_dump() for view in RECIPE.views]
     more.append({"name": "pitch+1", "kind": "pitch", "semitones": 1.0})

@@ -13,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import UsageError
-from tests.training.predict.test_predict import trained
+from schemas.spec import AudioSpec
+from tests.training.predict.test_predict import called, trained
 from training.predict.ensemble import Ensemble
-from training.predict.windows import spans, whole_windows
+from training.predict.predictor import TooLongError
+from training.predict.windows import spans, whole_windows, window_of, windows_of
 
 
 @given(
@@ -92,6 +94,81 @@ def test_a_window_is_told_before_the_sound_goes_on(model: Ensemble) -> None:
         # The resampler holds some milliseconds back: at most one block of a tenth of a second more.
         assert given[-1] / rate <= prediction.stop_s + 0.1 + 1e-9
     assert given[-1] == len(samples)
+
+
+@pytest.fixture(scope="module")
+def interview(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """70.5 s, longer than one prediction covers, with silences."""
+    t = np.arange(round(70.5 * 8000)) / 8000
+    samples = 0.2 * np.sin(2 * np.pi * (150 + 20 * np.sin(t)) * t) * (np.sin(2 * np.pi * t / 7) > -0.8)
+    path = tmp_path_factory.mktemp("interview") / "interview.wav"
+    soundfile.write(path, samples, 8000)
+    return path
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_a_long_recording_is_read_in_blocks_with_the_same_predictions(
+    model: Ensemble, interview: Path, monkeypatch: pytest.MonkeyPatch, in_memory: bool
+) -> None:
+    whole = list(model.timeline(interview, 3.0, 5.0))
+    monkeypatch.setattr("training.predict.predictor._MOST_IN_MEMORY_S", 1.0)
+    monkeypatch.setattr("training.predict.predictor.decode", None)  # which would hold all samples
+    monkeypatch.setattr("pipelines.stream._BLOCK_SAMPLES", 5000)
+    found = list(model.timeline(interview.read_bytes() if in_memory else interview, 3.0, 5.0))
+    assert len(found) == len(whole) == 15
+    for one, two in zip(found, whole, strict=True):
+        assert (one.start_s, one.stop_s) == (two.start_s, two.stop_s)
+        assert (one.probabilities is None) == (two.probabilities is None)
+        if one.probabilities is not None:
+            np.testing.assert_allclose(one.probabilities, two.probabilities, atol=1e-6)
+
+
+def test_a_long_recording_is_too_long_for_one_prediction_and_not_decoded(
+    model: Ensemble, interview: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.predict.predictor.decode", None)
+    for one in (model, model.predictors[0]):
+        for source in (interview, str(interview), interview.read_bytes()):
+            with pytest.raises(TooLongError, match=r"70.5 s long, .* at most 60 s; .*timeline") as refused:
+                one.predict(source)
+            assert "audio." not in str(refused.value)
+
+
+def test_the_command_windows_a_long_recording_by_itself(model: Ensemble, interview: Path) -> None:
+    (run,) = model.runs
+    for source, stdin in ((interview, b""), ("-", interview.read_bytes())):
+        status, out, err = called(run, source, "--csv", stdin=stdin)
+        assert (status, len(out.splitlines())) == (0, 70)
+        assert f"{source}: 70.5 s long, but one prediction covers at most 60 s" in err
+        assert "--window 3" in err
+        assert "max_duration_s" not in err
+
+
+def test_a_recording_that_is_too_short_names_no_setting(model: Ensemble, tmp_path: Path) -> None:
+    path = tmp_path / "blip.wav"
+    soundfile.write(path, np.full(80, 0.1), 8000)
+    for options in ((), ("--window", "2")):
+        status, _, err = called(model.runs[0], path, *options)
+        assert status == 1
+        assert "blip.wav: 80 samples (10 ms); the shortest usable is 0.1 s\n" in err
+        assert "1 of 1 recording could not be read" in err
+
+
+@given(
+    blocks=st.lists(st.integers(0, 3000), max_size=12),
+    window=st.integers(100, 2500),
+    step=st.integers(80, 4000),
+)
+def test_windows_of_blocks_are_those_of_the_whole(blocks: list[int], window: int, step: int) -> None:
+    audio = AudioSpec(sample_rate=8000, trim_db=None)
+    samples = np.random.default_rng(sum(blocks)).normal(0, 0.1, sum(blocks)).astype(np.float32)
+    wanted = spans(len(samples) / 8000, window / 8000, step / 8000)
+    parts = np.split(samples, np.cumsum(blocks)[:-1]) if blocks else []
+    for span, found in windows_of(parts, 8000, audio, wanted):
+        expected = window_of(samples, span, audio)
+        assert (found is None) == (expected is None)
+        if found is not None:
+            np.testing.assert_array_equal(found, expected)
 
 
 def test_no_sound_is_no_window_and_senseless_ones_are_refused_before_listening(model: Ensemble) -> None:

@@ -13,6 +13,7 @@ import typer
 
 from featurestore.cli.console import Command, ConsoleProgress, Version, err, note, out
 from featurestore.cli.paths import path_type, recording_type
+from schemas.counts import format_count
 from schemas.errors import UsageError
 from training.cli.choices import DeviceName
 from training.cli.hear import hear_microphone, hear_recordings
@@ -99,7 +100,8 @@ def predict(
     if step is not None and window is None and not microphone:
         raise UsageError(f"--step {step:g} needs windows; add --window, or leave it out")
     runs = [run, *(others or [])]
-    files = [] if microphone else list_recordings(clips or [])
+    found = list_recordings([] if microphone else clips or [])
+    files = found.names
     from training.predict.ensemble import Ensemble
 
     if microphone:  # before models are read
@@ -108,6 +110,8 @@ def predict(
         import_sounddevice()
     model = Ensemble.open(runs, device.value)
     writer = _writer(model, runs, json, csv_)
+    for sentence in found.notes:
+        note(sentence)
     spacing = 1.0 if step is None else step
     if microphone:
         hear_microphone(model, writer, window, spacing, seconds)
@@ -119,7 +123,7 @@ def predict(
         failed = hear_recordings(model, writer, files, None if window is None else (window, spacing), advance)
     writer.finish()
     if failed:
-        err.print(f"{failed} of {len(files)} recordings could not be read", markup=False)
+        err.print(f"{failed:,} of {format_count(len(files), 'recording')} could not be read", markup=False)
         raise typer.Exit(1)
 
 

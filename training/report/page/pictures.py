@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from featurestore.page.picture import Picture, svg_picture
+from schemas.counts import choose_form, format_count
 from training.metrics.scores import Scores
 from training.report.comparisons import folds_figure, speakers_figure
 from training.report.curves import curve_figures
@@ -17,7 +18,7 @@ from training.runs.observer import EpochResult
 def curves(history: Sequence[EpochResult], reason: str) -> tuple[Picture, ...]:
     """Losses, validation UA and WA, and learning rate against epochs, at least one."""
     last = history[-1]
-    epochs = f"over {len(history)} epoch{'' if len(history) == 1 else 's'}; at the end,"
+    epochs = f"over {len(history)} {choose_form(len(history), 'epoch')}; at the end,"
     losses = f"{last.train_loss:.3f} in training and {last.validation_loss:.3f} in validation"
     shares = f"UA {percent(last.validation_ua)} and WA {percent(last.validation_wa)}"
     alternatives = (
@@ -32,7 +33,8 @@ def confusion(name: str, scores: Scores) -> Picture:
     """The confusion matrix of one set of classes."""
     return svg_picture(
         confusion_figure(scores),
-        f"Confusion matrix for {name}, {len(scores.per_class)} classes; the table below has its numbers",
+        f"Confusion matrix for {name}, {format_count(len(scores.per_class), 'class', 'classes')}; "
+        "the table below has its numbers",
     )
 
 

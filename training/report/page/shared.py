@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from schemas.counts import format_count
 from schemas.recipe import Recipe
 from schemas.recipe_toml import recipe_toml
 from training.metrics.scores import Evaluation
@@ -80,7 +81,7 @@ def _provenance(record: RunRecord, recipe: Recipe) -> list[tuple[str, str]]:
         ("features", ", ".join(f"{name} ({spec.coefficients[name]})" for name in record.features)),
         ("views", _views(spec.view_names, recipe.train.views or (0,))),
         ("seed", str(record.seed)),
-        ("computed on", f"{record.device}, {record.threads} CPU thread{'' if record.threads == 1 else 's'}"),
+        ("computed on", f"{record.device}, {format_count(record.threads, 'CPU thread')}"),
         ("versions", ", ".join(f"{name} {version}" for name, version in record.versions.items())),
     ]
 
