@@ -48,7 +48,7 @@ def matching_clips(manifest: pd.DataFrame, query: str) -> NDArray[np.bool_]:
 
 def _compose(manifest: pd.DataFrame) -> pd.DataFrame:
     """The manifest with the accents of its strings as :func:`schemas.names.nfc` writes them."""
-    texts = [name for name, column in manifest.items() if _is_text(column)]
+    texts = [str(name) for name, column in manifest.items() if _is_text(column)]
     return manifest.assign(**{name: manifest[name].map(nfc, na_action="ignore") for name in texts})
 
 
