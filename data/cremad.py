@@ -18,6 +18,7 @@ from data.files import Tree, walk
 from schemas.clip import Clip, Ignored, Scan
 from schemas.errors import CorpusError
 from schemas.labels import Emotion, Gender
+from schemas.regular_file import read_regular_file
 from schemas.text import TextError, decode_text
 
 _NAME = re.compile(r"([0-9]{4})_([a-z]{3})_([a-z]{3})_([a-z]{1,2})", re.IGNORECASE)
@@ -128,23 +129,24 @@ def read_genders(table: Path) -> dict[str, Gender]:
     """
     genders: dict[str, Gender] = {}
     try:
-        with io.StringIO(decode_text(table.read_bytes()), newline="") as lines:
-            rows = csv.DictReader(lines)
-            if not {"ActorID", "Sex"} <= set(rows.fieldnames or ()):
+        text = decode_text(read_regular_file(table))
+        rows = csv.DictReader(io.StringIO(text, newline=""))
+        if not {"ActorID", "Sex"} <= set(rows.fieldnames or ()):
+            raise CorpusError(
+                f"'{table}' lacks the column ActorID or Sex; download it again from {_TABLE_ADDRESS}"
+            )
+        for row in rows:
+            sex = (row["Sex"] or "").strip().lower()
+            if sex not in {"male", "female"}:
                 raise CorpusError(
-                    f"'{table}' lacks the column ActorID or Sex; download it again from {_TABLE_ADDRESS}"
+                    f"'{table}', line {rows.line_num}: Sex is '{row['Sex']}', neither Male nor Female; "
+                    f"download the table again from {_TABLE_ADDRESS}"
                 )
-            for row in rows:
-                sex = (row["Sex"] or "").strip().lower()
-                if sex not in {"male", "female"}:
-                    raise CorpusError(
-                        f"'{table}', line {rows.line_num}: Sex is '{row['Sex']}', neither Male nor Female; "
-                        f"download the table again from {_TABLE_ADDRESS}"
-                    )
-                genders[(row["ActorID"] or "").strip()] = Gender(sex)
+            genders[(row["ActorID"] or "").strip()] = Gender(sex)
     except (OSError, TextError, csv.Error) as error:
         raise CorpusError(
-            f"cannot read '{table}': {error}; download it again from {_TABLE_ADDRESS}"
+            f"cannot read '{table}': {(error.strerror if isinstance(error, OSError) else None) or error}; "
+            f"download it again from {_TABLE_ADDRESS}"
         ) from error
     return genders
 

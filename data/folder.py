@@ -17,9 +17,8 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -30,6 +29,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from data.collect import collect, not_audio
 from data.files import suffix_of, walk
 from data.registry import CORPORA
+from data.speaker_pattern import compile_pattern, find_speakers
 from data.speakers import Speaker, SpeakerTable, gender_of, read_speakers
 from schemas.clip import Clip, Ignored, Scan
 from schemas.counts import choose_form, format_count
@@ -38,7 +38,9 @@ from schemas.labels import Emotion, Gender
 from schemas.model import Model
 from schemas.names import RESERVED, is_corpus_name, nfc
 from schemas.recipe import first_problem
+from schemas.regular_file import read_regular_file
 from schemas.text import TextError, decode_text
+from schemas.toml_text import TomlError, parse_toml
 
 DESCRIPTION = "corpus.toml"
 """Name of the file that describes a folder corpus, in its root."""
@@ -73,11 +75,8 @@ class Description(Model):
     @field_validator("speaker")
     @classmethod
     def _check_pattern(cls, pattern: str | None) -> str | None:
-        try:
-            if pattern is not None and "speaker" not in re.compile(pattern).groupindex:
-                raise ValueError(f"'{pattern}' has no group named 'speaker', as in (?P<speaker>[a-z]+)")
-        except re.error as error:
-            raise ValueError(f"'{pattern}' is not a regular expression: {error}") from error
+        if pattern is not None:
+            compile_pattern(pattern)
         return pattern
 
     @field_validator("genders", mode="before")
@@ -137,7 +136,7 @@ class FolderCorpus:
         """Find the clips under ``root``: :meth:`data.corpus.Corpus.scan`."""
         tree = walk(root)
         table = read_speakers(root, self.description.speakers) if self.description.speakers else None
-        reader = _PathReader.of(self.name, self.description, table)
+        reader = _PathReader.of(self.name, self.description, table, tree.audio)
         scan = collect(self.name, root, tree, reader.clip_of, other=self._other)
         notices = [*scan.notices, *self._unknown_notice(scan), *self._unmatched_notices(scan, table)]
         return Scan(scan.dataset, scan.root, scan.clips, scan.ignored, tuple(notices))
@@ -181,13 +180,13 @@ def read_description(root: Path) -> Description:
     if not path.exists():
         return Description()
     try:
-        return Description.model_validate(tomllib.loads(decode_text(path.read_bytes())))
+        return Description.model_validate(parse_toml(decode_text(read_regular_file(path))))
     except OSError as error:
-        raise CorpusError(f"cannot read '{path}': {error.strerror or error}") from error
-    except TextError as error:
+        raise CorpusError(
+            f"cannot read '{path}': {error.strerror or error}; put a text file there, or remove it"
+        ) from error
+    except (TextError, TomlError) as error:
         raise CorpusError(f"'{path}' {error}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise CorpusError(f"'{path}' is not valid TOML: {error}; strings must be quoted") from error
     except ValidationError as error:
         raise CorpusError(f"'{path}': {first_problem(error)}") from error
 
@@ -198,15 +197,21 @@ class _PathReader:
 
     dataset: str
     emotions: Mapping[str, Emotion]
-    pattern: re.Pattern[str] | None
+    found: Mapping[str, str | None]
+    """Path → what the pattern found in it; empty if there is no pattern."""
     table: SpeakerTable | None
     genders: Mapping[str, Gender]
 
     @classmethod
-    def of(cls, dataset: str, description: Description, table: SpeakerTable | None) -> _PathReader:
+    def of(
+        cls, dataset: str, description: Description, table: SpeakerTable | None, paths: Sequence[str]
+    ) -> _PathReader:
         own = {_folder_key(folder): emotion for folder, emotion in description.emotions.items()}
-        pattern = re.compile(nfc(description.speaker)) if description.speaker else None
-        return cls(dataset, {**_EMOTIONS, **own}, pattern, table, description.genders)
+        found: dict[str, str | None] = {}
+        if description.speaker and paths:
+            names = find_speakers(nfc(description.speaker), [*map(nfc, paths)])
+            found = dict(zip(paths, names, strict=True))
+        return cls(dataset, {**_EMOTIONS, **own}, found, table, description.genders)
 
     def clip_of(self, path: str) -> Clip | Ignored:
         parents = path.split("/")[:-1]
@@ -234,8 +239,7 @@ class _PathReader:
     def _speaker_of(self, path: str) -> Speaker:
         if self.table is not None:
             return self.table.speaker_of(path) or Speaker(_UNKNOWN)
-        match = self.pattern.search(nfc(path)) if self.pattern is not None else None
-        return Speaker((match["speaker"] if match is not None else None) or _UNKNOWN)
+        return Speaker(self.found.get(path) or _UNKNOWN)
 
 
 @lru_cache(maxsize=4096)

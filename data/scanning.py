@@ -34,7 +34,20 @@ def scan_corpus(corpus: Corpus, root: Path) -> Scan:
             f"the corpus '{corpus.name}' finds '{strange[0]}' in '{root}', which is not named after it; "
             f"repair its package: dataset, clip_id and speaker of each clip must begin with '{corpus.name}'"
         )
+    for clip in scan.clips:
+        _require_unicode(clip, corpus.name)
     return scan
+
+
+def _require_unicode(clip: Clip, corpus: str) -> None:
+    """Raise :class:`CorpusError` if a text of the clip has half a character, which UTF-8 cannot hold."""
+    texts = (clip.clip_id, clip.path, clip.speaker, clip.label, clip.intensity, clip.sentence, clip.note)
+    for text in texts:
+        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+            raise CorpusError(
+                f"the corpus '{corpus}' has the text {text[:100]!r}, which is not valid Unicode; rename the "
+                f"file, or correct the text"
+            )
 
 
 def _is_of(name: str, clip: Clip) -> bool:

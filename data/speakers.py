@@ -12,6 +12,7 @@ from data.spreadsheet import read_rows
 from schemas.errors import CorpusError
 from schemas.labels import Gender
 from schemas.names import nfc
+from schemas.regular_file import read_regular_file
 from schemas.text import TextError
 from schemas.user_path import as_on_disk
 
@@ -73,7 +74,8 @@ def read_speakers(root: Path, name: str) -> SpeakerTable:
         raise CorpusError(f"speakers = '{name}' is outside '{root}'; give a path below it")
     table = as_on_disk(root / inside)
     try:
-        return _read(read_rows(table.read_bytes(), ("path", "stem", "speaker", "gender")), table)
+        data = read_regular_file(table)
+        return _read(read_rows(data, ("path", "stem", "speaker", "gender")), table)
     except TextError as error:
         raise CorpusError(f"the speaker table '{table}' {error}") from error
     except (OSError, csv.Error) as error:

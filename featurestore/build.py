@@ -17,6 +17,7 @@ from featurestore.cluster.request import ClusterRequest
 from featurestore.compute.stages import Stages
 from featurestore.format.documents import CorpusRecord, IgnoredFile, StoreDocument, UnitRecord, write_document
 from featurestore.format.layout import ROOT_METADATA, corpus_record_path, unit_record_path
+from featurestore.format.outside import require_apart
 from featurestore.format.sweep import sweep, withdraw
 from featurestore.places.choose import place_at
 from featurestore.places.durable import storage_errors
@@ -24,6 +25,7 @@ from featurestore.places.lease import exclusive, require_held
 from featurestore.places.place import Place
 from featurestore.plan.existing_store import ExistingStore
 from featurestore.plan.growth import UnitWork
+from featurestore.plan.readable import require_readable
 from featurestore.plan.recordings import hash_recordings
 from featurestore.plan.spec import SpecRequest, choose_spec
 from featurestore.plan.spec_of_store import spec_of_store
@@ -121,6 +123,7 @@ def build(request: BuildRequest, progress: Progress | None = None) -> BuildRepor
         document = work.up_to_date
         built: list[UnitRecord] = []
         if document is None:
+            require_readable(spec, work)
             _prepare_store(store, spec, work, scans)
             compute = _choose_engine(request, checked, token, stages, fallbacks)
             built.extend(compute(work.todo, progress))
@@ -175,6 +178,7 @@ def _check_request(request: BuildRequest) -> _CheckedRequest:
         require_device_name(request.device)  # "auto" imports torch only if there is something to compute
     decoder = choose_decoder(request.decoder)
     place = place_at(request.out)
+    require_apart(place, "--out")
     existing = spec_of_store(place)
     return _CheckedRequest(place, decoder, existing, choose_spec(request.spec, existing, str(place)))
 

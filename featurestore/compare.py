@@ -17,6 +17,7 @@ from featurestore.differences.tables import (
     specification_fields,
 )
 from featurestore.differences.values import Numbers, compare_values
+from featurestore.format.layout import is_shard
 from featurestore.progress import Progress, Silent
 from featurestore.store import FeatureStore
 from schemas.tables import MANIFEST_SCHEMA
@@ -73,15 +74,20 @@ def compare(
 ) -> Comparison:
     """Compare two stores clip by clip, matching clips by id; with ``values`` False, skip the arrays.
 
+    Every object of both stores is hashed first, without ``values`` every object but the shards: equal hashes
+    in two ``store.json`` say nothing of damaged files. A store elsewhere is therefore transferred whole.
+
     The arrays are read one unit of A (256 clips), one feature and one view at a time, at most
     :data:`featurestore.differences.values.MOST_VALUES` values of each store: about 0.15 GB for 128 × 130
     values per clip, however many clips there are. The tables of both stores, and all differences found in
     them, are held in memory whole. If B holds the clips in other rows, each unit of A decodes every chunk of
     B that has one of its clips.
 
-    Raises what :meth:`FeatureStore.read` raises for damaged objects. Objects with equal hashes are not
-    verified.
+    Raises what :meth:`FeatureStore.read` raises for damaged objects.
     """
+    progress = progress or Silent()
+    for store in (a, b):
+        _hash_objects(store, progress, values=values)
     clips_a, clips_b = index_by_clip(a.manifest), index_by_clip(b.manifest)
     common = clips_a.index[clips_a.index.isin(clips_b.index)]
     only_a, only_b = clips_a.index[~clips_a.index.isin(common)], clips_b.index[~clips_b.index.isin(common)]
@@ -102,6 +108,14 @@ def compare(
         clips_only=OnlyIn(tuple(only_a), tuple(only_b)),
         columns=tuple(compare_columns(clips_a, clips_b, columns, MANIFEST_SCHEMA)),
         drawn=tuple(compare_drawn(a, b, common)),
-        numbers=compare_values(a, b, clips_a, clips_b, progress or Silent()) if values else None,
+        numbers=compare_values(a, b, clips_a, clips_b, progress) if values else None,
         libraries=compare_fields(a.document.libraries, b.document.libraries),
     )
+
+
+def _hash_objects(store: FeatureStore, progress: Progress, *, values: bool) -> None:
+    """Hash what is compared. Raises :class:`StoreDamagedError`, naming the object, at the first damage."""
+    objects = store.document.objects
+    names = [name for name in objects if values or not is_shard(name)]
+    with progress.task("hash", sum(objects[name].bytes for name in names), "bytes") as advance:
+        store.objects.hash_all(names, advance)

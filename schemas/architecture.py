@@ -199,9 +199,10 @@ def named_model(values: Mapping[str, Any]) -> dict[str, Any]:
     """
     if "family" in values or "name" not in values:
         return dict(values)
-    if values["name"] not in MODELS:
+    name = values["name"]
+    if not isinstance(name, str) or name not in MODELS:
         raise UnknownNameError(
-            f"unknown model '{values['name']}'; {did_you_mean(str(values['name']), MODELS)}"
+            f"unknown model '{str(name)[:100]}'; {did_you_mean(str(name)[:100], MODELS)}"
             f"choose one of {', '.join(MODELS)}, or set model.family"
         )
-    return {**MODELS[values["name"]].model_dump(), **values}
+    return {**MODELS[name].model_dump(), **values}

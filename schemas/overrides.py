@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from schemas.architecture import named_model
 from schemas.errors import UsageError
 from schemas.nearest import did_you_mean
 from schemas.recipe import Recipe, first_complaint, first_problem
+from schemas.toml_text import TomlError, parse_toml
 
 NO_VALUE = "null"
 """Written for "no value" in a field that may have none."""
@@ -71,8 +71,8 @@ def _parse_value(text: str) -> Any:
     if text == NO_VALUE:
         return None
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return parse_toml(f"value = {text}")["value"]
+    except TomlError:
         return text
 
 

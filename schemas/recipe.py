@@ -6,7 +6,6 @@ store (:meth:`Recipe.store_spec`), training uses all of them.
 
 from __future__ import annotations
 
-import tomllib
 from importlib import resources
 from pathlib import Path
 from typing import Any, Self
@@ -21,8 +20,10 @@ from schemas.labels import LABEL_SETS, Target
 from schemas.model import Model
 from schemas.nearest import did_you_mean
 from schemas.protocol import SplitSpec
+from schemas.regular_file import read_regular_file
 from schemas.spec import AudioSpec, SpectralSpec, StorageSpec, StoreSpec
 from schemas.text import TextError, decode_text
+from schemas.toml_text import TomlError, parse_toml
 from schemas.training import InputSpec, TrainSpec
 from schemas.views import ViewSpec
 
@@ -115,7 +116,7 @@ def load_recipe(name_or_path: str) -> Recipe:
     path = Path(name_or_path)
     if path.suffix.lower() == ".toml":
         try:
-            text = decode_text(path.read_bytes())
+            text = decode_text(read_regular_file(path))
         except OSError as error:
             raise UnknownNameError(
                 f"cannot read recipe '{name_or_path}': {error.strerror or error}; "
@@ -136,9 +137,9 @@ def load_recipe(name_or_path: str) -> Recipe:
 def parse_recipe(text: str, source: str) -> Recipe:
     """Read a recipe from TOML text; ``source`` names it in messages. Raises :class:`SpecError`."""
     try:
-        return Recipe.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise SpecError(f"recipe '{source}' is not valid TOML: {error}; strings must be quoted") from error
+        return Recipe.model_validate(parse_toml(text))
+    except TomlError as error:
+        raise SpecError(f"recipe '{source}' {error}") from error
     except ValidationError as error:
         raise SpecError(f"recipe '{source}': {first_problem(error)}") from error
 
@@ -151,9 +152,18 @@ def first_problem(error: ValidationError) -> str:
     got = (
         ""
         if isinstance(value, dict) or problem["type"] in {"value_error", "missing"}
-        else f" (got {value!r})"
+        else f" (got {shorten(value)})"
     )
     return f"{where}: {first_complaint(error)}{got}" if where else first_complaint(error)
+
+
+def shorten(value: object) -> str:
+    """The value as Python writes it, cut to at most 100 characters."""
+    try:
+        text = repr(value[:100] if isinstance(value, str) else value)
+    except (ValueError, RecursionError):  # thousands of digits, or of brackets
+        return f"a {type(value).__name__} too large to print"
+    return text if len(text) <= 100 else f"{text[:99]}…"
 
 
 def first_complaint(error: ValidationError) -> str:
@@ -161,8 +171,11 @@ def first_complaint(error: ValidationError) -> str:
     problem = error.errors(include_url=False)[0]
     if problem["type"] in _COMPLAINTS:
         return _COMPLAINTS[problem["type"]]
-    return problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be", 1)
+    complaint = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be", 1)
+    return complaint if len(complaint) <= _MOST_COMPLAINT else f"{complaint[:_MOST_COMPLAINT]}…"
 
+
+_MOST_COMPLAINT = 500
 
 _COMPLAINTS = {
     "missing": "must be given",

@@ -29,9 +29,9 @@ class AudioSpec(Model):
 
     sample_rate: int = Field(22_050, ge=4_000, le=192_000)
     """Sample rate in Hz of the waveform from which views and features are computed."""
-    duration_s: float | None = Field(3.0, gt=0)
+    duration_s: float | None = Field(3.0, gt=0, le=1e6)
     """Length in seconds after trimming. Longer clips are cut at the end, shorter ones padded with zeros."""
-    frames: int | None = Field(None, ge=1)
+    frames: int | None = Field(None, ge=1, le=10**9)
     """Length in frames instead of seconds: (frames − 1) · hop_length samples."""
     trim_db: float | None = Field(None, gt=0, le=120)
     """Frames more than this many dB below the loudest frame are cut from both ends; null: no trimming."""
@@ -67,7 +67,7 @@ class SpectralSpec(Model):
 
     n_fft: int = Field(2048, ge=64, le=16_384)
     """Length of the periodic Hann window and of the transform, in samples."""
-    hop_length: int = Field(512, ge=16)
+    hop_length: int = Field(512, ge=16, le=10**9)
     """Samples between frame centres; frame t is centred on sample t · hop_length."""
 
     @model_validator(mode="after")

@@ -75,8 +75,8 @@ class TrainSpec(Model):
     view_sampling: ViewSampling = "all"
     """``all``: every view of every clip is a sample; ``one``: every clip is used once per epoch, in a view
     drawn for that epoch (one draw per chunk of 32 clips)."""
-    batch_size: int = Field(32, ge=1)
-    epochs: int = Field(200, ge=1)
+    batch_size: int = Field(32, ge=1, le=10**9)
+    epochs: int = Field(200, ge=1, le=10**9)
     """Largest number of epochs."""
     optimiser: Literal["adam", "adamw"] = "adam"
     lr: float = Field(1e-3, gt=0)
@@ -87,13 +87,13 @@ class TrainSpec(Model):
     linearly over ``warmup`` epochs, then follows half a cosine to 0 at ``epochs``, updated every step."""
     warmup: float = Field(0.0, ge=0)
     """``cosine`` only: epochs in which the learning rate rises linearly from 0."""
-    lr_patience: int = Field(2, ge=0)
+    lr_patience: int = Field(2, ge=0, le=10**9)
     """Epochs without a better validation loss that are tolerated; after one more, the learning rate falls."""
     lr_factor: float = Field(0.5, gt=0, lt=1)
     monitor: Monitor = "loss"
     """Validation metric that selects the best epoch and stops training; ``last``: no metric, the last epoch
     is kept."""
-    patience: int | None = Field(5, ge=1)
+    patience: int | None = Field(5, ge=1, le=10**9)
     """Training stops after this many consecutive epochs without improvement; null, written ``"none"`` in
     TOML: it does not stop early."""
     class_weights: ClassWeights = "none"

@@ -47,6 +47,7 @@ def train_all(request: TrainRequest, cluster: ClusterRequest | None, observer: O
     SerError
         What :func:`training.train.train` raises; :class:`UsageError` if workers are given without folds.
     """
+    request.require_outside_stores()
     if request.resume is not None and SeriesFolder.is_one(request.resume):
         return _train_series(SeriesFolder(request.resume), request, cluster, observer)
     if request.resume is None and request.fold is None and request.split is None:

@@ -43,9 +43,9 @@ def comparison_text(result: Comparison, a: str, b: str) -> RenderableType:
 
 def verdict(result: Comparison) -> str:
     """One line: what is the same, and how much the rest differs."""
-    if result.identical:
-        return "identical: equal digests"
     numbers = result.numbers
+    if result.identical:
+        return "identical: equal digests" if numbers else "equal digests; the values were not read"
     if result.same and numbers:
         return "the same numbers, specification and clips; only the way of storing them differs"
     if result.same:

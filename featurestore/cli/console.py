@@ -35,7 +35,9 @@ from rich.text import Text
 from typer.core import TyperCommand, TyperGroup
 
 from featurestore.cli.entry import STOPPED
+from featurestore.cli.environment import prepare_environment
 from featurestore.cli.streams import discard
+from featurestore.places.durable import NO_TEMPORARY, no_temporary_folder
 from featurestore.progress import Advance
 from schemas.errors import SerError, StoppedError
 from schemas.printable import escape_controls, escape_json, escape_line
@@ -100,6 +102,7 @@ class Command(TyperCommand):
     def invoke(self, ctx: Any) -> Any:
         """Run the command and report its errors."""
         with _report_errors():
+            prepare_environment()
             return super().invoke(ctx)
 
 
@@ -166,6 +169,9 @@ def _report_errors() -> Iterator[None]:
     except BrokenPipeError:
         raise  # the reader of the output has closed it, like head: click exits silently
     except OSError as error:  # from reading a path that the user gave; errors of writing are more precise
+        if (error.strerror or "").startswith(NO_TEMPORARY):
+            err.print(Text.assemble(("error: ", "bold red"), str(no_temporary_folder())))
+            raise typer.Exit(1) from error
         what = f"cannot read {error.filename}: " if error.filename else ""
         sentence = escape_line(f"{what}{error.strerror or error}; check the path")
         err.print(Text.assemble(("error: ", "bold red"), sentence))

@@ -32,8 +32,10 @@ def demo(corpora: Corpora = Path("corpora"), json: Json = False) -> None:
       ser-features demo --corpora demo/corpora
     """
     from data.demo import write_demo
+    from featurestore.format.outside import require_outside
     from featurestore.places.durable import storage_errors
 
+    require_outside(corpora, "--corpora")
     with storage_errors(corpora), ConsoleProgress().counter("synthesise", "clips") as count:
         root = write_demo(corpora, count)
     with after_result():

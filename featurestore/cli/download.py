@@ -42,9 +42,11 @@ def download(
     from data.download.download import find_complete
     from data.download.offers import offer
     from data.download.web import Web
+    from featurestore.format.outside import require_outside
     from featurestore.places.durable import storage_errors
 
     offered = offer(name)
+    require_outside(corpora, "--corpora")
     with storage_errors(corpora):
         found = find_complete(offered.corpus, corpora)
         if found is None:

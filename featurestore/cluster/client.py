@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 
 import dask
 from distributed import Client, LocalCluster
 
 from featurestore.cluster.request import ClusterRequest
+from schemas.counts import format_count
 from schemas.errors import ClusterError
 
 _CONNECT_SECONDS = 15
@@ -27,7 +28,7 @@ _NO_PAGES: dict[str, list[str]] = {
 def dask_client(request: ClusterRequest, device: str) -> Iterator[Client]:
     """Open a client of the requested workers. Workers started here compute on ``device`` and end with it.
 
-    Raises :class:`ClusterError` if no scheduler answers.
+    Raises :class:`ClusterError` if no scheduler answers, or if no workers can be started.
     """
     for name in ("distributed", "distributed.client"):  # the second has its own level
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -35,16 +36,9 @@ def dask_client(request: ClusterRequest, device: str) -> Iterator[Client]:
         with (
             dask.config.set(_NO_PAGES),
             _delay_interrupts() as allow_interrupts,
-            _local_cluster(device)(
-                n_workers=request.workers,
-                threads_per_worker=1,
-                dashboard_address="127.0.0.1:0",
-                memory_limit=0,
-                silence_logs=logging.CRITICAL,
-                security=True,  # every user of this machine can reach the port
-            ) as cluster,
-            Client(cluster) as client,
+            ExitStack() as stack,
         ):
+            client = _start_workers(stack, request.workers, device)
             allow_interrupts()
             yield client
         return
@@ -61,6 +55,29 @@ def dask_client(request: ClusterRequest, device: str) -> Iterator[Client]:
     finally:
         with suppress(Exception):  # it may be gone; whatever it still runs cannot write to the store
             client.close(timeout=5)
+
+
+def _start_workers(stack: ExitStack, workers: int, device: str) -> Client:
+    """Start workers on this machine and a client of them; ``stack`` ends both."""
+    try:
+        cluster = stack.enter_context(
+            _local_cluster(device)(
+                n_workers=workers,
+                threads_per_worker=1,
+                dashboard_address="127.0.0.1:0",
+                memory_limit=0,
+                silence_logs=logging.CRITICAL,
+                security=True,  # every user of this machine can reach the port
+            )
+        )
+        client: Client = stack.enter_context(Client(cluster))
+    except (OSError, ImportError, RuntimeError) as error:
+        raise ClusterError(
+            f"{format_count(workers, 'worker')} cannot be started: {_first_line(error)}; they "
+            f"need some room in /dev/shm and in the folder for temporary files (TMPDIR); make room, or leave "
+            f"--workers out"
+        ) from error
+    return client
 
 
 def _local_cluster(device: str) -> type[LocalCluster]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from featurestore.compute.stages import Stages
 from featurestore.compute.unit import UnitResult
@@ -15,6 +13,7 @@ from featurestore.format.arrays import ShardEncoder
 from featurestore.format.documents import StoredObject, UnitRecord, write_document
 from featurestore.format.layout import shard_path, unit_record_path, unit_statistics_path
 from featurestore.format.statistics import read_statistics, sort_statistics
+from featurestore.format.tables import parquet_bytes
 from featurestore.places.lease import Fence
 from featurestore.places.place import Place
 from featurestore.plan.growth import UnitWork
@@ -71,13 +70,6 @@ def commit_unit(
     with stages.measure("store"):
         write_document(place, unit_record_path(unit.dataset, unit.index), record)
     return record
-
-
-def parquet_bytes(table: pa.Table) -> bytes:
-    """The table as one Parquet file with zstd compression."""
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
-    return buffer.getvalue()
 
 
 def _write(place: Place, name: str, data: bytes, stages: Stages) -> StoredObject:

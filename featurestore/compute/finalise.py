@@ -9,7 +9,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from featurestore.compute.commit import parquet_bytes
 from featurestore.format.arrays import hierarchy
 from featurestore.format.documents import (
     MOST_DOCUMENT,
@@ -35,6 +34,7 @@ from featurestore.format.manifest import plain_rows
 from featurestore.format.seal import unseal
 from featurestore.format.statistics import STATISTICS_SCHEMA, read_statistics
 from featurestore.format.sweep import sweep, withdraw
+from featurestore.format.tables import parquet_bytes
 from featurestore.places.place import REMOTE_THREADS, Place
 from schemas.clip import Status
 from schemas.spec import StoreSpec

@@ -56,8 +56,8 @@ class Numbers:
     """The values of all clips that are usable in both stores.
 
     ``measured``: one entry for each feature and view that both stores have. ``incomparable``: feature → why
-    its values cannot be compared. A shard of A counts as equal by hash, and is not read, if B holds the same
-    bytes for the same rows.
+    its values cannot be compared. A shard of A counts as equal by hash, and is not decoded, if B holds the
+    same bytes for the same rows.
     """
 
     clips: int

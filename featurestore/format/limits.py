@@ -40,15 +40,9 @@ def check_declared(document: StoreDocument) -> None:
 
     Raises :class:`StoreDamagedError` if a number is impossible.
     """
-    if len(document.datasets) > MOST_CORPORA:
-        raise _impossible(
-            f"lists {len(document.datasets):,} corpora, but at most {MOST_CORPORA:,} are possible"
-        )
-    for name, extent in document.datasets.items():
-        _check_corpus(name, extent)
+    if problem := declaration_problem(document.datasets):
+        raise _impossible(problem)
     rows = {name: extent.rows for name, extent in document.datasets.items()}
-    if sum(rows.values()) > MOST_ROWS:
-        raise _impossible(f"declares {sum(rows.values()):,} rows, but at most {MOST_ROWS:,} are possible")
     units = sum(extent.units for extent in document.datasets.values())
     shards = units * len(document.spec.view_names) * len(document.spec.features)
     if shards > len(document.objects):
@@ -63,6 +57,26 @@ def check_declared(document: StoreDocument) -> None:
             raise _impossible(
                 f"declares {_format_count(entry.bytes)} bytes for {name!r}, but at most {most:,} are possible"
             )
+
+
+def declaration_problem(datasets: Mapping[str, DatasetEntry]) -> str:
+    """What is impossible about these corpora, after the word "store.json"; empty if nothing is."""
+    if len(datasets) > MOST_CORPORA:
+        return f"lists {len(datasets):,} corpora, but at most {MOST_CORPORA:,} are possible"
+    for name, extent in datasets.items():
+        if problem := _corpus_problem(name, extent):
+            return problem
+    rows = sum(extent.rows for extent in datasets.values())
+    return f"declares {rows:,} rows, but at most {MOST_ROWS:,} are possible" if rows > MOST_ROWS else ""
+
+
+def text_problem(text: str) -> str:
+    """Why a corpus cannot have this title, licence or home page; empty if it can."""
+    if len(text) > MOST_TITLE:
+        return f"has {len(text):,} characters, but at most {MOST_TITLE:,} are possible"
+    if found := _CONTROL_CHARACTER.search(text):
+        return f"contains the control character {found[0]!r}"
+    return ""
 
 
 def most_bytes(name: str, spec: StoreSpec, rows: Mapping[str, int]) -> int:
@@ -135,11 +149,9 @@ class _Bounds:
                 return None
 
 
-def _check_corpus(name: str, extent: DatasetEntry) -> None:
+def _corpus_problem(name: str, extent: DatasetEntry) -> str:
     if not is_corpus_name(name):
-        raise _impossible(
-            f"names a corpus {name[:60]!r}, but a corpus name has only lower-case letters, digits, - and _"
-        )
+        return f"names a corpus {name[:60]!r}, but a corpus name has only lower-case letters, digits, - and _"
     for field, value in (
         ("clips", extent.clips),
         ("rows", extent.rows),
@@ -148,13 +160,11 @@ def _check_corpus(name: str, extent: DatasetEntry) -> None:
         ("units", extent.units),
     ):
         if not 0 <= value < 2**40:
-            raise _impossible(f"declares {field} = {_format_count(value)} for {name}")
+            return f"declares {field} = {_format_count(value)} for {name}"
     if not extent.bad <= extent.clips <= extent.rows:
-        raise _impossible(
-            f"declares {extent.bad:,} bad of {extent.clips:,} clips in {extent.rows:,} rows for {name}"
-        )
+        return f"declares {extent.bad:,} bad of {extent.clips:,} clips in {extent.rows:,} rows for {name}"
     if extent.units != ceil(extent.rows / _SHARD_CLIPS):
-        raise _impossible(
+        return (
             f"declares {extent.units:,} units for {name}, but {extent.rows:,} rows make "
             f"{ceil(extent.rows / _SHARD_CLIPS):,} units of {_SHARD_CLIPS}"
         )
@@ -163,10 +173,9 @@ def _check_corpus(name: str, extent: DatasetEntry) -> None:
         ("licence", extent.licence),
         ("home_page", extent.home_page),
     ):
-        if len(text) > MOST_TITLE or _CONTROL_CHARACTER.search(text):
-            raise _impossible(
-                f"has the {field} {text[:60]!r} for {name}, which is too long or has control characters"
-            )
+        if problem := text_problem(text):
+            return f"has the {field} {text[:60]!r} for {name}, which {problem}"
+    return ""
 
 
 def _chunk_bytes(spec: StoreSpec, feature: str) -> int:

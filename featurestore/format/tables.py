@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -47,6 +48,13 @@ def read_table(
         table = _decode(data, schema, rows, exact=exact, most_values=most_values)
         table.validate(full=True)
         return _plain(table, schema)
+
+
+def parquet_bytes(table: pa.Table) -> bytes:
+    """The table as one Parquet file with zstd compression."""
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
 
 
 @contextmanager
@@ -151,14 +159,29 @@ def _plain(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def _require_bounded_text(name: str, column: pa.ChunkedArray) -> None:
-    total = 0
+    total = longest = 0
     for chunk in column.chunks:
         lengths = pc.fill_null(pc.binary_length(chunk.dictionary), 0).to_numpy(zero_copy_only=False)
         if len(lengths) == 0:
             continue
-        longest = int(lengths.max())
-        if longest > MOST_TEXT:
-            raise ValueError(f"its column {name!r} contains a text of {longest:,} bytes")
+        longest = max(longest, int(lengths.max()))
         total += int(lengths[chunk.indices.drop_null().to_numpy()].sum(dtype=np.int64))
-    if total > _SLACK + len(column) * MEAN_TEXT:
-        raise ValueError(f"its column {name!r} would take {total:,} bytes")
+    require_bounded_text(name, longest, total, len(column))
+
+
+def require_bounded_text(name: str, longest: int, total: int, rows: int) -> None:
+    """Check the text of a column with ``rows`` rows, by the bytes of its longest text and of all texts.
+
+    Raises ValueError if a table with such a column cannot be read.
+    """
+    if longest > MOST_TEXT:
+        raise ValueError(
+            f"its column {name!r} contains a text of {longest:,} bytes, but at most {MOST_TEXT:,} "
+            f"are possible"
+        )
+    most = _SLACK + rows * MEAN_TEXT
+    if total > most:
+        raise ValueError(
+            f"its column {name!r} would take {total:,} bytes, but at most {most:,} are possible for "
+            f"{rows:,} rows"
+        )

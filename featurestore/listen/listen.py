@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from featurestore.format.outside import require_outside
 from featurestore.listen.clip import ListenRequest, StoredView, Subject, find_subject
 from featurestore.listen.wav import WavFile, write_wav
 from featurestore.listen.waveforms import Waveform, Waveforms, derive
@@ -43,10 +44,11 @@ def listen(request: ListenRequest, out: Path) -> ListenResult:
     For a clip of a store, the recording must be the one that the store was built from, and the values drawn
     for its views must be the recorded ones. Otherwise the files would not be what models are trained on.
 
-    Raises :class:`StoreConflictError` if they differ, :class:`RecordingError` if the recording cannot be
-    used, ``OSError`` if a file cannot be read or written, and what
-    :func:`~featurestore.listen.clip.find_subject` raises.
+    Raises :class:`UsageError` if ``out`` is inside a store, :class:`StoreConflictError` if they differ,
+    :class:`RecordingError` if the recording cannot be used, ``OSError`` if a file cannot be read or written,
+    and what :func:`~featurestore.listen.clip.find_subject` raises.
     """
+    require_outside(out, "--out")
     subject = find_subject(request)
     data = subject.recording.read_bytes()
     if subject.sha256 is not None and hashlib.sha256(data).hexdigest() != subject.sha256:

@@ -28,6 +28,18 @@ _REASONS = {
 }
 
 
+NO_TEMPORARY = "No usable temporary directory"
+"""Beginning of the message with which :mod:`tempfile` ends its search."""
+
+
+def no_temporary_folder() -> StorageError:
+    """The error if this process finds no folder for temporary files."""
+    return StorageError(
+        "there is no folder for temporary files; set TMPDIR to a folder that you can write to, and run the "
+        "same command again"
+    )
+
+
 def write_durably(path: Path, data: bytes) -> None:
     """Write ``data`` to ``path``. After a crash, the file has either all of it or its previous content."""
     make_folders(path.parent)
@@ -81,6 +93,8 @@ def storage_errors(
     except OSError as error:
         if isinstance(error, SerError):
             raise
+        if (error.strerror or "").startswith(NO_TEMPORARY):
+            raise no_temporary_folder() from error
         reason = _REASONS.get(error.errno or 0, "{error}; {retry}")
         where = error.filename if error.filename is not None else place
         raise StorageError(

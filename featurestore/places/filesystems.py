@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from schemas.errors import StorageError
+from schemas.telemetry import disable_telemetry
 
 FileSystem = Any
 """An ``fsspec.AbstractFileSystem``; fsspec has no types."""
@@ -88,6 +89,7 @@ def forget(filesystem: FileSystem) -> None:
 
 def _class_of(protocol: str) -> Any:
     extra = EXTRAS.get(protocol)
+    disable_telemetry()
     try:
         import fsspec
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from featurestore.format.outside import require_outside
 from schemas.errors import StorageError
 from schemas.user_path import expand_home
 
@@ -17,10 +18,13 @@ VARIABLE = "SER_CACHE"
 def cache_folder() -> Path:
     """Absolute path of the cache folder: :data:`VARIABLE` if it is set, else the user's system cache folder.
 
-    It need not exist yet. Raises :class:`StorageError` if the user has no home folder.
+    It need not exist yet. Raises :class:`StorageError` if the user has no home folder, and
+    :class:`UsageError` if the variable names a folder inside a feature store.
     """
     if given := os.environ.get(VARIABLE, "").strip():
-        return Path(expand_home(given)).absolute()
+        folder = Path(expand_home(given))
+        require_outside(folder, VARIABLE)
+        return folder.absolute()
     try:
         folder = user_cache_path("ser-features")
     except RuntimeError:

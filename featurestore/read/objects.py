@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import hashlib
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 
@@ -72,6 +73,16 @@ class Objects:
             for _ in pool.map(self._check, unknown):
                 pass
 
+    def hash_all(self, names: Collection[str], advance: Callable[[int], None]) -> None:
+        """Hash the stored bytes of these objects. Those from elsewhere are not kept, unless they were before.
+
+        ``advance`` is called with the bytes of each object. Raises what :meth:`ensure` raises.
+        """
+        check = self._check_elsewhere if self._elsewhere else self._check
+        with ThreadPoolExecutor(_FETCH_THREADS if self._elsewhere else FOLDER_THREADS) as pool:
+            for name, _ in zip(names, pool.map(check, names), strict=True):
+                advance(self._document.objects[name].bytes)
+
     def accept(self, names: Collection[str]) -> None:
         """Accept files that the caller has already hashed.
 
@@ -111,6 +122,22 @@ class Objects:
         if identity is not None:
             with self._lock:
                 self._verified[name] = identity
+
+    def _check_elsewhere(self, name: str) -> None:
+        entry = self._document.objects[name]
+        if self._identity(name) is not None and self._holds(name, entry):
+            return
+        digest, count = hashlib.sha256(), 0
+        try:
+            for block in self._place.blocks(name):
+                digest.update(block)
+                count += len(block)
+                if count > entry.bytes:
+                    break
+        except FileNotFoundError as error:
+            raise self._damage_error(name, "is missing") from error
+        if (count, digest.hexdigest()) != (entry.bytes, entry.sha256):
+            raise self._damage_error(name, _MISMATCH)
 
     def _holds(self, name: str, entry: StoredObject) -> bool:
         try:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from featurestore.format.outside import require_outside
 from featurestore.places.choose import is_url
 from featurestore.places.durable import storage_errors, write_durably
-from featurestore.places.folder import Folder
 from featurestore.progress import Progress, Silent
 from featurestore.report.findings import StoreFindings, examine
 from featurestore.report.page import render_page
@@ -31,13 +31,13 @@ def make_report(where: str | Path, out: Path | None, progress: Progress | None =
 
     If ``out`` is None, the page is ``<name of the store>-report.html`` in the working folder. The same store
     gives the same page, except for the date of its ``store.json``. Raises :class:`UsageError` if ``out`` is a
-    URL, a folder, or inside the store, and what :meth:`FeatureStore.open` and :meth:`FeatureStore.read`
+    URL, a folder, or inside a store, and what :meth:`FeatureStore.open` and :meth:`FeatureStore.read`
     raise; nothing is written then.
     """
-    store = FeatureStore.open(where)
     name = store_name(where)
     target = out if out is not None else Path(f"{name}-report.html")
-    _require_outside(target, where, store)
+    _require_file(target)
+    store = FeatureStore.open(where)
     found = examine(store, progress or Silent())
     content = render_page(name, found).encode()
     with storage_errors(target, retry="run the same command again"):
@@ -56,17 +56,7 @@ def store_name(where: str | Path) -> str:
     return re.sub(r"[^\w.+@-]", "-", last.removesuffix(".zarr")) or "store"
 
 
-def _require_outside(target: Path, where: str | Path, store: FeatureStore) -> None:
-    if is_url(str(target)) or re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(target)):
-        raise UsageError(f"--out {target} is a URL; give a file on this machine and copy it there afterwards")
+def _require_file(target: Path) -> None:
+    require_outside(target, "--out")
     if target.is_dir():
         raise UsageError(f"--out {target} is a folder; give a file name such as {target / 'report.html'}")
-    folders = [Path(where)] if not is_url(str(where)) else []
-    if isinstance(store.place, Folder):
-        folders.append(store.place.path)
-    for folder in folders:
-        if target.resolve().is_relative_to(folder.resolve()):
-            raise UsageError(
-                f"--out {target} is inside the store {folder}, which must contain only its own objects; "
-                f"give a file elsewhere"
-            )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from featurestore.format.documents import StoredObject, StoreDocument, document_bytes
 from featurestore.format.layout import STORE_JSON
+from featurestore.format.outside import require_outside
 from featurestore.places.durable import make_folders, storage_errors, sync_folder
 from featurestore.places.names import PARTIAL_SUFFIX
 from featurestore.places.place import Place
@@ -48,11 +49,13 @@ def pack(
     Equal stores give equal bytes, without times or owners. Every object is hashed on the way, and the file
     gets its name once it is complete and on disk. The tar is not compressed, because the objects already are.
 
-    Raises :class:`UsageError` if ``file`` exists, :class:`StoreDamagedError`, naming the object, if the store
-    is damaged, :class:`StorageError` if there is not enough space, and what :meth:`FeatureStore.open` raises.
+    Raises :class:`UsageError` if ``file`` exists or is inside a store, :class:`StoreDamagedError`, naming the
+    object, if the store is damaged, :class:`StorageError` if there is not enough space, and what
+    :meth:`FeatureStore.open` raises.
     """
     progress, started = progress or Silent(), time.monotonic()
     path = Path(file)
+    require_outside(path, "")
     if path.exists() or path.is_symlink():
         raise UsageError(f"{path} already exists; remove it, or give another name")
     origin, document = open_place(store)

@@ -21,7 +21,7 @@ from featurestore.format.layout import (
     unit_statistics_path,
 )
 from featurestore.format.statistics import STATISTICS_SCHEMA
-from featurestore.format.tables import read_table
+from featurestore.format.tables import parquet_bytes, read_table
 from featurestore.places.place import REMOTE_THREADS, Place
 from featurestore.progress import Progress
 from featurestore.sharing.hashed import read_hashed
@@ -91,7 +91,6 @@ def _take_unit(
     old = {name: index for index, name in enumerate(document.spec.view_names)}
     views = [old[name] for name in spec.view_names]
     table = _statistics(place, statistics, document, spec, views)
-    from featurestore.compute.commit import parquet_bytes
     from featurestore.format.documents import StoredObject
 
     data = parquet_bytes(table)

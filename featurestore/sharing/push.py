@@ -8,6 +8,7 @@ from pathlib import Path
 
 from featurestore.format.documents import StoreDocument
 from featurestore.format.layout import STORE_JSON, VERSIONS
+from featurestore.format.outside import require_apart
 from featurestore.format.versions import Versions, read_versions, split_version, version_folder, version_id
 from featurestore.places.choose import place_at
 from featurestore.places.durable import storage_errors
@@ -59,8 +60,9 @@ def push(store: str | Path, url: str | Path, progress: Progress | None = None) -
     version = split_version(str(url))[1]
     if version is not None and not Path(url).exists():
         raise UsageError(f"published versions cannot be changed; push to the address without @{version}")
-    source, document = open_place(store)
     root = place_at(url)
+    require_apart(root, "")
+    source, document = open_place(store)
     published = _require_publishable(root)
     _require_present(source, document)
     folder = version_folder(version_id(document.digest))

@@ -10,6 +10,7 @@ from stat import S_ISDIR
 
 from featurestore.format.documents import StoredObject, StoreDocument
 from featurestore.format.layout import LATEST, ROOT_METADATA, STORE_JSON
+from featurestore.format.outside import require_apart
 from featurestore.places.choose import place_at
 from featurestore.places.folder import Folder
 from featurestore.places.names import LOCK, PARTIAL_SUFFIX, TOKEN
@@ -22,10 +23,11 @@ MARK = f".pull{PARTIAL_SUFFIX}"
 
 
 def target_folder(store: str | Path) -> Folder:
-    """The folder at a path. Raises :class:`UsageError` for a URL."""
+    """The folder at a path. Raises :class:`UsageError` for a URL, and for a folder inside a store."""
     place = place_at(store)
     if not isinstance(place, Folder):
         raise UsageError(f"the target must be a folder on this machine, not {place}; give a path")
+    require_apart(place, "")
     return place
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,9 @@ from featurestore.compare import Comparison, compare
 from featurestore.differences.tables import ColumnDifference, FieldDifference, OnlyIn
 from featurestore.differences.values import Numbers, ValueDifference
 from featurestore.format.layout import STORE_JSON
+from featurestore.places.choose import place_at
 from featurestore.plan.spec import SpecRequest
+from featurestore.read.objects import Objects
 from featurestore.store import FeatureStore
 from schemas.errors import StoreDamagedError
 from tests.tiny_store import TINY_RECIPE, Builder
@@ -103,14 +106,17 @@ def require_the_errors_of_numpy(result: Comparison, a: Path, b: Path) -> None:
 
 
 class TestEqualStores:
-    def test_a_copy_is_identical_and_no_shard_of_it_is_read(self, tiny_store: Path, own_store: Path) -> None:
-        """672 clips: 3 units × 2 features × 3 views. What is not read can be missing."""
-        (own_store / "demo/mel/c/0/0/0/0").unlink()
-        result = compared(tiny_store, own_store)
+    def test_a_copy_is_identical_and_no_shard_of_it_is_decoded(
+        self, plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """112 clips: 1 unit × 2 features × 3 views."""
+        copy = Path(shutil.copytree(plain, tmp_path / "copy.zarr"))
+        monkeypatch.delattr(FeatureStore, "read")
+        result = compared(plain, copy)
         assert result.identical
         assert result.same
         assert result.numbers is not None
-        assert (result.numbers.shards_read, result.numbers.shards_equal) == (0, 18)
+        assert (result.numbers.shards_read, result.numbers.shards_equal) == (0, 6)
         assert verdict(result) == "identical: equal digests"
 
     def test_another_order_of_features_and_views_is_the_same(self, plain: Path, make: MakeStore) -> None:
@@ -279,14 +285,16 @@ class TestValues:
         assert not longer.numbers.measured
         assert not longer.same
 
-    def test_no_values_reads_no_array(self, own_store: Path, single: Path) -> None:
+    def test_no_values_reads_no_array(self, plain: Path, single: Path, tmp_path: Path) -> None:
+        own_store = Path(shutil.copytree(plain, tmp_path / "own.zarr"))
         for shard in (own_store / "demo").rglob("c/*/*/0/0"):
             shard.unlink()
         result = compared(own_store, single, values=False)
         assert result.numbers is None
         assert result.spec
         assert verdict(result).endswith("the values were not compared")
-        assert verdict(compared(own_store, own_store, values=False)) == "identical: equal digests"
+        alone = verdict(compared(own_store, own_store, values=False))
+        assert alone == "equal digests; the values were not read"
 
     def test_equal_bytes_of_other_clips_are_read(
         self, small_demo: Path, make: MakeStore, tmp_path: Path
@@ -308,8 +316,11 @@ class TestValues:
         assert measured(result)["mel", "original"].differing == 1
         require_the_errors_of_numpy(result, a, b)
 
-    def test_equal_bytes_of_another_dtype_are_read(self, plain: Path, single: Path, tmp_path: Path) -> None:
+    def test_equal_bytes_of_another_dtype_are_read(
+        self, plain: Path, single: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Bytes say nothing where they are read in another way."""
+        monkeypatch.setattr(Objects, "hash_all", lambda *_: None)  # the hashes are not true here
         a, b = FeatureStore.open(plain), FeatureStore.open(_with_hashes(single, plain, tmp_path))
         for store in (a, b):
             _replace_values(store, 0.0)
@@ -318,12 +329,46 @@ class TestValues:
         assert (result.numbers.shards_read, result.numbers.shards_equal) == (6, 0)
 
     @pytest.mark.parametrize("side", [0, 1])
-    def test_a_lost_shard_raises(self, side: int, plain: Path, single: Path, tmp_path: Path) -> None:
-        paths = [plain, single]
-        paths[side] = Path(shutil.copytree(paths[side], tmp_path / "damaged.zarr"))
-        (paths[side] / "demo/rms/c/1/0/0/0").unlink()
-        with pytest.raises(StoreDamagedError, match="demo/rms/c/1/0/0/0"):
-            compared(*paths)
+    @pytest.mark.parametrize("fault", ["flipped", "cut", "empty", "longer", "lost"])
+    @pytest.mark.parametrize(
+        ("name", "values"),
+        [
+            ("demo/rms/c/1/0/0/0", True),
+            ("manifest.parquet", False),
+            ("views.parquet", False),
+            ("statistics.parquet", False),
+            ("records/demo/00000.json", False),
+            ("demo/mel/zarr.json", False),
+        ],
+    )
+    def test_damage_of_a_copy_is_named(
+        self, name: str, values: bool, fault: str, side: int, plain: Path, tmp_path: Path
+    ) -> None:
+        """Both ``store.json`` are equal, so that nothing is different but the damaged file."""
+        damaged = Path(shutil.copytree(plain, tmp_path / "damaged.zarr"))
+        _damage(damaged / name, fault)
+        paths = [damaged, plain] if side == 0 else [plain, damaged]
+        with pytest.raises(StoreDamagedError, match=f"{name} in {damaged}"):
+            compared(*paths, values=values)
+
+    def test_damage_elsewhere_is_named_and_nothing_is_kept(
+        self, plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SER_CACHE", str(tmp_path / "cache"))
+        memory_place = f"memory://{uuid.uuid4().hex}/store"
+        place = place_at(memory_place)
+        for path in plain.rglob("*"):
+            if path.is_file():
+                place.write(path.relative_to(plain).as_posix(), path.read_bytes())
+        assert compare(FeatureStore.open(plain), FeatureStore.open(memory_place)).identical
+        assert not [*(tmp_path / "cache").rglob("*rms/c/*")]
+        name = "demo/rms/c/1/0/0/0"
+        place.write(name, (plain / name).read_bytes() + b"more")
+        with pytest.raises(StoreDamagedError, match=name):
+            compare(FeatureStore.open(plain), FeatureStore.open(memory_place))
+        place.delete([name])
+        with pytest.raises(StoreDamagedError, match=name):
+            compare(FeatureStore.open(plain), FeatureStore.open(memory_place))
 
 
 class TestClips:
@@ -435,8 +480,11 @@ class TestPrinted:
         where = f"{spot.clip_id}, {spot.view}, {spot.coefficient}, {spot.frame}"
         assert any(where in line for line in lines)
 
-    def test_only_the_values_differ(self, plain: Path, tmp_path: Path, single: Path) -> None:
+    def test_only_the_values_differ(
+        self, plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """As between two machines: B's numbers are changed as it is read."""
+        monkeypatch.setattr(Objects, "hash_all", lambda *_: None)  # the hashes are not true here
         a, b = FeatureStore.open(plain), FeatureStore.open(_with_hashes(plain, None, tmp_path))
         _replace_values(b, 1000.0)
         result = compare(a, b)
@@ -459,6 +507,22 @@ class TestPrinted:
         left = by_clip(plain, entry["feature"], VIEWS[entry["view"]])
         place = entry["at"]
         assert place["a"] == left[place["clip_id"]][place["coefficient"], place["frame"]]
+
+
+def _damage(path: Path, fault: str) -> None:
+    data = path.read_bytes()
+    middle = len(data) // 2
+    if fault == "lost":
+        path.unlink()
+        return
+    path.write_bytes(
+        {
+            "flipped": data[:middle] + bytes([data[middle] ^ 4]) + data[middle + 1 :],
+            "cut": data[:-1],
+            "empty": b"",
+            "longer": data + b" ",
+        }[fault]
+    )
 
 
 def _sections(recipe: str) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from featurestore.format.outside import require_outside
 from featurestore.places.durable import storage_errors, write_durably
 from featurestore.store import FeatureStore
 from schemas.errors import UsageError
@@ -80,6 +81,8 @@ def audit_store(request: AuditRequest) -> StoreAudit:
         If a file is not a split.
     """
     _require_one_source(request)
+    if request.save is not None:
+        require_outside(request.save, "--save")
     store = FeatureStore.open(request.store)
     splits = _read_splits(request) or _draw_splits(request, store)
     targets = _targets(request, splits)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pipelines.decode import prepare
 from schemas.errors import RunError
 from schemas.labels import label_set
+from schemas.telemetry import disable_telemetry
 from training.predict.predictor import Predictor
 from training.samples.targets import emotion_marginal
 
@@ -43,6 +44,7 @@ def require_same(onnx: bytes, predictor: Predictor) -> float:
     one to all frames valid and NaN in the rest; functionals count one frame as two. Raises
     :class:`RunError` if a probability differs by more than :data:`TOLERANCE`.
     """
+    disable_telemetry()
     from onnxruntime import InferenceSession
 
     session = InferenceSession(onnx, providers=["CPUExecutionProvider"])

@@ -25,10 +25,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from featurestore.format.outside import require_outside
 from featurestore.places.durable import storage_errors, write_durably
 from schemas.errors import RunError, UsageError
 from schemas.labels import label_set
 from schemas.names import is_utf8
+from schemas.telemetry import disable_telemetry
 from training.export.check import BATCH_SIZES, TOLERANCE, require_same
 from training.export.document import (
     EmotionOf,
@@ -69,11 +71,12 @@ def export_run(run: Path, onnx: Path, *, force: bool = False) -> Exported:
 
     ``force``: replace existing files.
 
-    Raises :class:`UsageError` for a suffix other than ``.onnx`` or for an existing file; :class:`RunError` if
-    packages are missing, the run is not finished, the model needs other clips of the speaker or cannot be
-    expressed in ONNX, or the graph differs from the model by more than
+    Raises :class:`UsageError` for a suffix other than ``.onnx``, an existing file, and a place inside a
+    feature store; :class:`RunError` if packages are missing, the run is not finished, the model needs other
+    clips of the speaker or cannot be expressed in ONNX, or the graph differs from the model by more than
     :data:`training.export.check.TOLERANCE`; :class:`StorageError` if the files cannot be written.
     """
+    disable_telemetry()  # before anything imports onnxruntime
     paths = _output_paths(onnx, force=force)
     _require_libraries()
     predictor = Predictor.open(run, "cpu")
@@ -120,6 +123,7 @@ def onnx_bytes(graph: Graph, coefficients: int, frames: int) -> bytes:
                 verbose=False,
             )
         except (RuntimeError, NotImplementedError) as error:  # torch's own tree derives from RuntimeError
+            _require_environment(error)
             reason = str(error).strip().splitlines()[0]
             raise RunError(
                 f"the model cannot be expressed in ONNX ({reason}); use it from Python: "
@@ -130,6 +134,22 @@ def onnx_bytes(graph: Graph, coefficients: int, frames: int) -> bytes:
     model = program.model_proto
     _clear_origin(model)
     return bytes(model.SerializeToString())
+
+
+def _require_environment(error: BaseException) -> None:
+    """Raise :class:`RunError` if an export failed for a reason that has nothing to do with the model."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, KeyError) and "getpwuid" in str(cause):
+            raise RunError(
+                "torch cannot export the model because this user has no name; set LOGNAME to any name"
+            ) from error
+        if isinstance(cause, OSError):
+            raise RunError(
+                f"torch cannot export the model: {cause.filename or 'its temporary files'}: "
+                f"{cause.strerror or cause}; make that folder writable, or set TMPDIR to another one"
+            ) from error
+        cause = cause.__cause__ or cause.__context__
 
 
 def _clear_origin(message: Any) -> None:
@@ -160,12 +180,13 @@ def _silence_exporter() -> Iterator[None]:
 
 
 def _output_paths(onnx: Path, *, force: bool) -> tuple[Path, Path, Path]:
-    if onnx.suffix != ".onnx":
+    if onnx.suffix.lower() != ".onnx":
         raise UsageError(f"{onnx} does not end in .onnx; give a name such as model.onnx")
     if not is_utf8(onnx.name):
         raise UsageError(f"{onnx} is not a UTF-8 name, as {onnx.stem}.json needs; give another name")
     paths = (onnx, onnx.with_suffix(".npz"), onnx.with_suffix(".json"))
     for path in paths:
+        require_outside(path, "")
         if path.exists() and not force:
             raise UsageError(f"{path} already exists; give another name, or --force to replace it")
     return paths

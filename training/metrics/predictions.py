@@ -23,11 +23,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from schemas.errors import RunError
+from schemas.regular_file import read_regular_file
 
 _COLUMNS = ("clip_id", "view", "dataset", "speaker", "gender", "true", "predicted")
 
 _TOLERANCE = 1e-3
 """Largest deviation from 1 of a clip's sum of probabilities: float32 rounding stays far below."""
+
+_MOST_BYTES = 2**28
+"""About two million clips."""
 
 _AGAIN = "write them again with ser-train --resume RUN"
 
@@ -184,7 +188,7 @@ class Predictions:
     def read(cls, path: Path) -> Predictions:
         """Read predictions from a file. Raises :class:`RunError` if it cannot be read or holds none."""
         try:
-            text = path.read_bytes().decode()
+            text = read_regular_file(path, _MOST_BYTES).decode()
         except OSError as error:
             raise RunError(f"cannot read {path}: {error.strerror or error}; {_AGAIN}") from error
         except UnicodeDecodeError as error:

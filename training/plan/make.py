@@ -19,7 +19,7 @@ from training.plan.choice import choose
 from training.plan.plan import Plan
 from training.runs.options import require_untouched
 from training.runs.request import TrainRequest
-from training.runs.run import RunFolder, RunRecord, library_versions, now, require_no_store
+from training.runs.run import RunFolder, RunRecord, library_versions, now
 from training.runs.same_store import is_relative, open_same_store, recorded_store
 from training.samples.samples import Samples, samples_of
 from training.samples.targets import Targets, targets_of
@@ -33,13 +33,14 @@ def plan(request: TrainRequest) -> Plan:
     Raises
     ------
     UsageError
-        If the request contradicts itself.
+        If the request contradicts itself, or would write into a store.
     RunError
         If the store does not fit the recipe or the run, if a side has no clips, or if all training clips are
         of one class.
     SplitError, LeakageError
         If there is no split, or if the split leaks.
     """
+    request.require_outside_stores()
     planned = _plan_new(request) if request.resume is None else _plan_resumed(request, request.resume)
     planned.audit.require_clean()
     return planned
@@ -48,7 +49,6 @@ def plan(request: TrainRequest) -> Plan:
 def _plan_new(request: TrainRequest) -> Plan:
     device = choose_device(request.hardware.device or "auto")
     _require_gpu_for_graphs(request, device)
-    require_no_store(request.output or Path("runs"))
     choice = choose(request)
     store, recipe, selection = choice.store, choice.recipe, choice.selection
     split = _choose_fold(choice.splits, request.fold)

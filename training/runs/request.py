@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from featurestore.format.outside import require_outside
 from schemas.recipe import Recipe
 
 Home = Literal["device", "ram", "stream"]
@@ -58,3 +59,10 @@ class TrainRequest:
     resume: Path | None = None
     """Folder of the run to resume."""
     hardware: Hardware = Hardware()
+
+    def require_outside_stores(self) -> None:
+        """Raise :class:`UsageError` if the training would write into a feature store."""
+        if self.resume is not None:
+            require_outside(self.resume, "--resume")
+        else:
+            require_outside(self.output or Path("runs"), "--out")

@@ -30,6 +30,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from featurestore.format.layout import STORE_JSON
+from featurestore.format.outside import require_outside
 from featurestore.places.durable import storage_errors, write_durably
 from schemas.errors import RunError, UsageError
 from schemas.model import Model
@@ -163,19 +164,13 @@ def run_name(created: str, recipe: Recipe, protocol: str, requested: Recipe | No
     return f"{datetime.fromisoformat(created):%Y%m%d-%H%M%S}-{what}-{protocol}"
 
 
-def require_no_store(out: Path) -> None:
-    """Raise :class:`UsageError` if ``out`` is inside a feature store: a store holds nothing else."""
-    for folder in (out, *out.parents):
-        if (folder / STORE_JSON).is_file():
-            raise UsageError(f"--out {out} is inside the feature store {folder}; choose a folder outside it")
-
-
 def create_folder(root: Path, name: str) -> Path:
     """Create an empty folder ``name`` in ``root``, or ``name-2`` and so on if it exists.
 
     Raises :class:`StorageError` if it cannot be created and :class:`UsageError` if it is in a feature store.
     """
-    require_no_store(root)
+    require_outside(root, "--out")
+    require_outside(root / name, "--out")
     with storage_errors(root):
         root.mkdir(parents=True, exist_ok=True)
         for attempt in count(1):

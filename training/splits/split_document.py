@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -13,6 +14,7 @@ from schemas.errors import RunError, UsageError
 from schemas.model import Model
 from schemas.protocol import Protocol
 from schemas.recipe import first_problem
+from schemas.regular_file import read_regular_file
 from schemas.text import decode_text
 from training.splits.side import SIDES, Side
 
@@ -79,21 +81,20 @@ class SplitDocument(Model):
         Raises
         ------
         UsageError
-            If the file cannot be read.
+            If the file cannot be read, or is not a regular file.
         RunError
             If it is not a split, or larger than any split.
         """
         file = path / "split.json" if path.is_dir() else path
         try:
-            with file.open("rb") as opened:
-                data = opened.read(_MOST_BYTES + 1)
+            data = read_regular_file(file, _MOST_BYTES)
         except OSError as error:
+            if error.errno == errno.EFBIG:
+                raise _not_a_split(str(file), str(error.strerror)) from error
             raise UsageError(
                 f"cannot read the split {file}: {error.strerror or error}; give a file written by "
                 "`ser-features audit --save`, or the folder of a run"
             ) from error
-        if len(data) > _MOST_BYTES:
-            raise _not_a_split(str(file), f"it has more than {_MOST_BYTES:,} bytes")
         if sum(map(data.count, _MARKS)) > 10_000 + len(data) // _BYTES_PER_MARK:
             raise _not_a_split(str(file), "it holds more values than a split of its size can have")
         try:

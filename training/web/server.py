@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from schemas.errors import SerError, UsageError
+from schemas.telemetry import OPT_OUTS
 from training.web.asgi import Application
 from training.web.uploads import Uploads
 
@@ -81,8 +82,7 @@ def isolate_gradio() -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory(prefix="ser-demo-") as folder:
         settings = {
-            "GRADIO_ANALYTICS_ENABLED": "False",
-            "HF_HUB_DISABLE_TELEMETRY": "1",
+            **OPT_OUTS,
             "HF_HUB_OFFLINE": "1",
             "GRADIO_TEMP_DIR": folder,
             "GRADIO_SHARE": "False",

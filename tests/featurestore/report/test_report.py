@@ -173,7 +173,7 @@ def test_the_recipe_and_the_commands_on_the_page_build_the_same_store(
 
 def test_a_page_is_not_written_into_a_store_at_a_url(store: Path, tmp_path: Path) -> None:
     push(str(store), f"file://{tmp_path}/lab")
-    with pytest.raises(UsageError, match="inside the store"):
+    with pytest.raises(UsageError, match="inside the feature store"):
         make_report(f"file://{tmp_path}/lab", next((tmp_path / "lab/versions").iterdir()) / "r.html")
 
 
@@ -197,7 +197,7 @@ def test_json_has_the_numbers_beside_the_page(store: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("out", "message"),
-    [("inside/r.html", "inside the store"), (".", "is a folder"), ("s3://lab/r.html", "is a URL")],
+    [("inside/r.html", "inside the feature store"), (".", "is a folder"), ("s3://lab/r.html", "is a URL")],
 )
 def test_a_page_is_never_written_where_it_must_not_be(
     out: str, message: str, store: Path, tmp_path: Path

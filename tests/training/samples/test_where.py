@@ -102,3 +102,39 @@ def test_accents_match_however_they_are_written(stored: Any, typed: Any, query: 
     manifest = pd.DataFrame({"speaker": [*speakers, None], "snr_db": [1.0, 2.0, 3.0]})
     assert matching_clips(manifest, unicodedata.normalize(typed, query)).tolist() == [True, False, False]
     assert manifest["speaker"][0] == speakers[0]
+
+
+LONG = {
+    "operators": "snr_db" + " + snr_db" * 1_000 + " > 1",
+    "signs": "-" * 5_000 + "snr_db > 1",
+    "negations": "not " * 3_000 + "snr_db > 1",
+    "alternatives": " or ".join(["snr_db > 1"] * 800),
+    "conjunctions": " & ".join(["(snr_db > 1)"] * 800),
+    "comparisons": "1 < snr_db" + " < 5" * 800,
+    "brackets": "(" * 5_000 + "snr_db > 1" + ")" * 5_000,
+    "lists": "snr_db in " + "[" * 5_000 + "]" * 5_000,
+    "methods": "speaker.str.lower()" + ".str.lower()" * 800 + " == 'a'",
+    "digits": "snr_db > " + "9" * 5_000,
+    "characters": "snr_db > 1" + " " * 10**6 + "and snr_db < 2",
+}
+
+
+@pytest.mark.parametrize("kind", LONG)
+def test_a_query_that_is_too_long_is_one_short_sentence(manifest: pd.DataFrame, kind: str) -> None:
+    with pytest.raises(UsageError, match=r"^--where '") as caught:
+        matching_clips(manifest, LONG[kind])
+    assert len(str(caught.value)) < 500
+    assert "recursion" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("query", "met"),
+    [
+        ("snr_db" + " + 0" * 95 + " > 10", [True, False, False, True]),
+        (" or ".join(f"snr_db == {number}" for number in range(98)), [True, True, False, True]),
+        ("not " * 90 + "snr_db > 10", [True, False, False, True]),
+        (f"speaker in {[f'x/{number}' for number in range(1, 500)]}", [False, True, False, True]),
+    ],
+)
+def test_a_query_of_usual_length_is_answered(manifest: pd.DataFrame, query: str, met: list[bool]) -> None:
+    assert matching_clips(manifest, query).tolist() == met

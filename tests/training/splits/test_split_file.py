@@ -150,7 +150,7 @@ FILES: dict[str, tuple[bytes, str]] = {
     "key twice": (b'{"seed": 1, "seed": 2}', "'seed' appears twice"),
     "endless depth": (b"[" * 10_000 + b"]" * 10_000, "is not a split"),
     "many lists": (b"[" + b"[],[]," * 20_000 + b"[]]", "more values than a split of its size"),
-    "large": (b'{"train": "' + b"x" * (64 * 2**20) + b'"}', "more than 67,108,864 bytes"),
+    "large": (b'{"train": "' + b"x" * (64 * 2**20) + b'"}', "at most 67,108,864 bytes"),
 }
 
 

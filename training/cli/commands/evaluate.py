@@ -138,10 +138,10 @@ def _evaluate_series(runs: list[Path], given: list[str], output: Path | None, js
 
 def _require_no_run(output: Path | None) -> None:
     """Raise :class:`UsageError` if a result would go into the folder of a run or into a store."""
-    from training.runs.run import require_no_store
+    from featurestore.format.outside import require_outside
 
     if output is not None:
-        require_no_store(output)
+        require_outside(output, "--out")
     for name in ("run.json", "series.json"):
         if output is not None and (output / name).exists():
             raise UsageError(f"--out {output} is the folder of a training run; choose another folder")
