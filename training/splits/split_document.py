@@ -30,7 +30,8 @@ _BYTES_PER_MARK = 4
 
 _MOST_MESSAGE = 300
 
-ClipId = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,1000}$")]
+ClipId = Annotated[str, StringConstraints(min_length=1, max_length=40_000)]
+"""As long as a store can hold, with any characters: a store takes the names of files as they are."""
 Sha256 = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")]
 View = Annotated[int, Field(ge=0, lt=1000)]
 
