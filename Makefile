@@ -34,6 +34,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.installed
 	$(PIP) install --quiet --constraint constraints.txt --editable ".[dev]"
+	NUMBA_CACHE_DIR=$(VENV)/numba $(BIN)/python tests/warm_librosa.py
 	touch $@
 
 demo: install

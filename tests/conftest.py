@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Give this process a Numba cache of its own, and its children the signals of a shell's foreground.
 
     Two processes that fill one Numba cache crash librosa (https://github.com/numba/numba/issues/10128).
+    Each starts with a copy of the one that ``make dev`` has filled.
 
     ``nohup`` and ``&`` start pytest with SIGHUP and SIGINT ignored, and children inherit that. They do not
     inherit handlers, so with handlers here they start with the system's defaults.
@@ -43,6 +46,8 @@ def pytest_configure(config: pytest.Config) -> None:
     cache = tempfile.TemporaryDirectory(prefix="numba-", ignore_cleanup_errors=True)
     config.add_cleanup(cache.cleanup)
     os.environ["NUMBA_CACHE_DIR"] = cache.name
+    with suppress(FileNotFoundError):
+        shutil.copytree(Path(sys.prefix, "numba"), cache.name, dirs_exist_ok=True)
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:

@@ -73,6 +73,18 @@ def own_store(tiny_store: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_store, tmp_path / "own.zarr"))
 
 
+@pytest.fixture(scope="session")
+def small_store(small_demo: Path, tiny_build: Builder, once: Once) -> Path:
+    """A finished store of the small demo corpus: 112 clips in one unit. Shared: do not change it."""
+    return once("small.zarr", lambda out: tiny_build(out, small_demo))
+
+
+@pytest.fixture
+def own_small_store(small_store: Path, tmp_path: Path) -> Path:
+    """A copy of the small store that a test may damage."""
+    return Path(shutil.copytree(small_store, tmp_path / "own.zarr"))
+
+
 @pytest.fixture
 def own_demo(small_demo: Path, tmp_path: Path) -> Path:
     """A copy of the small demo corpus that a test may change."""

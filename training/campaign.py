@@ -10,6 +10,7 @@ from featurestore.cluster.request import ClusterRequest
 from featurestore.places.durable import storage_errors
 from featurestore.places.partials import sweep_folder
 from schemas.errors import StoppedError, UsageError
+from schemas.printable import escape_line
 from training.loop.ranks import is_one_of_several
 from training.plan.choice import Choice, choose
 from training.report.files import write_series
@@ -73,7 +74,7 @@ def _create_series(request: TrainRequest, choice: Choice) -> SeriesFolder:
     record = SeriesRecord(
         created=now(),
         recipe=choice.recipe,
-        recipe_source=request.recipe_source,
+        recipe_source=request.recipe_source and escape_line(request.recipe_source),
         seed=request.seed or 0,
         store=recorded_store(choice.store_path),
         store_digest=choice.store.digest,
@@ -115,5 +116,6 @@ def _train_series(
         sweep_folder(folder.path)
         take_out_results(folder.path)
         summary = summary_of([folder])
-        write_series(folder, summary)
+        for problem in write_series(folder, summary):
+            observer.notice(problem)
     return Outcome("series", folder.path, summary_text(summary), summary.to_json())

@@ -22,6 +22,8 @@ from schemas.tables import MANIFEST_SCHEMA, VIEWS_SCHEMA
 
 _SHA256 = "^[0-9a-f]{64}$"
 _KEY = "^[0-9a-f]{32}$"
+_MOST = float(np.finfo(np.float32).max)
+"""Largest mean and standard deviation of features; sums over such moments stay finite in float64."""
 _LEADS_OUT = r"(^/)|((^|/)\.\.(/|$))|\x00|^$"
 
 
@@ -146,8 +148,13 @@ def _require_moments(table: pa.Table, column: str, lengths: pa.Array) -> None:
     flat = pc.list_flatten(numbers)
     if flat.null_count or not np.isfinite(flat.to_numpy()).all():
         raise ValueError(f"a {column} is not finite")
-    if column == "m2" and len(flat) and flat.to_numpy().min() < 0:
+    values = flat.to_numpy()
+    if column == "m2" and len(values) and values.min() < 0:
         raise ValueError("an m2 is negative")
+    frames = np.repeat(table["count"].to_numpy(), pc.list_value_length(numbers).to_numpy())
+    most = _MOST if column == "mean" else frames * _MOST**2
+    if (np.abs(values) > most).any():
+        raise ValueError(f"a value of {column} is beyond what numbers in float32 can have")
 
 
 def _require_unique(table: pa.Table, column: str) -> None:

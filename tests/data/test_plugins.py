@@ -7,9 +7,15 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+
+from data.plugins import OfferedCorpora
+from data.registry import BUILT_IN, CORPORA
+from tests import commands
 
 PARLOUR = """
 import re
@@ -75,25 +81,22 @@ def corpora(tmp_path: Path, small_demo: Path) -> Path:
     return root
 
 
-def features(site: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """``ser-features`` with the packages in ``site``."""
-    command = [sys.executable, "-c", "from training.cli.features import main; main()", *map(str, arguments)]
-    found = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return subprocess.run(
-        command,
-        env={**os.environ, "PYTHONPATH": found},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+def features(site: Path, *arguments: str | Path) -> commands.Completed:
+    """``ser-features`` with the packages in ``site``, as in a process that starts with them."""
+    unasked = vars(OfferedCorpora(BUILT_IN))
+    with patch.object(sys, "path", [str(site), *sys.path]), patch.dict(vars(CORPORA), unasked, clear=True):
+        try:
+            return commands.run("ser-features", *arguments, status=None)
+        finally:
+            for module in ("parlour", "salon"):
+                sys.modules.pop(module, None)
 
 
-def output_of(code: str, site: Path) -> str:
-    """What Python prints, with the packages in ``site``."""
+def output_of(command: Sequence[str], site: Path) -> str:
+    """What a process prints, with the packages in ``site``."""
     found = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        command,
         env={**os.environ, "PYTHONPATH": found},
         capture_output=True,
         text=True,
@@ -106,7 +109,8 @@ def test_a_package_adds_a_corpus_that_is_listed_and_built_by_name(
     site: Path, corpora: Path, tmp_path: Path
 ) -> None:
     package(site, "parlour", "parlour = parlour:Parlour")
-    listed = json.loads(features(site, "datasets", "--corpora", corpora, "--json").stdout)
+    command = commands.process_command("ser-features", "datasets", "--corpora", corpora, "--json")
+    listed = json.loads(output_of(command, site))
     (found,) = (entry for entry in listed if entry["name"] == "parlour")
     assert (found["clips"], found["speakers"], found["licence"]) == (3, 3, "CC BY 4.0")
     for request in ("parlour", "all"):
@@ -216,12 +220,11 @@ def test_a_scan_that_fails_or_names_clips_after_another_corpus_builds_nothing(
 def test_what_is_only_told_of_needs_no_package_that_works(site: Path) -> None:
     """A model card, of a store whose corpus came with a package that has been broken since."""
     package(site, "parlour", "parlour = parlour:Parlour", "raise RuntimeError('imported')")
-    assert output_of(
-        "from data.registry import find_corpus; print(find_corpus('tess').name, find_corpus('parlour'))", site
-    ) == ("tess None")
+    code = "from data.registry import find_corpus; print(find_corpus('tess').name, find_corpus('parlour'))"
+    assert output_of([sys.executable, "-c", code], site) == "tess None"
 
 
 def test_a_package_is_not_imported_where_its_corpus_is_not_asked_for(site: Path) -> None:
     package(site, "parlour", "parlour = parlour:Parlour", "raise RuntimeError('imported')")
     code = "from data.registry import CORPORA; print('parlour' in CORPORA, CORPORA['tess'].name)"
-    assert output_of(code, site) == "True tess"
+    assert output_of([sys.executable, "-c", code], site) == "True tess"

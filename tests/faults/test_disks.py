@@ -34,11 +34,11 @@ class TestFull:
         "first_refused",
         [
             "demo/mel/c/0/0/0/0",
-            "records/demo/00000.parquet",
+            pytest.param("records/demo/00000.parquet", marks=pytest.mark.slow),
             "records/demo/00001.json",
             "manifest.parquet",
-            "statistics.parquet",
-            "zarr.json",
+            pytest.param("statistics.parquet", marks=pytest.mark.slow),
+            pytest.param("zarr.json", marks=pytest.mark.slow),
             STORE_JSON,
         ],
     )

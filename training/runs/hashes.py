@@ -66,6 +66,16 @@ WRITTEN_AGAIN = (
 )
 """Files that a resumed run or series writes again. Those of folds reveal that a fold was exchanged."""
 
+DRAWN = (
+    "curves.png",
+    "confusion-emotion.png",
+    "confusion.png",
+    "reliability.png",
+    "README.md",
+    "report.html",
+)
+"""Files of a run that are written for people, after its result."""
+
 _RESUMED_FROM = "checkpoints/last.safetensors"
 """The one of them that a resumed run starts from."""
 

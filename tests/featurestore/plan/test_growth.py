@@ -70,50 +70,57 @@ def _shards(store: Path) -> dict[str, tuple[int, int]]:
     return {name: (status.st_ino, status.st_mtime_ns) for name, status in files.items()}
 
 
-class TestFeaturesAndViews:
-    @pytest.mark.parametrize("more", ["features", "views", "both"])
-    def test_only_what_is_missing_is_written(
-        self, more: str, larger: dict[str, str], own_store: Path, whole_demo: Path, tmp_path: Path
-    ) -> None:
-        before = _shards(own_store)
-        grown = _build(own_store, whole_demo, larger[more])
-        assert grown.units_built == 3
-        after = _shards(own_store)
-        assert {name: after[name] for name in before} == before
-        assert len(after) > len(before)
-        at_once = _build(tmp_path / "once.zarr", whole_demo, larger[more])
-        assert grown.document.digest == at_once.document.digest
-        assert verify(own_store, full=True).ok
-        assert verify(own_store).strangers == ()
+def _has_all_and_kept(store: Path, before: dict[str, tuple[int, int]]) -> None:
+    """The store is sound, has shards that it had not, and has written none of the old ones again."""
+    after = _shards(store)
+    assert {name: after[name] for name in before} == before
+    assert len(after) > len(before)
+    assert verify(store, full=True).ok
+    assert verify(store).strangers == ()
 
-    def test_step_by_step_and_then_nothing_to_do(
+
+class TestFeaturesAndViews:
+    def test_only_what_is_missing_is_written(
         self, larger: dict[str, str], own_store: Path, whole_demo: Path, tmp_path: Path
     ) -> None:
-        _build(own_store, whole_demo, larger["views"])
+        before = _shards(own_store)
         grown = _build(own_store, whole_demo, larger["both"])
+        assert grown.units_built == 3
+        _has_all_and_kept(own_store, before)
         at_once = _build(tmp_path / "once.zarr", whole_demo, larger["both"])
         assert grown.document.digest == at_once.document.digest
-        assert _build(own_store, whole_demo, larger["both"]).units_built == 0
+
+    @pytest.mark.parametrize("first", ["features", "views"])
+    def test_step_by_step_and_then_nothing_to_do(
+        self, first: str, larger: dict[str, str], own_small_store: Path, small_demo: Path, tmp_path: Path
+    ) -> None:
+        for step in (first, "both"):
+            before = _shards(own_small_store)
+            grown = _build(own_small_store, small_demo, larger[step])
+            _has_all_and_kept(own_small_store, before)
+            at_once = _build(tmp_path / f"{step}.zarr", small_demo, larger[step])
+            assert grown.document.digest == at_once.document.digest
+        assert _build(own_small_store, small_demo, larger["both"]).units_built == 0
 
     def test_a_smaller_recipe_finds_all_that_it_needs(
-        self, larger: dict[str, str], tiny_recipe: str, own_store: Path, whole_demo: Path
+        self, larger: dict[str, str], tiny_recipe: str, own_small_store: Path, small_demo: Path
     ) -> None:
-        grown = _build(own_store, whole_demo, larger["both"])
-        again = _build(own_store, whole_demo, tiny_recipe)
+        grown = _build(own_small_store, small_demo, larger["both"])
+        again = _build(own_small_store, small_demo, tiny_recipe)
         assert (again.units_built, again.document.digest) == (0, grown.document.digest)
 
-    def test_features_are_added_by_name(self, own_store: Path, whole_demo: Path) -> None:
-        report = build(BuildRequest(own_store, whole_demo, "demo", SpecRequest(features="zcr")))
+    def test_features_are_added_by_name(self, own_small_store: Path, small_demo: Path) -> None:
+        report = build(BuildRequest(own_small_store, small_demo, "demo", SpecRequest(features="zcr")))
         assert list(report.document.spec.coefficients) == ["mel", "rms", "zcr"]
-        assert verify(own_store, full=True).ok
+        assert verify(own_small_store, full=True).ok
 
     def test_a_slope_is_added_to_what_it_is_the_slope_of(
-        self, larger: dict[str, str], own_store: Path, whole_demo: Path
+        self, larger: dict[str, str], own_small_store: Path, small_demo: Path
     ) -> None:
-        build(BuildRequest(own_store, whole_demo, "demo", SpecRequest(features="mfcc")))
-        report = build(BuildRequest(own_store, whole_demo, "demo", SpecRequest(features="delta")))
+        build(BuildRequest(own_small_store, small_demo, "demo", SpecRequest(features="mfcc")))
+        report = build(BuildRequest(own_small_store, small_demo, "demo", SpecRequest(features="delta")))
         assert list(report.document.spec.coefficients) == ["mel", "rms", "mfcc", "delta"]
-        assert verify(own_store, full=True).ok
+        assert verify(own_small_store, full=True).ok
 
     def test_a_unit_that_grows_twice_is_the_same_as_once(
         self, larger: dict[str, str], own_store: Path, whole_demo: Path
@@ -137,34 +144,34 @@ class TestFeaturesAndViews:
         assert (record.read_bytes(), statistics.read_bytes()) == after
 
     def test_another_feature_of_the_same_name_is_a_conflict(
-        self, own_store: Path, whole_demo: Path, tmp_path: Path
+        self, small_store: Path, small_demo: Path, tmp_path: Path
     ) -> None:
         recipe = tmp_path / "other.toml"
         recipe.write_text(TINY_RECIPE.replace("n_mels = 16", "n_mels = 20"))
         with pytest.raises(StoreConflictError, match=r"n_mels: 16 in the store, 20 requested"):
-            _build(own_store, whole_demo, str(recipe))
+            _build(small_store, small_demo, str(recipe))
 
     def test_a_view_before_those_that_stand_is_a_conflict(
-        self, own_store: Path, whole_demo: Path, tmp_path: Path
+        self, small_store: Path, small_demo: Path, tmp_path: Path
     ) -> None:
         recipe = tmp_path / "other.toml"
         view = '[[views]]\nname = "first"\nkind = "noise"\nsnr_db = 5.0\n'
         recipe.write_text(TINY_RECIPE.replace("[[views]]", f"{view}[[views]]", 1))
         with pytest.raises(StoreConflictError, match="name: noise in the store, first requested"):
-            _build(own_store, whole_demo, str(recipe))
+            _build(small_store, small_demo, str(recipe))
 
     def test_corpora_that_are_not_asked_for_must_grow_too(
-        self, larger: dict[str, str], own_store: Path, small_demo: Path, tmp_path: Path
+        self, larger: dict[str, str], own_small_store: Path, small_demo: Path, tmp_path: Path
     ) -> None:
         folder = tmp_path / "mine" / "angry"
         folder.mkdir(parents=True)
         shutil.copy(next((small_demo / "demo").glob("f01/*angry*")), folder / "one.wav")
         request = BuildRequest(
-            own_store, tmp_path, f"mine={folder.parent}", SpecRequest(recipe=larger["views"])
+            own_small_store, tmp_path, f"mine={folder.parent}", SpecRequest(recipe=larger["views"])
         )
         with pytest.raises(StoreUnfinishedError, match=r"demo in .* lacks requested features or views"):
             build(request)
-        assert verify(own_store, full=True).ok
+        assert verify(own_small_store, full=True).ok
 
     def test_a_recording_that_changed_is_built_whole(
         self, larger: dict[str, str], own_demo: Path, tiny_recipe: str, tmp_path: Path
@@ -180,11 +187,10 @@ class TestFeaturesAndViews:
 
 class TestClips:
     def test_a_removed_recording_rebuilds_its_unit_alone(
-        self, whole_demo: Path, tiny_build: Builder, tmp_path: Path
+        self, own_store: Path, whole_demo: Path, tiny_build: Builder, tmp_path: Path
     ) -> None:
-        corpora, out = tmp_path / "corpora", tmp_path / "s.zarr"
+        corpora, out = tmp_path / "corpora", own_store
         shutil.copytree(whole_demo, corpora)
-        tiny_build(out, corpora)
         before, whole = _shards(out), FeatureStore.open(out)
         gone = whole.manifest.iloc[300]
         truth = whole.read([299, 301, 600], (0, 1, 2))
@@ -207,11 +213,10 @@ class TestClips:
         assert FeatureStore.open(out).digest == whole.digest
 
     def test_a_changed_recording_rebuilds_its_unit_alone(
-        self, whole_demo: Path, tiny_build: Builder, tmp_path: Path
+        self, own_store: Path, whole_demo: Path, tiny_build: Builder, tmp_path: Path
     ) -> None:
-        corpora, out = tmp_path / "corpora", tmp_path / "s.zarr"
+        corpora, out = tmp_path / "corpora", own_store
         shutil.copytree(whole_demo, corpora)
-        tiny_build(out, corpora)
         old = shutil.copytree(out, tmp_path / "old.zarr")
         manifest = FeatureStore.open(out).manifest
         one, other = manifest.iloc[600], manifest.iloc[601]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import soundfile
 from featurestore.build import BuildRequest, build
 from featurestore.plan.spec import SpecRequest
 from tests import commands
+from tests.blank_pictures import draw_blank
 
 RECIPE = """
 name = "reported"
@@ -47,6 +48,13 @@ MFCC = '[[features]]\nkind = "mfcc"\nn_mfcc = 10\nn_mels = 24\n'
 RMS = '[[features]]\nkind = "rms"\n'
 
 MakeStore = Callable[..., Path]
+
+
+@pytest.fixture
+def blank() -> Iterator[None]:
+    """Pictures of the test are empty, for it does not look at them."""
+    with draw_blank():
+        yield
 
 
 @pytest.fixture(scope="session")

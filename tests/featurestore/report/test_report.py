@@ -65,6 +65,7 @@ def test_the_same_store_gives_the_same_page(page: Path, store: Path, tmp_path: P
     assert make_report(store, tmp_path / "again.html").path.read_bytes() == page.read_bytes()
 
 
+@pytest.mark.usefixtures("blank")
 @pytest.mark.parametrize(
     ("features", "options", "told"),
     [
@@ -177,6 +178,7 @@ def test_a_page_is_not_written_into_a_store_at_a_url(store: Path, tmp_path: Path
         make_report(f"file://{tmp_path}/lab", next((tmp_path / "lab/versions").iterdir()) / "r.html")
 
 
+@pytest.mark.usefixtures("blank")
 def test_the_command_names_the_page_after_the_store_and_replaces_it(store: Path, tmp_path: Path) -> None:
     (tmp_path / "made-report.html").write_text("an old one")
     printed = run(store, cwd=tmp_path)
@@ -185,6 +187,7 @@ def test_the_command_names_the_page_after_the_store_and_replaces_it(store: Path,
     assert [path.name for path in tmp_path.iterdir()] == ["made-report.html"]
 
 
+@pytest.mark.usefixtures("blank")
 def test_json_has_the_numbers_beside_the_page(store: Path, tmp_path: Path) -> None:
     numbers = json.loads(run(store, "--out", "a.html", "--json", cwd=tmp_path).stdout)
     assert numbers["page"] == "a.html"

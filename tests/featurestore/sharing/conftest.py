@@ -29,7 +29,7 @@ def grown_store(
     return out
 
 
-@pytest.fixture(params=["folder", "s3", "sftp"])
+@pytest.fixture(params=["folder", "s3", pytest.param("sftp", marks=pytest.mark.slow)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty place of each kind to which one can push."""
     match request.param:

@@ -18,9 +18,31 @@ def run(*arguments: str | Path, status: int = 0) -> commands.Completed:
     return commands.run("ser-train", *arguments, status=status)
 
 
+NARROW = [
+    "--set",
+    "model.channels=[8, 8]",
+    "--set",
+    "model.pools=[[2, 2], [2, 2]]",
+    "--set",
+    "model.hidden=32",
+]
+"""Model A with few parameters: an epoch takes a moment."""
+
+
 def test_training_prints_its_protocol_and_leaves_a_run_folder(demo_store: Path, tmp_path: Path) -> None:
     trained = run(
-        "--store", demo_store, "--model", "A", "--views", "0", "--epochs", "2", "--out", tmp_path, "--json"
+        "--store",
+        demo_store,
+        "--model",
+        "A",
+        "--views",
+        "0",
+        "--epochs",
+        "2",
+        *NARROW,
+        "--out",
+        tmp_path,
+        "--json",
     )
     result = json.loads(trained.stdout)
     folder = Path(result["run"])
@@ -89,7 +111,7 @@ def test_mistakes_about_a_store_name_the_next_step(demo_store: Path, tmp_path: P
 
 def test_ctrl_c_tells_the_command_that_goes_on(demo_store: Path, tmp_path: Path) -> None:
     runs = tmp_path / "my runs"
-    options = ["--store", str(demo_store), "--views", "0", "--epochs", "200", "--out", str(runs)]
+    options = ["--store", str(demo_store), "--views", "0", "--epochs", "200", "--out", str(runs), *NARROW]
     with commands.start("ser-train", *options, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         for line in process.stderr:
@@ -114,7 +136,7 @@ def test_a_disk_that_refuses_is_one_sentence_with_the_command_that_goes_on(
     demo_store: Path, tmp_path: Path
 ) -> None:
     """Files of more than 100 kB are refused, as by a quota: the first checkpoint is one."""
-    options = ["--store", str(demo_store), "--views", "0", "--epochs", "1", "--out", str(tmp_path)]
+    options = ["--store", str(demo_store), "--views", "0", "--epochs", "1", "--out", str(tmp_path), *NARROW]
     failed = subprocess.run(
         commands.process_command("ser-train", *options),
         capture_output=True,
