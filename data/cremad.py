@@ -19,6 +19,7 @@ from schemas.clip import Clip, Ignored, Scan
 from schemas.errors import CorpusError
 from schemas.labels import Emotion, Gender
 from schemas.regular_file import read_regular_file
+from schemas.text import TextError, decode_text
 
 _NAME = re.compile(r"([0-9]{4})_([a-z]{3})_([a-z]{3})_([a-z]{1,2})", re.IGNORECASE)
 _FIRST_ACTOR, _LAST_ACTOR = 1001, 1091
@@ -128,7 +129,7 @@ def read_genders(table: Path) -> dict[str, Gender]:
     """
     genders: dict[str, Gender] = {}
     try:
-        text = read_regular_file(table).decode("utf-8-sig")
+        text = decode_text(read_regular_file(table))
         rows = csv.DictReader(io.StringIO(text, newline=""))
         if not {"ActorID", "Sex"} <= set(rows.fieldnames or ()):
             raise CorpusError(
@@ -142,7 +143,7 @@ def read_genders(table: Path) -> dict[str, Gender]:
                     f"download the table again from {_TABLE_ADDRESS}"
                 )
             genders[(row["ActorID"] or "").strip()] = Gender(sex)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, TextError, csv.Error) as error:
         raise CorpusError(
             f"cannot read '{table}': {(error.strerror if isinstance(error, OSError) else None) or error}; "
             f"download it again from {_TABLE_ADDRESS}"

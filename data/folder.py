@@ -36,9 +36,10 @@ from schemas.counts import choose_form, format_count
 from schemas.errors import CorpusError, UsageError
 from schemas.labels import Emotion, Gender
 from schemas.model import Model
-from schemas.names import RESERVED, is_corpus_name
+from schemas.names import RESERVED, is_corpus_name, nfc
 from schemas.recipe import first_problem
 from schemas.regular_file import read_regular_file
+from schemas.text import TextError, decode_text
 from schemas.toml_text import TomlError, parse_toml
 
 DESCRIPTION = "corpus.toml"
@@ -83,7 +84,7 @@ class Description(Model):
     def _read_genders(cls, genders: object) -> object:
         if not isinstance(genders, dict):
             return genders
-        return {speaker: gender_of(word) or word for speaker, word in genders.items()}
+        return {nfc(speaker): gender_of(word) or word for speaker, word in genders.items()}
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -143,7 +144,7 @@ class FolderCorpus:
     def _other(self, path: str) -> Ignored:
         if path == DESCRIPTION:
             return Ignored(path, "describes the corpus")
-        if self.description.speakers and PurePosixPath(path) == PurePosixPath(self.description.speakers):
+        if self.description.speakers and _same_path(path, self.description.speakers):
             return Ignored(path, "speaker table of the corpus")
         return not_audio(path)
 
@@ -179,14 +180,12 @@ def read_description(root: Path) -> Description:
     if not path.exists():
         return Description()
     try:
-        return Description.model_validate(parse_toml(read_regular_file(path).decode("utf-8")))
+        return Description.model_validate(parse_toml(decode_text(read_regular_file(path))))
     except OSError as error:
         raise CorpusError(
             f"cannot read '{path}': {error.strerror or error}; put a text file there, or remove it"
         ) from error
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"'{path}' is not a UTF-8 text file") from error
-    except TomlError as error:
+    except (TextError, TomlError) as error:
         raise CorpusError(f"'{path}' {error}") from error
     except ValidationError as error:
         raise CorpusError(f"'{path}': {first_problem(error)}") from error
@@ -210,7 +209,8 @@ class _PathReader:
         own = {_folder_key(folder): emotion for folder, emotion in description.emotions.items()}
         found: dict[str, str | None] = {}
         if description.speaker and paths:
-            found = dict(zip(paths, find_speakers(description.speaker, paths), strict=True))
+            names = find_speakers(nfc(description.speaker), [*map(nfc, paths)])
+            found = dict(zip(paths, names, strict=True))
         return cls(dataset, {**_EMOTIONS, **own}, found, table, description.genders)
 
     def clip_of(self, path: str) -> Clip | Ignored:
@@ -245,7 +245,12 @@ class _PathReader:
 @lru_cache(maxsize=4096)
 def _folder_key(folder: str) -> str:
     """Canonical form of a folder name: ``01_Pleasant-Surprise`` and ``pleasant surprise`` are the same."""
-    return re.sub(r"[\s_-]", "", re.sub(r"^[0-9]+[\s._-]*", "", folder).casefold()) or folder.casefold()
+    name = nfc(nfc(folder).casefold())
+    return re.sub(r"[\s_-]", "", re.sub(r"^[0-9]+[\s._-]*", "", name)) or name
+
+
+def _same_path(path: str, typed: str) -> bool:
+    return PurePosixPath(nfc(path)) == PurePosixPath(nfc(typed))
 
 
 def _name_problem(name: str) -> str:

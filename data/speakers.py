@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from data.spreadsheet import read_rows
 from schemas.errors import CorpusError
 from schemas.labels import Gender
+from schemas.names import nfc
 from schemas.regular_file import read_regular_file
+from schemas.text import TextError
+from schemas.user_path import as_on_disk
 
 _GENDERS = {
     "female": Gender.FEMALE,
@@ -33,7 +36,7 @@ class Speaker:
 
 @dataclass(frozen=True)
 class SpeakerTable:
-    """Speakers by path of the clip, relative to the corpus, or by its file name without suffix."""
+    """Speakers by path of the clip, relative to the corpus, or by its file name without suffix; both NFC."""
 
     by: Literal["path", "stem"]
     rows: Mapping[str, Speaker]
@@ -47,7 +50,12 @@ class SpeakerTable:
         return sorted(set(self.rows) - {self._key(path) for path in paths})
 
     def _key(self, path: str) -> str:
-        return path if self.by == "path" else PurePosixPath(path).stem
+        return _comparable(path if self.by == "path" else PurePosixPath(path).stem)
+
+
+def _comparable(path: str) -> str:
+    """The path as tables and disks are compared: NFC, and with ``/`` also if the table is from Windows."""
+    return nfc(path).replace("\\", "/")
 
 
 def gender_of(word: object) -> Gender | None:
@@ -56,7 +64,7 @@ def gender_of(word: object) -> Gender | None:
 
 
 def read_speakers(root: Path, name: str) -> SpeakerTable:
-    """Read the table at ``name`` below ``root``.
+    """Read the table at ``name`` below ``root``: a CSV, also as spreadsheets save it.
 
     Raises :class:`CorpusError` if the table is outside ``root``, cannot be read or lacks a column, or if a
     clip has two speakers, a speaker has two genders, or a gender is invalid.
@@ -64,11 +72,13 @@ def read_speakers(root: Path, name: str) -> SpeakerTable:
     inside = PurePosixPath(name)
     if inside.is_absolute() or ".." in inside.parts:
         raise CorpusError(f"speakers = '{name}' is outside '{root}'; give a path below it")
-    table = root / inside
+    table = as_on_disk(root / inside)
     try:
-        text = read_regular_file(table).decode("utf-8-sig")
-        return _read(csv.DictReader(io.StringIO(text, newline="")), table)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        data = read_regular_file(table)
+        return _read(read_rows(data, ("path", "stem", "speaker", "gender")), table)
+    except TextError as error:
+        raise CorpusError(f"the speaker table '{table}' {error}") from error
+    except (OSError, csv.Error) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or error
         raise CorpusError(
             f"cannot read the speaker table '{table}': {why}; put a CSV file there, or change "
@@ -85,8 +95,10 @@ def _read(lines: csv.DictReader[str], table: Path) -> SpeakerTable:
     genders: dict[str, Gender] = {}
     for line in lines:
         where = f"'{table}', line {lines.line_num}"
-        key = (line[columns[by]] or "").strip().removeprefix("./")
-        name = (line[columns["speaker"]] or "").strip()
+        if not any(cell.strip() for cell in line.values() if isinstance(cell, str)):
+            continue  # an empty row of a spreadsheet
+        key = _comparable((line[columns[by]] or "").strip()).removeprefix("./")
+        name = nfc((line[columns["speaker"]] or "").strip())
         if not key or not name:
             raise CorpusError(f"{where}: {by} or speaker is empty")
         word = line[columns["gender"]] if "gender" in columns else ""

@@ -29,6 +29,7 @@ from featurestore.read.table_values import read_manifest, read_statistics, read_
 from featurestore.read.verified_store import VerifiedStore
 from schemas.clip import Status
 from schemas.errors import UsageError
+from schemas.names import is_utf8
 from schemas.spec import StoreSpec
 
 if TYPE_CHECKING:
@@ -199,8 +200,11 @@ class FeatureStore:
     @cached_property
     def _files(self) -> Mapping[str, Mapping[str, zarr.Array[Any]]]:
         """The arrays over the files themselves, to be read only after the files were verified."""
+        files = zarr.storage.LocalStore(self.objects.folder, read_only=True)
+        if not is_utf8(str(self.objects.folder)):  # zarrs knows no other; zarr decodes the same
+            return self._arrays(files)
         with zarr.config.set({"codec_pipeline.path": RUST_CODECS}):
-            return self._arrays(zarr.storage.LocalStore(self.objects.folder, read_only=True))
+            return self._arrays(files)
 
     def _arrays(self, store: Store) -> Mapping[str, Mapping[str, zarr.Array[Any]]]:
         """Arrays with the metadata that the specification requires; the stored ``zarr.json`` is not read."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
-import stat
+import sys
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,10 +15,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 import torch
 
+from pipelines.recording.sound_file import SoundFile, SoundFileError
+from pipelines.recording.source import FileSource
 from schemas.errors import UsageError
+from schemas.regular_file import open_regular_file
 
 BATCHES_AHEAD = 2
 """Batches that DALI processes while the caller uses the previous one."""
@@ -33,7 +35,6 @@ is not among them: of 400 copies of two recordings with one flipped bit each, al
 2.4 decoded 27 without an error and with silence for the damaged frame. DWVW in AIFF, which soundfile refuses,
 is excluded as well."""
 
-_HEADER_ERRORS = (soundfile.SoundFileError, RuntimeError, ValueError, TypeError, IndexError)
 _DALI_ERRORS = (RuntimeError, ValueError, TypeError, IndexError, ArithmeticError, MemoryError)
 """Python exceptions for DALI's C++ exceptions; damaged headers raise several kinds."""
 
@@ -138,19 +139,19 @@ def _size_in_memory(file: Path) -> int | Refused:
     DALI trusts the header: one that announces 2³⁰ samples costs seconds and gigabytes before decoding fails.
     """
     try:
-        status = file.stat()
-        if not stat.S_ISREG(status.st_mode):
-            return Refused("not a regular file")
-        with soundfile.SoundFile(os.fsencode(file)) as header:
-            container, subtype = header.format, header.subtype
+        with open_regular_file(file, sys.maxsize) as opened, SoundFile(FileSource(opened)) as header:
+            container, subtype, layout = header.container, header.subtype, header.layout
             samples = header.frames * header.channels
+            bytes_in_file = os.fstat(opened.fileno()).st_size
     except OSError as error:
         return Refused(error.strerror or str(error))
-    except _HEADER_ERRORS as error:
-        return Refused(str(getattr(error, "error_string", error)).rstrip("."))
+    except SoundFileError as error:
+        return Refused(str(error))
+    if layout.start or layout.extent.patches or layout.extent.lost:
+        return Refused("its header is not left to DALI, as it is wrong or behind a tag")
     if container not in CONTAINERS or subtype.startswith("DWVW"):
         return Refused(f"{container if container not in CONTAINERS else subtype} is not left to DALI")
-    size = int(status.st_size + 8 * samples)  # all channels, and their mean
+    size = int(bytes_in_file + 8 * samples)  # all channels, and their mean
     if samples < 0 or size > BATCH_BYTES:
         return Refused(
             f"too long for DALI: {samples} samples announced, at most {BATCH_BYTES >> 20} MiB held"

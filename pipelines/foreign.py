@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 
+from pipelines.recording.source import WHOLE_BYTES, Source
 from schemas.formats import Unread, conversion
 
 _HEAD = 4096
@@ -77,24 +78,25 @@ _READ_TAGS = frozenset({1, 2, 3, 6, 7, 0x11, 0x31, 0x38, 0x45, 0x50, 0x55, 0xFFF
 """Codecs of WAV files that libsndfile knows; a file with one of them is damaged rather than foreign."""
 
 
-def explain_foreign(data: bytes | memoryview) -> str | None:
+def explain_foreign(source: Source) -> str | None:
     """What the content of a file is, and the next step; None if it may be a damaged recording, or is unknown.
 
-    ``data`` : the whole file, which libsndfile could not read.
+    ``source`` : the file, which libsndfile could not read; of a large one, only the start is looked at.
     """
-    head = bytes(data[:_HEAD])
-    kind = _unread(_after_id3(data, head))
+    head = source.read(0, _HEAD)
+    kind = _unread(_after_id3(source, head))
     if kind is not None:
         return conversion(kind)
-    other = _other(data, head)
+    other = _other(source, head)
     return None if other is None else f"not readable as audio: {other}"
 
 
-def _other(data: bytes | memoryview, head: bytes) -> str | None:
+def _other(source: Source, head: bytes) -> str | None:
     """What the content is if it is no sound."""
-    if not np.frombuffer(data, np.uint8).any():
+    if not np.frombuffer(source.read(0, WHOLE_BYTES), np.uint8).any():
+        zeros = "nothing but" if source.size <= WHOLE_BYTES else f"{WHOLE_BYTES >> 20} MiB of"
         return (
-            f"nothing but zeros ({len(data):,} bytes): a copy or download was interrupted; get the file again"
+            f"{zeros} zeros ({source.size:,} bytes): a copy or download was interrupted; get the file again"
         )
     for magic, archive in _ARCHIVES:
         if head.startswith(magic):
@@ -108,15 +110,15 @@ def _other(data: bytes | memoryview, head: bytes) -> str | None:
     for magic, what in _OTHERS:
         if head.startswith(magic):
             return what
-    return _in_text(data, head)
+    return _in_text(source, head)
 
 
-def _after_id3(data: bytes | memoryview, head: bytes) -> bytes:
+def _after_id3(source: Source, head: bytes) -> bytes:
     """The head of the sound behind an ID3v2 tag; the head itself if there is no tag."""
     if head[:3] != b"ID3" or len(head) < 10:
         return head
     size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
-    return bytes(data[10 + size : 10 + size + _HEAD])
+    return source.read(10 + size, _HEAD)
 
 
 def _unread(head: bytes) -> Unread | None:
@@ -171,7 +173,7 @@ def _in_riff(head: bytes) -> Unread | None:
     return None
 
 
-def _in_text(data: bytes | memoryview, head: bytes) -> str | None:
+def _in_text(source: Source, head: bytes) -> str | None:
     """What a text file is; None if the content is no text."""
     text = None if head[:4] in _CONTAINERS else _decode_text(head)
     if text is None:
@@ -186,7 +188,7 @@ def _in_text(data: bytes | memoryview, head: bytes) -> str | None:
         return f"an HTML page; {again}"
     if words.startswith(("<?xml", "<")):
         return f"an XML document; {again}"
-    if words.startswith(("{", "[")) and _is_json(bytes(data), head):
+    if words.startswith(("{", "[")) and _is_json(source, head):
         return f"a JSON document; {again}"
     shown = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
@@ -210,11 +212,11 @@ def _decode_text(head: bytes) -> str | None:
         return head.decode("latin-1") if sum(byte >= 127 for byte in head) * 10 < len(head) else None
 
 
-def _is_json(data: bytes, head: bytes) -> bool:
-    if len(data) > len(head):
+def _is_json(source: Source, head: bytes) -> bool:
+    if source.size > len(head):
         return True
     try:
-        json.loads(data)
+        json.loads(head)
     except (ValueError, RecursionError):
         return False
     return True

@@ -78,6 +78,10 @@ class StorageError(SerError, OSError):
     """The disk is full, read-only or refuses access."""
 
 
+class MemoryShortError(SerError):
+    """There is not enough memory for what was requested."""
+
+
 class OutputError(SerError):
     """Standard output is closed or full."""
 

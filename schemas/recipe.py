@@ -22,6 +22,7 @@ from schemas.nearest import did_you_mean
 from schemas.protocol import SplitSpec
 from schemas.regular_file import read_regular_file
 from schemas.spec import AudioSpec, SpectralSpec, StorageSpec, StoreSpec
+from schemas.text import TextError, decode_text
 from schemas.toml_text import TomlError, parse_toml
 from schemas.training import InputSpec, TrainSpec
 from schemas.views import ViewSpec
@@ -115,14 +116,14 @@ def load_recipe(name_or_path: str) -> Recipe:
     path = Path(name_or_path)
     if path.suffix.lower() == ".toml":
         try:
-            text = read_regular_file(path).decode("utf-8")
+            text = decode_text(read_regular_file(path))
         except OSError as error:
             raise UnknownNameError(
                 f"cannot read recipe '{name_or_path}': {error.strerror or error}; "
                 f"give a TOML file or one of {', '.join(shipped_recipes())}"
             ) from error
-        except UnicodeDecodeError as error:
-            raise SpecError(f"recipe '{name_or_path}' is not a UTF-8 text file") from error
+        except TextError as error:
+            raise SpecError(f"recipe '{name_or_path}' {error}") from error
     elif name_or_path in shipped_recipes():
         text = (resources.files("schemas") / "recipes" / f"{name_or_path}.toml").read_text(encoding="utf-8")
     else:

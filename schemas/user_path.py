@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from pathlib import Path
 
 from schemas.errors import UsageError
+from schemas.names import nfc
 
 
 def user_path(text: str | Path) -> Path:
@@ -58,11 +58,6 @@ def as_on_disk(path: Path) -> Path:
     for part in path.parts[1 if path.anchor else 0 :]:
         found /= part if part.isascii() or os.path.lexists(found / part) else _same_name(found, part)
     return found
-
-
-def nfc(name: str) -> str:
-    """The name in the form in which names are compared: canonically composed."""
-    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def _same_name(folder: Path, name: str) -> str:

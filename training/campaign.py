@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from featurestore.cluster.request import ClusterRequest
 from schemas.errors import StoppedError, UsageError
+from schemas.printable import escape_line
 from training.loop.ranks import is_one_of_several
 from training.plan.choice import Choice, choose
 from training.report.files import write_series
@@ -71,7 +72,7 @@ def _create_series(request: TrainRequest, choice: Choice) -> SeriesFolder:
     record = SeriesRecord(
         created=now(),
         recipe=choice.recipe,
-        recipe_source=request.recipe_source,
+        recipe_source=request.recipe_source and escape_line(request.recipe_source),
         seed=request.seed or 0,
         store=recorded_store(choice.store_path),
         store_digest=choice.store.digest,
@@ -107,5 +108,6 @@ def _train_series(
         store = "" if request.store is None else f" --store {shlex.quote(str(request.store))}"
         raise StoppedError(f"stopped; resume with: {again}{store}") from None
     summary = summary_of([folder])
-    write_series(folder, summary)
+    for problem in write_series(folder, summary):
+        observer.notice(problem)
     return Outcome("series", folder.path, summary_text(summary), summary.to_json())

@@ -153,7 +153,8 @@ def _train(
     result = _result(planned, folder, trained)
     if fabric.is_global_zero:
         with storage_errors(folder.path, retry=f"run {resume}"):
-            write_result(result)
+            for problem in write_result(result):
+                observer.notice(problem)
     return result
 
 

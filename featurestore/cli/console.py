@@ -137,7 +137,7 @@ def after_result() -> Iterator[None]:
     except typer.Exit:
         raise
     except Exception as error:  # noqa: BLE001 whatever it is, the result is complete
-        why = str(error) if isinstance(error, SerError) else f"{type(error).__name__}: {error}"
+        why = str(error) if isinstance(error, SerError) else f"unexpected {type(error).__name__}"
         warn(f"the work is done and kept, but not all of it could be shown: {why}")
         discard(sys.stdout)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,9 +12,11 @@ from typing import TypeVar
 from featurestore.compute.stages import Stages
 from featurestore.plan.units import SourceClip
 from pipelines.dali import DaliClip, Refused, dali_clips
-from pipelines.decode import Bytes, Decoded, Recording, UnusableRecordingError, decode
+from pipelines.decode import Decoded, Recording, UnusableRecordingError, decode, require_usable_header
 from pipelines.decoders import Decoder
 from pipelines.process import compute_alone
+from pipelines.recording.source import FileSource, MemorySource, Source, open_recording
+from schemas.errors import MemoryShortError
 from schemas.formats import CONTAINERS
 from schemas.spec import AudioSpec
 
@@ -23,6 +24,8 @@ Finished = TypeVar("Finished")
 
 AHEAD = 64
 """Clips decoded in advance: two batches."""
+
+_CHANGED = "changed while the store was built; build again"
 
 
 @dataclass(frozen=True)
@@ -99,29 +102,40 @@ def _decode_batches(
 def read_clip(source: SourceClip, settings: ReadSettings, file: DaliClip | Refused | None = None) -> ReadClip:
     """Read one recording. ``file`` : DALI's result for it; None: soundfile reads it."""
     with settings.stages.measure("decode"):
-        if isinstance(file, DaliClip):
-            decoded = Decoded(file.channels.numpy(), file.mono.numpy())
-            return _judge(source, file.data.data, settings, decoded)
         try:
-            data = source.file.read_bytes()
+            if isinstance(file, DaliClip):
+                decoded = Decoded(file.channels.numpy(), file.mono.numpy())
+                return _judge(source, MemorySource(file.data.data), settings, decoded)
+            with open_recording(source.file) as opened:
+                read = _judge(source, opened, settings)
         except OSError as error:
             return ReadClip(source, None, problem=f"cannot be read: {error.strerror or error}")
-        read = _judge(source, data, settings)
+        except MemoryError as error:
+            raise MemoryShortError(
+                f"not enough memory to decode '{source.file}'; free some, or use fewer --jobs; build again"
+            ) from error
         return read if file is None else replace(read, fallback=file.reason)
 
 
 def _judge(
-    source: SourceClip, data: Bytes, settings: ReadSettings, decoded: Decoded | None = None
+    source: SourceClip, opened: Source, settings: ReadSettings, decoded: Decoded | None = None
 ) -> ReadClip:
-    """Compare one recording with its planned hash, decode it and cut it to the window."""
-    if hashlib.sha256(data).hexdigest() != source.audio_sha256:
-        return ReadClip(source, None, problem="changed while the store was built; build again")
+    """Compare one recording with its planned hash, decode it and cut it to the window.
+
+    A large recording that its header rules out has the planned hash: all of it is not read for that.
+    """
     try:
-        recording = decode(data, settings.audio, decoded)
+        if isinstance(opened, FileSource):
+            require_usable_header(opened, settings.audio)
+        if opened.sha256() != source.audio_sha256:
+            return ReadClip(source, None, problem=_CHANGED)
+        recording = decode(opened, settings.audio, decoded)
     except UnusableRecordingError as error:
         return ReadClip(source, source.audio_sha256, problem=str(error), error=error)
+    if isinstance(opened, FileSource) and opened.has_changed():
+        return ReadClip(source, None, problem=_CHANGED)
     kept = replace(recording, samples=recording.samples[: settings.window].copy())
-    note = _container_note(source.file.suffix, recording.container)
+    note = "; ".join(filter(None, (_container_note(source.file.suffix, recording.container), recording.note)))
     return ReadClip(source, source.audio_sha256, kept, note=note)
 
 

@@ -21,6 +21,7 @@ from schemas.clip import Scan, Status
 from schemas.defaults import DEFAULT_RECIPE
 from schemas.errors import CorpusNotFoundError, SpecError, StoreConflictError, UnknownNameError, UsageError
 from schemas.formats import AUDIO_SUFFIXES
+from schemas.names import nfc
 from schemas.recipe import first_problem, load_recipe
 from schemas.spec import StoreSpec
 
@@ -166,11 +167,13 @@ def find_clip(wanted: str, ids: Sequence[str], paths: Sequence[str], where: str)
 
     Raises :class:`UnknownNameError` if no clip matches, suggesting similar ids, or if several match.
     """
-    exact = [i for i, clip_id in enumerate(ids) if clip_id == wanted]
-    by_path = [i for i, path in enumerate(paths) if path == wanted or wanted.endswith(f"/{path}")]
-    part = [i for i, clip_id in enumerate(ids) if wanted and wanted.casefold() in clip_id.casefold()]
-    in_path = [i for i, path in enumerate(paths) if wanted and wanted.casefold() in path.casefold()]
-    for found in (exact, by_path, part, in_path):
+    equal = [i for i, clip_id in enumerate(ids) if clip_id == wanted]
+    name, named_ids, named_paths = nfc(wanted), [*map(nfc, ids)], [*map(nfc, paths)]
+    exact = [i for i, clip_id in enumerate(named_ids) if clip_id == name]
+    by_path = [i for i, path in enumerate(named_paths) if path == name or name.endswith(f"/{path}")]
+    part = [i for i, clip_id in enumerate(named_ids) if name and name.casefold() in clip_id.casefold()]
+    in_path = [i for i, path in enumerate(named_paths) if name and name.casefold() in path.casefold()]
+    for found in (equal, exact, by_path, part, in_path):
         if len(found) == 1:
             return found[0]
         if found:

@@ -13,6 +13,7 @@ from featurestore.listen.clip import ListenRequest, StoredView, Subject, find_su
 from featurestore.listen.wav import WavFile, write_wav
 from featurestore.listen.waveforms import Waveform, Waveforms, derive
 from featurestore.places.durable import storage_errors
+from pipelines.recording.source import open_recording
 from schemas.errors import RecordingError, StoreConflictError
 
 _LONGEST_NAME = 60
@@ -50,16 +51,7 @@ def listen(request: ListenRequest, out: Path) -> ListenResult:
     """
     require_outside(out, "--out")
     subject = find_subject(request)
-    data = subject.recording.read_bytes()
-    if subject.sha256 is not None and hashlib.sha256(data).hexdigest() != subject.sha256:
-        raise StoreConflictError(
-            f"'{subject.recording}' is not the recording that {request.what} was built from; "
-            f"restore that recording, or run `ser-features build` again"
-        )
-    try:
-        waveforms = derive(data, subject.clip_id, subject.spec)
-    except RecordingError as error:
-        raise RecordingError(f"'{subject.recording}' cannot be used: {error}") from error
+    waveforms = _derive(subject, request)
     if subject.stored is not None:
         _require_stored(waveforms, subject.stored, subject.clip_id, request.what)
     rate = subject.spec.audio.sample_rate
@@ -70,6 +62,19 @@ def listen(request: ListenRequest, out: Path) -> ListenResult:
             file = write_wav(out / f"{stem}-{index}-{view.name}.wav", view.samples, rate)
             views.append(ViewFile(index, view, len(view.samples) / rate, file))
     return ListenResult(subject, rate, tuple(views), waveforms)
+
+
+def _derive(subject: Subject, request: ListenRequest) -> Waveforms:
+    with open_recording(subject.recording) as source:
+        if subject.sha256 is not None and source.sha256() != subject.sha256:
+            raise StoreConflictError(
+                f"'{subject.recording}' is not the recording that {request.what} was built from; "
+                f"restore that recording, or run `ser-features build` again"
+            )
+        try:
+            return derive(source, subject.clip_id, subject.spec)
+        except RecordingError as error:
+            raise RecordingError(f"'{subject.recording}' cannot be used: {error}") from error
 
 
 def safe_stem(clip_id: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -15,7 +16,9 @@ from functools import partial
 from featurestore.plan.known_hashes import KnownHash, KnownHashes, load, save, settled_state
 from featurestore.plan.units import SourceClip
 from featurestore.progress import Progress
+from pipelines.recording.source import FileSource
 from schemas.clip import Clip, Scan
+from schemas.regular_file import open_regular_file
 
 HASHING_THREADS = 4
 _STATES_AT_ONCE = 256
@@ -92,10 +95,10 @@ def _read(root: str, paths: Sequence[str]) -> Generator[tuple[str, str | None, K
 def _hash(root: str, path: str) -> tuple[str, str | None, KnownHash | None]:
     started_ns = time.time_ns()
     try:
-        with open(os.path.join(root, path), "rb") as file:  # noqa: PTH118, PTH123 see _state
+        with open_regular_file(os.path.join(root, path), sys.maxsize) as file:  # noqa: PTH118 see _state
             # The state before reading: a file that is written meanwhile has another state afterwards.
             state = settled_state(os.fstat(file.fileno()), started_ns)
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = FileSource(file).sha256()
     except OSError:
         return path, None, None
     return path, digest, KnownHash(state, digest) if state is not None else None

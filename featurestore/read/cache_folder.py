@@ -9,6 +9,7 @@ from platformdirs import user_cache_path
 
 from featurestore.format.outside import require_outside
 from schemas.errors import StorageError
+from schemas.user_path import expand_home
 
 VARIABLE = "SER_CACHE"
 """Environment variable that sets another folder."""
@@ -20,9 +21,10 @@ def cache_folder() -> Path:
     It need not exist yet. Raises :class:`StorageError` if the user has no home folder, and
     :class:`UsageError` if the variable names a folder inside a feature store.
     """
-    if given := os.environ.get(VARIABLE):
-        require_outside(Path(given), VARIABLE)
-        return Path(given).absolute()
+    if given := os.environ.get(VARIABLE, "").strip():
+        folder = Path(expand_home(given))
+        require_outside(folder, VARIABLE)
+        return folder.absolute()
     try:
         folder = user_cache_path("ser-features")
     except RuntimeError:

@@ -1,3 +1,4 @@
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -238,3 +239,40 @@ def test_the_name_is_the_one_given_then_the_described_then_the_folders(tree) -> 
     own = FolderCorpus.open(root)
     assert (own.name, own.title, own.licence) == ("calls", "Calls", "ours")
     assert FolderCorpus.open(root, "other").name == "other"
+
+
+@pytest.mark.parametrize("disk", ["NFC", "NFD"])
+@pytest.mark.parametrize("typed", ["NFC", "NFD"])
+@pytest.mark.parametrize("way", ["table", "pattern"])
+def test_names_are_compared_however_their_accents_are_written(disk, typed, way, tree) -> None:
+    paths = [f"{unicodedata.normalize(disk, folder)}/zoë_1.wav" for folder in ("Wütend", "trübe")]
+    root = tree(*(unicodedata.normalize(disk, path) for path in paths))
+    speaker = {"table": 'speakers = "tisché.csv"', "pattern": 'speaker = "/(?P<speaker>zoë|jürgen)_"'}[way]
+    toml = f'{speaker}\n[genders]\n"zoë" = "F"\n[emotions]\n"wütend" = "angry"\n"trübe" = "sad"\n'
+    if way == "table":
+        rows = "path,speaker\nWütend/zoë_1.wav,zoë\ntrübe/zoë_1.wav,zoë\n"
+        (root / unicodedata.normalize(disk, "tisché.csv")).write_text(unicodedata.normalize(typed, rows))
+    result = scan(root, unicodedata.normalize(typed, toml))
+    assert {clip.emotion: clip.speaker for clip in result.clips} == {
+        Emotion.ANGRY: "mine/zoë",
+        Emotion.SAD: "mine/zoë",
+    }
+    assert {clip.gender for clip in result.clips} == {Gender.FEMALE}
+    assert {clip.path for clip in result.clips} == {unicodedata.normalize(disk, path) for path in paths}
+    assert result.notices == ()
+    assert "not an audio file" not in {item.reason for item in result.ignored}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-8"])
+def test_a_description_is_read_however_an_editor_saved_it(encoding: str, tree) -> None:
+    root = tree("happy/anna_1.wav")
+    toml = 'speaker = "(?P<speaker>[a-z]+)_"\r\ntitle = "Zoë"\r\n'
+    (root / "corpus.toml").write_bytes(toml.encode(encoding))
+    assert FolderCorpus.open(root, "mine").title == "Zoë"
+
+
+def test_a_description_in_windows_1252_is_named(tree) -> None:
+    root = tree("happy/anna_1.wav")
+    (root / "corpus.toml").write_bytes('title = "Zoë"'.encode("cp1252"))
+    with pytest.raises(CorpusError, match=r"corpus.toml' is not a UTF-8 text file \(line 1\).*Windows-1252"):
+        FolderCorpus.open(root, "mine")

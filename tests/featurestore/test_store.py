@@ -1,4 +1,6 @@
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -180,3 +182,12 @@ def test_reading_imports_no_audio_library_and_no_corpus(tiny_store: Path) -> Non
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_a_store_in_a_folder_whose_name_is_not_utf8_reads_the_same(tiny_store: Path, tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(bytes(tmp_path) + b"/caf\xe9.zarr"))
+    shutil.copytree(tiny_store, folder)
+    expected = FeatureStore.open(tiny_store).read([0, 5], [0, 2])
+    found = FeatureStore.open(folder).read([0, 5], [0, 2])
+    assert found.keys() == expected.keys()
+    assert all(np.array_equal(found[name], expected[name]) for name in found)

@@ -56,7 +56,7 @@ SOUNDS = {
     "wma": (bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c") + bytes(100), "Windows Media sound"),
     "avi": (b"RIFF\0\0\0\0AVI LIST" + bytes(100), "a video file"),
     "speex": (b"OggS\0\2" + bytes(20) + b"\1\x50Speex   1.2" + bytes(100), "Speex sound"),
-    "g.729 in wav": (_G729, "a WAV file with an uncommon codec"),
+    "g.729 in wav": (_G729, "a WAV file with G.729"),
     "aac in caf": (
         b"caff\0\1\0\0desc\0\0\0\0\0\0\0\x20" + bytes(8) + b"aac " + bytes(100),
         "a CAF file with AAC",

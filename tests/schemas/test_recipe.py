@@ -73,3 +73,11 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         load_recipe(str(path))
     with pytest.raises(UnknownNameError, match=r"cannot read recipe .*none\.toml"):
         load_recipe(str(tmp_path / "none.toml"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-8"])
+def test_a_recipe_is_read_however_an_editor_saved_it(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    text = 'name = "mine"\r\ndescription = "Zoë"\r\n[[features]]\r\nkind = "mel"\r\n[model]\r\nname = "A"\r\n'
+    path.write_bytes(text.encode(encoding))
+    assert load_recipe(str(path)).description == "Zoë"

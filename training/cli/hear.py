@@ -6,11 +6,9 @@ import math
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from featurestore.cli.console import err, note
-from featurestore.cli.paths import STDIN
 from schemas.errors import RecordingError
 from schemas.printable import escape_line
 from training.cli.recordings import read_recording
@@ -75,14 +73,16 @@ def _predict_or_explain(
         yield str(error)
     except OSError as error:
         yield f"cannot be read: {error.strerror or error}"
+    except MemoryError:
+        yield "needs more memory than is free; give a shorter recording, or free memory"
 
 
 def _predict(model: Ensemble, name: str, windows: tuple[float, float] | None) -> Iterator[Prediction]:
     from training.predict.predictor import TooLongError
 
-    file = read_recording(name) if name == STDIN else Path(name)
+    file = read_recording(name)
     if windows is not None:
-        return model.timeline(file, *windows)
+        return _note_first(name, model.timeline(file, *windows))
     window = _format_window(model.window_s)
     try:
         prediction = model.predict(file)
@@ -92,13 +92,26 @@ def _predict(model: Ensemble, name: str, windows: tuple[float, float] | None) ->
             f"{error.longest_s:g} s; predicting windows of {window} s, one per second, as --window {window} "
             f"does"
         )
-        return model.timeline(file)
+        return _note_first(name, model.timeline(file))
+    _print_note(name, prediction)
     if prediction.unheard_s > _LONGEST_UNHEARD_S:
         note(
             f"{name}: the model hears the first {window} s; the remaining {prediction.unheard_s:.3g} s are "
             f"left out. Use --window {window} to hear all of it"
         )
     return iter([prediction])
+
+
+def _note_first(name: str, found: Iterator[Prediction]) -> Iterator[Prediction]:
+    for place, prediction in enumerate(found):
+        if not place:
+            _print_note(name, prediction)
+        yield prediction
+
+
+def _print_note(name: str, prediction: Prediction) -> None:
+    if prediction.note:
+        note(f"{name}: {prediction.note}")
 
 
 def _format_window(seconds: float) -> str:

@@ -7,9 +7,18 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 from featurestore.cli.paths import STDIN
-from schemas.errors import UsageError
+from schemas.errors import RecordingError, UsageError
+
+if TYPE_CHECKING:
+    from pipelines.recording.source import Source
+
+MOST_STDIN_BYTES = 2**30
+"""Of a recording on standard input: an hour of stereo with 24 bits at 48 kHz."""
+
+_BLOCK = 2**20
 
 
 @dataclass(frozen=True)
@@ -44,9 +53,26 @@ def list_recordings(clips: Sequence[str]) -> Recordings:
     return Recordings(tuple(once.values()), tuple(notes))
 
 
-def read_recording(name: str) -> bytes:
-    """Read a file, or standard input."""
-    return sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
+def read_recording(name: str) -> Path | Source:
+    """The path of a recording, which is opened later, or what standard input holds.
+
+    Raises :class:`RecordingError` if that is more than :data:`MOST_STDIN_BYTES`.
+    """
+    return _read_stdin(sys.stdin.buffer) if name == STDIN else Path(name)
+
+
+def _read_stdin(stream: BinaryIO) -> Source:
+    data = bytearray()
+    while block := stream.read(_BLOCK):
+        data += block
+        if len(data) > MOST_STDIN_BYTES:
+            raise RecordingError(
+                f"standard input holds more than {MOST_STDIN_BYTES >> 20:,} MiB, and so no recording that is "
+                "read from there; save it as a file and give its name"
+            )
+    from pipelines.recording.source import MemorySource
+
+    return MemorySource(memoryview(data))
 
 
 def _list_folder(folder: Path) -> Recordings:

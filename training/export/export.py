@@ -29,6 +29,7 @@ from featurestore.format.outside import require_outside
 from featurestore.places.durable import storage_errors, write_durably
 from schemas.errors import RunError, UsageError
 from schemas.labels import label_set
+from schemas.names import is_utf8
 from schemas.telemetry import disable_telemetry
 from training.export.check import BATCH_SIZES, TOLERANCE, require_same
 from training.export.document import (
@@ -181,6 +182,8 @@ def _silence_exporter() -> Iterator[None]:
 def _output_paths(onnx: Path, *, force: bool) -> tuple[Path, Path, Path]:
     if onnx.suffix.lower() != ".onnx":
         raise UsageError(f"{onnx} does not end in .onnx; give a name such as model.onnx")
+    if not is_utf8(onnx.name):
+        raise UsageError(f"{onnx} is not a UTF-8 name, as {onnx.stem}.json needs; give another name")
     paths = (onnx, onnx.with_suffix(".npz"), onnx.with_suffix(".json"))
     for path in paths:
         require_outside(path, "")

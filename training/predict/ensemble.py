@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipelines.recording.source import RecordingFile, opened
 from schemas.errors import RunError
 from training.predict.predictor import Prediction, Predictor, announces_more, require_short
 from training.predict.scorer import Scorer
@@ -82,21 +83,22 @@ class Ensemble:
         """Seconds of a recording that one prediction of every run covers."""
         return min(predictor.spec.audio.max_duration_s for predictor in self.predictors)
 
-    def predict(self, file: str | Path | bytes) -> Prediction:
+    def predict(self, file: RecordingFile) -> Prediction:
         """Like :meth:`Predictor.predict`; ``unheard_s`` is the largest of all runs."""
-        require_short(file, self.longest_s)
-        content = file if isinstance(file, bytes) else Path(file).read_bytes()
-        return self._mean([predictor.predict(content) for predictor in self.predictors])
+        with opened(file) as source:
+            require_short(source, self.longest_s)
+            return self._mean([predictor.predict(source) for predictor in self.predictors])
 
     def timeline(
-        self, file: str | Path | bytes, window_s: float | None = None, step_s: float = 1.0
+        self, file: RecordingFile, window_s: float | None = None, step_s: float = 1.0
     ) -> Iterator[Prediction]:
         """Like :meth:`Predictor.timeline`; a window is silent if it is silent for every run."""
-        content = file
-        if not isinstance(file, bytes) and not announces_more(file, self.longest_s):
-            content = Path(file).read_bytes()  # once for all predictors
         window_s = self.window_s if window_s is None else window_s
-        each = [predictor.timeline(content, window_s, step_s) for predictor in self.predictors]
+        if announces_more(file, self.longest_s):
+            each = [predictor.timeline(file, window_s, step_s) for predictor in self.predictors]
+        else:
+            with opened(file) as source:  # once for all predictors, which decode it at once
+                each = [predictor.timeline(source, window_s, step_s) for predictor in self.predictors]
         return (self._mean(found) for found in zip(*each, strict=True))
 
     def listen(

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from pipelines.decode import Recording, UnusableRecordingError, decode
 from pipelines.device import choose_device
 from pipelines.pipeline import Pipeline
-from pipelines.stream import Source, Stream, announced_duration
+from pipelines.recording.source import RecordingFile, opened
+from pipelines.stream import Stream, announced_duration
 from schemas.errors import UsageError
 from schemas.labels import label_set
 from schemas.spec import AudioSpec, StoreSpec
@@ -69,6 +70,8 @@ class Prediction:
     probabilities: NDArray[np.float64] | None
     unheard_s: float = 0.0
     """Seconds of sound after the part of a clip that the model hears."""
+    note: str = ""
+    """An oddity of the recording, such as a wrong length in its header."""
 
     @property
     def ranked(self) -> list[tuple[str, float]]:
@@ -115,7 +118,7 @@ class Predictor:
         """Most seconds of a clip that the model hears."""
         return self.spec.length / self.spec.audio.sample_rate
 
-    def predict(self, file: str | Path | bytes) -> Prediction:
+    def predict(self, file: RecordingFile) -> Prediction:
         """Predict a recording, given as a path or as the bytes of an audio file, like a clip of a store.
 
         Silence is trimmed as for the store; sound after :attr:`window_s` seconds is not heard. Raises
@@ -127,10 +130,10 @@ class Predictor:
         recording = _decode(file, audio)
         (found,) = self.predict_parts([((0.0, recording.duration_s), recording.samples)])
         sound_s = len(recording.samples) / self.spec.audio.sample_rate
-        return replace(found, unheard_s=max(0.0, sound_s - self.window_s))
+        return replace(found, unheard_s=max(0.0, sound_s - self.window_s), note=recording.note)
 
     def timeline(
-        self, file: str | Path | bytes, window_s: float | None = None, step_s: float = 1.0
+        self, file: RecordingFile, window_s: float | None = None, step_s: float = 1.0
     ) -> Iterator[Prediction]:
         """Predict windows of a recording of any length, each treated as a clip.
 
@@ -142,18 +145,20 @@ class Predictor:
         self.require_windows(window_s, step_s)
         audio = self.spec.audio
         if announces_more(file, _MOST_IN_MEMORY_S):
-            stream = Stream.open(_source_of(file), audio)
-            return self.predict_parts(
-                windows_of(stream.blocks(), stream.rate, audio, spans(stream.duration_s, window_s, step_s))
+            stream = Stream.open(file, audio)
+            parts = windows_of(
+                stream.blocks(), stream.rate, audio, spans(stream.duration_s, window_s, step_s)
             )
+            return _with_note(self.predict_parts(parts), stream.note)
         whole = audio.model_copy(update={"trim_db": None, "normalise": "none", "max_duration_s": math.inf})
         recording = _decode(file, whole)
-        return self.predict_parts(
+        found = self.predict_parts(
             (span, window_of(recording.samples, span, audio))
             for span in spans(recording.duration_s, window_s, step_s)
         )
+        return _with_note(found, recording.note)
 
-    def features(self, file: str | Path | bytes) -> dict[str, NDArray[np.floating]]:
+    def features(self, file: RecordingFile) -> dict[str, NDArray[np.floating]]:
         """Features of a recording as a store would hold them: feature → (coefficients, frames)."""
         samples = _decode(file, self.spec.audio).samples
         arrays = self.pipeline([""], [samples]).arrays
@@ -205,28 +210,29 @@ class Predictor:
         return self.marginal(self.score(torch.from_numpy(features), torch.from_numpy(valid)))
 
 
-def announces_more(file: str | Path | bytes, seconds: float) -> bool:
+def _with_note(found: Iterator[Prediction], note: str) -> Iterator[Prediction]:
+    return (replace(prediction, note=note) for prediction in found)
+
+
+def announces_more(file: RecordingFile, seconds: float) -> bool:
     """Whether the header of a recording announces more than this many seconds; False without a header."""
-    announced = announced_duration(_source_of(file))
+    announced = announced_duration(file)
     return announced is not None and announced > seconds
 
 
-def require_short(file: str | Path | bytes, longest_s: float) -> None:
+def require_short(file: RecordingFile, longest_s: float) -> None:
     """Raise :class:`TooLongError` if the header announces more than one prediction covers."""
-    announced = announced_duration(_source_of(file))
+    announced = announced_duration(file)
     if announced is not None and announced > longest_s:
         raise TooLongError(announced, longest_s)
 
 
-def _decode(file: str | Path | bytes, audio: AudioSpec) -> Recording:
+def _decode(file: RecordingFile, audio: AudioSpec) -> Recording:
     """Decode a recording; errors do not name fields of a recipe, as the model is trained already."""
     try:
-        return decode(file if isinstance(file, bytes) else Path(file).read_bytes(), audio)
+        with opened(file) as source:
+            return decode(source, audio)
     except UnusableRecordingError as error:
         if error.setting == "audio.max_duration_s" and error.duration_s is not None:
             raise TooLongError(error.duration_s, audio.max_duration_s) from error
         raise error.without_setting() from error
-
-
-def _source_of(file: str | Path | bytes) -> Source:
-    return file if isinstance(file, bytes) else Path(file)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from featurestore.places.durable import storage_errors
 from schemas.labels import Target
-from training.metrics.predictions import Predictions
+from schemas.printable import escape_controls
 from training.metrics.scores import Evaluation
 from training.report.curves import curves_png
+from training.report.extras import Extras
 from training.report.figures import confusion_png, reliability_png
 from training.report.model_card import model_card
 from training.report.page.run_page import run_page
@@ -23,55 +24,68 @@ from training.runs.run import PAGE, RunFolder
 from training.runs.series import SeriesFolder
 
 
-def write_result(result: RunResult) -> None:
-    """Write history, predictions, figures, model card, ``metrics.json`` and, last, the page.
+def write_result(result: RunResult) -> tuple[str, ...]:
+    """Write history, predictions and ``metrics.json``, then figures, model card and page.
 
-    Once ``metrics.json`` is written the run is finished, even if the page fails.
+    Once ``metrics.json`` is written the run is finished. Returns a sentence for each later file that failed.
     """
     folder, heading = result.folder, f"{result.subject}\n{result.title}"
     if result.history:
-        reason = BEST_BY[result.record.recipe.train.monitor]
         folder.write_text("history.csv", history_csv(result.history))
-        folder.write_bytes("curves.png", curves_png(result.history, heading, reason))
-    _write_test(folder, result.test, result.predictions, result.record.recipe.labels.target, heading)
-    folder.write_text("README.md", model_card(result))
+    if result.predictions is not None:
+        folder.write_text("predictions.csv", result.predictions.to_csv())
     folder.write_json("metrics.json", result.to_json())
-    folder.write_text(PAGE, run_page(result))
+    extras = Extras(folder)
+    if result.history:
+        reason = BEST_BY[result.record.recipe.train.monitor]
+        extras.write("curves.png", lambda: curves_png(result.history, heading, reason))
+    _draw_test(extras, result.test, result.record.recipe.labels.target, heading)
+    extras.write("README.md", lambda: model_card(result))
+    extras.write(PAGE, lambda: run_page(result))
+    return extras.problems
 
 
-def write_tested(path: Path, tested: Tested) -> None:
-    """Write predictions, figures, the report and, last, ``metrics.json`` into a folder, created if missing.
+def write_tested(path: Path, tested: Tested) -> tuple[str, ...]:
+    """Write predictions, the report and ``metrics.json`` into a folder, created if missing, then figures.
 
-    Raises :class:`StorageError`.
+    Returns a sentence for each figure that failed. Raises :class:`StorageError`.
     """
     with storage_errors(path):
         path.mkdir(parents=True, exist_ok=True)
         folder, heading = RunFolder(path), f"{tested.subject}\n{tested.title}"
-        _write_test(folder, tested.evaluation, tested.predictions, tested.target, heading)
-        folder.write_text("report.txt", tested.report)
+        if tested.predictions is not None:
+            folder.write_text("predictions.csv", tested.predictions.to_csv())
+        folder.write_text("report.txt", escape_controls(tested.report))
         folder.write_json("metrics.json", tested.to_json())
+    extras = Extras(folder)
+    _draw_test(extras, tested.evaluation, tested.target, heading)
+    return extras.problems
 
 
-def write_series(folder: SeriesFolder, summary: Summary) -> None:
-    """Write the summary of a series into its folder and, last, its page."""
+def write_series(folder: SeriesFolder, summary: Summary) -> tuple[str, ...]:
+    """Write the summary of a series into its folder and, last, its page.
+
+    Returns a sentence for each figure, and for the page, if it failed.
+    """
     files = RunFolder(folder.path)
-    write_summary(summary, files)
-    files.write_text(PAGE, series_page(summary, folder))
+    problems = write_summary(summary, files)
+    page = Extras(files)
+    page.write(PAGE, lambda: series_page(summary, folder))
+    return (*problems, *page.problems)
 
 
-def write_tested_series(path: Path, summary: Summary) -> None:
-    """Write a summary into a folder, created if missing. Raises :class:`StorageError`."""
+def write_tested_series(path: Path, summary: Summary) -> tuple[str, ...]:
+    """Write a summary into a folder, created if missing.
+
+    Returns a sentence for each figure that failed. Raises :class:`StorageError`.
+    """
     with storage_errors(path):
         path.mkdir(parents=True, exist_ok=True)
-        write_summary(summary, RunFolder(path))
+        return write_summary(summary, RunFolder(path))
 
 
-def _write_test(
-    folder: RunFolder, test: Evaluation, predictions: Predictions | None, target: Target, heading: str
-) -> None:
-    if predictions is not None:
-        folder.write_text("predictions.csv", predictions.to_csv())
-    folder.write_bytes("confusion-emotion.png", confusion_png(test.emotion, heading))
+def _draw_test(extras: Extras, test: Evaluation, target: Target, heading: str) -> None:
+    extras.write("confusion-emotion.png", lambda: confusion_png(test.emotion, heading))
     if target is Target.GENDER_EMOTION:
-        folder.write_bytes("confusion.png", confusion_png(test.own, heading))
-    folder.write_bytes("reliability.png", reliability_png(test, target, heading))
+        extras.write("confusion.png", lambda: confusion_png(test.own, heading))
+    extras.write("reliability.png", lambda: reliability_png(test, target, heading))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from schemas.labels import Target
 from schemas.printable import escape_controls
 from training.report.comparisons import folds_png
+from training.report.extras import Extras
 from training.report.figures import confusion_png, reliability_png
 from training.report.summary import FoldStatistics, MeanAndDeviation, Summary
 from training.report.tables import markdown_table, text_table
@@ -81,18 +82,23 @@ def summary_markdown(summary: Summary) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def write_summary(summary: Summary, folder: RunFolder) -> None:
-    """Write predictions, figures, text, Markdown and, last, ``summary.json`` into an existing folder."""
+def write_summary(summary: Summary, folder: RunFolder) -> tuple[str, ...]:
+    """Write predictions, text, Markdown and ``summary.json`` into an existing folder, then figures.
+
+    Returns a sentence for each figure that failed.
+    """
     heading, pooled = f"{summary.subject}\n{summary.title}, pooled", summary.pooled
     folder.write_text("predictions.csv", summary.predictions.to_csv())
-    folder.write_bytes("folds.png", folds_png(summary))
-    folder.write_bytes("confusion-emotion.png", confusion_png(pooled.emotion, heading))
-    if summary.target is Target.GENDER_EMOTION:
-        folder.write_bytes("confusion.png", confusion_png(pooled.own, heading))
-    folder.write_bytes("reliability.png", reliability_png(pooled, summary.target, heading))
     folder.write_text("summary.txt", escape_controls(summary_text(summary)))
     folder.write_text("README.md", escape_controls(summary_markdown(summary)))
     folder.write_json("summary.json", summary.to_json())
+    extras = Extras(folder)
+    extras.write("folds.png", lambda: folds_png(summary))
+    extras.write("confusion-emotion.png", lambda: confusion_png(pooled.emotion, heading))
+    if summary.target is Target.GENDER_EMOTION:
+        extras.write("confusion.png", lambda: confusion_png(pooled.own, heading))
+    extras.write("reliability.png", lambda: reliability_png(pooled, summary.target, heading))
+    return extras.problems
 
 
 def fold_rows(summary: Summary) -> list[tuple[str, ...]]:

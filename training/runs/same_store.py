@@ -7,6 +7,7 @@ from pathlib import Path
 from featurestore.places.choose import is_url
 from featurestore.store import FeatureStore
 from schemas.errors import RunError, StoreNotFoundError, UsageError
+from schemas.names import is_utf8
 
 
 def open_same_store(path: Path, given: str | Path | None, recorded: str | None, digest: str) -> FeatureStore:
@@ -16,8 +17,8 @@ def open_same_store(path: Path, given: str | Path | None, recorded: str | None, 
     """
     if given is None and recorded is None:
         raise UsageError(
-            f"the store of {path} was given as an absolute path or a URL, which a run does not record; "
-            "give --store"
+            f"the store of {path} was given as an absolute path, a URL or a path that is not UTF-8, which a "
+            "run does not record; give --store"
         )
     if given is None and not Path(recorded or "").exists():
         raise StoreNotFoundError(
@@ -35,8 +36,8 @@ def open_same_store(path: Path, given: str | Path | None, recorded: str | None, 
 
 
 def recorded_store(store: str | Path) -> str | None:
-    """The store's path as a run records it: if it is relative and so reveals nothing about the machine."""
-    return Path(store).as_posix() if is_relative(store) else None
+    """The store's path as a run records it: if it is UTF-8, and relative, which reveals no machine."""
+    return Path(store).as_posix() if is_relative(store) and is_utf8(str(store)) else None
 
 
 def is_relative(store: str | Path) -> bool:

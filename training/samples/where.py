@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from schemas.errors import UsageError
+from schemas.names import nfc
 from schemas.nearest import did_you_mean
 
 _GRAMMAR = (
@@ -38,6 +40,8 @@ def matching_clips(manifest: pd.DataFrame, query: str) -> NDArray[np.bool_]:
     """
     if len(query) > _MOST_CHARACTERS:
         raise _too_long(query, f"{len(query):,} characters, but at most {_MOST_CHARACTERS:,}")
+    if not query.isascii():
+        query, manifest = nfc(query), _compose(manifest)
     checked = _harmless(query, set(manifest.columns))
     try:
         found = manifest.eval(checked, engine="python", local_dict={}, global_dict={})
@@ -49,6 +53,16 @@ def matching_clips(manifest: pd.DataFrame, query: str) -> NDArray[np.bool_]:
             f"snr_db > 10"
         )
     return found.to_numpy()
+
+
+def _compose(manifest: pd.DataFrame) -> pd.DataFrame:
+    """The manifest with the accents of its strings as :func:`schemas.names.nfc` writes them."""
+    texts = [str(name) for name, column in manifest.items() if _is_text(column)]
+    return manifest.assign(**{name: manifest[name].map(nfc, na_action="ignore") for name in texts})
+
+
+def _is_text(column: pd.Series[Any]) -> bool:
+    return pd.api.types.is_object_dtype(column) or pd.api.types.is_string_dtype(column)
 
 
 def _harmless(query: str, columns: set[str]) -> str:

@@ -15,6 +15,7 @@ from schemas.model import Model
 from schemas.protocol import Protocol
 from schemas.recipe import first_problem
 from schemas.regular_file import read_regular_file
+from schemas.text import decode_text
 from training.splits.side import SIDES, Side
 
 ValidationBy = Literal["speaker", "sentence", "clip"]
@@ -98,7 +99,7 @@ class SplitDocument(Model):
         if sum(map(data.count, _MARKS)) > 10_000 + len(data) // _BYTES_PER_MARK:
             raise _not_a_split(str(file), "it holds more values than a split of its size can have")
         try:
-            value = json.loads(data, object_pairs_hook=_unique)
+            value = json.loads(decode_text(data), object_pairs_hook=_unique)
         except (ValueError, RecursionError) as error:
             raise _not_a_split(str(file), str(error)) from error
         return cls.of(value, str(file))

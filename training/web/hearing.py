@@ -10,7 +10,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from pipelines.decode import UnusableRecordingError, decode
-from pipelines.quiet import quiet_libraries
+from pipelines.recording.sound_file import UNKNOWN_FRAMES, SoundFile, SoundFileError
+from pipelines.recording.source import MemorySource
 from pipelines.trim import trim_bounds
 from schemas.errors import RecordingError
 from schemas.spec import StoreSpec
@@ -102,15 +103,17 @@ def bounds(sound: Sound, spec: StoreSpec) -> tuple[int, int]:
 def _require_small(content: bytes, limits: Limits) -> None:
     """Check the header first: a few megabytes of a file can hold many gigabytes of samples."""
     try:
-        with quiet_libraries():
-            header = soundfile.info(io.BytesIO(content))
-    except (soundfile.SoundFileError, RuntimeError, ValueError, TypeError, IndexError):
+        with SoundFile(MemorySource(content)) as header:
+            frames, channels, rate = header.frames, header.channels, header.sample_rate
+    except SoundFileError:
         return  # decode() reports what is wrong with it
-    if header.samplerate > 0 and header.frames / header.samplerate > limits.max_seconds:
-        raise _too_long(header.frames / header.samplerate, limits)
-    if header.frames * header.channels > limits.most_samples:
+    if frames >= UNKNOWN_FRAMES or not rate:
+        return
+    if frames / rate > limits.max_seconds:
+        raise _too_long(frames / rate, limits)
+    if frames * channels > limits.most_samples:
         raise RecordingError(
-            f"{header.channels} channels at {header.samplerate} Hz for {header.duration:.4g} s are too much "
+            f"{channels} channels at {rate} Hz for {frames / rate:.4g} s are too much "
             "for this page; send the recording as mono at 48 kHz or less"
         )
 

@@ -19,7 +19,7 @@ from rich.text import Text
 from featurestore.cli import console
 from featurestore.cli.console import EdgeConsole, after_result, print_json
 from featurestore.cli.streams import safe_streams
-from schemas.errors import OutputError
+from schemas.errors import OutputError, RunError
 
 FULL = OSError(28, "No space left on device")
 HOSTILE = "a\x1b[2J\x9b\x7f\u202e\u2066\u2028b"
@@ -100,8 +100,11 @@ def test_any_error_after_a_result_is_a_warning_but_a_status_is_kept(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with after_result():
-        raise RuntimeError("a picture failed\x1b[2J")
+        raise RunError("a picture failed\x1b[2J")
     assert r"a picture failed\x1b[2J" in capsys.readouterr().err
+    with after_result():
+        raise ZeroDivisionError
+    assert "the work is done and kept" in capsys.readouterr().err
     with pytest.raises(typer.Exit), after_result():
         raise typer.Exit(1)
 

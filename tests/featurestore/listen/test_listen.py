@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from unicodedata import normalize
 
 import librosa
 import numpy as np
@@ -395,3 +396,14 @@ def test_the_command_prints_a_table_json_and_one_sentence(
 )
 def test_what_was_drawn_is_told_with_its_unit(kind: str, value: float | None, words: str) -> None:
     assert parameter_text(kind, value, 16_000) == words
+
+
+@pytest.mark.parametrize("typed", ["NFC", "NFD"])
+@pytest.mark.parametrize("stored", ["NFC", "NFD"])
+@pytest.mark.parametrize("wanted", ["x/zoë_1", "zoë", "wütend/zoë_1.wav", "/data/wütend/zoë_1.wav"])
+def test_a_clip_is_found_however_its_accents_are_typed(typed, stored, wanted: str) -> None:
+    ids, paths = (
+        [normalize(stored, name) for name in names]
+        for names in (["x/zoé_1", "x/zoë_1"], ["wütend/zoé_1.wav", "wütend/zoë_1.wav"])
+    )
+    assert find_clip(normalize(typed, wanted), ids, paths, "x") == 1

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from data.folder import FolderCorpus
-from schemas.errors import UsageError
-from training.cli.recordings import list_recordings
+from schemas.errors import RecordingError, UsageError
+from training.cli import recordings
+from training.cli.recordings import list_recordings, read_recording
 
 
 def touch(root: Path, *paths: str) -> Path:
@@ -73,3 +76,28 @@ def test_a_folder_without_recordings_says_what_it_holds(
 ) -> None:
     with pytest.raises(UsageError, match=f"holds no recordings: .*{said}"):
         list_recordings([str(touch(tmp_path, *files))])
+
+
+def test_standard_input_is_read_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Oracle: an endless stream, of which no more than the limit and a block is taken."""
+    taken = 0
+
+    class Endless:
+        def read(self, count: int) -> bytes:
+            nonlocal taken
+            taken += count
+            return bytes(count)
+
+    monkeypatch.setattr(recordings, "MOST_STDIN_BYTES", 5 * 2**20)
+    monkeypatch.setattr(recordings, "sys", SimpleNamespace(stdin=SimpleNamespace(buffer=Endless())))
+    with pytest.raises(RecordingError, match="standard input holds more than 5 MiB"):
+        read_recording("-")
+    assert taken == 6 * 2**20
+
+
+def test_standard_input_holds_a_recording(monkeypatch: pytest.MonkeyPatch) -> None:
+    stdin = SimpleNamespace(buffer=io.BytesIO(b"0123456789"))
+    monkeypatch.setattr(recordings, "sys", SimpleNamespace(stdin=stdin))
+    source = read_recording("-")
+    assert not isinstance(source, Path)
+    assert source.read(2, 5) == b"23456"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -177,6 +178,20 @@ def test_the_command_prints_a_row_a_clip_and_goes_on_past_bad_files(
     assert "gone.wav: cannot be read: No such file or directory" in err
     assert err.splitlines()[-1] == "2 of 4 recordings could not be read"
     assert "Traceback" not in err
+
+
+def test_what_never_ends_is_refused_at_once_and_doubts_are_noted(
+    model_a: RunResult, small_demo: Path, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    whole = next((small_demo / "demo").rglob("*.wav")).read_bytes()
+    (tmp_path / "unset.wav").write_bytes(whole[:40] + bytes(4) + whole[44:])
+    status, out, err = called(model_a.folder.path, tmp_path / "pipe.wav", "/dev/zero", tmp_path / "unset.wav")
+    assert status == 1
+    assert "pipe.wav: cannot be read: it is a named pipe, not a file" in err
+    assert "/dev/zero: cannot be read: it is a device, not a file" in err
+    assert "unset.wav: the header announces 0 bytes of samples, the file holds" in err
+    assert out.splitlines()[-1].endswith("unset.wav")
 
 
 def test_json_and_csv_hold_the_same_probabilities(model_a: RunResult, long_recording: Path) -> None:

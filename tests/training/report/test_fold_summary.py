@@ -14,6 +14,7 @@ from schemas.labels import Target, label_set
 from tests.training.claims import claim
 from training.metrics.evaluation import evaluate_predictions
 from training.metrics.predictions import Predictions
+from training.report import summary_text as summary_text_module
 from training.report.summary import FoldResult, MeanAndDeviation, Summary, summarise
 from training.report.summary_text import summary_markdown, summary_text, write_summary
 from training.runs.run import RunFolder
@@ -118,6 +119,19 @@ def test_a_folder_holds_the_summary_for_people_and_machines(summary: Summary, tm
     assert sum(right) / len(right) == pytest.approx(summary.pooled.emotion.wa)
     again = Predictions.read(tmp_path / "predictions.csv")
     assert evaluate_predictions(again, EIGHT, Target.EMOTION) == summary.pooled
+
+
+def test_pictures_that_fail_leave_the_summary(
+    summary: Summary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> bytes:
+        raise MemoryError
+
+    for name in ("folds_png", "confusion_png", "reliability_png"):
+        monkeypatch.setattr(summary_text_module, name, fails)
+    problems = write_summary(summary, RunFolder(tmp_path))
+    assert {path.suffix for path in tmp_path.iterdir()} == {".csv", ".json", ".txt", ".md"}
+    assert len(problems) == 3
 
 
 def test_markdown_carries_title_folds_and_warning(summary: Summary) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,18 @@ def test_clips_that_fail_the_query_have_no_class_and_are_counted(manifest: pd.Da
     found = targets_of(manifest, label_set("common7"), Target.EMOTION, "snr_db > 10")
     assert (found.classes != NO_CLASS).tolist() == [True, False, False, True]
     assert "left out 2 of 4 clips: excluded by the recipe's where query" in found.notices
+
+
+@pytest.mark.parametrize("stored", ["NFC", "NFD"])
+@pytest.mark.parametrize("typed", ["NFC", "NFD"])
+@pytest.mark.parametrize(
+    "query", ['speaker == "a/Zoë"', 'speaker.str.contains("Zoë")', 'speaker.isin(["a/Zoë", "a/é"])']
+)
+def test_accents_match_however_they_are_written(stored: Any, typed: Any, query: str) -> None:
+    speakers = [unicodedata.normalize(stored, name) for name in ("a/Zoë", "a/Zoe")]
+    manifest = pd.DataFrame({"speaker": [*speakers, None], "snr_db": [1.0, 2.0, 3.0]})
+    assert matching_clips(manifest, unicodedata.normalize(typed, query)).tolist() == [True, False, False]
+    assert manifest["speaker"][0] == speakers[0]
 
 
 LONG = {

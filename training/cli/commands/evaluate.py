@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from featurestore.cli import completion
-from featurestore.cli.console import Command, Version, note, out, print_json
+from featurestore.cli.console import Command, Version, after_result, note, out, print_json
 from featurestore.cli.options import Json
 from featurestore.cli.paths import path_type, place_type
 from schemas.errors import UsageError
@@ -100,9 +101,11 @@ def evaluate(
     tested = evaluate_runs(request)
     for sentence in tested.notices:
         note(sentence)
-    if output is not None:
-        write_tested(output, tested)
-    print_json(tested.to_json()) if json else out.print(tested.report, markup=False)
+    problems = () if output is None else write_tested(output, tested)
+    with nullcontext() if output is None else after_result():
+        for sentence in problems:
+            note(sentence)
+        print_json(tested.to_json()) if json else out.print(tested.report, markup=False)
 
 
 def _evaluate_series(runs: list[Path], given: list[str], output: Path | None, json: bool) -> None:
@@ -126,9 +129,11 @@ def _evaluate_series(runs: list[Path], given: list[str], output: Path | None, js
     require_once(runs)
     _require_no_run(output)
     summary = summary_of([SeriesFolder(path) for path in runs])
-    if output is not None:
-        write_tested_series(output, summary)
-    print_json(summary.to_json()) if json else out.print(summary_text(summary), markup=False)
+    problems = () if output is None else write_tested_series(output, summary)
+    with nullcontext() if output is None else after_result():
+        for sentence in problems:
+            note(sentence)
+        print_json(summary.to_json()) if json else out.print(summary_text(summary), markup=False)
 
 
 def _require_no_run(output: Path | None) -> None:

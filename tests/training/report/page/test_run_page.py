@@ -236,16 +236,20 @@ def test_a_run_without_epochs_with_unseen_classes_and_one_speaker_has_a_page(res
     assert "tensorboard" not in found.code[-1]
 
 
-def test_a_page_that_fails_leaves_the_result(
-    result: RunResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [ZeroDivisionError(), OSError(28, "full"), MemoryError()])
+def test_pictures_and_pages_that_fail_leave_the_result(
+    error: Exception, result: RunResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(_: RunResult) -> str:
-        raise ZeroDivisionError
+    def fails(*_: object) -> bytes:
+        raise error
 
-    monkeypatch.setattr(outcome, "run_page", fails)
-    with pytest.raises(ZeroDivisionError):
-        write_result(replace(result, folder=RunFolder(tmp_path)))
-    assert {"metrics.json", "predictions.csv", "README.md"} <= {path.name for path in tmp_path.iterdir()}
+    for name in ("run_page", "model_card", "curves_png", "confusion_png", "reliability_png"):
+        monkeypatch.setattr(outcome, name, fails)
+    problems = write_result(replace(result, folder=RunFolder(tmp_path)))
+    assert {path.name for path in tmp_path.iterdir()} == {"history.csv", "metrics.json", "predictions.csv"}
+    assert json.loads((tmp_path / "metrics.json").read_text()) == json.loads(json.dumps(result.to_json()))
+    for name in ("report.html", "README.md", "curves.png", "confusion-emotion.png", "reliability.png"):
+        assert any(f"/{name} could not be written" in problem for problem in problems)
 
 
 def ran(line: str, folder: Path) -> None:

@@ -1,0 +1,1 @@
+"""Recordings as bytes: where their samples lie, whatever the header says, and how libsndfile reads them."""
