@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import shutil
-import time
 from collections import Counter
 from dataclasses import replace
 from multiprocessing import get_context
@@ -24,10 +23,11 @@ from tests.faults.conftest import Sound, copied
 ALLOWED = (StoreChangedError, StoreUnfinishedError, StoreNotFoundError)
 
 
-def keep_reading(where: Path, versions: list[Path], stop: Any, seed: int) -> Counter[str]:
+def keep_reading(where: Path, versions: list[Path], stop: Any, reached: Any, seed: int) -> Counter[str]:
     """Open, read until told that the store has changed, open again; counts what happened.
 
-    Each store is compared with the version in ``versions`` that has its digest.
+    Each store is compared with the version in ``versions`` that has its digest. The first reading of a
+    version is told to the queue ``reached``.
     """
     truth = {}
     for path in versions:
@@ -54,13 +54,24 @@ def keep_reading(where: Path, versions: list[Path], stop: Any, seed: int) -> Cou
                     f"array, row {row}, seed {seed}"
                 )
                 seen[store.digest] += 1
+                if seen[store.digest] == 1:
+                    reached.put((seed, store.digest))
         except ALLOWED as error:
             seen[type(error).__name__] += 1
     return seen
 
 
+def _await_both(reached: Any, digest: str) -> None:
+    """Return when both readers have read the version."""
+    missing = {0, 1}
+    while missing:
+        seed, read = reached.get(timeout=120)
+        if read == digest:
+            missing.discard(seed)
+
+
 def test_readers_during_extensions_and_rebuilds(sound: Sound, children: Children, tmp_path: Path) -> None:
-    """Four versions in turn, twice: other recordings, more clips, a further feature."""
+    """Four versions in turn: other recordings, more clips, a further feature."""
     corpora = tmp_path / "corpora"
     shutil.copytree(sound.corpora, corpora)
     late = list((corpora / "demo").glob("m0?/*_s3_*_2.wav"))
@@ -93,21 +104,18 @@ def test_readers_during_extensions_and_rebuilds(sound: Sound, children: Children
     assert len(digests) == len(versions)
 
     with get_context("forkserver").Manager() as manager:
-        stop = manager.Event()
+        stop, reached = manager.Event(), manager.Queue()
         copied(versions[0], out)
-        readers = [children.start(keep_reading, out, versions, stop, seed) for seed in range(2)]
+        readers = [children.start(keep_reading, out, versions, stop, reached, seed) for seed in range(2)]
         for _, step in steps[1:]:
-            time.sleep(0.7)
+            _await_both(reached, FeatureStore.open(out).digest)
             build(replace(step, out=out))
-        time.sleep(0.7)
+        _await_both(reached, FeatureStore.open(out).digest)
         stop.set()
         seen = [reader.result() for reader in readers]
     assert all(isinstance(counts, Counter) for counts in seen), seen
     together = sum(seen, Counter())
-    assert digests & together.keys() >= {
-        FeatureStore.open(versions[0]).digest,
-        FeatureStore.open(versions[-1]).digest,
-    }
+    assert together.keys() >= digests
     assert together.keys() & {error.__name__ for error in ALLOWED}, together
 
 

@@ -35,7 +35,15 @@ class Served:
     temporary: Path
     """Its folder for temporary files."""
     told: list[str]
-    """Lines of standard error; all of them once it has ended."""
+    """Lines of standard error so far."""
+    teller: threading.Thread
+    """Reads standard error to its end."""
+
+    def rest(self) -> list[str]:
+        """All lines of standard error, when the server has ended."""
+        self.process.wait(60)
+        self.teller.join(60)
+        return self.told
 
     @property
     def port(self) -> int:
@@ -137,13 +145,14 @@ def _servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
         started.append(process)
         told: list[str] = []
         lines: queue.Queue[str] = queue.Queue()
-        threading.Thread(target=_each, args=(process.stderr, told.append), daemon=True).start()
+        teller = threading.Thread(target=_each, args=(process.stderr, told.append), daemon=True)
+        teller.start()
         threading.Thread(target=_each, args=(process.stdout, lines.put), daemon=True).start()
         try:
             first = lines.get(timeout=STARTED_S)
         except queue.Empty:
             pytest.fail(f"no server after {STARTED_S} s: {told}")
-        return Served(first.split()[0], process, temporary, told)
+        return Served(first.split()[0], process, temporary, told, teller)
 
     yield start
     for process in started:

@@ -37,9 +37,7 @@ def test_a_signal_ends_it_cleanly_and_leaves_nothing(
             served.process.send_signal(kind)
             assert served.process.wait(60) == 0
     assert [*served.temporary.glob("ser-demo-*")] == []
-    while "" not in served.told:
-        time.sleep(0.01)
-    assert "".join(served.told) == ""
+    assert "".join(served.rest()) == ""
 
 
 @pytest.mark.slow
