@@ -90,12 +90,13 @@ def test_the_next_port_is_taken_where_none_is_asked_for() -> None:
 
 def test_an_address_for_others_carries_a_warning_and_any_name_reaches_it(serve: Serve, run: Path) -> None:
     served = serve(run, "--host", "0.0.0.0", "--port", 0)
-    (warning,) = [line for line in served.told if line]
-    assert warning.startswith("note: 0.0.0.0 is open to other machines")
     with client(f"http://127.0.0.1:{served.port}") as to:
         assert to.get("/", headers={"Host": "my-desk.example"}).status_code == 200
         refused = to.get("/config", headers={"Host": "my-desk.example", "Origin": "http://other.example"})
         assert refused.status_code == 403
+    served.process.terminate()
+    (warning,) = [line for line in served.rest() if line]
+    assert warning.startswith("note: 0.0.0.0 is open to other machines")
 
 
 def test_a_browser_is_opened_where_it_is_asked_for(serve: Serve, run: Path, tmp_path: Path) -> None:
