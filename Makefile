@@ -6,7 +6,11 @@ BIN    := $(VENV)/bin
 TEST_JOBS ?= 2
 SPREAD := --numprocesses $(TEST_JOBS) --dist loadfile
 SMOKE  := .venv-smoke
-PIP    := $(BIN)/python -m pip --disable-pip-version-check
+# uv installs PyTorch several times as fast as pip, but does not read pip.conf: make INSTALLER=uv
+INSTALLER ?= pip
+WITH_pip := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+WITH_uv  := $(WITH_pip) uv && $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
+INSTALL  := $(WITH_$(INSTALLER))
 
 .PHONY: help install dev demo check test test-all commands quick smoke docs dist format constraints clean
 
@@ -29,11 +33,11 @@ dev: $(VENV)/.dev
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; sys.exit(None if sys.version_info >= (3, 11) else 'Python 3.11 or newer is required, but this is ' + sys.version.split()[0] + '; run make PYTHON=/path/to/python3.11')"
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet --constraint constraints.txt --editable .
+	$(INSTALL) --editable .
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.installed
-	$(PIP) install --quiet --constraint constraints.txt --editable ".[dev]"
+	$(INSTALL) --editable ".[dev]"
 	NUMBA_CACHE_DIR=$(VENV)/numba $(BIN)/python tests/warm_librosa.py
 	touch $@
 
@@ -61,7 +65,7 @@ commands: install
 quick: dev
 	$(BIN)/pytest $(SPREAD) -m "not slow"
 
-# uv installs PyTorch several times as fast as pip. If there is an environment for tests, its store must have the same digest.
+# If there is an environment for tests, its store must have the same digest.
 smoke:
 	rm -rf $(SMOKE) build
 	trap 'rm -rf $(SMOKE) build' EXIT INT TERM && \

@@ -77,7 +77,8 @@ def home(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
     """
     root = tmp_path_factory.mktemp("clean")
     python = root / "venv" / "bin" / "python"
-    uv = [sys.executable, "-m", "uv", "--cache-dir", root / "cache", "pip"]
+    cache = os.environ.get("UV_CACHE_DIR", root / "cache")
+    uv = [sys.executable, "-m", "uv", "--cache-dir", cache, "pip"]
     constraints = REPOSITORY / "constraints.txt"
     run([sys.executable, "-m", "venv", root / "venv"], root)
     run([*uv, "install", "--quiet", "--python", python, "--constraint", constraints, wheel], root)
