@@ -8,9 +8,8 @@ from pathlib import Path
 
 from data.files import Tree, suffix_of, walk
 from schemas.clip import Clip, Ignored, Scan
-from schemas.counts import format_count
 from schemas.errors import CorpusNotFoundError
-from schemas.formats import (
+from schemas.files.formats import (
     ARCHIVE_SUFFIXES,
     FORMAT_NAMES,
     LOSSLESS_SUFFIXES,
@@ -18,6 +17,7 @@ from schemas.formats import (
     conversion,
     unread_format,
 )
+from schemas.messages.counts import format_count
 
 
 def collect(

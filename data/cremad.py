@@ -17,9 +17,9 @@ from data.collect import collect, not_audio
 from data.files import Tree, walk
 from schemas.clip import Clip, Ignored, Scan
 from schemas.errors import CorpusError
+from schemas.files.regular_file import read_regular_file
+from schemas.files.text import TextError, decode_text
 from schemas.labels import Emotion, Gender
-from schemas.regular_file import read_regular_file
-from schemas.text import TextError, decode_text
 
 _NAME = re.compile(r"([0-9]{4})_([a-z]{3})_([a-z]{3})_([a-z]{1,2})", re.IGNORECASE)
 _FIRST_ACTOR, _LAST_ACTOR = 1001, 1091

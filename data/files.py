@@ -10,7 +10,7 @@ from pathlib import Path
 
 from schemas.clip import Ignored
 from schemas.errors import CorpusNotFoundError
-from schemas.formats import AUDIO_SUFFIXES
+from schemas.files.formats import AUDIO_SUFFIXES
 
 NOT_UTF8 = "its name is not valid UTF-8; rename it"
 """Reason why a store cannot hold a file."""

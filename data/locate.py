@@ -9,8 +9,8 @@ from pathlib import Path
 from data.collect import explain_no_audio
 from data.corpus import Corpus
 from data.files import holds_audio, list_visible
-from data.folder import DESCRIPTION, FolderCorpus
 from data.missing import explain_missing, explain_nothing_found, require_name
+from data.own_recordings.folder import DESCRIPTION, FolderCorpus
 from data.registry import CORPORA, real_corpora, require_corpus
 from data.request import comma_hint, parse_request
 from schemas.errors import CorpusError, CorpusNotFoundError, UnknownNameError, UsageError

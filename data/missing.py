@@ -8,11 +8,11 @@ from pathlib import Path
 from data.collect import explain_no_audio
 from data.corpus import Corpus
 from data.files import holds_audio, list_visible
-from data.folder import DESCRIPTION, FolderCorpus
+from data.own_recordings.folder import DESCRIPTION, FolderCorpus
 from data.recognise import recognise
 from data.registry import CORPORA, real_corpora
 from schemas.errors import UnknownNameError
-from schemas.formats import ARCHIVE_SUFFIXES
+from schemas.files.formats import ARCHIVE_SUFFIXES
 from schemas.names import fold_name
 
 

@@ -14,7 +14,7 @@ from data.ravdess import Ravdess
 from data.savee import Savee
 from data.tess import Tess
 from schemas.errors import CorpusError, UnknownNameError
-from schemas.nearest import did_you_mean
+from schemas.messages.nearest import did_you_mean
 
 _IN_ORDER: tuple[Corpus, ...] = (Ravdess(), Tess(), Savee(), CremaD(), EmoDb(), DemoCorpus())
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from schemas.errors import UsageError
-from schemas.user_path import user_path
+from schemas.files.user_path import user_path
 
 _QUOTE = '"'
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from data.corpus import Corpus
-from data.folder import DESCRIPTION
 from data.locate import Located, locate
+from data.own_recordings.folder import DESCRIPTION
 from data.registry import CORPORA
 from data.scanning import scan_corpus
 from featurestore.cluster.request import ClusterRequest
@@ -37,8 +37,8 @@ from pipelines.device import require_device_name
 from pipelines.process import keep_freed_memory, usable_jobs
 from pipelines.version import FEATURE_VERSION
 from schemas.clip import Remark, Scan, Status
-from schemas.counts import choose_form, format_count
 from schemas.errors import BadRecordingsError, CorpusNotFoundError
+from schemas.messages.counts import choose_form, format_count
 from schemas.spec import StoreSpec
 
 

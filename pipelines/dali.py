@@ -20,7 +20,7 @@ import torch
 from pipelines.recording.sound_file import SoundFile, SoundFileError
 from pipelines.recording.source import FileSource
 from schemas.errors import UsageError
-from schemas.regular_file import open_regular_file
+from schemas.files.regular_file import open_regular_file
 
 BATCHES_AHEAD = 2
 """Batches that DALI processes while the caller uses the previous one."""

@@ -15,8 +15,8 @@ from pipelines.recording.lengths import compare_lengths
 from pipelines.recording.sound_file import UNKNOWN_FRAMES, SamplesLostError, SoundFile, SoundFileError
 from pipelines.recording.source import Bytes, MemorySource, Source
 from pipelines.trim import trim_bounds
-from schemas.counts import choose_form
 from schemas.errors import RecordingError
+from schemas.messages.counts import choose_form
 from schemas.spec import AudioSpec
 
 SILENCE_PEAK = 1e-4
@@ -83,8 +83,8 @@ class Decoded:
 def decode(data: Bytes | Source, audio: AudioSpec, decoded: Decoded | None = None) -> Recording:
     """Decode a recording: mean of the channels, soxr HQ resampling, quality, trimming.
 
-    ``data`` : the bytes of a file in any of :data:`schemas.formats.AUDIO_FORMATS`, or a source of them, of
-    which only what is needed is read.
+    ``data`` : the bytes of a file in any of :data:`schemas.files.formats.AUDIO_FORMATS`, or a source of
+    them, of which only what is needed is read.
     ``decoded`` : the samples, if another decoder has read them from the same bytes; libsndfile then only
     checks the header.
 

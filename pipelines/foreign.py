@@ -8,7 +8,7 @@ import json
 import numpy as np
 
 from pipelines.recording.source import WHOLE_BYTES, Source
-from schemas.formats import Unread, conversion
+from schemas.files.formats import Unread, conversion
 
 _HEAD = 4096
 """Bytes of a file that are looked at."""

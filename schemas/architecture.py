@@ -12,10 +12,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from schemas.counts import format_count
 from schemas.errors import UnknownNameError
+from schemas.messages.counts import format_count
+from schemas.messages.nearest import did_you_mean
 from schemas.model import Model
-from schemas.nearest import did_you_mean
 
 BlockStep = Literal["pool", "norm", "relu", "dropout"]
 """Steps after the convolution of a block: each at most once, in the order listed."""

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import Field, TypeAdapter, model_validator
 
 from schemas.errors import UnknownNameError, UsageError
+from schemas.messages.nearest import did_you_mean
 from schemas.model import Model
-from schemas.nearest import did_you_mean
 
 
 class MelSpec(Model):

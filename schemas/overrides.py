@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from schemas.architecture import named_model
 from schemas.errors import UsageError
-from schemas.nearest import did_you_mean
+from schemas.files.toml_text import TomlError, parse_toml
+from schemas.messages.nearest import did_you_mean
 from schemas.recipe import Recipe, first_complaint, first_problem
-from schemas.toml_text import TomlError, parse_toml
 
 NO_VALUE = "null"
 """Written for "no value" in a field that may have none."""

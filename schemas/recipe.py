@@ -13,17 +13,17 @@ from typing import Any, Self
 from pydantic import Field, ValidationError, model_validator
 
 from schemas.architecture import ModelSpec, named_model
-from schemas.counts import format_count
 from schemas.errors import SpecError, UnknownNameError, UsageError
 from schemas.features import FeatureSpec
+from schemas.files.regular_file import read_regular_file
+from schemas.files.text import TextError, decode_text
+from schemas.files.toml_text import TomlError, parse_toml
 from schemas.labels import LABEL_SETS, Target
+from schemas.messages.counts import format_count
+from schemas.messages.nearest import did_you_mean
 from schemas.model import Model
-from schemas.nearest import did_you_mean
 from schemas.protocol import SplitSpec
-from schemas.regular_file import read_regular_file
 from schemas.spec import AudioSpec, SpectralSpec, StorageSpec, StoreSpec
-from schemas.text import TextError, decode_text
-from schemas.toml_text import TomlError, parse_toml
 from schemas.training import InputSpec, TrainSpec
 from schemas.views import ViewSpec
 

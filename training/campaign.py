@@ -10,7 +10,7 @@ from featurestore.cluster.request import ClusterRequest
 from featurestore.places.durable import storage_errors
 from featurestore.places.partials import sweep_folder
 from schemas.errors import StoppedError, UsageError
-from schemas.printable import escape_line
+from schemas.messages.printable import escape_line
 from training.loop.ranks import is_one_of_several
 from training.plan.choice import Choice, choose
 from training.report.files import write_series

@@ -12,8 +12,8 @@ from featurestore.cluster.client import dask_client
 from featurestore.cluster.request import ClusterRequest
 from featurestore.places.choose import is_url
 from pipelines.machine import usable_cores
-from schemas.counts import format_count
 from schemas.errors import SerError, WorkerLostError
+from schemas.messages.counts import format_count
 from training.runs.observer import Observer
 from training.runs.request import TrainRequest
 from training.runs.series import SeriesFolder

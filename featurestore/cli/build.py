@@ -113,7 +113,7 @@ def build(
     from data.locate import ALL_CORPORA
     from featurestore.build import BuildRequest
     from featurestore.build import build as run
-    from featurestore.cli.build_text import build_json, build_text
+    from featurestore.cli.text.build import build_json, build_text
     from featurestore.cluster.request import cluster_of
     from featurestore.plan.spec import SpecRequest
 

@@ -40,7 +40,7 @@ from featurestore.cli.streams import discard
 from featurestore.places.durable import NO_TEMPORARY, no_temporary_folder
 from featurestore.progress import Advance
 from schemas.errors import SerError, StoppedError
-from schemas.printable import escape_controls, escape_json, escape_line
+from schemas.messages.printable import escape_controls, escape_json, escape_line
 
 
 class EdgeConsole(Console):

@@ -16,7 +16,7 @@ def datasets(corpora: Corpora = Path("corpora"), json: Json = False) -> None:
       ser-features datasets --corpora ~/speech
     """
     from data.catalogue import catalogue
-    from featurestore.cli.datasets_text import datasets_json, datasets_text
+    from featurestore.cli.text.datasets import datasets_json, datasets_text
 
     if not corpora.is_dir():
         note(f"the corpora folder '{corpora}' does not exist")

@@ -11,8 +11,8 @@ import typer
 
 from featurestore.cli.console import ConsoleProgress, after_result, err, out, print_json
 from featurestore.cli.options import Corpora, Json
-from schemas.counts import format_count
 from schemas.errors import StoppedError, UsageError
+from schemas.messages.counts import format_count
 
 if TYPE_CHECKING:
     from data.download.download import Downloaded

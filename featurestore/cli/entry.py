@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from featurestore.cli.streams import discard, safe_streams
 from schemas.errors import SerError, StoppedError, UsageError
-from schemas.printable import escape_line
+from schemas.messages.printable import escape_line
 
 STOPPED = "stopped; run the same command again"
 

@@ -67,7 +67,7 @@ def listen(
 
       ser-features listen mine=/data/recordings angry/anna_7.wav --recipe mine.toml
     """
-    from featurestore.cli.listen_text import listen_json, listen_text
+    from featurestore.cli.text.listen import listen_json, listen_text
     from featurestore.listen.clip import ListenRequest
     from featurestore.listen.listen import listen as run
 

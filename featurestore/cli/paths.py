@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from featurestore.places.choose import is_url
-from schemas.user_path import require_given, user_path
+from schemas.files.user_path import require_given, user_path
 
 STDIN = "-"
 

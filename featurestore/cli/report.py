@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from featurestore.cli.console import ConsoleProgress, after_result, out, print_json
-from featurestore.cli.lines import escape
 from featurestore.cli.options import StorePlace
 from featurestore.cli.paths import path_type
-from schemas.counts import format_count
+from featurestore.cli.text.lines import escape
+from schemas.messages.counts import format_count
 
 if TYPE_CHECKING:
     from featurestore.report.make import Report  # takes seconds to import

@@ -42,7 +42,7 @@ def push(
 
       ser-features push features.zarr sftp://me@server/data/emotions
     """
-    from featurestore.cli.sharing_text import push_text, report_json
+    from featurestore.cli.text.sharing import push_text, report_json
     from featurestore.sharing.push import push as run
 
     report = run(store, url, ConsoleProgress())
@@ -68,7 +68,7 @@ def pull(
 
       ser-features pull https://lab.org/emotions@1a2b3c small.zarr --datasets ravdess --features mel,mfcc
     """
-    from featurestore.cli.sharing_text import pull_text, report_json
+    from featurestore.cli.text.sharing import pull_text, report_json
     from featurestore.sharing.pull import pull as run
     from featurestore.sharing.selection import PartSelection
 
@@ -95,7 +95,7 @@ def pack(
 
       ser-features pack features.zarr mfcc.tar --features mfcc --views original
     """
-    from featurestore.cli.sharing_text import pack_text, report_json
+    from featurestore.cli.text.sharing import pack_text, report_json
     from featurestore.sharing.pack import pack as run
     from featurestore.sharing.selection import PartSelection
 
@@ -115,7 +115,7 @@ def unpack(
 
       ser-features unpack features.tar features.zarr
     """
-    from featurestore.cli.sharing_text import report_json, unpack_text
+    from featurestore.cli.text.sharing import report_json, unpack_text
     from featurestore.sharing.unpack import unpack as run
 
     report = run(file, store, ConsoleProgress())

@@ -20,8 +20,8 @@ def info(store: StorePlace, json: Json = False) -> None:
 
       ser-features info s3://lab/emotions
     """
-    from featurestore.cli.info_text import info_json, info_text
-    from featurestore.cli.sharing_text import published_json, published_text
+    from featurestore.cli.text.info import info_json, info_text
+    from featurestore.cli.text.sharing import published_json, published_text
     from featurestore.sharing.listing import list_versions
     from featurestore.store import FeatureStore
 
@@ -49,7 +49,7 @@ def verify(
 
       ser-features verify s3://lab/emotions --full
     """
-    from featurestore.cli.verify_text import verification_json, verification_text
+    from featurestore.cli.text.verify import verification_json, verification_text
     from featurestore.verify import verify as run
 
     result = run(store, full=full, progress=ConsoleProgress())
@@ -78,7 +78,7 @@ def compare(
 
       ser-features compare old.zarr s3://lab/emotions --no-values
     """
-    from featurestore.cli.compare_text import comparison_json, comparison_text
+    from featurestore.cli.text.compare import comparison_json, comparison_text
     from featurestore.compare import compare as run
     from featurestore.store import FeatureStore
 

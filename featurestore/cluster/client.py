@@ -13,8 +13,8 @@ from distributed import Client, LocalCluster
 
 from featurestore.cluster.request import ClusterRequest
 from featurestore.cluster.scratch import require_scratch
-from schemas.counts import format_count
 from schemas.errors import ClusterError
+from schemas.messages.counts import format_count
 
 _CONNECT_SECONDS = 15
 

@@ -17,7 +17,7 @@ from pipelines.decoders import Decoder
 from pipelines.process import compute_alone
 from pipelines.recording.source import FileSource, MemorySource, Source, open_recording
 from schemas.errors import MemoryShortError
-from schemas.formats import CONTAINERS
+from schemas.files.formats import CONTAINERS
 from schemas.spec import AudioSpec
 
 Finished = TypeVar("Finished")

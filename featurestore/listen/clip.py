@@ -20,7 +20,7 @@ from pipelines.version import FEATURE_VERSION
 from schemas.clip import Scan, Status
 from schemas.defaults import DEFAULT_RECIPE
 from schemas.errors import CorpusNotFoundError, SpecError, StoreConflictError, UnknownNameError, UsageError
-from schemas.formats import AUDIO_SUFFIXES
+from schemas.files.formats import AUDIO_SUFFIXES
 from schemas.names import nfc
 from schemas.recipe import first_problem, load_recipe
 from schemas.spec import StoreSpec

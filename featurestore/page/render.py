@@ -11,7 +11,7 @@ from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-from schemas.printable import escape_controls
+from schemas.messages.printable import escape_controls
 
 
 def render(package: str, template: str, **values: Any) -> str:

@@ -18,7 +18,7 @@ from featurestore.plan.units import SourceClip
 from featurestore.progress import Progress
 from pipelines.recording.source import FileSource
 from schemas.clip import Clip, Scan
-from schemas.regular_file import open_regular_file
+from schemas.files.regular_file import open_regular_file
 
 HASHING_THREADS = 4
 _STATES_AT_ONCE = 256

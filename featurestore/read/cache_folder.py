@@ -9,7 +9,7 @@ from platformdirs import user_cache_path
 
 from featurestore.format.outside import require_outside
 from schemas.errors import StorageError
-from schemas.user_path import expand_home
+from schemas.files.user_path import expand_home
 
 VARIABLE = "SER_CACHE"
 """Environment variable that sets another folder."""

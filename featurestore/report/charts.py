@@ -12,7 +12,7 @@ from featurestore.page.picture import Picture, svg_picture
 from featurestore.report.contents import Contents
 from featurestore.report.measures import Measure
 from featurestore.report.theme import CORPUS_COLOURS, GENDER_COLOURS, GREY, WIDTH, figure
-from schemas.counts import format_count
+from schemas.messages.counts import format_count
 
 MOST_PANELS = 6
 """Corpora with a panel of their own."""

@@ -17,7 +17,7 @@ from featurestore.report.correlation import Correlation
 from featurestore.report.examples import Example
 from featurestore.report.spectra import MeanSpectra
 from featurestore.report.theme import NO_DATA, WIDTH, figure, frame
-from schemas.counts import format_count
+from schemas.messages.counts import format_count
 
 MOST_PIXELS = 640
 """Frames or bands in one picture; if there are more, several are averaged into a pixel."""

@@ -20,7 +20,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
-from schemas.regular_file import open_regular_file
+from schemas.files.regular_file import open_regular_file
 
 Bytes = bytes | memoryview
 """Bytes of a file, held by Python or by another decoder."""

@@ -18,7 +18,7 @@ from rich.console import Console
 
 import featurestore.differences.values as module
 from featurestore.build import BuildRequest, build
-from featurestore.cli.compare_text import comparison_json, comparison_text, verdict
+from featurestore.cli.text.compare import comparison_json, comparison_text, verdict
 from featurestore.compare import Comparison, compare
 from featurestore.differences.tables import ColumnDifference, FieldDifference, OnlyIn
 from featurestore.differences.values import Numbers, ValueDifference

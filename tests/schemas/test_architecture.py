@@ -42,7 +42,7 @@ def test_an_unknown_name_is_told_the_known_ones() -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"channels": [8, 8]}, "2 channels and 1 pools"),
+        ({"channels": [8, 8]}, "2 channels and 1 pool"),
         ({"channels": []}, "at least 1 item"),
         ({"channels": [0]}, "greater than or equal to 1"),
         ({"pools": [[0, 2]]}, "greater than or equal to 1"),

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from schemas.counts import choose_form, format_count
 from schemas.errors import LeakageError
+from schemas.messages.counts import choose_form, format_count
 from schemas.protocol import NearDuplicateRule
 from training.audits.near_duplicates import Pair
 from training.audits.overlap import (

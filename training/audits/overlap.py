@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from schemas.counts import format_count
+from schemas.messages.counts import format_count
 from training.audits.near_duplicates import Pair
 from training.splits.side import SIDES, Side
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from schemas.counts import format_count
+from schemas.messages.counts import format_count
 from training.audits.audit import Check
 from training.audits.store_audit import AuditedSplit, StoreAudit
 from training.splits.side import SIDES

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from schemas.counts import format_count
+from schemas.messages.counts import format_count
 from training.audits.overlap import MOST_NAMED, Overlaps
 from training.samples.samples import Samples
 from training.splits.side import ORIGINAL_VIEW, SIDES, Side

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from featurestore.cli.console import ConsoleProgress, err, note
-from schemas.counts import choose_form
+from schemas.messages.counts import choose_form
 from training.runs.observer import EpochResult, Start
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from featurestore.cli.console import err, note
 from schemas.errors import RecordingError
-from schemas.printable import escape_line
+from schemas.messages.printable import escape_line
 from training.cli.recordings import read_recording
 from training.cli.rows import PredictionWriter
 

@@ -78,7 +78,7 @@ def _read_stdin(stream: BinaryIO) -> Source:
 def _list_folder(folder: Path) -> Recordings:
     from data.collect import explain_no_audio
     from data.files import NOT_UTF8, suffix_of, walk
-    from schemas.formats import Unread, conversion, unread_format
+    from schemas.files.formats import Unread, conversion, unread_format
 
     tree = walk(folder)
     found = sorted((*tree.audio, *tree.misnamed))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, TextIO, TypedDict
 
 from featurestore.cli.console import json_text
-from schemas.printable import escape_line
+from schemas.messages.printable import escape_line
 
 if TYPE_CHECKING:
     from training.predict.predictor import Prediction  # takes seconds to import

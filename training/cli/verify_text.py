@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from featurestore.cli.lines import first_lines
-from schemas.counts import format_count
+from featurestore.cli.text.lines import first_lines
+from schemas.messages.counts import format_count
 
 if TYPE_CHECKING:
     from training.verify import RunVerification

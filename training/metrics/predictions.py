@@ -23,7 +23,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from schemas.errors import RunError
-from schemas.regular_file import read_regular_file
+from schemas.files.regular_file import read_regular_file
 
 _COLUMNS = ("clip_id", "view", "dataset", "speaker", "gender", "true", "predicted")
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from schemas.counts import format_count
+from schemas.messages.counts import format_count
 from training.metrics.scores import Scores
 from training.report.drawing import encode_png, wrap_heading
 from training.report.summary import Summary

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from schemas.counts import format_count
 from schemas.labels import Target
+from schemas.messages.counts import format_count
 from training.metrics.calibration import BINS, Calibration
 from training.metrics.scores import Evaluation, Scores
 from training.report.drawing import encode_png, wrap_heading

@@ -7,7 +7,7 @@ from pathlib import Path
 from featurestore.places.durable import storage_errors
 from featurestore.places.partials import sweep_folder
 from schemas.labels import Target
-from schemas.printable import escape_controls
+from schemas.messages.printable import escape_controls
 from training.metrics.scores import Evaluation
 from training.report.curves import curves_png
 from training.report.extras import Extras

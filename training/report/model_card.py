@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from data.registry import find_corpus
 from schemas.architecture import LinearSpec
 from schemas.labels import Target
-from schemas.printable import escape_controls
+from schemas.messages.printable import escape_controls
 from schemas.recipe import Recipe
 from training.audits.audit import Audit
 from training.report.recipe_prose import BEST_BY, input_prose, model_prose, training_prose

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from schemas.architecture import CnnBiLstmSpec, CnnSpec, LinearSpec, MlpSpec, ModelSpec
-from schemas.counts import choose_form, format_count
+from schemas.messages.counts import choose_form, format_count
 from schemas.training import InputSpec, TrainSpec
 
 BEST_BY: Mapping[str, str] = MappingProxyType(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.counts import choose_form
+from schemas.messages.counts import choose_form
 from training.audits.audit import Audit
 from training.metrics.predictions import Predictions
 from training.metrics.scores import Evaluation

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas.labels import Target
-from schemas.printable import escape_controls
+from schemas.messages.printable import escape_controls
 from training.report.comparisons import folds_png
 from training.report.extras import Extras
 from training.report.figures import confusion_png, reliability_png

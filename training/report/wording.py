@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from schemas.counts import choose_form, format_count
+from schemas.messages.counts import choose_form, format_count
 from training.metrics.bootstrap import FEWEST_SPEAKERS, Interval, SpeakerIntervals
 from training.metrics.scores import Scores
 from training.splits.claim import Claim, Independence

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from featurestore.store import FeatureStore
-from schemas.counts import choose_form
 from schemas.errors import RunError
+from schemas.messages.counts import choose_form
 from training.runs.run import RunRecord
 from training.splits.side import ORIGINAL_VIEW
 from training.splits.split import Split

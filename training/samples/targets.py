@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from schemas.clip import Status
-from schemas.counts import choose_form
 from schemas.errors import RunError
 from schemas.labels import Gender, LabelSet, Target
+from schemas.messages.counts import choose_form
 from training.samples.where import matching_clips
 
 NO_CLASS = -1

@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from schemas.errors import UsageError
+from schemas.messages.nearest import did_you_mean
 from schemas.names import nfc
-from schemas.nearest import did_you_mean
 
 _GRAMMAR = (
     ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.Invert, ast.USub, ast.BinOp,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from schemas.counts import choose_form
+from schemas.messages.counts import choose_form
 from schemas.training import InputSpec
 
 Independence = Literal["speaker-independent", "speaker-dependent", "leaky"]

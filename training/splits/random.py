@@ -12,8 +12,8 @@ from typing import TypeVar
 
 import pandas as pd
 
-from schemas.counts import format_count
 from schemas.errors import SplitError
+from schemas.messages.counts import format_count
 from training.splits.assemble import Draw, assemble
 from training.splits.draw import held_out, shuffle, strata
 from training.splits.identical import join_identical

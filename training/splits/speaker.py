@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from schemas.counts import format_count
 from schemas.errors import SplitError
+from schemas.messages.counts import format_count
 from training.splits.assemble import Draw, assemble
 from training.splits.draw import held_out, shuffle, strata
 from training.splits.people import SPEAKER_STRATA, Person, people_of, some_names, spoken_by

@@ -11,11 +11,11 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from featurestore.format.json_limits import require_unique_keys
 from schemas.errors import RunError, UsageError
+from schemas.files.regular_file import read_regular_file
+from schemas.files.text import decode_text
 from schemas.model import Model
 from schemas.protocol import Protocol
 from schemas.recipe import first_problem
-from schemas.regular_file import read_regular_file
-from schemas.text import decode_text
 from training.splits.side import SIDES, Side
 
 ValidationBy = Literal["speaker", "sentence", "clip"]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.registry import BUILT_IN, find_corpus
-from schemas.counts import choose_form
 from schemas.errors import RunError
+from schemas.messages.counts import choose_form
 from training.predict.predictor import Predictor
 from training.predict.worth import Worth
 from training.report.wording import percent

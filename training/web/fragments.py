@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 
 from featurestore.page.render import templates
-from schemas.printable import escape_controls
+from schemas.messages.printable import escape_controls
 from training.web.answer import DemoAnswer
 from training.web.facts import CAVEAT, Facts
 from training.web.hearing import HeardClip

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rich.console import Console, RenderableType
 
-from featurestore.cli.sharing_text import (
+from featurestore.cli.text.sharing import (
     pack_text,
     published_json,
     published_text,

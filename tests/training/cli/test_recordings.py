@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from data.folder import FolderCorpus
+from data.own_recordings.folder import FolderCorpus
 from schemas.errors import RecordingError, UsageError
 from training.cli import recordings
 from training.cli.recordings import list_recordings, read_recording

@@ -13,7 +13,7 @@ from featurestore.cli.console import Command, Version, after_result, note, out, 
 from featurestore.cli.options import Json
 from featurestore.cli.paths import path_type, place_type
 from schemas.errors import UsageError
-from schemas.printable import escape_line
+from schemas.messages.printable import escape_line
 from training.cli.choices import DeviceName
 from training.cli.options import STORE_HELP, Device
 

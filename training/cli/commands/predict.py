@@ -13,8 +13,8 @@ import typer
 
 from featurestore.cli.console import Command, ConsoleProgress, Version, err, note, out
 from featurestore.cli.paths import path_type, recording_type
-from schemas.counts import format_count
 from schemas.errors import UsageError
+from schemas.messages.counts import format_count
 from training.cli.choices import DeviceName
 from training.cli.hear import hear_microphone, hear_recordings
 from training.cli.options import Device

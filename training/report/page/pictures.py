@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from featurestore.page.picture import Picture, svg_picture
-from schemas.counts import choose_form, format_count
+from schemas.messages.counts import choose_form, format_count
 from training.metrics.scores import Scores
 from training.report.comparisons import folds_figure, speakers_figure
 from training.report.curves import curve_figures

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from schemas.counts import format_count
+from schemas.messages.counts import format_count
 from schemas.recipe import Recipe
 from schemas.recipe_toml import recipe_toml
 from training.metrics.scores import Evaluation

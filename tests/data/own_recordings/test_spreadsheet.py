@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from data.speakers import Speaker, read_speakers
+from data.own_recordings.speakers import Speaker, read_speakers
 from schemas.errors import CorpusError
 from schemas.labels import Gender
 

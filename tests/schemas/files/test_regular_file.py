@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from data.folder import read_description
-from data.speakers import read_speakers
+from data.own_recordings.folder import read_description
+from data.own_recordings.speakers import read_speakers
 from schemas.errors import SerError
+from schemas.files.regular_file import read_regular_file
 from schemas.recipe import load_recipe
-from schemas.regular_file import read_regular_file
 from training.metrics.predictions import Predictions
 from training.splits.split import Split
 

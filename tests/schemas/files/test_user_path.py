@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import UsageError
-from schemas.user_path import as_on_disk, user_path
+from schemas.files.user_path import as_on_disk, user_path
 
 
 def composed(name: str) -> str:

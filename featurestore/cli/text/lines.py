@@ -6,8 +6,8 @@ from rich.markup import escape as escape_markup
 
 from featurestore.format.documents import StoreDocument
 from schemas.clip import Scan
-from schemas.counts import format_count
-from schemas.printable import escape_line
+from schemas.messages.counts import format_count
+from schemas.messages.printable import escape_line
 
 LISTED = 20
 """Lines of a long list that are printed; ``--json`` has all."""

@@ -7,7 +7,7 @@ import io
 import re
 from collections.abc import Collection
 
-from schemas.text import decode_text
+from schemas.files.text import decode_text
 
 _SEPARATORS = ",;\t"
 _HINT = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
@@ -18,7 +18,7 @@ def read_rows(data: bytes, columns: Collection[str]) -> csv.DictReader[str]:
     """Rows of a table with a header, as :class:`csv.DictReader` gives them.
 
     The separator is the one that gives most of ``columns`` in the header, in any case. Raises
-    :class:`~schemas.text.TextError` if the bytes are no text, and :class:`csv.Error` while it is read.
+    :class:`~schemas.files.text.TextError` if the bytes are no text, and :class:`csv.Error` while it is read.
     """
     lines = io.StringIO(decode_text(data), newline="")
     first = lines.readline()

@@ -7,8 +7,8 @@ from typing import Any
 from rich.console import Group, RenderableType
 
 from data.catalogue import CatalogueEntry
-from featurestore.cli.lines import escape, ignored_lines
-from schemas.counts import format_count
+from featurestore.cli.text.lines import escape, ignored_lines
+from schemas.messages.counts import format_count
 
 
 def datasets_text(entries: tuple[CatalogueEntry, ...]) -> RenderableType:

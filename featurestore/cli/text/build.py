@@ -7,9 +7,9 @@ from typing import Any
 from rich.console import Group, RenderableType
 
 from featurestore.build import BuildReport
-from featurestore.cli.lines import escape, first_lines, ignored_lines, summary_line
+from featurestore.cli.text.lines import escape, first_lines, ignored_lines, summary_line
 from schemas.clip import Remark, Scan
-from schemas.counts import format_count
+from schemas.messages.counts import format_count
 
 
 def build_text(report: BuildReport) -> RenderableType:

@@ -8,10 +8,10 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from featurestore.cli.lines import escape, part_lines, summary_line
+from featurestore.cli.text.lines import escape, part_lines, summary_line
 from featurestore.format.documents import StoreDocument
 from featurestore.store import FeatureStore
-from schemas.counts import choose_form
+from schemas.messages.counts import choose_form
 
 _TABLES = "tables and metadata"
 

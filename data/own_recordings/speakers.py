@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from data.spreadsheet import read_rows
+from data.own_recordings.spreadsheet import read_rows
 from schemas.errors import CorpusError
+from schemas.files.regular_file import read_regular_file
+from schemas.files.text import TextError
+from schemas.files.user_path import as_on_disk
 from schemas.labels import Gender
 from schemas.names import nfc
-from schemas.regular_file import read_regular_file
-from schemas.text import TextError
-from schemas.user_path import as_on_disk
 
 _GENDERS = {
     "female": Gender.FEMALE,

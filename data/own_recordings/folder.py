@@ -28,19 +28,19 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from data.collect import collect, not_audio
 from data.files import suffix_of, walk
+from data.own_recordings.speaker_pattern import compile_pattern, find_speakers
+from data.own_recordings.speakers import Speaker, SpeakerTable, gender_of, read_speakers
 from data.registry import CORPORA
-from data.speaker_pattern import compile_pattern, find_speakers
-from data.speakers import Speaker, SpeakerTable, gender_of, read_speakers
 from schemas.clip import Clip, Ignored, Scan
-from schemas.counts import choose_form, format_count
 from schemas.errors import CorpusError, UsageError
+from schemas.files.regular_file import read_regular_file
+from schemas.files.text import TextError, decode_text
+from schemas.files.toml_text import TomlError, parse_toml
 from schemas.labels import Emotion, Gender
+from schemas.messages.counts import choose_form, format_count
 from schemas.model import Model
 from schemas.names import RESERVED, is_corpus_name, nfc
 from schemas.recipe import first_problem
-from schemas.regular_file import read_regular_file
-from schemas.text import TextError, decode_text
-from schemas.toml_text import TomlError, parse_toml
 
 DESCRIPTION = "corpus.toml"
 """Name of the file that describes a folder corpus, in its root."""

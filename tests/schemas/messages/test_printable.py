@@ -7,7 +7,7 @@ import unicodedata
 
 import pytest
 
-from schemas.printable import escape_controls, escape_json, escape_line
+from schemas.messages.printable import escape_controls, escape_json, escape_line
 
 EVERYTHING = "".join(map(chr, range(0x110000)))
 BIDIRECTIONAL = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}

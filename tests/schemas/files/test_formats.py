@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from pipelines.decode import decode
-from schemas.formats import AUDIO_FORMATS, AUDIO_SUFFIXES, CONTAINERS, Unread, conversion, unread_format
+from schemas.files.formats import AUDIO_FORMATS, AUDIO_SUFFIXES, CONTAINERS, Unread, conversion, unread_format
 from schemas.spec import AudioSpec
 from tests.conftest import REPOSITORY
 from tests.pipelines.speech import tone

@@ -10,11 +10,11 @@ import numpy as np
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from featurestore.cli.lines import LISTED, escape, first_lines
+from featurestore.cli.text.lines import LISTED, escape, first_lines
 from featurestore.compare import Comparison
 from featurestore.differences.tables import ColumnDifference, FieldDifference, OnlyIn
 from featurestore.differences.values import Numbers
-from schemas.counts import format_count
+from schemas.messages.counts import format_count
 
 
 def comparison_text(result: Comparison, a: str, b: str) -> RenderableType:

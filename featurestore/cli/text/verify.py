@@ -6,9 +6,9 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 
-from featurestore.cli.lines import escape, first_lines
+from featurestore.cli.text.lines import escape, first_lines
 from featurestore.verify import Verification
-from schemas.counts import format_count
+from schemas.messages.counts import format_count
 
 
 def verification_text(result: Verification) -> RenderableType:

@@ -8,13 +8,13 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from featurestore.cli.lines import escape, part_lines
+from featurestore.cli.text.lines import escape, part_lines
 from featurestore.sharing.listing import PublishedVersions
 from featurestore.sharing.pack import PackReport
 from featurestore.sharing.pull import PullReport
 from featurestore.sharing.push import PushReport
 from featurestore.sharing.unpack import UnpackReport
-from schemas.counts import format_count
+from schemas.messages.counts import format_count
 
 _Report = PushReport | PullReport | PackReport | UnpackReport
 

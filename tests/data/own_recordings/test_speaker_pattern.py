@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from data import speaker_pattern
-from data.folder import FolderCorpus, read_description
-from data.speaker_pattern import find_speakers
+from data.own_recordings import speaker_pattern
+from data.own_recordings.folder import FolderCorpus, read_description
+from data.own_recordings.speaker_pattern import find_speakers
 from schemas.errors import CorpusError
 
 PATHS = [

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from data.folder import read_description
+from data.own_recordings.folder import read_description
 from schemas.errors import SerError
+from schemas.files.toml_text import TomlError, parse_toml
 from schemas.overrides import override
 from schemas.recipe import load_recipe, parse_recipe
-from schemas.toml_text import TomlError, parse_toml
 
 DEEP = {
     "arrays": ("views = " + "[" * 5_000 + "]" * 5_000, "nested too deeply"),

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from schemas.counts import choose_form, format_count
+from schemas.messages.counts import choose_form, format_count
 from tests.conftest import REPOSITORY
 
 PACKAGES = ("schemas", "data", "pipelines", "featurestore", "training")

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from data.folder import FolderCorpus
+from data.own_recordings.folder import FolderCorpus
 from schemas.clip import Scan
 from schemas.errors import CorpusError, UsageError
 from schemas.labels import Emotion, Gender

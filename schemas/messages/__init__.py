@@ -1,0 +1,1 @@
+"""Words of messages: counts, near names, printable text."""
