@@ -107,5 +107,5 @@ def _rank(path: str) -> tuple[int, bool, str]:
 
 def _nothing(dataset: str, root: Path, tree: Tree) -> str:
     if tree.audio:
-        return f"{format_count(len(tree.audio), 'audio file')}, but no clip of {dataset} among them"
+        return f"{format_count(len(tree.audio), 'audio file')} found, but no clip of {dataset}"
     return f"the folder {explain_no_audio(root)}"

@@ -43,6 +43,9 @@ _PACKAGES = ("schemas", "data", "pipelines", "featurestore", "training")
 _LEFT_OUT = re.compile(r"cluster|training\.(web|export)|\.demo$|dali")
 """Modules whose libraries few commands need, or which start threads."""
 
+FEWEST_FOR_WORKERS = 10_000
+"""Clips from which a build starts worker processes: each imports for seconds what the server has imported."""
+
 _CLIENT = """#!{python} -IS
 import array, json, os, signal, socket, sys
 with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
@@ -93,6 +96,8 @@ def prepared_commands(folder: Path, environment: Mapping[str, str]) -> Iterator[
 def _serve(address: str) -> None:
     for name in (*_LIBRARIES, *_modules()):
         importlib.import_module(name)
+    execution = importlib.import_module("featurestore.compute.execution")
+    vars(execution)["MANY_CLIPS"] = FEWEST_FOR_WORKERS
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
         server.bind(address)
         server.listen(64)

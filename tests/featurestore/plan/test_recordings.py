@@ -20,6 +20,7 @@ from featurestore.plan.known_hashes import load
 from featurestore.plan.recordings import hash_recordings
 from featurestore.progress import Silent
 from featurestore.read.cache_folder import cache_folder
+from pipelines.recording.source import FileSource
 from schemas.clip import Clip, Scan
 from schemas.errors import StorageError
 from schemas.labels import Emotion, Gender
@@ -243,16 +244,16 @@ class TestChanged:
     def test_a_recording_that_is_written_while_it_is_hashed_is_read_again(
         self, corpus: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        real = hashlib.file_digest
+        real = FileSource.sha256
 
-        def digest_then_write(file: object, name: str) -> object:
-            digest = real(file, name)  # type: ignore[arg-type]
+        def digest_then_write(source: FileSource) -> str:
+            digest = real(source)
             in_place(corpus / "b.wav")
             return digest
 
         time.sleep(0.02)
         with monkeypatch.context() as patched:
-            patched.setattr(hashlib, "file_digest", digest_then_write)
+            patched.setattr(FileSource, "sha256", digest_then_write)
             hash_recordings(Scan("x", corpus, scan_corpus(corpus).clips[1:2]), Silent())
         assert "b.wav" in read_again(corpus)
 
