@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from featurestore.format.outside import require_outside
+from featurestore.format.outside import require_apart, require_outside
+from featurestore.places.folder import Folder
 from schemas.recipe import Recipe
 
 Home = Literal["device", "ram", "stream"]
@@ -64,7 +65,7 @@ class TrainRequest:
     def require_outside_stores(self) -> None:
         """Raise :class:`UsageError` if the training would write into a feature store."""
         if self.resume is not None:
-            require_outside(self.resume, "--resume")
+            require_apart(Folder(self.resume), "--resume")
         else:
             require_outside(self.output or Path("runs"), "--out")
 

@@ -207,7 +207,7 @@ def test_views_that_cannot_be_true_are_refused(
         (_set(0, mean=[float("nan")] * 13), r"a mean is not finite"),
         (_set(0, mean=[1e308] * 13), r"a value of mean is beyond what numbers in float32 can have"),
         (_set(0, mean=[-1e308] * 13), r"a value of mean is beyond what numbers in float32 can have"),
-        (_set(0, m2=[1e308] * 13), r"an? m2 is beyond what numbers in float32 can have"),
+        (_set(0, m2=[1e308] * 13), r"a value of m2 is beyond what numbers in float32 can have"),
         (_set(0, mean=[None] * 13), r"a mean is not finite"),
         (_set(0, count=10**9), r"row 0 has 1000000000 as count"),
         (lambda rows: rows.pop(), r"it has 19 rows, expected 20"),
