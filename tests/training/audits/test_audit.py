@@ -196,7 +196,7 @@ def test_copies_that_the_recipe_lets_pass_are_admitted_and_told(split: Split, ma
     assert verdicts(found, "admitted") == {"near-duplicates"}
     assert found.leaks_at_all
     (notice,) = found.notices
-    assert notice.startswith(f"1 pairs of clips on different sides sound the same: {split.train[0]}")
+    assert notice.startswith(f"1 pair of clips on different sides sounds the same: {split.train[0]}")
     refused = audit(split, manifest, samples_of(split, manifest), [pair])
     assert refused.notices == ()
     with pytest.raises(LeakageError, match=r"accept them with --set split\.near_duplicates=report"):
