@@ -11,6 +11,7 @@ from pathlib import Path
 
 from data.download.errors import DownloadError
 from data.download.safe_name import safe_path
+from schemas.messages.counts import format_count
 
 MOST_FILES = 200_000
 MOST_RATIO = 50
@@ -89,7 +90,7 @@ def _members(zipped: zipfile.ZipFile, archive: Path) -> list[zipfile.ZipInfo]:
     )
     if declared > most or len(members) > MOST_FILES:
         raise DownloadError(
-            f"{archive.name} declares {len(members):,} files of {declared:,} bytes, too many for recordings "
-            f"in an archive of {archive.stat().st_size:,} bytes; nothing was unpacked"
+            f"{archive.name} declares {format_count(len(members), 'file')} of {declared:,} bytes, too many "
+            f"for recordings in an archive of {archive.stat().st_size:,} bytes; nothing was unpacked"
         )
     return list(members.values())

@@ -77,7 +77,7 @@ def test_a_name_that_stands_twice_is_refused(tmp_path: Path) -> None:
 def test_a_bomb_is_refused_by_what_it_declares(tmp_path: Path) -> None:
     archive = archive_of(tmp_path, ("bomb.wav", bytes(300_000_000)))
 
-    with pytest.raises(DownloadError, match="declares 1 files of 300,000,000 bytes"):
+    with pytest.raises(DownloadError, match="declares 1 file of 300,000,000 bytes"):
         unpacked_size(archive)
     with pytest.raises(DownloadError, match="nothing was unpacked"):
         unpack(archive, tmp_path / "tree", going)
