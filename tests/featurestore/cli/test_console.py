@@ -8,6 +8,7 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import TextIO, cast
 
 import pytest
@@ -81,6 +82,15 @@ class _Full(io.StringIO):
 
     def write(self, text: str) -> int:
         raise self._error
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_to_print() -> Iterator[None]:
+    """Drop what a console could not write: the process of a command ends there, that of the tests goes on."""
+    yield
+    for each in (console.out, console.err):
+        each.begin_capture()
+        each.end_capture()
 
 
 @pytest.mark.parametrize(
