@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from typing import TextIO, cast
 
 import pytest
@@ -88,9 +89,9 @@ class _Full(io.StringIO):
 def nothing_left_to_print() -> Iterator[None]:
     """Drop what a console could not write: the process of a command ends there, that of the tests goes on."""
     yield
-    for each in (console.out, console.err):
-        each.begin_capture()
-        each.end_capture()
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        console.out.print(end="")
+        console.err.print(end="")
 
 
 @pytest.mark.parametrize(
