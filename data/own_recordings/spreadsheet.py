@@ -11,7 +11,7 @@ from schemas.files.text import decode_text
 
 _SEPARATORS = ",;\t"
 _HINT = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
-"""First line of files that Excel is told how to read."""
+"""First line that tells Excel which separator a file uses."""
 
 
 def read_rows(data: bytes, columns: Collection[str]) -> csv.DictReader[str]:

@@ -1,4 +1,4 @@
-"""Opens a recording with libsndfile and reads its samples; problems are told in this project's words."""
+"""Opens a recording with libsndfile and reads its samples. Errors are in this project's words."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def keep_reading(where: Path, versions: list[Path], stop: Any, reached: Any, see
     """Open, read until told that the store has changed, open again; counts what happened.
 
     Each store is compared with the version in ``versions`` that has its digest. The first reading of a
-    version is told to the queue ``reached``.
+    version goes into the queue ``reached``.
     """
     truth = {}
     for path in versions:

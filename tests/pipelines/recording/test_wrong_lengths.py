@@ -41,7 +41,7 @@ CONTAINERS: dict[str, tuple[SetSize, int]] = {
     "CAF": (_field(b"data", 4, ">Q", 4), 2**64 - 5),
     "SVX": (_field(b"BODY", 4, ">I"), 2**32 - 1),
 }
-"""Container → what sets its size, and the size that stands for unknown."""
+"""Container → how its size is set, and the size that means unknown."""
 
 
 @pytest.fixture(params=CONTAINERS)
