@@ -103,15 +103,21 @@ def decode(data: Bytes | Source, audio: AudioSpec, decoded: Decoded | None = Non
     mono = mean_of_channels(channels) if decoded is None else decoded.mono[: file.frames]
     if rate != audio.sample_rate:
         mono = soxr.resample(mono, rate, audio.sample_rate, quality="HQ")
-    left = float(np.abs(mono).max(initial=0.0))
-    if left < SILENCE_PEAK:
-        # The channels cancel out, or the sound is above half the new rate: only rounding errors remain.
-        raise UnusableRecordingError(
-            f"silent as mono at {audio.sample_rate} Hz: the loudest sample is {left:.1g} of full scale", file
-        )
+    check_mono(float(np.abs(mono).max(initial=0.0)), audio.sample_rate, file)
     quality = measure_quality(channels, mono, audio.sample_rate)
     samples = prepare(mono, audio)
     return Recording(samples, quality, duration, rate, channels.shape[1], file.container, note)
+
+
+def check_mono(peak: float, rate: int, file: SoundFile) -> None:
+    """Raise if nothing is left of a recording as mono at ``rate`` Hz but rounding errors.
+
+    Then the channels cancel out, or the sound is above half the rate.
+    """
+    if peak < SILENCE_PEAK:
+        raise UnusableRecordingError(
+            f"silent as mono at {rate} Hz: the loudest sample is {peak:.1g} of full scale", file
+        )
 
 
 def require_usable_header(source: Source, audio: AudioSpec) -> None:
@@ -191,12 +197,25 @@ def _check_length(frames: int, file: SoundFile, audio: AudioSpec) -> None:
 
 
 def _check_samples(channels: npt.NDArray[np.float32], file: SoundFile, audio: AudioSpec) -> None:
-    if len(channels) < file.frames < UNKNOWN_FRAMES and file.container != "MP3":  # MP3 headers only estimate
-        raise UnusableRecordingError(f"truncated: {len(channels)} of {file.frames} samples readable", file)
-    _check_length(len(channels), file, audio)
+    check_count(len(channels), file, audio)
     peak = max(float(channels.max()), -float(channels.min()))  # NaN if any sample is NaN
-    if not np.isfinite(peak):
-        broken = int(np.count_nonzero(~np.isfinite(channels)))
+    broken = 0 if np.isfinite(peak) else int(np.count_nonzero(~np.isfinite(channels)))
+    check_levels(peak, broken, file)
+
+
+def check_count(frames: int, file: SoundFile, audio: AudioSpec) -> None:
+    """Raise if a file whose ``frames`` samples per channel were read is truncated, too short or too long."""
+    if frames < file.frames < UNKNOWN_FRAMES and file.container != "MP3":  # MP3 headers only estimate
+        raise UnusableRecordingError(f"truncated: {frames} of {file.frames} samples readable", file)
+    _check_length(frames, file, audio)
+
+
+def check_levels(peak: float, broken: int, file: SoundFile) -> None:
+    """Raise if the samples cannot be sound. ``broken`` of all channels are not finite.
+
+    ``peak`` : the largest magnitude of all channels; 1 is full scale.
+    """
+    if broken:
         samples = "sample is" if broken == 1 else "samples are"
         raise UnusableRecordingError(f"{broken} {samples} NaN or infinite", file)
     if peak < SILENCE_PEAK:

@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.decode import (
-    LOUDEST_PEAK,
-    SILENCE_PEAK,
     UnusableRecordingError,
+    check_count,
     check_header,
+    check_levels,
+    check_mono,
     mean_of_channels,
     open_usable,
 )
@@ -68,18 +69,9 @@ class Stream:
                 raise UnusableRecordingError(
                     f"truncated or damaged: {error.readable:,} samples readable", file
                 ) from error
-            if frames < file.frames < UNKNOWN_FRAMES and file.container != "MP3":
-                raise UnusableRecordingError(
-                    f"truncated: {frames:,} of {file.frames:,} samples readable", file
-                )
-            if broken:
-                raise UnusableRecordingError(f"{broken:,} samples are NaN or infinite", file)
-            if mono_peak < SILENCE_PEAK:
-                raise UnusableRecordingError(f"silent: the loudest sample is {peak:.1g} of full scale", file)
-            if peak > LOUDEST_PEAK:
-                raise UnusableRecordingError(
-                    f"the loudest sample is {peak:.3g} times full scale; scale the samples to ±1", file
-                )
+            check_count(frames, file, unlimited)
+            check_levels(peak, broken, file)
+            check_mono(mono_peak, file.sample_rate, file)
             return cls(recording, file.sample_rate, frames / file.sample_rate, note)
 
     def blocks(self) -> Iterator[npt.NDArray[np.float32]]:

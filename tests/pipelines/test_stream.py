@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from pipelines import stream
-from pipelines.decode import UnusableRecordingError
+from pipelines.decode import UnusableRecordingError, decode
 from pipelines.stream import Stream, announced_duration
 from schemas.spec import AudioSpec
 from tests.pipelines.speech import encoded, tone
@@ -59,10 +59,14 @@ BAD = {
     "full scale": encoded(np.append(SOUND, 1e4), 22_050, "WAV", "FLOAT"),
     "truncated": encoded(SOUND, 22_050)[:-2000],
     "as audio": b"no sound",
+    "silent as mono": encoded(np.stack([SOUND, -SOUND], axis=1), AUDIO.sample_rate),
 }
 
 
 @pytest.mark.parametrize("problem", BAD)
 def test_what_a_store_would_refuse_is_refused_before_the_first_block(problem: str) -> None:
-    with pytest.raises(UnusableRecordingError, match=problem):
+    with pytest.raises(UnusableRecordingError, match=problem) as whole:
+        decode(BAD[problem], AUDIO)
+    with pytest.raises(UnusableRecordingError) as in_blocks:
         Stream.open(BAD[problem], AUDIO)
+    assert str(in_blocks.value) == str(whole.value)
