@@ -21,26 +21,13 @@ from featurestore.plan.recordings import hash_recordings
 from featurestore.progress import Silent
 from featurestore.read.cache_folder import cache_folder
 from pipelines.recording.source import FileSource
-from schemas.clip import Clip, Scan
+from schemas.clip import Scan
 from schemas.errors import StorageError
-from schemas.labels import Emotion, Gender
+from tests.featurestore.plan.hashing import HOUR_S, REPOSITORY, read_again, scan_corpus, sha256
 
-REPOSITORY = Path(__file__).resolve().parents[3]
-HOUR_S = 3600
+pytestmark = pytest.mark.usefixtures("cache")
+
 NAMES = ["a.wav", "b.wav", "c.wav"]
-
-WATCHED = """
-import json, os, pickle, sys, time
-opened = []
-sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == "open" else None)
-from featurestore.progress import Silent
-from featurestore.plan.recordings import hash_recordings
-scan, trust, now_ns = pickle.load(sys.stdin.buffer)
-time.time_ns = lambda: now_ns
-clips = hash_recordings(scan, Silent(), trust=trust)
-read = sorted(os.path.basename(name) for name in opened if name.startswith(str(scan.root)))
-print(json.dumps([read, {clip.clip.path: clip.audio_sha256 for clip in clips}]))
-"""
 
 REPEATED = """
 import pickle, sys, time
@@ -55,14 +42,6 @@ print(len({clip.audio_sha256 for clip in clips}))
 """
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache folder of the test's own."""
-    folder = tmp_path / "cache"
-    monkeypatch.setenv("SER_CACHE", str(folder))
-    return folder
-
-
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
     """A folder with three recordings that differ, made just now."""
@@ -71,44 +50,6 @@ def corpus(tmp_path: Path) -> Path:
     for name in NAMES:
         (root / name).write_bytes(name.encode() * 1000)
     return root
-
-
-@pytest.fixture
-def an_hour_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clock by which all recordings have settled."""
-    real = time.time_ns
-    monkeypatch.setattr(time, "time_ns", lambda: real() + HOUR_S * 10**9)
-
-
-def scan_corpus(root: Path) -> Scan:
-    """A scan of the files of a folder, in another order than that of their names."""
-    clips = [
-        Clip(f"x/{path.stem}", "x", path.name, "x/1", Gender.UNKNOWN, Emotion.SAD, "sad")
-        for path in sorted(root.iterdir(), reverse=True)
-    ]
-    return Scan("x", root, tuple(clips))
-
-
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def read_again(root: Path, after_s: float = HOUR_S, *, trust: bool = True) -> list[str]:
-    """Names of the files that a new process opens to hash the corpus, so long after its last change.
-
-    After an hour all is settled. The hashes must be right whatever is read.
-    """
-    now_ns = max(path.stat().st_ctime_ns for path in root.iterdir()) + round(after_s * 1e9)
-    run = subprocess.run(
-        [sys.executable, "-c", WATCHED],
-        input=pickle.dumps((scan_corpus(root), trust, now_ns)),
-        capture_output=True,
-        check=True,
-        cwd=REPOSITORY,
-    )
-    read, hashes = json.loads(run.stdout)
-    assert hashes == {path.name: sha256(path) for path in root.iterdir()}
-    return list(read)
 
 
 def cached(cache: Path) -> Path:
@@ -427,57 +368,3 @@ def signed(data: bytes, body: bytes) -> bytes:
     """Another body under a hash that is right."""
     assert body != data.split(b"\n")[1]
     return hashlib.sha256(body).hexdigest().encode() + b"\n" + body
-
-
-class TestTwins:
-    @pytest.fixture
-    def twins(self, tmp_path: Path) -> Scan:
-        """Five files of the same bytes, two empty ones, one of its own; the first has a note."""
-        root = tmp_path / "twins"
-        root.mkdir()
-        for name in "abcde":
-            (root / f"{name}.wav").write_bytes(b"same")
-        for name in "fg":
-            (root / f"{name}.wav").touch()
-        (root / "h.wav").write_bytes(b"own")
-        clips = sorted(scan_corpus(root).clips, key=lambda clip: clip.path)
-        first = Clip("x/a", "x", "a.wav", "x/1", Gender.UNKNOWN, Emotion.SAD, "sad", note="odd")
-        return Scan("x", root, (first, *clips[1:]))
-
-    def test_recordings_of_the_same_bytes_name_each_other(self, twins: Scan) -> None:
-        notes = [clip.clip.note for clip in hash_recordings(twins, Silent())]
-        assert notes == [
-            "odd; same audio as x/b, x/c, x/d and 1 more",
-            "same audio as x/a, x/c, x/d and 1 more",
-            "same audio as x/a, x/b, x/d and 1 more",
-            "same audio as x/a, x/b, x/c and 1 more",
-            "same audio as x/a, x/b, x/c and 1 more",
-            "",
-            "",
-            "",
-        ]
-
-    @pytest.mark.usefixtures("an_hour_later")
-    def test_those_that_are_not_read_again_too(self, twins: Scan) -> None:
-        first = hash_recordings(twins, Silent())
-        read_again(twins.root)
-        (twins.root / "h.wav").write_bytes(b"changed")
-        assert hash_recordings(twins, Silent())[:-1] == first[:-1]
-
-    def test_ten_thousand_of_the_same_bytes_take_no_square_of_the_time(self, tmp_path: Path) -> None:
-        def processor_seconds(count: int) -> float:
-            root = tmp_path / f"{count}"
-            root.mkdir()
-            (root / "0.wav").write_bytes(b"same")
-            for number in range(1, count):
-                os.link(root / "0.wav", root / f"{number}.wav")
-            scan = scan_corpus(root)
-            begun = time.process_time()
-            clips = hash_recordings(scan, Silent())
-            assert clips[0].clip.note.endswith(f" and {count - 4} more")
-            return time.process_time() - begun
-
-        processor_seconds(500)
-        assert processor_seconds(16_000) < 64 * processor_seconds(1_000), (
-            "linear: 16 times, by the square: 256"
-        )
