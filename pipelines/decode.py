@@ -167,7 +167,7 @@ def check_header(file: SoundFile, audio: AudioSpec) -> str:
 
 
 def _read(file: SoundFile, audio: AudioSpec) -> npt.NDArray[np.float32]:
-    """Samples (n, channels), at most a block more than the longest usable recording has."""
+    """Samples (n, channels), not many more than the longest usable recording has."""
     try:
         return file.read(audio.max_duration_s * file.sample_rate)
     except SamplesLostError as error:
@@ -182,8 +182,9 @@ def _check_length(frames: int, file: SoundFile, audio: AudioSpec) -> None:
         raise UnusableRecordingError("no samples (0 s)", file)
     seconds = frames / file.sample_rate
     if seconds > audio.max_duration_s:
+        is_known = file.frames < UNKNOWN_FRAMES  # otherwise it was only read until it was too long
         raise UnusableRecordingError(
-            f"{seconds:.6g} s long; the limit is {audio.max_duration_s:g} s",
+            f"{f'{seconds:.6g} s long' if is_known else 'too long'}; the limit is {audio.max_duration_s:g} s",
             file,
             "audio.max_duration_s",
         )

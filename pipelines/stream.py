@@ -27,12 +27,18 @@ _BLOCK_SAMPLES = 1 << 18
 """Samples of all channels in a block: 1 MB."""
 
 
-def announced_duration(recording: RecordingFile) -> float | None:
-    """Seconds that the header gives, without decoding; None if there is no such header or file."""
+def find_duration(recording: RecordingFile) -> float | None:
+    """Seconds that the header gives, or those that are counted by decoding if it gives none.
+
+    None if there is no such file, or no samples can be read from it.
+    """
     try:
         with opened(recording) as source, open_usable(source) as file:
-            return file.frames / file.sample_rate if 0 < file.frames < UNKNOWN_FRAMES else None
-    except (UnusableRecordingError, OSError):
+            frames = file.frames
+            if frames >= UNKNOWN_FRAMES:
+                frames = sum(len(block) for block in file.blocks(_BLOCK_SAMPLES))
+            return frames / file.sample_rate if frames else None
+    except (UnusableRecordingError, SamplesLostError, OSError):
         return None
 
 

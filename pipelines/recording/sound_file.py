@@ -76,7 +76,7 @@ class SoundFile:
         self._file.close()
 
     def read(self, most: float) -> Samples:
-        """Read samples (n, channels) float32 up to the end, but at most a block more than ``most`` of them.
+        """Read samples (n, channels) float32 up to the end, but not many more than ``most`` per channel.
 
         Raises :class:`SamplesLostError` if decoding stops before, ``MemoryError`` and ``OSError``.
         """
@@ -84,7 +84,7 @@ class SoundFile:
             return next(self.blocks(_AT_ONCE), np.zeros((0, self.channels), np.float32))
         parts: list[Samples] = []
         count = 0
-        for block in self.blocks(_AT_ONCE):
+        for block in self.blocks(int(min(_AT_ONCE, (most + 1) * self.channels))):
             parts.append(block)
             count += len(block)
             if count > most:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import numpy as np
 import numpy.typing as npt
@@ -57,3 +58,11 @@ def encoded(
     buffer = io.BytesIO()
     soundfile.write(buffer, samples, rate, format=kind, subtype=subtype)
     return buffer.getvalue()
+
+
+def without_length(flac: bytes) -> bytes:
+    """The FLAC file as a program writes it to a pipe: 0 samples announced, which means unknown."""
+    assert flac[:4] == b"fLaC"
+    at = 18  # of 64 bits: rate, channels, bits per sample, and 36 bits of samples
+    (packed,) = struct.unpack_from(">Q", flac, at)
+    return flac[:at] + struct.pack(">Q", packed >> 36 << 36) + flac[at + 8 :]

@@ -6,8 +6,9 @@ import soundfile
 from scipy.signal import welch
 
 from pipelines.decode import UnusableRecordingError, decode
+from pipelines.recording.sound_file import SoundFile
 from schemas.spec import AudioSpec
-from tests.pipelines.speech import RATE, encoded, tone
+from tests.pipelines.speech import RATE, encoded, tone, without_length
 
 AUDIO = AudioSpec()
 
@@ -124,14 +125,23 @@ def test_a_wav_that_was_written_to_a_pipe_is_whole(size: int) -> None:
 
 
 def test_a_flac_that_does_not_tell_its_length_is_read_to_its_end() -> None:
-    """FLAC from a pipe announces 0 samples, which means unknown: the low 36 bits of bytes 18 to 25."""
     whole = encoded(tone(440, 0.5), RATE, "FLAC")
-    data = bytearray(whole)
-    data[21] &= 0xF0
-    data[22:26] = bytes(4)
-    assert np.array_equal(decode(bytes(data), AUDIO).samples, decode(whole, AUDIO).samples)
-    with pytest.raises(UnusableRecordingError, match=r"0\.5 s long; the limit is 0\.3 s"):
-        decode(bytes(data), AudioSpec(max_duration_s=0.3))
+    data = without_length(whole)
+    assert np.array_equal(decode(data, AUDIO).samples, decode(whole, AUDIO).samples)
+    with pytest.raises(UnusableRecordingError, match=r"^too long; the limit is 0\.3 s"):
+        decode(data, AudioSpec(max_duration_s=0.3))
+
+
+def test_a_long_flac_that_does_not_tell_its_length_is_not_read_to_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = without_length(encoded(np.zeros(20 * RATE), RATE, "FLAC"))
+    asked: list[int] = []
+    read = SoundFile._read
+    monkeypatch.setattr(SoundFile, "_read", lambda file, count: asked.append(count) or read(file, count))
+    with pytest.raises(UnusableRecordingError, match="too long"):
+        decode(data, AUDIO.model_copy(update={"max_duration_s": 2.0}))
+    assert asked == [2 * RATE + 1]
 
 
 def test_a_bad_recording_still_tells_its_header() -> None:

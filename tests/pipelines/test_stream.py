@@ -11,9 +11,9 @@ import soundfile
 
 from pipelines import stream
 from pipelines.decode import UnusableRecordingError, decode
-from pipelines.stream import Stream, announced_duration
+from pipelines.stream import Stream, find_duration
 from schemas.spec import AudioSpec
-from tests.pipelines.speech import encoded, tone
+from tests.pipelines.speech import encoded, tone, without_length
 
 AUDIO = AudioSpec()
 
@@ -43,13 +43,19 @@ def test_blocks_are_the_recording(kind: str, subtype: str | None, in_memory: boo
         np.testing.assert_array_equal(np.concatenate(blocks), expected)
 
 
+def test_a_length_that_the_header_does_not_give_is_counted() -> None:
+    data = without_length(encoded(tone(440, 1.5), 22_050, "FLAC"))
+    assert find_duration(data) == pytest.approx(1.5, abs=1e-4)
+    assert find_duration(data[:-3000]) is None
+
+
 def test_the_length_is_known_without_decoding(tmp_path: Path) -> None:
     path = tmp_path / "x.raw"
     path.write_bytes(encoded(tone(440, 1.5), 22_050))
-    assert announced_duration(path) == announced_duration(path.read_bytes()) == pytest.approx(1.5, abs=1e-4)
-    assert announced_duration(b"no sound") is None
-    assert announced_duration(tmp_path / "gone.wav") is None
-    assert announced_duration(tmp_path) is None
+    assert find_duration(path) == find_duration(path.read_bytes()) == pytest.approx(1.5, abs=1e-4)
+    assert find_duration(b"no sound") is None
+    assert find_duration(tmp_path / "gone.wav") is None
+    assert find_duration(tmp_path) is None
 
 
 SOUND = tone(440, 1.0)

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from pipelines.recording.source import RecordingFile, opened
 from schemas.errors import RunError
-from training.predict.predictor import Prediction, Predictor, announces_more, require_short
+from training.predict.predictor import Prediction, Predictor, is_longer, require_short
 from training.predict.scorer import Scorer
 from training.predict.windows import LiveSound, Waveform, spans, whole_windows
 from training.runs.run import require_once
@@ -94,7 +94,7 @@ class Ensemble:
     ) -> Iterator[Prediction]:
         """Like :meth:`Predictor.timeline`; a window is silent if it is silent for every run."""
         window_s = self.window_s if window_s is None else window_s
-        if announces_more(file, self.longest_s):
+        if is_longer(file, self.longest_s):
             each = [predictor.timeline(file, window_s, step_s) for predictor in self.predictors]
         else:
             with opened(file) as source:  # once for all predictors, which decode it at once

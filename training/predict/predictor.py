@@ -23,7 +23,7 @@ from pipelines.decode import Recording, UnusableRecordingError, decode
 from pipelines.device import choose_device
 from pipelines.pipeline import Pipeline
 from pipelines.recording.source import RecordingFile, opened
-from pipelines.stream import Stream, announced_duration
+from pipelines.stream import Stream, find_duration
 from schemas.errors import UsageError
 from schemas.labels import label_set
 from schemas.spec import AudioSpec, StoreSpec
@@ -144,7 +144,7 @@ class Predictor:
         window_s = self.window_s if window_s is None else window_s
         self.require_windows(window_s, step_s)
         audio = self.spec.audio
-        if announces_more(file, _MOST_IN_MEMORY_S):
+        if is_longer(file, _MOST_IN_MEMORY_S):
             stream = Stream.open(file, audio)
             parts = windows_of(
                 stream.blocks(), stream.rate, audio, spans(stream.duration_s, window_s, step_s)
@@ -214,17 +214,17 @@ def _with_note(found: Iterator[Prediction], note: str) -> Iterator[Prediction]:
     return (replace(prediction, note=note) for prediction in found)
 
 
-def announces_more(file: RecordingFile, seconds: float) -> bool:
-    """Whether the header of a recording announces more than this many seconds; False without a header."""
-    announced = announced_duration(file)
-    return announced is not None and announced > seconds
+def is_longer(file: RecordingFile, seconds: float) -> bool:
+    """Whether a recording has more than this many seconds; False for what is not readable."""
+    duration_s = find_duration(file)
+    return duration_s is not None and duration_s > seconds
 
 
 def require_short(file: RecordingFile, longest_s: float) -> None:
-    """Raise :class:`TooLongError` if the header announces more than one prediction covers."""
-    announced = announced_duration(file)
-    if announced is not None and announced > longest_s:
-        raise TooLongError(announced, longest_s)
+    """Raise :class:`TooLongError` if a recording is longer than one prediction covers."""
+    duration_s = find_duration(file)
+    if duration_s is not None and duration_s > longest_s:
+        raise TooLongError(duration_s, longest_s)
 
 
 def _decode(file: RecordingFile, audio: AudioSpec) -> Recording:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
@@ -24,6 +25,10 @@ POLICY = (
 
 _SMALL = 16_384
 """Most bytes of a request that is not an upload."""
+
+
+PAUSE_S = 20.0
+"""Most seconds between two parts of a request."""
 
 
 class RefusedError(Exception):
@@ -54,18 +59,28 @@ class Request:
             raise RefusedError(411, "the request has no valid length (Content-Length)")
         return int(announced)
 
-    async def body(self, limit: int) -> AsyncIterator[bytes]:
-        """Parts of the body. Raises OverflowError after ``limit`` bytes, BadFormError if it breaks off."""
+    async def body(self, limit: int, arrived: Callable[[int], None] | None = None) -> AsyncIterator[bytes]:
+        """Parts of the body. ``arrived`` is called with the size of each.
+
+        Raises OverflowError after ``limit`` bytes, and BadFormError if the body breaks off or pauses for
+        :data:`PAUSE_S`.
+        """
         received = 0
         more = True
         while more:
-            message = await self.receive()
+            try:
+                async with asyncio.timeout(PAUSE_S):
+                    message = await self.receive()
+            except TimeoutError:
+                raise BadFormError("the upload stopped; send the recording again") from None
             if message["type"] == "http.disconnect":
                 raise BadFormError("the upload broke off")
             chunk = message.get("body", b"")
             received += len(chunk)
             if received > limit:
                 raise OverflowError
+            if arrived is not None:
+                arrived(len(chunk))
             yield chunk
             more = message.get("more_body", False)
 

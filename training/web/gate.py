@@ -55,12 +55,17 @@ class Gate:
     """ASGI application in front of ``page``. ``hosts``: host names that requests may use; None: any."""
 
     def __init__(
-        self, page: Application, uploads: Uploads, upload_bytes: int, hosts: Iterable[str] | None
+        self,
+        page: Application,
+        uploads: Uploads,
+        sessions: Sessions,
+        upload_bytes: int,
+        hosts: Iterable[str] | None,
     ) -> None:
         self._page = page
         self._uploads = uploads
         self._upload_bytes = upload_bytes
-        self._sessions = Sessions()
+        self._sessions = sessions
         self._hosts = None if hosts is None else frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -110,7 +115,10 @@ class Gate:
         session = self._sessions.asked_for(request.scope["query_string"])
         scope = {**request.without_query(), "query_string": f"session_hash={session}".encode()}
         try:
-            await self._page(scope, request.receive, send)
+            with self._sessions.streaming(session):
+                await self._page(scope, request.receive, send)
+        except RefusedError:
+            raise
         except Exception as error:
             if not _is_gone(error):
                 raise
@@ -134,18 +142,18 @@ class Gate:
         if size > self._upload_bytes + _FORM_EXTRA:
             raise self._too_large()
         try:
-            with self._uploads.reserve(size):
+            with self._uploads.receive(size) as arrived:
                 async with asyncio.timeout(_SLOWEST_S):
                     upload = await read_file(
-                        request.header("content-type"), request.body(size), self._upload_bytes
+                        request.header("content-type"), request.body(size, arrived), self._upload_bytes
                     )
+                return self._uploads.keep(upload)
         except NoRoomError as error:
             raise RefusedError(503, str(error)) from error
         except OverflowError as error:
             raise self._too_large() from error
         except (BadFormError, TimeoutError) as error:
             raise RefusedError(400, str(error) or "the upload took too long") from error
-        return self._uploads.keep(upload)
 
     def _too_large(self) -> RefusedError:
         return RefusedError(

@@ -14,7 +14,9 @@ from training.predict.predictor import Predictor
 from training.web.answer import answer
 from training.web.facts import Facts
 from training.web.fragments import about, answer_html, model_html, problem, waiting
+from training.web.gradio_sessions import forget_sessions
 from training.web.limits import Limits
+from training.web.sessions import Sessions
 from training.web.uploads import UploadGoneError, Uploads
 
 TITLE = "What does a recording sound like?"
@@ -33,14 +35,21 @@ class _UploadName(GradioRootModel):
 
 
 def page(
-    predictor: Predictor, facts: Facts, limits: Limits, uploads: Uploads, public_url: str | None
+    predictor: Predictor,
+    facts: Facts,
+    limits: Limits,
+    uploads: Uploads,
+    sessions: Sessions,
+    public_url: str | None,
 ) -> FastAPI:
     """ASGI application of the page, to be used behind a :class:`training.web.gate.Gate`."""
 
-    def respond(token: str | None) -> tuple[None, str]:
+    def respond(token: str | None, request: gr.Request) -> tuple[None, str]:
         """Return an empty input, and the answer to the upload called ``token``."""
         try:
             with uploads.take(token or "") as upload:
+                if not sessions.is_awaited(str(request.session_hash)):
+                    return None, problem("No answer", "nobody waited for it; send the recording again")
                 try:
                     return None, answer_html(answer(predictor, upload, limits), facts)
                 except RecordingError as error:
@@ -95,6 +104,7 @@ def page(
         theme=gr.themes.Base(font=_FONTS, font_mono=_MONO),
         head=_head(),
     )
+    forget_sessions(mounted)
     return mounted
 
 

@@ -60,15 +60,17 @@ def show(request: DemoRequest, announce: Announce, note: Announce) -> None:
         from training.web.facts import Facts
         from training.web.gate import Gate
         from training.web.page import page
+        from training.web.sessions import Sessions
 
         predictor = Predictor.open(request.run, request.device)
         facts = Facts.of(request.run, predictor)
         limits = request.limits
-        uploads = Uploads(limits.room_bytes)
+        uploads, sessions = Uploads(limits.room_bytes), Sessions()
         _warm(predictor, facts, limits)
         gate = Gate(
-            page(predictor, facts, limits, uploads, request.public_url),
+            page(predictor, facts, limits, uploads, sessions, request.public_url),
             uploads,
+            sessions,
             limits.upload_bytes,
             hosts_of(request.host, request.public_url),
         )

@@ -45,6 +45,7 @@ class Uploads:
     """Uploads of all users, at most ``room`` bytes, including uploads in progress.
 
     Nothing is written to disk: no path in a request is ever opened, and memory is freed with the process.
+    An upload in progress takes the room of what has arrived, so one that sends nothing keeps nobody out.
     """
 
     def __init__(
@@ -53,29 +54,36 @@ class Uploads:
         self._room = room
         self._kept_s = kept_s
         self._clock = clock
-        self._reserved = 0
+        self._arriving = 0
         self._kept: dict[str, _Kept] = {}
         self._lock = threading.Lock()
 
     @contextmanager
-    def reserve(self, size: int) -> Iterator[None]:
-        """Reserve room for an upload of ``size`` bytes while it is received.
+    def receive(self, size: int) -> Iterator[Callable[[int], None]]:
+        """Function to be called with the number of bytes of each part of an upload that arrives.
 
-        Raises :class:`NoRoomError` if there is not enough room.
+        ``size`` is the announced number of bytes. Raises :class:`NoRoomError` here, and from the function, if
+        there is not enough room.
         """
+        received = 0
+
+        def arrived(count: int) -> None:
+            nonlocal received
+            with self._lock:
+                self._require_room(count)
+                self._arriving += count
+                received += count
+
         with self._lock:
-            self._forget_old()
-            if size > self._room - self._taken():
-                raise NoRoomError("too many recordings are waiting for an answer; try again in a minute")
-            self._reserved += size
+            self._require_room(size)
         try:
-            yield
+            yield arrived
         finally:
             with self._lock:
-                self._reserved -= size
+                self._arriving -= received
 
     def keep(self, upload: Upload) -> str:
-        """Keep a received upload, whose room is reserved, and return its name."""
+        """Keep an upload, inside :meth:`receive`, and return its name."""
         token = secrets.token_urlsafe(32)
         with self._lock:
             self._kept[token] = _Kept(upload, self._clock() + self._kept_s)
@@ -114,8 +122,13 @@ class Uploads:
         with self._lock:
             return len(self._kept)
 
+    def _require_room(self, size: int) -> None:
+        self._forget_old()
+        if size > self._room - self._taken():
+            raise NoRoomError("too many recordings are waiting for an answer; try again in a minute")
+
     def _taken(self) -> int:
-        return self._reserved + sum(len(kept.upload.content) for kept in self._kept.values())
+        return self._arriving + sum(len(kept.upload.content) for kept in self._kept.values())
 
     def _forget_old(self) -> None:
         now = self._clock()

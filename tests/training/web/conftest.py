@@ -104,7 +104,8 @@ def page(*given):
 def table(routes, prefix):
     for route in routes:
         path = prefix + getattr(route, "path", "")
-        inner = getattr(route, "routes", None)
+        router = getattr(route, "original_router", route)  # FastAPI keeps an included router whole
+        inner = getattr(router, "routes", None)
         if inner is not None:
             yield from table(inner, path)
         yield path, sorted(getattr(route, "methods", None) or [])
@@ -116,10 +117,16 @@ sys.addaudithook(watch)
 
 @pytest.fixture(scope="package")
 def served(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A server for all tests that ask it by plain HTTP, with what it opens and whom it asks written down."""
+    """A server for all tests that ask it by plain HTTP, with what it opens and whom it asks written down.
+
+    Whatever they ask, it has nothing to report on its terminal, and leaves no file.
+    """
     with _servers(tmp_path_factory) as start:
         command = WATCHED + COMMAND
-        yield start(run, "--port", 0, "--max-mb", 2, "--max-seconds", 60, "--users", 3, command=command)
+        found = start(run, "--port", 0, "--max-mb", 2, "--max-seconds", 60, "--users", 3, command=command)
+        yield found
+    assert "".join(found.rest()) == ""
+    assert [path for path in found.temporary.rglob("*") if path.is_file()] == []
 
 
 @pytest.fixture(scope="module")

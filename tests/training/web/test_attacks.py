@@ -1,16 +1,22 @@
-"""Attacks on the server of the page: malformed requests, other sites, unknown sessions, slow uploads."""
+"""Attacks on the server of the page: malformed requests, other sites, unknown sessions, sleeping uploads."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
+import time
 import uuid
 from pathlib import Path
 
 import pytest
 
-from tests.training.web.asking import client, join, shares, told, upload
+from tests.training.web.asking import answer, client, join, shares, text, told, upload
 from tests.training.web.conftest import Served
+from training.web.asgi import Message, Receive, Scope, Send
+from training.web.gate import Gate
+from training.web.sessions import Sessions
+from training.web.uploads import Uploads
 
 
 def exchange(served: Served, *lines: str, body: bytes = b"") -> bytes:
@@ -110,22 +116,65 @@ def test_sessions_that_are_left_and_asked_again_stay_quiet(served: Served, clips
                 for _ in range(3)
             ]
             replies = [to.send(stream, stream=True) for stream in streams]
-            assert {reply.status_code for reply in replies} <= {200, 404}
+            assert [reply.status_code for reply in replies] == [200, 409, 409]
             for reply in replies:
                 reply.close()
         assert shares(told(to, clips[0].read_bytes()))
 
 
-def test_slow_uploads_stop_nobody_and_leave_nothing(served: Served, clips: list[Path]) -> None:
+def test_an_answer_that_nobody_waits_for_is_not_made(served: Served, clips: list[Path]) -> None:
     with client(served.url) as to:
-        for _ in range(2):  # together they would take more than all the room
-            slow = [socket.create_connection(("127.0.0.1", served.port), timeout=30) for _ in range(12)]
-            for line in slow:
-                line.sendall(
-                    f"POST /gradio_api/upload HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\n"
-                    "Content-Type: multipart/form-data; boundary=x\r\n"
-                    f"Content-Length: {2**21}\r\n\r\n--x\r\n".encode()
-                )
-            assert shares(told(to, clips[0].read_bytes()))
-            for line in slow:
-                line.close()
+        session = uuid.uuid4().hex
+        token = upload(to, clips[0].read_bytes())
+        assert join(to, {"path": token}, session).status_code == 200
+        while to.get(f"/gradio_api/file={token}").status_code == 200:
+            time.sleep(0.1)
+        assert "nobody waited for it; send the recording again" in text(answer(to, session))
+
+
+def test_uploads_that_send_nothing_keep_nobody_out(served: Served, clips: list[Path]) -> None:
+    announced = (
+        f"POST /gradio_api/upload HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\n"
+        f"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: {2**21}\r\n\r\n--x\r\n"
+    ).encode()
+    with client(served.url) as to:
+        asleep = [socket.create_connection(("127.0.0.1", served.port), timeout=30) for _ in range(60)]
+        for line in asleep:
+            line.sendall(announced)  # three times all the room
+        assert shares(told(to, clips[0].read_bytes()))
+        for line in asleep:
+            line.close()
+        assert shares(told(to, clips[0].read_bytes()))
+
+
+def test_a_request_that_pauses_is_ended() -> None:
+    async def ask(path: str, kind: str) -> tuple[int, bytes]:
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        async def receive() -> Message:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        headers = {"host": "localhost", "content-length": "9", "content-type": kind}
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": path,
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        }
+        gate = Gate(_no_page, Uploads(100), Sessions(), 100, {"localhost"})
+        await gate(scope, receive, send)
+        return sent[0]["status"], sent[1]["body"]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.web.asgi.PAUSE_S", 0.01)
+        upload_reply = asyncio.run(ask("/gradio_api/upload", "multipart/form-data; boundary=x"))
+        assert upload_reply == (400, b'{"detail": "the upload stopped; send the recording again"}')
+        assert asyncio.run(ask("/gradio_api/queue/join", "application/json"))[0] == 400
+
+
+async def _no_page(scope: Scope, receive: Receive, send: Send) -> None:
+    raise AssertionError("this must not reach the page")

@@ -60,14 +60,27 @@ def test_what_nobody_asks_about_is_forgotten() -> None:
 def test_uploads_take_no_more_memory_than_they_may() -> None:
     clock = Clock()
     uploads = Uploads(100, kept_s=60, clock=clock)
-    with uploads.reserve(60):
-        with pytest.raises(NoRoomError, match="try again"), uploads.reserve(41):
+    with uploads.receive(60) as arrived:
+        arrived(60)
+        with pytest.raises(NoRoomError, match="try again"), uploads.receive(41):
             pass
-        with uploads.reserve(40):
-            pass
+        with uploads.receive(40) as other:
+            other(40)
+            with pytest.raises(NoRoomError):
+                arrived(1)
         uploads.keep(Upload("a", bytes(60)))
-    with pytest.raises(NoRoomError), uploads.reserve(41):
+    with pytest.raises(NoRoomError), uploads.receive(41):
         pass
     clock.now += 61
-    with uploads.reserve(100):
+    with uploads.receive(100):
+        pass
+
+
+def test_an_announced_upload_keeps_nobody_out_before_it_arrives() -> None:
+    uploads = Uploads(100)
+    with uploads.receive(100), uploads.receive(100) as arrived:
+        arrived(70)
+        with pytest.raises(NoRoomError), uploads.receive(40):
+            pass
+    with uploads.receive(100):
         pass
