@@ -27,6 +27,7 @@ _ANONYMOUS = {"botocore.NoCredentialsError", "botocore.PartialCredentialsError",
               "botocore.ProfileNotFound", "botocore.TokenRetrievalError"}  # fmt: skip
 _REJECTED = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"}
 _ELSEWHERE = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
+_OFFLINE = {"huggingface_hub.OfflineModeIsEnabled"}
 _FULL = {"asyncssh.SFTPNoSpaceOnFilesystem", "asyncssh.SFTPQuotaExceeded"}
 
 
@@ -44,7 +45,7 @@ def may_pass(error: Exception) -> bool:
     """Whether the same request may succeed a moment later."""
     if isinstance(error, SerError) or is_absent(error):
         return False
-    if _errnos(error) & {errno.ENOSPC, errno.EDQUOT} or _unknown_host(error):
+    if _errnos(error) & {errno.ENOSPC, errno.EDQUOT} or _unknown_host(error) or _names(error) & _OFFLINE:
         return False
     status, code = _last_response(error)
     if status is not None:
@@ -111,6 +112,8 @@ def _of_the_server(error: Exception, server: str) -> str | None:
     status, names, errnos = _last_response(error)[0], _names(error), _errnos(error)
     if _unknown_host(error):
         return f"the host name of {server} cannot be resolved; check the name and the network"
+    if names & _OFFLINE:
+        return "HF_HUB_OFFLINE is set, which forbids all requests; unset it and run the same command again"
     if errno.ECONNREFUSED in errnos:
         return f"{server} refuses the connection; check the address, and that the server is running"
     if names & _FULL or errnos & {errno.ENOSPC, errno.EDQUOT}:

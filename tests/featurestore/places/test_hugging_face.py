@@ -22,6 +22,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setitem(fsspec.config.conf, "hf", {"endpoint": address, "token": False})
         hub.HfFileSystem.clear_instance_cache()
 
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)  # read once, when it is imported
     yield at
     hub.HfFileSystem.clear_instance_cache()
 
@@ -32,6 +33,16 @@ def test_a_hub_that_cannot_be_reached_is_a_sentence(endpoint: Any) -> None:
         StorageError, match=r"cannot read hf://datasets/anna/store/store\.json: the service cannot be reached"
     ):
         Remote("hf://datasets/anna/store", QUICK).read("store.json", 10)
+
+
+def test_a_hub_that_the_user_has_switched_off_is_not_asked(
+    endpoint: Any, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint(web.url)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(StorageError, match=r"store\.json: HF_HUB_OFFLINE is set, .*; unset it"):
+        Remote("hf://datasets/anna/store", QUICK).read("store.json", 10)
+    assert web.requests == []
 
 
 def test_a_repository_that_asks_for_a_token_is_a_sentence(endpoint: Any, web: Web) -> None:
