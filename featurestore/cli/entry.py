@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
+from featurestore.cli.shortage import explain_shortage
 from featurestore.cli.streams import discard, safe_streams
 from schemas.errors import SerError, StoppedError, UsageError
 from schemas.messages.printable import escape_line
@@ -52,6 +53,10 @@ def _run(module: str) -> int:
         return StoppedError.exit_code
     except SerError as error:
         return _report(error)
+    except Exception as error:
+        if (shortage := explain_shortage(error)) is None:
+            raise
+        return _report(shortage)
     return 0
 
 
