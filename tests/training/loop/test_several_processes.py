@@ -38,11 +38,17 @@ def trained(store: Path, out: Path, ranks: int) -> dict[str, Any]:
     return {"metrics": metrics, "folder": folder}
 
 
+@pytest.fixture(scope="module")
+def one(demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return trained(demo_store, tmp_path_factory.mktemp("runs") / "one", 1)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("ranks", [2, 3])
-def test_ranks_train_what_one_process_trains(demo_store: Path, tmp_path: Path, ranks: int) -> None:
+def test_ranks_train_what_one_process_trains(
+    demo_store: Path, one: dict[str, Any], tmp_path: Path, ranks: int
+) -> None:
     """84 clips × 2 views make 7 batches of 24. Sums are taken in another order; no draw differs."""
-    one = trained(demo_store, tmp_path / "one", 1)
     several = trained(demo_store, tmp_path / "several", ranks)
     for side in ("validation", "test"):
         ours, theirs = several["metrics"][side], one["metrics"][side]

@@ -83,7 +83,7 @@ Serve = Callable[..., Served]
 
 
 WATCHED = """
-import json, os, sys
+import ctypes, gc, json, os, signal, sys
 import training.web.page as pages
 log = os.open(os.environ["TMPDIR"] + "/../watched-server", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
 def watch(event, args):
@@ -109,10 +109,18 @@ def table(routes, prefix):
         if inner is not None:
             yield from table(inner, path)
         yield path, sorted(getattr(route, "methods", None) or [])
+def tidy(*_):
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    os.write(log, b"tidied memory\\n")
+signal.signal(signal.SIGUSR1, tidy)
 pages.page = page
 sys.addaudithook(watch)
 """
-"""Comes before the command: writes down what is opened, which addresses are asked, and all routes."""
+"""Comes before the command: writes down what is opened, which addresses are asked, and all routes.
+
+At SIGUSR1 it frees what can be freed.
+"""
 
 
 @pytest.fixture(scope="package")
