@@ -8,7 +8,10 @@ from pydantic import Field, model_validator
 
 from schemas.model import Model
 
-Protocol = Literal["speaker", "loso", "kfold", "emobox", "cross-corpus", "random"]
+Protocol = Literal["speaker", "loso", "kfold", "speaker+sentence", "emobox", "cross-corpus", "random"]
+
+GROUPED: tuple[Protocol, ...] = ("kfold", "speaker+sentence")
+"""Protocols with a number of groups of speakers, written ``kfold:5``."""
 
 MOST_FOLDS = 1000
 
@@ -19,14 +22,15 @@ class SplitSpec(Model):
     """A protocol and its parameters.
 
     ``speaker``: speakers are assigned to three sides at random; ``loso``: each speaker is tested once;
-    ``kfold``: groups of speakers are tested in turn; ``emobox``: the folds of the EmoBox benchmark;
-    ``cross-corpus``: training and test use different corpora; ``random``: clips are assigned at random,
-    regardless of speaker.
+    ``kfold``: groups of speakers are tested in turn; ``speaker+sentence``: the same, and each group is tested
+    on each half of the sentences, after training without either; ``emobox``: the folds of the EmoBox
+    benchmark; ``cross-corpus``: training and test use different corpora; ``random``: clips are assigned at
+    random, regardless of speaker.
     """
 
     protocol: Protocol = "speaker"
     folds: int = Field(5, ge=2, le=MOST_FOLDS)
-    """``kfold`` only: number of groups of speakers."""
+    """``kfold`` and ``speaker+sentence`` only: number of groups of speakers."""
     train_corpora: tuple[str, ...] = ()
     """``cross-corpus`` only: corpora to train on; empty: all except the test corpora."""
     test_corpora: tuple[str, ...] = ()
@@ -47,9 +51,9 @@ class SplitSpec(Model):
         """Accept ``kfold:5`` for the protocol and its number of folds."""
         if isinstance(values, dict) and isinstance(protocol := values.get("protocol"), str):
             name, colon, number = protocol.partition(":")
-            if name == "kfold" and colon:
+            if name in GROUPED and colon:
                 if not number.isdecimal() or not 2 <= int(number) <= MOST_FOLDS:
-                    raise ValueError(f"use kfold:K with K from 2 to {MOST_FOLDS}, not '{protocol}'")
+                    raise ValueError(f"use {name}:K with K from 2 to {MOST_FOLDS}, not '{protocol}'")
                 return {**values, "protocol": name, "folds": number}
         return values
 
@@ -75,4 +79,4 @@ class SplitSpec(Model):
     @property
     def shorthand(self) -> str:
         """As one word: ``kfold:5``, ``speaker``."""
-        return f"kfold:{self.folds}" if self.protocol == "kfold" else self.protocol
+        return f"{self.protocol}:{self.folds}" if self.protocol in GROUPED else self.protocol

@@ -40,12 +40,13 @@ def models(typed: str) -> list[str]:
 
 
 def protocols(typed: str) -> list[str]:
-    """Complete a protocol, for ``kfold`` with the usual numbers of folds."""
+    """Complete a protocol, for those with groups of speakers with the usual numbers of them."""
     from typing import get_args
 
-    from schemas.protocol import Protocol
+    from schemas.protocol import GROUPED, Protocol
 
-    return _one(typed, (*(name for name in get_args(Protocol) if name != "kfold"), "kfold:5", "kfold:10"))
+    alone = (name for name in get_args(Protocol) if name not in GROUPED)
+    return _one(typed, (*alone, *(f"{name}:{count}" for name in GROUPED for count in (5, 10))))
 
 
 def _one(typed: str, names: Iterable[str]) -> list[str]:

@@ -137,7 +137,8 @@ def audit(
     recording has changed since the split; a sample read on the wrong side; and an augmented view in
     validation or test. Admitted are speakers on several sides under the protocol ``random``; views of one
     recording on several sides, if views were drawn; and training speakers in validation, but never in the
-    test, if too few speakers were left. Reported are training sentences that are in validation or test too.
+    test, if too few speakers were left. Reported are training sentences that are in validation or test too;
+    in the test they are leaks under ``speaker+sentence``.
 
     ``near_duplicates`` come from :func:`training.audits.near_duplicates.near_duplicates`; None skips the
     check. They are leaks, or admitted if the rule is ``report``.
@@ -181,9 +182,11 @@ def audit(
         checks.append(replace(check, verdict="admitted") if reported else check)
     shared = shared_sentences(clips)
     question = "Which sentences of training are spoken in validation or test too?"
-    checks.append(Check("sentence overlap", question, "reported", shared, len(shared)))
-    by_side = clips.groupby("side")
     in_test, in_training = sentences_of(clips, "test"), sentences_of(clips, "train")
+    known = in_test & (in_training | sentences_of(clips, "validation"))
+    verdict: Verdict = "leak" if known and split.claim.is_sentence_independent else "reported"
+    checks.append(Check("sentence overlap", question, verdict, shared, len(shared)))
+    by_side = clips.groupby("side")
     return Audit(
         protocol=split.protocol,
         clips={name: len(split.side(name)) for name in SIDES},

@@ -15,7 +15,7 @@ RUN_HELP = "Folder of a run of ser-train."
 
 STORE_HELP = "The feature store: a folder or a URL."
 
-PROTOCOL_HELP = "speaker, loso, kfold:K, emobox, cross-corpus or random."
+PROTOCOL_HELP = "speaker, loso, kfold:K, speaker+sentence:K, emobox, cross-corpus or random."
 
 PROTOCOL_PANEL = "Test protocol"
 

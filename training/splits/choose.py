@@ -15,6 +15,7 @@ from training.splits.folds import grouped_folds, leave_one_speaker_out
 from training.splits.random import at_random, at_random_with_leaked_views
 from training.splits.side import ORIGINAL_VIEW
 from training.splits.speaker import by_speaker
+from training.splits.speaker_sentence import by_speaker_and_sentence
 from training.splits.split import Split
 
 
@@ -54,6 +55,8 @@ def splits_of(
             return leave_one_speaker_out(usable, draw)
         case "kfold":
             return grouped_folds(usable, draw)
+        case "speaker+sentence":
+            return by_speaker_and_sentence(usable, draw)
         case "emobox":
             return emobox(usable, draw)
         case "cross-corpus":

@@ -47,11 +47,16 @@ class Claim:
         return self.independence == "speaker-independent"
 
     @property
+    def is_sentence_independent(self) -> bool:
+        """Whether the protocol keeps the sentences of the test out of training."""
+        return (self.protocol or "").partition(":")[0] == "speaker+sentence"
+
+    @property
     def title(self) -> str:
         """``speaker-independent, normalised by speaker (protocol: emobox, fold 3 of 6)``."""
         kinds = [
             *(["cross-corpus"] if self.crosses_corpora else []),
-            self.independence,
+            "speaker- and sentence-independent" if self.is_sentence_independent else self.independence,
             *(["normalised by speaker"] if self.normalised_by_speaker else []),
         ]
         return f"{', '.join(kinds)} ({', '.join(self._details())})"

@@ -45,16 +45,28 @@ def grouped_folds(usable: pd.DataFrame, draw: Draw) -> tuple[Split, ...]:
     SplitError
         If there are more groups than speakers.
     """
+    columns, groups = deal_speakers(usable, draw)
+    named = [(str(index), group) for index, group in enumerate(groups, start=1)]
+    return folds_of(usable, named, draw, columns)
+
+
+def deal_speakers(usable: pd.DataFrame, draw: Draw) -> tuple[tuple[str, ...], list[list[Person]]]:
+    """Manifest columns within which speakers are dealt to ``draw.spec.folds`` groups, and the groups.
+
+    Raises :class:`SplitError` if there are more groups than speakers.
+    """
     people, count = people_of(usable), draw.spec.folds
     if count > len(people):
-        most = f"use kfold:K with K up to {len(people)}, or loso" if len(people) > 1 else "add a corpus"
-        raise SplitError(f"kfold:{count} needs {count} speakers, but the store has {len(people)}; {most}")
+        name = draw.spec.protocol
+        most = "add a corpus"
+        if len(people) > 1:
+            most = f"use {name}:K with K up to {len(people)}" + (", or loso" if name == "kfold" else "")
+        raise SplitError(f"{name}:{count} needs {count} speakers, but the store has {len(people)}; {most}")
     for columns in SPEAKER_STRATA:
         groups = _deal(people, columns, draw)
         if all(groups):
             break
-    named = [(str(index), group) for index, group in enumerate(groups, start=1)]
-    return folds_of(usable, named, draw, columns)
+    return columns, groups
 
 
 def folds_of(
