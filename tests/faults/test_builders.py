@@ -7,6 +7,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from featurestore.build import BuildRequest, build
 from featurestore.verify import verify
 from schemas.errors import StoreBusyError
@@ -19,6 +21,7 @@ def build_at_once(request: BuildRequest, barrier: Any) -> str:
     return build(request).document.digest
 
 
+@pytest.mark.slow
 def test_builds_of_the_same_corpus(sound: Sound, children: Children, tmp_path: Path) -> None:
     for attempt in range(3):
         out = tmp_path / f"{attempt}.zarr"

@@ -37,6 +37,7 @@ def build_by_a_mad_clock(request: BuildRequest, seed: int) -> str:
     return build(request).document.digest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_a_build_by_a_clock_that_jumps(seed: int, sound: Sound, children: Children, tmp_path: Path) -> None:
     out = tmp_path / "s.zarr"

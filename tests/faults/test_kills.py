@@ -162,6 +162,7 @@ def test_kills_of_an_extension(growth: str, sound: Sound, children: Children, tm
         shutil.rmtree(out)
 
 
+@pytest.mark.slow
 def test_kills_of_a_repair(sound: Sound, children: Children, tmp_path: Path) -> None:
     damaged = copied(sound.path, tmp_path / "damaged.zarr")
     rng = random.Random("repair")

@@ -70,6 +70,7 @@ def _await_both(reached: Any, digest: str) -> None:
             missing.discard(seed)
 
 
+@pytest.mark.slow
 def test_readers_during_extensions_and_rebuilds(sound: Sound, children: Children, tmp_path: Path) -> None:
     """Four versions in turn: other recordings, more clips, a further feature."""
     corpora = tmp_path / "corpora"

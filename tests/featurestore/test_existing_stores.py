@@ -109,6 +109,7 @@ SHARD_WRITTEN = "'/c/' in str(arguments[0])"
 
 
 class TestKilledWhileChanging:
+    @pytest.mark.slow
     def test_an_extension_goes_on_with_the_same_layout(
         self, whole_demo: Path, tiny_recipe: str, tiny_build: Builder, tmp_path: Path
     ) -> None:

@@ -52,6 +52,7 @@ MOMENTS: dict[str, Callable[[Path], bool]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_killed_build_resumes_to_the_same_digest(
     moment: str, whole_demo: Path, tiny_recipe: str, tiny_build: Builder, tiny_store: Path, tmp_path: Path

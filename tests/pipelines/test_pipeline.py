@@ -86,6 +86,7 @@ def test_a_clip_alone_gives_the_same_bytes_in_any_thread_and_order(
     assert np.array_equal(again.parameters, whole.parameters, equal_nan=True)
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(order=st.permutations(range(10)), count=st.integers(1, 10))
 def test_no_view_of_a_clip_depends_on_the_rest_of_its_batch(

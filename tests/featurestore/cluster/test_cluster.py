@@ -151,6 +151,7 @@ def test_a_worker_that_came_later_is_refused_before_it_computes(
     assert place.sizes().keys() <= {".build.lock"}
 
 
+@pytest.mark.slow
 def test_no_scheduler_is_one_sentence(small_demo: Path, tiny_recipe: str, tmp_path: Path) -> None:
     for address in ("tcp://127.0.0.1:9", "nonsense://x", "127.0.0.1:9"):
         with pytest.raises(ClusterError, match="no scheduler answers at"):

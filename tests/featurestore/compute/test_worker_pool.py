@@ -173,6 +173,7 @@ def test_workers_end_when_the_build_is_killed(whole_demo: Path, tiny_recipe: str
     _wait_for(lambda: not any(map(_running, workers)))
 
 
+@pytest.mark.slow
 def test_a_build_needs_no_main_guard_and_no_clean_folder(
     whole_demo: Path, tiny_recipe: str, tmp_path: Path
 ) -> None:

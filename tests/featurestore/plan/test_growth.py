@@ -80,6 +80,7 @@ def _has_all_and_kept(store: Path, before: dict[str, tuple[int, int]]) -> None:
 
 
 class TestFeaturesAndViews:
+    @pytest.mark.slow
     def test_only_what_is_missing_is_written(
         self, larger: dict[str, str], own_store: Path, whole_demo: Path, tmp_path: Path
     ) -> None:

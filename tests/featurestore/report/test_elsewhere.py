@@ -95,6 +95,7 @@ def needed(whole: Path, numbers: dict[str, Any]) -> set[str]:
     return TABLES | COORDINATES | originals | of_examples
 
 
+@pytest.mark.slow
 def test_the_page_is_that_of_the_store_here_but_for_the_place(
     whole: Path, seen: Seen, tmp_path: Path
 ) -> None:

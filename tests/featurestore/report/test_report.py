@@ -38,6 +38,7 @@ def page(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_report(store, tmp_path_factory.mktemp("page") / "report.html").path
 
 
+@pytest.mark.slow
 def test_the_page_can_be_read_on_a_laptop_and_on_a_telephone(page: Path, browser: Browser) -> None:
     require_readable(browser, page)
 

@@ -109,6 +109,7 @@ def test_mistakes_about_a_store_name_the_next_step(demo_store: Path, tmp_path: P
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_tells_the_command_that_goes_on(demo_store: Path, tmp_path: Path) -> None:
     runs = tmp_path / "my runs"
     options = ["--store", str(demo_store), "--views", "0", "--epochs", "200", "--out", str(runs), *NARROW]
@@ -132,6 +133,7 @@ def test_ctrl_c_tells_the_command_that_goes_on(demo_store: Path, tmp_path: Path)
     assert json.loads(run(*arguments, "--json").stdout)["run"] == str(folder)
 
 
+@pytest.mark.slow
 def test_a_disk_that_refuses_is_one_sentence_with_the_command_that_goes_on(
     demo_store: Path, tmp_path: Path
 ) -> None:

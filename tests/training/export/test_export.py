@@ -101,6 +101,7 @@ def require_equal(run: RunResult, path: Path, store: FeatureStore) -> None:
             np.testing.assert_allclose(emotions, by_gender, atol=TOLERANCE)
 
 
+@pytest.mark.slow
 def test_the_graph_says_what_the_model_says(run: RunResult, exported: Exported, demo_store: Path) -> None:
     onnx.checker.check_model(exported.onnx, full_check=True)
     require_equal(run, exported.onnx, FeatureStore.open(demo_store))

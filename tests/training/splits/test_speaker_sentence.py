@@ -49,7 +49,7 @@ def savee() -> list[dict[str, Any]]:
     return [{**clip, "sentence": f"{clip['emotion']}-{clip['sentence']}"} for clip in clips]
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(
     sizes=st.lists(st.integers(6, 30), min_size=2, max_size=12),
     sentences=st.integers(2, 8),

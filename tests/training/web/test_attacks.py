@@ -18,6 +18,8 @@ from training.web.gate import Gate
 from training.web.sessions import Sessions
 from training.web.uploads import Uploads
 
+pytestmark = pytest.mark.slow  # a server of its own takes a minute
+
 
 def exchange(served: Served, *lines: str, body: bytes = b"") -> bytes:
     """Send a request as it stands and return the reply's first bytes; empty if the connection was closed."""

@@ -88,6 +88,7 @@ def test_the_next_port_is_taken_where_none_is_asked_for() -> None:
             listen_on("127.0.0.1", ports[0])
 
 
+@pytest.mark.slow
 def test_an_address_for_others_carries_a_warning_and_any_name_reaches_it(serve: Serve, run: Path) -> None:
     served = serve(run, "--host", "0.0.0.0", "--port", 0)
     with client(f"http://127.0.0.1:{served.port}") as to:
@@ -99,6 +100,7 @@ def test_an_address_for_others_carries_a_warning_and_any_name_reaches_it(serve: 
     assert warning.startswith("note: 0.0.0.0 is open to other machines")
 
 
+@pytest.mark.slow
 def test_a_browser_is_opened_where_it_is_asked_for(serve: Serve, run: Path, tmp_path: Path) -> None:
     opened = tmp_path / "opened"
     program = tmp_path / "browser"

@@ -21,6 +21,8 @@ from tests.training.web.asking import shares
 from tests.training.web.conftest import Serve, Served
 from training.predict.predictor import Predictor
 
+pytestmark = pytest.mark.slow  # a server of its own takes a minute
+
 CLOSED = ("Method not implemented.",)
 """What Gradio's own script says when it closes a stream of its queue."""
 

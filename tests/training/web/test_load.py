@@ -22,6 +22,8 @@ from tests.training.web.conftest import Served
 from tests.training.web.test_server import watched
 from training.predict.predictor import Predictor
 
+pytestmark = pytest.mark.slow  # a server of its own takes a minute
+
 MEGABYTE = 2**20
 
 
@@ -121,7 +123,6 @@ def test_what_is_too_long_is_refused_in_every_container(served: Served) -> None:
     assert {form: found for form, found in refused.items() if found is not True} == {}
 
 
-@pytest.mark.slow
 def test_three_hundred_requests_leave_nothing(served: Served, clips: list[Path]) -> None:
     samples, rate = soundfile.read(clips[0])
     short = io.BytesIO()

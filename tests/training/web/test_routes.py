@@ -6,9 +6,12 @@ import json
 import re
 
 import httpx
+import pytest
 
 from tests.training.web.asking import client
 from tests.training.web.conftest import Served
+
+pytestmark = pytest.mark.slow  # a server of its own takes a minute
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 

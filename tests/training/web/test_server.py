@@ -229,6 +229,7 @@ def test_sizes_that_are_not_announced_or_lied_about_are_refused(served: Served) 
         assert large.status_code == 413
 
 
+@pytest.mark.slow
 def test_uploads_of_all_users_share_a_bounded_memory(serve: Serve, run: Path) -> None:
     served = serve(run, "--port", 0, "--max-mb", 0.02)
     with client(served.url) as to:
@@ -270,6 +271,7 @@ def test_the_page_forbids_the_browser_to_ask_anybody_else(served: Served) -> Non
     assert str(served.temporary) not in reply.text
 
 
+@pytest.mark.slow
 def test_a_failure_of_the_server_is_a_sentence_to_its_visitor(serve: Serve, run: Path) -> None:
     broken = (
         "import training.web.answer as a\n"
@@ -288,6 +290,7 @@ def test_a_failure_of_the_server_is_a_sentence_to_its_visitor(serve: Serve, run:
     assert any("RuntimeError: a secret" in line for line in served.rest())
 
 
+@pytest.mark.slow
 def test_behind_a_proxy_the_page_speaks_of_its_public_address(
     serve: Serve, run: Path, clips: list[Path]
 ) -> None:
