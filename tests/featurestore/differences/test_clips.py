@@ -92,7 +92,7 @@ class TestClips:
 
 class TestSpecification:
     def test_fields_by_name_wherever_they_stand(self, plain: Path, make: MakeStore) -> None:
-        """The noise view comes second instead of first and has another range; nothing else is told."""
+        """The noise view comes second and has another range; nothing else differs."""
         head, mel, rms, noise, fast, tail = sections(TINY_RECIPE)
         other = make(head + mel + rms + fast + noise.replace("30.0", "20.0") + tail)
         result = compared(plain, other)
