@@ -108,3 +108,7 @@ class RunError(SerError):
 
 class DeviceError(UsageError):
     """The requested device is not available."""
+
+
+class EncoderError(SerError):
+    """The weights of an encoder are missing, damaged or of a kind that is not supported."""

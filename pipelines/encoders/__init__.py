@@ -1,0 +1,1 @@
+"""Frozen pretrained speech encoders: hidden states of waveforms, one module per family of networks."""

@@ -1,0 +1,31 @@
+"""What every family of encoders provides."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+
+from schemas.encoders import Architecture
+
+
+class Encoder(ABC):
+    """A frozen encoder on one device that computes the hidden states it was made for.
+
+    State 0 is the input of the first block and state i the output of block i, as ``transformers`` counts
+    ``hidden_states``. The last state is the encoder's output, after the final layer norm if there is one.
+
+    ``states`` : the states to compute, in ascending order; blocks above the last are not loaded.
+    """
+
+    def __init__(self, architecture: Architecture, states: tuple[int, ...]) -> None:
+        self.architecture = architecture
+        self.states = states
+
+    @abstractmethod
+    def hidden_states(self, waveforms: torch.Tensor) -> torch.Tensor:
+        """Hidden states (batch, state, frame, width) float32 of (batch, samples) float32 at 16 kHz.
+
+        All waveforms of a batch have the same length, without padding, so a clip's numbers do not depend on
+        its neighbours. The number of frames is ``architecture.frames(samples)``.
+        """

@@ -1,0 +1,36 @@
+"""Saved encoders, made once per session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from torch import nn
+
+from pipelines.encoders.weights import EncoderWeights, find_weights
+from tests.pipelines.encoders.saved import KINDS, make_network, save
+from tests.published_encoders import require_whisper
+
+Saved = Callable[[str], tuple[nn.Module, Path]]
+
+
+@pytest.fixture(scope="session")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Saved:
+    """Name of a kind → the network of ``transformers`` and the folder that it was saved in (read-only)."""
+    made: dict[str, tuple[nn.Module, Path]] = {}
+
+    def of(name: str) -> tuple[nn.Module, Path]:
+        if name not in made:
+            network = make_network(KINDS[name])
+            folder = tmp_path_factory.mktemp("encoder")
+            made[name] = network, save(network, folder, normalise=KINDS[name].normalise)
+        return made[name]
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def whisper_tiny() -> EncoderWeights:
+    """The published whisper-tiny.en; a test that needs it is skipped on a machine without it."""
+    return find_weights(require_whisper("whisper-tiny.en"))
