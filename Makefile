@@ -2,8 +2,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3.14 || command -v python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-# Tests mostly wait for Python to start: use two processes, and give each whole files.
-TEST_JOBS ?= 2
+# Tests often wait, for processes and servers: three processes keep two cores busy. Each takes whole files.
+TEST_JOBS ?= 3
 SPREAD := --numprocesses $(TEST_JOBS) --dist loadfile
 SMOKE  := .venv-smoke
 # uv installs PyTorch several times as fast as pip, but does not read pip.conf: make INSTALLER=uv

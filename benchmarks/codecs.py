@@ -47,7 +47,8 @@ def computed(files: list[Path], spec: StoreSpec) -> Table:
     table = np.empty(shape, np.float32)
     for row, file in enumerate(files):
         samples = decode(file.read_bytes(), spec.audio).samples
-        table[:, row] = pipeline([f"bench/{row}"], [samples]).table[:, 0]
+        arrays = pipeline([f"bench/{row}"], [samples]).arrays
+        table[:, row] = np.concatenate(list(arrays.values()), axis=2)[:, 0]
     return table
 
 
@@ -74,7 +75,7 @@ def write_s(candidate: Candidate, table: Table, spec: StoreSpec, folder: Path) -
     objects: dict[str, Any] = {}
     arrays = created(zarr.storage.MemoryStore(objects), candidate, spec, table.shape)
     started = time.process_time()
-    for name, columns in spec.columns.items():
+    for name, columns in spec.signal_columns.items():
         for view, numbers in enumerate(table):
             arrays[name][view] = numbers[:, columns]
     seconds = time.process_time() - started
@@ -94,7 +95,7 @@ def opened(folder: Path, name: str, pipeline: str) -> Any:
 
 def read_s(folder: Path, spec: StoreSpec, views: int) -> float:
     """CPU seconds to read all numbers with zarrs from the page cache."""
-    arrays = [opened(folder, name, RUST) for name in spec.columns]
+    arrays = [opened(folder, name, RUST) for name in spec.signal_columns]
     started = time.process_time()
     for array in arrays:
         for view in range(views):
@@ -138,7 +139,7 @@ def errors(candidate: Candidate, table: Table, spec: StoreSpec) -> dict[str, dic
     """Largest and root-mean-square error by feature, relative to the float32 numbers of the pipeline."""
     stored = candidate.stored(table)
     out = {}
-    for name, columns in spec.columns.items():
+    for name, columns in spec.signal_columns.items():
         error = np.abs(stored[:, :, columns].astype(np.float32) - table[:, :, columns])
         rms = float(np.sqrt(np.square(error, dtype=np.float64).mean()))
         out[name] = {"largest": float(error.max()), "rms": rms}

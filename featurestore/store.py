@@ -27,6 +27,7 @@ from featurestore.read.selection import Positions, select_features, select_posit
 from featurestore.read.spans import SpanReader
 from featurestore.read.table_values import read_manifest, read_statistics, read_views
 from featurestore.read.verified_store import VerifiedStore
+from pipelines.valid_frames import count_valid_frames
 from schemas.clip import Status
 from schemas.errors import UsageError
 from schemas.names import is_utf8
@@ -120,8 +121,8 @@ class FeatureStore:
         usable = (self.manifest["status"] == Status.OK).to_numpy()[positions]
         storage = self.spec.storage
         out = {
-            name: np.empty((len(indices), len(positions), count, self.spec.frames), storage.dtype)
-            for name, count in wanted.items()
+            name: np.empty((len(indices), len(positions), *self.spec.shapes[name]), storage.dtype)
+            for name in wanted
         }
         needed = [
             shard_path(dataset, name, view, int(unit))
@@ -147,8 +148,10 @@ class FeatureStore:
     def span_reader(self, features: Sequence[str]) -> SpanReader:
         """A reader of scattered runs of rows for streaming, with ``features`` stacked in the given order.
 
-        Raises :class:`UsageError` for a feature that the store does not have.
+        Raises :class:`UsageError` for a feature that the store does not have, and for features that differ
+        in their number of frames.
         """
+        self.spec.common_frames([*select_features(self.spec, features)])
         return SpanReader(
             self.objects,
             self.manifest,
@@ -157,12 +160,23 @@ class FeatureStore:
             self.spec.storage.shard_clips,
         )
 
-    def valid_frames(self, clips: Positions, views: Sequence[int] = (0,)) -> npt.NDArray[np.int64]:
-        """Number of frames centred on sound rather than padding, (view, clip) int64; 0 for bad recordings."""
+    def valid_frames(
+        self, clips: Positions, views: Sequence[int] = (0,), feature: str | None = None
+    ) -> npt.NDArray[np.int64]:
+        """Number of frames centred on sound rather than padding, (view, clip) int64; 0 for bad recordings.
+
+        ``feature`` : whose frames; None: of all features but those of encoders, which have their own. A
+        pooled feature has 1. Raises :class:`UsageError` for a feature that the store does not have.
+        """
         positions, indices = select_positions(len(self.manifest), clips), select_views(self.spec, views)
-        table = self.views["valid_frames"].to_numpy().reshape(len(self.manifest), len(self.spec.view_names))
+        name = feature or ""
+        if feature is not None:
+            select_features(self.spec, [feature])
+        encoded = any(encoder.name == name for encoder in self.spec.encoders)
+        column = self.views["samples" if encoded else "valid_frames"].to_numpy()
+        table = column.reshape(len(self.manifest), len(self.spec.view_names))
         frames: npt.NDArray[np.int64] = table[positions][:, indices].T
-        return frames
+        return count_valid_frames(self.spec, name, frames) if encoded else frames
 
     def statistics(self, speakers: Collection[str], views: Sequence[int] = (0,)) -> dict[str, Statistics]:
         """Moments of every feature over the valid frames of all usable clips of ``speakers`` in ``views``.

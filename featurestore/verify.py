@@ -211,7 +211,7 @@ def _check_values(store: FeatureStore, progress: Progress) -> Iterator[Finding]:
     manifest = store.manifest
     size = store.spec.storage.shard_clips
     views = range(len(store.spec.view_names))
-    names = [feature.kind for feature in store.spec.features]
+    names = [feature.name for feature in store.spec.features]
     with progress.task("decode", len(manifest), "clips") as advance:
         for _, part in manifest.groupby([manifest["dataset"], manifest["row"] // size]):
             usable = (part["status"] == Status.OK).to_numpy()

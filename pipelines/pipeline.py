@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from pipelines.batch import ClipBatch
+from pipelines.batch import ClipBatch, ViewBatch
+from pipelines.encoders.extract import encoder_extractors
 from pipelines.features.extract import FeatureExtractor
 from pipelines.moments import clip_moments
 from pipelines.process import single_threaded
 from pipelines.quantise import quantiser
+from pipelines.valid_frames import count_valid_frames
 from pipelines.views.compute import augment, original, window_samples
+from schemas.errors import UsageError
 from schemas.spec import StoreSpec
 
 GPU_CLIPS = 64
@@ -23,37 +27,33 @@ GPU_CLIPS = 64
 
 @dataclass(frozen=True)
 class FeatureBatch:
-    """Features of some clips in host memory, with the coefficients of all features concatenated.
+    """Features of some clips in host memory.
 
-    ``table``        : (view, clip, coefficient, frame) in the store's dtype.
-    ``columns``      : slice of the coefficients by feature.
-    ``valid_frames`` : (view, clip) int64, frames centred on sound, not on padding.
+    ``arrays``       : feature → (view, clip, coefficient, frame) in the store's dtype.
+    ``samples``      : (view, clip) int64, length of each view before the padding.
+    ``valid_frames`` : (view, clip) int64, frames centred on sound, not on padding, of all features but those
+    of encoders.
     ``parameters``   : (view, clip) float64, NaN for the original.
-    ``mean``, ``m2`` : (view, clip, coefficient) float64, over the valid frames.
+    ``mean``, ``m2`` : feature → (view, clip, coefficient) float64, over the valid frames.
     """
 
-    table: npt.NDArray[np.floating]
-    columns: Mapping[str, slice]
+    arrays: Mapping[str, npt.NDArray[np.floating]]
+    samples: npt.NDArray[np.int64]
     valid_frames: npt.NDArray[np.int64]
     parameters: npt.NDArray[np.float64]
-    mean: npt.NDArray[np.float64]
-    m2: npt.NDArray[np.float64]
-
-    @property
-    def arrays(self) -> dict[str, npt.NDArray[np.floating]]:
-        """Array of each feature, (view, clip, coefficient, frame)."""
-        return {feature: self.table[:, :, part] for feature, part in self.columns.items()}
+    mean: Mapping[str, npt.NDArray[np.float64]]
+    m2: Mapping[str, npt.NDArray[np.float64]]
 
     def clip(self, index: int) -> FeatureBatch:
         """One clip as a separate batch."""
         one = np.s_[:, index : index + 1]
         return FeatureBatch(
-            self.table[one],
-            self.columns,
+            {name: array[one] for name, array in self.arrays.items()},
+            self.samples[one],
             self.valid_frames[one],
             self.parameters[one],
-            self.mean[one],
-            self.m2[one],
+            {name: values[one] for name, values in self.mean.items()},
+            {name: values[one] for name, values in self.m2.items()},
         )
 
 
@@ -63,14 +63,20 @@ class Pipeline:
     On a CPU, each clip is computed separately and without padding, so that its numbers do not depend on other
     clips and stay in the core's cache; several threads may call it at the same time. On a GPU, clips are
     computed in batches of a fixed size, by one thread at a time.
+
+    ``encoders`` : folder of the weights of each encoder feature. Raises :class:`EncoderError` if weights are
+    missing or are not those of the specification.
     """
 
-    def __init__(self, spec: StoreSpec, device: torch.device) -> None:
+    def __init__(
+        self, spec: StoreSpec, device: torch.device, encoders: Mapping[str, Path] | None = None
+    ) -> None:
         self.spec = spec
         self.device = device
         self.window = window_samples(spec)
         self.clips_at_once = 1 if device.type == "cpu" else GPU_CLIPS
         self._extract = FeatureExtractor(spec, device)
+        self._encoders = encoder_extractors(spec, encoders or {}, device) if spec.encoders else {}
         self._dtype = torch.float16 if spec.storage.dtype == "float16" else torch.float32
         self._quantise = quantiser(spec, device)
 
@@ -112,29 +118,52 @@ class Pipeline:
     def _compute(self, batch: ClipBatch, clips: int) -> FeatureBatch:
         """Compute all views of a batch and the features of its first ``clips``."""
         views = [original(batch), *(augment(batch, view) for view in self.spec.views)]
-        table = self._extract.table([view.waveforms for view in views]).to(self._dtype)
-        if self._quantise is not None:
-            table = self._quantise(table)
-        valid = np.array([[self.spec.valid_frames(n) for n in view.lengths] for view in views])
-        self._require_finite(table, batch.clip_ids)
-        mean, m2 = clip_moments(table, torch.from_numpy(valid.reshape(-1)).to(table.device))
-        shape = (len(views), len(batch.clip_ids))
-        stored = table.transpose(1, 2).contiguous().view(*shape, -1, self.spec.frames)
+        lengths = np.array([view.lengths for view in views])
+        arrays: dict[str, npt.NDArray[np.floating]] = {}
+        mean: dict[str, npt.NDArray[np.float64]] = {}
+        m2: dict[str, npt.NDArray[np.float64]] = {}
+        for columns, table in self._tables(views):
+            stored = self._round(table)
+            self._require_finite(stored, columns, batch.clip_ids)
+            valid = count_valid_frames(self.spec, next(iter(columns)), lengths).reshape(-1)
+            moments = clip_moments(stored, torch.from_numpy(valid).to(stored.device))
+            numbers = stored.transpose(1, 2).contiguous().view(*lengths.shape, -1, stored.shape[1])
+            kept = numbers[:, :clips].cpu().numpy()
+            means, m2s = (part.view(*lengths.shape, -1)[:, :clips].cpu().numpy() for part in moments)
+            for name, part in columns.items():
+                arrays[name], mean[name], m2[name] = kept[:, :, part], means[:, :, part], m2s[:, :, part]
+        names = self.spec.coefficients
         return FeatureBatch(
-            stored[:, :clips].cpu().numpy(),
-            self._extract.columns,
-            valid[:, :clips],
+            {name: arrays[name] for name in names},
+            lengths[:, :clips],
+            np.array([[self.spec.valid_frames(n) for n in row] for row in lengths[:, :clips].tolist()]),
             np.array([view.parameters for view in views], dtype=np.float64)[:, :clips],
-            mean.view(*shape, -1)[:, :clips].cpu().numpy(),
-            m2.view(*shape, -1)[:, :clips].cpu().numpy(),
+            {name: mean[name] for name in names},
+            {name: m2[name] for name in names},
         )
 
-    def _require_finite(self, table: torch.Tensor, clip_ids: Sequence[str]) -> None:
+    def _tables(self, views: Sequence[ViewBatch]) -> Iterator[tuple[Mapping[str, slice], torch.Tensor]]:
+        """Tables (waveform, frame, coefficient) float32 of features that share frames, and their columns."""
+        if self._extract.columns:
+            yield self._extract.columns, self._extract.table([view.waveforms for view in views])
+        for name, extract in self._encoders.items():
+            yield {name: slice(None)}, torch.cat([extract(view) for view in views])
+
+    def _round(self, table: torch.Tensor) -> torch.Tensor:
+        """The numbers that the store holds."""
+        stored = table.to(self._dtype)
+        return stored if self._quantise is None else self._quantise(stored)
+
+    def _require_finite(
+        self, table: torch.Tensor, columns: Mapping[str, slice], clip_ids: Sequence[str]
+    ) -> None:
         """Raise FloatingPointError for values that are not finite, which no decoded recording should give."""
         if bool(torch.isfinite(table.sum(dtype=torch.float32))):
             return
         for row in torch.nonzero(~torch.isfinite(table).all(dim=1).all(dim=1))[:, 0].tolist():
             broken = ~torch.isfinite(table[row]).all(dim=0)
-            names = [name for name, part in self._extract.columns.items() if broken[part].any()]
+            names = [name for name, part in columns.items() if broken[part].any()]
             clip_id = clip_ids[row % len(clip_ids)]
+            if self._dtype == torch.float16 and names[0] in self._encoders:
+                raise UsageError(f"{names[0]} of {clip_id} exceeds float16; build with --dtype float32")
             raise FloatingPointError(f"{', '.join(names)} of {clip_id} are not finite; please report this")

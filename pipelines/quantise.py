@@ -44,7 +44,8 @@ def quantiser(spec: StoreSpec, device: torch.device) -> Quantise | None:
         case "bitround":
             return round_bits
         case "fixed":
-            steps = [FIXED_STEPS[name] for name, count in spec.coefficients.items() for _ in range(count)]
+            counts = spec.coefficients.items()  # without encoders: their numbers have no common scale
+            steps = [FIXED_STEPS[name] for name, count in counts for _ in range(count)]
             on_device = torch.tensor(steps, dtype=torch.float32, device=device)
             return lambda table: round_to_steps(table, on_device)
         case _:

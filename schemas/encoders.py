@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, TypeAdapter, model_validator
 
 from schemas.model import Model
 
@@ -119,7 +119,99 @@ class WaveformArchitecture(_Architecture):
 
 Architecture = Annotated[WhisperArchitecture | WaveformArchitecture, Field(discriminator="family")]
 
+_ARCHITECTURE: TypeAdapter[Architecture] = TypeAdapter(Architecture)
+
+
+def parse_architecture(values: Any) -> Architecture:
+    """An architecture from its fields. Raises pydantic's ValidationError."""
+    return _ARCHITECTURE.validate_python(values)
+
+
 FAMILIES: tuple[str, ...] = ("whisper", "wav2vec2", "hubert", "wavlm", "data2vec-audio")
 
 ENCODER_RATE = 16_000
 """Sample rate in Hz that every family expects."""
+
+
+class EncoderSpec(Model):
+    """Hidden states of a frozen pretrained encoder, computed from each view at 16 kHz.
+
+    Pooled over a clip's real frames: (layers × statistics × width, 1), in this order, in the network's own
+    unit. As ``frames``: (layers × width, frames), one frame per ``stride`` frames of the encoder.
+    """
+
+    kind: Literal["encoder"] = "encoder"
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,31}$")
+    """Name of the feature, and of its arrays."""
+    architecture: Architecture | None = None
+    """Of the weights. A recipe may leave it out: the build fills it in from the weights that it finds."""
+    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
+    """SHA-256 of the file of the weights. A recipe may leave it out."""
+    layers: tuple[Annotated[int, Field(ge=0, le=MOST_BLOCKS)], ...] | None = Field(None, min_length=1)
+    """Hidden states, ascending: 0 is the input of the first block, i the output of block i; null: all."""
+    pooling: Literal["mean", "mean+std", "frames"] = "mean+std"
+    """Statistics over a clip's frames (population standard deviation), or the frames themselves."""
+    stride: int = Field(1, ge=1, le=100)
+    """Frames of the encoder that are averaged into one stored frame; for ``frames`` alone."""
+    window: Literal["clip"] | Annotated[float, Field(gt=0, le=60)] = "clip"
+    """What the encoder sees: the clip alone, or so many seconds of it, padded with silence."""
+    precision: Literal["float32"] = "float32"
+    """Arithmetic of the network."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.name in RESERVED_NAMES:
+            raise ValueError(f"an encoder cannot be named '{self.name}'; that name has another meaning")
+        if self.layers is not None and list(self.layers) != sorted(set(self.layers)):
+            raise ValueError(f"layers {list(self.layers)} must be ascending, each once")
+        if self.pooling != "frames" and self.stride != 1:
+            raise ValueError(f'stride {self.stride} applies only to pooling = "frames"')
+        if self.architecture is not None:
+            blocks = self.architecture.blocks
+            if self.layers is not None and self.layers[-1] > blocks:
+                raise ValueError(f"{self.name} has no layer {self.layers[-1]}; its layers are 0 to {blocks}")
+        return self
+
+    @property
+    def statistics(self) -> tuple[str, ...]:
+        """Names of the statistics, in their order; none for frames."""
+        return () if self.pooling == "frames" else tuple(self.pooling.split("+"))
+
+    @property
+    def known_architecture(self) -> Architecture:
+        """The architecture. Raises ValueError if it is not known yet."""
+        if self.architecture is None or self.sha256 is None:
+            raise ValueError(f"the weights of the encoder {self.name} are not known yet")
+        return self.architecture
+
+    @property
+    def all_layers(self) -> tuple[int, ...]:
+        """The layers, also if they were left out."""
+        return self.layers or tuple(range(self.known_architecture.blocks + 1))
+
+    @property
+    def coefficients(self) -> int:
+        """Rows of the stored array."""
+        return len(self.all_layers) * max(1, len(self.statistics)) * self.known_architecture.width
+
+    def frames(self, samples: int, sample_rate: int) -> int:
+        """Stored frames of ``samples`` samples at ``sample_rate`` Hz; 1 if pooled, 0 for no samples."""
+        if samples <= 0:
+            return 0
+        if self.pooling != "frames":
+            return 1
+        return -(-self.encoder_frames(samples, sample_rate) // self.stride)
+
+    def encoder_frames(self, samples: int, sample_rate: int) -> int:
+        """Real frames of the encoder for ``samples`` samples at ``sample_rate`` Hz, without its padding."""
+        resampled = -(-samples * ENCODER_RATE // sample_rate)
+        if self.window != "clip":
+            resampled = min(resampled, round(self.window * ENCODER_RATE))
+        return self.known_architecture.frames(resampled)
+
+
+RESERVED_NAMES = frozenset(
+    {"all", "encoder", "frame", "mel_band", "zarr.json"}
+    | {"mel", "mfcc", "delta", "delta2", "chroma", "rms", "zcr"}
+)
+"""Words that cannot name an encoder: features, coordinates and files of a store."""

@@ -6,12 +6,21 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, TypeAdapter, model_validator
 
+from schemas.encoders import EncoderSpec
 from schemas.errors import UnknownNameError, UsageError
 from schemas.messages.nearest import did_you_mean
 from schemas.model import Model
 
 
-class MelSpec(Model):
+class _SignalFeature(Model):
+    @property
+    def name(self) -> str:
+        """Name of the feature, and of its arrays: its kind."""
+        kind: str = self.kind  # type: ignore[attr-defined] # each feature has its own
+        return kind
+
+
+class MelSpec(_SignalFeature):
     """Mel power spectrogram, (n_mels, frames) dB re 1.0, floored 80 dB below the clip's maximum.
 
     Slaney's scale and norm: ``pipelines.features.mel``.
@@ -21,7 +30,7 @@ class MelSpec(Model):
     n_mels: int = Field(128, ge=8, le=512)
 
 
-class MfccSpec(Model):
+class MfccSpec(_SignalFeature):
     """Mel-frequency cepstral coefficients, (n_mfcc, frames) dB: orthonormal DCT-II of the mel dB.
 
     Davis & Mermelstein 1980: ``pipelines.features.mfcc``.
@@ -38,7 +47,7 @@ class MfccSpec(Model):
         return self
 
 
-class _SlopeSpec(Model):
+class _SlopeSpec(_SignalFeature):
     width: int = Field(9, ge=3, le=129)
     """Length of the Savitzky–Golay window in frames, an odd number."""
 
@@ -64,7 +73,7 @@ class Delta2Spec(_SlopeSpec):
     kind: Literal["delta2"] = "delta2"
 
 
-class ChromaSpec(Model):
+class ChromaSpec(_SignalFeature):
     """Energy of the pitch classes, (n_chroma, frames), each frame scaled to a maximum of 1.
 
     Ellis 2007: ``pipelines.features.chroma``.
@@ -76,25 +85,25 @@ class ChromaSpec(Model):
     """Deviation from A = 440 Hz in fractions of a chroma bin; null: estimated for each view of each clip."""
 
 
-class RmsSpec(Model):
+class RmsSpec(_SignalFeature):
     """Root-mean-square energy of each frame, (1, frames), amplitude (``librosa.feature.rms``)."""
 
     kind: Literal["rms"] = "rms"
 
 
-class ZcrSpec(Model):
+class ZcrSpec(_SignalFeature):
     """Zero-crossing rate of each frame, (1, frames), 0…1 (``librosa.feature.zero_crossing_rate``)."""
 
     kind: Literal["zcr"] = "zcr"
 
 
-_Feature = MelSpec | MfccSpec | DeltaSpec | Delta2Spec | ChromaSpec | RmsSpec | ZcrSpec
-FeatureSpec = Annotated[_Feature, Field(discriminator="kind")]
+_Signal = MelSpec | MfccSpec | DeltaSpec | Delta2Spec | ChromaSpec | RmsSpec | ZcrSpec
+FeatureSpec = Annotated[_Signal | EncoderSpec, Field(discriminator="kind")]
 
 FEATURE_KINDS: tuple[str, ...] = tuple(
-    get_args(kind.model_fields["kind"].annotation)[0] for kind in get_args(_Feature)
+    get_args(kind.model_fields["kind"].annotation)[0] for kind in get_args(_Signal)
 )
-"""Names of all features, in the order in which ``all`` lists them."""
+"""Names of the features that are computed from the signal alone, in the order in which ``all`` lists them."""
 
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(FeatureSpec)
 
@@ -110,6 +119,8 @@ def coefficients(feature: FeatureSpec, features: tuple[FeatureSpec, ...]) -> int
             return next(other.n_mfcc for other in features if isinstance(other, MfccSpec))
         case ChromaSpec():
             return feature.n_chroma
+        case EncoderSpec():
+            return feature.coefficients
         case _:
             return 1
 

@@ -6,11 +6,15 @@ fingerprint: stores with equal specification digests hold comparable numbers.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from schemas.encoders import ENCODER_RATE, EncoderSpec, WhisperArchitecture
+from schemas.errors import UsageError
 from schemas.features import Delta2Spec, DeltaSpec, FeatureSpec, MelSpec, MfccSpec, coefficients
 from schemas.model import Model, canonical_digest
 from schemas.views import ORIGINAL, ViewSpec
@@ -19,6 +23,9 @@ MOST_SECONDS, MOST_FRAMES = 60, 20_000
 """Limits of a clip, as hundreds of clips are held in memory at a time."""
 
 MOST_VIEWS = 128
+
+MOST_RATIO = 1_000
+"""Largest terms of the ratio by which views are resampled for encoders."""
 
 MOST_CHUNK_BYTES = 256 * 2**20
 """Limit of one decoded chunk of a feature: five times the size of 60 s in 128 bands every 10 ms."""
@@ -116,9 +123,9 @@ class StoreSpec(Model):
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:
-        kinds = [feature.kind for feature in self.features]
-        if len(set(kinds)) < len(kinds):
-            raise ValueError(f"a feature is listed twice: {', '.join(kinds)}")
+        listed = [feature.name for feature in self.features]
+        if len(set(listed)) < len(listed):
+            raise ValueError(f"a feature is listed twice: {', '.join(listed)}")
         names = [ORIGINAL, *(view.name for view in self.views)]
         if len(set(names)) < len(names):
             raise ValueError(f"two views share a name: {', '.join(names)}")
@@ -153,11 +160,11 @@ class StoreSpec(Model):
         if len(self.view_names) > MOST_VIEWS:
             raise ValueError(f"{len(self.view_names):,} views exceed the limit of {MOST_VIEWS}")
         width = 2 if self.storage.dtype == "float16" else 4
-        for name, count in self.coefficients.items():
-            size = self.storage.chunk_clips * count * self.frames * width
+        for name, (count, frames) in self.shapes.items():
+            size = self.storage.chunk_clips * count * frames * width
             if size > MOST_CHUNK_BYTES:
                 raise ValueError(
-                    f"{name}: {count} rows × {self.frames:,} frames make chunks of {size:,} bytes; the "
+                    f"{name}: {count} rows × {frames:,} frames make chunks of {size:,} bytes; the "
                     f"limit is {MOST_CHUNK_BYTES:,}"
                 )
         if self.length < self.spectral.n_fft:
@@ -165,6 +172,31 @@ class StoreSpec(Model):
                 f"{self.length} samples ({seconds:.3g} s) are shorter than one window: "
                 f"n_fft {self.spectral.n_fft} at {self.audio.sample_rate} Hz"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_encoders(self) -> Self:
+        encoders = [feature for feature in self.features if isinstance(feature, EncoderSpec)]
+        if not encoders:
+            return self
+        terms = ENCODER_RATE // math.gcd(ENCODER_RATE, self.audio.sample_rate)
+        if max(terms, terms * self.audio.sample_rate // ENCODER_RATE) > MOST_RATIO:
+            raise ValueError(
+                f"sample_rate {self.audio.sample_rate} cannot be resampled to the {ENCODER_RATE} Hz of "
+                f"encoders with small whole numbers; choose 16000, 22050, 24000, 44100 or 48000"
+            )
+        if self.storage.codec == "fixed":
+            raise ValueError("codec fixed has no steps for encoders; choose bitround, blosc or zstd")
+        for feature in encoders:
+            architecture = feature.known_architecture
+            if isinstance(architecture, WhisperArchitecture):
+                window = self.length / self.audio.sample_rate if feature.window == "clip" else feature.window
+                most = architecture.positions * architecture.hop / ENCODER_RATE
+                if window > most:
+                    raise ValueError(
+                        f"{feature.name}: a window of {window:.4g} s exceeds the {most:g} s of the encoder; "
+                        f"choose a shorter duration_s"
+                    )
         return self
 
     @property
@@ -176,22 +208,34 @@ class StoreSpec(Model):
 
     @property
     def frames(self) -> int:
-        """Frames of every feature array: 1 + ⌊length / hop⌋."""
+        """Frames of every feature but those of encoders: 1 + ⌊length / hop⌋."""
         return 1 + self.length // self.spectral.hop_length
 
     @property
     def coefficients(self) -> dict[str, int]:
         """Number of rows by feature, in the order of :attr:`features`."""
-        return {feature.kind: coefficients(feature, self.features) for feature in self.features}
+        return {feature.name: coefficients(feature, self.features) for feature in self.features}
 
     @property
-    def columns(self) -> dict[str, slice]:
-        """Slice of the coefficients by feature, if all features are concatenated in their order."""
-        stops = list(accumulate(self.coefficients.values()))
-        return {
-            name: slice(stop - count, stop)
-            for (name, count), stop in zip(self.coefficients.items(), stops, strict=True)
+    def shapes(self) -> dict[str, tuple[int, int]]:
+        """(coefficients, frames) of a clip by feature, in the order of :attr:`features`."""
+        frames = {
+            feature.name: feature.frames(self.length, self.audio.sample_rate) for feature in self.encoders
         }
+        return {name: (count, frames.get(name, self.frames)) for name, count in self.coefficients.items()}
+
+    @property
+    def encoders(self) -> tuple[EncoderSpec, ...]:
+        """The features that encoders compute."""
+        return tuple(feature for feature in self.features if isinstance(feature, EncoderSpec))
+
+    @property
+    def signal_columns(self) -> dict[str, slice]:
+        """Slice of the coefficients by feature, if all but those of encoders are concatenated in order."""
+        encoders = {feature.name for feature in self.encoders}
+        counts = {name: count for name, count in self.coefficients.items() if name not in encoders}
+        stops = accumulate(counts.values())
+        return {name: slice(stop - counts[name], stop) for name, stop in zip(counts, stops, strict=True)}
 
     @property
     def view_names(self) -> tuple[str, ...]:
@@ -203,6 +247,24 @@ class StoreSpec(Model):
         if samples <= 0:
             return 0
         return min(self.frames, 1 + (samples - 1) // self.spectral.hop_length)
+
+    def common_frames(self, features: Sequence[str]) -> int:
+        """Frames of features that are to be stacked. Raises :class:`UsageError` if they differ."""
+        frames = {name: self.shapes[name][1] for name in features}
+        if len(set(frames.values())) > 1:
+            listed = ", ".join(f"{name} {count}" for name, count in frames.items())
+            raise UsageError(
+                f"features with different numbers of frames cannot be stacked ({listed}); choose features "
+                f"that share their frames"
+            )
+        return next(iter(frames.values()), self.frames)
+
+    def valid_frames_of(self, name: str, samples: int) -> int:
+        """Frames of a feature that ``samples`` samples give; 1 if it is pooled, 0 for no samples."""
+        for feature in self.encoders:
+            if feature.name == name:
+                return feature.frames(min(samples, self.length), self.audio.sample_rate)
+        return self.valid_frames(samples)
 
     @property
     def digest(self) -> str:

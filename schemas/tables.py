@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from schemas.spec import StoreSpec
+
 MANIFEST_SCHEMA = pa.schema(
     [
         pa.field("clip_id", pa.string(), nullable=False),
@@ -55,3 +57,15 @@ VIEWS_SCHEMA = pa.schema(
 ``parameter`` is the drawn or fixed value of the view (SNR in dB, semitones, shift in samples, speed factor;
 null for the original). ``key`` is the 128-bit key of its random stream, as 32 hexadecimal digits.
 """
+
+
+def views_schema(spec: StoreSpec) -> pa.Schema:
+    """Columns of ``views.parquet`` of a store with ``spec``.
+
+    With features of encoders, ``samples`` precedes ``valid_frames``: the length of the view at the store's
+    sample rate, from which the valid frames of each feature follow.
+    """
+    if not spec.encoders:
+        return VIEWS_SCHEMA
+    samples = pa.field("samples", pa.int64(), nullable=False)
+    return VIEWS_SCHEMA.insert(VIEWS_SCHEMA.get_field_index("valid_frames"), samples)

@@ -11,7 +11,12 @@ from featurestore.compute.stages import Stages
 from featurestore.compute.unit import UnitResult
 from featurestore.format.arrays import ShardEncoder
 from featurestore.format.documents import StoredObject, UnitRecord, write_document
-from featurestore.format.layout import shard_path, unit_record_path, unit_statistics_path
+from featurestore.format.layout import (
+    format_version,
+    shard_path,
+    unit_record_path,
+    unit_statistics_path,
+)
 from featurestore.format.statistics import read_statistics, sort_statistics
 from featurestore.format.tables import parquet_bytes
 from featurestore.places.lease import Fence
@@ -55,6 +60,7 @@ def commit_unit(
         data = parquet_bytes(sort_statistics(statistics, work.spec))
     objects[statistics_name] = _write(place, statistics_name, data, stages)
     record = UnitRecord(
+        format_version=format_version(work.spec),
         feature_version=unit.feature_version,
         dataset=unit.dataset,
         unit=unit.index,
@@ -63,6 +69,9 @@ def commit_unit(
         clips=tuple(result.clips),
         parameters=_by_view(work, result.parameters, existing.parameters if existing else ()),
         keys=_by_view(work, result.keys, existing.keys if existing else ()),
+        samples=_by_view(work, result.samples, existing.samples or () if existing else ())
+        if work.spec.encoders
+        else None,
         valid_frames=_by_view(work, result.valid_frames, existing.valid_frames if existing else ()),
         objects=dict(sorted(objects.items())),
     )
@@ -92,5 +101,5 @@ def _by_view(
 ) -> tuple[tuple[Value, ...], ...]:
     """One of a record's tables [view][clip]: the computed values of a view, else the existing ones."""
     names = work.existing.spec.view_names if work.existing else ()
-    old = dict(zip(names, existing, strict=True))
+    old = dict(zip(names, existing, strict=False))  # a record of format version 3 has no samples
     return tuple(tuple(computed[name]) if name in computed else old[name] for name in work.spec.view_names)

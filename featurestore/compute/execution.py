@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import groupby, islice
+from pathlib import Path
 
 import torch
 
@@ -51,6 +52,8 @@ class Execution:
     jobs: int
     stages: Stages
     fallbacks: Counter[str]
+    encoders: Mapping[str, Path] = field(default_factory=dict)
+    """Folder of the weights of each encoder feature."""
 
     def run(self, units: Sequence[UnitWork], progress: Progress) -> Generator[UnitRecord]:
         """Compute and commit ``units``; yields the record of each when it is durable."""
@@ -84,10 +87,10 @@ class Execution:
         on_cpu = self.device.type == "cpu"
         by_processes = self.decoder == "soundfile" and self.jobs > 1 and len(sources) >= MANY_CLIPS
         if on_cpu and by_processes:
-            with WorkerPool(spec, self.jobs, self.stages) as pool:
+            with WorkerPool(spec, self.jobs, self.stages, encoders=self.encoders) as pool:
                 yield from pool.process(sources)
             return
-        pipeline = _pipeline(spec, self.device)
+        pipeline = _pipeline(spec, self.device, tuple(sorted(self.encoders.items())))
         settings = ReadSettings(spec.audio, pipeline.window, self.jobs, self.decoder, self.stages)
         if on_cpu:  # the thread that decodes a clip also computes it
             alone = read_ahead(
@@ -121,6 +124,6 @@ class Execution:
 
 
 @lru_cache(maxsize=2)
-def _pipeline(spec: StoreSpec, device: torch.device) -> Pipeline:
+def _pipeline(spec: StoreSpec, device: torch.device, encoders: tuple[tuple[str, Path], ...]) -> Pipeline:
     """Cached: a worker of a cluster computes many units, one after another, with the same pipeline."""
-    return Pipeline(spec, device)
+    return Pipeline(spec, device, dict(encoders))

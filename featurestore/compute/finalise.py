@@ -27,6 +27,7 @@ from featurestore.format.layout import (
     STORE_JSON,
     VIEWS,
     corpus_record_path,
+    format_version,
     unit_record_path,
     unit_statistics_path,
 )
@@ -38,7 +39,7 @@ from featurestore.format.tables import parquet_bytes
 from featurestore.places.place import REMOTE_THREADS, Place
 from schemas.clip import Status
 from schemas.spec import StoreSpec
-from schemas.tables import MANIFEST_SCHEMA, VIEWS_SCHEMA
+from schemas.tables import MANIFEST_SCHEMA, views_schema
 
 LIBRARIES = (
     "torch",
@@ -88,6 +89,7 @@ def finalise(
     sweep(place, ordered, objects)
     datasets = {name: _entry(corpora[name], units) for name, units in ordered.items()}
     document = StoreDocument(
+        format_version=format_version(spec),
         digest=store_digest(spec, feature_version, datasets, objects),
         part_of=part_of,
         spec=spec,
@@ -95,10 +97,14 @@ def finalise(
         feature_version=feature_version,
         datasets=datasets,
         objects=objects,
-        libraries={name: version(name) for name in LIBRARIES},
+        libraries={name: version(name) for name in _libraries(spec)},
     )
     write_document(place, STORE_JSON, document)
     return document
+
+
+def _libraries(spec: StoreSpec) -> tuple[str, ...]:
+    return (*LIBRARIES, "transformers") if spec.encoders else LIBRARIES
 
 
 def _record_object(place: Place, name: str) -> StoredObject:
@@ -132,6 +138,7 @@ def _views(spec: StoreSpec, records: Mapping[str, Sequence[UnitRecord]]) -> pa.T
             "kind": kinds[view],
             "parameter": record.parameters[view][position],
             "key": record.keys[view][position],
+            "samples": record.samples[view][position] if record.samples else None,
             "valid_frames": record.valid_frames[view][position],
         }
         for dataset, units in records.items()
@@ -139,7 +146,7 @@ def _views(spec: StoreSpec, records: Mapping[str, Sequence[UnitRecord]]) -> pa.T
         for position, clip in enumerate(record.clips)
         for view, name in enumerate(spec.view_names)
     ]
-    return pa.Table.from_pylist(rows, schema=VIEWS_SCHEMA)
+    return pa.Table.from_pylist(rows, schema=views_schema(spec))
 
 
 def _statistics(place: Place, spec: StoreSpec, records: Mapping[str, Sequence[UnitRecord]]) -> pa.Table:

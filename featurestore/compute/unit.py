@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,13 +16,15 @@ from featurestore.compute.processing import ProcessedClip
 from featurestore.compute.reader import ReadClip
 from featurestore.compute.stages import Stages
 from featurestore.format.manifest import ManifestRow
-from featurestore.format.statistics import STATISTICS_SCHEMA, merge
+from featurestore.format.statistics import STATISTICS_SCHEMA, Statistics, merge
 from featurestore.plan.growth import UnitWork
 from featurestore.plan.units import SourceClip, Unit, fingerprint
 from featurestore.progress import Advance
 from pipelines.pipeline import FeatureBatch
 from pipelines.random_stream import stream_key
+from pipelines.valid_frames import count_valid_frames
 from schemas.clip import Status
+from schemas.spec import StoreSpec
 
 
 @dataclass
@@ -32,7 +34,8 @@ class UnitResult:
     ``fingerprint`` : of the recordings as read; the planned one unless a recording could not be read.
     ``shards`` : feature, view → (clip, coefficient, frame) in the store's dtype, NaN for unusable recordings
     and vacant rows.
-    ``clips`` : manifest rows. ``parameters``, ``keys``, ``valid_frames`` : view name → one value per clip.
+    ``clips`` : manifest rows. ``parameters``, ``keys``, ``samples``, ``valid_frames`` : view name → one value
+    per clip.
     ``statistics`` : of the shards.
     """
 
@@ -42,6 +45,7 @@ class UnitResult:
     clips: list[ManifestRow]
     parameters: dict[str, list[float | None]]
     keys: dict[str, list[str]]
+    samples: dict[str, list[int]]
     valid_frames: dict[str, list[int]]
     statistics: pa.Table
 
@@ -52,11 +56,12 @@ def gather_unit(
     """Take the unit's clips, the next ones of ``clips``, and put each into its row."""
     unit, spec = work.unit, work.compute
     views, count = len(spec.view_names), len(unit.rows)
-    table = np.full(
-        (views, count, sum(spec.coefficients.values()), spec.frames), np.nan, dtype=spec.storage.dtype
-    )
+    arrays = {
+        name: np.full((views, count, *shape), np.nan, dtype=spec.storage.dtype)
+        for name, shape in spec.shapes.items()
+    }
     parameters = np.full((views, len(unit.clips)), np.nan)
-    valid_frames = np.zeros((views, len(unit.clips)), dtype=np.int64)
+    samples, valid_frames = np.zeros((2, views, len(unit.clips)), dtype=np.int64)
     moments = _Moments(work)
     rows: list[ManifestRow] = []
     seen: list[SourceClip | None] = []
@@ -72,7 +77,9 @@ def gather_unit(
         advance(1)
         if clip.features is None:
             continue
-        table[:, row] = clip.features.table[:, 0]
+        for name, array in clip.features.arrays.items():
+            arrays[name][:, row] = array[:, 0]
+        samples[:, position] = clip.features.samples[:, 0]
         parameters[:, position] = clip.features.parameters[:, 0]
         valid_frames[:, position] = clip.features.valid_frames[:, 0]
         moments.add(clip.read.source.clip.speaker, clip.features)
@@ -80,13 +87,11 @@ def gather_unit(
     return UnitResult(
         work,
         fingerprint(seen, unit.feature_version),
-        {
-            (feature, view): table[computed[name], :, spec.columns[feature]]
-            for feature, view, name in work.missing
-        },
+        {(feature, view): arrays[feature][computed[name]] for feature, view, name in work.missing},
         rows,
         {name: [_none_if_nan(value) for value in parameters[index]] for name, index in computed.items()},
         {name: _stream_keys(unit, spec.seed, name) for name in spec.view_names},
+        {name: samples[index].tolist() for name, index in computed.items()},
         {name: valid_frames[index].tolist() for name, index in computed.items()},
         moments.table(),
     )
@@ -135,40 +140,43 @@ class _Moments:
     def __init__(self, work: UnitWork) -> None:
         self._work = work
         self._speakers: list[str] = []
-        self._counts: list[npt.NDArray[np.int64]] = []
-        self._means: list[npt.NDArray[np.float64]] = []
-        self._m2s: list[npt.NDArray[np.float64]] = []
+        self._clips: list[FeatureBatch] = []
 
     def add(self, speaker: str, clip: FeatureBatch) -> None:
         self._speakers.append(speaker)
-        self._counts.append(clip.valid_frames)
-        self._means.append(clip.mean)
-        self._m2s.append(clip.m2)
+        self._clips.append(replace(clip, arrays={}))
 
     def table(self) -> pa.Table:
         """The moments of the unit's missing parts, one row per speaker × view × feature."""
         unit, spec = self._work.unit, self._work.compute
         computed = {name: index for index, name in enumerate(spec.view_names)}
         out: dict[str, list[Any]] = defaultdict(list)
-        if self._speakers:
-            speakers = np.array(self._speakers)
-            counts = np.concatenate(self._counts, axis=1)
-            means, m2s = np.concatenate(self._means, axis=1), np.concatenate(self._m2s, axis=1)
-            for speaker in np.unique(speakers):
-                selected = speakers == speaker
-                merged = [
-                    merge(counts[view, selected], means[view, selected], m2s[view, selected])
-                    for view in range(len(counts))
-                ]
-                for feature, view, name in self._work.missing:
-                    moments, part = merged[computed[name]], spec.columns[feature]
-                    out["speaker"].append(str(speaker))
-                    out["view"].append(view)
-                    out["feature"].append(feature)
-                    out["count"].append(moments.count)
-                    out["mean"].append(moments.mean[part].tolist())
-                    out["m2"].append(moments.m2[part].tolist())
+        for speaker in sorted(set(self._speakers)):
+            pairs = zip(self._speakers, self._clips, strict=True)
+            clips = [clip for other, clip in pairs if other == speaker]
+            moments = {feature: _merge(clips, feature, spec) for feature in spec.coefficients}
+            for feature, view, name in self._work.missing:
+                merged = moments[feature][computed[name]]
+                out["speaker"].append(str(speaker))
+                out["view"].append(view)
+                out["feature"].append(feature)
+                out["count"].append(merged.count)
+                out["mean"].append(merged.mean.tolist())
+                out["m2"].append(merged.m2.tolist())
         length = len(out["speaker"])
         out["dataset"] = [unit.dataset] * length
         out["unit"] = [unit.index] * length
         return pa.table({name: out[name] for name in STATISTICS_SCHEMA.names}, schema=STATISTICS_SCHEMA)
+
+
+def _merge(clips: Sequence[FeatureBatch], feature: str, spec: StoreSpec) -> list[Statistics]:
+    """Moments of a feature over ``clips``, one per view."""
+    counts, mean, m2 = (
+        np.concatenate(parts, axis=1)
+        for parts in (
+            [count_valid_frames(spec, feature, clip.samples) for clip in clips],
+            [clip.mean[feature] for clip in clips],
+            [clip.m2[feature] for clip in clips],
+        )
+    )
+    return [merge(counts[view], mean[view], m2[view]) for view in range(len(counts))]

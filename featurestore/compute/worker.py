@@ -10,10 +10,11 @@ import gc
 import mmap
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -36,11 +37,14 @@ class Setup:
     """The first message to a worker: the specification and the layout of the shared memory.
 
     The memory has ``count`` slots of ``clips`` clips each. With ``gives="features"`` it holds (slot, clip,
-    view, coefficient, frame) in the store's dtype; with ``"samples"``, the input of a GPU: (slot, clip,
-    sample) float32.
+    view, number) in the store's dtype, where the numbers of a view are its features one after another; with
+    ``"samples"``, the input of a GPU: (slot, clip, sample) float32.
+
+    ``encoders`` : folder of the weights of each encoder feature.
     """
 
     spec: StoreSpec
+    encoders: Mapping[str, Path]
     gives: Literal["features", "samples"]
     count: int
     clips: int
@@ -50,12 +54,21 @@ class Setup:
         """Shape of one clip in a slot."""
         if self.gives == "samples":
             return (window_samples(self.spec),)
-        return (len(self.spec.view_names), sum(self.spec.coefficients.values()), self.spec.frames)
+        return (len(self.spec.view_names), sum(rows * frames for rows, frames in self.spec.shapes.values()))
 
     @property
     def dtype(self) -> str:
         """Data type of the shared memory."""
         return "float32" if self.gives == "samples" else self.spec.storage.dtype
+
+    def features(self, slot: npt.NDArray[np.floating]) -> dict[str, npt.NDArray[np.floating]]:
+        """A clip's part of the memory as arrays by feature: (view, 1, coefficient, frame), not copied."""
+        out, first = {}, 0
+        for name, (rows, frames) in self.spec.shapes.items():
+            part = slot[:, first : first + rows * frames]
+            out[name] = part.reshape(len(slot), 1, rows, frames)
+            first += rows * frames
+        return out
 
     def slots(self, memory: mmap.mmap) -> npt.NDArray[np.floating]:
         """The shared memory as an array (slot, clip, …)."""
@@ -90,7 +103,8 @@ class Processor:
         self._slots = setup.slots(memory)
         self._finish: Callable[[ReadClip, npt.NDArray[np.floating], Stages], ProcessedClip] = _store_samples
         if setup.gives == "features":
-            self._finish = partial(_store_features, Pipeline(setup.spec, choose_device("cpu")))
+            pipeline = Pipeline(setup.spec, choose_device("cpu"), setup.encoders)
+            self._finish = partial(_store_features, setup, pipeline)
 
     def process(self, task: Task) -> ComputedClips:
         """Process a task's clips."""
@@ -107,14 +121,14 @@ class Processor:
 
 
 def _store_features(
-    pipeline: Pipeline, read: ReadClip, slot: npt.NDArray[np.floating], stages: Stages
+    setup: Setup, pipeline: Pipeline, read: ReadClip, slot: npt.NDArray[np.floating], stages: Stages
 ) -> ProcessedClip:
     (clip,) = compute_clips(pipeline, [read], stages)
     if clip.features is None:
         return clip
-    slot[:] = clip.features.table[:, 0]
-    empty = replace(clip.features, table=clip.features.table[:, :, :, :0])
-    return ProcessedClip(_without_samples(read), empty)
+    for name, array in setup.features(slot).items():
+        array[:] = clip.features.arrays[name]
+    return ProcessedClip(_without_samples(read), replace(clip.features, arrays={}))
 
 
 def _store_samples(read: ReadClip, slot: npt.NDArray[np.floating], _: Stages) -> ProcessedClip:

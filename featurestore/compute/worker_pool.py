@@ -14,7 +14,7 @@ import subprocess
 import sys
 import traceback
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from multiprocessing.connection import Connection
@@ -57,13 +57,14 @@ class WorkerPool:
         processes: int,
         stages: Stages,
         gives: Literal["features", "samples"] = "features",
+        encoders: Mapping[str, Path] | None = None,
     ) -> None:
-        one = Setup(spec, gives, 1, 1)
+        one = Setup(spec, encoders or {}, gives, 1, 1)
         clip_bytes = math.prod(one.clip_shape) * np.dtype(one.dtype).itemsize
         self._clips = max(1, min(8, TASK_BYTES // clip_bytes))
         self._slots = _SLOTS_PER_WORKER * processes
         self._stages = stages
-        setup = replace(one, count=self._slots, clips=self._clips)
+        self._setup = setup = replace(one, count=self._slots, clips=self._clips)
         self._workers: list[_Worker] = []
         shared = os.memfd_create("ser-features")
         try:
@@ -93,7 +94,7 @@ class WorkerPool:
     def process(self, sources: Sequence[SourceClip]) -> Generator[ProcessedClip]:
         """Compute the clips' features ahead; yields the clips in the given order.
 
-        A clip's feature table is valid until the next clip is requested. Raises :class:`WorkerLostError` if
+        A clip's arrays are valid until the next clip is requested. Raises :class:`WorkerLostError` if
         a worker process ends unexpectedly.
         """
         for slot, result in self._results(sources):
@@ -101,7 +102,8 @@ class WorkerPool:
                 if clip.features is None:
                     yield clip
                 else:
-                    yield replace(clip, features=replace(clip.features, table=slot[index][:, None]))
+                    arrays = self._setup.features(slot[index])
+                    yield replace(clip, features=replace(clip.features, arrays=arrays))
 
     def read(self, sources: Sequence[SourceClip]) -> Generator[ReadClip]:
         """Read the recordings' samples ahead; yields them in the given order. For a pool that gives samples.

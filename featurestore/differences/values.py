@@ -86,7 +86,7 @@ def compare_values(
     size = a.spec.storage.shard_clips
     shared = [name for name in a.spec.coefficients if name in b.spec.coefficients]
     reasons = {name: _why_incomparable(a.spec, b.spec, name) for name in shared}
-    sizes = {name: a.spec.coefficients[name] * a.spec.frames for name in shared if not reasons[name]}
+    sizes = {name: math.prod(a.spec.shapes[name]) for name in shared if not reasons[name]}
     views = [view for view in a.spec.view_names if view in b.spec.view_names]
     sums = {(name, view): _ErrorSums(name, view) for name in sizes for view in views}
     same_row = ((clips_a["dataset"] == clips_b["dataset"]) & (clips_a["row"] == clips_b["row"])).to_numpy()
@@ -123,9 +123,8 @@ def compare_values(
 
 def _why_incomparable(a: StoreSpec, b: StoreSpec, feature: str) -> str:
     """Why the arrays of a feature have different shapes; empty if they do not."""
-    counts = {"coefficients": (a.coefficients[feature], b.coefficients[feature])}
-    counts["frames"] = (a.frames, b.frames)
-    other = [f"{left} {what} in A, {right} in B" for what, (left, right) in counts.items() if left != right]
+    pairs = zip(("coefficients", "frames"), a.shapes[feature], b.shapes[feature], strict=True)
+    other = [f"{left} {what} in A, {right} in B" for what, left, right in pairs if left != right]
     return "; ".join(other)
 
 

@@ -63,7 +63,7 @@ class ShardEncoder:
 
     def __init__(self, spec: StoreSpec) -> None:
         self._spec = spec
-        self._features: dict[str, FeatureSpec] = {feature.kind: feature for feature in spec.features}
+        self._features: dict[str, FeatureSpec] = {feature.name: feature for feature in spec.features}
         self._objects: dict[str, Buffer] = {}
         self._root = zarr.create_group(zarr.storage.MemoryStore(self._objects), zarr_format=3)
         self._arrays: dict[tuple[str, int], tuple[str, zarr.Array[Any]]] = {}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import builtins
 import hashlib
 import json
-from typing import Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from featurestore.format.json_limits import parse_json_document
-from featurestore.format.layout import FORMAT_VERSION
+from featurestore.format.layout import FORMAT_VERSION, format_version
 from featurestore.format.manifest import ManifestRow
 from featurestore.format.seal import seal, unseal
 from featurestore.places.place import Place
@@ -76,11 +76,12 @@ class UnitRecord(Model):
     """``records/<dataset>/<unit>.json``: proof that a unit is finished, and its part of the tables.
 
     ``fingerprint`` identifies the recordings, ``spec`` what was computed from them. ``clips`` are rows of
-    the manifest. ``parameters``, ``keys`` and ``valid_frames`` are indexed [view][clip]; a parameter is null
-    if the view has none or the recording is unusable.
+    the manifest. ``parameters``, ``keys``, ``samples`` and ``valid_frames`` are indexed [view][clip]; a
+    parameter is null if the view has none or the recording is unusable. Only format version 4 has
+    ``samples``, the length of each view at the store's sample rate.
     """
 
-    format_version: Literal[3] = FORMAT_VERSION
+    format_version: Literal[3, 4] = FORMAT_VERSION
     feature_version: int
     dataset: str
     unit: int
@@ -89,8 +90,23 @@ class UnitRecord(Model):
     clips: tuple[ManifestRow, ...]
     parameters: tuple[tuple[float | None, ...], ...]
     keys: tuple[tuple[str, ...], ...]
+    samples: tuple[tuple[int, ...], ...] | None = None
     valid_frames: tuple[tuple[int, ...], ...]
     objects: dict[str, StoredObject]
+
+    @model_validator(mode="after")
+    def _check_version(self) -> Self:
+        _require_version(self.format_version, self.spec)
+        if (self.samples is None) != (self.format_version == FORMAT_VERSION):
+            raise ValueError(f"format version {self.format_version} and samples do not fit together")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _omit_samples(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = serialise(self)
+        if self.samples is None:
+            del values["samples"]
+        return values
 
 
 class DatasetEntry(Model):
@@ -111,7 +127,7 @@ class StoreDocument(Model):
     """``store.json``: written last, makes a store valid."""
 
     format: Literal["ser-feature-store"] = "ser-feature-store"
-    format_version: Literal[3] = FORMAT_VERSION
+    format_version: Literal[3, 4] = FORMAT_VERSION
     digest: str = Field(pattern=_DIGEST)
     part_of: str | None = Field(None, pattern=_DIGEST)
     """Digest of the store that this one is a part of; not included in this store's digest."""
@@ -122,9 +138,19 @@ class StoreDocument(Model):
     objects: dict[str, StoredObject]
     libraries: dict[str, str]
 
+    @model_validator(mode="after")
+    def _check_version(self) -> Self:
+        _require_version(self.format_version, self.spec)
+        return self
+
     def computed_digest(self) -> str:
         """The digest that ``digest`` must equal; see :func:`store_digest`."""
         return store_digest(self.spec, self.feature_version, self.datasets, self.objects)
+
+
+def _require_version(version: int, spec: StoreSpec) -> None:
+    if version != format_version(spec):
+        raise ValueError(f"format version {version} cannot hold this specification")
 
 
 SEALED = (StoreDocument, UnitRecord)
@@ -140,7 +166,7 @@ def store_digest(
     """``sha256:`` and the SHA-256 of the canonical JSON of versions, specification, corpora and objects."""
     return canonical_digest(
         {
-            "format_version": FORMAT_VERSION,
+            "format_version": format_version(spec),
             "feature_version": feature_version,
             "spec": spec.model_dump(mode="json"),
             "datasets": {name: entry.model_dump() for name, entry in datasets.items()},

@@ -1,15 +1,20 @@
-"""Paths of the objects in a store (format version 3), relative to the store, with forward slashes."""
+"""Paths of the objects in a store (format versions 3 and 4), relative to the store, with forward slashes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Final, Literal
 
 from schemas.features import MelSpec
 from schemas.spec import StoreSpec
 
 FORMAT = "ser-feature-store"
 FORMAT_VERSION: Final = 3
+"""Version of the format of stores without features of encoders."""
+ENCODER_FORMAT_VERSION: Final = 4
+"""Version of stores with features of encoders: their features have different numbers of frames, so that
+records and ``views.parquet`` also hold the samples of each view."""
+FORMAT_VERSIONS = (FORMAT_VERSION, ENCODER_FORMAT_VERSION)
 
 STORE_JSON = "store.json"
 MANIFEST = "manifest.parquet"
@@ -19,6 +24,11 @@ ROOT_METADATA = "zarr.json"
 RECORDS = "records"
 VERSIONS, LATEST = "versions", "latest.json"
 """At a place with published versions: the folder of the versions; the file that names the newest."""
+
+
+def format_version(spec: StoreSpec) -> Literal[3, 4]:
+    """Version of the format of a store with ``spec``: the lowest that can hold it."""
+    return ENCODER_FORMAT_VERSION if spec.encoders else FORMAT_VERSION
 
 
 def corpus_record_path(dataset: str) -> str:
@@ -74,6 +84,6 @@ def object_names(spec: StoreSpec, rows: Mapping[str, int]) -> Iterator[str]:
         for unit in units:
             yield from (unit_record_path(dataset, unit), unit_statistics_path(dataset, unit))
         for feature in spec.features:
-            yield f"{dataset}/{feature.kind}/{ROOT_METADATA}"
+            yield f"{dataset}/{feature.name}/{ROOT_METADATA}"
             for view in range(len(spec.view_names)):
-                yield from (shard_path(dataset, feature.kind, view, unit) for unit in units)
+                yield from (shard_path(dataset, feature.name, view, unit) for unit in units)

@@ -112,9 +112,9 @@ class _Bounds:
         self._metadata = _RECORD + metadata
         self._coordinate = 64 * 2**10 + 16 * max(spec.frames, 512)
         self._shards: dict[str, int] = {
-            feature.kind: chunks * (chunk + chunk // 128 + 1024) + 4096
+            feature.name: chunks * (chunk + chunk // 128 + 1024) + 4096
             for feature in spec.features
-            for chunk in (_chunk_bytes(spec, feature.kind),)
+            for chunk in (_chunk_bytes(spec, feature.name),)
         }
 
     def of(self, name: str) -> int:
@@ -180,7 +180,8 @@ def _corpus_problem(name: str, extent: DatasetEntry) -> str:
 
 def _chunk_bytes(spec: StoreSpec, feature: str) -> int:
     width = {"float16": 2, "float32": 4}.get(spec.storage.dtype, 8)
-    return spec.storage.chunk_clips * spec.coefficients[feature] * spec.frames * width
+    rows, frames = spec.shapes[feature]
+    return spec.storage.chunk_clips * rows * frames * width
 
 
 def _format_count(value: int) -> str:

@@ -35,7 +35,8 @@ def check_shard(path: Path, name: str, spec: StoreSpec) -> None:
     feature = name.split("/")[1]
     storage = spec.storage
     size = {"float16": 2, "float32": 4}[storage.dtype]
-    chunk = storage.chunk_clips * spec.coefficients[feature] * spec.frames * size
+    rows, frames = spec.shapes[feature]
+    chunk = storage.chunk_clips * rows * frames * size
     chunks = storage.shard_clips // storage.chunk_clips
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:

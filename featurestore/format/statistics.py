@@ -42,7 +42,7 @@ def read_statistics(place: Place, name: str, spec: StoreSpec) -> pa.Table:
 
 def sort_statistics(table: pa.Table, spec: StoreSpec) -> pa.Table:
     """Sort the rows of one unit by speaker, view, and feature in the order of the specification."""
-    order = {feature.kind: index for index, feature in enumerate(spec.features)}
+    order = {feature.name: index for index, feature in enumerate(spec.features)}
     keys = zip(
         table["speaker"].to_pylist(),
         table["view"].to_pylist(),

@@ -11,6 +11,7 @@ import zarr.storage
 from zarr.core.buffer import Buffer
 
 from featurestore.format.codecs import compressors
+from schemas.encoders import EncoderSpec
 from schemas.features import FeatureSpec
 from schemas.spec import StoreSpec
 
@@ -23,7 +24,7 @@ COEFFICIENT_NAMES = {
     "rms": "rms_index",
     "zcr": "zcr_index",
 }
-"""Name of the coefficient dimension of each feature."""
+"""Name of the coefficient dimension of each feature but those of encoders."""
 
 _UNITS = {
     "mel": "dB re 1.0",
@@ -33,7 +34,15 @@ _UNITS = {
     "chroma": "share of the frame's largest",
     "rms": "amplitude of full scale",
     "zcr": "crossings per sample",
+    "encoder": "value of the network",
 }
+
+
+def dimension_names(feature: FeatureSpec) -> tuple[str, str]:
+    """Names of the coefficients and of the frames; those of an encoder are its own."""
+    if isinstance(feature, EncoderSpec):
+        return f"{feature.name}_value", f"{feature.name}_frame"
+    return COEFFICIENT_NAMES[feature.kind], "frame"
 
 
 def create_feature(
@@ -41,16 +50,16 @@ def create_feature(
 ) -> zarr.Array[Any]:
     """Create the (view, clip, coefficient, frame) array of a feature, without any values yet."""
     storage = spec.storage
-    within = (spec.coefficients[feature.kind], spec.frames)
+    within = spec.shapes[feature.name]
     return group.create_array(
-        feature.kind,
+        feature.name,
         shape=(views, rows, *within),
         dtype=storage.dtype,
         chunks=(1, storage.chunk_clips, *within),
         shards=(1, storage.shard_clips, *within),
         compressors=compressors(storage),
         fill_value=np.nan,
-        dimension_names=("view", "clip", COEFFICIENT_NAMES[feature.kind], "frame"),
+        dimension_names=("view", "clip", *dimension_names(feature)),
         attributes={"units": _UNITS[feature.kind], **feature.model_dump(mode="json")},
         config={"write_empty_chunks": True},
     )
@@ -61,6 +70,6 @@ def feature_metadata(spec: StoreSpec, rows: int) -> Mapping[str, dict[str, Any]]
     objects: dict[str, Buffer] = {}
     root = zarr.create_group(zarr.storage.MemoryStore(objects), zarr_format=3)
     return {
-        feature.kind: create_feature(root, feature, spec, len(spec.view_names), rows).metadata.to_dict()
+        feature.name: create_feature(root, feature, spec, len(spec.view_names), rows).metadata.to_dict()
         for feature in spec.features
     }

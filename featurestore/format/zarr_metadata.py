@@ -12,7 +12,7 @@ import zarr.storage
 from zarr.core.buffer import Buffer
 
 from featurestore.format.codecs import compressors
-from featurestore.format.layout import FORMAT, FORMAT_VERSION, coordinate_names
+from featurestore.format.layout import FORMAT, coordinate_names, format_version
 from featurestore.format.zarr_layout import create_feature
 from schemas.features import MelSpec
 from schemas.spec import StoreSpec
@@ -48,7 +48,7 @@ def metadata_objects(spec: StoreSpec, corpora: Mapping[str, CorpusDescription]) 
     memory = zarr.storage.MemoryStore(objects)
     attributes = {
         "format": FORMAT,
-        "format_version": FORMAT_VERSION,
+        "format_version": format_version(spec),
         "spec": spec.model_dump(mode="json"),
         "spec_digest": spec.digest,
     }

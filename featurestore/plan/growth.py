@@ -29,12 +29,12 @@ class UnitWork:
     def missing(self) -> Iterator[tuple[str, int, str]]:
         """Feature, view index and view name of every shard to write."""
         old = self.existing.spec if self.existing else None
-        features = {feature.kind for feature in old.features} if old else set()
+        features = {feature.name for feature in old.features} if old else set()
         views = set(old.view_names) if old else set()
         for feature in self.spec.features:
             for view, name in enumerate(self.spec.view_names):
-                if feature.kind not in features or name not in views:
-                    yield feature.kind, view, name
+                if feature.name not in features or name not in views:
+                    yield feature.name, view, name
 
 
 def extends(wanted: StoreSpec, existing: StoreSpec) -> bool:

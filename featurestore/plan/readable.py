@@ -24,6 +24,7 @@ from featurestore.format.layout import (
     STORE_JSON,
     VIEWS,
     corpus_record_path,
+    format_version,
     object_names,
     unit_record_path,
     unit_statistics_path,
@@ -146,6 +147,7 @@ def _check_unit(unit: Unit, spec: StoreSpec, counts: Mapping[str, int]) -> None:
         return
     views, count = len(spec.view_names), len(rows)
     record = UnitRecord(
+        format_version=format_version(spec),
         feature_version=unit.feature_version,
         dataset=unit.dataset,
         unit=unit.index,
@@ -154,6 +156,7 @@ def _check_unit(unit: Unit, spec: StoreSpec, counts: Mapping[str, int]) -> None:
         clips=rows,
         parameters=((0.1234567890123456,) * count,) * views,
         keys=(("0" * 32,) * count,) * views,
+        samples=((spec.length,) * count,) * views if spec.encoders else None,
         valid_frames=((spec.frames,) * count,) * views,
         objects={},
     )

@@ -85,7 +85,7 @@ def _requested_spec(request: SpecRequest, existing: StoreSpec, store: str) -> St
     if request.features is None:
         return spec
     named = named_features(request.features, spec.features)
-    if not {feature.kind for feature in existing.features} <= {feature.kind for feature in named}:
+    if not {feature.name for feature in existing.features} <= {feature.name for feature in named}:
         named = (*existing.features, *(feature for feature in named if feature not in existing.features))
     return _with_features(spec, named)
 
@@ -106,10 +106,10 @@ def _add_to(existing: StoreSpec, requested: StoreSpec) -> StoreSpec:
 
     Features are in the order of a new store if the request names all of them.
     """
-    kinds = {feature.kind for feature in existing.features}
-    new = [feature for feature in requested.features if feature.kind not in kinds]
-    conflicting = [f for f in requested.features if f.kind in kinds and f not in existing.features]
-    names_all = kinds <= {feature.kind for feature in requested.features}
+    kinds = {feature.name for feature in existing.features}
+    new = [feature for feature in requested.features if feature.name not in kinds]
+    conflicting = [f for f in requested.features if f.name in kinds and f not in existing.features]
+    names_all = kinds <= {feature.name for feature in requested.features}
     in_requested_order = bool(conflicting) or (names_all and bool(new))
     features = requested.features if in_requested_order else (*existing.features, *new)
     fewer = requested.views == existing.views[: len(requested.views)]

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from featurestore.format.documents import MOST_DOCUMENT
-from featurestore.format.layout import FORMAT, FORMAT_VERSION, LATEST, ROOT_METADATA
+from featurestore.format.layout import FORMAT, FORMAT_VERSIONS, LATEST, ROOT_METADATA
 from featurestore.places.folder import Folder
 from featurestore.places.names import LOCK, PARTIAL_SUFFIX, TOKEN
 from featurestore.places.place import Place
@@ -55,10 +55,11 @@ def _spec_in_root(root: bytes, place: Place) -> StoreSpec:
         ) from error
     if attributes.format != FORMAT:
         raise UsageError(f"{place} is a Zarr group but not a feature store; give another --out")
-    if attributes.format_version != FORMAT_VERSION:
+    if attributes.format_version not in FORMAT_VERSIONS:
         raise StoreConflictError(
             f"{place} has format version {attributes.format_version}, but this program writes "
-            f"version {FORMAT_VERSION}; install the release that wrote it, or build a new store"
+            f"versions {FORMAT_VERSIONS[0]} and {FORMAT_VERSIONS[1]}; install the release that wrote it, or "
+            f"build a new store"
         )
     try:
         return StoreSpec.model_validate(attributes.spec)

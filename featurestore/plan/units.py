@@ -68,7 +68,7 @@ def fingerprint(rows: Sequence[SourceClip | None], feature_version: int) -> str:
     """Digest of everything that determines a unit's content, except the specification."""
     return canonical_digest(
         {
-            "format_version": FORMAT_VERSION,
+            "format_version": FORMAT_VERSION,  # of all versions: a store that grows keeps its units
             "feature_version": feature_version,
             "clips": [[*_metadata(row.clip), row.audio_sha256] if row else None for row in rows],
         }

@@ -9,7 +9,13 @@ from pydantic import BaseModel, Field, ValidationError
 
 from featurestore.format.documents import MOST_DOCUMENT, StoreDocument, broken_seal
 from featurestore.format.json_limits import parse_json_document
-from featurestore.format.layout import FORMAT_VERSION, ROOT_METADATA, STORE_JSON, object_names
+from featurestore.format.layout import (
+    FORMAT_VERSION,
+    FORMAT_VERSIONS,
+    ROOT_METADATA,
+    STORE_JSON,
+    object_names,
+)
 from featurestore.format.limits import check_declared
 from featurestore.format.seal import unseal
 from featurestore.format.versions import (
@@ -155,8 +161,9 @@ def _refuse_other_version(data: bytes, place: Place) -> None:
         version = _FormatVersion.model_validate_json(data).format_version
     except ValidationError:
         return
-    if version != FORMAT_VERSION:
+    if version not in FORMAT_VERSIONS:
         raise StoreConflictError(
-            f"{place} has format version {version}, but this program reads version {FORMAT_VERSION}; "
+            f"{place} has format version {version}, but this program reads versions {FORMAT_VERSIONS[0]} "
+            f"and {FORMAT_VERSIONS[1]}; "
             f"install the release that wrote it, or build it again"
         )

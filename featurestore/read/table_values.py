@@ -18,7 +18,7 @@ from featurestore.format.tables import read_table, table_errors, to_frame
 from schemas.clip import Status
 from schemas.labels import Emotion, Gender
 from schemas.spec import StoreSpec
-from schemas.tables import MANIFEST_SCHEMA, VIEWS_SCHEMA
+from schemas.tables import MANIFEST_SCHEMA, views_schema
 
 _SHA256 = "^[0-9a-f]{64}$"
 _KEY = "^[0-9a-f]{32}$"
@@ -61,7 +61,7 @@ def read_views(data: bytes, manifest: pd.DataFrame, spec: StoreSpec) -> pd.DataF
     names = spec.view_names
     kinds = (names[0], *(view.kind for view in spec.views))
     clips, count = len(manifest), len(names)
-    table = read_table(data, VIEWS, VIEWS_SCHEMA, clips * count)
+    table = read_table(data, VIEWS, views_schema(spec), clips * count)
     repeated = pa.array(np.repeat(np.arange(clips, dtype=np.int64), count))
     views = pa.array(np.tile(np.arange(count, dtype=np.int64), clips))
     with table_errors(VIEWS):
@@ -76,6 +76,8 @@ def read_views(data: bytes, manifest: pd.DataFrame, spec: StoreSpec) -> pd.DataF
         frames = table["valid_frames"].to_numpy()
         right = pa.chunked_array([(frames >= 0) & (frames <= most)])
         _require(table, "valid_frames", right, f"0 to {spec.frames}, or 0 for a bad recording")
+        if spec.encoders:
+            _require_samples(table, spec)
         _require(table, "parameter", pc.or_(pc.not_equal(views, 0), table["parameter"].is_null()), "null")
     return to_frame(table)
 
@@ -94,7 +96,9 @@ def read_statistics(data: bytes, manifest: pd.DataFrame, spec: StoreSpec) -> pd.
     rows = len(groups) * views * len(coefficients)
     table = read_table(data, STATISTICS, STATISTICS_SCHEMA, rows, most_values=max(coefficients.values()))
     with table_errors(STATISTICS):
-        most = _clips_of_groups(table, groups, views, tuple(coefficients)) * spec.frames
+        clips = _clips_of_groups(table, groups, views, tuple(coefficients))
+        frames = np.array([frames for _, frames in spec.shapes.values()])
+        most = clips * frames[pc.index_in(table["feature"], pa.array(list(coefficients))).to_numpy()]
         count = table["count"].to_numpy()
         right = pa.chunked_array([(count >= 0) & (count <= most)])
         _require(table, "count", right, "at most the frames of its clips")
@@ -103,6 +107,15 @@ def read_statistics(data: bytes, manifest: pd.DataFrame, spec: StoreSpec) -> pd.
         for column in ("mean", "m2"):
             _require_moments(table, column, lengths)
     return to_frame(table)
+
+
+def _require_samples(table: pa.Table, spec: StoreSpec) -> None:
+    """Check that the samples of each view give its valid frames."""
+    samples, frames = (table[name].to_numpy() for name in ("samples", "valid_frames"))
+    hop = spec.spectral.hop_length
+    expected = np.where(samples > 0, np.minimum(spec.frames, 1 + (samples - 1) // hop), 0)
+    right = pa.chunked_array([(samples >= 0) & (samples <= spec.length) & (frames == expected)])
+    _require(table, "samples", right, f"0 to {spec.length:,}, and those of its valid frames")
 
 
 def _require_rows(part: pa.Table, name: str, extent: DatasetEntry) -> None:

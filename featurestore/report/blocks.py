@@ -17,6 +17,7 @@ there are, because a graph has a bounded number of blocks. Every chunk is read o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from threading import Lock
@@ -120,7 +121,7 @@ def threads() -> int:
 def block_clips(store: FeatureStore, feature: str) -> int:
     """Clips per block: as many chunks of one shard as fit into :data:`MOST_BLOCK_BYTES`, at least one."""
     storage = store.spec.storage
-    clip = store.spec.coefficients[feature] * store.spec.frames * np.dtype(storage.dtype).itemsize
+    clip = math.prod(store.spec.shapes[feature]) * np.dtype(storage.dtype).itemsize
     clips: int = storage.shard_clips
     while clips > storage.chunk_clips and clips * clip > MOST_BLOCK_BYTES:
         clips //= 2
@@ -167,7 +168,7 @@ class _Originals:
         self._dataset = dataset
         self._counted = counted
         self._first, last, _ = rows.indices(store.document.datasets[dataset].rows)
-        self.shape = (last - self._first, store.spec.coefficients[feature], store.spec.frames)
+        self.shape = (last - self._first, *store.spec.shapes[feature])
         self.dtype = np.dtype(store.spec.storage.dtype)
         self.block = block_clips(store, feature)
 
@@ -209,5 +210,5 @@ def _partial_sums(
 
 
 def _no_clips(store: FeatureStore, feature: str) -> tuple[Any, Any, Any]:
-    values = np.empty((0, store.spec.coefficients[feature], store.spec.frames), store.spec.storage.dtype)
+    values = np.empty((0, *store.spec.shapes[feature]), store.spec.storage.dtype)
     return values, np.empty(0, np.int64), np.empty(0, np.int64)

@@ -16,6 +16,7 @@ from featurestore.format.documents import (
 )
 from featurestore.format.layout import (
     corpus_record_path,
+    format_version,
     shard_path,
     unit_record_path,
     unit_statistics_path,
@@ -72,7 +73,7 @@ def _shards(document: StoreDocument, spec: StoreSpec, datasets: list[str]) -> di
     """Name in the part → name in the store."""
     old = {name: index for index, name in enumerate(document.spec.view_names)}
     return {
-        shard_path(dataset, feature.kind, new, unit): shard_path(dataset, feature.kind, old[name], unit)
+        shard_path(dataset, feature.name, new, unit): shard_path(dataset, feature.name, old[name], unit)
         for dataset in datasets
         for unit in range(document.datasets[dataset].units)
         for feature in spec.features
@@ -98,13 +99,17 @@ def _take_unit(
     objects = {statistics: StoredObject.of(data)}
     for feature in spec.features:
         for new, view in enumerate(views):
-            source = shard_path(dataset, feature.kind, view, unit)
-            objects[shard_path(dataset, feature.kind, new, unit)] = document.objects[source]
+            source = shard_path(dataset, feature.name, view, unit)
+            objects[shard_path(dataset, feature.name, new, unit)] = document.objects[source]
     reduced = record.model_copy(
         update={
+            "format_version": format_version(spec),
             "spec": spec,
             "parameters": tuple(record.parameters[view] for view in views),
             "keys": tuple(record.keys[view] for view in views),
+            "samples": tuple(record.samples[view] for view in views)
+            if record.samples and spec.encoders
+            else None,
             "valid_frames": tuple(record.valid_frames[view] for view in views),
             "objects": dict(sorted(objects.items())),
         }
@@ -115,7 +120,8 @@ def _take_unit(
 
 def _require_fit(record: UnitRecord, document: StoreDocument, dataset: str, unit: int, source: str) -> None:
     views, clips = len(document.spec.view_names), len(record.clips)
-    by_view = (record.parameters, record.keys, record.valid_frames)
+    samples = () if record.samples is None else (record.samples,)
+    by_view = (record.parameters, record.keys, record.valid_frames, *samples)
     fits = (
         (record.dataset, record.unit) == (dataset, unit)
         and record.spec == document.spec

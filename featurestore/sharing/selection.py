@@ -43,7 +43,7 @@ class PartSelection:
         features = _choose("feature", self.features, tuple(spec.coefficients))
         views = _choose("view", self.views, spec.view_names) | {ORIGINAL}
         parts = {
-            "features": [feature.model_dump() for feature in spec.features if feature.kind in features],
+            "features": [feature.model_dump() for feature in spec.features if feature.name in features],
             "views": [view.model_dump() for view in spec.views if view.name in views],
         }
         try:

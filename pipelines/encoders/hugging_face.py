@@ -10,14 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from schemas.encoders import ENCODER_RATE, FAMILIES, Architecture, WhisperArchitecture
+from schemas.encoders import (
+    ENCODER_RATE,
+    FAMILIES,
+    Architecture,
+    WhisperArchitecture,
+    parse_architecture,
+)
 from schemas.errors import EncoderError
 
 _SAFETENSORS, _PICKLE = "model.safetensors", "pytorch_model.bin"
 _MOST_JSON = 2**26
-_ADAPTER: TypeAdapter[Architecture] = TypeAdapter(Architecture)
 
 _WHISPER_FIELDS = {
     "d_model": "width",
@@ -94,7 +99,7 @@ def read_architecture(folder: Path) -> Architecture:
     if family != "whisper":
         values["normalise"] = _read_normalise(folder)
     try:
-        return _ADAPTER.validate_python({"family": family, **values})
+        return parse_architecture({"family": family, **values})
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"][1:])

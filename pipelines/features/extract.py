@@ -1,4 +1,4 @@
-"""Extracts all features of a specification from waveforms, with one Fourier transform per frame."""
+"""Extracts features of a specification from waveforms, with one Fourier transform per frame."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ from schemas.spec import StoreSpec
 class FeatureExtractor:
     """Computes the features of ``spec`` on ``device``; filters and windows are created once.
 
+    The features of encoders are computed elsewhere: :mod:`pipelines.encoders.extract`.
+
     ``columns`` : columns of each feature in the tables of :meth:`table`.
     """
 
     def __init__(self, spec: StoreSpec, device: torch.device) -> None:
         self.spec = spec
-        self.columns = spec.columns
+        self.columns = spec.signal_columns
         rate, n_fft = spec.audio.sample_rate, spec.spectral.n_fft
         # Rounded to float32 once: torch's own float32 window is less exact, which shows in quiet mel bands.
         self._window = torch.hann_window(n_fft, dtype=torch.float64).float().to(device)

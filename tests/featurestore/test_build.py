@@ -125,6 +125,7 @@ def test_new_clips_follow_and_removed_clips_go(tiny_build: Builder, own_demo: Pa
     assert verify(out, full=True).ok
 
 
+@pytest.mark.slow
 def test_fewer_clips_than_before_leave_no_stray_unit(
     tiny_build: Builder, whole_demo: Path, own_store: Path, tmp_path: Path
 ) -> None:

@@ -72,6 +72,7 @@ def test_a_killed_build_resumes_to_the_same_digest(
     assert not list(out.rglob("*.partial*"))
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on_and_keeps_finished_units(
     whole_demo: Path, tiny_recipe: str, tiny_build: Builder, tmp_path: Path
 ) -> None:

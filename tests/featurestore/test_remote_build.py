@@ -30,6 +30,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class TestBuilding:
+    @pytest.mark.slow
     def test_the_same_store_as_in_a_folder(
         self, s3_url: str, whole_demo: Path, tiny_recipe: str, tiny_store: Path
     ) -> None:
@@ -42,6 +43,7 @@ class TestBuilding:
         assert place.size(TOKEN) is None
         assert _build(s3_url, whole_demo, tiny_recipe).units_built == 0
 
+    @pytest.mark.slow
     def test_a_lost_object_is_built_again_and_nothing_else(
         self, s3_url: str, whole_demo: Path, tiny_recipe: str, tiny_store: Path
     ) -> None:

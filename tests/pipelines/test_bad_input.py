@@ -68,10 +68,9 @@ def _require_sound(recording: Recording, audio: AudioSpec) -> None:
 
 def _require_features(pipeline: Pipeline, samples: Samples) -> None:
     features = pipeline(["test/clip"], [samples])
-    assert np.isfinite(features.table).all()
-    assert np.isfinite(features.mean).all()
-    assert np.isfinite(features.m2).all()
-    assert (features.m2 >= 0).all()
+    for values in (*features.arrays.values(), *features.mean.values(), *features.m2.values()):
+        assert np.isfinite(values).all()
+    assert min(values.min() for values in features.m2.values()) >= 0
     assert features.arrays["rms"].min() >= 0
     for name in ("zcr", "chroma"):
         assert 0 <= features.arrays[name].min() <= features.arrays[name].max() <= 1

@@ -91,6 +91,7 @@ def _largest_errors(clips: list[Samples], setting: str) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.slow
 def test_real_clips_equal_librosa(real_corpora: Path, setting: str) -> None:
     audio = _spec(setting).audio
     files = (

@@ -42,9 +42,8 @@ def test_parts_are_the_bytes_of_the_whole(features: str, views: slice) -> None:
         everything, some = whole(["clip"], samples), part(["clip"], samples)
         for here, name in enumerate(spec.view_names):
             there = WHOLE.view_names.index(name)
-            for feature, columns in spec.columns.items():
-                of_whole = WHOLE.columns[feature]
-                for field in ("table", "mean", "m2"):
-                    ours = getattr(some, field)[here, 0, columns]
-                    theirs = getattr(everything, field)[there, 0, of_whole]
+            for feature in spec.coefficients:
+                for field in ("arrays", "mean", "m2"):
+                    ours = getattr(some, field)[feature][here, 0]
+                    theirs = getattr(everything, field)[feature][there, 0]
                     assert ours.tobytes() == theirs.tobytes(), (length, name, feature, field)

@@ -1,5 +1,6 @@
 import math
 from dataclasses import dataclass
+from itertools import product
 
 import numcodecs
 import numpy as np
@@ -120,16 +121,17 @@ def batches() -> Batches:
 
 
 def test_the_pipeline_rounds_bits(batches: Batches) -> None:
-    stored, exact = batches.bitround.table, batches.exact.table
-    assert stored.dtype == np.float32
-    assert not (stored.view(np.uint32) & (2 ** (23 - KEEP_BITS) - 1)).any()
-    assert (np.abs(stored - exact) <= np.abs(exact) * 2.0 ** -(KEEP_BITS + 1)).all()
-    assert (stored != exact).any()
+    for name, exact in batches.exact.arrays.items():
+        stored = np.ascontiguousarray(batches.bitround.arrays[name])
+        assert stored.dtype == np.float32
+        assert not (stored.view(np.uint32) & (2 ** (23 - KEEP_BITS) - 1)).any()
+        assert (np.abs(stored - exact) <= np.abs(exact) * 2.0 ** -(KEEP_BITS + 1)).all()
+        assert name == "zcr" or (stored != exact).any()
 
 
 def test_the_pipeline_puts_each_feature_on_its_own_steps(batches: Batches) -> None:
-    assert batches.fixed.table.dtype == np.float32
     for name, values in batches.fixed.arrays.items():
+        assert values.dtype == np.float32
         exact, step = batches.exact.arrays[name].astype(np.float64), FIXED_STEPS[name]
         assert not (values.astype(np.float64) / step % 1).any(), name
         assert np.abs(values - exact).max() <= step / 2, name
@@ -150,10 +152,10 @@ def test_fixed_never_errs_more_than_float16_at_its_worst(batches: Batches) -> No
 @pytest.mark.parametrize("codec", ["bitround", "fixed"])
 def test_moments_are_those_of_the_rounded_numbers(batches: Batches, codec: str) -> None:
     batch: FeatureBatch = getattr(batches, codec)
-    for view, frames in enumerate(batch.valid_frames[:, 0]):
-        valid = batch.table[view, 0, :, :frames].astype(np.float64)
+    for name, (view, frames) in product(batch.arrays, enumerate(batch.valid_frames[:, 0])):
+        valid = batch.arrays[name][view, 0, :, :frames].astype(np.float64)
         mean = valid.mean(axis=1)
-        assert np.allclose(batch.mean[view, 0], mean, rtol=1e-5, atol=1e-6)
+        assert np.allclose(batch.mean[name][view, 0], mean, rtol=1e-5, atol=1e-6)
         m2 = np.square(valid - mean[:, None]).sum(axis=1)
-        assert np.allclose(batch.m2[view, 0], m2, rtol=1e-4, atol=1e-6)
-    assert not np.array_equal(batch.m2, batches.exact.m2)
+        assert np.allclose(batch.m2[name][view, 0], m2, rtol=1e-4, atol=1e-6)
+    assert not np.array_equal(batch.m2["mel"], batches.exact.m2["mel"])

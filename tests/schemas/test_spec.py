@@ -115,7 +115,7 @@ def test_features_by_name_keep_the_recipes_parameters() -> None:
 def test_coefficients_and_columns_follow_the_order_of_the_features() -> None:
     spec = StoreSpec(features=named_features("rms,delta,mfcc,chroma", (MfccSpec(n_mfcc=13),)))
     assert spec.coefficients == {"rms": 1, "delta": 13, "mfcc": 13, "chroma": 12}
-    assert spec.columns == {
+    assert spec.signal_columns == {
         "rms": slice(0, 1),
         "delta": slice(1, 14),
         "mfcc": slice(14, 27),

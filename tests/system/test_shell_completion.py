@@ -46,6 +46,7 @@ def test_every_command_completes_its_options(command: str) -> None:
     assert offered(*words) == ["--out" if command == "ser-features" else "--help"]
 
 
+@pytest.mark.slow
 def test_names_that_an_option_takes_are_offered() -> None:
     found = [name for name in shipped_recipes() if name.startswith("ravdess")]
     assert offered("ser-features", "build", "--recipe", "ravdess") == found

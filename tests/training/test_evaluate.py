@@ -134,6 +134,7 @@ def trained(store: Path, out: Path, split: Path | None = None, *changes: str, se
     )
 
 
+@pytest.mark.slow
 def test_of_several_runs_the_mean_of_their_probabilities_is_tested(
     run: RunResult, lda: RunResult, demo_store: Path, tmp_path: Path
 ) -> None:

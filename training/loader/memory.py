@@ -26,7 +26,7 @@ def stored_dtype(store: FeatureStore) -> torch.dtype:
 def sample_bytes(store: FeatureStore, features: Sequence[str]) -> int:
     """Bytes of one sample with ``features``, as stored."""
     coefficients = sum(store.spec.coefficients[feature] for feature in features)
-    return coefficients * store.spec.frames * stored_dtype(store).itemsize
+    return coefficients * store.spec.common_frames(features) * stored_dtype(store).itemsize
 
 
 def default_budget() -> int:

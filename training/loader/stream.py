@@ -62,7 +62,7 @@ class StreamSource:
         threads: int = THREADS,
     ) -> None:
         self._reader: SpanReader = store.span_reader(features)
-        self.shape = (self._reader.coefficients, store.spec.frames)
+        self.shape = (self._reader.coefficients, store.spec.common_frames(features))
         self.dtype = stored_dtype(store)
         self._chunk_clips = store.spec.storage.chunk_clips
         self._shard_clips = store.spec.storage.shard_clips
@@ -74,7 +74,7 @@ class StreamSource:
         self._corpora = store.manifest["dataset"].to_numpy()[samples.clips]
         self._rows = store.manifest["row"].to_numpy()[samples.clips].astype(np.int64)
         self._views = samples.views
-        self._valid_frames = torch.from_numpy(valid_frames_of(store, samples)).to(device)
+        self._valid_frames = torch.from_numpy(valid_frames_of(store, samples, features[0])).to(device)
         self._targets = torch.from_numpy(samples.targets.astype(np.int64)).to(device)
         self._spare: list[Tensor] = []
 
@@ -209,10 +209,10 @@ def _read_part(reader: SpanReader, out: NDArray[np.floating], spans: Sequence[Sp
     reader.read_into(out, spans)
 
 
-def valid_frames_of(store: FeatureStore, samples: Samples) -> NDArray[np.int64]:
-    """(n,) int64: number of frames of each sample that are centred on sound."""
+def valid_frames_of(store: FeatureStore, samples: Samples, feature: str) -> NDArray[np.int64]:
+    """(n,) int64: number of frames of ``feature`` that are centred on sound, of each sample."""
     valid = np.empty(len(samples), np.int64)
     for view in samples.view_indices:
         inside = samples.views == view
-        valid[inside] = store.valid_frames(samples.clips[inside], views=(view,))[0]
+        valid[inside] = store.valid_frames(samples.clips[inside], (view,), feature)[0]
     return valid

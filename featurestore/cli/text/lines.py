@@ -36,7 +36,7 @@ def summary_line(document: StoreDocument) -> str:
     clips = sum(entry.clips for entry in document.datasets.values())
     unusable = sum(entry.bad for entry in document.datasets.values())
     size = sum(entry.bytes for entry in document.objects.values())
-    features = ", ".join(feature.kind for feature in spec.features)
+    features = ", ".join(feature.name for feature in spec.features)
     marked = f" ({unusable} unusable)" if unusable else ""
     views = format_count(len(spec.view_names), "view")
     return f"{format_count(clips, 'clip')}{marked} × {views}; {features}; {size / 1e6:,.1f} MB"

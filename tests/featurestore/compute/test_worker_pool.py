@@ -70,6 +70,7 @@ def always(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("always")
+@pytest.mark.slow
 def test_any_number_of_jobs_builds_the_same_store(small_demo: Path, tiny_recipe: str, tmp_path: Path) -> None:
     digests, manifests = set(), []
     for jobs in (1, 2, 3):
@@ -86,6 +87,7 @@ def test_any_number_of_jobs_builds_the_same_store(small_demo: Path, tiny_recipe:
 
 
 @pytest.mark.usefixtures("always")
+@pytest.mark.slow
 def test_bad_recordings_are_marked_by_workers_too(own_demo: Path, tiny_recipe: str, tmp_path: Path) -> None:
     files = sorted((own_demo / "demo").rglob("*.wav"))
     files[3].write_bytes(b"no sound")
@@ -136,6 +138,7 @@ def test_the_error_of_a_lost_worker_holds_no_buffer(small_demo: Path, tiny_recip
     ]
 
 
+@pytest.mark.slow
 def test_clips_come_in_order_and_survive_their_slot(small_demo: Path, tiny_recipe: str) -> None:
     """Slots are used again and again: each table is that of its own clip."""
     sources = _sources(small_demo) * 3
@@ -147,9 +150,11 @@ def test_clips_come_in_order_and_survive_their_slot(small_demo: Path, tiny_recip
             assert clip.features is not None
             samples = decode(source.file.read_bytes(), spec.audio).samples
             expected = pipeline([source.clip.clip_id], [samples])
-            assert np.array_equal(clip.features.table, expected.table)
+            for name, values in expected.arrays.items():
+                assert np.array_equal(clip.features.arrays[name], values)
 
 
+@pytest.mark.slow
 def test_samples_for_a_gpu_are_those_of_the_decoder(small_demo: Path, tiny_recipe: str) -> None:
     sources = _sources(small_demo)
     spec = load_recipe(tiny_recipe).store_spec()
@@ -163,6 +168,7 @@ def test_samples_for_a_gpu_are_those_of_the_decoder(small_demo: Path, tiny_recip
         assert read.recording.quality == expected.quality
 
 
+@pytest.mark.slow
 def test_workers_end_when_the_build_is_killed(whole_demo: Path, tiny_recipe: str, tmp_path: Path) -> None:
     options = ["--out", str(tmp_path / "s.zarr"), "--corpora", str(whole_demo), "--recipe", tiny_recipe]
     command = [sys.executable, "-c", COMMAND, "build", "--datasets", "demo", "--jobs", "2", *options]

@@ -92,6 +92,7 @@ class TestFeaturesAndViews:
         assert grown.document.digest == at_once.document.digest
 
     @pytest.mark.parametrize("first", ["features", "views"])
+    @pytest.mark.slow
     def test_step_by_step_and_then_nothing_to_do(
         self, first: str, larger: dict[str, str], own_small_store: Path, small_demo: Path, tmp_path: Path
     ) -> None:
@@ -123,6 +124,7 @@ class TestFeaturesAndViews:
         assert list(report.document.spec.coefficients) == ["mel", "rms", "mfcc", "delta"]
         assert verify(own_small_store, full=True).ok
 
+    @pytest.mark.slow
     def test_a_unit_that_grows_twice_is_the_same_as_once(
         self, larger: dict[str, str], own_store: Path, whole_demo: Path
     ) -> None:

@@ -43,6 +43,7 @@ def test_the_page_can_be_read_on_a_laptop_and_on_a_telephone(page: Path, browser
     require_readable(browser, page)
 
 
+@pytest.mark.slow
 def test_the_page_tells_what_the_store_holds(page: Path, store: Path) -> None:
     text = words(page)
     opened = FeatureStore.open(store)
@@ -62,6 +63,7 @@ def test_the_page_tells_what_the_store_holds(page: Path, store: Path) -> None:
     assert sum("in the views original, noise, later, fast" in alt for alt in drawn) == 7
 
 
+@pytest.mark.slow
 def test_the_same_store_gives_the_same_page(page: Path, store: Path, tmp_path: Path) -> None:
     assert make_report(store, tmp_path / "again.html").path.read_bytes() == page.read_bytes()
 
@@ -97,6 +99,7 @@ def test_a_store_whose_clips_are_all_bad_has_a_page_that_says_so(
     require_readable(browser, report.path)
 
 
+@pytest.mark.slow
 def test_a_strangers_words_are_text_never_markup_nor_formulas(
     make: MakeStore, small_demo: Path, tmp_path: Path, browser: Browser
 ) -> None:

@@ -115,6 +115,7 @@ def test_every_family_has_a_graph(family: str, demo_store: Path, tmp_path: Path)
     require_equal(result, done.onnx, FeatureStore.open(demo_store))
 
 
+@pytest.mark.slow
 def test_what_stands_behind_the_valid_frames_is_not_heard(exported: Exported) -> None:
     features = np.load(exported.npz)["features"]
     graph = asked(exported.onnx)
@@ -227,6 +228,7 @@ def test_mistakes_are_sentences_and_leave_nothing(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["runs", "taken.json"]
 
 
+@pytest.mark.slow
 def test_the_command_says_how_close_the_graph_is(run: RunResult, tmp_path: Path) -> None:
     place = tmp_path / "model.onnx"
     place.write_bytes(b"old")

@@ -62,6 +62,7 @@ def test_what_a_speakers_clips_have_in_common_is_taken_away(demo_store: Path) ->
 
 
 @pytest.mark.parametrize("model", ["functionals-mlp", "functionals-lda"])
+@pytest.mark.slow
 def test_a_result_says_that_it_was_normalised_by_speaker(
     model: str, demo_store: Path, tmp_path: Path
 ) -> None:

@@ -160,6 +160,7 @@ def process(run: Path, device: Path, *options: str, **environment: str) -> subpr
     )
 
 
+@pytest.mark.slow
 def test_the_microphone_is_told_as_a_file_of_the_same_sound(run: Path, sound: Path, device: Path) -> None:
     options = ("--microphone", "--seconds", "5", "--window", "2", "--csv")
     done = process(run, device, *options, SOUND=str(sound))
@@ -175,6 +176,7 @@ def test_the_microphone_is_told_as_a_file_of_the_same_sound(run: Path, sound: Pa
     assert rows == expected
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_sound_and_what_was_heard_is_told(run: Path, sound: Path, device: Path) -> None:
     listening = process(run, device, "--microphone", "--step", "0.5", SOUND=str(sound), PAUSE="0.05")
     assert listening.stdout is not None
@@ -189,6 +191,7 @@ def test_ctrl_c_ends_the_sound_and_what_was_heard_is_told(run: Path, sound: Path
     assert float(last[2]) - float(last[0]) == pytest.approx(3.0, abs=0.11)
 
 
+@pytest.mark.slow
 def test_a_machine_without_a_microphone_is_one_sentence(run: Path, device: Path, tmp_path: Path) -> None:
     listening = process(run, device, "--microphone")
     out, err = listening.communicate(timeout=120)

@@ -221,6 +221,7 @@ def test_sound_that_is_not_heard_is_told(model_a: RunResult, long_recording: Pat
     assert "Use --window 3 to hear all of it" in err
 
 
+@pytest.mark.slow
 def test_rows_come_before_the_last_recording_is_read(model_a: RunResult, small_demo: Path) -> None:
     """Standard input is given only after the first recording's row was printed."""
     first = min((small_demo / "demo").rglob("*.wav"))
@@ -251,6 +252,7 @@ def test_a_recording_that_is_named_twice_is_told_once(
     assert {len(each["predictions"]) for each in told} == {1}
 
 
+@pytest.mark.slow
 def test_who_has_read_enough_is_no_error(model_a: RunResult, small_demo: Path) -> None:
     """``ser-predict … | head -1``."""
     code = "from training.cli.predict import main; main()"
@@ -312,6 +314,7 @@ def test_mistakes_are_one_sentence(model_a: RunResult, tmp_path: Path) -> None:
         assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_predicting_imports_nothing_that_training_alone_needs(model_a: RunResult, small_demo: Path) -> None:
     """They take as long to import as all the rest."""
     clip = min((small_demo / "demo").rglob("*.wav"))

@@ -122,6 +122,7 @@ def evaluated(*options: object) -> commands.Completed:
     return commands.run("ser-evaluate", *map(str, options), status=None)
 
 
+@pytest.mark.slow
 def test_the_mean_of_two_series_is_tested_fold_by_fold(
     series: Outcome, demo_store: Path, tmp_path: Path
 ) -> None:
@@ -146,6 +147,7 @@ def test_one_series_is_summed_up_again(series: Outcome) -> None:
     assert (done.returncode, done.stdout.strip()) == (0, series.text.strip())
 
 
+@pytest.mark.slow
 def test_series_that_do_not_belong_together_are_refused(
     series: Outcome, demo_store: Path, tmp_path: Path
 ) -> None:

@@ -56,6 +56,7 @@ def savee() -> list[dict[str, Any]]:
     groups=st.integers(2, 4),
     seed=st.integers(0, 99),
 )
+@pytest.mark.slow
 def test_each_clip_is_tested_once_after_training_without_its_speaker_and_sentence(
     make_manifest: Any, sizes: list[int], sentences: int, groups: int, seed: int
 ) -> None:

@@ -44,6 +44,7 @@ def asked(predictor: Predictor, content: bytes, limits: Limits = LIMITS) -> Demo
     return answer(predictor, Upload("clip.wav", content), limits)
 
 
+@pytest.mark.slow
 def test_a_clip_is_told_as_the_predictor_tells_it(predictor: Predictor, clips: list[Path]) -> None:
     for clip in clips[::40]:
         found = asked(predictor, clip.read_bytes())
@@ -147,6 +148,7 @@ def test_a_feature_without_mel_is_shown_too(predictor: Predictor, clips: list[Pa
 FACTS = Facts("A", "speaker-independent (protocol: speaker)", "UA 1.0 %", None, "", ("sad",), 3.0)
 
 
+@pytest.mark.slow
 def test_protocol_interval_and_warning_stand_beside_the_model(run: Path, leaky_run: Path) -> None:
     facts = Facts.of(run, Predictor.open(run, "cpu"))
     assert facts.worth == "speaker-independent (protocol: speaker)"

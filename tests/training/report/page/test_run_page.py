@@ -62,6 +62,7 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+@pytest.mark.slow
 def test_the_figures_are_those_of_the_predictions(page: Page, table: pd.DataFrame) -> None:
     ua = sk.balanced_accuracy_score(table["emotion"], table["said"])
     wa = sk.accuracy_score(table["emotion"], table["said"])
@@ -155,6 +156,7 @@ def test_a_network_has_curves_and_a_command_to_watch_them(page: Page) -> None:
     assert "tensorboard --logdir RUN/tensorboard" in page.code[-1]
 
 
+@pytest.mark.slow
 def test_equal_runs_have_equal_pages_but_for_their_time(result: RunResult) -> None:
     html, later = run_page(result), "2001-02-03T04:05:06+00:00"
     moved = replace(

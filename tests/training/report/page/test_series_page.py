@@ -49,6 +49,7 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+@pytest.mark.slow
 def test_folds_mean_and_pooled_are_those_of_the_predictions(page: Page, series: Path) -> None:
     rows, found = page.table("fold"), []
     for n in ("1", "2", "3"):
