@@ -125,7 +125,7 @@ def build(request: BuildRequest, progress: Progress | None = None) -> BuildRepor
         if document is None:
             require_readable(spec, work)
             _prepare_store(store, spec, work, scans)
-            compute = _choose_engine(request, checked, token, stages, fallbacks)
+            compute = _choose_engine(request, checked, work.todo, token, stages, fallbacks)
             built.extend(compute(work.todo, progress))
         records = work.records(built)
         bad = _remarks(records, Status.BAD)
@@ -192,21 +192,39 @@ def _current_spec(request: BuildRequest, checked: _CheckedRequest) -> StoreSpec:
 
 
 def _choose_engine(
-    request: BuildRequest, checked: _CheckedRequest, token: str, stages: Stages, fallbacks: Counter[str]
+    request: BuildRequest,
+    checked: _CheckedRequest,
+    todo: Sequence[UnitWork],
+    token: str,
+    stages: Stages,
+    fallbacks: Counter[str],
 ) -> Callable[[Sequence[UnitWork], Progress], Generator[UnitRecord]]:
     """The function that computes units, in this process or on a cluster. Imports torch only if needed."""
     place, decoder = checked.place, checked.decoder
+    encoders = _encoder_folders(request, todo)
     if request.cluster is not None:
         from featurestore.cluster.execution import ClusterExecution
 
-        return ClusterExecution(place, token, request.cluster, request.device, decoder, stages, fallbacks).run
+        return ClusterExecution(
+            place, token, request.cluster, request.device, decoder, stages, fallbacks, encoders
+        ).run
     from featurestore.compute.execution import Execution
     from pipelines.device import choose_device
 
     keep_freed_memory()
     return Execution(
-        place, token, choose_device(request.device), decoder, request.jobs, stages, fallbacks
+        place, token, choose_device(request.device), decoder, request.jobs, stages, fallbacks, encoders
     ).run
+
+
+def _encoder_folders(request: BuildRequest, todo: Sequence[UnitWork]) -> dict[str, Path]:
+    """Folders of the weights that the work needs. Raises :class:`EncoderError` if some are missing."""
+    specs = [work.compute for work in todo if work.compute.encoders]
+    if not specs:
+        return {}
+    from featurestore.plan.encoders import encoder_folders
+
+    return encoder_folders(specs, request.spec.encoders)
 
 
 def _scan(located: Located) -> tuple[Scan, ...]:

@@ -27,11 +27,11 @@ from featurestore.read.selection import Positions, select_features, select_posit
 from featurestore.read.spans import SpanReader
 from featurestore.read.table_values import read_manifest, read_statistics, read_views
 from featurestore.read.verified_store import VerifiedStore
-from pipelines.valid_frames import count_valid_frames
 from schemas.clip import Status
 from schemas.errors import UsageError
 from schemas.names import is_utf8
 from schemas.spec import StoreSpec
+from schemas.valid_frames import count_valid_frames
 
 if TYPE_CHECKING:
     import xarray

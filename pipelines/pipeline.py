@@ -16,10 +16,10 @@ from pipelines.features.extract import FeatureExtractor
 from pipelines.moments import clip_moments
 from pipelines.process import single_threaded
 from pipelines.quantise import quantiser
-from pipelines.valid_frames import count_valid_frames
 from pipelines.views.compute import augment, original, window_samples
 from schemas.errors import UsageError
 from schemas.spec import StoreSpec
+from schemas.valid_frames import count_valid_frames
 
 GPU_CLIPS = 64
 """Clips per batch on a GPU. The number is fixed; the last batch is filled with silence."""

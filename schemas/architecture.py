@@ -111,23 +111,31 @@ class MlpSpec(_Named):
 
 
 class LinearSpec(_Named):
-    """A linear classifier of functionals, the statistics of each frame descriptor, trained without epochs."""
+    """A linear classifier of functionals or embeddings, trained without epochs."""
 
     family: Literal["linear"] = "linear"
-    classifier: Literal["svm", "lda"]
-    """A linear support vector machine, or linear discriminant analysis."""
-    statistics: tuple[Statistic, ...] = Field(min_length=1)
+    classifier: Literal["svm", "lda", "logistic"]
+    """A linear support vector machine, linear discriminant analysis, or logistic regression."""
+    statistics: tuple[Statistic, ...] = ()
+    """Statistics of each frame descriptor, for functionals; none for embeddings."""
     c: float = Field(_C, gt=0)
-    """``svm`` only: inverse strength of the L2 penalty."""
-    shrinkage: float = Field(_SHRINKAGE, ge=0, le=1)
-    """``lda`` only: share of a multiple of the identity in the covariance (Ledoit & Wolf 2004)."""
+    """``svm`` and ``logistic`` only: inverse strength of the L2 penalty."""
+    shrinkage: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = _SHRINKAGE
+    """``lda`` only: share of a multiple of the identity in the covariance (Ledoit & Wolf 2004); ``auto``: the
+    share with the best UA on the validation clips."""
+    calibration: Literal["none", "temperature"] = "none"
+    """``temperature``: the scores are divided by one number, which makes the probabilities of the validation
+    clips most likely (Guo et al. 2017)."""
+    refit: bool = False
+    """Whether the classifier is fitted again on training and validation clips once the validation clips have
+    decided everything else. Validation figures are those before."""
 
     @model_validator(mode="after")
     def _check_unused(self) -> Self:
-        if self.classifier == "svm" and self.shrinkage != _SHRINKAGE:
-            raise ValueError("shrinkage applies to lda, not to svm; remove it")
+        if self.classifier != "lda" and self.shrinkage != _SHRINKAGE:
+            raise ValueError(f"shrinkage applies to lda, not to {self.classifier}; remove it")
         if self.classifier == "lda" and self.c != _C:
-            raise ValueError("c applies to svm, not to lda; remove it")
+            raise ValueError("c applies to svm and logistic, not to lda; remove it")
         return self
 
 
@@ -185,6 +193,9 @@ MODELS: Mapping[str, ModelSpec] = MappingProxyType(
                 classifier="lda",
                 statistics=("mean", "std", "step_size", "step_std", "slope", "curvature", "time_skew"),
             ),
+            LinearSpec(name="lda", classifier="lda", shrinkage="auto", calibration="temperature", refit=True),
+            LinearSpec(name="svm", classifier="svm", calibration="temperature", refit=True),
+            LinearSpec(name="logistic", classifier="logistic", calibration="temperature", refit=True),
         )
     }
 )

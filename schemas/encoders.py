@@ -172,6 +172,12 @@ class EncoderSpec(Model):
                 raise ValueError(f"{self.name} has no layer {self.layers[-1]}; its layers are 0 to {blocks}")
         return self
 
+    def complete(self, architecture: Architecture, sha256: str) -> EncoderSpec:
+        """The feature with what a recipe may leave out: architecture, hash and all layers."""
+        given = {"architecture": architecture, "sha256": self.sha256 or sha256}
+        found = EncoderSpec.model_validate({**self.model_dump(), **given})
+        return found.model_copy(update={"layers": found.all_layers})
+
     @property
     def statistics(self) -> tuple[str, ...]:
         """Names of the statistics, in their order; none for frames."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, TypeAdapter, model_validator
@@ -125,21 +126,29 @@ def coefficients(feature: FeatureSpec, features: tuple[FeatureSpec, ...]) -> int
             return 1
 
 
-def named_features(names: str, listed: tuple[FeatureSpec, ...]) -> tuple[FeatureSpec, ...]:
+def named_features(
+    names: str, listed: tuple[FeatureSpec, ...], encoders: Mapping[str, EncoderSpec] | None = None
+) -> tuple[FeatureSpec, ...]:
     """Features by name: ``all`` or a comma-separated list, with the parameters that ``listed`` gives them.
 
-    A feature that is not in ``listed`` gets its defaults. Raises :class:`UnknownNameError` for an unknown
-    feature and :class:`UsageError` for a feature given twice.
+    A feature that is not in ``listed`` gets its defaults, an encoder those of ``encoders``. ``all`` means all
+    features that need no encoder. Raises :class:`UnknownNameError` for an unknown feature and
+    :class:`UsageError` for a feature given twice.
     """
     wanted = [name.strip() for name in names.split(",")]
     chosen = list(FEATURE_KINDS) if wanted == ["all"] else wanted
+    known: dict[str, FeatureSpec] = {
+        **(encoders or {}),
+        **{name: _ADAPTER.validate_python({"kind": name}) for name in FEATURE_KINDS},
+        **{feature.name: feature for feature in listed},
+    }
     for name in chosen:
-        if name not in FEATURE_KINDS:
+        if name not in known:
             raise UnknownNameError(
-                f"unknown feature '{name}'; {did_you_mean(name, FEATURE_KINDS)}choose all, or a "
-                f"comma-separated list from {', '.join(FEATURE_KINDS)}"
+                f"unknown feature '{name}'; {did_you_mean(name, tuple(known))}choose all, or a "
+                f"comma-separated list from {', '.join(FEATURE_KINDS)} and the encoders that `ser-features "
+                f"encoders` lists"
             )
         if chosen.count(name) > 1:
             raise UsageError(f"the feature '{name}' appears twice in '{names}'; list it once")
-    known: dict[str, FeatureSpec] = {feature.kind: feature for feature in listed}
-    return tuple(known.get(name) or _ADAPTER.validate_python({"kind": name}) for name in chosen)
+    return tuple(known[name] for name in chosen)

@@ -12,9 +12,10 @@ from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from schemas.architecture import ModelSpec, named_model
+from schemas.architecture import LinearSpec, ModelSpec, named_model
+from schemas.encoders import EncoderSpec
 from schemas.errors import SpecError, UnknownNameError, UsageError
-from schemas.features import FeatureSpec
+from schemas.features import FeatureSpec, RmsSpec
 from schemas.files.regular_file import read_regular_file
 from schemas.files.text import TextError, decode_text
 from schemas.files.toml_text import TomlError, parse_toml
@@ -73,15 +74,55 @@ class Recipe(Model):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        self.store_spec()
+        if self.is_complete:
+            self.store_spec()
+        else:
+            known = tuple(f for f in self.features if not isinstance(f, EncoderSpec) or f.architecture)
+            self.model_copy(update={"features": known or (RmsSpec(),)}).store_spec()
+        self._check_representation()
         return self
+
+    def _check_representation(self) -> None:
+        """Raise ValueError if the model cannot read the features in the representation that is chosen."""
+        embedding = self.input.representation == "embedding"
+        pooled = [isinstance(f, EncoderSpec) and f.pooling != "frames" for f in self.features]
+        if embedding and not all(pooled):
+            raise ValueError(
+                "input.representation embedding needs features of encoders with pooling mean or mean+std, "
+                "and no others"
+            )
+        if isinstance(self.model, LinearSpec) and bool(self.model.statistics) == embedding:
+            raise ValueError(
+                f"model {self.model.name} has statistics, which are for functionals, not embeddings; leave "
+                f"them out"
+                if embedding
+                else f"model {self.model.name} needs statistics of functionals, or features of encoders and "
+                f'input.representation = "embedding"'
+            )
+
+    def complete(self, spec: StoreSpec) -> Recipe:
+        """The recipe with architecture and hash of the encoders that a store with ``spec`` holds."""
+        stored = {encoder.name: encoder for encoder in spec.encoders}
+        features = tuple(
+            feature.complete(stored[feature.name].known_architecture, str(stored[feature.name].sha256))
+            if isinstance(feature, EncoderSpec) and feature.architecture is None and feature.name in stored
+            else feature
+            for feature in self.features
+        )
+        return self.model_copy(update={"features": features})
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether architecture and hash of all its encoders are known."""
+        return all(not isinstance(feature, EncoderSpec) or feature.architecture for feature in self.features)
 
     def store_spec(
         self, augment: int | None = None, seed: int = 0, storage: StorageSpec | None = None
     ) -> StoreSpec:
         """Specification of the store that this recipe needs, with its first ``augment`` views.
 
-        Raises :class:`UsageError` if the recipe lists fewer views.
+        Raises :class:`UsageError` if the recipe lists fewer views, and pydantic's ValidationError if an
+        encoder's architecture and hash are not filled in.
         """
         count = len(self.views) if augment is None else augment
         if not 0 <= count <= len(self.views):

@@ -25,27 +25,29 @@ ClassWeights = Literal["none", "balanced"]
 class InputSpec(Model):
     """How stored features become the model's input.
 
-    ``representation`` is ``frames``, the features as stored, or ``functionals``, statistics of the frames
-    over time with shape (functionals, 1) (:mod:`training.functionals`). Normalisation applies to the
-    representation.
+    ``representation`` is ``frames``, the features as stored; ``functionals``, statistics of the frames over
+    time with shape (functionals, 1); or ``embedding``, the pooled layers of encoders side by side, (values,
+    1) (:mod:`training.functionals`). Normalisation applies to the representation.
 
     ``normalise``: ``standard`` gives each coefficient zero mean and unit deviation over the training clips;
     ``minmax`` maps each coefficient's range over the training clips to 0…1; ``sample`` gives each sample zero
-    mean and unit deviation over its valid values; ``speaker``, for functionals only, gives each speaker zero
+    mean and unit deviation over its valid values; ``speaker``, for vectors only, gives each speaker zero
     mean and unit deviation over all clips of the speaker, without using labels; ``none`` changes nothing.
     """
 
-    representation: Literal["frames", "functionals"] = "frames"
+    representation: Literal["frames", "functionals", "embedding"] = "frames"
     normalise: NormalisationMode = "standard"
     clip: float | None = Field(None, gt=0)
     """Normalised values are limited to ±clip; null: no limit."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        functionals = self.representation == "functionals"
-        if functionals and self.normalise not in {"standard", "speaker", "none"}:
-            raise ValueError(f"functionals are normalised by standard, speaker or none, not {self.normalise}")
-        if self.normalise == "speaker" and not functionals:
+        vectors = self.representation != "frames"
+        if vectors and self.normalise not in {"standard", "speaker", "none"}:
+            raise ValueError(
+                f"{self.representation} are normalised by standard, speaker or none, not {self.normalise}"
+            )
+        if self.normalise == "speaker" and not vectors:
             raise ValueError(
                 "normalise speaker applies to functionals; set input.representation=functionals, too"
             )

@@ -25,6 +25,7 @@ from schemas.architecture import LinearSpec
 from schemas.errors import RunError, StoppedError
 from schemas.labels import label_set
 from training.evaluate import predictions_of
+from training.functionals.vectors import clip_vectors
 from training.linear.training import train_linear
 from training.loop.fabric import fabric_for
 from training.loop.network import TrainingOutcome, new_network, require_room, train_network
@@ -138,7 +139,12 @@ def _write_plan(folder: RunFolder, planned: Plan) -> None:
     record, samples = planned.record, planned.samples["train"]
     if not isinstance(record.recipe.model, LinearSpec):
         normalisation_of(
-            planned.store, record.recipe.input, samples.clips, samples.view_indices, record.features
+            planned.store,
+            record.recipe.input,
+            samples.clips,
+            samples.view_indices,
+            record.features,
+            clip_vectors(record.recipe, planned.store.spec, record.features),
         ).save(folder.normalisation)
     folder.write_json("split.json", planned.split.to_json())
     folder.write_json("audit.json", planned.audit.to_json())

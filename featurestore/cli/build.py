@@ -9,7 +9,7 @@ import typer
 
 from featurestore.cli import completion
 from featurestore.cli.console import ConsoleProgress, after_result, out, print_json
-from featurestore.cli.options import Corpora, Json
+from featurestore.cli.options import Corpora, Encoders, Json, encoder_folders_of, layers_of
 from featurestore.cli.paths import place_type, recipe_type
 from schemas.defaults import DEFAULT_RECIPE
 
@@ -53,9 +53,25 @@ def build(
     features: Annotated[
         str | None,
         typer.Option(
-            help="all, or a comma-separated list of mel, mfcc, delta, delta2, chroma, rms, zcr.",
+            help="all, or a comma-separated list of mel, mfcc, delta, delta2, chroma, rms, zcr, and of "
+            "pretrained encoders such as whisper-base (see ser-features encoders).",
             show_default="the recipe's, or the store's own",
             autocompletion=completion.features,
+        ),
+    ] = None,
+    encoder: Encoders = None,
+    layers: Annotated[
+        str | None,
+        typer.Option(
+            help="Layers of the encoders in --features: comma-separated, or a range such as 1-4.",
+            show_default="all",
+        ),
+    ] = None,
+    pooling: Annotated[
+        str | None,
+        typer.Option(
+            help="What is stored of each layer of an encoder: mean, mean+std or frames.",
+            show_default="mean+std",
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Random seed for the views.", show_default="0")] = None,
@@ -105,6 +121,8 @@ def build(
 
       ser-features build --features mfcc,delta,delta2,chroma --out mfcc.zarr
 
+      ser-features build --features whisper-base --layers 1-4 --encoder whisper-base=~/models/whisper-base
+
       ser-features build --scheduler tcp://head:8786 --corpora /nfs/corpora --out /nfs/features.zarr
     """
     from pipelines.process import spin_briefly, usable_jobs
@@ -121,7 +139,17 @@ def build(
         out=store,
         corpora=corpora,
         datasets=",".join(datasets or [ALL_CORPORA]),
-        spec=SpecRequest(recipe, augment, features, seed, dtype, codec),
+        spec=SpecRequest(
+            recipe,
+            augment,
+            features,
+            seed,
+            dtype,
+            codec,
+            layers_of(layers),
+            pooling,
+            encoder_folders_of(encoder),
+        ),
         device=device,
         decoder=decoder,
         jobs=jobs or usable_jobs(),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import CancelledError
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
+from pathlib import Path
 
 from distributed import Client, Future, KilledWorker, as_completed
 
@@ -50,6 +51,8 @@ class ClusterExecution:
     decoder: str
     stages: Stages
     fallbacks: Counter[str]
+    encoders: Mapping[str, Path] = field(default_factory=dict)
+    """Folder of the weights of each encoder feature, the same on every worker."""
 
     def run(self, units: Sequence[UnitWork], progress: Progress) -> Generator[UnitRecord]:
         """Compute and commit ``units``; yields the record of each when it is durable, in any order.
@@ -70,7 +73,13 @@ class ClusterExecution:
                 futures = []
                 for work in islice(waiting, count):
                     task = UnitTask(
-                        _with_absolute_paths(work), self._place, self.token, device, self.decoder, here
+                        _with_absolute_paths(work),
+                        self._place,
+                        self.token,
+                        device,
+                        self.decoder,
+                        here,
+                        self.encoders,
                     )
                     key = f"unit-{work.unit.dataset}-{work.unit.index}-{self.token}"
                     futures.append(client.submit(build_unit, task, key=key, pure=False))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
@@ -37,6 +38,8 @@ class UnitTask:
     decoder: str
     libraries: Mapping[str, str]
     """:func:`library_versions` in the process that runs the build."""
+    encoders: Mapping[str, Path] = field(default_factory=dict)
+    """Folder of the weights of each encoder feature."""
 
 
 @dataclass(frozen=True)
@@ -98,13 +101,12 @@ def _build_unit(task: UnitTask) -> BuiltUnit:
     device = choose_device(task.device)
     stages, fallbacks = Stages(), Counter[str]()
     decoder = choose_decoder(task.decoder)
-    if device.type == "cpu":  # one thread per task: the cluster decides how many run in parallel
-        execution = Execution(task.place, task.token, device, decoder, 1, stages, fallbacks)
+    # On a CPU, one thread per task: the cluster decides how many run in parallel.
+    on_cpu = device.type == "cpu"
+    jobs = 1 if on_cpu else usable_jobs()
+    execution = Execution(task.place, task.token, device, decoder, jobs, stages, fallbacks, task.encoders)
+    with nullcontext() if on_cpu else _GPU:
         (record,) = execution.run([task.work], Silent())
-    else:
-        execution = Execution(task.place, task.token, device, decoder, usable_jobs(), stages, fallbacks)
-        with _GPU:
-            (record,) = execution.run([task.work], Silent())
     return BuiltUnit(record, stages.seconds(), fallbacks)
 
 

@@ -22,9 +22,9 @@ from featurestore.plan.units import SourceClip, Unit, fingerprint
 from featurestore.progress import Advance
 from pipelines.pipeline import FeatureBatch
 from pipelines.random_stream import stream_key
-from pipelines.valid_frames import count_valid_frames
 from schemas.clip import Status
 from schemas.spec import StoreSpec
+from schemas.valid_frames import count_valid_frames
 
 
 @dataclass

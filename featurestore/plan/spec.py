@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from pydantic import ValidationError
 
 from featurestore.plan.growth import extends
 from featurestore.plan.spec_difference import first_difference
 from schemas.defaults import DEFAULT_RECIPE
-from schemas.errors import SpecError, StoreConflictError
+from schemas.encoders import EncoderSpec
+from schemas.errors import SpecError, StoreConflictError, UsageError
 from schemas.features import FeatureSpec, named_features
-from schemas.recipe import Recipe, first_problem, load_recipe
+from schemas.known_encoders import KNOWN_ENCODERS
+from schemas.recipe import first_problem, load_recipe
 from schemas.spec import StorageSpec, StoreSpec
 
 
@@ -25,6 +29,12 @@ class SpecRequest:
     seed: int | None = None
     dtype: str | None = None
     codec: str | None = None
+    layers: tuple[int, ...] | None = None
+    """Layers of encoders that ``features`` adds; None: all."""
+    pooling: str | None = None
+    """Pooling of encoders that ``features`` adds."""
+    encoders: Mapping[str, Path] = field(default_factory=dict)
+    """Folders of the weights of encoders, by name."""
 
 
 def choose_spec(request: SpecRequest, existing: StoreSpec | None, store: str) -> StoreSpec:
@@ -44,11 +54,7 @@ def choose_spec(request: SpecRequest, existing: StoreSpec | None, store: str) ->
 
 def new_spec(request: SpecRequest) -> StoreSpec:
     """Specification of a new store."""
-    storage = _storage(request, StorageSpec())
-    spec = _recipe(request).store_spec(request.augment, request.seed or 0, storage)
-    if request.features is None:
-        return spec
-    return _with_features(spec, named_features(request.features, spec.features))
+    return _recipe_spec(request, request.seed or 0, _storage(request, StorageSpec()), None)
 
 
 def extended_spec(request: SpecRequest, existing: StoreSpec, store: str) -> StoreSpec:
@@ -75,23 +81,53 @@ def _requested_spec(request: SpecRequest, existing: StoreSpec, store: str) -> St
     """The specification that the options describe, before the store's own features and views are added."""
     storage = _storage(request, existing.storage)
     seed = existing.seed if request.seed is None else request.seed
-    recipe = _recipe(request)
     if request.recipe is not None:
-        spec = recipe.store_spec(request.augment, seed, storage)
-    else:
-        spec = existing.model_copy(update={"seed": seed, "storage": storage})
-        if request.augment is not None and request.augment > len(existing.views):
-            spec = _with_more_views(spec, recipe, request.augment, store)
-    if request.features is None:
-        return spec
-    named = named_features(request.features, spec.features)
-    if not {feature.name for feature in existing.features} <= {feature.name for feature in named}:
-        named = (*existing.features, *(feature for feature in named if feature not in existing.features))
-    return _with_features(spec, named)
+        return _recipe_spec(request, seed, storage, existing)
+    spec = existing.model_copy(update={"seed": seed, "storage": storage})
+    if request.augment is not None and request.augment > len(existing.views):
+        spec = _with_more_views(spec, request.augment, store)
+    return _validate(spec.model_copy(update={"features": _features(request, spec.features, existing)}))
 
 
-def _with_more_views(existing: StoreSpec, recipe: Recipe, augment: int, store: str) -> StoreSpec:
-    """The specification with the recipe's first ``augment`` views, which must begin with its own."""
+def _recipe_spec(
+    request: SpecRequest, seed: int, storage: StorageSpec, existing: StoreSpec | None
+) -> StoreSpec:
+    recipe = load_recipe(request.recipe or DEFAULT_RECIPE)
+    features = _features(request, recipe.features, existing)
+    return recipe.model_copy(update={"features": features}).store_spec(request.augment, seed, storage)
+
+
+def _features(
+    request: SpecRequest, listed: tuple[FeatureSpec, ...], existing: StoreSpec | None
+) -> tuple[FeatureSpec, ...]:
+    """The requested features (not given: those ``listed``), with complete encoders."""
+    before = existing.features if existing else ()
+    features = listed
+    if request.features is not None:
+        features = named_features(request.features, listed, _encoders(request))
+        if not {feature.name for feature in before} <= {feature.name for feature in features}:
+            features = (*before, *(feature for feature in features if feature not in before))
+    elif request.layers is not None or request.pooling is not None:
+        raise UsageError("--layers and --pooling apply to encoders that --features names; add --features")
+    if not any(isinstance(feature, EncoderSpec) for feature in features):
+        return features
+    from featurestore.plan.encoders import fill_in_encoders
+
+    return fill_in_encoders(features, before, request.encoders)
+
+
+def _encoders(request: SpecRequest) -> dict[str, EncoderSpec]:
+    """The encoders that a request may name, as it wants them."""
+    options = {"layers": request.layers, "pooling": request.pooling or "mean+std"}
+    return {
+        name: EncoderSpec.model_validate({"name": name, **options})
+        for name in (*KNOWN_ENCODERS, *request.encoders)
+    }
+
+
+def _with_more_views(existing: StoreSpec, augment: int, store: str) -> StoreSpec:
+    """The specification with the default recipe's first ``augment`` views, which must begin with its own."""
+    recipe = load_recipe(DEFAULT_RECIPE)
     views = recipe.store_spec(augment).views
     if views[: len(existing.views)] != existing.views:
         raise StoreConflictError(
@@ -106,10 +142,10 @@ def _add_to(existing: StoreSpec, requested: StoreSpec) -> StoreSpec:
 
     Features are in the order of a new store if the request names all of them.
     """
-    kinds = {feature.name for feature in existing.features}
-    new = [feature for feature in requested.features if feature.name not in kinds]
-    conflicting = [f for f in requested.features if f.name in kinds and f not in existing.features]
-    names_all = kinds <= {feature.name for feature in requested.features}
+    names = {feature.name for feature in existing.features}
+    new = [feature for feature in requested.features if feature.name not in names]
+    conflicting = [f for f in requested.features if f.name in names and f not in existing.features]
+    names_all = names <= {feature.name for feature in requested.features}
     in_requested_order = bool(conflicting) or (names_all and bool(new))
     features = requested.features if in_requested_order else (*existing.features, *new)
     fewer = requested.views == existing.views[: len(requested.views)]
@@ -121,14 +157,6 @@ def _storage(request: SpecRequest, base: StorageSpec) -> StorageSpec:
     return StorageSpec.model_validate(
         {"dtype": request.dtype or base.dtype, "codec": request.codec or base.codec}
     )
-
-
-def _recipe(request: SpecRequest) -> Recipe:
-    return load_recipe(request.recipe or DEFAULT_RECIPE)
-
-
-def _with_features(spec: StoreSpec, features: tuple[FeatureSpec, ...]) -> StoreSpec:
-    return _validate(spec.model_copy(update={"features": features}))
 
 
 def _validate(spec: StoreSpec) -> StoreSpec:

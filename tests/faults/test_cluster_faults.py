@@ -208,6 +208,7 @@ def test_a_zombie_that_wakes_in_the_middle_of_a_unit(
     _is_sound(out, sound)
 
 
+@pytest.mark.slow
 def test_a_zombie_that_wakes_with_recordings_of_the_past(
     sound: Sound, children: Children, tmp_path: Path
 ) -> None:

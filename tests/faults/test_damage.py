@@ -52,24 +52,28 @@ def test_the_sound_store_is_what_other_readers_see(sound: Sound) -> None:
 
 
 @pytest.mark.parametrize("round_", _rounds(FLIPS))
+@pytest.mark.slow
 def test_flipped_bits(round_: int, store: tuple[Path, Sound]) -> None:
     out, of = store
     _each_then_all(out, of, one_of_each_kind("flip", of.path, random.Random(f"flip {round_}")))
 
 
 @pytest.mark.parametrize("round_", _rounds(CUTS))
+@pytest.mark.slow
 def test_truncated_objects(round_: int, store: tuple[Path, Sound]) -> None:
     out, of = store
     _each_then_all(out, of, one_of_each_kind("truncate", of.path, random.Random(f"truncate {round_}")))
 
 
 @pytest.mark.parametrize("round_", _rounds(LOSSES))
+@pytest.mark.slow
 def test_deleted_objects(round_: int, store: tuple[Path, Sound]) -> None:
     out, of = store
     _each_then_all(out, of, one_of_each_kind("delete", of.path, random.Random(f"delete {round_}")))
 
 
 @pytest.mark.parametrize("round_", _rounds(SWAPS))
+@pytest.mark.slow
 def test_swapped_shards(round_: int, store: tuple[Path, Sound]) -> None:
     """In the raw store all shards of a unit and feature have one size: sizes alone would tell nothing."""
     out, of = store
@@ -77,6 +81,7 @@ def test_swapped_shards(round_: int, store: tuple[Path, Sound]) -> None:
 
 
 @pytest.mark.parametrize(("what", "count"), [("flip", 12), ("truncate", 2), ("delete", 2)])
+@pytest.mark.slow
 def test_a_damaged_store_json(what: str, count: int, sound: Sound, tmp_path: Path) -> None:
     """Nothing is read by it, and it is written again from the records, without computing anything."""
     for fault in of_store_json(what, sound.path, count, random.Random(f"store.json {what}")):

@@ -42,6 +42,7 @@ class TestFull:
             STORE_JSON,
         ],
     )
+    @pytest.mark.slow
     def test_full_at(self, first_refused: str, small_disk: Path, sound: Sound) -> None:
         out = small_disk / "s.zarr"
         _leave_free(small_disk, _pages_before(sound.path, first_refused) * PAGE)

@@ -107,6 +107,7 @@ def outcomes(act: Callable[[], object]) -> str:
     return "sound"
 
 
+@pytest.mark.slow
 def test_a_mutated_store_json_that_was_sealed_anew(tiny_store: Path, tmp_path: Path) -> None:
     """Structure changed, hashes made to fit: limits and the list of names are left to refuse it."""
     forge = forged(tiny_store, tmp_path / "hostile.zarr")
@@ -188,6 +189,7 @@ def test_limits_hold_for_any_numbers(tiny_store: Path) -> None:
     assert set(found) <= {"refused", "sound"}
 
 
+@pytest.mark.slow
 def test_tables_of_damaged_bytes(tiny_store: Path) -> None:
     store = FeatureStore.open(tiny_store)
     manifest, spec = store.manifest, store.spec

@@ -19,6 +19,7 @@ from tests.hostile.stores import HOSTILE, Hostile
 
 
 @pytest.mark.parametrize("hostile", HOSTILE, ids=lambda hostile: hostile.name)
+@pytest.mark.slow
 def test_pulling_brings_nothing_that_can_be_opened(
     hostile: Hostile, tiny_store: Path, tmp_path: Path, probe: Probe
 ) -> None:

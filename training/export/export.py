@@ -49,7 +49,7 @@ from training.export.graph import Graph, graph_of
 from training.export.vector import Chirp
 from training.predict.predictor import Predictor
 from training.predict.worth import Worth
-from training.runs.run import library_versions
+from training.runs.run import RunFolder, library_versions
 
 _LIBRARIES = ("onnx", "onnxruntime", "onnxscript")
 _OPSET = 20
@@ -79,6 +79,7 @@ def export_run(run: Path, onnx: Path, *, force: bool = False) -> Exported:
     disable_telemetry()  # before anything imports onnxruntime
     paths = _output_paths(onnx, force=force)
     _require_libraries()
+    _require_no_encoder(run)
     predictor = Predictor.open(run, "cpu")
     graph = onnx_bytes(graph_of(run), *_size(predictor))
     largest = require_same(graph, predictor)
@@ -103,6 +104,17 @@ def export_run(run: Path, onnx: Path, *, force: bool = False) -> Exported:
     with storage_errors(onnx.parent):
         write_together(dict(zip(paths, (graph, packed.getvalue(), text.encode()), strict=True)))
     return Exported(paths[0], paths[2], paths[1], document)
+
+
+def _require_no_encoder(run: Path) -> None:
+    """Raise :class:`RunError` for a model on features of encoders, before any weights are looked for."""
+    record = RunFolder.open(run).record()
+    encoders = {encoder.name for encoder in record.store_spec.encoders} & set(record.features)
+    if encoders:
+        raise RunError(
+            f"{run} reads the encoder {', '.join(sorted(encoders))}, which ONNX files do not include; "
+            f"predict with `ser-predict {run}`, or export a run of other features"
+        )
 
 
 def onnx_bytes(graph: Graph, coefficients: int, frames: int) -> bytes:

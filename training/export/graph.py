@@ -3,8 +3,8 @@
 ::
 
     features (B, C, T) float32 ─┬▶ normalise ▶ network                ─┐
-    valid frames (B,) int64    ─┼▶ functionals ▶ normalise ▶ network  ─┼▶ softmax ▶ probabilities (B, classes)
-                                └▶ functionals ▶ linear classifier    ─┘         ▶ emotions (B, emotions)
+    valid frames (B,) int64    ─┼▶ vectors ▶ normalise ▶ network      ─┼▶ softmax ▶ probabilities (B, classes)
+                                └▶ vectors ▶ linear classifier        ─┘         ▶ emotions (B, emotions)
 
 It predicts what :func:`training.predict.scorer.scorer_of` predicts. Normalisation is written differently from
 the training code, which works in place and on the bits of numbers for speed.
@@ -12,18 +12,16 @@ the training code, which works in place and on the bits of numbers for speed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from schemas.architecture import LinearSpec, Statistic
+from schemas.architecture import LinearSpec
 from schemas.labels import label_set
 from training.functionals.rounding import ROUNDING, SMALLEST_DEVIATION
-from training.functionals.source import columns_of, functionals_of
-from training.functionals.statistics import STATISTIC_NAMES
+from training.functionals.vectors import ClipVectors, clip_vectors
 from training.linear.classifier import LinearClassifier
 from training.linear.training import load_classifier
 from training.loop.normalise import Normaliser
@@ -44,16 +42,14 @@ def graph_of(run: Path) -> Graph:
     folder = RunFolder.open(run)
     record = folder.record()
     require_independent_clips(folder, record)
-    model = record.recipe.model
-    rows = {name: record.store_spec.coefficients[name] for name in record.features}
+    vectors = clip_vectors(record.recipe, record.store_spec, record.features)
     emotions = len(label_set(record.recipe.labels.set).classes)
-    if isinstance(model, LinearSpec):
-        classifier = load_classifier(folder)
-        return Graph(LinearScores(Functionals(rows, model.statistics), classifier), emotions).eval()
+    if vectors is not None and isinstance(record.recipe.model, LinearSpec):
+        return Graph(LinearScores(OfPadded(vectors), load_classifier(folder)), emotions).eval()
     network, normaliser = TrainedModel(folder, record).network(torch.device("cpu"))
     scores = NetworkScores(normaliser, network)
-    if record.recipe.input.representation == "functionals":
-        return Graph(OfFunctionals(Functionals(rows), scores), emotions).eval()
+    if vectors is not None:
+        return Graph(OfVectors(OfPadded(vectors), scores), emotions).eval()
     return Graph(scores, emotions).eval()
 
 
@@ -113,47 +109,48 @@ def _normalise_each(x: Tensor, valid_frames: Tensor, keep: Tensor) -> Tensor:
     return centred / torch.where(constant, 1.0, deviation)
 
 
-class OfFunctionals(nn.Module):
-    """A network on functionals: one valid step per clip."""
+class OfVectors(nn.Module):
+    """A network on vectors: one valid step per clip."""
 
-    def __init__(self, functionals: Functionals, scores: NetworkScores) -> None:
+    def __init__(self, vectors: nn.Module, scores: NetworkScores) -> None:
         super().__init__()
-        self.functionals, self.scores = functionals, scores
+        self.vectors, self.scores = vectors, scores
 
     def forward(self, features: Tensor, valid_frames: Tensor) -> Tensor:
         """(B, C, T) → logits (B, classes)."""
         logits: Tensor = self.scores(
-            self.functionals(features, valid_frames)[:, :, None], torch.ones_like(valid_frames)
+            self.vectors(features, valid_frames)[:, :, None], torch.ones_like(valid_frames)
         )
         return logits
 
 
-class Functionals(nn.Module):
-    """Statistics of frame descriptors over the valid frames."""
+class OfPadded(nn.Module):
+    """Vectors of clips that are padded to the frames of the modulation spectrum."""
 
-    def __init__(self, rows: Mapping[str, int], names: Sequence[Statistic] = STATISTIC_NAMES) -> None:
+    def __init__(self, vectors: ClipVectors) -> None:
         super().__init__()
-        self.columns, self.names = columns_of(rows), tuple(names)
+        self.vectors = vectors
 
     def forward(self, features: Tensor, valid_frames: Tensor) -> Tensor:
-        """(B, C, T) → (B, D · S)."""
+        """(B, C, T) → (B, D)."""
         short = _FOURIER_FRAMES - features.shape[2]
         if short > 0:
             features = F.pad(features, (0, short))
-        return functionals_of(features, valid_frames, self.columns, self.names)
+        found: Tensor = self.vectors(features, valid_frames)
+        return found
 
 
 class LinearScores(nn.Module):
-    """A linear classifier on functionals, in float32: many runtimes lack float64, in which it was fitted."""
+    """A linear classifier on vectors, in float32: many runtimes lack float64, in which it was fitted."""
 
     mean: Tensor
     scale: Tensor
     coef: Tensor
     intercept: Tensor
 
-    def __init__(self, functionals: Functionals, classifier: LinearClassifier) -> None:
+    def __init__(self, vectors: nn.Module, classifier: LinearClassifier) -> None:
         super().__init__()
-        self.functionals = functionals
+        self.vectors = vectors
         self.register_buffer("mean", torch.from_numpy(classifier.mean).float())
         self.register_buffer("scale", torch.from_numpy(classifier.scale).float())
         self.register_buffer("coef", torch.from_numpy(classifier.coef).float())
@@ -161,6 +158,6 @@ class LinearScores(nn.Module):
 
     def forward(self, features: Tensor, valid_frames: Tensor) -> Tensor:
         """(B, C, T) → scores (B, classes)."""
-        standard = (self.functionals(features, valid_frames) - self.mean) / self.scale
+        standard = (self.vectors(features, valid_frames) - self.mean) / self.scale
         scores: Tensor = standard @ self.coef.T + self.intercept
         return scores

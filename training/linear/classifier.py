@@ -1,8 +1,8 @@
-"""A linear classifier on standardised functionals: a support vector machine or a discriminant analysis.
+"""A linear classifier on standardised vectors: a support vector machine, or a discriminant or logistic model.
 
 ::
 
-    values (n, D) ──▶ (x − mean) / scale ──▶ scores (n, classes) ──▶ softmax ──▶ (n, classes)
+    values (n, D) ──▶ (x − mean) / scale ──▶ scores (n, classes) / temperature ──▶ softmax ──▶ (n, classes)
 
 ``svm`` (Cortes & Vapnik 1995; Fan et al. 2008): one class against the rest, by liblinear's dual solver, which
 is much faster than the primal one if there are about as many values as samples. The softmax of the margins
@@ -11,11 +11,14 @@ clips, as scikit-learn offers it, would have copies and speakers on both sides.
 
 ``lda`` (Fisher 1936; Friedman 1989): normal densities with one covariance, shrunk towards a multiple of the
 identity. The softmax of its scores is the posterior.
+
+``logistic``: multinomial logistic regression with an L2 penalty.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -30,25 +33,34 @@ from schemas.architecture import LinearSpec
 from schemas.errors import RunError
 from schemas.training import ClassWeights
 from training.functionals.rounding import ROUNDING, SMALLEST_DEVIATION
+from training.linear.calibration import fit_temperature
+from training.linear.discriminant import Discriminant
 
 if TYPE_CHECKING:
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.linear_model import LogisticRegression
     from sklearn.svm import LinearSVC
 
 Floats = NDArray[np.float64]
+
+SHRINKAGES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
+"""Shares that ``auto`` chooses from."""
 
 
 @dataclass(frozen=True, eq=False)
 class LinearClassifier:
     """Fitted classifier, float64: ``mean``, ``scale`` (D,), ``coef`` (classes, D), ``intercept`` (classes,).
 
-    A class without training samples has an intercept of −∞, so its probability is 0.
+    A class without training samples has an intercept of −∞, so its probability is 0. Scores are divided by
+    ``temperature``. ``shrinkage`` : as chosen, if it was chosen.
     """
 
     mean: Floats
     scale: Floats
     coef: Floats
     intercept: Floats
+    temperature: float = 1.0
+    shrinkage: float | None = None
 
     @property
     def parameters(self) -> int:
@@ -57,17 +69,19 @@ class LinearClassifier:
 
     def predict(self, values: NDArray[np.floating]) -> Floats:
         """Probabilities (n, classes) float64 of ``values`` (n, D), with the columns of training."""
-        probabilities: Floats = softmax(self.scores(values), axis=1)
+        probabilities: Floats = softmax(self.scores(values) / self.temperature, axis=1)
         return probabilities
 
     def scores(self, values: NDArray[np.floating]) -> Floats:
-        """Decision function, (n, classes)."""
+        """Decision function (n, classes), before the temperature."""
         scores: Floats = ((values - self.mean) / self.scale) @ self.coef.T + self.intercept
         return scores
 
     def save(self, path: Path) -> None:
-        """Write as safetensors (``mean``, ``scale``, ``coef``, ``intercept``)."""
+        """Write as safetensors: ``mean``, ``scale``, ``coef``, ``intercept``; ``temperature`` if not 1."""
         tensors = {"mean": self.mean, "scale": self.scale, "coef": self.coef, "intercept": self.intercept}
+        if self.temperature != 1.0:
+            tensors["temperature"] = np.array([self.temperature])
         write_durably(path, save({name: np.ascontiguousarray(value) for name, value in tensors.items()}))
 
     @classmethod
@@ -75,8 +89,9 @@ class LinearClassifier:
         """Read what :meth:`save` wrote. Raises :class:`RunError` for anything else."""
         try:
             tensors = load_file(path)
-            found = cls(tensors["mean"], tensors["scale"], tensors["coef"], tensors["intercept"])
-        except (OSError, KeyError, SafetensorError) as error:
+            temperature = float(tensors["temperature"][0]) if "temperature" in tensors else 1.0
+            found = cls(tensors["mean"], tensors["scale"], tensors["coef"], tensors["intercept"], temperature)
+        except (OSError, KeyError, IndexError, SafetensorError) as error:
             raise RunError(f"cannot read {path} ({error}); start a new run") from error
         width, classes = found.mean.shape, found.intercept.shape
         if (
@@ -84,11 +99,20 @@ class LinearClassifier:
             or len(classes) != 1
             or found.scale.shape != width
             or found.coef.shape != classes + width
+            or not found.temperature > 0
         ):
             raise RunError(
                 f"{path} is not a linear classifier: its shapes do not fit together; start a new run"
             )
         return found
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Validation clips: ``values`` (n, D) and ``targets`` (n,)."""
+
+    values: NDArray[np.floating]
+    targets: NDArray[np.int64]
 
 
 def fit_classifier(
@@ -97,13 +121,15 @@ def fit_classifier(
     targets: NDArray[np.int64],
     classes: int,
     class_weights: ClassWeights = "none",
+    validation: HeldOut | None = None,
 ) -> LinearClassifier:
     """Fit on ``values`` (n, D) with classes ``targets`` (n,); deterministic.
 
     ``class_weights`` is as in a recipe: ``balanced`` weights a clip by n / (classes · n of its class); for
-    ``lda`` it gives all classes equal priors.
+    ``lda`` it gives all classes equal priors. ``validation`` decides what the training clips cannot: a
+    shrinkage that is ``auto``, and the temperature.
 
-    Raises :class:`RunError` if all samples are of one class.
+    Raises :class:`RunError` if all samples are of one class, or if there are no validation clips to decide.
     """
     present = np.unique(targets)
     if len(present) < 2:
@@ -111,18 +137,104 @@ def fit_classifier(
             f"all {len(targets)} training samples are of class {', '.join(map(str, present))}, but a "
             "classifier needs two classes; choose another label set, or a store with more emotions"
         )
+    if (validation is None or not len(validation.targets)) and _needs_validation(spec):
+        raise RunError(
+            f"model {spec.name} chooses its shrinkage or temperature on validation clips, and there are "
+            f"none; choose a protocol with validation speakers"
+        )
     mean, scale = _standard(values)
-    fitted = _estimator(spec, len(present), class_weights).fit((values - mean) / scale, targets)
+    standard = (values - mean) / scale
+    if spec.classifier == "lda" and not spec.statistics:
+        fitted = _analyse(spec, standard, targets, classes, class_weights)
+    else:
+        fitted = [_by_scikit_learn(spec, standard, targets, classes, class_weights)]
+    candidates = [LinearClassifier(mean, scale, *parts) for parts in fitted]
+    chosen = candidates[0] if validation is None else _choose(candidates, validation)
+    if spec.calibration == "none" or validation is None:
+        return chosen
+    return replace(chosen, temperature=fit_temperature(chosen.scores(validation.values), validation.targets))
+
+
+def refit_classifier(
+    spec: LinearSpec,
+    fitted: LinearClassifier,
+    values: NDArray[np.floating],
+    targets: NDArray[np.int64],
+    class_weights: ClassWeights = "none",
+) -> LinearClassifier:
+    """Fit again on more clips, with the shrinkage and the temperature of ``fitted``."""
+    decided: dict[str, object] = {"calibration": "none", "refit": False}
+    if fitted.shrinkage is not None:
+        decided["shrinkage"] = fitted.shrinkage
+    again = fit_classifier(
+        spec.model_copy(update=decided), values, targets, len(fitted.intercept), class_weights
+    )
+    return replace(again, temperature=fitted.temperature)
+
+
+def _needs_validation(spec: LinearSpec) -> bool:
+    return spec.calibration != "none" or spec.shrinkage == "auto"
+
+
+def _choose(candidates: Sequence[LinearClassifier], validation: HeldOut) -> LinearClassifier:
+    """The candidate with the best UA on the validation clips; of equal ones the last, the most shrunk."""
+    if len(candidates) == 1:
+        return candidates[0]
+    classes = np.unique(validation.targets)
+
+    def ua(classifier: LinearClassifier) -> float:
+        predicted = classifier.scores(validation.values).argmax(axis=1)
+        recalls = [(predicted[validation.targets == label] == label).mean() for label in classes]
+        return float(np.mean(recalls))
+
+    values = [ua(candidate) for candidate in candidates]
+    return candidates[max(range(len(values)), key=lambda index: (values[index], index))]
+
+
+_Fitted = tuple[Floats, Floats, float, float | None]
+"""Coefficients, intercepts, temperature and shrinkage of a :class:`LinearClassifier`."""
+
+
+def _analyse(
+    spec: LinearSpec,
+    values: Floats,
+    targets: NDArray[np.int64],
+    classes: int,
+    class_weights: ClassWeights,
+) -> list[_Fitted]:
+    """Discriminant analysis, for each shrinkage to choose from."""
+    present, labels, counts = np.unique(targets, return_inverse=True, return_counts=True)
+    even = class_weights == "balanced"
+    priors = np.full(len(present), 1 / len(present)) if even else counts / len(targets)
+    analysis = Discriminant(values, labels, priors)
+    out: list[_Fitted] = []
+    for shrinkage in SHRINKAGES if spec.shrinkage == "auto" else (spec.shrinkage,):
+        found, offsets = analysis.solve(shrinkage)
+        coef, intercept = np.zeros((classes, values.shape[1])), np.full(classes, -np.inf)
+        coef[present], intercept[present] = found, offsets
+        out.append((coef, intercept, 1.0, shrinkage))
+    return out
+
+
+def _by_scikit_learn(
+    spec: LinearSpec,
+    values: Floats,
+    targets: NDArray[np.int64],
+    classes: int,
+    class_weights: ClassWeights,
+) -> _Fitted:
+    present = np.unique(targets)
+    fitted = _estimator(spec, len(present), class_weights).fit(values, targets)
     # For two classes, scikit-learn keeps only the score of the second.
     both = len(present) == 2
-    halves = (-0.5, 0.5) if spec.classifier == "lda" else (-1.0, 1.0)
+    halves = (-1.0, 1.0) if spec.classifier == "svm" else (-0.5, 0.5)
     coef = np.zeros((classes, values.shape[1]))
     intercept = np.full(classes, -np.inf)
     coef[present] = np.concatenate([half * fitted.coef_ for half in halves]) if both else fitted.coef_
     intercept[present] = (
         np.concatenate([half * fitted.intercept_ for half in halves]) if both else fitted.intercept_
     )
-    return LinearClassifier(mean, scale, coef, intercept)
+    return coef, intercept, 1.0, None
 
 
 def _standard(values: NDArray[np.floating]) -> tuple[Floats, Floats]:
@@ -134,20 +246,17 @@ def _standard(values: NDArray[np.floating]) -> tuple[Floats, Floats]:
 
 def _estimator(
     spec: LinearSpec, present: int, class_weights: ClassWeights
-) -> LinearSVC | LinearDiscriminantAnalysis:
+) -> LinearSVC | LinearDiscriminantAnalysis | LogisticRegression:
     """Scikit-learn's estimator for ``spec`` and the number of ``present`` classes."""
-    from sklearn.discriminant_analysis import (
-        LinearDiscriminantAnalysis,
-    )  # takes a second; only fitting needs it
+    # Takes a second; only fitting needs it.
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.linear_model import LogisticRegression
     from sklearn.svm import LinearSVC
 
+    weights = None if class_weights == "none" else class_weights
     if spec.classifier == "svm":
-        return LinearSVC(
-            C=spec.c,
-            dual=True,
-            random_state=0,
-            max_iter=10_000,
-            class_weight=None if class_weights == "none" else class_weights,
-        )
+        return LinearSVC(C=spec.c, dual=True, random_state=0, max_iter=10_000, class_weight=weights)
+    if spec.classifier == "logistic":
+        return LogisticRegression(C=spec.c, max_iter=10_000, class_weight=weights)
     priors = np.full(present, 1 / present) if class_weights == "balanced" else None
     return LinearDiscriminantAnalysis(solver="lsqr", shrinkage=spec.shrinkage, priors=priors)

@@ -12,8 +12,9 @@ from featurestore.places.durable import storage_errors
 from featurestore.store import FeatureStore
 from schemas.architecture import LinearSpec
 from schemas.errors import RunError
-from training.functionals.source import read_functionals
-from training.linear.classifier import LinearClassifier, fit_classifier
+from training.functionals.source import read_vectors
+from training.functionals.vectors import vectors_of
+from training.linear.classifier import HeldOut, LinearClassifier, fit_classifier, refit_classifier
 from training.loop.network import TrainingOutcome
 from training.plan.plan import Plan
 from training.runs.hashes import is_listed
@@ -32,7 +33,7 @@ def train_linear(planned: Plan, folder: RunFolder, spec: LinearSpec, observer: O
     record, store, samples = planned.record, planned.store, planned.samples
     observer.loading_started(sum(map(len, samples.values())))
     values: dict[Side, NDArray[np.float32]] = {
-        side: _values(store, read, record, spec, observer.loaded) for side, read in samples.items()
+        side: _values(store, read, record, observer.loaded) for side, read in samples.items()
     }
     fitted = fit_classifier(
         spec,
@@ -40,23 +41,33 @@ def train_linear(planned: Plan, folder: RunFolder, spec: LinearSpec, observer: O
         samples["train"].targets,
         len(record.classes),
         record.recipe.train.class_weights,
+        HeldOut(values["validation"], samples["validation"].targets),
     )
+    probabilities: dict[Side, NDArray[np.float64]] = {"validation": fitted.predict(values["validation"])}
+    if spec.refit:
+        fitted = refit_classifier(
+            spec,
+            fitted,
+            np.concatenate([values["train"], values["validation"]]),
+            np.concatenate([samples["train"].targets, samples["validation"].targets]),
+            record.recipe.train.class_weights,
+        )
+    probabilities["test"] = fitted.predict(values["test"])
     with storage_errors(folder.path, retry=f"run {planned.resume_command(folder.path)}"):
         fitted.save(folder.linear)
-    sides: tuple[Side, ...] = ("validation", "test")
     return TrainingOutcome(
         history=(),
         best_epoch=None,
         parameters=fitted.parameters,
-        probabilities={side: fitted.predict(values[side]) for side in sides},
+        probabilities=probabilities,
     )
 
 
 def predict_linear(
-    folder: RunFolder, spec: LinearSpec, record: RunRecord, store: FeatureStore, samples: Samples
+    folder: RunFolder, record: RunRecord, store: FeatureStore, samples: Samples
 ) -> NDArray[np.float64]:
     """Probabilities (samples, classes) by a run's classifier. Raises :class:`RunError` if it has none."""
-    return load_classifier(folder).predict(_values(store, samples, record, spec))
+    return load_classifier(folder).predict(_values(store, samples, record))
 
 
 def load_classifier(folder: RunFolder) -> LinearClassifier:
@@ -70,16 +81,16 @@ def _values(
     store: FeatureStore,
     samples: Samples,
     record: RunRecord,
-    spec: LinearSpec,
     loaded: Callable[[int], None] = lambda _: None,
 ) -> NDArray[np.float32]:
-    found = read_functionals(
+    vectors = vectors_of(record.recipe, store.spec, record.features)
+    found = read_vectors(
         store,
         samples,
         record.features,
+        vectors,
         torch.device("cpu"),
         loaded,
-        names=spec.statistics,
         by_speaker=record.recipe.input.normalise == "speaker",
     )
     values: NDArray[np.float32] = found.numpy()

@@ -14,11 +14,8 @@ from torch import nn
 from featurestore.places.durable import storage_errors
 from featurestore.store import FeatureStore
 from schemas.architecture import LinearSpec
-from training.functionals.source import (
-    functionals_count,
-    functionals_source,
-    require_room_for_functionals,
-)
+from training.functionals.source import require_room_for_vectors, vectors_source
+from training.functionals.vectors import clip_vectors
 from training.loader.open import choose_home, open_source
 from training.loader.order import Order
 from training.loader.source import Source
@@ -101,10 +98,11 @@ def train_network(
 
 def input_size(record: RunRecord) -> tuple[int, int]:
     """Numbers of rows and steps of a network's input."""
-    rows = {feature: record.store_spec.coefficients[feature] for feature in record.features}
-    if record.recipe.input.representation == "functionals":
-        return functionals_count(rows), 1
-    return sum(rows.values()), record.store_spec.frames
+    spec = record.store_spec
+    vectors = clip_vectors(record.recipe, spec, record.features)
+    if vectors is not None:
+        return vectors.width, 1
+    return sum(spec.coefficients[name] for name in record.features), spec.common_frames(record.features)
 
 
 def require_room(
@@ -115,19 +113,10 @@ def require_room(
     hardware: Hardware,
 ) -> None:
     """Raise :class:`RunError` if there is no room for the samples of all sides."""
-    model = record.recipe.model
-    if isinstance(model, LinearSpec):
-        require_room_for_functionals(
-            store,
-            samples.values(),
-            record.features,
-            hardware.memory,
-            names=model.statistics,
-            copies=_LINEAR_COPIES,
-        )
-        return
-    if record.recipe.input.representation == "functionals":
-        require_room_for_functionals(store, samples.values(), record.features, hardware.memory)
+    vectors = clip_vectors(record.recipe, store.spec, record.features)
+    if vectors is not None:
+        copies = _LINEAR_COPIES if isinstance(record.recipe.model, LinearSpec) else 1
+        require_room_for_vectors(samples.values(), vectors, hardware.memory, copies=copies)
         return
     choose_home(
         store, samples.values(), record.features, device, budget=hardware.memory, wanted=hardware.loader
@@ -144,13 +133,15 @@ def sources_of(
 ) -> dict[Side, Source]:
     """Sources of the samples of each side, as the recipe's input needs them."""
     count = sum(map(len, samples.values()))
-    if record.recipe.input.representation == "functionals":
+    vectors = clip_vectors(record.recipe, store.spec, record.features)
+    if vectors is not None:
         observer.loading_started(count)
         return {
-            side: functionals_source(
+            side: vectors_source(
                 store,
                 read,
                 record.features,
+                vectors,
                 device,
                 observer.loaded,
                 by_speaker=record.recipe.input.normalise == "speaker",

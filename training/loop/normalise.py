@@ -27,7 +27,8 @@ from schemas.model import canonical_json
 from schemas.recipe import first_problem
 from schemas.training import InputSpec, NormalisationMode
 from training.functionals.rounding import ROUNDING, SMALLEST_DEVIATION
-from training.functionals.source import functionals_count, read_functionals
+from training.functionals.source import read_vectors
+from training.functionals.vectors import ClipVectors
 from training.loop.statistics import extremes, moments
 from training.samples.samples import Samples
 from training.splits.side import ORIGINAL_VIEW
@@ -69,15 +70,16 @@ def normalisation_of(
     clips: NDArray[np.int64],
     views: Sequence[int],
     features: Sequence[str],
+    vectors: ClipVectors | None = None,
 ) -> Normalisation:
     """Fit a normalisation to the valid frames of the training ``clips`` (rows) in the training ``views``.
 
-    ``features`` are stacked in order. No other clips influence it. For functionals it is fitted to the clips'
-    original views, whatever ``views`` are. Raises what :meth:`FeatureStore.read` raises if clips must be
-    read.
+    ``features`` are stacked in order. No other clips influence it. For a model of ``vectors`` it is fitted to
+    those of the clips' original views, whatever ``views`` are. Raises what :meth:`FeatureStore.read` raises
+    if clips must be read.
     """
-    if spec.representation == "functionals":
-        return _of_functionals(store, spec, clips, features)
+    if vectors is not None:
+        return _of_vectors(store, spec, clips, features, vectors)
     count = sum(store.spec.coefficients[feature] for feature in features)
     offset, scale = np.zeros(count), np.ones(count)
     if spec.normalise == "standard":
@@ -93,19 +95,22 @@ def normalisation_of(
     )
 
 
-def _of_functionals(
-    store: FeatureStore, spec: InputSpec, clips: NDArray[np.int64], features: Sequence[str]
+def _of_vectors(
+    store: FeatureStore,
+    spec: InputSpec,
+    clips: NDArray[np.int64],
+    features: Sequence[str],
+    vectors: ClipVectors,
 ) -> Normalisation:
     distinct = np.unique(clips)
     originals = Samples(
         distinct, np.full(len(distinct), ORIGINAL_VIEW), np.zeros(len(distinct), dtype=np.int64)
     )
     if spec.normalise == "standard":
-        vectors = read_functionals(store, originals, features, torch.device("cpu")).double()
-        offset, scale = vectors.mean(0).numpy(), vectors.std(0, correction=0).numpy()
+        found = read_vectors(store, originals, features, vectors, torch.device("cpu")).double()
+        offset, scale = found.mean(0).numpy(), found.std(0, correction=0).numpy()
     else:  # "none", or "speaker", which was applied when they were read
-        count = functionals_count({feature: store.spec.coefficients[feature] for feature in features})
-        offset, scale = np.zeros(count), np.ones(count)
+        offset, scale = np.zeros(vectors.width), np.ones(vectors.width)
     return Normalisation(
         offset=offset.astype(np.float32),
         scale=np.where(scale < SMALLEST_DEVIATION, 1.0, scale).astype(np.float32),

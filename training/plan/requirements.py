@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from featurestore.store import FeatureStore
+from schemas.encoders import EncoderSpec
 from schemas.errors import RunError, UsageError
 from schemas.model import Model
 from schemas.recipe import Recipe
@@ -39,17 +40,21 @@ def selection_of(store: FeatureStore, recipe: Recipe, source: str) -> InputSelec
     views = _views(store, recipe)
     _require_equal(store, recipe, source, "audio", spec.audio, recipe.audio)
     _require_equal(store, recipe, source, "framing", spec.spectral, recipe.spectral)
-    stored = {feature.kind: feature for feature in spec.features}
+    stored = {feature.name: feature for feature in spec.features}
     for feature in recipe.features:
-        if feature.kind not in stored:
+        if feature.name not in stored:
             held = ", ".join(stored)
             raise _mismatch(
                 store,
                 recipe,
                 source,
-                f"the recipe needs the feature {feature.kind}, but the store has {held}",
+                f"the recipe needs the feature {feature.name}, but the store has {held}",
             )
-        _require_equal(store, recipe, source, feature.kind, stored[feature.kind], feature)
+        held_one = stored[feature.name]
+        if isinstance(held_one, EncoderSpec) and isinstance(feature, EncoderSpec):
+            _require_part(store, recipe, source, held_one, feature)
+        else:
+            _require_equal(store, recipe, source, feature.name, held_one, feature)
     count = len(spec.view_names)
     if max(views) >= count:
         raise _mismatch(
@@ -63,8 +68,8 @@ def selection_of(store: FeatureStore, recipe: Recipe, source: str) -> InputSelec
             _require_equal(
                 store, recipe, source, f"view {view}", spec.views[view - 1], recipe.views[view - 1]
             )
-    wanted = {feature.kind for feature in recipe.features}
-    return InputSelection(tuple(kind for kind in stored if kind in wanted), tuple(sorted(views)))
+    wanted = {feature.name for feature in recipe.features}
+    return InputSelection(tuple(name for name in stored if name in wanted), tuple(sorted(views)))
 
 
 def build_command(recipe: Recipe, source: str) -> str:
@@ -80,16 +85,16 @@ def build_command(recipe: Recipe, source: str) -> str:
 
 def require_features(store: FeatureStore, learnt: StoreSpec, features: Sequence[str], run: Path) -> None:
     """Raise :class:`RunError` unless ``store`` holds ``features`` as the model of ``run`` was trained on."""
-    held = {feature.kind: feature for feature in store.spec.features}
+    held = {feature.name: feature for feature in store.spec.features}
     for feature in learnt.features:
-        if feature.kind not in features:
+        if feature.name not in features:
             continue
-        if feature.kind not in held:
+        if feature.name not in held:
             raise RunError(
-                f"store {store.place} lacks the feature {feature.kind}, which {run} was trained on; add it "
-                f"with: ser-features build --features {','.join([*held, feature.kind])} --out {store.place}"
+                f"store {store.place} lacks the feature {feature.name}, which {run} was trained on; add it "
+                f"with: ser-features build --features {','.join([*held, feature.name])} --out {store.place}"
             )
-        _require_same(store, run, feature.kind, held[feature.kind], feature)
+        _require_same(store, run, feature.name, held[feature.name], feature)
     _require_same(store, run, "audio", store.spec.audio, learnt.audio)
     _require_same(store, run, "framing", store.spec.spectral, learnt.spectral)
 
@@ -123,6 +128,25 @@ def _require_equal(
     """Raise unless two specifications are equal, naming the fields that differ."""
     if fields := _differences(held, needed, "recipe"):
         raise _mismatch(store, recipe, source, f"its {what} has {fields}")
+
+
+def _require_part(
+    store: FeatureStore, recipe: Recipe, source: str, held: EncoderSpec, needed: EncoderSpec
+) -> None:
+    """Raise unless a stored encoder feature holds the layers and statistics that a recipe needs."""
+    left_out = {
+        name: getattr(held, name) for name in ("architecture", "sha256") if name not in _given(needed)
+    }
+    part = {"layers": held.layers, "pooling": held.pooling}
+    if set(needed.layers or ()) <= set(held.all_layers) and set(needed.statistics) <= set(held.statistics):
+        alike = needed.model_copy(update={**left_out, **part})
+    else:
+        alike = needed.model_copy(update=left_out)
+    _require_equal(store, recipe, source, held.name, held, alike)
+
+
+def _given(feature: EncoderSpec) -> set[str]:
+    return {name for name in ("architecture", "sha256") if feature.model_dump()[name] is not None}
 
 
 def _differences(held: Model, needed: Model, by: str) -> str:

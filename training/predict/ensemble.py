@@ -11,7 +11,7 @@ Each run has the pipeline of its own store; runs with the same features process 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -43,15 +43,22 @@ class Ensemble:
     """Names of the models of ``runs``."""
 
     @classmethod
-    def open(cls, runs: Sequence[str | Path], device: str = "auto") -> Self:
+    def open(
+        cls,
+        runs: Sequence[str | Path],
+        device: str = "auto",
+        encoders: Mapping[str, Path] | None = None,
+    ) -> Self:
         """Open runs, and all folds of series, on ``device`` (``auto``, ``cpu``, ``cuda``).
+
+        ``encoders`` : folders of the weights of encoders by name; others are found by their hash.
 
         Raises :class:`UsageError` if a run is given twice, :class:`RunError` if a fold is not finished or a
         run has different emotions than the first, and what :meth:`Predictor.open` raises.
         """
         paths = tuple(path for run in runs for path in _folds(Path(run)))
         require_once(paths)
-        opened = [Predictor.open(path, device) for path in paths]
+        opened = [Predictor.open(path, device, encoders) for path in paths]
         for path, predictor in zip(paths, opened, strict=True):
             _require_same_emotions(paths[0], opened[0], path, predictor)
         alike: list[list[Predictor]] = []

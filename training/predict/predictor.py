@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -24,9 +24,12 @@ from pipelines.device import choose_device
 from pipelines.pipeline import Pipeline
 from pipelines.recording.source import RecordingFile, opened
 from pipelines.stream import Stream, find_duration
+from schemas.encoders import EncoderSpec
 from schemas.errors import UsageError
+from schemas.features import FeatureSpec
 from schemas.labels import label_set
 from schemas.spec import AudioSpec, StoreSpec
+from schemas.valid_frames import count_valid_frames
 from training.predict.scorer import Scorer, scorer_of
 from training.predict.windows import Span, Waveform, spans, window_of, windows_of
 from training.runs.run import RunFolder, RunRecord
@@ -95,22 +98,24 @@ class Predictor:
     """From stored features to the probabilities of the classes of :attr:`record`."""
 
     @classmethod
-    def open(cls, run: str | Path, device: str = "auto") -> Self:
+    def open(cls, run: str | Path, device: str = "auto", encoders: Mapping[str, Path] | None = None) -> Self:
         """Open the run at ``run`` on ``device`` (``auto``, ``cpu``, ``cuda``).
 
-        Raises :class:`RunError` if there is no finished run, or if its model cannot predict single clips.
+        ``encoders`` : folders of the weights of encoders by name; others are found by their hash. Raises
+        :class:`RunError` if there is no finished run, or if its model cannot predict single clips, and
+        :class:`EncoderError` if weights that it needs are not on this machine.
         """
         folder = RunFolder.open(Path(run))
         record = folder.record()
         chosen_device = choose_device(device)
-        spec = record.store_spec.model_copy(update={"views": ()})
+        spec = _needed_spec(record)
         labels = label_set(record.recipe.labels.set)
         return cls(
             record=record,
             spec=spec,
             emotions=tuple(str(emotion) for emotion in labels.classes),
-            pipeline=Pipeline(spec, torch.device("cpu")),
-            score=scorer_of(folder, chosen_device),
+            pipeline=Pipeline(spec, torch.device("cpu"), _encoder_folders(spec, encoders or {})),
+            score=scorer_of(folder, chosen_device, spec),
         )
 
     @property
@@ -197,7 +202,8 @@ class Predictor:
         batches = [self.pipeline([""], [samples]) for samples in clips]
         arrays = [batch.arrays for batch in batches]
         stacked = [np.concatenate([found[name][0, 0] for name in self.record.features]) for found in arrays]
-        return np.stack(stacked), np.array([batch.valid_frames[0, 0] for batch in batches])
+        samples = np.array([batch.samples[0, 0] for batch in batches])
+        return np.stack(stacked), count_valid_frames(self.spec, self.record.features[0], samples)
 
     def marginal(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probabilities of classes (clips, classes) → of :attr:`emotions` (clips, emotions)."""
@@ -236,3 +242,26 @@ def _decode(file: RecordingFile, audio: AudioSpec) -> Recording:
         if error.setting == "audio.max_duration_s" and error.duration_s is not None:
             raise TooLongError(error.duration_s, audio.max_duration_s) from error
         raise error.without_setting() from error
+
+
+def _needed_spec(record: RunRecord) -> StoreSpec:
+    """The store's specification without views, and without layers of encoders that are not read."""
+    spec = record.store_spec
+    wanted = {feature.name: feature for feature in record.recipe.complete(spec).features}
+    features: list[FeatureSpec] = []
+    for feature in spec.features:
+        if isinstance(feature, EncoderSpec):
+            read = wanted[feature.name] if feature.name in record.features else None
+            if isinstance(read, EncoderSpec):
+                features.append(feature.model_copy(update={"layers": read.all_layers}))
+        else:
+            features.append(feature)
+    return spec.model_copy(update={"views": (), "features": tuple(features)})
+
+
+def _encoder_folders(spec: StoreSpec, folders: Mapping[str, Path]) -> dict[str, Path]:
+    if not spec.encoders:
+        return {}
+    from pipelines.encoders.locate import locate_weights
+
+    return {feature.name: locate_weights(feature, folders) for feature in spec.encoders}

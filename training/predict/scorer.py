@@ -2,9 +2,9 @@
 
 ::
 
-    features (B, C, T), valid frames (B,) ─┬▶ normalise ▶ network                  ─┬▶ (B, classes)
-                                           ├▶ functionals ▶ normalise ▶ perceptron  ─┤
-                                           └▶ functionals ▶ linear classifier       ─┘
+    features (B, C, T), valid frames (B,) ─┬▶ normalise ▶ network              ─┬▶ (B, classes)
+                                           ├▶ vectors ▶ normalise ▶ perceptron  ─┤
+                                           └▶ vectors ▶ linear classifier       ─┘
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from torch import Tensor
 
 from schemas.architecture import LinearSpec
 from schemas.errors import RunError
-from training.functionals.source import columns_of, functionals_of
+from schemas.spec import StoreSpec
+from training.functionals.vectors import clip_vectors
 from training.linear.training import load_classifier
 from training.predict.trained import TrainedModel
 from training.runs.run import RunFolder, RunRecord
@@ -28,32 +29,33 @@ Scorer = Callable[[Tensor, Tensor], NDArray[np.float64]]
 (B, classes) that sum to 1."""
 
 
-def scorer_of(folder: RunFolder, device: torch.device) -> Scorer:
+def scorer_of(folder: RunFolder, device: torch.device, spec: StoreSpec | None = None) -> Scorer:
     """Model of a run's best epoch, on ``device``.
+
+    ``spec`` : of the features that it will score; None: of the store that it was trained on.
 
     Raises :class:`RunError` if the run has no finished model, or if it was normalised by speaker and
     therefore cannot predict single clips.
     """
     record = folder.record()
     require_independent_clips(folder, record)
-    model = record.recipe.model
-    columns = columns_of({name: record.store_spec.coefficients[name] for name in record.features})
-    if isinstance(model, LinearSpec):
+    vectors = clip_vectors(record.recipe, spec or record.store_spec, record.features)
+    if vectors is not None and isinstance(record.recipe.model, LinearSpec):
         classifier = load_classifier(folder)
 
         @torch.inference_mode()
         def linear(features: Tensor, valid: Tensor) -> NDArray[np.float64]:
-            return classifier.predict(functionals_of(features, valid, columns, model.statistics).numpy())
+            return classifier.predict(vectors(features, valid).numpy())
 
         return linear
     network, normaliser = TrainedModel(folder, record).network(device)
-    functionals = record.recipe.input.representation == "functionals"
+    on_device = None if vectors is None else vectors.to(device)
 
     @torch.inference_mode()
     def score(features: Tensor, valid: Tensor) -> NDArray[np.float64]:
         x, frames = features.to(device), valid.to(device)
-        if functionals:
-            x = functionals_of(x, frames, columns)[:, :, None]
+        if on_device is not None:
+            x = on_device(x, frames)[:, :, None]
             frames = torch.ones_like(frames)
         logits = network(normaliser(x[:, None], frames), frames)
         probabilities: NDArray[np.float64] = logits.double().softmax(dim=1).cpu().numpy()

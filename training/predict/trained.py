@@ -58,7 +58,7 @@ class TrainedModel:
         """
         record = self.record
         if isinstance(record.recipe.model, LinearSpec):
-            return predict_linear(self.folder, record.recipe.model, record, store, samples)
+            return predict_linear(self.folder, record, store, samples)
         from lightning.fabric import Fabric  # takes two seconds
 
         fabric = Fabric(accelerator=device.type, devices=1)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from data.registry import find_corpus
 from schemas.architecture import LinearSpec
+from schemas.encoders import EncoderSpec
+from schemas.features import FeatureSpec
 from schemas.labels import Target
 from schemas.messages.printable import escape_controls
 from schemas.recipe import Recipe
@@ -95,8 +97,7 @@ Seed {record.seed}, CPU threads {record.threads}.
 Predicts {what} in {len(record.classes)} classes: {", ".join(record.classes)} (label set
 `{recipe.labels.set}`).
 {_sentence(model_prose(recipe.model))}{_parameters(result)}
-Features: {", ".join(record.features)} from {_seconds(result):.3g} s at {recipe.audio.sample_rate} Hz in
-{record.store_spec.frames} frames. Input: {input_of(recipe)}.
+Features: {features_of(result)}. Input: {input_of(recipe)}.
 Store `{record.store_digest}`.
 
 ## Recipe
@@ -193,11 +194,31 @@ def how_trained(result: RunResult) -> str:
     return "\n".join(_sentence(line) for line in training_prose(recipe.train))
 
 
+def features_of(result: RunResult) -> str:
+    """The features that the model reads, and how much of a clip they describe."""
+    record = result.record
+    heard = f"{_seconds(result):.3g} s at {record.store_spec.audio.sample_rate} Hz"
+    if record.recipe.input.representation != "embedding":
+        return f"{', '.join(record.features)} from {heard} in\n{record.store_spec.frames} frames"
+    wanted = {feature.name: feature for feature in record.recipe.complete(record.store_spec).features}
+    return f"{'; '.join(map(encoder_prose, (wanted[name] for name in record.features)))},\nfrom up to {heard}"
+
+
+def encoder_prose(feature: FeatureSpec) -> str:
+    """An encoder feature: its layers, its statistics and its weights."""
+    if not isinstance(feature, EncoderSpec):
+        return feature.name
+    layers = ", ".join(map(str, feature.all_layers))
+    kinds = " and ".join({"mean": "mean", "std": "deviation"}[name] for name in feature.statistics)
+    return f"{feature.name}, layers {layers}, {kinds} over the frames (weights `{str(feature.sha256)[:12]}`)"
+
+
 def input_of(recipe: Recipe) -> str:
     """How features become the input of the model."""
     if isinstance(recipe.model, LinearSpec):
         speaker = ", normalised over all clips of the speaker" if recipe.input.normalise == "speaker" else ""
-        return f"functionals{speaker}, zero mean and unit deviation over the training samples"
+        values = "pooled layers" if recipe.input.representation == "embedding" else "functionals"
+        return f"{values}{speaker}, zero mean and unit deviation over the training samples"
     return f"{input_prose(recipe.input)} (`normalisation.safetensors`)"
 
 

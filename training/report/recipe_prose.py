@@ -29,6 +29,10 @@ _NORMALISED = MappingProxyType(
     }
 )
 
+_REPRESENTED = MappingProxyType(
+    {"frames": "", "functionals": "functionals of the frames, ", "embedding": "pooled layers of encoders, "}
+)
+
 _POOLED = MappingProxyType(
     {
         "mean": "mean over the valid steps",
@@ -41,8 +45,7 @@ _POOLED = MappingProxyType(
 def input_prose(spec: InputSpec) -> str:
     """How features become the model's input."""
     cut = f", clipped to ±{spec.clip:g}" if spec.clip is not None else ""
-    functionals = "functionals of the frames, " if spec.representation == "functionals" else ""
-    return f"{functionals}{_NORMALISED[spec.normalise]}{cut}"
+    return f"{_REPRESENTED[spec.representation]}{_NORMALISED[spec.normalise]}{cut}"
 
 
 def model_prose(spec: ModelSpec) -> str:
@@ -59,11 +62,26 @@ def model_prose(spec: ModelSpec) -> str:
         case MlpSpec():
             return f"dropout {spec.input_dropout:g}; {_dense(spec.hidden)}dropout {spec.dropout:g}"
         case LinearSpec():
-            classifier = {
-                "svm": f"linear SVM, C {spec.c:g}",
-                "lda": f"linear discriminant analysis, shrinkage {spec.shrinkage:g}",
-            }[spec.classifier]
-            return f"{', '.join(spec.statistics)} of each frame descriptor; {classifier}"
+            described = f"{', '.join(spec.statistics)} of each frame descriptor" if spec.statistics else ""
+            return "; ".join(part for part in (described, *_linear(spec)) if part)
+
+
+def _linear(spec: LinearSpec) -> list[str]:
+    """The classifier, and what validation clips decide about it."""
+    if spec.shrinkage == "auto":
+        shrinkage = "shrinkage chosen on the validation clips"
+    else:
+        shrinkage = f"shrinkage {spec.shrinkage:g}"
+    classifier = {
+        "svm": f"linear SVM, C {spec.c:g}",
+        "lda": f"linear discriminant analysis, {shrinkage}",
+        "logistic": f"logistic regression, C {spec.c:g}",
+    }[spec.classifier]
+    return [
+        classifier,
+        "temperature fitted to the validation clips" if spec.calibration == "temperature" else "",
+        "then fitted again on training and validation clips" if spec.refit else "",
+    ]
 
 
 def training_prose(spec: TrainSpec) -> list[str]:

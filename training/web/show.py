@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +35,8 @@ class DemoRequest:
 
     run: Path
     device: str = "auto"
+    encoders: Mapping[str, Path] = field(default_factory=dict)
+    """Folders of the weights of encoders, by name."""
     host: str = "127.0.0.1"
     port: int | None = None
     """None: the first free port from 7860 on."""
@@ -62,7 +64,7 @@ def show(request: DemoRequest, announce: Announce, note: Announce) -> None:
         from training.web.page import page
         from training.web.sessions import Sessions
 
-        predictor = Predictor.open(request.run, request.device)
+        predictor = Predictor.open(request.run, request.device, request.encoders)
         facts = Facts.of(request.run, predictor)
         limits = request.limits
         uploads, sessions = Uploads(limits.room_bytes), Sessions()

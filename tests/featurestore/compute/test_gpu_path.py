@@ -1,5 +1,6 @@
 """The way of a build that feeds a GPU, with a pipeline that computes its batches on the CPU."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,8 @@ from schemas.spec import StoreSpec
 class PaddedBatches(Pipeline):
     """Batches of 16, as on a GPU."""
 
-    def __init__(self, spec: StoreSpec, device: torch.device) -> None:
-        super().__init__(spec, torch.device("cpu"))
+    def __init__(self, spec: StoreSpec, device: torch.device, encoders: Mapping[str, Path]) -> None:
+        super().__init__(spec, torch.device("cpu"), encoders)
         self.clips_at_once = 16
 
 

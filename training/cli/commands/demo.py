@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from featurestore.cli.console import Command, Version, note, out
+from featurestore.cli.options import Encoders, encoder_folders_of
 from schemas.errors import RunError, UsageError
 from training.cli.choices import DeviceName
 from training.cli.options import Device, Run
@@ -58,6 +59,7 @@ def demo(
             rich_help_panel=_SERVER,
         ),
     ] = None,
+    encoder: Encoders = None,
     device: Device = DeviceName.AUTO,
     open_: Annotated[
         bool, typer.Option("--open/--no-browser", help="Open the page in a browser.", rich_help_panel=_SERVER)
@@ -84,6 +86,7 @@ def demo(
         DemoRequest(
             run=run,
             device=device.value,
+            encoders=encoder_folders_of(encoder),
             host=host,
             port=port,
             public_url=public_url,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from featurestore.cli.console import Command, ConsoleProgress, Version, err, note, out
+from featurestore.cli.options import Encoders, encoder_folders_of
 from featurestore.cli.paths import path_type, recording_type
 from schemas.errors import UsageError
 from schemas.messages.counts import format_count
@@ -71,6 +72,7 @@ def predict(
     step: Annotated[
         float | None, typer.Option(help="Seconds from one window to the next.", show_default="1")
     ] = None,
+    encoder: Encoders = None,
     device: Device = DeviceName.AUTO,
     json: Annotated[bool, typer.Option("--json", help="Print machine-readable JSON at the end.")] = False,
     csv_: Annotated[
@@ -108,7 +110,7 @@ def predict(
         from training.predict.microphone import import_sounddevice
 
         import_sounddevice()
-    model = Ensemble.open(runs, device.value)
+    model = Ensemble.open(runs, device.value, encoder_folders_of(encoder))
     writer = _writer(model, runs, json, csv_)
     for sentence in found.notes:
         note(sentence)

@@ -109,8 +109,10 @@ def _recipe_of_store(spec: StoreSpec, own: Recipe, files: Sequence[str]) -> str 
     shipped = [(name, load_recipe(name)) for name in shipped_recipes()]
     shipped.sort(key=lambda each: each[0] != own.name)
     for name, recipe in [*((file, own) for file in files), *shipped]:
-        count = len(spec.views)
-        if count <= len(recipe.views) and recipe.store_spec(count, spec.seed, spec.storage) == spec:
+        count, complete = len(spec.views), recipe.complete(spec)
+        if count > len(recipe.views) or not complete.is_complete:
+            continue
+        if complete.store_spec(count, spec.seed, spec.storage) == spec:
             return name
     return None
 

@@ -1,0 +1,106 @@
+"""Clips as vectors: functionals of their frames, or pooled hidden states of encoders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from schemas.architecture import LinearSpec, Statistic
+from schemas.encoders import EncoderSpec
+from schemas.recipe import Recipe
+from schemas.spec import StoreSpec
+from training.functionals.descriptors import descriptor_count, descriptors
+from training.functionals.statistics import STATISTIC_NAMES, statistics
+
+
+class ClipVectors(nn.Module):
+    """Turns stored features of clips into one vector each; has no parameters.
+
+    ``width`` : values of a vector. Called with features (B, C, T) as stored and valid frames (B,) int64, it
+    gives (B, ``width``) float32.
+    """
+
+    width: int
+
+
+class Functionals(ClipVectors):
+    """Statistics of frame descriptors: the S statistics ``names`` of the first of D, then those of the next.
+
+    ``rows`` : number of coefficients of each feature, in the order in which they are stacked.
+    """
+
+    def __init__(self, rows: Mapping[str, int], names: Sequence[Statistic] = STATISTIC_NAMES) -> None:
+        super().__init__()
+        self.columns, self.names = columns_of(rows), tuple(names)
+        self.width = descriptor_count(rows) * len(self.names)
+
+    def forward(self, features: Tensor, valid_frames: Tensor) -> Tensor:
+        """(B, C, T) → (B, D · S) float32."""
+        return statistics(descriptors(features, self.columns), valid_frames, self.names).flatten(1)
+
+
+class Embeddings(ClipVectors):
+    """The wanted layers and statistics of pooled encoder features, side by side."""
+
+    rows: Tensor
+
+    def __init__(self, rows: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("rows", rows, persistent=False)
+        self.width = len(rows)
+
+    def forward(self, features: Tensor, valid_frames: Tensor) -> Tensor:
+        """(B, C, 1) → (B, ``width``) float32."""
+        del valid_frames
+        return features[:, self.rows, 0].float()
+
+
+def clip_vectors(recipe: Recipe, spec: StoreSpec, features: Sequence[str]) -> ClipVectors | None:
+    """How the model of ``recipe`` sees clips of a store with ``spec``; None: as frames.
+
+    ``features`` are stacked in this order.
+    """
+    linear = isinstance(recipe.model, LinearSpec)
+    return (
+        None if recipe.input.representation == "frames" and not linear else vectors_of(recipe, spec, features)
+    )
+
+
+def vectors_of(recipe: Recipe, spec: StoreSpec, features: Sequence[str]) -> ClipVectors:
+    """As :func:`clip_vectors`, for a model that sees vectors, as all linear ones do."""
+    if recipe.input.representation == "embedding":
+        return Embeddings(torch.cat(_wanted_rows(recipe, spec, features)))
+    rows = {name: spec.coefficients[name] for name in features}
+    return (
+        Functionals(rows, recipe.model.statistics)
+        if isinstance(recipe.model, LinearSpec)
+        else Functionals(rows)
+    )
+
+
+def columns_of(rows: Mapping[str, int]) -> dict[str, slice]:
+    """Slice of each feature if features with these numbers of rows are stacked."""
+    columns, start = {}, 0
+    for name, height in rows.items():
+        columns[name] = slice(start, start + height)
+        start += height
+    return columns
+
+
+def _wanted_rows(recipe: Recipe, spec: StoreSpec, features: Sequence[str]) -> list[Tensor]:
+    """Rows of each feature that the recipe wants, among the stacked ones, int64."""
+    wanted = {feature.name: feature for feature in recipe.features}
+    stored = {feature.name: feature for feature in spec.encoders}
+    out, first = [], 0
+    for name in features:
+        held, want = stored[name], cast("EncoderSpec", wanted[name])
+        width = held.known_architecture.width
+        parts = torch.arange(held.coefficients).view(len(held.all_layers), len(held.statistics), width)
+        layers = [held.all_layers.index(layer) for layer in want.layers or held.all_layers]
+        kinds = [held.statistics.index(kind) for kind in want.statistics]
+        out.append(first + parts[layers][:, kinds].flatten())
+        first += held.coefficients
+    return out
