@@ -122,13 +122,19 @@ class LinearSpec(_Named):
     """``svm`` and ``logistic`` only: inverse strength of the L2 penalty."""
     shrinkage: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = _SHRINKAGE
     """``lda`` only: share of a multiple of the identity in the covariance (Ledoit & Wolf 2004); ``auto``: the
-    share with the best UA on the validation clips."""
+    share that makes held-out speakers most likely."""
     calibration: Literal["none", "temperature"] = "none"
-    """``temperature``: the scores are divided by one number, which makes the probabilities of the validation
-    clips most likely (Guo et al. 2017)."""
-    refit: bool = False
-    """Whether the classifier is fitted again on training and validation clips once the validation clips have
-    decided everything else. Validation figures are those before."""
+    """``temperature``: the scores are divided by one number, under which held-out speakers are most likely
+    (Guo et al. 2017).
+
+    A model with either choice is cross-validated over the speakers of training and validation clips, and
+    fitted on all of them. The validation figures are those of held-out speakers.
+    """
+
+    @property
+    def chooses(self) -> bool:
+        """Whether held-out speakers decide something about the model."""
+        return self.shrinkage == "auto" or self.calibration != "none"
 
     @model_validator(mode="after")
     def _check_unused(self) -> Self:
@@ -193,9 +199,9 @@ MODELS: Mapping[str, ModelSpec] = MappingProxyType(
                 classifier="lda",
                 statistics=("mean", "std", "step_size", "step_std", "slope", "curvature", "time_skew"),
             ),
-            LinearSpec(name="lda", classifier="lda", shrinkage="auto", calibration="temperature", refit=True),
-            LinearSpec(name="svm", classifier="svm", calibration="temperature", refit=True),
-            LinearSpec(name="logistic", classifier="logistic", calibration="temperature", refit=True),
+            LinearSpec(name="lda", classifier="lda", shrinkage="auto", calibration="temperature"),
+            LinearSpec(name="svm", classifier="svm", calibration="temperature"),
+            LinearSpec(name="logistic", classifier="logistic", calibration="temperature"),
         )
     }
 )

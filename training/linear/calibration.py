@@ -12,19 +12,31 @@ SMALLEST, LARGEST = 1e-2, 1e3
 
 
 def fit_temperature(scores: NDArray[np.float64], targets: NDArray[np.int64]) -> float:
-    """The temperature T that minimises the negative log-likelihood of ``targets`` under softmax(scores / T).
+    """The temperature T under which ``targets`` are most likely by softmax(scores / T); 1 without clips.
 
     ``scores`` (n, classes), −∞ for classes that were not trained; clips of such classes are ignored. Guo et
-    al. 2017, On Calibration of Modern Neural Networks. 1 without clips.
+    al. 2017, On Calibration of Modern Neural Networks.
     """
-    known = np.isfinite(scores[np.arange(len(targets)), targets])
-    rows, labels = scores[known], targets[known]
-    if not len(labels):
+    if not _known(scores, targets).any():
         return 1.0
-
-    def loss(log_temperature: float) -> float:
-        logs = log_softmax(rows / np.exp(log_temperature), axis=1)
-        return -float(logs[np.arange(len(labels)), labels].mean())
-
-    found = minimize_scalar(loss, bounds=(np.log(SMALLEST), np.log(LARGEST)), method="bounded")
+    found = minimize_scalar(
+        lambda log: -likelihood(scores, targets, np.exp(log)),
+        bounds=(np.log(SMALLEST), np.log(LARGEST)),
+        method="bounded",
+    )
     return float(np.exp(found.x))
+
+
+def likelihood(scores: NDArray[np.float64], targets: NDArray[np.int64], temperature: float) -> float:
+    """Mean log-likelihood of ``targets`` (n,) under softmax(scores / temperature), of the trained classes."""
+    known = _known(scores, targets)
+    if not known.any():
+        return 0.0
+    logs = log_softmax(scores[known] / temperature, axis=1)
+    return float(logs[np.arange(len(logs)), targets[known]].mean())
+
+
+def _known(scores: NDArray[np.float64], targets: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """The clips whose class was trained, (n,)."""
+    known: NDArray[np.bool_] = np.isfinite(scores[np.arange(len(targets)), targets])
+    return known

@@ -17,8 +17,7 @@ identity. The softmax of its scores is the posterior.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -33,7 +32,6 @@ from schemas.architecture import LinearSpec
 from schemas.errors import RunError
 from schemas.training import ClassWeights
 from training.functionals.rounding import ROUNDING, SMALLEST_DEVIATION
-from training.linear.calibration import fit_temperature
 from training.linear.discriminant import Discriminant
 
 if TYPE_CHECKING:
@@ -52,7 +50,7 @@ class LinearClassifier:
     """Fitted classifier, float64: ``mean``, ``scale`` (D,), ``coef`` (classes, D), ``intercept`` (classes,).
 
     A class without training samples has an intercept of −∞, so its probability is 0. Scores are divided by
-    ``temperature``. ``shrinkage`` : as chosen, if it was chosen.
+    ``temperature``.
     """
 
     mean: Floats
@@ -60,7 +58,6 @@ class LinearClassifier:
     coef: Floats
     intercept: Floats
     temperature: float = 1.0
-    shrinkage: float | None = None
 
     @property
     def parameters(self) -> int:
@@ -69,8 +66,12 @@ class LinearClassifier:
 
     def predict(self, values: NDArray[np.floating]) -> Floats:
         """Probabilities (n, classes) float64 of ``values`` (n, D), with the columns of training."""
-        probabilities: Floats = softmax(self.scores(values) / self.temperature, axis=1)
-        return probabilities
+        return self.probabilities(self.scores(values))
+
+    def probabilities(self, scores: Floats) -> Floats:
+        """Probabilities (n, classes) of scores (n, classes)."""
+        found: Floats = softmax(scores / self.temperature, axis=1)
+        return found
 
     def scores(self, values: NDArray[np.floating]) -> Floats:
         """Decision function (n, classes), before the temperature."""
@@ -107,40 +108,38 @@ class LinearClassifier:
         return found
 
 
-@dataclass(frozen=True, eq=False)
-class HeldOut:
-    """Validation clips: ``values`` (n, D) and ``targets`` (n,)."""
-
-    values: NDArray[np.floating]
-    targets: NDArray[np.int64]
-
-
 def fit_classifier(
     spec: LinearSpec,
     values: NDArray[np.floating],
     targets: NDArray[np.int64],
     classes: int,
     class_weights: ClassWeights = "none",
-    validation: HeldOut | None = None,
 ) -> LinearClassifier:
     """Fit on ``values`` (n, D) with classes ``targets`` (n,); deterministic.
 
     ``class_weights`` is as in a recipe: ``balanced`` weights a clip by n / (classes · n of its class); for
-    ``lda`` it gives all classes equal priors. ``validation`` decides what the training clips cannot: a
-    shrinkage that is ``auto``, and the temperature.
+    ``lda`` it gives all classes equal priors. A ``spec`` with choices is for
+    :func:`training.linear.choice.fit_by_speakers`.
 
-    Raises :class:`RunError` if all samples are of one class, or if there are no validation clips to decide.
+    Raises :class:`RunError` if all samples are of one class.
     """
+    (fitted,) = fit_all(spec, values, targets, classes, class_weights)
+    return fitted
+
+
+def fit_all(
+    spec: LinearSpec,
+    values: NDArray[np.floating],
+    targets: NDArray[np.int64],
+    classes: int,
+    class_weights: ClassWeights = "none",
+) -> list[LinearClassifier]:
+    """As :func:`fit_classifier`, for each of :data:`SHRINKAGES` if the shrinkage is ``auto``."""
     present = np.unique(targets)
     if len(present) < 2:
         raise RunError(
             f"all {len(targets)} training samples are of class {', '.join(map(str, present))}, but a "
             "classifier needs two classes; choose another label set, or a store with more emotions"
-        )
-    if (validation is None or not len(validation.targets)) and _needs_validation(spec):
-        raise RunError(
-            f"model {spec.name} chooses its shrinkage or temperature on validation clips, and there are "
-            f"none; choose a protocol with validation speakers"
         )
     mean, scale = _standard(values)
     standard = (values - mean) / scale
@@ -148,51 +147,11 @@ def fit_classifier(
         fitted = _analyse(spec, standard, targets, classes, class_weights)
     else:
         fitted = [_by_scikit_learn(spec, standard, targets, classes, class_weights)]
-    candidates = [LinearClassifier(mean, scale, *parts) for parts in fitted]
-    chosen = candidates[0] if validation is None else _choose(candidates, validation)
-    if spec.calibration == "none" or validation is None:
-        return chosen
-    return replace(chosen, temperature=fit_temperature(chosen.scores(validation.values), validation.targets))
+    return [LinearClassifier(mean, scale, *parts) for parts in fitted]
 
 
-def refit_classifier(
-    spec: LinearSpec,
-    fitted: LinearClassifier,
-    values: NDArray[np.floating],
-    targets: NDArray[np.int64],
-    class_weights: ClassWeights = "none",
-) -> LinearClassifier:
-    """Fit again on more clips, with the shrinkage and the temperature of ``fitted``."""
-    decided: dict[str, object] = {"calibration": "none", "refit": False}
-    if fitted.shrinkage is not None:
-        decided["shrinkage"] = fitted.shrinkage
-    again = fit_classifier(
-        spec.model_copy(update=decided), values, targets, len(fitted.intercept), class_weights
-    )
-    return replace(again, temperature=fitted.temperature)
-
-
-def _needs_validation(spec: LinearSpec) -> bool:
-    return spec.calibration != "none" or spec.shrinkage == "auto"
-
-
-def _choose(candidates: Sequence[LinearClassifier], validation: HeldOut) -> LinearClassifier:
-    """The candidate with the best UA on the validation clips; of equal ones the last, the most shrunk."""
-    if len(candidates) == 1:
-        return candidates[0]
-    classes = np.unique(validation.targets)
-
-    def ua(classifier: LinearClassifier) -> float:
-        predicted = classifier.scores(validation.values).argmax(axis=1)
-        recalls = [(predicted[validation.targets == label] == label).mean() for label in classes]
-        return float(np.mean(recalls))
-
-    values = [ua(candidate) for candidate in candidates]
-    return candidates[max(range(len(values)), key=lambda index: (values[index], index))]
-
-
-_Fitted = tuple[Floats, Floats, float, float | None]
-"""Coefficients, intercepts, temperature and shrinkage of a :class:`LinearClassifier`."""
+_Fitted = tuple[Floats, Floats]
+"""Coefficients and intercepts of a :class:`LinearClassifier`."""
 
 
 def _analyse(
@@ -212,7 +171,7 @@ def _analyse(
         found, offsets = analysis.solve(shrinkage)
         coef, intercept = np.zeros((classes, values.shape[1])), np.full(classes, -np.inf)
         coef[present], intercept[present] = found, offsets
-        out.append((coef, intercept, 1.0, shrinkage))
+        out.append((coef, intercept))
     return out
 
 
@@ -234,7 +193,7 @@ def _by_scikit_learn(
     intercept[present] = (
         np.concatenate([half * fitted.intercept_ for half in halves]) if both else fitted.intercept_
     )
-    return coef, intercept, 1.0, None
+    return coef, intercept
 
 
 def _standard(values: NDArray[np.floating]) -> tuple[Floats, Floats]:

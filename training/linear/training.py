@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -14,7 +14,8 @@ from schemas.architecture import LinearSpec
 from schemas.errors import RunError
 from training.functionals.source import read_vectors
 from training.functionals.vectors import vectors_of
-from training.linear.classifier import HeldOut, LinearClassifier, fit_classifier, refit_classifier
+from training.linear.choice import fit_by_speakers
+from training.linear.classifier import LinearClassifier, fit_classifier
 from training.loop.network import TrainingOutcome
 from training.plan.plan import Plan
 from training.runs.hashes import is_listed
@@ -22,7 +23,7 @@ from training.runs.observer import Observer
 from training.runs.request import resume_command
 from training.runs.run import RunFolder, RunRecord
 from training.samples.samples import Samples
-from training.splits.side import Side
+from training.splits.side import ORIGINAL_VIEW, Side
 
 
 def train_linear(planned: Plan, folder: RunFolder, spec: LinearSpec, observer: Observer) -> TrainingOutcome:
@@ -35,32 +36,38 @@ def train_linear(planned: Plan, folder: RunFolder, spec: LinearSpec, observer: O
     values: dict[Side, NDArray[np.float32]] = {
         side: _values(store, read, record, observer.loaded) for side, read in samples.items()
     }
-    fitted = fit_classifier(
-        spec,
-        values["train"],
-        samples["train"].targets,
-        len(record.classes),
-        record.recipe.train.class_weights,
-        HeldOut(values["validation"], samples["validation"].targets),
-    )
-    probabilities: dict[Side, NDArray[np.float64]] = {"validation": fitted.predict(values["validation"])}
-    if spec.refit:
-        fitted = refit_classifier(
-            spec,
-            fitted,
-            np.concatenate([values["train"], values["validation"]]),
-            np.concatenate([samples["train"].targets, samples["validation"].targets]),
-            record.recipe.train.class_weights,
-        )
-    probabilities["test"] = fitted.predict(values["test"])
+    fitted, validation = _fit(planned, spec, values)
     with storage_errors(folder.path, retry=f"run {planned.resume_command(folder.path)}"):
         fitted.save(folder.linear)
     return TrainingOutcome(
         history=(),
         best_epoch=None,
         parameters=fitted.parameters,
-        probabilities=probabilities,
+        probabilities={"validation": validation, "test": fitted.predict(values["test"])},
     )
+
+
+def _fit(
+    planned: Plan, spec: LinearSpec, values: Mapping[Side, NDArray[np.float32]]
+) -> tuple[LinearClassifier, NDArray[np.float64]]:
+    """The classifier, and probabilities of the validation clips by one that did not have their speakers."""
+    record, samples = planned.record, planned.samples
+    classes, weights = len(record.classes), record.recipe.train.class_weights
+    if not spec.chooses:
+        fitted = fit_classifier(spec, values["train"], samples["train"].targets, classes, weights)
+        return fitted, fitted.predict(values["validation"])
+    known: tuple[Side, ...] = ("train", "validation")
+    speakers = planned.store.manifest["speaker"].to_numpy()
+    chosen = fit_by_speakers(
+        spec,
+        np.concatenate([values[side] for side in known]),
+        np.concatenate([samples[side].targets for side in known]),
+        np.concatenate([speakers[samples[side].clips] for side in known]).tolist(),
+        np.concatenate([samples[side].views == ORIGINAL_VIEW for side in known]),
+        classes,
+        weights,
+    )
+    return chosen.classifier, chosen.held_out[len(samples["train"]) :]
 
 
 def predict_linear(

@@ -69,7 +69,7 @@ def model_prose(spec: ModelSpec) -> str:
 def _linear(spec: LinearSpec) -> list[str]:
     """The classifier, and what validation clips decide about it."""
     if spec.shrinkage == "auto":
-        shrinkage = "shrinkage chosen on the validation clips"
+        shrinkage = "shrinkage chosen by held-out speakers"
     else:
         shrinkage = f"shrinkage {spec.shrinkage:g}"
     classifier = {
@@ -79,8 +79,8 @@ def _linear(spec: LinearSpec) -> list[str]:
     }[spec.classifier]
     return [
         classifier,
-        "temperature fitted to the validation clips" if spec.calibration == "temperature" else "",
-        "then fitted again on training and validation clips" if spec.refit else "",
+        "temperature fitted to held-out speakers" if spec.calibration == "temperature" else "",
+        "cross-validated over the training and validation speakers, fitted on all" if spec.chooses else "",
     ]
 
 
