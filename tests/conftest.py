@@ -25,7 +25,7 @@ from featurestore.plan.spec import SpecRequest
 if TYPE_CHECKING:
     from tests.once import Once
 
-pytest_plugins = ("tests.once", "tests.tiny_store", "tests.server_fixtures")
+pytest_plugins = ("tests.once", "tests.tiny_store", "tests.encoder_store", "tests.server_fixtures")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -67,7 +67,7 @@ KINDS = {
 
 
 def make_network(kind: Kind, seed: int = 0) -> nn.Module:
-    """A network with random weights, layer norms included, which would otherwise do nothing."""
+    """A network with random weights, so large that every layer matters; layer norms are random, too."""
     torch.manual_seed(seed)
     model_class = getattr(transformers, kind.model)
     network: nn.Module = model_class(model_class.config_class(**kind.settings)).eval()
@@ -75,6 +75,8 @@ def make_network(kind: Kind, seed: int = 0) -> nn.Module:
         for name, parameter in network.named_parameters():
             if "layer_norm" in name:
                 parameter.add_(0.1 * torch.randn_like(parameter))
+            elif parameter.ndim > 1 and "parametrizations" not in name:
+                parameter.mul_(4)
     return network
 
 

@@ -1,0 +1,74 @@
+"""A small encoder with random weights, and stores with its features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from featurestore.build import BuildReport, BuildRequest, build
+from featurestore.plan.spec import SpecRequest
+from tests.once import Once
+from tests.tiny_store import TINY_RECIPE
+
+MEL_RECIPE = TINY_RECIPE.replace("sample_rate = 8000", "sample_rate = 22050")
+"""As the tiny recipe, at a rate from which encoders need resampling."""
+
+ENCODERS = """
+[[features]]
+kind = "encoder"
+name = "pooled"
+layers = [1, 3]
+pooling = "mean+std"
+
+[[features]]
+kind = "encoder"
+name = "framed"
+layers = [2]
+pooling = "frames"
+stride = 2
+"""
+
+
+def encoder_recipe(mel: str = MEL_RECIPE, encoders: str = ENCODERS) -> str:
+    """A recipe with both features after those of ``mel``."""
+    return mel.replace("[[views]]", f"{encoders}\n[[views]]", 1)
+
+
+def build_with(
+    out: Path, corpora: Path, recipe: Path, encoder: Path | None, *, jobs: int = 2, **options: object
+) -> BuildReport:
+    """Build with the weights of both features in one folder; None: without weights."""
+    folders = {} if encoder is None else {"pooled": encoder, "framed": encoder}
+    spec = SpecRequest(recipe=str(recipe), encoders=folders)
+    return build(BuildRequest(out, corpora, "demo", spec, jobs=jobs, **options))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a Whisper encoder with 3 blocks and random weights. Shared: do not change it."""
+    from tests.pipelines.encoders.saved import KINDS, make_network, save
+
+    return save(make_network(KINDS["whisper"]), tmp_path_factory.mktemp("encoder") / "small-whisper")
+
+
+@pytest.fixture(scope="session")
+def mel_recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recipe without encoders."""
+    path = tmp_path_factory.mktemp("recipe") / "mel.toml"
+    path.write_text(MEL_RECIPE)
+    return path
+
+
+@pytest.fixture(scope="session")
+def both_recipe(mel_recipe: Path) -> Path:
+    """The same recipe with two features of an encoder."""
+    path = mel_recipe.with_name("both.toml")
+    path.write_text(encoder_recipe())
+    return path
+
+
+@pytest.fixture(scope="session")
+def encoder_store(small_demo: Path, both_recipe: Path, encoder: Path, once: Once) -> Path:
+    """A finished store of the small demo corpus with both features. Shared: do not change it."""
+    return once("encoders.zarr", lambda out: build_with(out, small_demo, both_recipe, encoder))
