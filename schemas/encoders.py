@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, TypeAdapter, model_validator
@@ -133,6 +134,9 @@ ENCODER_RATE = 16_000
 """Sample rate in Hz that every family expects."""
 
 
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,31}")
+
+
 class EncoderSpec(Model):
     """Hidden states of a frozen pretrained encoder, computed from each view at 16 kHz.
 
@@ -141,8 +145,8 @@ class EncoderSpec(Model):
     """
 
     kind: Literal["encoder"] = "encoder"
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,31}$")
-    """Name of the feature, and of its arrays."""
+    name: str
+    """Name of the feature, and of its arrays: lower-case letters, digits, dots and hyphens, at most 32."""
     architecture: Architecture | None = None
     """Of the weights. A recipe may leave it out: the build fills it in from the weights that it finds."""
     sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
@@ -160,6 +164,11 @@ class EncoderSpec(Model):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(
+                f"the name of an encoder has 1 to 32 lower-case letters, digits, dots and hyphens, unlike "
+                f"'{self.name[:40]}'"
+            )
         if self.name in RESERVED_NAMES:
             raise ValueError(f"an encoder cannot be named '{self.name}'; that name has another meaning")
         if self.layers is not None and list(self.layers) != sorted(set(self.layers)):
@@ -217,7 +226,6 @@ class EncoderSpec(Model):
 
 
 RESERVED_NAMES = frozenset(
-    {"all", "encoder", "frame", "mel_band", "zarr.json"}
-    | {"mel", "mfcc", "delta", "delta2", "chroma", "rms", "zcr"}
+    {"all", "encoder", "frame", "zarr.json"} | {"mel", "mfcc", "delta", "delta2", "chroma", "rms", "zcr"}
 )
 """Words that cannot name an encoder: features, coordinates and files of a store."""

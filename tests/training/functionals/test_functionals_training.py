@@ -14,7 +14,8 @@ from schemas.overrides import override
 from schemas.recipe import load_recipe
 from schemas.training import InputSpec
 from training.evaluate import EvaluationRequest, evaluate_runs
-from training.functionals.source import columns_of, functionals_of, functionals_source, read_functionals
+from training.functionals.source import read_vectors, vectors_source
+from training.functionals.vectors import Functionals
 from training.loop.normalise import normalisation_of
 from training.report.result import RunResult
 from training.runs.request import Hardware, TrainRequest
@@ -59,14 +60,14 @@ def test_a_source_holds_the_functionals_of_each_sample(demo_store: Path) -> None
     store = FeatureStore.open(demo_store)
     clips, views = np.arange(90), np.repeat([0, 3], 45)
     samples = Samples(clips, views, clips % 7)
-    source = functionals_source(store, samples, FEATURES, torch.device("cpu"), lambda _: None)
-    columns = columns_of({name: store.spec.coefficients[name] for name in FEATURES})
+    vectors = Functionals({name: store.spec.coefficients[name] for name in FEATURES})
+    source = vectors_source(store, samples, FEATURES, vectors, torch.device("cpu"))
     for i in (0, 44, 45, 89):
         read = store.read([clips[i]], (int(views[i]),), FEATURES)
         x = torch.from_numpy(np.concatenate([read[name][0] for name in FEATURES], axis=1))
         valid = torch.from_numpy(store.valid_frames([clips[i]], (int(views[i]),))[0])
         batch = source.gather(np.array([i]))
-        assert torch.allclose(batch.features[0, 0, :, 0], functionals_of(x, valid, columns)[0], atol=1e-3)
+        assert torch.allclose(batch.features[0, 0, :, 0], vectors(x, valid)[0], atol=1e-3)
         assert (int(batch.valid_frames[0]), int(batch.targets[0])) == (1, i % 7)
 
 
@@ -74,9 +75,10 @@ def test_functionals_are_normalised_by_the_training_clips_originals_alone(demo_s
     store = FeatureStore.open(demo_store)
     clips = np.arange(0, 112, 3)
     spec = InputSpec(representation="functionals", clip=5.0)
-    found = normalisation_of(store, spec, np.tile(clips, 2), (0, 2), FEATURES)
+    functionals = Functionals({name: store.spec.coefficients[name] for name in FEATURES})
+    found = normalisation_of(store, spec, np.tile(clips, 2), (0, 2), FEATURES, functionals)
     originals = Samples(clips, np.zeros(len(clips), dtype=np.int64), np.zeros(len(clips), dtype=np.int64))
-    vectors = read_functionals(store, originals, FEATURES, torch.device("cpu")).numpy()
+    vectors = read_vectors(store, originals, FEATURES, functionals, torch.device("cpu")).numpy()
     assert found.offset == pytest.approx(vectors.mean(0), rel=1e-4, abs=1e-4)
     varying = vectors.std(0) > 1e-5
     assert found.scale[varying] == pytest.approx(vectors.std(0)[varying], rel=1e-2)

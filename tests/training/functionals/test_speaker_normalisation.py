@@ -13,7 +13,8 @@ from schemas.overrides import override
 from schemas.recipe import load_recipe
 from training.evaluate import EvaluationRequest, evaluate_runs
 from training.functionals import speaker as speaker_module
-from training.functionals.source import read_functionals
+from training.functionals.source import read_vectors
+from training.functionals.vectors import Functionals
 from training.runs.request import Hardware, TrainRequest
 from training.samples.samples import Samples, cross
 from training.train import train
@@ -33,12 +34,17 @@ RECIPE = override(
 )
 
 
+def _read(store: FeatureStore, samples: Samples, *, by_speaker: bool = True) -> torch.Tensor:
+    functionals = Functionals({name: store.spec.coefficients[name] for name in FEATURES})
+    return read_vectors(store, samples, FEATURES, functionals, DEVICE, by_speaker=by_speaker)
+
+
 def test_functionals_have_the_mean_and_deviation_of_each_speaker_in_each_view(demo_store: Path) -> None:
     store = FeatureStore.open(demo_store)
     clips = np.random.default_rng(0).permutation(len(store.manifest))
     samples = cross(clips, clips % 7, (0, 3))
-    plain = read_functionals(store, samples, FEATURES, DEVICE).double().numpy()
-    found = read_functionals(store, samples, FEATURES, DEVICE, by_speaker=True).numpy()
+    plain = _read(store, samples, by_speaker=False).double().numpy()
+    found = _read(store, samples).numpy()
     speakers = store.manifest["speaker"].to_numpy()[samples.clips]
     for speaker in np.unique(speakers):
         for view in (0, 3):
@@ -55,9 +61,9 @@ def test_what_a_speakers_clips_have_in_common_is_taken_away(demo_store: Path) ->
     speakers = store.manifest["speaker"].to_numpy()
     own = np.flatnonzero(speakers == speakers[0])
     zeros = np.zeros(len(own), dtype=np.int64)
-    alone = read_functionals(store, Samples(own, zeros, zeros), FEATURES, DEVICE, by_speaker=True)
+    alone = _read(store, Samples(own, zeros, zeros))
     every = np.arange(len(speakers))
-    beside = read_functionals(store, Samples(every, every * 0, every * 0), FEATURES, DEVICE, by_speaker=True)
+    beside = _read(store, Samples(every, every * 0, every * 0))
     torch.testing.assert_close(beside[torch.from_numpy(own)], alone, atol=1e-4, rtol=1e-4)
 
 
@@ -125,7 +131,7 @@ def test_a_speaker_with_few_clips_is_refused_before_there_is_a_folder(
     store = FeatureStore.open(demo_store)
     one = Samples(np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64))
     with pytest.raises(RunError, match="needs 8 usable clips per speaker"):
-        read_functionals(store, one, FEATURES, DEVICE, by_speaker=True)
+        _read(store, one)
     assert not (tmp_path / "runs").exists()
 
 

@@ -1,0 +1,152 @@
+"""Models on features of encoders: from the store to predictions."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from featurestore.store import FeatureStore
+from schemas.errors import EncoderError, RunError, SpecError
+from schemas.recipe import Recipe, load_recipe, parse_recipe
+from tests.encoder_store import encoder_recipe
+from training.evaluate import EvaluationRequest, evaluate_runs
+from training.export.export import export_run
+from training.predict.predictor import Predictor
+from training.report.result import RunResult
+from training.runs.request import Hardware, TrainRequest
+from training.train import train
+
+CPU = Hardware("cpu")
+POOLED = """
+[[features]]
+kind = "encoder"
+name = "pooled"
+layers = [3]
+pooling = "mean"
+"""
+HEAD = """
+[input]
+representation = "embedding"
+[split]
+protocol = "speaker"
+[train]
+views = [0, 2]
+"""
+
+
+def _recipe(model: str, encoders: str = POOLED) -> Recipe:
+    """The recipe of the store without its signal features, with one layer and one statistic of two."""
+    text = encoder_recipe(encoders=encoders).replace('name = "A"', f'name = "{model}"')
+    for feature in ('[[features]]\nkind = "mel"\nn_mels = 16\n', '[[features]]\nkind = "rms"\n'):
+        text = text.replace(feature, "")
+    return parse_recipe(text + HEAD, "test")
+
+
+@pytest.fixture(scope="module")
+def run(encoder_store: Path, tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    out = tmp_path_factory.mktemp("runs")
+    return train(TrainRequest(store=encoder_store, recipe=_recipe("lda"), output=out, hardware=CPU))
+
+
+def test_it_learns_across_speakers(run: RunResult) -> None:
+    """Of seven emotions of synthetic voices by an encoder that never heard speech, by chance one in seven."""
+    assert run.test.emotion.ua > 0.25
+    assert run.parameters == 7 * (32 + 1)
+
+
+@pytest.mark.parametrize("model", ["svm", "logistic"])
+def test_the_other_classifiers_learn(model: str, encoder_store: Path, tmp_path: Path) -> None:
+    found = train(TrainRequest(store=encoder_store, recipe=_recipe(model), output=tmp_path, hardware=CPU))
+    assert found.test.emotion.ua > 0.2
+
+
+def test_an_evaluation_gives_the_result_of_the_run(run: RunResult, encoder_store: Path) -> None:
+    tested = evaluate_runs(EvaluationRequest((run.folder.path,), encoder_store, hardware=CPU))
+    assert tested.evaluation == run.test
+
+
+def test_a_recording_is_predicted_as_its_stored_clip(
+    run: RunResult, encoder_store: Path, small_demo: Path, encoder: Path
+) -> None:
+    predictor = Predictor.open(run.folder.path, "cpu", {"pooled": encoder})
+    assert [(f.name, f.layers) for f in predictor.spec.encoders] == [("pooled", (3,))]
+    store = FeatureStore.open(encoder_store)
+    assert run.predictions is not None
+    rows = run.predictions.to_csv().splitlines()
+    for line in (rows[1], rows[-1]):
+        clip_id = line.split(",")[0]
+        path = store.manifest.set_index("clip_id").loc[clip_id, "path"]
+        found = predictor.predict(small_demo / "demo" / str(path)).probabilities
+        assert found is not None
+        stored = np.array([float(value) for value in line.split(",")[-len(found) :]])
+        assert np.abs(np.sort(found) - np.sort(stored)).max() < 1e-3
+
+
+def test_weights_are_found_by_their_hash_or_named(
+    run: RunResult, encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = tmp_path / "models"
+    monkeypatch.setenv("SER_MODELS", str(models))
+    with pytest.raises(EncoderError, match=r"weights of the encoder pooled .* are not on this machine; give"):
+        Predictor.open(run.folder.path, "cpu")
+    shutil.copytree(encoder, models / "some-name")
+    Predictor.open(run.folder.path, "cpu")
+
+
+def test_an_export_says_that_it_does_not_include_encoders(run: RunResult, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="reads the encoder pooled, which ONNX files do not include"):
+        export_run(run.folder.path, tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_model_card_says_what_it_reads(run: RunResult) -> None:
+    card = (run.folder.path / "README.md").read_text()
+    assert "pooled, layers 3, mean over the frames (weights `" in card
+    assert "shrinkage chosen by held-out speakers" in card
+    assert (run.folder.path / "report.html").stat().st_size > 10_000
+
+
+def test_the_record_holds_architecture_and_hash(run: RunResult) -> None:
+    record = json.loads((run.folder.path / "run.json").read_text())
+    (stored,) = (
+        f for f in record["store_spec"]["features"] if f["name"] == "pooled" if f["kind"] == "encoder"
+    )
+    assert len(stored["sha256"]) == 64
+    assert stored["architecture"]["blocks"] == 3
+
+
+def test_layers_that_the_store_lacks_are_named(encoder_store: Path, tmp_path: Path) -> None:
+    recipe = _recipe("lda", POOLED.replace("[3]", "[2]"))
+    with pytest.raises(RunError, match=r"its pooled has layers \(1, 3\) \(recipe: \(2,\)\)"):
+        train(TrainRequest(store=encoder_store, recipe=recipe, output=tmp_path / "runs", hardware=CPU))
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('name = "lda"', 'name = "functionals"'), "which are for functionals, not embeddings"),
+        (('pooling = "mean"', 'pooling = "frames"'), "needs features of encoders with pooling mean"),
+        (('representation = "embedding"', ""), "model lda needs statistics of functionals, or features"),
+        (('pooling = "mean"', 'pooling = "median"'), "pooling"),
+        (("layers = [3]", "layers = [3, 1]"), "must be ascending, each once"),
+        (('name = "pooled"', 'name = "frame"'), "cannot be named 'frame'"),
+        (('name = "pooled"', 'name = "My Encoder"'), "lower-case letters, digits, dots and hyphens, unlike"),
+    ],
+)
+def test_recipes_that_contradict_themselves(change: tuple[str, str], message: str) -> None:
+    text = encoder_recipe(encoders=POOLED).replace('name = "A"', 'name = "lda"') + HEAD
+    for feature in ('[[features]]\nkind = "mel"\nn_mels = 16\n', '[[features]]\nkind = "rms"\n'):
+        text = text.replace(feature, "")
+    with pytest.raises(SpecError, match=message):
+        parse_recipe(text.replace(*change), "test")
+
+
+def test_shipped_recipes_with_encoders_are_complete_but_for_weights() -> None:
+    recipe = load_recipe("whisper-base")
+    assert not recipe.is_complete
+    assert [feature.name for feature in recipe.features] == ["whisper-base"]
