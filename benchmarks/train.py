@@ -26,6 +26,7 @@ from typing import Any
 from machine import write_result
 
 from data.demo import write_demo
+from schemas.architecture import LinearSpec
 from schemas.recipe import load_recipe, shipped_recipes
 
 WARM_UP = {"cpu": 4, "cuda": 200}
@@ -49,7 +50,8 @@ class Model:
 
 def networks() -> list[Model]:
     """The models of all shipped recipes, each name once."""
-    recipes = {load_recipe(name).model.name: name for name in shipped_recipes()}
+    loaded = [load_recipe(name) for name in shipped_recipes()]
+    recipes = {r.model.name: r.name for r in loaded if not isinstance(r.model, LinearSpec)}
     return [Model(name, recipe) for name, recipe in sorted(recipes.items())]
 
 

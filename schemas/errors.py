@@ -112,3 +112,7 @@ class DeviceError(UsageError):
 
 class EncoderError(SerError):
     """The weights of an encoder are missing, damaged or of a kind that is not supported."""
+
+
+class MissingWeightsError(EncoderError):
+    """The weights of an encoder are not on this machine."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -17,7 +16,7 @@ from data.download.errors import DownloadError
 from data.download.fetch import ByteCounter, fetch_all
 from data.download.offers import Offer
 from data.download.source import Listing
-from data.download.staging import Staging, open_staging
+from data.download.staging import Staging, open_staging, write_synced
 from data.download.unpack import unpack, unpacked_size
 from data.download.web import Web
 from data.locate import locate
@@ -132,7 +131,7 @@ def _download(offer: Offer, staging: Staging, folder: Path, web: Web, counters: 
         fetch_all(offer.publisher, listing, staging, web, ByteCounter(present, total, report))
     _unpack(listing, staging, web, counters)
     for path, data in listing.inline.items():
-        _write_synced(staging.tree / path, data)
+        write_synced(staging.tree / path, data)
     scan = corpus.scan(staging.tree)
     if not scan.clips:
         raise DownloadError(
@@ -147,7 +146,7 @@ def _download(offer: Offer, staging: Staging, folder: Path, web: Web, counters: 
         bytes=total,
         clips=len(scan.clips),
     )
-    _write_synced(staging.tree / RECEIPT, f"{receipt.model_dump_json(indent=1)}\n".encode())
+    write_synced(staging.tree / RECEIPT, f"{receipt.model_dump_json(indent=1)}\n".encode())
     staging.move_to(folder)
     return Downloaded(corpus, corpus.scan(folder), total - present, was_there=False)
 
@@ -166,14 +165,6 @@ def _unpack(listing: Listing, staging: Staging, web: Web, counters: Counters) ->
             report(done, len(archives))
             unpack(archive, staging.tree, web.require_going)
         report(len(archives), len(archives))
-
-
-def _write_synced(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _require_room(folder: Path, name: str, needed: int) -> None:

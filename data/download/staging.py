@@ -124,3 +124,12 @@ def open_staging(name: str, corpora: Path) -> Iterator[Staging]:
         yield staging
     finally:
         lock.release()
+
+
+def write_synced(path: Path, data: bytes) -> None:
+    """Write a file durably, creating its folders."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

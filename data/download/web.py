@@ -78,9 +78,21 @@ class Web:
         data = json.dumps(value).encode()
         return self.persist(lambda: self._json("POST", url, most_bytes, headers, data), url)
 
+    def read_bytes(self, url: str, most_bytes: int) -> bytes:
+        """Fetch a small file, with the errors of :meth:`read_json`."""
+        return self.persist(lambda: self._bytes("GET", url, most_bytes, {}, None), url)
+
     def _json(
         self, method: str, url: str, most_bytes: int, headers: Mapping[str, str], data: bytes | None
     ) -> Any:
+        try:
+            return json.loads(self._bytes(method, url, most_bytes, headers, data))
+        except ValueError as error:
+            raise PassingError("the response is not JSON") from error
+
+    def _bytes(
+        self, method: str, url: str, most_bytes: int, headers: Mapping[str, str], data: bytes | None
+    ) -> bytes:
         body = bytearray()
         with self.open_response(url, headers, method=method, data=data) as response:
             for block in blocks(response):
@@ -90,10 +102,7 @@ class Web:
                     raise DownloadError(
                         f"{url} returned more than {most_bytes:,} bytes; check it in a browser"
                     )
-        try:
-            return json.loads(body)
-        except ValueError as error:
-            raise PassingError("the response is not JSON") from error
+        return bytes(body)
 
     def persist(self, action: Callable[[], T], url: str) -> T:
         """Return the result of ``action``, repeating it after each :class:`PassingError`.

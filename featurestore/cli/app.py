@@ -8,6 +8,7 @@ from featurestore.cli.build import build
 from featurestore.cli.console import Command, Commands, Version
 from featurestore.cli.corpora import datasets, demo
 from featurestore.cli.download import download
+from featurestore.cli.encoders import encoders, get
 from featurestore.cli.listen import listen
 from featurestore.cli.report import report
 from featurestore.cli.sharing import pack, pull, push, unpack
@@ -26,6 +27,13 @@ for _command in (
     *(push, pull, pack, unpack, download, listen, report),
 ):
     app.command(cls=Command)(_command)
+
+app.command(cls=Command)(encoders)
+_encoder = typer.Typer(
+    cls=Commands, help="Weights of pretrained encoders.", no_args_is_help=True, rich_markup_mode="rich"
+)
+_encoder.command(cls=Command)(get)
+app.add_typer(_encoder, name="encoder")
 
 
 @app.callback()

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from featurestore.cli.consent import require_consent
 from featurestore.cli.console import ConsoleProgress, after_result, err, out, print_json
 from featurestore.cli.options import Corpora, Json
-from schemas.errors import StoppedError, UsageError
 from schemas.messages.counts import format_count
 
 if TYPE_CHECKING:
@@ -58,10 +57,7 @@ def download(
 
 
 def _accept(offered: Offer, *, accepted: bool) -> None:
-    """Show the licence and ask the user to accept it.
-
-    Raises :class:`UsageError` if there is no terminal to ask on, :class:`StoppedError` if the user declines.
-    """
+    """Show the licence and ask the user to accept it, with the errors of :func:`require_consent`."""
     corpus = offered.corpus
     err.print(
         f"{corpus.title}\n"
@@ -71,19 +67,8 @@ def _accept(offered: Offer, *, accepted: bool) -> None:
         f"{offered.about_unpacked_bytes / 1e6:,.0f} MB unpacked",
         markup=False,
     )
-    if accepted:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError(
-            f"the licence of {corpus.name} must be accepted, and there is no terminal to ask on; read it at "
-            f"{corpus.home_page} and add --accept-licence"
-        )
-    try:
-        yes = typer.confirm("Do you accept these conditions?", err=True)
-    except typer.Abort:  # Ctrl-C, or the end of the input
-        yes = False
-    if not yes:
-        raise StoppedError("the licence was not accepted; nothing was downloaded")
+    if not accepted:
+        require_consent(corpus.name, corpus.home_page)
 
 
 def _next_command(found: Downloaded, corpora: Path) -> str:

@@ -10,7 +10,7 @@ import platformdirs
 
 from pipelines.encoders.weights import EncoderWeights, find_weights
 from schemas.encoders import EncoderSpec
-from schemas.errors import EncoderError
+from schemas.errors import EncoderError, MissingWeightsError
 from schemas.known_encoders import KNOWN_ENCODERS
 
 MODELS_VARIABLE = "SER_MODELS"
@@ -74,9 +74,13 @@ def _holds(folder: Path, feature: EncoderSpec) -> bool:
     return weights.architecture == feature.architecture and weights.sha256 == feature.sha256
 
 
-def _missing(name: str, sha256: str | None = None) -> EncoderError:
+def _missing(name: str, sha256: str | None = None) -> MissingWeightsError:
     which = f" (SHA-256 {sha256[:12]}…)" if sha256 else ""
-    return EncoderError(
+    return MissingWeightsError(
         f"the weights of the encoder {name}{which} are not on this machine; give their folder with --encoder "
-        f"{name}=FOLDER, or put it into {models_folder()}"
+        f"{name}=FOLDER, or put it into {models_folder()}{_how_to_get(name)}"
     )
+
+
+def _how_to_get(name: str) -> str:
+    return f", or run `ser-features encoder get {name}`" if name in KNOWN_ENCODERS else ""

@@ -67,8 +67,8 @@ def test_blocks_without_pooling_may_pool_nothing() -> None:
     assert ANY.validate_python({**OWN, "block": ["norm"], "pools": [[1, 1]]}).block == ("norm",)
 
 
-def test_linear_classifiers_need_a_penalty_and_at_least_one_statistic() -> None:
-    for fields in ({"c": 0}, {"shrinkage": 1.5}, {"statistics": []}, {"statistics": ["median"]}):
+def test_linear_classifiers_need_a_penalty_and_known_statistics() -> None:
+    for fields in ({"c": 0}, {"shrinkage": 1.5}, {"shrinkage": "best"}, {"statistics": ["median"]}):
         with pytest.raises(ValidationError):
             LinearSpec.model_validate({"name": "f", "classifier": "svm", "statistics": ["mean"], **fields})
 
@@ -77,7 +77,7 @@ def test_linear_classifiers_need_a_penalty_and_at_least_one_statistic() -> None:
     ("classifier", "fields", "sentence"),
     [
         ("svm", {"shrinkage": 0.5}, "shrinkage applies to lda, not to svm"),
-        ("lda", {"c": 1.0}, "c applies to svm, not to lda"),
+        ("lda", {"c": 1.0}, "c applies to svm and logistic, not to lda"),
     ],
 )
 def test_a_value_that_the_classifier_does_not_use_is_refused(

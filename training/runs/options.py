@@ -44,13 +44,21 @@ class Options:
         return tuple(f"--{name.replace('_', '-')}" for name in self.given)
 
     def recipe_name(self) -> str:
-        """The recipe given; else the shipped recipe of the model given; else the default recipe."""
+        """The recipe given; else the shipped recipe of the model given; else the default recipe.
+
+        Raises :class:`UsageError` if several shipped recipes have that model.
+        """
         if self.recipe is not None:
             return self.recipe
         if self.model is not None:
-            for name in shipped_recipes():
-                if load_recipe(name).model.name == self.model:
-                    return name
+            found = [name for name in shipped_recipes() if load_recipe(name).model.name == self.model]
+            if len(found) > 1:
+                raise UsageError(
+                    f"several recipes have the model {self.model}; choose one with --recipe: "
+                    f"{', '.join(found)}"
+                )
+            if found:
+                return found[0]
         return DEFAULT_RECIPE
 
     def changes(self, recipe: Recipe) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ TYPES = {function for name, function in vars(paths).items() if name.endswith("_t
 WORDS = ("folder", "file", "store", "run", "recording")
 """What a help text that describes a path speaks of."""
 OTHER = set(
-    "datasets clip scheduler name host views features train_on test_on where decoder".split()  # noqa: SIM905
+    "datasets clip scheduler name host views features train_on test_on where decoder encoder layers".split()  # noqa: SIM905
 )
 
 

@@ -123,7 +123,7 @@ def test_a_named_model_computes_what_its_description_says(name: str, make_networ
 
 
 def test_every_named_network_has_a_description() -> None:
-    assert {*DESCRIPTIONS, "functionals", "functionals-lda"} == set(MODELS)
+    assert {*DESCRIPTIONS, "functionals", "functionals-lda", "lda", "svm", "logistic"} == set(MODELS)
 
 
 @pytest.mark.parametrize(
