@@ -27,7 +27,7 @@ from schemas.labels import label_set
 from training.evaluate import predictions_of
 from training.functionals.vectors import clip_vectors
 from training.linear.training import train_linear
-from training.loop.fabric import fabric_for
+from training.loop.fabric import OneProcess, processes_for
 from training.loop.network import TrainingOutcome, new_network, require_room, train_network
 from training.loop.normalise import normalisation_of
 from training.metrics.evaluation import evaluate_predictions
@@ -69,10 +69,10 @@ def train(request: TrainRequest, observer: Observer | None = None) -> RunResult:
         _check_hashes(request.resume, observer)
     planned = plan(request)
     torch.set_num_threads(planned.record.threads)
-    fabric = fabric_for(planned.device, planned.record.recipe.train)
+    linear = isinstance(planned.record.recipe.model, LinearSpec)
+    fabric = processes_for(planned.device, planned.record.recipe.train, linear=linear)
     for sentence in planned.notices:
         observer.notice(sentence)
-    linear = isinstance(planned.record.recipe.model, LinearSpec)
     # Before the folder is created: the network may not fit.
     network = None if linear else new_network(planned.record)
     require_room(planned.record, planned.store, planned.samples, fabric.device, planned.hardware)
@@ -92,7 +92,7 @@ def _check_hashes(path: Path, observer: Observer) -> None:
         observer.notice(sentence)
 
 
-def _open_folder(fabric: Fabric, request: TrainRequest, planned: Plan) -> RunFolder:
+def _open_folder(fabric: Fabric | OneProcess, request: TrainRequest, planned: Plan) -> RunFolder:
     """Open the folder of the run, the same for all processes; the first process creates it."""
     if request.resume is not None:
         return RunFolder.find(request.resume)
@@ -115,7 +115,7 @@ def _create_folder(request: TrainRequest, planned: Plan) -> RunFolder:
 
 
 @contextmanager
-def _lock(fabric: Fabric, folder: RunFolder, resume: str) -> Iterator[None]:
+def _lock(fabric: Fabric | OneProcess, folder: RunFolder, resume: str) -> Iterator[None]:
     """Keep other training processes out of the run; the first process holds the lock for all of them."""
     if not fabric.is_global_zero:
         yield
@@ -152,7 +152,7 @@ def _write_plan(folder: RunFolder, planned: Plan) -> None:
 
 
 def _train(
-    fabric: Fabric,
+    fabric: Fabric | OneProcess,
     planned: Plan,
     folder: RunFolder,
     network: nn.Module | None,
@@ -170,6 +170,8 @@ def _train(
     spec = planned.record.recipe.model
     if isinstance(spec, LinearSpec):
         trained = train_linear(planned, folder, spec, observer)
+    elif isinstance(fabric, OneProcess):
+        raise TypeError("a network is trained by Fabric")
     else:
         trained = train_network(fabric, planned, folder, network or new_network(planned.record), observer)
     result = _result(planned, folder, trained)

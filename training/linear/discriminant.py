@@ -28,15 +28,17 @@ class Discriminant:
         self._means = np.stack([values[targets == label].mean(axis=0) for label in range(len(counts))])
         within = (values - self._means[targets]) * np.sqrt(priors / counts)[targets][:, None]
         self._spread = float(np.square(within).sum()) / values.shape[1]
-        if len(values) < values.shape[1]:
-            eigenvalues, vectors = np.linalg.eigh(within @ within.T)
-            kept = eigenvalues > _NEGLIGIBLE * eigenvalues.max(initial=0)
-            self._eigenvalues = eigenvalues[kept]
-            self._axes = within.T @ vectors[:, kept] / np.sqrt(self._eigenvalues)
-        else:
-            eigenvalues, vectors = np.linalg.eigh(within.T @ within)
-            kept = eigenvalues > _NEGLIGIBLE * eigenvalues.max(initial=0)
-            self._eigenvalues, self._axes = eigenvalues[kept], vectors[:, kept]
+        dual = len(values) < values.shape[1]
+        eigenvalues, vectors = np.linalg.eigh(within @ within.T if dual else within.T @ within)
+        kept = eigenvalues > _NEGLIGIBLE * eigenvalues.max(initial=0)
+        self._eigenvalues = eigenvalues[kept]
+        # The axes of the covariance are the rows of inner @ outer, whose product is never formed.
+        self._inner: Floats = vectors[:, kept].T
+        self._outer: Floats | None = None
+        if dual:
+            self._inner = self._inner / np.sqrt(self._eigenvalues)[:, None]
+            self._outer = within
+        self._along = self._project(self._means)
 
     def solve(self, shrinkage: float) -> tuple[Floats, Floats]:
         """Coefficients (classes, D) and intercepts (classes,) for one shrinkage from 0 to 1.
@@ -45,12 +47,21 @@ class Discriminant:
         squares.
         """
         floor = shrinkage * self._spread
-        along = self._means @ self._axes
         inverse = 1 / ((1 - shrinkage) * self._eigenvalues + floor)
         coef: Floats
         if floor > 0:
-            coef = (self._means + (along * (floor * inverse - 1)) @ self._axes.T) / floor
+            coef = (self._means + self._expand(self._along * (floor * inverse - 1))) / floor
         else:
-            coef = (along * inverse) @ self._axes.T
+            coef = self._expand(self._along * inverse)
         intercept: Floats = np.log(self._priors) - 0.5 * np.einsum("cd,cd->c", self._means, coef)
         return coef, intercept
+
+    def _project(self, rows: Floats) -> Floats:
+        """Rows (k, D) along the axes: (k, axes)."""
+        found: Floats = (rows if self._outer is None else rows @ self._outer.T) @ self._inner.T
+        return found
+
+    def _expand(self, along: Floats) -> Floats:
+        """Rows given along the axes (k, axes) as rows (k, D)."""
+        found: Floats = along @ self._inner
+        return found if self._outer is None else found @ self._outer

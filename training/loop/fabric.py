@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,6 +16,27 @@ from training.loader.source import Share
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
+
+
+@dataclass(frozen=True)
+class OneProcess:
+    """Stands for Fabric where a single process trains without gradients: importing Fabric takes seconds."""
+
+    device: torch.device
+    is_global_zero: bool = True
+
+    def broadcast(self, value: str) -> str:
+        """The value itself: there is nobody to send it to."""
+        return value
+
+
+def processes_for(
+    device: torch.device, spec: TrainSpec, *, linear: bool, environment: Mapping[str, str] = os.environ
+) -> Fabric | OneProcess:
+    """The processes that train a model on ``device``. ``linear`` : whether it is solved in one step."""
+    if linear and int(environment.get("WORLD_SIZE", "1")) == 1:
+        return OneProcess(device)
+    return fabric_for(device, spec, environment)
 
 
 def fabric_for(device: torch.device, spec: TrainSpec, environment: Mapping[str, str] = os.environ) -> Fabric:

@@ -17,9 +17,8 @@ PROGRAMS = ("features", "train", "evaluate", "predict", "export", "demo")
 TYPES = {function for name, function in vars(paths).items() if name.endswith("_type")}
 WORDS = ("folder", "file", "store", "run", "recording")
 """What a help text that describes a path speaks of."""
-OTHER = set(
-    "datasets clip scheduler name host views features train_on test_on where decoder encoder layers".split()  # noqa: SIM905
-)
+OTHER = {"datasets", "clip", "scheduler", "name", "host", "views", "features", "train_on", "test_on", "where"}
+OTHER |= {"decoder", "encoder", "layers", "pooling"}
 
 
 def _parameters() -> Iterator[tuple[str, str, Any, Any]]:
