@@ -43,7 +43,10 @@ STORES = {
     "r4": ("--recipe", "tess-delta", "--datasets", "tess"),
     "functionals": ("--recipe", "ravdess-functionals", "--datasets", "ravdess"),
     "r1": ("--recipe", "four-corpora-a", "--datasets", "ravdess,tess"),
+    "whisper": ("--recipe", "whisper-base", "--datasets", "ravdess", "--augment", "3"),
+    "whisper-tiny": ("--recipe", "whisper-tiny", "--datasets", "ravdess", "--augment", "3"),
 }
+"""Those of encoders need the weights: ``ser-features encoder get whisper-base``."""
 
 _R3 = ("--recipe", "ravdess-attention", "--views", "0,1", "--epochs", "30")
 """An epoch uses every clip once, or with a leaky split every clip in both views, so half as many epochs."""
@@ -56,6 +59,7 @@ _RAVDESS8 = ("--datasets", "ravdess", "--set", "labels.set=ravdess8", "--set", "
 _SVM = ("--model", "functionals", *_RAVDESS8)
 _F = ("--recipe", "ravdess-functionals")
 _LDA = (*_F, "--model", "functionals-lda", "--views", "0,3,4")
+_WHISPER, _TINY = ("--recipe", "whisper-base"), ("--recipe", "whisper-tiny")
 _BY_SPEAKER = ("--set", "input.normalise=speaker")
 
 EXPERIMENTS = (
@@ -107,6 +111,43 @@ EXPERIMENTS = (
         "mean of these four",
         "functionals",
         mean_of=("lda-by-speaker", "mlp-by-speaker", "mlp-by-speaker-1", "mlp-by-speaker-2"),
+    ),
+    Experiment(
+        "svm-kfold", "functionals, linear SVM", "r1", (*_SVM, "--protocol", "kfold:6", "--views", "0")
+    ),
+    Experiment(
+        "svm-sentence",
+        "functionals, linear SVM",
+        "r1",
+        (*_SVM, "--protocol", "speaker+sentence:6", "--views", "0"),
+    ),
+    Experiment("whisper-base", "Whisper-base, layers 1 to 4", "whisper", _WHISPER),
+    Experiment("whisper-tiny", "Whisper-tiny.en, layers 1 to 3", "whisper-tiny", _TINY),
+    Experiment("whisper-robust", "Whisper-base, with copies", "whisper", ("--recipe", "whisper-robust")),
+    Experiment(
+        "whisper-tiny-robust",
+        "Whisper-tiny.en, with copies",
+        "whisper-tiny",
+        (*_TINY, "--views", "0-3"),
+    ),
+    Experiment("whisper-logistic", "Whisper-base, logistic", "whisper", (*_WHISPER, "--model", "logistic")),
+    Experiment("whisper-kfold", "Whisper-base", "whisper", (*_WHISPER, "--protocol", "kfold:6")),
+    Experiment(
+        "whisper-sentence", "Whisper-base", "whisper", (*_WHISPER, "--protocol", "speaker+sentence:6")
+    ),
+    Experiment("whisper-random", "Whisper-base", "whisper", (*_WHISPER, "--protocol", "random")),
+    Experiment(
+        "whisper-leaky",
+        "Whisper-base",
+        "whisper",
+        (*_WHISPER, "--protocol", "random", "--leak-views", "--views", "0-3"),
+    ),
+    Experiment("whisper-mean", "mean of base and tiny", "whisper", mean_of=("whisper-base", "whisper-tiny")),
+    Experiment(
+        "whisper-mean-4",
+        "mean of four",
+        "whisper",
+        mean_of=("whisper-base", "whisper-robust", "whisper-tiny", "whisper-tiny-robust"),
     ),
 )  # fmt: skip
 

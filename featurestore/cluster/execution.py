@@ -27,6 +27,7 @@ from featurestore.places.folder import Folder
 from featurestore.places.place import Place
 from featurestore.plan.growth import UnitWork
 from featurestore.progress import Progress
+from pipelines.encoders.weights import find_weights
 from pipelines.version import FEATURE_VERSION
 from schemas.errors import ClusterError, WorkerLostError
 
@@ -124,10 +125,12 @@ class ClusterExecution:
 
     def _check_workers(self, client: Client, units: Sequence[UnitWork]) -> str:
         """Check that every worker can do the work; returns the device that all of them have."""
-        files = {work.unit.dataset: work.unit.clips[0].file.absolute() for work in units if work.unit.clips}
+        clips = {work.unit.dataset: work.unit.clips[0].file.absolute() for work in units if work.unit.clips}
+        weights = [file for folder in self.encoders.values() for file in find_weights(folder).files]
+        files = [*clips.values(), *weights]
         try:
             client.wait_for_workers(1, timeout=_WORKERS_SECONDS)
-            states = client.run(inspect_worker, self._place, self.token, self.device, list(files.values()))
+            states = client.run(inspect_worker, self._place, self.token, self.device, files)
         except TimeoutError as error:
             raise ClusterError(
                 f"no worker connected to {self.request.scheduler} within {_WORKERS_SECONDS} s; start "
@@ -158,8 +161,8 @@ def _common_device(states: Mapping[str, WorkerState], place: Place) -> str:
             )
         if state.unseen:
             raise ClusterError(
-                f"the worker {address} cannot read {state.unseen[0]}; the corpora must be under the same "
-                f"path on every worker"
+                f"the worker {address} cannot read {state.unseen[0]}; corpora and weights must be under the "
+                f"same path on every worker"
             )
         if state.feature_version != FEATURE_VERSION:
             raise ClusterError(

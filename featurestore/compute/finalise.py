@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Any
 
 import pyarrow as pa
@@ -104,7 +105,9 @@ def finalise(
 
 
 def _libraries(spec: StoreSpec) -> tuple[str, ...]:
-    return (*LIBRARIES, "transformers") if spec.encoders else LIBRARIES
+    """Libraries that numbers depend on; a machine that grows other features than encoders may lack one."""
+    with_encoders = spec.encoders and find_spec("transformers") is not None
+    return (*LIBRARIES, "transformers") if with_encoders else LIBRARIES
 
 
 def _record_object(place: Place, name: str) -> StoredObject:

@@ -60,8 +60,10 @@ def _folders_of(name: str) -> Iterator[Path]:
 
 def _cached(hub_id: str) -> Path | None:
     """The folder of a model in Hugging Face's cache, if it was downloaded with any of its tools."""
-    from huggingface_hub import try_to_load_from_cache
-
+    try:
+        from huggingface_hub import try_to_load_from_cache
+    except ImportError:
+        return None
     found = try_to_load_from_cache(hub_id, "config.json")
     return Path(found).parent if isinstance(found, str) else None
 

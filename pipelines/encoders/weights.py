@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -56,6 +57,11 @@ class EncoderWeights:
         if states[0] < 0 or states[-1] > self.architecture.blocks:
             wrong = states[0] if states[0] < 0 else states[-1]
             raise UsageError(f"the encoder has no layer {wrong}; choose from 0 to {self.architecture.blocks}")
+        if find_spec("transformers") is None:
+            raise EncoderError(
+                "features of encoders need the package transformers; install the extra encoders: pip install "
+                "'ser-features[encoders]'"
+            )
         try:
             return load_encoder(self.architecture, states, self._tensors(max(1, states[-1])), device)
         except EncoderError as error:

@@ -16,7 +16,7 @@ from tests.conftest import REPOSITORY
 from tests.docs.commands import Command, Running
 from tests.docs.differences import INSTEAD, serving
 from tests.docs.play import Player
-from tests.docs.stage import Stage, environment_of, make_stage
+from tests.docs.stage import Stage, environment_of, make_stage, save_encoders
 from tests.prepared import prepared_commands
 from tests.servers import new_bucket, s3_server
 
@@ -48,7 +48,9 @@ def lab_address() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def page_environment(tmp_path_factory: pytest.TempPathFactory, lab_address: str) -> Iterator[dict[str, str]]:
     """Variables of the commands of pages: there are two hundred, so they are prepared ones."""
-    variables = environment_of(tmp_path_factory.mktemp("home"), lab_address)
+    home = tmp_path_factory.mktemp("home")
+    save_encoders(home / "encoders")
+    variables = environment_of(home, lab_address)
     with prepared_commands(tmp_path_factory.mktemp("commands"), variables) as programs:
         yield {**variables, "PATH": f"{programs}{os.pathsep}{variables['PATH']}"}
 

@@ -55,6 +55,9 @@ def commands_page() -> str:
     for name, entry in scripts.items():
         module = importlib.import_module(entry.partition(":")[0].replace(".cli.", ".cli.commands."))
         commands = {_name_of(info): info.callback for info in module.app.registered_commands}
+        for group in module.app.registered_groups:
+            nested = {_name_of(info): info.callback for info in group.typer_instance.registered_commands}
+            commands |= {f"{group.name} {sub}": callback for sub, callback in nested.items()}
         for sub in sorted(commands):
             parts += _command(name if len(commands) == 1 else f"{name} {sub}", commands[sub])
     return "\n\n".join(parts) + "\n"

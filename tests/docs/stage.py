@@ -13,7 +13,7 @@ import shutil
 import sys
 import sysconfig
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +65,15 @@ def make_stage(folder: Path, demo: Path, environment: Mapping[str, str]) -> Stag
     return Stage(folder)
 
 
+def save_encoders(folder: Path) -> None:
+    """Save small encoders with random weights under the names that pages use."""
+    from tests.pipelines.encoders.saved import KINDS, make_network, save
+
+    for name, blocks in {"whisper-base": 6, "whisper-tiny.en": 4}.items():
+        settings = {**KINDS["whisper"].settings, "encoder_layers": blocks, "max_source_positions": 1500}
+        save(make_network(replace(KINDS["whisper"], settings=settings)), folder / name)
+
+
 def environment_of(home: Path, s3_address: str) -> dict[str, str]:
     """Return variables for commands: the interpreter's programs first, and only the test server's keys."""
     own = f"{sysconfig.get_path('scripts')}{os.pathsep}{Path(sys.executable).parent}"
@@ -75,6 +84,7 @@ def environment_of(home: Path, s3_address: str) -> dict[str, str]:
         "AWS_ENDPOINT_URL": s3_address,
         "PATH": f"{own}{os.pathsep}{kept.get('PATH', os.defpath)}",
         "HOME": str(home),
+        "SER_MODELS": str(home / "encoders"),
         "MPLBACKEND": "Agg",
         "OMP_NUM_THREADS": "1",
         "PYTHONUNBUFFERED": "1",

@@ -1,1 +1,1 @@
-"""Linear classifiers on functionals: baselines that a network has to beat, trained in seconds."""
+"""Linear classifiers on functionals or pooled states of encoders, trained in seconds."""

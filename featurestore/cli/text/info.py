@@ -11,6 +11,8 @@ from rich.table import Table
 from featurestore.cli.text.lines import escape, part_lines, summary_line
 from featurestore.format.documents import StoreDocument
 from featurestore.store import FeatureStore
+from schemas.encoders import EncoderSpec
+from schemas.features import FeatureSpec
 from schemas.messages.counts import choose_form
 
 _TABLES = "tables and metadata"
@@ -33,12 +35,24 @@ def info_text(store: FeatureStore) -> RenderableType:
         f"audio     {audio.sample_rate} Hz, {spec.length / audio.sample_rate:.4g} s, {trim}{normalised}; "
         f"n_fft {spec.spectral.n_fft}, hop {spec.spectral.hop_length}, "
         f"{spec.frames} {choose_form(spec.frames, 'frame')}",
-        *(f"feature   {name} × {n}: {sizes[name] / 1e6:,.1f} MB" for name, n in spec.coefficients.items()),
+        *(
+            f"feature   {feature.name} × {spec.coefficients[feature.name]}{_layers(feature)}: "
+            f"{sizes[feature.name] / 1e6:,.1f} MB"
+            for feature in spec.features
+        ),
         f"tables    {sizes[_TABLES] / 1e6:,.1f} MB",
         f"views     {', '.join(f'{i} {name}' for i, name in enumerate(spec.view_names))}",
         f"storage   {spec.storage.dtype}, {spec.storage.codec}; seed {spec.seed}",
         f"built by  {', '.join(f'{name} {number}' for name, number in document.libraries.items())}",
     )
+
+
+def _layers(feature: FeatureSpec) -> str:
+    """The layers of an encoder, and what is kept of them; empty for other features."""
+    if not isinstance(feature, EncoderSpec):
+        return ""
+    numbers = ", ".join(map(str, feature.all_layers))
+    return f" ({feature.pooling} of layers {numbers}; weights {str(feature.sha256)[:12]})"
 
 
 def info_json(store: FeatureStore) -> dict[str, Any]:

@@ -24,7 +24,8 @@ OTHER |= {"decoder", "encoder", "layers", "pooling"}
 def _parameters() -> Iterator[tuple[str, str, Any, Any]]:
     for program in PROGRAMS:
         module = importlib.import_module(f"training.cli.commands.{program}")
-        for command in module.app.registered_commands:
+        nested = [group.typer_instance for group in module.app.registered_groups]
+        for command in (each for app in (module.app, *nested) for each in app.registered_commands):
             for name, hint in get_type_hints(command.callback, include_extras=True).items():
                 if hasattr(hint, "__metadata__"):
                     yield (

@@ -15,6 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from pipelines.encoders import weights
 from pipelines.encoders.weights import find_weights
 from schemas.errors import EncoderError, UsageError
 from tests.pipelines.encoders.conftest import Saved
@@ -58,21 +59,21 @@ def test_ctranslate2_in_float16_is_read_as_such(saved: Saved, tmp_path: Path) ->
 def test_shards_equal_one_file(saved: Saved, tmp_path: Path) -> None:
     network, folder = saved("HuBERT base")
     sharded = save(network, tmp_path, max_shard_size="40KB")
-    weights = find_weights(sharded)
-    assert len(weights.files) > 2
+    found = find_weights(sharded)
+    assert len(found.files) > 2
     assert torch.equal(_states(sharded), _states(folder))
     listing = subprocess.run(
-        ["sha256sum", *(path.name for path in weights.files)], cwd=sharded, capture_output=True, check=True
+        ["sha256sum", *(path.name for path in found.files)], cwd=sharded, capture_output=True, check=True
     )
-    assert weights.sha256 == hashlib.sha256(listing.stdout).hexdigest()
+    assert found.sha256 == hashlib.sha256(listing.stdout).hexdigest()
 
 
 def test_hash_of_one_file_is_the_hash_of_that_file(saved: Saved) -> None:
     _, folder = saved("WavLM base")
     content = (folder / "model.safetensors").read_bytes()
-    weights = find_weights(folder)
-    assert weights.sha256 == hashlib.sha256(content).hexdigest()
-    assert weights.bytes == len(content)
+    found = find_weights(folder)
+    assert found.sha256 == hashlib.sha256(content).hexdigest()
+    assert found.bytes == len(content)
 
 
 @pytest.mark.parametrize("name", ["wav2vec 2.0 base", "WavLM large", "whisper"])
@@ -257,3 +258,11 @@ def test_whisper_settings_are_those_of_the_file(saved: Saved) -> None:
     architecture = find_weights(saved("whisper")[1]).architecture
     assert (architecture.width, architecture.blocks) == (WHISPER["d_model"], WHISPER["encoder_layers"])
     assert architecture.frames(4 * 16_000) == WHISPER["max_source_positions"]
+
+
+def test_a_machine_without_transformers(saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "find_spec", lambda name: None)
+    with pytest.raises(
+        EncoderError, match=r"install the extra encoders: pip install 'ser-features\[encoders\]'"
+    ):
+        _states(saved("WavLM base")[1])
