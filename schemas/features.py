@@ -14,11 +14,12 @@ from schemas.model import Model
 
 
 class _SignalFeature(Model):
+    kind: str
+
     @property
     def name(self) -> str:
         """Name of the feature, and of its arrays: its kind."""
-        kind: str = self.kind  # type: ignore[attr-defined] # each feature has its own
-        return kind
+        return self.kind
 
 
 class MelSpec(_SignalFeature):
