@@ -23,7 +23,7 @@ from featurestore.places.place import Place
 from featurestore.read.objects import Objects
 from featurestore.read.opening import open_place
 from featurestore.read.rows import FeatureArray
-from featurestore.read.selection import Positions, select_features, select_positions, select_views
+from featurestore.read.selection import Layers, Positions, select_features, select_positions, select_views
 from featurestore.read.spans import SpanReader
 from featurestore.read.table_values import read_manifest, read_statistics, read_views
 from featurestore.read.verified_store import VerifiedStore
@@ -102,18 +102,24 @@ class FeatureStore:
         return xarray.open_datatree(store, engine="zarr")  # type: ignore[arg-type] # xarray accepts any Zarr store
 
     def read(
-        self, clips: Positions, views: Sequence[int] = (0,), features: Sequence[str] | None = None
+        self,
+        clips: Positions,
+        views: Sequence[int] = (0,),
+        features: Sequence[str] | None = None,
+        layers: Layers = None,
     ) -> dict[str, npt.NDArray[np.floating]]:
         """Read features of clips as stored: name → (view, clip, coefficient, frame) in the store's dtype.
 
         ``clips`` are positions in :attr:`manifest`, in any order; ``views`` are indices into
-        ``spec.view_names``. Each chunk is read once. Bad recordings are NaN.
+        ``spec.view_names``. ``layers`` are hidden states of the encoders among ``features``, in the order to
+        read them, or a mapping from encoder to layers; None: all that are stored. Only their objects are
+        fetched. Each chunk is read once. Bad recordings are NaN.
 
-        Raises :class:`UsageError` for a clip, view or feature that the store does not have,
+        Raises :class:`UsageError` for a clip, view, feature or layer that the store does not have,
         :class:`StoreDamagedError`, naming the object, if a chunk is missing or damaged, and
         :class:`StoreChangedError` if the store was rebuilt after it was opened.
         """
-        wanted = select_features(self.spec, features)
+        wanted = select_features(self.spec, features, layers)
         indices = select_views(self.spec, views)
         positions = select_positions(len(self.manifest), clips)
         datasets = self.manifest["dataset"].to_numpy()[positions]
@@ -121,44 +127,42 @@ class FeatureStore:
         usable = (self.manifest["status"] == Status.OK).to_numpy()[positions]
         storage = self.spec.storage
         out = {
-            name: np.empty((len(indices), len(positions), *self.spec.shapes[name]), storage.dtype)
-            for name in wanted
+            one.name: np.empty(
+                (len(indices), len(positions), one.coefficients, self.spec.shapes[one.name][1]), storage.dtype
+            )
+            for one in wanted
         }
         needed = [
-            shard_path(dataset, name, view, int(unit))
+            shard_path(dataset, one.name, view, int(unit), layer)
             for dataset in np.unique(datasets)
             for unit in np.unique(rows[datasets == dataset] // storage.shard_clips)
-            for name in wanted
+            for one in wanted
             for view in indices
+            for layer in one.layers
         ]
         self.objects.ensure(needed)
         for dataset in np.unique(datasets):
             inside = np.flatnonzero(datasets == dataset)
-            for name, values in out.items():
+            for one in wanted:
                 array = FeatureArray(
-                    dataset, name, self._files[dataset][name], storage.chunk_clips, storage.shard_clips
+                    dataset, one, self._files[dataset][one.name], storage.chunk_clips, storage.shard_clips
                 )
-                for view, part in zip(indices, values, strict=True):
+                for view, part in zip(indices, out[one.name], strict=True):
                     block = np.empty((len(inside), *part.shape[1:]), storage.dtype)
                     array.read_into(block, view, rows[inside], usable[inside])
                     part[inside] = block
         self.objects.require_unchanged(needed)
         return out
 
-    def span_reader(self, features: Sequence[str]) -> SpanReader:
+    def span_reader(self, features: Sequence[str], layers: Layers = None) -> SpanReader:
         """A reader of scattered runs of rows for streaming, with ``features`` stacked in the given order.
 
-        Raises :class:`UsageError` for a feature that the store does not have, and for features that differ
-        in their number of frames.
+        ``layers`` as for :meth:`read`. Raises :class:`UsageError` for a feature or layer that the store does
+        not have, and for features that differ in their number of frames.
         """
-        self.spec.common_frames([*select_features(self.spec, features)])
-        return SpanReader(
-            self.objects,
-            self.manifest,
-            self._files,
-            select_features(self.spec, features),
-            self.spec.storage.shard_clips,
-        )
+        wanted = select_features(self.spec, features, layers)
+        self.spec.common_frames(features)
+        return SpanReader(self.objects, self.manifest, self._files, wanted, self.spec.storage.shard_clips)
 
     def valid_frames(
         self, clips: Positions, views: Sequence[int] = (0,), feature: str | None = None

@@ -49,6 +49,11 @@ class WhisperArchitecture(_Architecture):
         """Samples at 16 kHz per frame."""
         return 320
 
+    @property
+    def first_centre(self) -> float:
+        """Sample at 16 kHz on which the first frame is centred."""
+        return 0.0
+
     def frames(self, samples: int) -> int:
         """Frames of ``samples`` samples at 16 kHz; the last one is padded with silence."""
         return -(-samples // self.hop)
@@ -109,6 +114,11 @@ class WaveformArchitecture(_Architecture):
         for kernel, stride in zip(reversed(self.conv_kernel), reversed(self.conv_stride), strict=True):
             samples = (samples - 1) * stride + kernel
         return samples
+
+    @property
+    def first_centre(self) -> float:
+        """Sample at 16 kHz on which the first frame is centred."""
+        return (self.shortest - 1) / 2
 
     def frames(self, samples: int) -> int:
         """Frames of ``samples`` samples at 16 kHz, of which the convolutions see all; at least one."""

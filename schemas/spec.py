@@ -225,6 +225,12 @@ class StoreSpec(Model):
         return {name: (count, frames.get(name, self.frames)) for name, count in self.coefficients.items()}
 
     @property
+    def layer_counts(self) -> dict[str, int]:
+        """Number of layers by feature, each stored by itself; 1 for features that are not an encoder's."""
+        counts = {feature.name: len(feature.all_layers) for feature in self.encoders}
+        return {feature.name: counts.get(feature.name, 1) for feature in self.features}
+
+    @property
     def encoders(self) -> tuple[EncoderSpec, ...]:
         """The features that encoders compute."""
         return tuple(feature for feature in self.features if isinstance(feature, EncoderSpec))

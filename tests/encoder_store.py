@@ -14,13 +14,15 @@ from tests.tiny_store import TINY_RECIPE
 MEL_RECIPE = TINY_RECIPE.replace("sample_rate = 8000", "sample_rate = 22050")
 """As the tiny recipe, at a rate from which encoders need resampling."""
 
-ENCODERS = """
+POOLED = """
 [[features]]
 kind = "encoder"
 name = "pooled"
 layers = [1, 3]
 pooling = "mean+std"
+"""
 
+FRAMED = """
 [[features]]
 kind = "encoder"
 name = "framed"
@@ -30,7 +32,7 @@ stride = 2
 """
 
 
-def encoder_recipe(mel: str = MEL_RECIPE, encoders: str = ENCODERS) -> str:
+def encoder_recipe(mel: str = MEL_RECIPE, encoders: str = POOLED + FRAMED) -> str:
     """A recipe with both features after those of ``mel``."""
     return mel.replace("[[views]]", f"{encoders}\n[[views]]", 1)
 

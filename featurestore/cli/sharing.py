@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from featurestore.cli.console import ConsoleProgress, after_result, out, print_json
-from featurestore.cli.options import Json, StorePlace
+from featurestore.cli.options import Json, StorePlace, layers_of
 from featurestore.cli.paths import path_type, place_type
 
 Datasets = Annotated[
@@ -21,6 +21,13 @@ Views = Annotated[
     str | None,
     typer.Option(
         help="Comma-separated names of views, including original.", show_default="all of the store's"
+    ),
+]
+Layers = Annotated[
+    str | None,
+    typer.Option(
+        help="Layers of encoders: comma-separated, or a range such as 1-4.",
+        show_default="all of the store's",
     ),
 ]
 
@@ -58,6 +65,7 @@ def pull(
     datasets: Datasets = None,
     features: Features = None,
     views: Views = None,
+    layers: Layers = None,
     json: Json = False,
 ) -> None:
     """Fetch a store or a part of it, and verify every byte. Resumes an interrupted pull.
@@ -67,12 +75,16 @@ def pull(
       ser-features pull s3://lab/emotions features.zarr
 
       ser-features pull https://lab.org/emotions@1a2b3c small.zarr --datasets ravdess --features mel,mfcc
+
+      ser-features pull s3://lab/emotions middle.zarr --features whisper-base --layers 2-4
     """
     from featurestore.cli.text.sharing import pull_text, report_json
     from featurestore.sharing.pull import pull as run
     from featurestore.sharing.selection import PartSelection
 
-    report = run(url, store, PartSelection.of(datasets, features, views), ConsoleProgress())
+    report = run(
+        url, store, PartSelection.of(datasets, features, views, layers_of(layers)), ConsoleProgress()
+    )
     with after_result():
         print_json(report_json(report)) if json else out.print(pull_text(report))
 
@@ -85,6 +97,7 @@ def pack(
     datasets: Datasets = None,
     features: Features = None,
     views: Views = None,
+    layers: Layers = None,
     json: Json = False,
 ) -> None:
     """Pack a store, or a part of it, into one file, for mail or a USB stick.
@@ -99,7 +112,9 @@ def pack(
     from featurestore.sharing.pack import pack as run
     from featurestore.sharing.selection import PartSelection
 
-    report = run(store, file, PartSelection.of(datasets, features, views), ConsoleProgress())
+    report = run(
+        store, file, PartSelection.of(datasets, features, views, layers_of(layers)), ConsoleProgress()
+    )
     with after_result():
         print_json(report_json(report)) if json else out.print(pack_text(report))
 

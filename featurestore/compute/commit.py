@@ -52,10 +52,11 @@ def commit_unit(
         statistics = pa.concat_tables([before, statistics])
     for (feature, view), values in result.shards.items():
         with stages.measure("encode"):
-            data = encoder.encode(feature, values)
-        name = shard_path(unit.dataset, feature, view, unit.index)
-        fence.require()
-        objects[name] = _write(place, name, data, stages)
+            encoded = encoder.encode(feature, values)
+        for layer, data in enumerate(encoded):
+            fence.require()
+            name = shard_path(unit.dataset, feature, view, unit.index, layer)
+            objects[name] = _write(place, name, data, stages)
     with stages.measure("encode"):
         data = parquet_bytes(sort_statistics(statistics, work.spec))
     objects[statistics_name] = _write(place, statistics_name, data, stages)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -99,10 +99,11 @@ def compare_values(
         for (dataset, unit), members in sorted(units.items(), key=lambda item: item[0]):
             for (name, view), errors in sums.items():
                 indices = a.spec.view_names.index(view), b.spec.view_names.index(view)
-                shards = [shard_path(dataset, name, index, unit) for index in indices]
+                layers = range(a.spec.layer_counts[name])
+                shards = [[shard_path(dataset, name, index, unit, k) for k in layers] for index in indices]
                 if same_row[members].all() and _equal_by_hash(a, b, *shards):
                     continue
-                read += 1
+                read += len(layers)
                 step = max(a.spec.storage.chunk_clips, MOST_VALUES // sizes[name])
                 for first in range(0, len(members), step):
                     part = members[first : first + step]
@@ -117,20 +118,35 @@ def compare_values(
         measured=tuple(s.difference(len(clips_a), sizes[name]) for (name, _), s in sums.items()),
         incomparable={name: reason for name, reason in reasons.items() if reason},
         shards_read=read,
-        shards_equal=len(units) * len(sums) - read,
+        shards_equal=len(units) * sum(a.spec.layer_counts[name] for name, _ in sums) - read,
     )
 
 
 def _why_incomparable(a: StoreSpec, b: StoreSpec, feature: str) -> str:
-    """Why the arrays of a feature have different shapes; empty if they do not."""
+    """Why the arrays of a feature have different shapes, layers or statistics; empty if they do not."""
     pairs = zip(("coefficients", "frames"), a.shapes[feature], b.shapes[feature], strict=True)
     other = [f"{left} {what} in A, {right} in B" for what, left, right in pairs if left != right]
+    encoders = [{one.name: one for one in spec.encoders}.get(feature) for spec in (a, b)]
+    if None not in encoders:
+        left, right = ((one.all_layers, one.pooling) for one in encoders if one is not None)
+        if left[0] != right[0]:
+            other.append(f"layers {_list(left[0])} in A, {_list(right[0])} in B")
+        if left[1] != right[1]:
+            other.append(f"{left[1]} in A, {right[1]} in B")
     return "; ".join(other)
 
 
-def _equal_by_hash(a: FeatureStore, b: FeatureStore, shard_a: str, shard_b: str) -> bool:
-    entry = a.document.objects.get(shard_a)
-    return entry is not None and entry == b.document.objects.get(shard_b) and a.spec.storage == b.spec.storage
+def _list(layers: Sequence[int]) -> str:
+    return ", ".join(map(str, layers))
+
+
+def _equal_by_hash(
+    a: FeatureStore, b: FeatureStore, shards_a: Sequence[str], shards_b: Sequence[str]
+) -> bool:
+    """Whether both stores hold the same bytes in these shards."""
+    left = [a.document.objects.get(shard) for shard in shards_a]
+    right = [b.document.objects.get(shard) for shard in shards_b]
+    return None not in left and left == right and a.spec.storage == b.spec.storage
 
 
 class _ErrorSums:

@@ -12,11 +12,12 @@ import zarr
 import zarr.storage
 from zarr.core.buffer import Buffer
 
+from featurestore.format.coordinate_values import Values, coordinate_values
+from featurestore.format.coordinates import Coordinate, coordinates
 from featurestore.format.documents import CorpusRecord
 from featurestore.format.zarr_layout import create_feature
 from featurestore.format.zarr_metadata import create_coordinate, metadata_objects
-from pipelines.features.mel_scale import mel_edges
-from schemas.features import FeatureSpec, MelSpec
+from schemas.features import FeatureSpec
 from schemas.spec import StoreSpec
 
 
@@ -35,27 +36,19 @@ def hierarchy(spec: StoreSpec, corpora: Mapping[str, CorpusRecord]) -> dict[str,
         for name, record in corpora.items()
     }
     objects = metadata_objects(spec, described)
-    chunks = {name: _coordinate_chunk(spec, name, values) for name, values in coordinates(spec).items()}
+    values = coordinate_values(spec)
+    chunks = {one.name: _coordinate_chunk(spec, one, values[one.name]) for one in coordinates(spec)}
     for dataset in corpora:
         objects.update({f"{dataset}/{name}/c/0": chunk for name, chunk in chunks.items()})
     return dict(sorted(objects.items()))
 
 
-def coordinates(spec: StoreSpec) -> dict[str, npt.NDArray[np.float64]]:
-    """Dimension → values: ``frame``, centres of the frames in s; ``mel_band``, centres of the bands in Hz."""
-    step = spec.spectral.hop_length / spec.audio.sample_rate
-    out = {"frame": np.arange(spec.frames, dtype=np.float64) * np.float64(step)}
-    for feature in spec.features:
-        if isinstance(feature, MelSpec):
-            out["mel_band"] = mel_edges(spec.audio.sample_rate, feature.n_mels)[1:-1]
-    return out
-
-
-def _coordinate_chunk(spec: StoreSpec, name: str, values: npt.NDArray[np.float64]) -> bytes:
+def _coordinate_chunk(spec: StoreSpec, coordinate: Coordinate, values: Values) -> bytes:
     objects: dict[str, Buffer] = {}
     root = zarr.create_group(zarr.storage.MemoryStore(objects), zarr_format=3)
-    create_coordinate(root, name, len(values), spec)[:] = values
-    return objects[f"{name}/c/0"].to_bytes()
+    array = create_coordinate(root, coordinate, spec).with_config({"write_empty_chunks": True})
+    array[:] = values
+    return objects[f"{coordinate.name}/c/0"].to_bytes()
 
 
 class ShardEncoder:
@@ -68,14 +61,15 @@ class ShardEncoder:
         self._root = zarr.create_group(zarr.storage.MemoryStore(self._objects), zarr_format=3)
         self._arrays: dict[tuple[str, int], tuple[str, zarr.Array[Any]]] = {}
 
-    def encode(self, feature: str, values: npt.NDArray[np.floating]) -> bytes:
-        """Encode (clip, coefficient, frame) ``values`` of at most ``shard_clips`` clips as one shard.
+    def encode(self, feature: str, values: npt.NDArray[np.floating]) -> list[bytes]:
+        """Encode (clip, coefficient, frame) ``values`` of at most ``shard_clips`` clips: a shard per layer.
 
         Chunks that contain only NaN are written too, so a missing chunk always means lost data.
         """
         path, array = self._array(feature, len(values))
         array[0] = values
-        return self._objects.pop(f"{path}/c/0/0/0/0").to_bytes()
+        layers = range(self._spec.layer_counts[feature])
+        return [self._objects.pop(f"{path}/c/0/0/{layer}/0").to_bytes() for layer in layers]
 
     def _array(self, feature: str, rows: int) -> tuple[str, zarr.Array[Any]]:
         key = feature, rows

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import Final, Literal
 
-from schemas.features import MelSpec
+from featurestore.format.coordinates import coordinates
 from schemas.spec import StoreSpec
 
 FORMAT = "ser-feature-store"
@@ -46,9 +47,12 @@ def unit_statistics_path(dataset: str, unit: int) -> str:
     return f"{RECORDS}/{dataset}/{unit:05d}.parquet"
 
 
-def shard_path(dataset: str, feature: str, view: int, unit: int) -> str:
-    """Path of the shard that holds one feature in one view for all clips of a unit."""
-    return f"{dataset}/{feature}/c/{view}/{unit}/0/0"
+def shard_path(dataset: str, feature: str, view: int, unit: int, layer: int = 0) -> str:
+    """Path of the shard that holds one feature in one view for all clips of a unit.
+
+    ``layer`` : position of an encoder's layer among those stored; each has its own shard.
+    """
+    return f"{dataset}/{feature}/c/{view}/{unit}/{layer}/0"
 
 
 def is_shard(name: str) -> bool:
@@ -63,11 +67,6 @@ def unit_record_of(shard: str) -> str:
     return unit_record_path(dataset, int(unit))
 
 
-def coordinate_names(spec: StoreSpec) -> tuple[str, ...]:
-    """Names of the coordinate arrays of each corpus."""
-    return ("frame", "mel_band") if any(isinstance(f, MelSpec) for f in spec.features) else ("frame",)
-
-
 def units_of(rows: int, spec: StoreSpec) -> int:
     """Number of units that ``rows`` rows take."""
     return -(-rows // spec.storage.shard_clips)
@@ -76,14 +75,15 @@ def units_of(rows: int, spec: StoreSpec) -> int:
 def object_names(spec: StoreSpec, rows: Mapping[str, int]) -> Iterator[str]:
     """Path of every object of a finished store except ``store.json``, given the rows of each corpus."""
     yield from (MANIFEST, VIEWS, STATISTICS, ROOT_METADATA)
+    names, layers = [coordinate.name for coordinate in coordinates(spec)], spec.layer_counts
     for dataset, count in rows.items():
         units = range(units_of(count, spec))
         yield from (corpus_record_path(dataset), f"{dataset}/{ROOT_METADATA}")
-        for name in coordinate_names(spec):
+        for name in names:
             yield from (f"{dataset}/{name}/{ROOT_METADATA}", f"{dataset}/{name}/c/0")
         for unit in units:
             yield from (unit_record_path(dataset, unit), unit_statistics_path(dataset, unit))
         for feature in spec.features:
             yield f"{dataset}/{feature.name}/{ROOT_METADATA}"
-            for view in range(len(spec.view_names)):
-                yield from (shard_path(dataset, feature.name, view, unit) for unit in units)
+            places = product(range(len(spec.view_names)), units, range(layers[feature.name]))
+            yield from (shard_path(dataset, feature.name, *place) for place in places)

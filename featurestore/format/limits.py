@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from math import ceil
 
+from featurestore.format.coordinates import coordinates
 from featurestore.format.documents import DatasetEntry, StoreDocument
 from featurestore.format.layout import MANIFEST, RECORDS, ROOT_METADATA, STATISTICS, STORE_JSON, VIEWS
 from schemas.errors import StoreDamagedError
@@ -44,7 +45,7 @@ def check_declared(document: StoreDocument) -> None:
         raise _impossible(problem)
     rows = {name: extent.rows for name, extent in document.datasets.items()}
     units = sum(extent.units for extent in document.datasets.values())
-    shards = units * len(document.spec.view_names) * len(document.spec.features)
+    shards = units * len(document.spec.view_names) * sum(document.spec.layer_counts.values())
     if shards > len(document.objects):
         raise _impossible(
             f"declares {units:,} units, which need {shards:,} shards, "
@@ -97,7 +98,8 @@ class _Bounds:
         views, features = len(spec.view_names), len(spec.features)
         total = sum(rows.values())
         moments = views * (features * 512 + 16 * sum(spec.coefficients.values()))
-        metadata = (3 + features) * 2**15 + 8 * MOST_TITLE * 3 + views * 512
+        names = len(coordinates(spec))
+        metadata = (3 + features + names) * 2**15 + 8 * MOST_TITLE * 3 + views * 512
         chunks = ceil(spec.storage.shard_clips / spec.storage.chunk_clips)
         self._rows = rows
         self._store = {
@@ -110,7 +112,8 @@ class _Bounds:
         self._unit = _RECORD + _SHARD_CLIPS * (_CLIP_JSON + views * _VIEW_ROW) + views * features * 1024
         self._unit_table = _RECORD + _SHARD_CLIPS * moments
         self._metadata = _RECORD + metadata
-        self._coordinate = 64 * 2**10 + 16 * max(spec.frames, 512)
+        self._coordinates = {one.name: 64 * 2**10 + 16 * max(one.size, 512) for one in coordinates(spec)}
+        self._layers = spec.layer_counts
         self._shards: dict[str, int] = {
             feature.name: chunks * (chunk + chunk // 128 + 1024) + 4096
             for feature in spec.features
@@ -139,12 +142,12 @@ class _Bounds:
 
     def _of_corpus(self, within: Sequence[str]) -> int | None:
         match within:
-            case [feature, "c", _, _, "0", "0"]:
+            case [feature, "c", _, _, layer, "0"] if _is_index(layer, self._layers.get(feature, 0)):
                 return self._shards.get(feature)
             case [*_, metadata] if metadata == ROOT_METADATA:
                 return self._metadata
-            case [_, "c", "0"]:
-                return self._coordinate
+            case [name, "c", "0"]:
+                return self._coordinates.get(name)
             case _:
                 return None
 
@@ -181,7 +184,18 @@ def _corpus_problem(name: str, extent: DatasetEntry) -> str:
 def _chunk_bytes(spec: StoreSpec, feature: str) -> int:
     width = {"float16": 2, "float32": 4}.get(spec.storage.dtype, 8)
     rows, frames = spec.shapes[feature]
-    return spec.storage.chunk_clips * rows * frames * width
+    return spec.storage.chunk_clips * (rows // spec.layer_counts[feature]) * frames * width
+
+
+def _is_index(text: str, count: int) -> bool:
+    """Whether ``text`` is a whole number below ``count`` as Python writes it."""
+    return (
+        text.isdecimal()
+        and text.isascii()
+        and len(text) <= 3
+        and str(int(text)) == text
+        and int(text) < count
+    )
 
 
 def _format_count(value: int) -> str:

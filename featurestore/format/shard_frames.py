@@ -36,7 +36,7 @@ def check_shard(path: Path, name: str, spec: StoreSpec) -> None:
     storage = spec.storage
     size = {"float16": 2, "float32": 4}[storage.dtype]
     rows, frames = spec.shapes[feature]
-    chunk = storage.chunk_clips * rows * frames * size
+    chunk = storage.chunk_clips * (rows // spec.layer_counts[feature]) * frames * size
     chunks = storage.shard_clips // storage.chunk_clips
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -48,15 +48,15 @@ def check_shard(path: Path, name: str, spec: StoreSpec) -> None:
 
 
 def check_coordinate(data: bytes, name: str, size: int, codec: str) -> None:
-    """Check the only chunk of a coordinate of ``size`` numbers in the same way.
+    """Check the only chunk of a coordinate of ``size`` bytes in the same way.
 
     Raises :class:`StoreDamagedError` if it is not such a chunk.
     """
     try:
-        _check_chunk(memoryview(data), 8 * size, codec)
+        _check_chunk(memoryview(data), size, codec)
     except (ValueError, IndexError, OSError, struct.error, pa.ArrowException) as error:
         raise StoreDamagedError(
-            f"{name} is not a chunk of {size:,} numbers ({error}); do not use this store"
+            f"{name} is not a chunk of {size:,} bytes ({error}); do not use this store"
         ) from error
 
 

@@ -11,6 +11,7 @@ import zarr.storage
 from zarr.core.buffer import Buffer
 
 from featurestore.format.codecs import compressors
+from featurestore.format.coordinates import frame_dimension, row_coordinates, row_dimension
 from schemas.encoders import EncoderSpec
 from schemas.features import FeatureSpec
 from schemas.spec import StoreSpec
@@ -41,8 +42,13 @@ _UNITS = {
 def dimension_names(feature: FeatureSpec) -> tuple[str, str]:
     """Names of the coefficients and of the frames; those of an encoder are its own."""
     if isinstance(feature, EncoderSpec):
-        return f"{feature.name}_value", f"{feature.name}_frame"
+        return row_dimension(feature), frame_dimension(feature)
     return COEFFICIENT_NAMES[feature.kind], "frame"
+
+
+def _row_coordinates(feature: FeatureSpec) -> dict[str, str]:
+    """The attribute by which xarray finds coordinates that are not named like a dimension."""
+    return {"coordinates": " ".join(row_coordinates(feature))} if isinstance(feature, EncoderSpec) else {}
 
 
 def create_feature(
@@ -51,16 +57,21 @@ def create_feature(
     """Create the (view, clip, coefficient, frame) array of a feature, without any values yet."""
     storage = spec.storage
     within = spec.shapes[feature.name]
+    layer = (within[0] // spec.layer_counts[feature.name], within[1])
     return group.create_array(
         feature.name,
         shape=(views, rows, *within),
         dtype=storage.dtype,
-        chunks=(1, storage.chunk_clips, *within),
-        shards=(1, storage.shard_clips, *within),
+        chunks=(1, storage.chunk_clips, *layer),
+        shards=(1, storage.shard_clips, *layer),
         compressors=compressors(storage),
         fill_value=np.nan,
         dimension_names=("view", "clip", *dimension_names(feature)),
-        attributes={"units": _UNITS[feature.kind], **feature.model_dump(mode="json")},
+        attributes={
+            "units": _UNITS[feature.kind],
+            **_row_coordinates(feature),
+            **feature.model_dump(mode="json"),
+        },
         config={"write_empty_chunks": True},
     )
 

@@ -12,9 +12,9 @@ import zarr.storage
 from zarr.core.buffer import Buffer
 
 from featurestore.format.codecs import compressors
-from featurestore.format.layout import FORMAT, coordinate_names, format_version
+from featurestore.format.coordinates import Coordinate, coordinates
+from featurestore.format.layout import FORMAT, format_version
 from featurestore.format.zarr_layout import create_feature
-from schemas.features import MelSpec
 from schemas.spec import StoreSpec
 
 
@@ -63,15 +63,6 @@ def metadata_objects(spec: StoreSpec, corpora: Mapping[str, CorpusDescription]) 
     return {name: buffer.to_bytes() for name, buffer in sorted(objects.items())}
 
 
-def coordinate_sizes(spec: StoreSpec) -> dict[str, int]:
-    """Coordinate → its number of values, stored as float64 in one chunk."""
-    sizes = dict.fromkeys(coordinate_names(spec), spec.frames)
-    for feature in spec.features:
-        if isinstance(feature, MelSpec):
-            sizes["mel_band"] = feature.n_mels
-    return sizes
-
-
 def _add_corpus(root: zarr.Group, name: str, corpus: CorpusDescription, spec: StoreSpec) -> None:
     attributes = {
         "title": corpus.title,
@@ -82,19 +73,19 @@ def _add_corpus(root: zarr.Group, name: str, corpus: CorpusDescription, spec: St
     group = root.create_group(name, attributes=attributes)
     for feature in spec.features:
         create_feature(group, feature, spec, len(spec.view_names), corpus.rows)
-    for coordinate, size in coordinate_sizes(spec).items():
-        create_coordinate(group, coordinate, size, spec)
+    for coordinate in coordinates(spec):
+        create_coordinate(group, coordinate, spec)
 
 
-def create_coordinate(group: zarr.Group, name: str, size: int, spec: StoreSpec) -> zarr.Array[Any]:
-    """Create the (``size``,) array of a coordinate, without any values yet."""
+def create_coordinate(group: zarr.Group, coordinate: Coordinate, spec: StoreSpec) -> zarr.Array[Any]:
+    """Create the array of a coordinate, without any values yet."""
     return group.create_array(
-        name,
-        shape=(size,),
-        dtype="float64",
-        chunks=(size,),
+        coordinate.name,
+        shape=(coordinate.size,),
+        dtype=coordinate.dtype,
+        chunks=(coordinate.size,),
         compressors=compressors(spec.storage),
-        fill_value=np.nan,
-        dimension_names=(name,),
-        attributes={"units": "s" if name == "frame" else "Hz"},
+        fill_value=np.nan if coordinate.dtype == "float64" else 0,
+        dimension_names=(coordinate.dimension,),
+        attributes={**coordinate.attributes},
     )

@@ -12,6 +12,7 @@ import zarr
 
 from featurestore.format.layout import shard_path
 from featurestore.read.opening import REPAIR
+from featurestore.read.selection import SelectedFeature
 from schemas.errors import StoreDamagedError
 
 _CHUNKS_AT_ONCE = 32
@@ -23,7 +24,7 @@ class FeatureArray:
     """One feature of one corpus: its (view, clip, coefficient, frame) array and its chunk and shard sizes."""
 
     dataset: str
-    feature: str
+    feature: SelectedFeature
     array: zarr.Array[Any]
     chunk_clips: int
     shard_clips: int
@@ -37,29 +38,38 @@ class FeatureArray:
     ) -> None:
         """Fill ``out`` (len(rows), coefficient, frame) with ``rows`` of one view; each chunk is read once.
 
+        The coefficients are those of the selected layers.
+
         Raises :class:`StoreDamagedError` if a chunk cannot be decoded, or if a usable clip is NaN: Zarr then
         returned its fill value for a missing chunk.
         """
+        for layer, part in self.feature.layer_slices():
+            self._read_layer(out[:, part], view, layer, rows)
+            lost = np.flatnonzero(usable & np.isnan(out[:, part.start, 0]))
+            if len(lost):
+                row = int(rows[lost[0]])
+                raise StoreDamagedError(
+                    f"{self._shard(view, row, layer)} has no data for row {row} of {self.dataset}; {REPAIR}"
+                )
+
+    def _read_layer(
+        self, out: npt.NDArray[np.floating], view: int, layer: int, rows: npt.NDArray[np.int64]
+    ) -> None:
+        first = layer * self.feature.height
         for start, stop in _spans(rows, self.chunk_clips, self.array.shape[1]):
             try:
-                # A slice, not an index: with an index over several shards, zarrs falls back to Python.
-                block = np.asarray(self.array[view : view + 1, start:stop])[0]
+                # Slices, not an index: with an index over several shards, zarrs falls back to Python.
+                block = self.array[view : view + 1, start:stop, first : first + self.feature.height]
             except (RuntimeError, ValueError, IndexError, OSError) as error:
                 raise StoreDamagedError(
-                    f"{self._shard(view, start)} cannot be decoded ({error}): rows {start} to {stop - 1} of "
-                    f"{self.dataset}; {REPAIR}"
+                    f"{self._shard(view, start, layer)} cannot be decoded ({error}): rows {start} to "
+                    f"{stop - 1} of {self.dataset}; {REPAIR}"
                 ) from error
             inside = (rows >= start) & (rows < stop)
-            out[inside] = block[rows[inside] - start]
-        lost = np.flatnonzero(usable & np.isnan(out[:, 0, 0]))
-        if len(lost):
-            row = int(rows[lost[0]])
-            raise StoreDamagedError(
-                f"{self._shard(view, row)} has no data for row {row} of {self.dataset}; {REPAIR}"
-            )
+            out[inside] = np.asarray(block)[0][rows[inside] - start]
 
-    def _shard(self, view: int, row: int) -> str:
-        return shard_path(self.dataset, self.feature, view, row // self.shard_clips)
+    def _shard(self, view: int, row: int, layer: int) -> str:
+        return shard_path(self.dataset, self.feature.name, view, row // self.shard_clips, layer)
 
 
 def _spans(rows: npt.NDArray[np.int64], chunk: int, count: int) -> Iterator[tuple[int, int]]:

@@ -1,8 +1,9 @@
-"""The clips, views and features that a reader asks for, checked against the contents of the store."""
+"""The clips, views, features and layers that a reader asks for, checked against what the store has."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -14,16 +15,74 @@ Positions = Sequence[int] | npt.NDArray[np.integer]
 """Positions in the manifest."""
 
 
-def select_features(spec: StoreSpec, names: Sequence[str] | None) -> dict[str, int]:
-    """The requested features (None: all) as name → number of coefficients.
+Layers = Sequence[int] | Mapping[str, Sequence[int]] | None
+"""Layers of encoders: of all that are read, or by feature; None: all that are stored."""
 
-    Raises :class:`UsageError` for a feature that the store does not have.
+
+@dataclass(frozen=True)
+class SelectedFeature:
+    """A feature and which of its layers to read.
+
+    ``layers`` : positions among the stored layers, in the order to read them; (0,) for a feature that is not
+    an encoder's. ``height`` : coefficients of one layer.
     """
-    known = spec.coefficients
+
+    name: str
+    layers: tuple[int, ...]
+    height: int
+
+    @property
+    def coefficients(self) -> int:
+        """Coefficients of all selected layers."""
+        return len(self.layers) * self.height
+
+    def layer_slices(self) -> Iterator[tuple[int, slice]]:
+        """Each layer to read, and its coefficients among those selected."""
+        for index, layer in enumerate(self.layers):
+            yield layer, slice(index * self.height, (index + 1) * self.height)
+
+
+def select_features(
+    spec: StoreSpec, names: Sequence[str] | None, layers: Layers = None
+) -> tuple[SelectedFeature, ...]:
+    """The requested features (None: all), with the requested layers of encoders.
+
+    Raises :class:`UsageError` for a feature or layer that the store does not have.
+    """
+    known, counts = spec.coefficients, spec.layer_counts
     for name in names or ():
         if name not in known:
             raise UsageError(f"the store has no feature '{name}'; it has {', '.join(known)}")
-    return {name: known[name] for name in (known if names is None else names)}
+    chosen = tuple(known if names is None else names)
+    positions = _layer_positions(spec, chosen, layers)
+    return tuple(
+        SelectedFeature(name, positions.get(name, tuple(range(counts[name]))), known[name] // counts[name])
+        for name in chosen
+    )
+
+
+def _layer_positions(spec: StoreSpec, names: Sequence[str], layers: Layers) -> dict[str, tuple[int, ...]]:
+    """Encoder → positions of its requested layers among the stored ones; only those with a request."""
+    if layers is None:
+        return {}
+    stored = {encoder.name: encoder.all_layers for encoder in spec.encoders if encoder.name in names}
+    wanted = layers if isinstance(layers, Mapping) else dict.fromkeys(stored, layers)
+    if not stored:
+        raise UsageError(f"layers are of encoders, but {', '.join(names)} have none; leave the layers out")
+    out = {}
+    for name, numbers in wanted.items():
+        if name not in stored:
+            raise UsageError(
+                f"layers are requested of '{name}', which is not one of the encoders that are read"
+            )
+        if not numbers or len(set(numbers)) < len(numbers):
+            raise UsageError(f"layers {list(numbers)} of {name} must be different, and at least one")
+        for number in numbers:
+            if number not in stored[name]:
+                held = ", ".join(map(str, stored[name]))
+                raise UsageError(f"the store has no layer {number} of {name}; it has {held}")
+        out[name] = tuple(stored[name].index(number) for number in numbers)
+    return out
 
 
 def select_views(spec: StoreSpec, views: Sequence[int]) -> list[int]:

@@ -8,6 +8,8 @@
                                   └──────▶   │ mel   │ mfcc │  span 1
                                              └───────┴──────┘
 
+Layers of an encoder lie in shards of their own, and only those that are wanted are read.
+
 The codec pipeline is called once for all spans of a feature, whatever shards they lie in. Indexing the array
 itself handles one region at a time, which costs ten times as much as decoding a small chunk.
 """
@@ -29,6 +31,7 @@ from zarr.core.sync import sync
 from featurestore.format.layout import shard_path
 from featurestore.read.objects import Objects
 from featurestore.read.opening import REPAIR
+from featurestore.read.selection import SelectedFeature
 from schemas.clip import Status
 from schemas.errors import StoreDamagedError
 
@@ -63,22 +66,22 @@ class SpanReader:
         objects: Objects,
         manifest: pd.DataFrame,
         arrays: Mapping[str, Mapping[str, zarr.Array[Any]]],
-        features: Mapping[str, int],
+        features: Sequence[SelectedFeature],
         shard_clips: int,
     ) -> None:
         self._objects = objects
         self._manifest = manifest
-        self._features = dict(features)
+        self._features = tuple(features)
         self._shard_clips = shard_clips
         self._arrays = {
-            dataset: {name: _Chunks(f"{dataset}/{name}", of[name]) for name in features}
+            dataset: {one.name: _Chunks(one, of[one.name]) for one in features}
             for dataset, of in arrays.items()
         }
         self._usable = {dataset: np.zeros(_rows(of), bool) for dataset, of in arrays.items()}
         sound = manifest[manifest["status"] == Status.OK]
         for dataset, rows in sound.groupby("dataset")["row"]:
             self._usable[str(dataset)][rows.to_numpy()] = True
-        self.coefficients = sum(features.values())
+        self.coefficients = sum(feature.coefficients for feature in features)
 
     def ensure(self, spans: Sequence[Span]) -> None:
         """Fetch and hash the objects of ``spans``. Raises what :meth:`Objects.ensure` raises."""
@@ -97,32 +100,37 @@ class SpanReader:
         names = self._names(spans)
         self._objects.ensure(names)
         first = 0
-        for feature, count in self._features.items():
+        for feature in self._features:
             for dataset, chunks in self._arrays.items():
-                inside = [span for span in spans if span.dataset == dataset]
-                if inside:
-                    self._decode(chunks[feature], inside, out, first)
-            self._require_numbers(feature, spans, out[:, first, 0])
-            first += count
+                parts = [
+                    _Part(span, layer, first + rows.start)
+                    for span in spans
+                    if span.dataset == dataset
+                    for layer, rows in feature.layer_slices()
+                ]
+                if parts:
+                    self._decode(chunks[feature.name], parts, out)
+            for layer, rows in feature.layer_slices():
+                self._require_numbers(feature.name, layer, spans, out[:, first + rows.start, 0])
+            first += feature.coefficients
         self._objects.require_unchanged(names)
 
-    def _decode(
-        self, chunks: _Chunks, spans: Sequence[Span], out: npt.NDArray[np.floating], first: int
-    ) -> None:
+    def _decode(self, chunks: _Chunks, parts: Sequence[_Part], out: npt.NDArray[np.floating]) -> None:
         try:
-            chunks.read_into(out, spans, first, self._shard_clips)
+            chunks.read_into(out, parts, self._shard_clips)
         except _DECODING_ERRORS as error:
-            if len(spans) == 1:
-                span = spans[0]
-                name = chunks.name.split("/")[1]
+            if len(parts) == 1:
+                span = parts[0].span
                 raise StoreDamagedError(
-                    f"{self._shard(span, name)} cannot be decoded ({error}): rows {span.start} to "
-                    f"{span.stop - 1} of {span.dataset} ({self._clips(span)}); {REPAIR}"
+                    f"{self._shard(span, chunks.feature, parts[0].layer)} cannot be decoded ({error}): rows "
+                    f"{span.start} to {span.stop - 1} of {span.dataset} ({self._clips(span)}); {REPAIR}"
                 ) from error
-            for span in spans:  # find the damaged one
-                self._decode(chunks, [span], out, first)
+            for part in parts:  # find the damaged one
+                self._decode(chunks, [part], out)
 
-    def _require_numbers(self, feature: str, spans: Sequence[Span], probe: npt.NDArray[np.floating]) -> None:
+    def _require_numbers(
+        self, feature: str, layer: int, spans: Sequence[Span], probe: npt.NDArray[np.floating]
+    ) -> None:
         """Make sure that no usable clip is NaN, which would be Zarr's fill value for a missing chunk."""
         for span in spans:
             lost = np.isnan(probe[span.at : span.at + len(span)])
@@ -131,7 +139,7 @@ class SpanReader:
                 row = span.start + int(np.flatnonzero(missing)[0])
                 one = Span(span.dataset, span.view, row, row + 1, 0)
                 raise StoreDamagedError(
-                    f"{self._shard(one, feature)} has no data for row {row} of {span.dataset} "
+                    f"{self._shard(one, feature, layer)} has no data for row {row} of {span.dataset} "
                     f"({self._clips(one)}); {REPAIR}"
                 )
 
@@ -139,11 +147,14 @@ class SpanReader:
         """Names of the shards of ``spans``, each once."""
         units = {(span.dataset, span.view, span.start // self._shard_clips) for span in spans}
         return [
-            shard_path(dataset, name, view, unit) for dataset, view, unit in units for name in self._features
+            shard_path(dataset, feature.name, view, unit, layer)
+            for dataset, view, unit in units
+            for feature in self._features
+            for layer in feature.layers
         ]
 
-    def _shard(self, span: Span, feature: str) -> str:
-        return shard_path(span.dataset, feature, span.view, span.start // self._shard_clips)
+    def _shard(self, span: Span, feature: str, layer: int) -> str:
+        return shard_path(span.dataset, feature, span.view, span.start // self._shard_clips, layer)
 
     def _clips(self, span: Span) -> str:
         """Text that names the clips of a span."""
@@ -159,30 +170,37 @@ class SpanReader:
         )
 
 
-class _Chunks:
-    """The shards of one array, addressed by spans."""
+@dataclass(frozen=True)
+class _Part:
+    """One layer of a span. ``first`` : the coefficient of the buffer that receives its first."""
 
-    def __init__(self, name: str, array: zarr.Array[Any]) -> None:
-        self.name = name
+    span: Span
+    layer: int
+    first: int
+
+
+class _Chunks:
+    """The shards of one array, addressed by spans and layers."""
+
+    def __init__(self, feature: SelectedFeature, array: zarr.Array[Any]) -> None:
+        self.feature = feature.name
         self._pipeline = array.async_array.codec_pipeline
         self._folder = array.store_path
         self._metadata = array.metadata
         self._spec = array.metadata.get_chunk_spec((0, 0, 0, 0), array.config, default_buffer_prototype())
-        self._count, self._frames = array.shape[2:]
+        self._height, self._frames = feature.height, array.shape[3]
 
-    def read_into(
-        self, out: npt.NDArray[np.floating], spans: Sequence[Span], first: int, shard_clips: int
-    ) -> None:
-        """Decode ``spans`` into coefficients ``first`` … of ``out``."""
-        frames, all_of_it = slice(0, self._frames), slice(0, self._count)
-        rows = slice(first, first + self._count)
+    def read_into(self, out: npt.NDArray[np.floating], parts: Sequence[_Part], shard_clips: int) -> None:
+        """Decode ``parts`` into ``out``."""
+        frames, all_of_it = slice(0, self._frames), slice(0, self._height)
         batch = []
-        for span in spans:
+        for part in parts:
+            span, rows = part.span, slice(part.first, part.first + self._height)
             unit = span.start // shard_clips
             base = unit * shard_clips
             batch.append(
                 (
-                    self._folder / self._metadata.encode_chunk_key((span.view, unit, 0, 0)),
+                    self._folder / self._metadata.encode_chunk_key((span.view, unit, part.layer, 0)),
                     self._spec,
                     (slice(0, 1), slice(span.start - base, span.stop - base), all_of_it, frames),
                     (slice(0, 1), slice(span.at, span.at + len(span)), rows, frames),

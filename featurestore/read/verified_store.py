@@ -9,9 +9,10 @@ import zarr.storage
 from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, SuffixByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
 
+from featurestore.format.coordinates import coordinates
 from featurestore.format.documents import StoreDocument
 from featurestore.format.shard_frames import check_coordinate
-from featurestore.format.zarr_metadata import coordinate_sizes, metadata_objects
+from featurestore.format.zarr_metadata import metadata_objects
 from featurestore.read.objects import Objects
 
 
@@ -31,9 +32,9 @@ class VerifiedStore(zarr.storage.WrapperStore[zarr.storage.LocalStore]):
         self._spec = document.spec
         self._metadata = metadata_objects(document.spec, document.datasets)
         self._coordinates = {
-            f"{dataset}/{name}/c/0": size
+            f"{dataset}/{coordinate.name}/c/0": coordinate.bytes
             for dataset in document.datasets
-            for name, size in coordinate_sizes(document.spec).items()
+            for coordinate in coordinates(document.spec)
         }
 
     async def get(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import product
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from featurestore.format.documents import (
     CorpusRecord,
+    StoredObject,
     StoreDocument,
     UnitRecord,
     parse_document,
@@ -40,7 +43,7 @@ def take_part(
 
     If the selection is the whole store, the arguments are returned. Otherwise only the records and statistics
     of the selected corpora are read, verified and held in memory (about 2 KiB per clip). Tables and Zarr
-    metadata are derived from them, and the names of shards get the new indices of their views.
+    metadata are derived from them, and the names of shards get the new indices of their views and layers.
 
     Raises :class:`UsageError` as :class:`PartSelection` does, and :class:`StoreDamagedError`.
     """
@@ -71,13 +74,34 @@ def take_part(
 
 def _shards(document: StoreDocument, spec: StoreSpec, datasets: list[str]) -> dict[str, str]:
     """Name in the part → name in the store."""
-    old = {name: index for index, name in enumerate(document.spec.view_names)}
     return {
-        shard_path(dataset, feature.name, new, unit): shard_path(dataset, feature.name, old[name], unit)
+        new: old
         for dataset in datasets
         for unit in range(document.datasets[dataset].units)
+        for new, old in _shards_of_unit(document.spec, spec, dataset, unit)
+    }
+
+
+def _shards_of_unit(whole: StoreSpec, spec: StoreSpec, dataset: str, unit: int) -> Iterator[tuple[str, str]]:
+    """Name in the part, and name in the store, of every shard of a unit."""
+    views = [whole.view_names.index(name) for name in spec.view_names]
+    for feature, layers in _layers(whole, spec).items():
+        for (new, old), (layer, old_layer) in product(enumerate(views), enumerate(layers)):
+            yield (
+                shard_path(dataset, feature, new, unit, layer),
+                shard_path(dataset, feature, old, unit, old_layer),
+            )
+
+
+def _layers(whole: StoreSpec, spec: StoreSpec) -> dict[str, list[int]]:
+    """Feature of the part → positions of its layers among those of the store."""
+    stored = {encoder.name: encoder.all_layers for encoder in whole.encoders}
+    kept = {encoder.name: encoder.all_layers for encoder in spec.encoders}
+    return {
+        feature.name: [stored[feature.name].index(layer) for layer in kept[feature.name]]
+        if feature.name in kept
+        else [0]
         for feature in spec.features
-        for new, name in enumerate(spec.view_names)
     }
 
 
@@ -92,15 +116,11 @@ def _take_unit(
     old = {name: index for index, name in enumerate(document.spec.view_names)}
     views = [old[name] for name in spec.view_names]
     table = _statistics(place, statistics, document, spec, views)
-    from featurestore.format.documents import StoredObject
-
     data = parquet_bytes(table)
     part.write(statistics, data)
     objects = {statistics: StoredObject.of(data)}
-    for feature in spec.features:
-        for new, view in enumerate(views):
-            source = shard_path(dataset, feature.name, view, unit)
-            objects[shard_path(dataset, feature.name, new, unit)] = document.objects[source]
+    for name, source in _shards_of_unit(document.spec, spec, dataset, unit):
+        objects[name] = document.objects[source]
     reduced = record.model_copy(
         update={
             "format_version": format_version(spec),
@@ -135,7 +155,7 @@ def _require_fit(record: UnitRecord, document: StoreDocument, dataset: str, unit
 def _statistics(
     place: Place, name: str, document: StoreDocument, spec: StoreSpec, views: list[int]
 ) -> pa.Table:
-    """Statistics of the selected features and views, with the new view indices."""
+    """Statistics of the selected features, layers and views, with the new view indices."""
     whole = document.spec
     rows = whole.storage.shard_clips * len(whole.view_names) * len(whole.features)
     data = read_hashed(place, name, document.objects[name])
@@ -145,10 +165,35 @@ def _statistics(
         pc.is_in(table["view"], pa.array(views, pa.int64())),
         pc.is_in(table["feature"], pa.array(list(spec.coefficients), pa.string())),
     )
-    table = table.filter(wanted).combine_chunks()
+    table = _take_layers(table.filter(wanted), whole, spec).combine_chunks()
     new = pc.index_in(table["view"], pa.array(views, pa.int64())).cast(pa.int64())
     column = STATISTICS_SCHEMA.get_field_index("view")
     return table.set_column(column, STATISTICS_SCHEMA.field(column), new).combine_chunks()
+
+
+def _take_layers(table: pa.Table, whole: StoreSpec, spec: StoreSpec) -> pa.Table:
+    """The statistics with only the coefficients of the layers that the part keeps."""
+    kept = {
+        name: layers
+        for name, layers in _layers(whole, spec).items()
+        if len(layers) < whole.layer_counts[name]
+    }
+    if not kept:
+        return table
+    rows = {
+        name: np.arange(whole.coefficients[name]).reshape(whole.layer_counts[name], -1)[layers].ravel()
+        for name, layers in kept.items()
+    }
+    features = table["feature"].to_pylist()
+    for column in ("mean", "m2"):
+        index = STATISTICS_SCHEMA.get_field_index(column)
+        field = STATISTICS_SCHEMA.field(index)
+        values = [
+            np.asarray(value)[rows[feature]].tolist() if feature in rows else value
+            for feature, value in zip(features, table[column].to_pylist(), strict=True)
+        ]
+        table = table.set_column(index, field, pa.array(values, field.type))
+    return table
 
 
 def _finish(

@@ -71,7 +71,8 @@ def read_vectors(
     vectors = vectors.to(device)
     found = torch.empty((len(samples), vectors.width), device=device)
     done = 0
-    for batch in open_source(store, samples, features, "stream", device).in_order(_AT_ONCE):
+    source = open_source(store, samples, features, "stream", device, layers=vectors.layers or None)
+    for batch in source.in_order(_AT_ONCE):
         part = slice(done, done + len(batch.targets))
         found[part] = vectors(batch.features[:, 0], batch.valid_frames)
         loaded(len(batch.targets))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import cast
 
@@ -19,11 +20,12 @@ from training.functionals.statistics import STATISTIC_NAMES, statistics
 class ClipVectors(nn.Module):
     """Turns stored features of clips into one vector each; has no parameters.
 
-    ``width`` : values of a vector. Called with features (B, C, T) as stored and valid frames (B,) int64, it
-    gives (B, ``width``) float32.
+    ``width`` : values of a vector. ``layers`` : encoder → layers to read. Called with features (B, C, T) as
+    stored, of these layers, and valid frames (B,) int64, it gives (B, ``width``) float32.
     """
 
     width: int
+    layers: Mapping[str, tuple[int, ...]]
 
 
 class Functionals(ClipVectors):
@@ -34,7 +36,7 @@ class Functionals(ClipVectors):
 
     def __init__(self, rows: Mapping[str, int], names: Sequence[Statistic] = STATISTIC_NAMES) -> None:
         super().__init__()
-        self.columns, self.names = columns_of(rows), tuple(names)
+        self.columns, self.names, self.layers = columns_of(rows), tuple(names), {}
         self.width = descriptor_count(rows) * len(self.names)
 
     def forward(self, features: Tensor, valid_frames: Tensor) -> Tensor:
@@ -43,14 +45,17 @@ class Functionals(ClipVectors):
 
 
 class Embeddings(ClipVectors):
-    """The wanted layers and statistics of pooled encoder features, side by side."""
+    """The wanted statistics of pooled encoder features, side by side.
+
+    ``layers`` : encoder → layers that are read. ``rows`` : coefficients of the wanted statistics among them.
+    """
 
     rows: Tensor
 
-    def __init__(self, rows: Tensor) -> None:
+    def __init__(self, layers: Mapping[str, tuple[int, ...]], rows: Tensor) -> None:
         super().__init__()
         self.register_buffer("rows", rows, persistent=False)
-        self.width = len(rows)
+        self.width, self.layers = len(rows), dict(layers)
 
     def forward(self, features: Tensor, valid_frames: Tensor) -> Tensor:
         """(B, C, 1) → (B, ``width``) float32."""
@@ -72,7 +77,7 @@ def clip_vectors(recipe: Recipe, spec: StoreSpec, features: Sequence[str]) -> Cl
 def vectors_of(recipe: Recipe, spec: StoreSpec, features: Sequence[str]) -> ClipVectors:
     """As :func:`clip_vectors`, for a model that sees vectors, as all linear ones do."""
     if recipe.input.representation == "embedding":
-        return Embeddings(torch.cat(_wanted_rows(recipe, spec, features)))
+        return _embeddings(recipe, spec, features)
     rows = {name: spec.coefficients[name] for name in features}
     return (
         Functionals(rows, recipe.model.statistics)
@@ -90,17 +95,18 @@ def columns_of(rows: Mapping[str, int]) -> dict[str, slice]:
     return columns
 
 
-def _wanted_rows(recipe: Recipe, spec: StoreSpec, features: Sequence[str]) -> list[Tensor]:
-    """Rows of each feature that the recipe wants, among the stacked ones, int64."""
+def _embeddings(recipe: Recipe, spec: StoreSpec, features: Sequence[str]) -> Embeddings:
+    """Layers and statistics that the recipe wants of ``features``."""
     wanted = {feature.name: feature for feature in recipe.features}
     stored = {feature.name: feature for feature in spec.encoders}
-    out, first = [], 0
+    layers: dict[str, tuple[int, ...]] = {}
+    rows, first = [], 0
     for name in features:
         held, want = stored[name], cast("EncoderSpec", wanted[name])
-        width = held.known_architecture.width
-        parts = torch.arange(held.coefficients).view(len(held.all_layers), len(held.statistics), width)
-        layers = [held.all_layers.index(layer) for layer in want.layers or held.all_layers]
+        layers[name] = want.layers or held.all_layers
+        shape = len(layers[name]), len(held.statistics), held.known_architecture.width
+        parts = torch.arange(math.prod(shape)).view(shape)
         kinds = [held.statistics.index(kind) for kind in want.statistics]
-        out.append(first + parts[layers][:, kinds].flatten())
-        first += held.coefficients
-    return out
+        rows.append(first + parts[:, kinds].flatten())
+        first += math.prod(shape)
+    return Embeddings(layers, torch.cat(rows))

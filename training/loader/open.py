@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 
 import torch
 
+from featurestore.read.selection import Layers
 from featurestore.store import FeatureStore
 from schemas.errors import RunError
 from training.loader.cells import Cells
@@ -60,14 +61,17 @@ def open_source(
     device: torch.device,
     budget: int | None = None,
     loaded: Callable[[int], None] = lambda _: None,
+    layers: Layers = None,
 ) -> Source:
     """Source of ``samples`` at ``home``, with ``features`` stacked in order, for training on ``device``.
 
-    ``loaded`` is called with numbers of samples while they are read into memory. Raises
-    :class:`StoreDamagedError` and :class:`StoreChangedError`, and :class:`RunError` if ``budget`` (bytes,
-    None: half of the free memory) has no room for a window.
+    ``layers`` are those of encoders to read; None: all. ``loaded`` is called with numbers of samples while
+    they are read into memory. Raises :class:`StoreDamagedError` and :class:`StoreChangedError`, and
+    :class:`RunError` if ``budget`` (bytes, None: half of the free memory) has no room for a window.
     """
-    stream = StreamSource(store, samples, features, device if home == "stream" else _CPU, budget)
+    stream = StreamSource(
+        store, samples, features, device if home == "stream" else _CPU, budget, layers=layers
+    )
     if home == "stream":
         return stream
     return RamSource.read(stream, device if home == "device" else _CPU, device, loaded)

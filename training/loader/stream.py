@@ -24,10 +24,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from featurestore.read.selection import Layers
 from featurestore.read.spans import Span, SpanReader
 from featurestore.store import FeatureStore
 from training.loader.cells import Cells
-from training.loader.memory import allocate_pages, default_budget, sample_bytes, stored_dtype, window_buffers
+from training.loader.memory import allocate_pages, default_budget, stored_dtype, window_buffers
 from training.loader.order import Order, Position
 from training.loader.reading import ReadingPlan
 from training.loader.source import WHOLE, Batch, Share
@@ -47,9 +48,10 @@ _SPANS_AT_ONCE = 8
 class StreamSource:
     """A source with samples that stay in the store.
 
-    ``budget``: bytes that windows may take; None: half of the free memory. Every open iterator takes this
-    much. :meth:`batches` raises :class:`RunError` if not even one window fits; iterating raises
-    :class:`StoreDamagedError`, naming object and clip, and :class:`StoreChangedError`.
+    ``layers``: of encoders, as for :meth:`featurestore.store.FeatureStore.read`. ``budget``: bytes that
+    windows may take; None: half of the free memory. Every open iterator takes this much. :meth:`batches`
+    raises :class:`RunError` if not even one window fits; iterating raises :class:`StoreDamagedError`, naming
+    object and clip, and :class:`StoreChangedError`.
     """
 
     def __init__(
@@ -60,13 +62,14 @@ class StreamSource:
         device: torch.device,
         budget: int | None = None,
         threads: int = THREADS,
+        layers: Layers = None,
     ) -> None:
-        self._reader: SpanReader = store.span_reader(features)
+        self._reader: SpanReader = store.span_reader(features, layers)
         self.shape = (self._reader.coefficients, store.spec.common_frames(features))
         self.dtype = stored_dtype(store)
         self._chunk_clips = store.spec.storage.chunk_clips
         self._shard_clips = store.spec.storage.shard_clips
-        self._chunk_bytes = sample_bytes(store, features) * self._chunk_clips
+        self._chunk_bytes = self.shape[0] * self.shape[1] * self.dtype.itemsize * self._chunk_clips
         self._budget = default_budget() if budget is None else budget
         self._threads = threads
         self._device = device
