@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Protocol, Self, get_args
 
 from pydantic import Field, TypeAdapter, model_validator
 
@@ -13,11 +13,14 @@ from schemas.messages.nearest import did_you_mean
 from schemas.model import Model
 
 
-class _SignalFeature(Model):
-    kind: str
-
+class _HasKind(Protocol):
     @property
-    def name(self) -> str:
+    def kind(self) -> str: ...
+
+
+class _SignalFeature(Model):
+    @property
+    def name(self: _HasKind) -> str:
         """Name of the feature, and of its arrays: its kind."""
         return self.kind
 

@@ -18,6 +18,7 @@ import pytest
 import zarr
 from numpy.typing import NDArray
 
+from featurestore.store import FeatureStore
 from tests.golden.answers import ANSWERS, RUNS, STORE, build_stores, export, prepare, read_all, train_again
 from tests.golden.arithmetic import arithmetic
 from tests.golden.commands import working_in
@@ -65,7 +66,19 @@ def test_the_rebuilt_store_has_the_golden_values(now: dict[str, dict[str, Any]])
     assert list(built) == list(golden)
     step = 0.0 if SAME_MACHINE else _FLOAT16_STEP
     for name, values in golden.items():
-        np.testing.assert_allclose(built[name], values, rtol=step, atol=step, err_msg=name)
+        if name.endswith("/zcr") and not SAME_MACHINE:
+            _require_few_other_crossings(built[name], values)
+        else:
+            np.testing.assert_allclose(built[name], values, rtol=step, atol=step, err_msg=name)
+
+
+def _require_few_other_crossings(built: NDArray[np.floating], golden: NDArray[np.floating]) -> None:
+    """Samples that are nearly zero may have the other sign on another CPU: each is worth two crossings."""
+    n_fft = FeatureStore.open(STORE).spec.spectral.n_fft
+    crossings = np.abs(built - golden) * n_fft
+    assert np.nanmax(crossings) <= 6
+    assert (crossings > 0).mean() < 0.005
+    assert np.array_equal(np.isnan(built), np.isnan(golden))
 
 
 @pytest.mark.parametrize("table", ["manifest", "views"])
