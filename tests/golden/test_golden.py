@@ -18,7 +18,6 @@ import pytest
 import zarr
 from numpy.typing import NDArray
 
-from featurestore.store import FeatureStore
 from tests.golden.answers import ANSWERS, RUNS, STORE, build_stores, export, prepare, read_all, train_again
 from tests.golden.arithmetic import arithmetic
 from tests.golden.commands import working_in
@@ -42,6 +41,19 @@ A learning rate that is 1 % higher moves them by 1e-4 or more.
 _FLOAT16_STEP = 2**-8
 """On another CPU, a few values fall on the other side of a rounding to float16."""
 
+_DECIDED_BY_ROUNDING = {
+    "demo/zcr": (0.005, 6 / 512),
+    "odd/mel": (0.01, 3.0),
+    "odd/mfcc": (0.02, 3.0),
+    "odd/delta": (0.05, 0.3),
+    "odd/delta2": (0.05, 0.3),
+}
+"""Array → share of the values that may differ on another CPU, and by how much at most.
+
+The sign of a sample that is nearly zero is worth two crossings. Tones have bands that hold nothing but
+rounding errors, 75 dB below the tone.
+"""
+
 
 @pytest.fixture(scope="module")
 def now(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[str, Any]]]:
@@ -64,21 +76,17 @@ def test_the_rebuilt_store_has_the_golden_values(now: dict[str, dict[str, Any]])
     golden, built = _arrays(STORE), _arrays(Path("built"))
     assert len(golden) == 18
     assert list(built) == list(golden)
-    step = 0.0 if SAME_MACHINE else _FLOAT16_STEP
     for name, values in golden.items():
-        if name.endswith("/zcr") and not SAME_MACHINE:
-            _require_few_other_crossings(built[name], values)
-        else:
-            np.testing.assert_allclose(built[name], values, rtol=step, atol=step, err_msg=name)
+        _require_same_values(name, built[name], values)
 
 
-def _require_few_other_crossings(built: NDArray[np.floating], golden: NDArray[np.floating]) -> None:
-    """Samples that are nearly zero may have the other sign on another CPU: each is worth two crossings."""
-    n_fft = FeatureStore.open(STORE).spec.spectral.n_fft
-    crossings = np.abs(built - golden) * n_fft
-    assert np.nanmax(crossings) <= 6
-    assert (crossings > 0).mean() < 0.005
-    assert np.array_equal(np.isnan(built), np.isnan(golden))
+def _require_same_values(name: str, built: NDArray[np.floating], golden: NDArray[np.floating]) -> None:
+    """Equal values; on another CPU, equal but for a rounding to float16 and what rounding decides."""
+    step = 0.0 if SAME_MACHINE else _FLOAT16_STEP
+    other = ~np.isclose(built, golden, rtol=step, atol=step, equal_nan=True)
+    few, largest = _DECIDED_BY_ROUNDING.get(name, (0.0, 0.0)) if not SAME_MACHINE else (0.0, 0.0)
+    assert other.mean() <= few, f"{name}: {other.mean():.2%} of the values differ"
+    assert np.abs(np.where(other, built - golden, 0)).max() <= largest, name
 
 
 @pytest.mark.parametrize("table", ["manifest", "views"])
