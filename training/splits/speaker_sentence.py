@@ -9,12 +9,13 @@ import pandas as pd
 from schemas.errors import SplitError
 from schemas.messages.counts import format_count
 from training.splits.assemble import Draw, assemble
-from training.splits.draw import generator, shuffle, strata
+from training.splits.draw import generator, shuffle
 from training.splits.folds import deal_speakers
 from training.splits.identical import join_identical
 from training.splits.people import Person, spoken_by
 from training.splits.side import SIDES
 from training.splits.split import Fold, Split
+from training.splits.units import strata_of_units
 from training.splits.validation import Validation, validation_of
 
 _TRAIN, _VALIDATION, _TEST = SIDES
@@ -104,18 +105,9 @@ def _sentences_of(usable: pd.DataFrame) -> pd.Series:
     return sentences
 
 
-def _strata(usable: pd.DataFrame, sentences: pd.Series) -> Iterator[tuple[tuple[str, ...], list[str]]]:
-    """Sentences by corpus, and by emotion if each sentence of the corpus has only one emotion."""
-    facts = usable.groupby(sentences)[["dataset", "emotion"]].agg(["min", "max"])
-    corpus, emotion = facts[("dataset", "min")], facts[("emotion", "min")]
-    has_one = (emotion == facts[("emotion", "max")]).groupby(corpus).transform("all")
-    of = dict(zip(facts.index, zip(corpus, emotion.where(has_one, ""), strict=True), strict=True))
-    yield from strata(sorted(of), lambda sentence: of[sentence])
-
-
 def _deal_sentences(usable: pd.DataFrame, sentences: pd.Series, draw: Draw) -> dict[str, int]:
     group_of = {}
-    for stratum, members in _strata(usable, sentences):
+    for stratum, members in strata_of_units(usable, sentences):
         seed, key = draw.seed, ("sentences", *stratum)
         first = int(generator(seed, "first", *key).integers(GROUPS_OF_SENTENCES))
         for number, sentence in enumerate(shuffle(members, seed, *key), start=first):
@@ -129,7 +121,7 @@ def _straddling(
     """Clips that would put a sentence both in training and in validation, where a corpus can spare them."""
     own: set[str] = set()
     corpora = {corpus: sentences[rest["dataset"] == corpus].nunique() for corpus in rest["dataset"].unique()}
-    for stratum, members in _strata(rest, sentences):
+    for stratum, members in strata_of_units(rest, sentences):
         if corpora[stratum[0]] >= _FEWEST_SENTENCES and len(members) > 1:
             count = max(1, round(_SENTENCES_TO_VALIDATE * len(members)))
             own |= set(shuffle(members, draw.seed, "validation", name, *stratum)[:count])

@@ -12,6 +12,7 @@ from training.splits.draw import shuffle, strata
 from training.splits.identical import join_identical
 from training.splits.people import SPEAKER_STRATA, Person, people_of, some_names, spoken_by
 from training.splits.split_document import ValidationBy
+from training.splits.units import strata_of_units
 
 FEWEST_TO_VALIDATE = 3
 """Fewest speakers outside the test for some of them to validate; if there are fewer, all of them train."""
@@ -80,13 +81,8 @@ def _of_the_same_speakers(rest: pd.DataFrame, draw: Draw, key: tuple[str, ...]) 
 
 def _units(rest: pd.DataFrame, units: pd.Series, draw: Draw, key: tuple[str, ...]) -> set[str]:
     """Draw the sentences or clips that validate: per corpus, and per emotion if every unit has only one."""
-    facts = rest.groupby(units)[["dataset", "emotion"]].agg(["min", "max"])
-    own = (facts[("emotion", "min")] == facts[("emotion", "max")]).groupby(facts[("dataset", "min")])
-    by_emotion = own.transform("all")
-    emotion = facts[("emotion", "min")].where(by_emotion, "")
-    of = dict(zip(facts.index, zip(facts[("dataset", "min")], emotion, strict=True), strict=True))
     chosen: set[str] = set()
-    for stratum, members in strata(sorted(of), lambda unit: of[unit]):
+    for stratum, members in strata_of_units(rest, units):
         n = len(members)
         count = max(1, round(draw.spec.validation * n)) if n >= 2 else 0
         chosen |= set(shuffle(members, draw.seed, "validation", *key, *stratum)[:count])
