@@ -14,6 +14,8 @@ from distributed import Client, Future, KilledWorker, as_completed
 from featurestore.cluster.client import dask_client
 from featurestore.cluster.request import ClusterRequest
 from featurestore.cluster.unit_task import (
+    COMPARED,
+    COMPARED_FOR_ENCODERS,
     BuiltUnit,
     UnitTask,
     WorkerState,
@@ -67,7 +69,7 @@ class ClusterExecution:
             progress.task("build", clips, "clips") as advance,
         ):
             device = self._check_workers(client, units)
-            waiting, here = iter(units), library_versions()
+            waiting, here = iter(units), self._libraries()
             sent: dict[str, UnitWork] = {}
 
             def submit(count: int) -> list[Future]:
@@ -142,7 +144,11 @@ class ClusterExecution:
             raise ClusterError(
                 f"a worker lacks the package '{error.name}'; install the same ser-features on every worker"
             ) from error
-        return _common_device(states, self.place)
+        return _common_device(states, self.place, self._libraries())
+
+    def _libraries(self) -> dict[str, str]:
+        """Versions that workers must have, too."""
+        return library_versions(COMPARED_FOR_ENCODERS if self.encoders else COMPARED)
 
     @property
     def _place(self) -> Place:
@@ -150,9 +156,11 @@ class ClusterExecution:
         return Folder(self.place.path.absolute()) if isinstance(self.place, Folder) else self.place
 
 
-def _common_device(states: Mapping[str, WorkerState], place: Place) -> str:
-    """The device of all workers. Raises :class:`ClusterError` for a worker that cannot do the work."""
-    here = library_versions()
+def _common_device(states: Mapping[str, WorkerState], place: Place, libraries: Mapping[str, str]) -> str:
+    """The device of all workers, if they have these libraries.
+
+    Raises :class:`ClusterError` for a worker that cannot do the work.
+    """
     for address, state in states.items():
         if not state.sees_store:
             raise ClusterError(
@@ -168,7 +176,7 @@ def _common_device(states: Mapping[str, WorkerState], place: Place) -> str:
             raise ClusterError(
                 f"the worker {address} has another version of the pipeline; install this version on it"
             )
-        for name, number in here.items():
+        for name, number in libraries.items():
             if state.libraries[name] != number:
                 raise ClusterError(
                     f"the worker {address} has {name} {state.libraries[name]}, this machine {number}; "

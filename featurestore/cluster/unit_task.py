@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from threading import Lock
 
@@ -22,6 +22,9 @@ from schemas.errors import ClusterError
 
 COMPARED = ("ser-features", "torch", "numpy", "soxr", "zarr", "numcodecs", "pyarrow")
 """Libraries that must have the same version everywhere: the stored bytes depend on them."""
+
+COMPARED_FOR_ENCODERS = (*COMPARED, "transformers")
+"""The same for features of encoders."""
 
 _GPU = Lock()
 """A GPU computes one unit at a time, no matter how many threads its worker has."""
@@ -68,7 +71,7 @@ def inspect_worker(place: Place, token: str, device: str, files: Sequence[Path])
     from pipelines.device import choose_device
 
     return WorkerState(
-        libraries=library_versions(),
+        libraries=library_versions(COMPARED_FOR_ENCODERS),
         feature_version=FEATURE_VERSION,
         device=choose_device(device).type,
         sees_store=holds(place, token),
@@ -76,9 +79,15 @@ def inspect_worker(place: Place, token: str, device: str, files: Sequence[Path])
     )
 
 
-def library_versions() -> dict[str, str]:
-    """Versions of :data:`COMPARED` in this process."""
-    return {name: version(name) for name in COMPARED}
+def library_versions(names: Iterable[str] = COMPARED) -> dict[str, str]:
+    """Versions of libraries in this process; ``none`` for one that is not installed."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "none"
+    return found
 
 
 def build_unit(task: UnitTask) -> BuiltUnit | Exception:
@@ -116,7 +125,7 @@ def _require_same_setup(task: UnitTask) -> None:
         raise ClusterError(
             "a worker and the build have different versions of the pipeline; install the same one everywhere"
         )
-    here = library_versions()
+    here = library_versions(task.libraries)
     for name, number in task.libraries.items():
         if here[name] != number:
             raise ClusterError(

@@ -14,7 +14,13 @@ import pytest
 from data.locate import locate
 from featurestore.build import BuildRequest, build
 from featurestore.cluster.request import ClusterRequest, cluster_of
-from featurestore.cluster.unit_task import UnitTask, build_unit, inspect_worker, library_versions
+from featurestore.cluster.unit_task import (
+    COMPARED_FOR_ENCODERS,
+    UnitTask,
+    build_unit,
+    inspect_worker,
+    library_versions,
+)
 from featurestore.places.folder import Folder
 from featurestore.places.lease import exclusive
 from featurestore.plan.growth import UnitWork
@@ -107,16 +113,20 @@ def test_a_worker_that_does_not_see_the_store_or_the_recordings_is_named(
     """Before anything is computed; a worker elsewhere would take every recording for unreadable."""
     from featurestore.cluster.execution import _common_device
 
-    place = Folder(tmp_path / "s.zarr")
+    place, here = Folder(tmp_path / "s.zarr"), library_versions()
     with exclusive(place) as token:
         seeing = inspect_worker(place, token, "cpu", [next(small_demo.rglob("*.wav"))])
-        assert _common_device({"tcp://a:1": seeing}, place) == "cpu"
+        assert _common_device({"tcp://a:1": seeing}, place, here) == "cpu"
         blind = inspect_worker(Folder(tmp_path / "elsewhere"), token, "cpu", [])
         with pytest.raises(ClusterError, match="worker tcp://b:1 does not see the store"):
-            _common_device({"tcp://a:1": seeing, "tcp://b:1": blind}, place)
+            _common_device({"tcp://a:1": seeing, "tcp://b:1": blind}, place, here)
         deaf = inspect_worker(place, token, "cpu", [tmp_path / "no.wav"])
         with pytest.raises(ClusterError, match=r"worker tcp://b:1 cannot read .*no\.wav"):
-            _common_device({"tcp://b:1": deaf}, place)
+            _common_device({"tcp://b:1": deaf}, place, here)
+        old = replace(seeing, libraries={**seeing.libraries, "transformers": "4.0"})
+        assert _common_device({"tcp://c:1": old}, place, here) == "cpu"  # no encoder is computed
+        with pytest.raises(ClusterError, match=r"worker tcp://c:1 has transformers 4\.0"):
+            _common_device({"tcp://c:1": old}, place, library_versions(COMPARED_FOR_ENCODERS))
 
 
 @pytest.mark.slow
@@ -146,6 +156,8 @@ def test_a_worker_that_came_later_is_refused_before_it_computes(
         )
         other = replace(task, libraries={**library_versions(), "soxr": "0.0.1"})
         assert "a worker has soxr" in str(build_unit(other))
+        other = replace(task, libraries={**library_versions(), "transformers": "0.0.1"})
+        assert "a worker has transformers" in str(build_unit(other))
         unit.clips[3].file.rename(tmp_path / "gone.wav")
         assert f"a worker cannot read {unit.clips[3].file}" in str(build_unit(task))
     assert place.sizes().keys() <= {".build.lock"}
