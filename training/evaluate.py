@@ -22,6 +22,7 @@ from featurestore.store import FeatureStore
 from pipelines.device import choose_device
 from schemas.errors import RunError
 from schemas.labels import label_set
+from training.audits.sentences import shared_sentences
 from training.metrics.evaluation import evaluate_predictions
 from training.metrics.predictions import Predictions
 from training.plan.requirements import require_features
@@ -102,6 +103,9 @@ def evaluate_runs(request: EvaluationRequest) -> Tested:
         ),
         predictions=predictions,
         notices=notices,
+        sentences=shared_sentences(
+            store.manifest, {clip for split in splits for clip in split.train}, set(predictions.clip_id)
+        ),
     )
 
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-ADDED = frozenset({"claim"})
-"""Keys that answers have gained since the golden folder was made: :class:`training.splits.claim.Claim`."""
+ADDED = frozenset({"claim", "sentences"})
+"""Keys that answers have gained since the golden folder was made: :class:`training.splits.claim.Claim`, and
+:class:`training.audits.sentences.SharedSentences` of a result."""
 
 _HASH = re.compile(r"[0-9a-f]{16,64}")
 

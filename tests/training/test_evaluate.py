@@ -16,6 +16,7 @@ from schemas.errors import RunError, UsageError
 from schemas.overrides import override
 from schemas.recipe import load_recipe
 from tests import commands
+from training.audits.sentences import SharedSentences
 from training.evaluate import EvaluationRequest, evaluate_runs
 from training.report.result import RunResult
 from training.runs.request import Hardware, TrainRequest
@@ -65,6 +66,9 @@ def test_on_its_own_store_a_model_has_the_result_of_its_run(run: RunResult, demo
     assert tested.evaluation == run.test
     assert tested.report.startswith("speaker-independent (protocol: speaker): UA ")
     assert tested.subject == run.subject
+    assert tested.sentences == run.audit.sentences == (SharedSentences(("demo",), 1, 1),)
+    assert "\nTraining and test share the only test sentence of demo.\n" in tested.report
+    assert tested.to_json()["sentences"] == run.to_json()["sentences"]
 
 
 def test_on_another_store_no_speaker_and_no_recording_is_tested_that_was_heard(
@@ -80,6 +84,10 @@ def test_on_another_store_no_speaker_and_no_recording_is_tested_that_was_heard(
     assert not recordings & set(other["audio_sha256"].loc[list(tested.predictions.clip_id)])
     assert {clip.partition("/")[0] for clip in tested.predictions.clip_id} == {"demo", "mine"}
     assert tested.title == "speaker-independent (trained on demo, tested on demo and mine)"
+    assert tested.sentences == (SharedSentences(("demo",), 1, 1), SharedSentences(("mine",), 0, 0))
+    assert (
+        "\nTraining and test share the only test sentence of demo; the corpus mine does not" in tested.report
+    )
     trained_on, renamed = (notice for notice in tested.notices if notice.startswith("left out"))
     assert trained_on.startswith(
         "left out 98 of 128 clips: the model was trained or validated on their speakers"

@@ -11,9 +11,9 @@ from schemas.features import FeatureSpec
 from schemas.labels import Target
 from schemas.messages.printable import escape_controls
 from schemas.recipe import Recipe
-from training.audits.audit import Audit
 from training.report.recipe_prose import BEST_BY, input_prose, model_prose, training_prose
 from training.report.result import RunResult
+from training.report.sentences import sentence_note
 from training.report.tables import markdown_table
 from training.report.text import (
     CLASS_HEADER,
@@ -84,7 +84,7 @@ Trained by `ser-train` on {record.device}, {record.created}, ser-features {recor
 
 A sample is a clip in one of its views (the original or an augmented copy){_originals(result.claim)}.
 {audit_sentences(result)}
-{sentences_heard(result.audit)}
+{sentence_note([result.audit.sentences], result.claim)}
 {left_out}
 ## Training
 
@@ -228,16 +228,6 @@ def _parameters(result: RunResult) -> str:
 
 def _sentence(text: str) -> str:
     return f"{capitalise(text)}."
-
-
-def sentences_heard(audit: Audit) -> str:
-    """How many test sentences were also heard in training."""
-    known, heard = audit.test_sentences, audit.test_sentences_heard
-    if not known:
-        return "The corpora do not say which sentences are spoken."
-    if heard == known:
-        return "Every test sentence was also heard in training, spoken by others."
-    return f"{heard} of {known} test sentences were also heard in training, spoken by others."
 
 
 def _corpora(datasets: Sequence[str]) -> str:

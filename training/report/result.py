@@ -81,6 +81,7 @@ class RunResult:
             "protocol": self.audit.protocol,
             "title": self.title,
             "claim": self.claim.to_json(),
+            "sentences": [shared.to_json() for shared in self.audit.sentences],
             "recipe": recipe.name,
             "model": recipe.model.name,
             "parameters": self.parameters,

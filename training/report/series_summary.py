@@ -14,11 +14,13 @@ from collections.abc import Sequence
 
 from schemas.errors import RunError
 from schemas.labels import label_set
+from training.audits.sentences import SharedSentences
+from training.audits.stored import read_audit
 from training.metrics.predictions import Predictions
 from training.report.result import subject_of
 from training.report.summary import FoldResult, Summary, summarise
 from training.runs.hashes import require_intact
-from training.runs.recorded_claim import claim_of_series
+from training.runs.recorded_claim import claim_of_run, claim_of_series
 from training.runs.run import RunFolder
 from training.runs.series import SeriesFolder, SeriesRecord
 
@@ -79,4 +81,11 @@ def _fold(series: Sequence[SeriesFolder], number: int, name: str) -> FoldResult:
         predictions=Predictions.average(predictions),
         best_epoch=epochs[0] if len(epochs) == 1 else None,
         run=runs[0].path.name,
+        sentences=_sentences(runs),
     )
+
+
+def _sentences(runs: Sequence[RunFolder]) -> tuple[SharedSentences, ...]:
+    """What the test of a fold shares with training, by corpus; of several runs, that which heard the most."""
+    shared = [read_audit(run).shared_sentences(claim_of_run(run)) for run in runs]
+    return max(shared, key=lambda parts: sum(part.heard or 0 for part in parts))

@@ -9,6 +9,7 @@ from typing import Any
 
 from schemas.errors import RunError
 from schemas.labels import LabelSet, Target
+from training.audits.sentences import SharedSentences
 from training.metrics.evaluation import evaluate_predictions
 from training.metrics.predictions import Predictions
 from training.metrics.scores import Evaluation, Scores
@@ -27,6 +28,8 @@ class FoldResult:
     """None for a model without epochs."""
     run: str
     """Name of its run folder."""
+    sentences: tuple[SharedSentences, ...] = ()
+    """What its test shares with training, by corpus."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class FoldScores:
     evaluation: Evaluation
     best_epoch: int | None
     run: str
+    sentences: tuple[SharedSentences, ...]
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,7 @@ class Summary:
                     "name": fold.name,
                     "run": fold.run,
                     "best_epoch": fold.best_epoch,
+                    "sentences": [shared.to_json() for shared in fold.sentences],
                     "test": fold.evaluation.to_json(),
                 }
                 for fold in self.folds
@@ -144,6 +149,7 @@ def summarise(
                 evaluate_predictions(fold.predictions, labels, target),
                 fold.best_epoch,
                 fold.run,
+                fold.sentences,
             )
             for fold in folds
         ),

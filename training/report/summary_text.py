@@ -7,6 +7,7 @@ from schemas.messages.printable import escape_controls
 from training.report.comparisons import folds_png
 from training.report.extras import Extras
 from training.report.figures import confusion_png, reliability_png
+from training.report.sentences import sentence_note
 from training.report.summary import FoldStatistics, MeanAndDeviation, Summary
 from training.report.tables import markdown_table, text_table
 from training.report.text import (
@@ -45,6 +46,7 @@ def summary_text(summary: Summary) -> str:
     ]
     if caution := warning(summary.claim):
         lines.append(wrap(caution))
+    lines.append(wrap(_sentences(summary)))
     parts = [
         "\n".join(lines),
         f"{capitalise(summary.subject)}.",
@@ -63,6 +65,7 @@ def summary_markdown(summary: Summary) -> str:
         f"## Result: {summary.title}",
         f"**Warning.** {capitalise(caution)}." if caution else "",
         f"UA {plus_minus(over.ua)} {_over(summary)}, {_others(over)}; {_pooled_sentence(summary)}.",
+        _sentences(summary),
         markdown_table(("fold (emotion)", *FOLD_HEADER), fold_rows(summary)),
         "Each fold has its own model. Pooled: the test clips of all folds as one test, each clip once.",
         markdown_table(("pooled", *SUMMARY_HEADER), summary_rows(pooled, summary.target)),
@@ -115,6 +118,10 @@ def fold_rows(summary: Summary) -> list[tuple[str, ...]]:
     rates = (percent(pooled.ua), percent(pooled.wa), percent(pooled.macro_f1))
     rows.append(("pooled", *rates, f"{pooled.support:,}", str(pooled.speakers), ""))
     return rows
+
+
+def _sentences(summary: Summary) -> str:
+    return sentence_note([fold.sentences for fold in summary.folds], summary.claim)
 
 
 def _over(summary: Summary) -> str:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.labels import Target
+from training.audits.sentences import SharedSentences
 from training.metrics.predictions import Predictions
 from training.metrics.scores import Evaluation
 from training.report.result import subject_of
+from training.report.sentences import sentence_note
 from training.report.text import report
 from training.report.wording import capitalise
 from training.runs.run import RunRecord
@@ -26,6 +28,8 @@ class Tested:
     evaluation: Evaluation
     predictions: Predictions
     notices: tuple[str, ...]
+    sentences: tuple[SharedSentences, ...]
+    """By tested corpus; training is that of all runs."""
 
     @property
     def title(self) -> str:
@@ -45,7 +49,8 @@ class Tested:
     @property
     def report(self) -> str:
         """The result as text."""
-        headline, rest = report(self.evaluation, self.target, self.claim, None).split("\n\n", 1)
+        remarks = [sentence_note([self.sentences], self.claim)]
+        headline, rest = report(self.evaluation, self.target, self.claim, None, remarks).split("\n\n", 1)
         return f"{headline}\n\n{capitalise(self.subject)}.\n\n{rest}"
 
     def to_json(self) -> dict[str, Any]:
@@ -53,6 +58,7 @@ class Tested:
         return {
             "title": self.title,
             "claim": self.claim.to_json(),
+            "sentences": [shared.to_json() for shared in self.sentences],
             "subject": self.subject,
             "runs": [
                 {

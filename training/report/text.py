@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from schemas.labels import Target
 from training.metrics.scores import Evaluation, GroupScore, Scores
@@ -28,11 +28,18 @@ CLASS_HEADER = ("precision", "recall", "F1", "clips")
 GROUP_HEADER = ("UA", "WA", "macro-F1", "clips", "speakers")
 
 
-def report(evaluation: Evaluation, target: Target, claim: Claim, best_epoch: int | None) -> str:
+def report(
+    evaluation: Evaluation,
+    target: Target,
+    claim: Claim,
+    best_epoch: int | None,
+    remarks: Sequence[str] = (),
+) -> str:
     """Text of a test result, for a terminal with 100 columns.
 
     The headline is over emotions, so that models of different targets compare. A warning follows unless
-    ``claim`` is speaker-independent and nothing else. ``best_epoch`` is None for a model without epochs.
+    ``claim`` is speaker-independent and nothing else, then ``remarks``, sentences of their own.
+    ``best_epoch`` is None for a model without epochs.
     """
     emotion = evaluation.emotion
     weights = f"; weights of epoch {best_epoch}" if best_epoch is not None else ""
@@ -43,6 +50,7 @@ def report(evaluation: Evaluation, target: Target, claim: Claim, best_epoch: int
     ]
     if caution := warning(claim):
         lines.append(wrap(caution))
+    lines += map(wrap, remarks)
     return "\n\n".join(["\n".join(lines), *details(evaluation, target)]) + "\n"
 
 

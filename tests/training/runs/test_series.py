@@ -73,6 +73,12 @@ def test_the_summary_is_that_of_the_folds(series: Outcome) -> None:
         assert metrics["title"] == f"speaker-independent (protocol: kfold, fold {n} of 4)"
     over = summary["over_folds"]["emotion"]["ua"]
     assert (over["mean"], over["sd"]) == pytest.approx((np.mean(found), np.std(found, ddof=1)))
+    assert [fold["sentences"] for fold in summary["folds"]] == [
+        [{"corpora": ["demo"], "tested": 1, "heard": 1}]
+    ] * 4
+    note = "Training and test share the only test sentence of demo."
+    assert f"\n{note}\n" in series.text
+    assert note in (series.path / "report.html").read_text()
     assert series.text.startswith("speaker-independent (protocol: kfold:4, 4 folds): UA ")
     assert {"summary.txt", "README.md", "folds.png", "confusion-emotion.png", "series.json"} <= {
         path.name for path in series.path.iterdir()
