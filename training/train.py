@@ -36,6 +36,7 @@ from training.plan.plan import Plan
 from training.report.files import write_result
 from training.report.result import RunResult
 from training.report.sentences import sentence_note
+from training.report.temperature import temperature_sentences
 from training.report.text import report
 from training.runs.hashes import notes_on_hashes, require_resumable, take_out_results
 from training.runs.observer import Observer, SilentObserver, Start
@@ -213,10 +214,12 @@ def _result(planned: Plan, folder: RunFolder, trained: TrainingOutcome) -> RunRe
             labels.target,
             claim,
             trained.best_epoch,
-            [sentence_note([planned.audit.sentences], claim)],
+            remarks=[sentence_note([planned.audit.sentences], claim)],
+            calibration=temperature_sentences([trained.temperature]),
         ),
         predictions=predictions["test"],
         parameters=trained.parameters,
+        temperature=trained.temperature,
         validation_by=split.validation_by,
         split=split,
         speakers={side: _unique_values(manifest["speaker"], planned.samples[side]) for side in SIDES},

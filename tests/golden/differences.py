@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-ADDED = frozenset({"claim", "sentences"})
-"""Keys that answers have gained since the golden folder was made: :class:`training.splits.claim.Claim`, and
-:class:`training.audits.sentences.SharedSentences` of a result."""
+ADDED = frozenset({"claim", "sentences", "temperature"})
+"""Keys that answers have gained since the golden folder was made: :class:`training.splits.claim.Claim`,
+:class:`training.audits.sentences.SharedSentences` and :class:`training.metrics.temperature.TemperatureEffect`
+of a result."""
 
 _HASH = re.compile(r"[0-9a-f]{16,64}")
 

@@ -15,6 +15,7 @@ from training.report.recipe_prose import BEST_BY, input_prose, model_prose, trai
 from training.report.result import RunResult
 from training.report.sentences import sentence_note
 from training.report.tables import markdown_table
+from training.report.temperature import temperature_sentences
 from training.report.text import (
     CLASS_HEADER,
     GROUP_HEADER,
@@ -68,7 +69,7 @@ Trained by `ser-train` on {record.device}, {record.created}, ser-features {recor
 {markdown_table(("test, emotion in", *GROUP_HEADER), group_rows(groups))}
 
 {_sentence(speaker_spread(test.emotion) or "there is only one test speaker")}
-{_sentence(calibration_sentence(test.emotion))}
+{_sentence(". ".join(_calibration(result)))}
 
 {markdown_table(("validation", *RATE_HEADER), rate_rows(result.validation, target))}
 
@@ -111,6 +112,11 @@ Store `{record.store_digest}`.
 ## Limits
 
 {_LIMITS}""")
+
+
+def _calibration(result: RunResult) -> list[str]:
+    clauses = (calibration_sentence(result.test.emotion), *temperature_sentences([result.temperature]))
+    return [capitalise(clause) for clause in clauses]
 
 
 def _seconds(result: RunResult) -> float:

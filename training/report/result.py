@@ -11,6 +11,7 @@ from schemas.messages.counts import choose_form
 from training.audits.audit import Audit
 from training.metrics.predictions import Predictions
 from training.metrics.scores import Evaluation
+from training.metrics.temperature import TemperatureEffect
 from training.runs.observer import EpochResult, SideSize
 from training.runs.run import RunFolder, RunRecord
 from training.splits.claim import Claim
@@ -43,6 +44,8 @@ class RunResult:
     """Predictions for the test clips, as in ``predictions.csv``; None: not kept."""
     parameters: int | None = None
     """Number of trained parameters; None: not counted."""
+    temperature: TemperatureEffect | None = None
+    """None for a model without a temperature."""
     validation_by: ValidationBy = "speaker"
     """What validation does not share with training."""
     split: Split | None = None
@@ -91,6 +94,7 @@ class RunResult:
             "monitor": recipe.train.monitor,
             "best_epoch": self.best_epoch,
             "epochs": len(self.history),
+            "temperature": None if self.temperature is None else self.temperature.to_json(),
             "test": self.test.to_json(),
             "validation": self.validation.to_json(),
         }

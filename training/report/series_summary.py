@@ -17,6 +17,7 @@ from schemas.labels import label_set
 from training.audits.sentences import SharedSentences
 from training.audits.stored import read_audit
 from training.metrics.predictions import Predictions
+from training.metrics.temperature import TemperatureEffect
 from training.report.result import subject_of
 from training.report.summary import FoldResult, Summary, summarise
 from training.runs.hashes import require_intact
@@ -68,7 +69,7 @@ def _fold(series: Sequence[SeriesFolder], number: int, name: str) -> FoldResult:
             again = f"ser-train --resume {folder.path}"
             raise RunError(f"fold {number} of {folder.path} is not finished; resume with: {again}")
     runs = [RunFolder.open(folder.fold(number)) for folder in series]
-    epochs = [run.read_json("metrics.json")["best_epoch"] for run in runs]
+    metrics = [run.read_json("metrics.json") for run in runs]
     predictions = [Predictions.read(run.path / "predictions.csv") for run in runs]
     for run, found in zip(runs, predictions, strict=True):
         if {*found.heard} != {*predictions[0].heard}:
@@ -79,10 +80,16 @@ def _fold(series: Sequence[SeriesFolder], number: int, name: str) -> FoldResult:
     return FoldResult(
         name=name,
         predictions=Predictions.average(predictions),
-        best_epoch=epochs[0] if len(epochs) == 1 else None,
+        best_epoch=metrics[0]["best_epoch"] if len(runs) == 1 else None,
         run=runs[0].path.name,
         sentences=_sentences(runs),
+        temperature=_temperature(runs[0], metrics[0].get("temperature")) if len(runs) == 1 else None,
     )
+
+
+def _temperature(run: RunFolder, values: object) -> TemperatureEffect | None:
+    """That of ``metrics.json``; None for a model without one, and for a run of an older version."""
+    return None if values is None else TemperatureEffect.from_json(values, str(run.path / "metrics.json"))
 
 
 def _sentences(runs: Sequence[RunFolder]) -> tuple[SharedSentences, ...]:

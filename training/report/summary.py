@@ -13,6 +13,7 @@ from training.audits.sentences import SharedSentences
 from training.metrics.evaluation import evaluate_predictions
 from training.metrics.predictions import Predictions
 from training.metrics.scores import Evaluation, Scores
+from training.metrics.temperature import TemperatureEffect
 from training.splits.claim import Claim
 
 
@@ -30,6 +31,8 @@ class FoldResult:
     """Name of its run folder."""
     sentences: tuple[SharedSentences, ...] = ()
     """What its test shares with training, by corpus."""
+    temperature: TemperatureEffect | None = None
+    """None for a model without one, and for several models."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class FoldScores:
     best_epoch: int | None
     run: str
     sentences: tuple[SharedSentences, ...]
+    temperature: TemperatureEffect | None
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,7 @@ class Summary:
                     "run": fold.run,
                     "best_epoch": fold.best_epoch,
                     "sentences": [shared.to_json() for shared in fold.sentences],
+                    "temperature": None if fold.temperature is None else fold.temperature.to_json(),
                     "test": fold.evaluation.to_json(),
                 }
                 for fold in self.folds
@@ -150,6 +155,7 @@ def summarise(
                 fold.best_epoch,
                 fold.run,
                 fold.sentences,
+                fold.temperature,
             )
             for fold in folds
         ),

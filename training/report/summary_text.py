@@ -10,6 +10,7 @@ from training.report.figures import confusion_png, reliability_png
 from training.report.sentences import sentence_note
 from training.report.summary import FoldStatistics, MeanAndDeviation, Summary
 from training.report.tables import markdown_table, text_table
+from training.report.temperature import temperature_sentences
 from training.report.text import (
     CLASS_HEADER,
     GROUP_HEADER,
@@ -52,14 +53,14 @@ def summary_text(summary: Summary) -> str:
         f"{capitalise(summary.subject)}.",
         text_table(("fold", *FOLD_HEADER), fold_rows(summary)),
     ]
-    return "\n\n".join([*parts, *details(summary.pooled, summary.target)]) + "\n"
+    return "\n\n".join([*parts, *details(summary.pooled, summary.target, _temperatures(summary))]) + "\n"
 
 
 def summary_markdown(summary: Summary) -> str:
     """Markdown of the folder's ``README.md``."""
     pooled, emotion, over = summary.pooled, summary.pooled.emotion, summary.emotion
     caution = warning(summary.claim)
-    calibration = capitalise(calibration_sentence(emotion))
+    calibration = [capitalise(clause) for clause in (calibration_sentence(emotion), *_temperatures(summary))]
     parts = [
         f"# Emotion classifier over folds: {summary.subject}",
         f"## Result: {summary.title}",
@@ -74,7 +75,7 @@ def summary_markdown(summary: Summary) -> str:
         markdown_table(
             ("pooled, emotion in", *GROUP_HEADER), group_rows((*emotion.by_corpus, *emotion.by_gender))
         ),
-        ". ".join((speaker_spread(emotion) or "There is only one test speaker", calibration, "")).strip(),
+        ". ".join((speaker_spread(emotion) or "There is only one test speaker", *calibration, "")).strip(),
         markdown_table(("pooled, emotion", *CLASS_HEADER), class_rows(emotion)),
         "![Confusion](confusion-emotion.png)",
         markdown_table(("pooled, gender × emotion", *CLASS_HEADER), class_rows(pooled.own))
@@ -118,6 +119,10 @@ def fold_rows(summary: Summary) -> list[tuple[str, ...]]:
     rates = (percent(pooled.ua), percent(pooled.wa), percent(pooled.macro_f1))
     rows.append(("pooled", *rates, f"{pooled.support:,}", str(pooled.speakers), ""))
     return rows
+
+
+def _temperatures(summary: Summary) -> list[str]:
+    return temperature_sentences([fold.temperature for fold in summary.folds])
 
 
 def _sentences(summary: Summary) -> str:

@@ -50,7 +50,9 @@ class Tested:
     def report(self) -> str:
         """The result as text."""
         remarks = [sentence_note([self.sentences], self.claim)]
-        headline, rest = report(self.evaluation, self.target, self.claim, None, remarks).split("\n\n", 1)
+        headline, rest = report(self.evaluation, self.target, self.claim, None, remarks=remarks).split(
+            "\n\n", 1
+        )
         return f"{headline}\n\n{capitalise(self.subject)}.\n\n{rest}"
 
     def to_json(self) -> dict[str, Any]:

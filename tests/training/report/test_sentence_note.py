@@ -34,8 +34,8 @@ def shared(name: str, tested: int, heard: int | None) -> SharedSentences:
         (
             [("mine", 0, 0), ("ravdess", 2, 2)],
             (
-                "Training and test share both test sentences of ravdess; the corpus mine does not identify its "
-                "sentences."
+                "Training and test share both test sentences of ravdess; the corpus mine does not identify "
+                "its sentences."
             ),
         ),
         ([("mine", 0, 0), ("yours", 0, 0)], "The corpora mine and yours do not identify their sentences."),

@@ -55,6 +55,7 @@ def run_page(result: RunResult) -> str:
             record=record,
             recipe=recipe,
             evaluation=result.test,
+            temperatures=[result.temperature],
             genders={} if known is None else results.genders_of(known.speaker, known.gender),
             commands=commands,
             curves=bool(result.history),

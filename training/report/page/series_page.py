@@ -53,6 +53,7 @@ def series_page(summary: Summary, folder: SeriesFolder) -> str:
             record=first,
             recipe=record.recipe,
             evaluation=summary.pooled,
+            temperatures=[fold.temperature for fold in summary.folds],
             genders=results.genders_of(summary.predictions.speaker, summary.predictions.gender),
             commands=commands_of(
                 first, sorted({*summary.predictions.dataset, *heard}), fold=None, drawn=True
