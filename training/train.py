@@ -218,6 +218,7 @@ def _result(planned: Plan, folder: RunFolder, trained: TrainingOutcome) -> RunRe
             calibration=temperature_sentences([trained.temperature]),
         ),
         predictions=predictions["test"],
+        validation_predictions=predictions["validation"],
         parameters=trained.parameters,
         temperature=trained.temperature,
         validation_by=split.validation_by,

@@ -80,6 +80,7 @@ def test_a_run_folder_holds_everything(result: RunResult) -> None:
         "tensorboard",
         "metrics.json",
         "predictions.csv",
+        "validation.csv",
         "reliability.png",
         "confusion.png",
         "confusion-emotion.png",

@@ -22,7 +22,7 @@ from training.report.summary_text import write_summary
 from training.report.tested import Tested
 from training.runs.hashes import DRAWN, take_out_results, write_hashes
 from training.runs.recorder import history_csv
-from training.runs.run import PAGE, RunFolder
+from training.runs.run import PAGE, VALIDATION, RunFolder
 from training.runs.series import SeriesFolder
 
 
@@ -37,6 +37,8 @@ def write_result(result: RunResult) -> tuple[str, ...]:
         folder.write_text("history.csv", history_csv(result.history))
     if result.predictions is not None:
         folder.write_text("predictions.csv", result.predictions.to_csv())
+    if result.validation_predictions is not None:
+        folder.write_text(VALIDATION, result.validation_predictions.to_csv())
     folder.write_json("metrics.json", result.to_json())
     write_hashes(folder.path, without=DRAWN)
     extras = Extras(folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from schemas.messages.counts import choose_form
 from training.audits.audit import Audit
@@ -42,6 +42,8 @@ class RunResult:
     """The result as text."""
     predictions: Predictions | None = None
     """Predictions for the test clips, as in ``predictions.csv``; None: not kept."""
+    validation_predictions: Predictions | None = None
+    """Predictions for the validation clips, as in ``validation.csv``; None: not kept."""
     parameters: int | None = None
     """Number of trained parameters; None: not counted."""
     temperature: TemperatureEffect | None = None
@@ -100,7 +102,9 @@ class RunResult:
         }
 
 
-def subject_of(models: Sequence[str], corpora: Sequence[str]) -> str:
+def subject_of(
+    models: Sequence[str], corpora: Sequence[str], mean: Literal["mean", "weighted mean"] = "mean"
+) -> str:
     """Models and their training corpora: ``model A, trained on ravdess and tess``.
 
     For several models: ``mean of 4 models (functionals-mlp × 3, functionals-lda), trained on ravdess``.
@@ -110,4 +114,4 @@ def subject_of(models: Sequence[str], corpora: Sequence[str]) -> str:
     if len(models) == 1:
         return f"model {models[0]}, trained on {named}"
     counted = (f"{name} × {n}" if n > 1 else name for name, n in Counter(models).items())
-    return f"mean of {len(models)} models ({', '.join(counted)}), trained on {named}"
+    return f"{mean} of {len(models)} models ({', '.join(counted)}), trained on {named}"

@@ -21,6 +21,7 @@ from training.report.text import (
     size_of_test,
     summary_rows,
 )
+from training.report.weights import fold_weights_note, weight_header, weight_rows
 from training.report.wording import (
     AVERAGES,
     calibration_sentence,
@@ -53,6 +54,9 @@ def summary_text(summary: Summary) -> str:
         f"{capitalise(summary.subject)}.",
         text_table(("fold", *FOLD_HEADER), fold_rows(summary)),
     ]
+    if summary.weights:
+        parts.append(text_table(*_weight_table(summary)))
+        parts.append(wrap(fold_weights_note(summary.weights, summary.members)))
     return "\n\n".join([*parts, *details(summary.pooled, summary.target, _temperatures(summary))]) + "\n"
 
 
@@ -68,6 +72,8 @@ def summary_markdown(summary: Summary) -> str:
         f"UA {plus_minus(over.ua)} {_over(summary)}, {_others(over)}; {_pooled_sentence(summary)}.",
         _sentences(summary),
         markdown_table(("fold (emotion)", *FOLD_HEADER), fold_rows(summary)),
+        markdown_table(*_weight_table(summary)) if summary.weights else "",
+        fold_weights_note(summary.weights, summary.members) if summary.weights else "",
         "Each fold has its own model. Pooled: the test clips of all folds as one test, each clip once.",
         markdown_table(("pooled", *SUMMARY_HEADER), summary_rows(pooled, summary.target)),
         f"{interval_note(emotion)} {AVERAGES}",
@@ -119,6 +125,12 @@ def fold_rows(summary: Summary) -> list[tuple[str, ...]]:
     rates = (percent(pooled.ua), percent(pooled.wa), percent(pooled.macro_f1))
     rows.append(("pooled", *rates, f"{pooled.support:,}", str(pooled.speakers), ""))
     return rows
+
+
+def _weight_table(summary: Summary) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Header and rows of the weights in each fold."""
+    header = ("weights in fold", *weight_header(summary.members))
+    return header, weight_rows([fold.name for fold in summary.folds], summary.weights)
 
 
 def _temperatures(summary: Summary) -> list[str]:

@@ -14,7 +14,7 @@ from featurestore.cli.options import Json
 from featurestore.cli.paths import path_type, place_type
 from schemas.errors import UsageError
 from schemas.messages.printable import escape_line
-from training.cli.choices import DeviceName
+from training.cli.choices import DeviceName, WeightingName
 from training.cli.options import STORE_HELP, Device
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
@@ -49,6 +49,12 @@ def evaluate(
             show_default="the recipe's",
         ),
     ] = None,
+    weights: Annotated[
+        WeightingName,
+        typer.Option(
+            help="Weights of several runs; validation: those that suit their validation clips best."
+        ),
+    ] = WeightingName.EQUAL,
     device: Device = DeviceName.AUTO,
     output: Annotated[
         Path | None,
@@ -67,7 +73,8 @@ def evaluate(
 ) -> None:
     """Test a trained model on its own test side, or on clips of another store that the model has not heard.
 
-    If several runs or series are given, the mean of their probabilities is tested.
+    If several runs or series are given, the mean of their probabilities is tested. With --weights validation,
+    each has the weight that makes the validation clips most likely; the test clips have no say.
 
     [bold]Examples[/]
 
@@ -75,7 +82,7 @@ def evaluate(
 
       ser-evaluate runs/20260131-140501-four-corpora-a-speaker --store other.zarr --out results
 
-      ser-evaluate runs/perceptron-emobox runs/lda-emobox
+      ser-evaluate runs/perceptron-emobox runs/lda-emobox --weights validation
 
       ser-evaluate runs/20260131-140501-four-corpora-a-speaker --verify
     """
@@ -90,10 +97,16 @@ def evaluate(
     }
     options = [name for name, value in given.items() if value is not None]
     if verify:
-        _verify(runs, [*options, *(["--out"] if output is not None else [])], json)
+        weighted = ["--weights"] if weights is not WeightingName.EQUAL else []
+        _verify(runs, [*options, *weighted, *(["--out"] if output is not None else [])], json)
         return
+    if weights is not WeightingName.EQUAL and len(runs) == 1:
+        raise UsageError(
+            f"--weights {weights.value} is for the mean of several runs, but only {runs[0]} is given; give "
+            "another run, or leave out --weights"
+        )
     if any(map(SeriesFolder.is_one, runs)):
-        _evaluate_series(runs, options, output, json)
+        _evaluate_series(runs, options, weights, output, json)
         return
     from training.evaluate import EvaluationRequest
     from training.runs.request import Hardware
@@ -103,6 +116,7 @@ def evaluate(
         store=store,
         datasets=None if datasets is None else tuple(name.strip() for name in datasets.split(",")),
         where=where,
+        weighting=weights.value,
         hardware=Hardware(device=device.value),
     )
     from training.evaluate import evaluate_runs
@@ -119,7 +133,9 @@ def evaluate(
         print_json(tested.to_json()) if json else out.print(tested.report, markup=False)
 
 
-def _evaluate_series(runs: list[Path], given: list[str], output: Path | None, json: bool) -> None:
+def _evaluate_series(
+    runs: list[Path], given: list[str], weights: WeightingName, output: Path | None, json: bool
+) -> None:
     """Test series of folds from the stored predictions on the test sides of their folds."""
     from training.report.files import write_tested_series
     from training.report.series_summary import summary_of
@@ -140,7 +156,7 @@ def _evaluate_series(runs: list[Path], given: list[str], output: Path | None, js
         )
     require_once(runs)
     _require_no_run(output)
-    summary = summary_of([SeriesFolder(path) for path in runs])
+    summary = summary_of([SeriesFolder(path) for path in runs], weights.value)
     problems = () if output is None else write_tested_series(output, summary)
     with nullcontext() if output is None else after_result():
         for sentence in (*notes_on_hashes(runs), *problems):

@@ -43,8 +43,8 @@ def shared_values(
     """Values for the templates of both pages: a tested ``evaluation`` and its origin.
 
     ``record`` is that of the run, or of a series' first fold; ``temperatures`` are of the run, or of its
-    folds; ``genders`` maps speakers to genders; ``commands`` reproduce the result; ``curves`` says whether the
-    page has training curves.
+    folds; ``genders`` maps speakers to genders; ``commands`` reproduce the result; ``curves`` says whether
+    the page has training curves.
     """
     emotion, sets = evaluation.emotion, results.sets_of(evaluation, recipe.labels.target)
     return {
