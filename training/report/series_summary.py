@@ -36,12 +36,8 @@ def summary_of(series: Sequence[SeriesFolder], weighting: Weighting = "equal") -
     Raises :class:`RunError` if a fold is not finished, a file has changed since it was written, or the series
     differ in their folds, test clips or labels.
     """
-    for folder in series:
-        require_intact(folder.path)
-    records = [folder.record() for folder in series]
+    records = require_alike(series)
     first, record = series[0], records[0]
-    for folder, other in zip(series[1:], records[1:], strict=True):
-        _require_same_protocol(first, record, folder, other)
     folds = [_fold(series, number, name, weighting) for number, name in enumerate(record.folds, start=1)]
     claim = claim_of_series(first).with_inputs([each.recipe.input for each in records])
     corpora = sorted({name for fold in folds for name in fold.predictions.dataset})
@@ -50,6 +46,20 @@ def summary_of(series: Sequence[SeriesFolder], weighting: Weighting = "equal") -
     labels = record.recipe.labels
     members = tuple(folder.path.name for folder in series) if len(series) > 1 else ()
     return summarise(folds, label_set(labels.set), labels.target, claim, subject, members)
+
+
+def require_alike(series: Sequence[SeriesFolder]) -> list[SeriesRecord]:
+    """Records of finished series with the same protocol and labels. Raises as :func:`summary_of` does."""
+    for folder in series:
+        require_intact(folder.path)
+    records = [folder.record() for folder in series]
+    for folder, other in zip(series, records, strict=True):
+        _require_same_protocol(series[0], records[0], folder, other)
+        for number in range(1, len(other.folds) + 1):
+            if not folder.is_finished(number):
+                again = f"ser-train --resume {folder.path}"
+                raise RunError(f"fold {number} of {folder.path} is not finished; resume with: {again}")
+    return records
 
 
 def _require_same_protocol(
@@ -70,10 +80,6 @@ def _require_same_protocol(
 
 def _fold(series: Sequence[SeriesFolder], number: int, name: str, weighting: Weighting) -> FoldResult:
     """Predictions of a fold, averaged over the series."""
-    for folder in series:
-        if not folder.is_finished(number):
-            again = f"ser-train --resume {folder.path}"
-            raise RunError(f"fold {number} of {folder.path} is not finished; resume with: {again}")
     runs = [RunFolder.open(folder.fold(number)) for folder in series]
     metrics = [run.read_json("metrics.json") for run in runs]
     predictions = [Predictions.read(run.path / "predictions.csv") for run in runs]
