@@ -6,7 +6,8 @@
     another store  every clip with a class, except those of speakers and recordings that were trained on
 
 For several runs, the mean of their probabilities is tested: on the test side that they share, or on clips
-that none of them has heard.
+that none of them has heard. Its weights are equal, or from the validation clips of the runs, never from the
+test.
 """
 
 from __future__ import annotations
@@ -22,8 +23,11 @@ from featurestore.store import FeatureStore
 from pipelines.device import choose_device
 from schemas.errors import RunError
 from schemas.labels import label_set
+from training.audits.sentences import SharedSentences, shared_sentences
+from training.metrics.ensemble_weights import EnsembleWeights, Weighting, weigh_by_validation
 from training.metrics.evaluation import evaluate_predictions
 from training.metrics.predictions import Predictions
+from training.metrics.scores import Evaluation
 from training.plan.requirements import require_features
 from training.predict.trained import TrainedModel
 from training.report.tested import Tested, corpora_heard
@@ -51,11 +55,67 @@ class EvaluationRequest:
     """None: the first run's own, if it was given as a relative path."""
     datasets: tuple[str, ...] | None = None
     where: str | None = None
+    weighting: Weighting = "equal"
+    """Of several models; one model has no weight."""
     hardware: Hardware = field(default_factory=Hardware)
 
 
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """Trained models and the clips that they are tested on, before any array is read."""
+
+    runs: tuple[Path, ...]
+    models: tuple[TrainedModel, ...]
+    store: FeatureStore
+    samples: Samples
+    """Test clips in the original view; the views of the test side if these were drawn."""
+    claim: Claim
+    sentences: tuple[SharedSentences, ...]
+    notices: tuple[str, ...]
+    draws_views: bool
+    """Whether the split puts views of one clip on several sides."""
+    weights: EnsembleWeights | None
+    hardware: Hardware
+
+    @property
+    def records(self) -> tuple[RunRecord, ...]:
+        """Records of the runs; all have the same labels."""
+        return tuple(model.record for model in self.models)
+
+    def predict(self, samples: Samples) -> Predictions:
+        """Predictions of the model, or of the mean of several, for ``samples`` of the store."""
+        device = choose_device(self.hardware.device or "auto")
+        shares = [1.0] * len(self.models) if self.weights is None else self.weights.shares
+        total = sum(
+            share * model.probabilities(self.store, samples, device, self.hardware)
+            for share, model in zip(shares, self.models, strict=True)
+        )
+        return predictions_of(self.store, samples, self.records[0].classes, np.asarray(total) / sum(shares))
+
+    def evaluate(self, predictions: Predictions) -> Evaluation:
+        """Metrics of predictions."""
+        labels = self.records[0].recipe.labels
+        return evaluate_predictions(predictions, label_set(labels.set), labels.target)
+
+
 def evaluate_runs(request: EvaluationRequest) -> Tested:
-    """Test the model of a run, or the mean of several models, on a store.
+    """Test the model of a run, or the mean of several models, on a store. Raises as :func:`prepare` does."""
+    trial = prepare(request)
+    predictions = trial.predict(trial.samples)
+    return Tested(
+        records=trial.records,
+        claim=trial.claim,
+        evaluation=trial.evaluate(predictions),
+        predictions=predictions,
+        notices=trial.notices,
+        sentences=trial.sentences,
+        members=tuple(path.name for path in trial.runs),
+        weights=trial.weights,
+    )
+
+
+def prepare(request: EvaluationRequest) -> Trial:
+    """Open the models and the store, and choose the clips to test on.
 
     Raises
     ------
@@ -63,11 +123,11 @@ def evaluate_runs(request: EvaluationRequest) -> Tested:
         If a run is given twice, or the store lacks a named corpus.
     RunError
         If the store's features differ from those that a model was trained on, if it has no clips to test on,
-        if the runs differ in their labels or, on their own store, in their test clips, or if clips of a run's
-        split have changed in its own store.
+        if the runs differ in their labels or, on their own store, in their test clips, if clips of a run's
+        split have changed in its own store, or if there is nothing to weigh the runs by.
     """
     require_once(request.runs)
-    models = [TrainedModel.open(path) for path in request.runs]
+    models = tuple(TrainedModel.open(path) for path in request.runs)
     records = tuple(model.record for model in models)
     _require_same_labels(request.runs, records)
     splits = [Split.from_json(model.folder.read_json("split.json")) for model in models]
@@ -89,19 +149,20 @@ def evaluate_runs(request: EvaluationRequest) -> Tested:
     samples = Samples(held_out.clips[kept], held_out.views[kept], classes[kept])
     if not len(samples):
         raise RunError(f"store {store.place} has no clips to test on ({'; '.join(notices)})")
-    device = choose_device(request.hardware.device or "auto")
-    probabilities = sum(model.probabilities(store, samples, device, request.hardware) for model in models)
-    predictions = predictions_of(store, samples, first.classes, np.asarray(probabilities) / len(models))
-    corpora = sorted(store.manifest["dataset"].iloc[samples.clips].unique())
-    claim = split.claim if own else _claim_on_other_clips(records, corpora)
-    return Tested(
-        records=records,
+    tested = store.manifest.iloc[samples.clips]
+    claim = split.claim if own else _claim_on_other_clips(records, sorted(tested["dataset"].unique()))
+    trained = {clip for each in splits for clip in each.train}
+    return Trial(
+        runs=request.runs,
+        models=models,
+        store=store,
+        samples=samples,
         claim=claim.with_inputs([record.recipe.input for record in records]),
-        evaluation=evaluate_predictions(
-            predictions, label_set(first.recipe.labels.set), first.recipe.labels.target
-        ),
-        predictions=predictions,
+        sentences=shared_sentences(store.manifest, trained, set(tested["clip_id"])),
         notices=notices,
+        draws_views=own and split.views is not None,
+        weights=weigh_by_validation(request.runs) if request.weighting == "validation" else None,
+        hardware=request.hardware,
     )
 
 

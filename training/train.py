@@ -35,6 +35,8 @@ from training.plan.make import plan
 from training.plan.plan import Plan
 from training.report.files import write_result
 from training.report.result import RunResult
+from training.report.sentences import sentence_note
+from training.report.temperature import temperature_sentences
 from training.report.text import report
 from training.runs.hashes import notes_on_hashes, require_resumable, take_out_results
 from training.runs.observer import Observer, SilentObserver, Start
@@ -207,9 +209,18 @@ def _result(planned: Plan, folder: RunFolder, trained: TrainingOutcome) -> RunRe
         corpora={side: _unique_values(manifest["dataset"], planned.samples[side]) for side in SIDES},
         audit=planned.audit,
         notices=planned.notices,
-        report=report(tested["test"], labels.target, claim, trained.best_epoch),
+        report=report(
+            tested["test"],
+            labels.target,
+            claim,
+            trained.best_epoch,
+            remarks=[sentence_note([planned.audit.sentences], claim)],
+            calibration=temperature_sentences([trained.temperature]),
+        ),
         predictions=predictions["test"],
+        validation_predictions=predictions["validation"],
         parameters=trained.parameters,
+        temperature=trained.temperature,
         validation_by=split.validation_by,
         split=split,
         speakers={side: _unique_values(manifest["speaker"], planned.samples[side]) for side in SIDES},

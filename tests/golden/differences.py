@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-ADDED = frozenset({"claim"})
-"""Keys that answers have gained since the golden folder was made: :class:`training.splits.claim.Claim`."""
+ADDED = frozenset({"claim", "members", "sentences", "temperature", "weights"})
+"""Keys that answers have gained since the golden folder was made: :class:`training.splits.claim.Claim`,
+:class:`training.audits.sentences.SharedSentences`, :class:`training.metrics.temperature.TemperatureEffect`,
+:class:`training.metrics.ensemble_weights.EnsembleWeights` and the names of the averaged series."""
 
 _HASH = re.compile(r"[0-9a-f]{16,64}")
 

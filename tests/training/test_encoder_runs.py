@@ -103,6 +103,25 @@ def test_an_export_says_that_it_does_not_include_encoders(run: RunResult, tmp_pa
     assert not list(tmp_path.iterdir())
 
 
+def test_card_page_and_report_say_what_the_temperature_changes(run: RunResult) -> None:
+    values = json.loads((run.folder.path / "metrics.json").read_text())
+    effect = values["temperature"]
+    assert effect["test"]["after"]["ece"] == pytest.approx(values["test"]["own"]["calibration"]["ece"])
+    assert effect["test"]["after"]["log_loss"] == pytest.approx(values["test"]["loss"])
+    assert effect["clips"] == 112 - len(run.predictions or ())
+    assert effect["held_out"]["after"]["log_loss"] <= effect["held_out"]["before"]["log_loss"]
+    before, after = (100 * effect["test"][side]["ece"] for side in ("before", "after"))
+    clause = f"on the test clips, it takes ECE from {before:.1f} to {after:.1f} %"
+    fitted = f"emperature {effect['temperature']:.2f}, fitted on {effect['clips']} clips of held-out speakers"
+    for text in (
+        run.report,
+        *((run.folder.path / name).read_text() for name in ("README.md", "report.html")),
+    ):
+        plain = " ".join(text.split())
+        assert clause in plain
+        assert fitted in plain
+
+
 def test_the_model_card_says_what_it_reads(run: RunResult) -> None:
     card = (run.folder.path / "README.md").read_text()
     assert "pooled, layers 3, mean over the frames (weights `" in card

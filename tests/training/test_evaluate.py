@@ -16,6 +16,8 @@ from schemas.errors import RunError, UsageError
 from schemas.overrides import override
 from schemas.recipe import load_recipe
 from tests import commands
+from tests.training.damaged import without_hashes
+from training.audits.sentences import SharedSentences
 from training.evaluate import EvaluationRequest, evaluate_runs
 from training.report.result import RunResult
 from training.runs.request import Hardware, TrainRequest
@@ -65,6 +67,9 @@ def test_on_its_own_store_a_model_has_the_result_of_its_run(run: RunResult, demo
     assert tested.evaluation == run.test
     assert tested.report.startswith("speaker-independent (protocol: speaker): UA ")
     assert tested.subject == run.subject
+    assert tested.sentences == run.audit.sentences == (SharedSentences(("demo",), 1, 1),)
+    assert "\nTraining and test share the only test sentence of demo.\n" in tested.report
+    assert tested.to_json()["sentences"] == run.to_json()["sentences"]
 
 
 def test_on_another_store_no_speaker_and_no_recording_is_tested_that_was_heard(
@@ -80,6 +85,10 @@ def test_on_another_store_no_speaker_and_no_recording_is_tested_that_was_heard(
     assert not recordings & set(other["audio_sha256"].loc[list(tested.predictions.clip_id)])
     assert {clip.partition("/")[0] for clip in tested.predictions.clip_id} == {"demo", "mine"}
     assert tested.title == "speaker-independent (trained on demo, tested on demo and mine)"
+    assert tested.sentences == (SharedSentences(("demo",), 1, 1), SharedSentences(("mine",), 0, 0))
+    assert (
+        "\nTraining and test share the only test sentence of demo; the corpus mine does not" in tested.report
+    )
     trained_on, renamed = (notice for notice in tested.notices if notice.startswith("left out"))
     assert trained_on.startswith(
         "left out 98 of 128 clips: the model was trained or validated on their speakers"
@@ -157,6 +166,47 @@ def test_of_several_runs_the_mean_of_their_probabilities_is_tested(
     assert (tested.subject, tested.to_json()["subject"]) == (subject, subject)
     assert f"\n\nM{subject[1:]}.\n\n" in tested.report
     assert [each["model"] for each in tested.to_json()["runs"]] == [name, *["functionals-lda"] * 2]
+
+
+def test_weights_come_from_the_validation_clips_and_never_from_the_test(
+    run: RunResult, lda: RunResult, demo_store: Path
+) -> None:
+    paths = (run.folder.path, lda.folder.path)
+    request = EvaluationRequest(paths, demo_store, weighting="validation", hardware=CPU)
+    tested = evaluate_runs(request)
+    tables = [pd.read_csv(path / "validation.csv").set_index("clip_id") for path in paths]
+    clips = tables[0].index
+    likelihoods = np.array([[table.loc[clip, table.loc[clip, "true"]] for clip in clips] for table in tables])
+    grid = np.linspace(0, 1, 2001)
+    likelihoods = likelihoods.clip(np.finfo(np.float32).tiny)
+    losses = [-np.log(w * likelihoods[0] + (1 - w) * likelihoods[1]).mean() for w in grid]
+    assert tested.weights is not None
+    weights = tested.weights.shares
+    assert weights[0] == pytest.approx(grid[int(np.argmin(losses))], abs=2e-3)
+    assert tested.weights.same_clips
+    assert tested.weights.clips == len(tables[0]) == len(run.validation_predictions or ())
+    parts = [result.predictions for result in (run, lda)]
+    assert not set(tables[0].index) & set(tested.predictions.clip_id)
+    expected = sum(
+        w * part.probabilities.astype(float) for w, part in zip(weights, parts, strict=True) if part
+    )
+    np.testing.assert_allclose(tested.predictions.probabilities, expected, atol=1e-6)
+    name = run.record.recipe.model.name
+    assert tested.subject == f"weighted mean of 2 models ({name}, functionals-lda), trained on demo"
+    assert f"Weights {weights[0]:.2f} ({paths[0].name}), " in " ".join(tested.report.split())
+    assert tested.to_json()["weights"]["shares"] == list(weights)
+
+
+def test_a_run_without_stored_validation_predictions_cannot_be_weighted(
+    run: RunResult, lda: RunResult, demo_store: Path, tmp_path: Path
+) -> None:
+    older = without_hashes(Path(shutil.copytree(lda.folder.path, tmp_path / "older")))
+    (older / "validation.csv").unlink()
+    request = EvaluationRequest((run.folder.path, older), demo_store, weighting="validation", hardware=CPU)
+    with pytest.raises(RunError, match="because an older version trained it; train it again"):
+        evaluate_runs(request)
+    alone = commands.run("ser-evaluate", older, "--weights", "validation", status=2)
+    assert "--weights validation is for the mean of several runs" in " ".join(alone.stderr.split())
 
 
 def test_a_run_counts_once(run: RunResult, lda: RunResult, demo_store: Path) -> None:

@@ -80,6 +80,7 @@ def test_a_run_folder_holds_everything(result: RunResult) -> None:
         "tensorboard",
         "metrics.json",
         "predictions.csv",
+        "validation.csv",
         "reliability.png",
         "confusion.png",
         "confusion-emotion.png",
@@ -164,7 +165,7 @@ def test_results_name_their_protocol_first(result: RunResult) -> None:
     assert "learning rate 0.001 " in card
     assert "batch 16" in card
     assert "Seed 1, CPU threads 1." in card
-    assert "Every test sentence was also heard in training" in card
+    assert "Training and test share the only test sentence of demo." in card
     assert RECIPE.description in card.partition("## Recipe")[2]
     assert f"| gender × emotion (14 classes) | {100 * result.test.own.ua:.1f} % |" in card
     assert "Synthetic demo voices: none needed" in card

@@ -17,12 +17,13 @@ from schemas.protocol import NearDuplicateRule
 from training.audits.near_duplicates import Pair
 from training.audits.overlap import (
     Overlaps,
+    describe_shared_sentences,
     find_copies,
     find_straddling,
     overlaps_of,
     sentences_of,
-    shared_sentences,
 )
+from training.audits.sentences import SharedSentences, shared_sentences
 from training.audits.view_source import check_view_source
 from training.samples.samples import Samples
 from training.splits.side import SIDES, Side
@@ -70,6 +71,8 @@ class Audit:
     """Distinct sentences in the test, counted per corpus; 0 if the corpora do not identify them."""
     test_sentences_heard: int
     """Sentences of the test that are in training too."""
+    sentences: tuple[SharedSentences, ...] = ()
+    """The same for each corpus of the test."""
 
     @property
     def leaks(self) -> tuple[Check, ...]:
@@ -120,6 +123,7 @@ class Audit:
             "samples": dict(self.samples),
             "test_sentences": self.test_sentences,
             "test_sentences_heard": self.test_sentences_heard,
+            "sentences": [shared.to_json() for shared in self.sentences],
             "checks": [check.to_json() for check in self.checks],
         }
 
@@ -180,7 +184,7 @@ def audit(
         check = _check("near-duplicates", question, find_copies(clips, near_duplicates, same_recordings))
         reported = near_duplicate_rule == "report" and check.verdict == "leak"
         checks.append(replace(check, verdict="admitted") if reported else check)
-    shared = shared_sentences(clips)
+    shared = describe_shared_sentences(clips)
     question = "Which sentences of training are spoken in validation or test too?"
     in_test, in_training = sentences_of(clips, "test"), sentences_of(clips, "train")
     known = in_test & (in_training | sentences_of(clips, "validation"))
@@ -195,6 +199,7 @@ def audit(
         checks=tuple(checks),
         test_sentences=len(in_test),
         test_sentences_heard=len(in_test & in_training),
+        sentences=shared_sentences(manifest, split.train, split.test),
     )
 
 

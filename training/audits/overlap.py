@@ -78,11 +78,16 @@ def find_copies(clips: pd.DataFrame, pairs: Sequence[Pair], admitted: Collection
 
 def sentences_of(clips: pd.DataFrame, side: Side) -> set[tuple[str, str]]:
     """Corpus and sentence of the clips of one side, if known."""
-    spoken = clips[(clips["side"] == side) & (clips["sentence"].fillna("") != "")]
+    return spoken_sentences(clips[clips["side"] == side])
+
+
+def spoken_sentences(clips: pd.DataFrame) -> set[tuple[str, str]]:
+    """Corpus and sentence of clips, if known."""
+    spoken = clips[clips["sentence"].fillna("") != ""]
     return set(zip(spoken["dataset"], spoken["sentence"], strict=True))
 
 
-def shared_sentences(clips: pd.DataFrame) -> tuple[str, ...]:
+def describe_shared_sentences(clips: pd.DataFrame) -> tuple[str, ...]:
     """One line per corpus that has sentences both in training and in validation or test."""
     spoken = clips[clips["sentence"].fillna("") != ""]
     lines = []

@@ -13,6 +13,13 @@ class DeviceName(StrEnum):
     CUDA = "cuda"
 
 
+class WeightingName(StrEnum):
+    """Weights of averaged runs: :data:`training.metrics.ensemble_weights.Weighting`."""
+
+    EQUAL = "equal"
+    VALIDATION = "validation"
+
+
 class LoaderName(StrEnum):
     """Where to keep samples: :data:`training.runs.request.LoaderChoice`."""
 

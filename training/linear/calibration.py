@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
+from training.linear.classifier import LinearClassifier
+from training.metrics.temperature import BeforeAndAfter, Reliability, TemperatureEffect
+
 SMALLEST, LARGEST = 1e-2, 1e3
 """Range of temperatures."""
 
@@ -34,6 +37,37 @@ def likelihood(scores: NDArray[np.float64], targets: NDArray[np.int64], temperat
         return 0.0
     logs = log_softmax(scores[known] / temperature, axis=1)
     return float(logs[np.arange(len(logs)), targets[known]].mean())
+
+
+def measure_temperature(
+    classifier: LinearClassifier,
+    held_out: NDArray[np.float64],
+    targets: NDArray[np.int64],
+    tested: NDArray[np.float64],
+    true: NDArray[np.int64],
+) -> TemperatureEffect | None:
+    """What the temperature of ``classifier`` does to scores (n, classes) of clips, without it and with it.
+
+    ``held_out`` : of the clips that it was fitted on, of classes ``targets``; those of classes that were not
+    trained are left out, as in fitting. ``tested`` : of the test clips, of classes ``true``. None if no clip
+    is left.
+    """
+    known = _known(held_out, targets)
+    if not known.any():
+        return None
+
+    def compare(scores: NDArray[np.float64], classes: NDArray[np.int64]) -> BeforeAndAfter:
+        return BeforeAndAfter(
+            Reliability.of(classes, classifier.without_temperature().probabilities(scores)),
+            Reliability.of(classes, classifier.probabilities(scores)),
+        )
+
+    return TemperatureEffect(
+        temperature=classifier.temperature,
+        clips=int(known.sum()),
+        held_out=compare(held_out[known], targets[known]),
+        test=compare(tested, true),
+    )
 
 
 def _known(scores: NDArray[np.float64], targets: NDArray[np.int64]) -> NDArray[np.bool_]:

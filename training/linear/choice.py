@@ -29,12 +29,17 @@ FOLDS = 5
 class Chosen:
     """A classifier fitted on all clips, and what it predicts of clips whose speakers are held out.
 
-    ``held_out`` : (n, classes) probabilities; those of a sample are by a classifier that did not have its
-    speaker.
+    ``scores`` : (n, classes), before the temperature; those of a sample are by a classifier that did not have
+    its speaker.
     """
 
     classifier: LinearClassifier
-    held_out: NDArray[np.float64]
+    scores: NDArray[np.float64]
+
+    @property
+    def held_out(self) -> NDArray[np.float64]:
+        """Probabilities (n, classes) of the samples, each by a classifier without its speaker."""
+        return self.classifier.probabilities(self.scores)
 
 
 def fit_by_speakers(
@@ -78,4 +83,4 @@ def fit_by_speakers(
     fixed = {"shrinkage": SHRINKAGES[best]} if spec.shrinkage == "auto" else {}
     final = fit_classifier(spec.model_copy(update=fixed), values, targets, classes, class_weights)
     chosen = replace(final, temperature=decided[best])
-    return Chosen(chosen, chosen.probabilities(scores[best]))
+    return Chosen(chosen, scores[best])

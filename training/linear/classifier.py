@@ -17,7 +17,7 @@ identity. The softmax of its scores is the posterior.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -72,6 +72,10 @@ class LinearClassifier:
         """Probabilities (n, classes) of scores (n, classes)."""
         found: Floats = softmax(scores / self.temperature, axis=1)
         return found
+
+    def without_temperature(self) -> Self:
+        """The same classifier with a temperature of 1."""
+        return replace(self, temperature=1.0)
 
     def scores(self, values: NDArray[np.floating]) -> Floats:
         """Decision function (n, classes), before the temperature."""

@@ -14,9 +14,11 @@ from schemas.architecture import LinearSpec
 from schemas.errors import RunError
 from training.functionals.source import read_vectors
 from training.functionals.vectors import vectors_of
+from training.linear.calibration import measure_temperature
 from training.linear.choice import fit_by_speakers
 from training.linear.classifier import LinearClassifier, fit_classifier
 from training.loop.network import TrainingOutcome
+from training.metrics.temperature import TemperatureEffect
 from training.plan.plan import Plan
 from training.runs.hashes import is_listed
 from training.runs.observer import Observer
@@ -36,7 +38,7 @@ def train_linear(planned: Plan, folder: RunFolder, spec: LinearSpec, observer: O
     values: dict[Side, NDArray[np.float32]] = {
         side: _values(store, read, record, observer.loaded) for side, read in samples.items()
     }
-    fitted, validation = _fit(planned, spec, values)
+    fitted, validation, calibrated = _fit(planned, spec, values)
     with storage_errors(folder.path, retry=f"run {planned.resume_command(folder.path)}"):
         fitted.save(folder.linear)
     return TrainingOutcome(
@@ -44,30 +46,39 @@ def train_linear(planned: Plan, folder: RunFolder, spec: LinearSpec, observer: O
         best_epoch=None,
         parameters=fitted.parameters,
         probabilities={"validation": validation, "test": fitted.predict(values["test"])},
+        temperature=calibrated,
     )
 
 
 def _fit(
     planned: Plan, spec: LinearSpec, values: Mapping[Side, NDArray[np.float32]]
-) -> tuple[LinearClassifier, NDArray[np.float64]]:
-    """The classifier, and probabilities of the validation clips by one that did not have their speakers."""
+) -> tuple[LinearClassifier, NDArray[np.float64], TemperatureEffect | None]:
+    """The classifier, probabilities of the validation clips by one without their speakers, temperature."""
     record, samples = planned.record, planned.samples
     classes, weights = len(record.classes), record.recipe.train.class_weights
     if not spec.chooses:
         fitted = fit_classifier(spec, values["train"], samples["train"].targets, classes, weights)
-        return fitted, fitted.predict(values["validation"])
+        return fitted, fitted.predict(values["validation"]), None
     known: tuple[Side, ...] = ("train", "validation")
     speakers = planned.store.manifest["speaker"].to_numpy()
+    targets = np.concatenate([samples[side].targets for side in known])
+    originals = np.concatenate([samples[side].views == ORIGINAL_VIEW for side in known])
     chosen = fit_by_speakers(
         spec,
         np.concatenate([values[side] for side in known]),
-        np.concatenate([samples[side].targets for side in known]),
+        targets,
         np.concatenate([speakers[samples[side].clips] for side in known]).tolist(),
-        np.concatenate([samples[side].views == ORIGINAL_VIEW for side in known]),
+        originals,
         classes,
         weights,
     )
-    return chosen.classifier, chosen.held_out[len(samples["train"]) :]
+    effect = None
+    if spec.calibration == "temperature":
+        tested = chosen.classifier.scores(values["test"])
+        effect = measure_temperature(
+            chosen.classifier, chosen.scores[originals], targets[originals], tested, samples["test"].targets
+        )
+    return chosen.classifier, chosen.held_out[len(samples["train"]) :], effect
 
 
 def predict_linear(

@@ -23,6 +23,7 @@ from training.loop.checkpoint import load_best, read_history
 from training.loop.fit import Problem, Saving, fit, forward_all
 from training.loop.loss import loss_of
 from training.loop.normalise import Normalisation, Normaliser
+from training.metrics.temperature import TemperatureEffect
 from training.models.registry import build_model
 from training.plan.plan import Plan
 from training.runs.observer import EpochResult, Observer, SilentObserver
@@ -50,6 +51,8 @@ class TrainingOutcome:
     parameters: int
     probabilities: Mapping[Side, NDArray[np.float64]]
     """(samples, classes) for validation and test, in the plan's order of samples."""
+    temperature: TemperatureEffect | None = None
+    """None for a model without a temperature."""
 
 
 def new_network(record: RunRecord) -> nn.Module:

@@ -11,14 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from schemas.errors import RunError
 from schemas.labels import LabelSet, Target
 from training.metrics.bootstrap import class_intervals, speaker_intervals
-from training.metrics.calibration import calibration_of
+from training.metrics.calibration import calibration_of, log_loss
 from training.metrics.confusion import ConfusionCounts, confusions
 from training.metrics.predictions import Predictions
 from training.metrics.scores import ClassScore, Evaluation, GroupScore, Scores
 from training.samples.targets import emotion_marginal
-
-_SMALLEST = float(np.finfo(np.float32).tiny)
-"""Smaller probabilities of the true class count as this one, which limits a clip's loss to 87 nats."""
 
 
 def evaluate_predictions(predictions: Predictions, labels: LabelSet, target: Target) -> Evaluation:
@@ -69,8 +66,7 @@ def evaluate(
             labels.class_names(Target.EMOTION),
             groups,
         )
-    chosen = probabilities[np.arange(len(true)), true]
-    return Evaluation(own=own, emotion=emotion, loss=float(-np.log(np.maximum(chosen, _SMALLEST)).mean()))
+    return Evaluation(own=own, emotion=emotion, loss=log_loss(true, probabilities))
 
 
 def score(

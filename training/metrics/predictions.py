@@ -112,15 +112,17 @@ class Predictions:
         )
 
     @classmethod
-    def average(cls, parts: Sequence[Predictions]) -> Predictions:
+    def average(cls, parts: Sequence[Predictions], weights: Sequence[float] | None = None) -> Predictions:
         """Average the predictions of ``parts``, at least one, for the same clips, in the order of the first.
 
+        ``weights`` : one per part, with a sum of 1; None: all are equal.
         Raises :class:`RunError` if they differ in their classes, their clips, or the label of a clip.
         """
         first = parts[0]
         order = {clip: row for row, clip in enumerate(first.heard)}
         total = np.zeros(first.probabilities.shape)
-        for part in parts:
+        shares = [1.0] * len(parts) if weights is None else weights
+        for part, share in zip(parts, shares, strict=True):
             if part.classes != first.classes:
                 raise RunError(
                     f"{', '.join(part.classes)} and {', '.join(first.classes)} cannot be averaged; give "
@@ -131,8 +133,8 @@ class Predictions:
             rows = [order[clip] for clip in part.heard]
             if not np.array_equal(first.true[rows], part.true):
                 raise RunError("these models have different labels for a clip; train them again")
-            total[rows] += part.probabilities
-        return replace(first, probabilities=(total / len(parts)).astype(np.float32))
+            total[rows] += share * part.probabilities.astype(np.float64)
+        return replace(first, probabilities=(total / sum(shares)).astype(np.float32))
 
     @property
     def heard(self) -> list[tuple[str, int]]:

@@ -13,16 +13,20 @@ from training.report.curves import curves_png
 from training.report.extras import Extras
 from training.report.figures import confusion_png, reliability_png
 from training.report.model_card import model_card
+from training.report.page.robustness_page import robustness_page
 from training.report.page.run_page import run_page
 from training.report.page.series_page import series_page
 from training.report.recipe_prose import BEST_BY
 from training.report.result import RunResult
+from training.report.robustness import Robustness
+from training.report.robustness_figure import robustness_png
+from training.report.robustness_text import robustness_text
 from training.report.summary import Summary
 from training.report.summary_text import write_summary
 from training.report.tested import Tested
 from training.runs.hashes import DRAWN, take_out_results, write_hashes
 from training.runs.recorder import history_csv
-from training.runs.run import PAGE, RunFolder
+from training.runs.run import PAGE, VALIDATION, RunFolder
 from training.runs.series import SeriesFolder
 
 
@@ -37,6 +41,8 @@ def write_result(result: RunResult) -> tuple[str, ...]:
         folder.write_text("history.csv", history_csv(result.history))
     if result.predictions is not None:
         folder.write_text("predictions.csv", result.predictions.to_csv())
+    if result.validation_predictions is not None:
+        folder.write_text(VALIDATION, result.validation_predictions.to_csv())
     folder.write_json("metrics.json", result.to_json())
     write_hashes(folder.path, without=DRAWN)
     extras = Extras(folder)
@@ -65,6 +71,25 @@ def write_tested(path: Path, tested: Tested) -> tuple[str, ...]:
         folder.write_json("metrics.json", tested.to_json())
     extras = Extras(folder)
     _draw_test(extras, tested.evaluation, tested.target, heading)
+    return extras.problems
+
+
+def write_robustness(path: Path, found: Robustness) -> tuple[str, ...]:
+    """Write a robustness table as JSON, CSV and text, and its predictions, into a folder, created if missing.
+
+    Then its figure and page. Returns a sentence for each of these that failed. Raises :class:`StorageError`.
+    """
+    with storage_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+        sweep_folder(path)
+        folder = RunFolder(path)
+        folder.write_text("predictions.csv", found.predictions.to_csv())
+        folder.write_text("report.txt", escape_controls(robustness_text(found)))
+        folder.write_text("robustness.csv", found.to_csv())
+        folder.write_json("robustness.json", found.to_json())
+    extras = Extras(folder)
+    extras.write("robustness.png", lambda: robustness_png(found))
+    extras.write(PAGE, lambda: robustness_page(found))
     return extras.problems
 
 

@@ -11,10 +11,11 @@ from schemas.features import FeatureSpec
 from schemas.labels import Target
 from schemas.messages.printable import escape_controls
 from schemas.recipe import Recipe
-from training.audits.audit import Audit
 from training.report.recipe_prose import BEST_BY, input_prose, model_prose, training_prose
 from training.report.result import RunResult
+from training.report.sentences import sentence_note
 from training.report.tables import markdown_table
+from training.report.temperature import temperature_sentences
 from training.report.text import (
     CLASS_HEADER,
     GROUP_HEADER,
@@ -68,7 +69,7 @@ Trained by `ser-train` on {record.device}, {record.created}, ser-features {recor
 {markdown_table(("test, emotion in", *GROUP_HEADER), group_rows(groups))}
 
 {_sentence(speaker_spread(test.emotion) or "there is only one test speaker")}
-{_sentence(calibration_sentence(test.emotion))}
+{_sentence(". ".join(_calibration(result)))}
 
 {markdown_table(("validation", *RATE_HEADER), rate_rows(result.validation, target))}
 
@@ -84,7 +85,7 @@ Trained by `ser-train` on {record.device}, {record.created}, ser-features {recor
 
 A sample is a clip in one of its views (the original or an augmented copy){_originals(result.claim)}.
 {audit_sentences(result)}
-{sentences_heard(result.audit)}
+{sentence_note([result.audit.sentences], result.claim)}
 {left_out}
 ## Training
 
@@ -111,6 +112,11 @@ Store `{record.store_digest}`.
 ## Limits
 
 {_LIMITS}""")
+
+
+def _calibration(result: RunResult) -> list[str]:
+    clauses = (calibration_sentence(result.test.emotion), *temperature_sentences([result.temperature]))
+    return [capitalise(clause) for clause in clauses]
 
 
 def _seconds(result: RunResult) -> float:
@@ -228,16 +234,6 @@ def _parameters(result: RunResult) -> str:
 
 def _sentence(text: str) -> str:
     return f"{capitalise(text)}."
-
-
-def sentences_heard(audit: Audit) -> str:
-    """How many test sentences were also heard in training."""
-    known, heard = audit.test_sentences, audit.test_sentences_heard
-    if not known:
-        return "The corpora do not say which sentences are spoken."
-    if heard == known:
-        return "Every test sentence was also heard in training, spoken by others."
-    return f"{heard} of {known} test sentences were also heard in training, spoken by others."
 
 
 def _corpora(datasets: Sequence[str]) -> str:

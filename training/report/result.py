@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from schemas.messages.counts import choose_form
 from training.audits.audit import Audit
 from training.metrics.predictions import Predictions
 from training.metrics.scores import Evaluation
+from training.metrics.temperature import TemperatureEffect
 from training.runs.observer import EpochResult, SideSize
 from training.runs.run import RunFolder, RunRecord
 from training.splits.claim import Claim
@@ -41,8 +42,12 @@ class RunResult:
     """The result as text."""
     predictions: Predictions | None = None
     """Predictions for the test clips, as in ``predictions.csv``; None: not kept."""
+    validation_predictions: Predictions | None = None
+    """Predictions for the validation clips, as in ``validation.csv``; None: not kept."""
     parameters: int | None = None
     """Number of trained parameters; None: not counted."""
+    temperature: TemperatureEffect | None = None
+    """None for a model without a temperature."""
     validation_by: ValidationBy = "speaker"
     """What validation does not share with training."""
     split: Split | None = None
@@ -81,6 +86,7 @@ class RunResult:
             "protocol": self.audit.protocol,
             "title": self.title,
             "claim": self.claim.to_json(),
+            "sentences": [shared.to_json() for shared in self.audit.sentences],
             "recipe": recipe.name,
             "model": recipe.model.name,
             "parameters": self.parameters,
@@ -90,12 +96,15 @@ class RunResult:
             "monitor": recipe.train.monitor,
             "best_epoch": self.best_epoch,
             "epochs": len(self.history),
+            "temperature": None if self.temperature is None else self.temperature.to_json(),
             "test": self.test.to_json(),
             "validation": self.validation.to_json(),
         }
 
 
-def subject_of(models: Sequence[str], corpora: Sequence[str]) -> str:
+def subject_of(
+    models: Sequence[str], corpora: Sequence[str], mean: Literal["mean", "weighted mean"] = "mean"
+) -> str:
     """Models and their training corpora: ``model A, trained on ravdess and tess``.
 
     For several models: ``mean of 4 models (functionals-mlp × 3, functionals-lda), trained on ravdess``.
@@ -105,4 +114,4 @@ def subject_of(models: Sequence[str], corpora: Sequence[str]) -> str:
     if len(models) == 1:
         return f"model {models[0]}, trained on {named}"
     counted = (f"{name} × {n}" if n > 1 else name for name, n in Counter(models).items())
-    return f"mean of {len(models)} models ({', '.join(counted)}), trained on {named}"
+    return f"{mean} of {len(models)} models ({', '.join(counted)}), trained on {named}"

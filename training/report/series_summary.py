@@ -11,36 +11,55 @@ The models averaged in a fold have the same test clips, which none of them has h
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from schemas.errors import RunError
 from schemas.labels import label_set
+from training.audits.sentences import SharedSentences
+from training.audits.stored import read_audit
+from training.metrics.ensemble_weights import Weighting, weigh_by_validation
 from training.metrics.predictions import Predictions
+from training.metrics.temperature import TemperatureEffect
 from training.report.result import subject_of
 from training.report.summary import FoldResult, Summary, summarise
 from training.runs.hashes import require_intact
-from training.runs.recorded_claim import claim_of_series
+from training.runs.recorded_claim import claim_of_run, claim_of_series
 from training.runs.run import RunFolder
 from training.runs.series import SeriesFolder, SeriesRecord
 
 
-def summary_of(series: Sequence[SeriesFolder]) -> Summary:
+def summary_of(series: Sequence[SeriesFolder], weighting: Weighting = "equal") -> Summary:
     """Summary of a finished series; for several, of the mean of their probabilities.
+
+    With the ``weighting`` validation, each fold has its own weights, from the validation clips of its runs.
 
     Raises :class:`RunError` if a fold is not finished, a file has changed since it was written, or the series
     differ in their folds, test clips or labels.
     """
+    records = require_alike(series)
+    first, record = series[0], records[0]
+    folds = [_fold(series, number, name, weighting) for number, name in enumerate(record.folds, start=1)]
+    claim = claim_of_series(first).with_inputs([each.recipe.input for each in records])
+    corpora = sorted({name for fold in folds for name in fold.predictions.dataset})
+    mean: Literal["mean", "weighted mean"] = "mean" if weighting == "equal" else "weighted mean"
+    subject = subject_of([each.recipe.model.name for each in records], corpora, mean)
+    labels = record.recipe.labels
+    members = tuple(folder.path.name for folder in series) if len(series) > 1 else ()
+    return summarise(folds, label_set(labels.set), labels.target, claim, subject, members)
+
+
+def require_alike(series: Sequence[SeriesFolder]) -> list[SeriesRecord]:
+    """Records of finished series with the same protocol and labels. Raises as :func:`summary_of` does."""
     for folder in series:
         require_intact(folder.path)
     records = [folder.record() for folder in series]
-    first, record = series[0], records[0]
-    for folder, other in zip(series[1:], records[1:], strict=True):
-        _require_same_protocol(first, record, folder, other)
-    folds = [_fold(series, number, name) for number, name in enumerate(record.folds, start=1)]
-    claim = claim_of_series(first).with_inputs([each.recipe.input for each in records])
-    corpora = sorted({name for fold in folds for name in fold.predictions.dataset})
-    subject = subject_of([each.recipe.model.name for each in records], corpora)
-    labels = record.recipe.labels
-    return summarise(folds, label_set(labels.set), labels.target, claim, subject)
+    for folder, other in zip(series, records, strict=True):
+        _require_same_protocol(series[0], records[0], folder, other)
+        for number in range(1, len(other.folds) + 1):
+            if not folder.is_finished(number):
+                again = f"ser-train --resume {folder.path}"
+                raise RunError(f"fold {number} of {folder.path} is not finished; resume with: {again}")
+    return records
 
 
 def _require_same_protocol(
@@ -59,14 +78,10 @@ def _require_same_protocol(
             )
 
 
-def _fold(series: Sequence[SeriesFolder], number: int, name: str) -> FoldResult:
+def _fold(series: Sequence[SeriesFolder], number: int, name: str, weighting: Weighting) -> FoldResult:
     """Predictions of a fold, averaged over the series."""
-    for folder in series:
-        if not folder.is_finished(number):
-            again = f"ser-train --resume {folder.path}"
-            raise RunError(f"fold {number} of {folder.path} is not finished; resume with: {again}")
     runs = [RunFolder.open(folder.fold(number)) for folder in series]
-    epochs = [run.read_json("metrics.json")["best_epoch"] for run in runs]
+    metrics = [run.read_json("metrics.json") for run in runs]
     predictions = [Predictions.read(run.path / "predictions.csv") for run in runs]
     for run, found in zip(runs, predictions, strict=True):
         if {*found.heard} != {*predictions[0].heard}:
@@ -74,9 +89,25 @@ def _fold(series: Sequence[SeriesFolder], number: int, name: str) -> FoldResult:
                 f"{run.path} and {runs[0].path} test different clips; train both series with the same "
                 "--seed, or with a protocol that defines its folds"
             )
+    paths = [run.path for run in runs]
+    weights = weigh_by_validation(paths) if weighting == "validation" else None
     return FoldResult(
         name=name,
-        predictions=Predictions.average(predictions),
-        best_epoch=epochs[0] if len(epochs) == 1 else None,
+        predictions=Predictions.average(predictions, None if weights is None else weights.shares),
+        best_epoch=metrics[0]["best_epoch"] if len(runs) == 1 else None,
         run=runs[0].path.name,
+        sentences=_sentences(runs),
+        weights=weights,
+        temperature=_temperature(runs[0], metrics[0].get("temperature")) if len(runs) == 1 else None,
     )
+
+
+def _temperature(run: RunFolder, values: object) -> TemperatureEffect | None:
+    """That of ``metrics.json``; None for a model without one, and for a run of an older version."""
+    return None if values is None else TemperatureEffect.from_json(values, str(run.path / "metrics.json"))
+
+
+def _sentences(runs: Sequence[RunFolder]) -> tuple[SharedSentences, ...]:
+    """What the test of a fold shares with training, by corpus; of several runs, that which heard the most."""
+    shared = [read_audit(run).shared_sentences(claim_of_run(run)) for run in runs]
+    return max(shared, key=lambda parts: sum(part.heard or 0 for part in parts))

@@ -9,9 +9,12 @@ from typing import Any
 
 from schemas.errors import RunError
 from schemas.labels import LabelSet, Target
+from training.audits.sentences import SharedSentences
+from training.metrics.ensemble_weights import EnsembleWeights
 from training.metrics.evaluation import evaluate_predictions
 from training.metrics.predictions import Predictions
 from training.metrics.scores import Evaluation, Scores
+from training.metrics.temperature import TemperatureEffect
 from training.splits.claim import Claim
 
 
@@ -27,6 +30,12 @@ class FoldResult:
     """None for a model without epochs."""
     run: str
     """Name of its run folder."""
+    sentences: tuple[SharedSentences, ...] = ()
+    """What its test shares with training, by corpus."""
+    temperature: TemperatureEffect | None = None
+    """None for a model without one, and for several models."""
+    weights: EnsembleWeights | None = None
+    """Of the averaged models; None: equal, or a single one."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,9 @@ class FoldScores:
     evaluation: Evaluation
     best_epoch: int | None
     run: str
+    sentences: tuple[SharedSentences, ...]
+    temperature: TemperatureEffect | None
+    weights: EnsembleWeights | None
 
 
 @dataclass(frozen=True)
@@ -86,6 +98,8 @@ class Summary:
     pooled: Evaluation
     predictions: Predictions
     """Predictions of all folds, in their order."""
+    members: tuple[str, ...] = ()
+    """Names of the averaged series, in the order of weights; empty for a single one."""
 
     @property
     def title(self) -> str:
@@ -98,6 +112,11 @@ class Summary:
         return FoldStatistics.of([fold.evaluation.emotion for fold in self.folds])
 
     @property
+    def weights(self) -> tuple[EnsembleWeights, ...]:
+        """Of the averaged models in each fold; empty: they are equal, or there is one."""
+        return tuple(fold.weights for fold in self.folds if fold.weights is not None)
+
+    @property
     def own(self) -> FoldStatistics:
         """Statistics over folds for the model's own classes."""
         return FoldStatistics.of([fold.evaluation.own for fold in self.folds])
@@ -108,6 +127,7 @@ class Summary:
             "title": self.title,
             "claim": self.claim.to_json(),
             "subject": self.subject,
+            "members": list(self.members),
             "target": str(self.target),
             "over_folds": {"emotion": asdict(self.emotion), "own": asdict(self.own)},
             "pooled": self.pooled.to_json(),
@@ -116,6 +136,9 @@ class Summary:
                     "name": fold.name,
                     "run": fold.run,
                     "best_epoch": fold.best_epoch,
+                    "sentences": [shared.to_json() for shared in fold.sentences],
+                    "weights": None if fold.weights is None else fold.weights.to_json(),
+                    "temperature": None if fold.temperature is None else fold.temperature.to_json(),
                     "test": fold.evaluation.to_json(),
                 }
                 for fold in self.folds
@@ -124,7 +147,12 @@ class Summary:
 
 
 def summarise(
-    folds: Sequence[FoldResult], labels: LabelSet, target: Target, claim: Claim, subject: str
+    folds: Sequence[FoldResult],
+    labels: LabelSet,
+    target: Target,
+    claim: Claim,
+    subject: str,
+    members: tuple[str, ...] = (),
 ) -> Summary:
     """Summarise folds, in their order.
 
@@ -144,9 +172,13 @@ def summarise(
                 evaluate_predictions(fold.predictions, labels, target),
                 fold.best_epoch,
                 fold.run,
+                fold.sentences,
+                fold.temperature,
+                fold.weights,
             )
             for fold in folds
         ),
         pooled=evaluate_predictions(predictions, labels, target),
         predictions=predictions,
+        members=members,
     )

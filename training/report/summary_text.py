@@ -7,8 +7,10 @@ from schemas.messages.printable import escape_controls
 from training.report.comparisons import folds_png
 from training.report.extras import Extras
 from training.report.figures import confusion_png, reliability_png
+from training.report.sentences import sentence_note
 from training.report.summary import FoldStatistics, MeanAndDeviation, Summary
 from training.report.tables import markdown_table, text_table
+from training.report.temperature import temperature_sentences
 from training.report.text import (
     CLASS_HEADER,
     GROUP_HEADER,
@@ -19,6 +21,7 @@ from training.report.text import (
     size_of_test,
     summary_rows,
 )
+from training.report.weights import fold_weights_note, weight_header, weight_rows
 from training.report.wording import (
     AVERAGES,
     calibration_sentence,
@@ -45,25 +48,32 @@ def summary_text(summary: Summary) -> str:
     ]
     if caution := warning(summary.claim):
         lines.append(wrap(caution))
+    lines.append(wrap(_sentences(summary)))
     parts = [
         "\n".join(lines),
         f"{capitalise(summary.subject)}.",
         text_table(("fold", *FOLD_HEADER), fold_rows(summary)),
     ]
-    return "\n\n".join([*parts, *details(summary.pooled, summary.target)]) + "\n"
+    if summary.weights:
+        parts.append(text_table(*_weight_table(summary)))
+        parts.append(wrap(fold_weights_note(summary.weights, summary.members)))
+    return "\n\n".join([*parts, *details(summary.pooled, summary.target, _temperatures(summary))]) + "\n"
 
 
 def summary_markdown(summary: Summary) -> str:
     """Markdown of the folder's ``README.md``."""
     pooled, emotion, over = summary.pooled, summary.pooled.emotion, summary.emotion
     caution = warning(summary.claim)
-    calibration = capitalise(calibration_sentence(emotion))
+    calibration = [capitalise(clause) for clause in (calibration_sentence(emotion), *_temperatures(summary))]
     parts = [
         f"# Emotion classifier over folds: {summary.subject}",
         f"## Result: {summary.title}",
         f"**Warning.** {capitalise(caution)}." if caution else "",
         f"UA {plus_minus(over.ua)} {_over(summary)}, {_others(over)}; {_pooled_sentence(summary)}.",
+        _sentences(summary),
         markdown_table(("fold (emotion)", *FOLD_HEADER), fold_rows(summary)),
+        markdown_table(*_weight_table(summary)) if summary.weights else "",
+        fold_weights_note(summary.weights, summary.members) if summary.weights else "",
         "Each fold has its own model. Pooled: the test clips of all folds as one test, each clip once.",
         markdown_table(("pooled", *SUMMARY_HEADER), summary_rows(pooled, summary.target)),
         f"{interval_note(emotion)} {AVERAGES}",
@@ -71,7 +81,7 @@ def summary_markdown(summary: Summary) -> str:
         markdown_table(
             ("pooled, emotion in", *GROUP_HEADER), group_rows((*emotion.by_corpus, *emotion.by_gender))
         ),
-        ". ".join((speaker_spread(emotion) or "There is only one test speaker", calibration, "")).strip(),
+        ". ".join((speaker_spread(emotion) or "There is only one test speaker", *calibration, "")).strip(),
         markdown_table(("pooled, emotion", *CLASS_HEADER), class_rows(emotion)),
         "![Confusion](confusion-emotion.png)",
         markdown_table(("pooled, gender × emotion", *CLASS_HEADER), class_rows(pooled.own))
@@ -115,6 +125,20 @@ def fold_rows(summary: Summary) -> list[tuple[str, ...]]:
     rates = (percent(pooled.ua), percent(pooled.wa), percent(pooled.macro_f1))
     rows.append(("pooled", *rates, f"{pooled.support:,}", str(pooled.speakers), ""))
     return rows
+
+
+def _weight_table(summary: Summary) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Header and rows of the weights in each fold."""
+    header = ("weights in fold", *weight_header(summary.members))
+    return header, weight_rows([fold.name for fold in summary.folds], summary.weights)
+
+
+def _temperatures(summary: Summary) -> list[str]:
+    return temperature_sentences([fold.temperature for fold in summary.folds])
+
+
+def _sentences(summary: Summary) -> str:
+    return sentence_note([fold.sentences for fold in summary.folds], summary.claim)
 
 
 def _over(summary: Summary) -> str:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from schemas.labels import Target
+from training.audits.sentences import SharedSentences
+from training.metrics.ensemble_weights import EnsembleWeights
 from training.metrics.predictions import Predictions
 from training.metrics.scores import Evaluation
 from training.report.result import subject_of
+from training.report.sentences import sentence_note
 from training.report.text import report
-from training.report.wording import capitalise
+from training.report.weights import weight_note
+from training.report.wording import capitalise, wrap
 from training.runs.run import RunRecord
 from training.splits.claim import Claim
 
@@ -26,6 +30,12 @@ class Tested:
     evaluation: Evaluation
     predictions: Predictions
     notices: tuple[str, ...]
+    sentences: tuple[SharedSentences, ...]
+    """By tested corpus; training is that of all runs."""
+    members: tuple[str, ...] = ()
+    """Names of the run folders, in the order of ``records``."""
+    weights: EnsembleWeights | None = None
+    """Of the averaged models; None: equal, or a single one."""
 
     @property
     def title(self) -> str:
@@ -35,7 +45,9 @@ class Tested:
     @property
     def subject(self) -> str:
         """Models and the corpora they were trained on."""
-        return subject_of([record.recipe.model.name for record in self.records], corpora_heard(self.records))
+        models = [record.recipe.model.name for record in self.records]
+        mean: Literal["mean", "weighted mean"] = "mean" if self.weights is None else "weighted mean"
+        return subject_of(models, corpora_heard(self.records), mean)
 
     @property
     def target(self) -> Target:
@@ -45,15 +57,23 @@ class Tested:
     @property
     def report(self) -> str:
         """The result as text."""
-        headline, rest = report(self.evaluation, self.target, self.claim, None).split("\n\n", 1)
-        return f"{headline}\n\n{capitalise(self.subject)}.\n\n{rest}"
+        remarks = [sentence_note([self.sentences], self.claim)]
+        headline, rest = report(self.evaluation, self.target, self.claim, None, remarks=remarks).split(
+            "\n\n", 1
+        )
+        subject = f"{capitalise(self.subject)}."
+        if self.weights is not None:
+            subject += f"\n{wrap(weight_note(self.weights, self.members))}"
+        return f"{headline}\n\n{subject}\n\n{rest}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for ``metrics.json``."""
         return {
             "title": self.title,
             "claim": self.claim.to_json(),
+            "sentences": [shared.to_json() for shared in self.sentences],
             "subject": self.subject,
+            "weights": None if self.weights is None else self.weights.to_json(),
             "runs": [
                 {
                     "recipe": record.recipe.name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from schemas.labels import Target
 from training.metrics.scores import Evaluation, GroupScore, Scores
@@ -28,11 +28,21 @@ CLASS_HEADER = ("precision", "recall", "F1", "clips")
 GROUP_HEADER = ("UA", "WA", "macro-F1", "clips", "speakers")
 
 
-def report(evaluation: Evaluation, target: Target, claim: Claim, best_epoch: int | None) -> str:
+def report(
+    evaluation: Evaluation,
+    target: Target,
+    claim: Claim,
+    best_epoch: int | None,
+    *,
+    remarks: Sequence[str] = (),
+    calibration: Sequence[str] = (),
+) -> str:
     """Text of a test result, for a terminal with 100 columns.
 
     The headline is over emotions, so that models of different targets compare. A warning follows unless
-    ``claim`` is speaker-independent and nothing else. ``best_epoch`` is None for a model without epochs.
+    ``claim`` is speaker-independent and nothing else, then ``remarks``, sentences of their own.
+    ``calibration`` : clauses that follow the one about the calibration error.
+    ``best_epoch`` is None for a model without epochs.
     """
     emotion = evaluation.emotion
     weights = f"; weights of epoch {best_epoch}" if best_epoch is not None else ""
@@ -43,18 +53,19 @@ def report(evaluation: Evaluation, target: Target, claim: Claim, best_epoch: int
     ]
     if caution := warning(claim):
         lines.append(wrap(caution))
-    return "\n\n".join(["\n".join(lines), *details(evaluation, target)]) + "\n"
+    lines += map(wrap, remarks)
+    return "\n\n".join(["\n".join(lines), *details(evaluation, target, calibration)]) + "\n"
 
 
-def details(evaluation: Evaluation, target: Target) -> list[str]:
-    """Paragraphs and tables below a headline."""
+def details(evaluation: Evaluation, target: Target, calibration: Sequence[str] = ()) -> list[str]:
+    """Paragraphs and tables below a headline; ``calibration`` as for :func:`report`."""
     own, emotion = evaluation.own, evaluation.emotion
     spread = speaker_spread(emotion)
     parts = [
         text_table(("", *SUMMARY_HEADER), summary_rows(evaluation, target)),
         "\n".join(map(wrap, (interval_note(emotion), AVERAGES))),
         text_table(("emotion in", *GROUP_HEADER), group_rows((*emotion.by_corpus, *emotion.by_gender))),
-        "\n".join(map(wrap, filter(None, (spread, calibration_sentence(emotion))))),
+        "\n".join(map(wrap, filter(None, (spread, calibration_sentence(emotion), *calibration)))),
         text_table(("emotion", *CLASS_HEADER), class_rows(emotion)),
     ]
     if target is Target.GENDER_EMOTION:

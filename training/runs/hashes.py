@@ -52,6 +52,7 @@ WRITTEN_AGAIN = (
     "history.csv",
     "curves.png",
     "predictions.csv",
+    "validation.csv",
     "confusion-emotion.png",
     "confusion.png",
     "reliability.png",

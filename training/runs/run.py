@@ -9,6 +9,7 @@
       checkpoints/                last.safetensors, best.safetensors; of a linear model linear.safetensors
       history.csv  curves.png  tensorboard/
       metrics.json  predictions.csv   results, and the prediction for every test clip
+      validation.csv              the same for every validation clip
       confusion-emotion.png  confusion.png  reliability.png
       README.md                   model card
       report.html                 all of it on one page
@@ -41,6 +42,9 @@ from training.runs.hashes import require_intact, write_planned
 
 PAGE = "report.html"
 """Self-contained page of a run or series."""
+
+VALIDATION = "validation.csv"
+"""Predictions for the validation clips of a run."""
 
 _RECORDED_LIBRARIES = ("ser-features", "torch", "lightning", "numpy", "pandas", "scikit-learn", "zarr")
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from scipy.optimize import brentq
-from scipy.special import softmax
+from scipy.special import log_softmax, softmax
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from schemas.architecture import MODELS, LinearSpec
 from schemas.errors import RunError
-from training.linear.calibration import fit_temperature, likelihood
+from training.linear.calibration import fit_temperature, likelihood, measure_temperature
 from training.linear.choice import FOLDS, fit_by_speakers
 from training.linear.classifier import SHRINKAGES, fit_classifier
+from training.metrics.temperature import TemperatureEffect
 
 LDA = MODELS["lda"]
 SPEAKERS = [f"s{index % 10}" for index in range(200)]
@@ -97,6 +100,47 @@ def test_copies_train_but_do_not_decide() -> None:
     assert found.classifier.temperature == pytest.approx(
         fit_temperature(scores[decide], targets[decide]), rel=1e-3
     )
+
+
+def test_the_effect_of_the_temperature_is_measured_without_and_with_it() -> None:
+    """ECE by its definition over 15 bins (lower, upper], log loss by scipy's log_softmax."""
+    values, targets = _table(noise=3.0, width=300)
+    spec = LDA.model_copy(update={"shrinkage": 0.01})
+    found = fit_by_speakers(spec, values, targets, SPEAKERS, ALL, 4)
+    tested, true = found.classifier.scores(values[:50]), targets[:50]
+    effect = measure_temperature(found.classifier, found.scores, targets, tested, true)
+    assert effect is not None
+    assert (effect.temperature, effect.clips) == (found.classifier.temperature, 200)
+    temperature = found.classifier.temperature
+    for each, scores, classes in ((effect.held_out, found.scores, targets), (effect.test, tested, true)):
+        for measured, t in ((each.before, 1.0), (each.after, temperature)):
+            p = softmax(scores / t, axis=1)
+            confidence, right = p.max(axis=1), p.argmax(axis=1) == classes
+            bins = np.ceil(confidence * 15).astype(int)
+            gaps = [
+                (bins == i).mean() * abs(confidence[bins == i].mean() - right[bins == i].mean())
+                for i in np.unique(bins)
+            ]
+            assert measured.ece == pytest.approx(sum(gaps), abs=1e-6)
+            chosen = log_softmax(scores / t, axis=1)[np.arange(len(classes)), classes]
+            losses = np.minimum(-chosen, -np.log(np.finfo(np.float32).tiny))
+            assert measured.log_loss == pytest.approx(losses.mean(), rel=1e-5)
+    assert effect.held_out.after.log_loss < effect.held_out.before.log_loss
+    assert TemperatureEffect.from_json(json.loads(json.dumps(effect.to_json())), "x") == effect
+    with pytest.raises(RunError, match=r"metrics\.json: temperature: .*; start a new run"):
+        TemperatureEffect.from_json({"temperature": 1.0}, "metrics.json")
+
+
+def test_clips_of_classes_that_were_not_trained_say_nothing_about_the_temperature() -> None:
+    values, targets = _table()
+    found = fit_by_speakers(LDA, values[targets < 3], targets[targets < 3], SPEAKERS[: (targets < 3).sum()],
+                            ALL[targets < 3], 4)  # fmt: skip
+    scores = found.classifier.scores(values)
+    every = measure_temperature(found.classifier, scores, targets, scores, targets)
+    known = measure_temperature(found.classifier, scores[targets < 3], targets[targets < 3], scores, targets)
+    assert every is not None
+    assert every == known
+    assert measure_temperature(found.classifier, scores[:1], np.array([3]), scores, targets) is None
 
 
 def test_one_speaker_cannot_decide() -> None:

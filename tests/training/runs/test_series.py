@@ -19,6 +19,7 @@ from tests import commands
 from tests.training.damaged import without_hashes
 from training import campaign
 from training.campaign import Outcome, train_all
+from training.metrics.ensemble_weights import weigh_by_validation
 from training.runs.observer import SilentObserver
 from training.runs.request import Hardware, TrainRequest
 
@@ -73,6 +74,12 @@ def test_the_summary_is_that_of_the_folds(series: Outcome) -> None:
         assert metrics["title"] == f"speaker-independent (protocol: kfold, fold {n} of 4)"
     over = summary["over_folds"]["emotion"]["ua"]
     assert (over["mean"], over["sd"]) == pytest.approx((np.mean(found), np.std(found, ddof=1)))
+    assert [fold["sentences"] for fold in summary["folds"]] == [
+        [{"corpora": ["demo"], "tested": 1, "heard": 1}]
+    ] * 4
+    note = "Training and test share the only test sentence of demo."
+    assert f"\n{note}\n" in series.text
+    assert note in (series.path / "report.html").read_text()
     assert series.text.startswith("speaker-independent (protocol: kfold:4, 4 folds): UA ")
     assert {"summary.txt", "README.md", "folds.png", "confusion-emotion.png", "series.json"} <= {
         path.name for path in series.path.iterdir()
@@ -140,6 +147,21 @@ def test_the_mean_of_two_series_is_tested_fold_by_fold(
         balanced_accuracy_score(mean["true"], mean["predicted"])
     )
     assert done.stdout.startswith("speaker-independent (protocol: kfold:4, 4 folds): UA ")
+    weighted = evaluated(series.path, other.path, "--weights", "validation", "--out", tmp_path / "weighted")
+    assert weighted.returncode == 0, weighted.stderr
+    assert "Weighted mean of 2 models (functionals, functionals-lda), trained on demo." in weighted.stdout
+    summary = json.loads((tmp_path / "weighted" / "summary.json").read_text())
+    assert summary["members"] == [series.path.name, other.path.name]
+    mixed = pd.read_csv(tmp_path / "weighted" / "predictions.csv").set_index("clip_id")
+    for number, fold in enumerate(summary["folds"], 1):
+        paths = [folder / f"fold-{number}" for folder in (series.path, other.path)]
+        assert fold["weights"]["shares"] == pytest.approx(weigh_by_validation(paths).shares)
+        assert fold["weights"]["same_clips"]
+        clips = pd.read_csv(paths[0] / "predictions.csv")["clip_id"]
+        share = fold["weights"]["shares"][0]
+        expected = share * one.loc[clips, classes] + (1 - share) * two.loc[clips, classes]
+        np.testing.assert_allclose(mixed.loc[clips, classes], expected, atol=1e-6)
+    assert len({fold["weights"]["shares"][0] for fold in summary["folds"]}) > 1
 
 
 def test_one_series_is_summed_up_again(series: Outcome) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,8 +14,11 @@ from featurestore.cli.options import Json
 from featurestore.cli.paths import path_type, place_type
 from schemas.errors import UsageError
 from schemas.messages.printable import escape_line
-from training.cli.choices import DeviceName
+from training.cli.choices import DeviceName, WeightingName
 from training.cli.options import STORE_HELP, Device
+
+if TYPE_CHECKING:
+    from training.evaluate import EvaluationRequest
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
 
@@ -49,6 +52,19 @@ def evaluate(
             show_default="the recipe's",
         ),
     ] = None,
+    views: Annotated[
+        str | None,
+        typer.Option(
+            help="Test each of these views of the test clips: all, or names or numbers such as noise,2-4.",
+            show_default="the original alone",
+        ),
+    ] = None,
+    weights: Annotated[
+        WeightingName,
+        typer.Option(
+            help="Weights of several runs; validation: those that suit their validation clips best."
+        ),
+    ] = WeightingName.EQUAL,
     device: Device = DeviceName.AUTO,
     output: Annotated[
         Path | None,
@@ -67,7 +83,10 @@ def evaluate(
 ) -> None:
     """Test a trained model on its own test side, or on clips of another store that the model has not heard.
 
-    If several runs or series are given, the mean of their probabilities is tested.
+    If several runs or series are given, the mean of their probabilities is tested. With --weights validation,
+    each has the weight that makes the validation clips most likely; the test clips have no say.
+
+    With --views, the result is a table: how far the model falls if the test clips are noisy, faster, higher.
 
     [bold]Examples[/]
 
@@ -75,7 +94,9 @@ def evaluate(
 
       ser-evaluate runs/20260131-140501-four-corpora-a-speaker --store other.zarr --out results
 
-      ser-evaluate runs/perceptron-emobox runs/lda-emobox
+      ser-evaluate runs/perceptron-emobox runs/lda-emobox --weights validation
+
+      ser-evaluate runs/lda-emobox --views all --out robustness
 
       ser-evaluate runs/20260131-140501-four-corpora-a-speaker --verify
     """
@@ -90,21 +111,39 @@ def evaluate(
     }
     options = [name for name, value in given.items() if value is not None]
     if verify:
-        _verify(runs, [*options, *(["--out"] if output is not None else [])], json)
+        changed = {
+            "--weights": weights is not WeightingName.EQUAL,
+            "--views": views is not None,
+            "--out": output is not None,
+        }
+        _verify(runs, [*options, *(name for name, is_given in changed.items() if is_given)], json)
         return
-    if any(map(SeriesFolder.is_one, runs)):
-        _evaluate_series(runs, options, output, json)
+    if weights is not WeightingName.EQUAL and len(runs) == 1:
+        raise UsageError(
+            f"--weights {weights.value} is for the mean of several runs, but only {runs[0]} is given; give "
+            "another run, or leave out --weights"
+        )
+    series = any(map(SeriesFolder.is_one, runs))
+    if series:
+        allowed = {"--store", "--device"} if views is not None else set()
+        _require_series(runs, [name for name in options if name not in allowed])
+    if series and views is None:
+        _evaluate_series(runs, weights, output, json)
         return
     from training.evaluate import EvaluationRequest
     from training.runs.request import Hardware
 
     request = EvaluationRequest(
-        runs=tuple(runs),
+        runs=() if series else tuple(runs),
         store=store,
         datasets=None if datasets is None else tuple(name.strip() for name in datasets.split(",")),
         where=where,
+        weighting=weights.value,
         hardware=Hardware(device=device.value),
     )
+    if views is not None:
+        _evaluate_views(runs, request, views, output, json)
+        return
     from training.evaluate import evaluate_runs
     from training.report.files import write_tested
 
@@ -119,13 +158,30 @@ def evaluate(
         print_json(tested.to_json()) if json else out.print(tested.report, markup=False)
 
 
-def _evaluate_series(runs: list[Path], given: list[str], output: Path | None, json: bool) -> None:
-    """Test series of folds from the stored predictions on the test sides of their folds."""
-    from training.report.files import write_tested_series
-    from training.report.series_summary import summary_of
-    from training.report.summary_text import summary_text
+def _evaluate_views(
+    runs: list[Path], request: EvaluationRequest, views: str, output: Path | None, json: bool
+) -> None:
+    """Test runs, or series fold by fold, on views of their test clips."""
+    from training.report.files import write_robustness
+    from training.report.robustness_text import robustness_text
+    from training.robustness import measure_runs, measure_series
     from training.runs.hashes import notes_on_hashes
     from training.runs.run import require_once
+
+    require_once(runs)
+    _require_no_run(output)
+    found = measure_runs(request, views) if request.runs else measure_series(runs, request, views)
+    for sentence in (*notes_on_hashes(runs), *found.notices):
+        note(sentence)
+    problems = () if output is None else write_robustness(output, found)
+    with nullcontext() if output is None else after_result():
+        for sentence in problems:
+            note(sentence)
+        print_json(found.to_json()) if json else out.print(robustness_text(found), markup=False)
+
+
+def _require_series(runs: list[Path], given: list[str]) -> None:
+    """Raise :class:`UsageError` for options that series cannot have, or runs among series."""
     from training.runs.series import SeriesFolder
 
     if given:
@@ -138,9 +194,20 @@ def _evaluate_series(runs: list[Path], given: list[str], output: Path | None, js
         raise UsageError(
             f"{single[0]} is not a series of folds, but others are; give either series or runs, not both"
         )
+
+
+def _evaluate_series(runs: list[Path], weights: WeightingName, output: Path | None, json: bool) -> None:
+    """Test series of folds from the stored predictions on the test sides of their folds."""
+    from training.report.files import write_tested_series
+    from training.report.series_summary import summary_of
+    from training.report.summary_text import summary_text
+    from training.runs.hashes import notes_on_hashes
+    from training.runs.run import require_once
+    from training.runs.series import SeriesFolder
+
     require_once(runs)
     _require_no_run(output)
-    summary = summary_of([SeriesFolder(path) for path in runs])
+    summary = summary_of([SeriesFolder(path) for path in runs], weights.value)
     problems = () if output is None else write_tested_series(output, summary)
     with nullcontext() if output is None else after_result():
         for sentence in (*notes_on_hashes(runs), *problems):

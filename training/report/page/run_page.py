@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from featurestore.page.render import render
-from training.report.model_card import audit_sentences, how_trained, input_of, sentences_heard, weights_of
+from training.report.model_card import audit_sentences, how_trained, input_of, weights_of
 from training.report.page import pictures, results, split_facts
 from training.report.page.commands import commands_of
 from training.report.page.shared import shared_values
 from training.report.recipe_prose import BEST_BY, model_prose
 from training.report.result import RunResult
+from training.report.sentences import sentence_note
 from training.report.text import size_of_test
 from training.report.wording import capitalise, ua_with_interval
 from training.splits.side import SIDES
@@ -42,7 +43,7 @@ def run_page(result: RunResult) -> str:
         sides=split_facts.side_rows(result),
         speakers=[(side, ", ".join(result.speakers[side])) for side in SIDES if side in result.speakers],
         audit_text=audit_sentences(result).replace("`", ""),
-        sentences_heard=sentences_heard(result.audit),
+        sentences=sentence_note([result.audit.sentences], result.claim),
         checks=result.audit.checks,
         split_facts=split_facts,
         model=_model(result),
@@ -54,6 +55,7 @@ def run_page(result: RunResult) -> str:
             record=record,
             recipe=recipe,
             evaluation=result.test,
+            temperatures=[result.temperature],
             genders={} if known is None else results.genders_of(known.speaker, known.gender),
             commands=commands,
             curves=bool(result.history),

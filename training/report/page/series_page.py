@@ -4,44 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ValidationError
-
 from featurestore.page.render import render
-from schemas.errors import RunError
-from schemas.model import Model
-from schemas.recipe import first_problem
-from training.audits.audit import Verdict
+from training.audits.stored import StoredAudit, StoredCheck, read_audit
 from training.report.page import pictures, results
 from training.report.page.commands import commands_of
 from training.report.page.shared import shared_values
+from training.report.sentences import sentence_note
 from training.report.summary import Summary
 from training.report.summary_text import FOLD_HEADER, fold_rows, plus_minus
 from training.report.text import size_of_test
 from training.report.wording import ua_with_interval
 from training.runs.run import PAGE, RunFolder
 from training.runs.series import SeriesFolder
-from training.splits.side import SIDES, Side
-
-
-class _StoredCheck(Model):
-    name: str
-    question: str
-    verdict: Verdict
-    offenders: tuple[str, ...]
-    count: int
-
-
-class _StoredAudit(Model):
-    """Content of a fold's ``audit.json``, written by :meth:`training.audits.audit.Audit.to_json`."""
-
-    protocol: str
-    clean: bool
-    clips: dict[Side, int]
-    speakers: dict[Side, int]
-    samples: dict[Side, int]
-    test_sentences: int
-    test_sentences_heard: int
-    checks: tuple[_StoredCheck, ...]
+from training.splits.side import SIDES
 
 
 def series_page(summary: Summary, folder: SeriesFolder) -> str:
@@ -52,7 +27,7 @@ def series_page(summary: Summary, folder: SeriesFolder) -> str:
     record = folder.record()
     numbers = range(1, len(record.folds) + 1)
     first = RunFolder(folder.fold(1)).record()
-    audits = [_audit(RunFolder(folder.fold(number))) for number in numbers]
+    audits = [read_audit(RunFolder(folder.fold(number))) for number in numbers]
     emotion = summary.pooled.emotion
     heard = {name.partition("/")[0] for name in first.heard}
     return render(
@@ -69,6 +44,7 @@ def series_page(summary: Summary, folder: SeriesFolder) -> str:
         fold_rows=[_link_row(row, folder, number) for number, row in enumerate(fold_rows(summary), 1)],
         audit_header=("audit of fold", "clips", "speakers", "clean", *(c.name for c in audits[0].checks)),
         audit_rows=[_audit_row(name, found) for name, found in zip(record.folds, audits, strict=True)],
+        sentences=sentence_note([fold.sentences for fold in summary.folds], summary.claim),
         questions=[(check.name, check.question) for check in audits[0].checks],
         **shared_values(
             subject=summary.subject,
@@ -77,6 +53,7 @@ def series_page(summary: Summary, folder: SeriesFolder) -> str:
             record=first,
             recipe=record.recipe,
             evaluation=summary.pooled,
+            temperatures=[fold.temperature for fold in summary.folds],
             genders=results.genders_of(summary.predictions.speaker, summary.predictions.gender),
             commands=commands_of(
                 first, sorted({*summary.predictions.dataset, *heard}), fold=None, drawn=True
@@ -87,24 +64,17 @@ def series_page(summary: Summary, folder: SeriesFolder) -> str:
     )
 
 
-def _audit(run: RunFolder) -> _StoredAudit:
-    try:
-        return _StoredAudit.model_validate(run.read_json("audit.json"))
-    except ValidationError as error:
-        raise RunError(f"{run.path / 'audit.json'}: {first_problem(error)}; start a new run") from error
-
-
 def _link_row(row: tuple[str, ...], folder: SeriesFolder, number: int) -> dict[str, Any]:
     """Cells of a row with a link to the fold's page, if it is a fold."""
     folds = len(folder.record().folds)
     return {"cells": row, "link": f"{folder.fold(number).name}/{PAGE}" if number <= folds else None}
 
 
-def _audit_row(name: str, found: _StoredAudit) -> tuple[str, ...]:
+def _audit_row(name: str, found: StoredAudit) -> tuple[str, ...]:
     """Clips and speakers of train, validation and test; whether it is clean; findings of each check."""
     sizes = (" / ".join(f"{of[side]:,}" for side in SIDES) for of in (found.clips, found.speakers))
     return (name, *sizes, "yes" if found.clean else "no", *(_finding(check) for check in found.checks))
 
 
-def _finding(check: _StoredCheck) -> str:
+def _finding(check: StoredCheck) -> str:
     return f"{check.count:,} ({check.verdict})" if check.count else "none"

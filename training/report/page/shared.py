@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from schemas.messages.counts import format_count
 from schemas.recipe import Recipe
 from schemas.recipe_toml import recipe_toml
 from training.metrics.scores import Evaluation
+from training.metrics.temperature import TemperatureEffect
 from training.report.page import pictures, results
 from training.report.page.commands import ReproductionCommands, next_commands
 from training.report.page.request_again import as_requested, differences
+from training.report.temperature import temperature_sentences
 from training.report.wording import (
     AVERAGES,
     calibration_sentence,
@@ -32,6 +34,7 @@ def shared_values(
     record: RunRecord,
     recipe: Recipe,
     evaluation: Evaluation,
+    temperatures: Sequence[TemperatureEffect | None],
     genders: Mapping[str, str],
     commands: ReproductionCommands,
     curves: bool,
@@ -39,8 +42,9 @@ def shared_values(
 ) -> dict[str, Any]:
     """Values for the templates of both pages: a tested ``evaluation`` and its origin.
 
-    ``record`` is that of the run, or of a series' first fold; ``genders`` maps speakers to genders;
-    ``commands`` reproduce the result; ``curves`` says whether the page has training curves.
+    ``record`` is that of the run, or of a series' first fold; ``temperatures`` are of the run, or of its
+    folds; ``genders`` maps speakers to genders; ``commands`` reproduce the result; ``curves`` says whether
+    the page has training curves.
     """
     emotion, sets = evaluation.emotion, results.sets_of(evaluation, recipe.labels.target)
     return {
@@ -59,7 +63,10 @@ def shared_values(
         "speaker_spread": speaker_spread(emotion),
         "genders": genders,
         "calibrations": [pictures.reliability(name, scores) for name, scores in sets],
-        "calibration": capitalise(calibration_sentence(emotion)),
+        "calibration": [
+            capitalise(clause)
+            for clause in (calibration_sentence(emotion), *temperature_sentences(temperatures))
+        ],
         "recipe": recipe,
         "differences": differences(as_requested(recipe, record.store_spec)),
         "recipe_toml": recipe_toml(recipe),

@@ -248,7 +248,7 @@ def test_pictures_and_pages_that_fail_leave_the_result(
     for name in ("run_page", "model_card", "curves_png", "confusion_png", "reliability_png"):
         monkeypatch.setattr(outcome, name, fails)
     problems = write_result(replace(result, folder=RunFolder(tmp_path)))
-    written = {"hashes.json", "history.csv", "metrics.json", "predictions.csv"}
+    written = {"hashes.json", "history.csv", "metrics.json", "predictions.csv", "validation.csv"}
     assert {path.name for path in tmp_path.iterdir()} == written
     assert json.loads((tmp_path / "metrics.json").read_text()) == json.loads(json.dumps(result.to_json()))
     for name in ("report.html", "README.md", "curves.png", "confusion-emotion.png", "reliability.png"):
