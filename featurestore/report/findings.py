@@ -14,6 +14,7 @@ from featurestore.report.axes import MelAxes, read_mel_axes
 from featurestore.report.blocks import corpus_rows
 from featurestore.report.contents import Contents, count_contents
 from featurestore.report.correlation import Correlation, compute_correlation
+from featurestore.report.embeddings import Embeddings, examine_embeddings
 from featurestore.report.examples import Example, read_examples
 from featurestore.report.measures import DURATION, QUALITY, FileFormat, Measure, file_formats, measure
 from featurestore.report.problems import Problems, find_problems
@@ -41,12 +42,15 @@ class StoreFindings:
     axes: MelAxes | None
     means: MeanSpectra | None
     correlation: Correlation | None
+    embeddings: Embeddings
     examples: tuple[Example, ...]
     provenance: Provenance
 
 
 def examine(store: FeatureStore, progress: Progress) -> StoreFindings:
-    """Read what a report needs: tables, view 0 of mel and MFCC, and all views of one clip per emotion.
+    """Read what a report needs: tables, originals, and all views of one clip per emotion.
+
+    Of mel and MFCC, all originals are read; of encoders' features, those of a sample of the clips.
 
     Raises what :meth:`featurestore.store.FeatureStore.read` raises.
     """
@@ -67,6 +71,7 @@ def examine(store: FeatureStore, progress: Progress) -> StoreFindings:
         axes=read_mel_axes(store),
         means=compute_mean_spectra(store, held.emotions, rows, progress),
         correlation=compute_correlation(store, rows, progress),
+        embeddings=examine_embeddings(store, progress),
         examples=read_examples(store, held.emotions, progress),
         provenance=collect_provenance(store),
     )
@@ -96,6 +101,8 @@ def findings_json(found: StoreFindings) -> dict[str, Any]:
             "mean_db": _value(means.spectrum),
         },
         "mfcc": _value(found.correlation),
+        "encoders": _value(found.embeddings.layers),
+        "map": _value(found.embeddings.map),
         "examples": [
             {
                 "emotion": example.emotion,
