@@ -24,15 +24,20 @@ MOST_PERPLEXITY = 30.0
 ITERATIONS = 500
 SEED = 0
 
-Kind = Literal["emotion", "gender", "speaker", "corpus"]
+Kind = Literal["emotion", "gender", "speaker", "sentence", "corpus"]
 """What clips are grouped by."""
 
 _COLUMNS: dict[Kind, str] = {
     "emotion": "emotion",
     "gender": "gender",
     "speaker": "speaker",
+    "sentence": "sentence",
     "corpus": "dataset",
 }
+
+
+NOT_KNOWN: dict[Kind, str] = {"gender": Gender.UNKNOWN, "sentence": ""}
+"""Labels of clips whose group is not known."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +68,8 @@ class Grouping:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """The different labels, in alphabetical order."""
-        return tuple(sorted(set(self.labels)))
+        """The different labels of known groups, in alphabetical order."""
+        return tuple(sorted(set(self.labels) - {NOT_KNOWN.get(self.kind)}))
 
 
 @dataclass(frozen=True)
@@ -164,13 +169,11 @@ def separate(
 ) -> Separation | None:
     """Measure how well ``labels`` (clip,) are separated by ``distances`` (clip, clip).
 
-    Clips of unknown gender are left out. None if the others have one label, or each its own.
+    Clips whose group is not known are left out. None if the others have one label, or each its own.
     """
     from sklearn.metrics import silhouette_score
 
-    known = (
-        np.flatnonzero(np.asarray(labels != Gender.UNKNOWN)) if kind == "gender" else np.arange(len(labels))
-    )
+    known = np.flatnonzero(np.asarray(labels != NOT_KNOWN.get(kind)))
     apart, labels, speakers = distances[np.ix_(known, known)], labels[known], speakers[known]
     sizes = np.unique(labels, return_counts=True)[1] if len(labels) else np.zeros(0, np.int64)
     if not 2 <= len(sizes) < len(labels):

@@ -12,6 +12,7 @@ import numpy as np
 from featurestore.progress import Progress
 from featurestore.report.axes import MelAxes, read_mel_axes
 from featurestore.report.blocks import corpus_rows
+from featurestore.report.clip_map import ClipMap
 from featurestore.report.contents import Contents, count_contents
 from featurestore.report.correlation import Correlation, compute_correlation
 from featurestore.report.embeddings import Embeddings, examine_embeddings
@@ -80,7 +81,8 @@ def examine(store: FeatureStore, progress: Progress) -> StoreFindings:
 def findings_json(found: StoreFindings) -> dict[str, Any]:
     """The findings as JSON values; non-finite numbers become null and arrays become nested lists.
 
-    The mean spectra are included but not the mean spectrograms, and the examples but not their spectrograms.
+    Pictures are left out: the mean spectra are included but not the mean spectrograms, the examples but not
+    their spectrograms, and what is known about the map of clips, but not their places on it.
     """
     means = found.means
     return {
@@ -102,7 +104,7 @@ def findings_json(found: StoreFindings) -> dict[str, Any]:
         },
         "mfcc": _value(found.correlation),
         "encoders": _value(found.embeddings.layers),
-        "map": _value(found.embeddings.map),
+        "map": None if found.embeddings.map is None else _map(found.embeddings.map),
         "examples": [
             {
                 "emotion": example.emotion,
@@ -115,6 +117,21 @@ def findings_json(found: StoreFindings) -> dict[str, Any]:
             }
             for example in found.examples
         ],
+    }
+
+
+def _map(found: ClipMap) -> dict[str, Any]:
+    points = found.points
+    return {
+        "feature": found.feature,
+        "layer": found.layer,
+        "width": found.width,
+        "clips": found.clips,
+        "usable": found.usable,
+        "explained": None if points is None else _value(points.explained),
+        "separation": {}
+        if points is None
+        else {grouping.kind: _value(grouping.separation) for grouping in points.groupings},
     }
 
 

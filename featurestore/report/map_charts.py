@@ -13,19 +13,21 @@ from matplotlib.lines import Line2D
 
 from featurestore.page.picture import Picture, png_picture
 from featurestore.report.blocks import Doubles
-from featurestore.report.clip_map import Grouping, MapPoints
+from featurestore.report.clip_map import NOT_KNOWN, Grouping, Kind, MapPoints
 from featurestore.report.theme import CORPUS_COLOURS, EMOTION_COLOURS, GENDER_COLOURS, GREY, figure
 from schemas.messages.counts import format_count
 
 MOST_NAMED = 12
-"""Speakers up to which the page names the colour of each."""
+"""Speakers, and sentences, up to which the page names the colour of each."""
+
+WRITTEN_BELOW: tuple[Kind, ...] = ("speaker", "sentence")
+"""Groups whose names are a stranger's words, in any script: they are written by the page, not in pictures."""
 
 
 def draw_map(points: MapPoints, grouping: Grouping) -> Picture:
     """PCA and t-SNE side by side, one dot per clip.
 
-    Emotions, genders and corpora have a legend. Speakers have none: their names are a stranger's words, in
-    any script, so the page writes them.
+    There is a legend, except for :data:`WRITTEN_BELOW`.
     """
     colours = colours_of(grouping)
     each = [colours[label] for label in grouping.labels]
@@ -37,7 +39,7 @@ def draw_map(points: MapPoints, grouping: Grouping) -> Picture:
         first, second = (f"{100 * share:.1f} % of the variance" for share in points.explained)
         left.set(title="PCA", xlabel=f"component 1, {first}", ylabel=f"component 2, {second}")
         right.set(title="t-SNE", xticks=[], yticks=[], xlabel="distances between clusters mean nothing")
-        if grouping.kind != "speaker":
+        if grouping.kind not in WRITTEN_BELOW:
             legend = _legend(grouping, colours)
             drawn.legend(
                 handles=legend, loc="outside upper center", ncols=min(len(legend), 9), handletextpad=0.1
@@ -52,8 +54,9 @@ def colours_of(grouping: Grouping) -> Mapping[str, str]:
             return EMOTION_COLOURS
         case "gender":
             return GENDER_COLOURS
-        case "speaker":
-            return dict(zip(grouping.groups, spread_hues(len(grouping.groups)), strict=True))
+        case "speaker" | "sentence":
+            hues = dict(zip(grouping.groups, spread_hues(len(grouping.groups)), strict=True))
+            return hues | ({NOT_KNOWN["sentence"]: GREY} if "" in grouping.labels else {})
         case "corpus":
             ranked = sorted(grouping.groups, key=lambda name: (-grouping.labels.count(name), name))
             own = dict(zip(sorted(ranked[: len(CORPUS_COLOURS)]), CORPUS_COLOURS, strict=False))

@@ -12,7 +12,7 @@ from featurestore.report.examples import MOST_DRAWN_VIEWS, Example
 from featurestore.report.findings import StoreFindings
 from featurestore.report.layer_charts import draw_layers
 from featurestore.report.layers import LayerProfile
-from featurestore.report.map_charts import MOST_NAMED, colours_of, draw_map
+from featurestore.report.map_charts import MOST_NAMED, WRITTEN_BELOW, colours_of, draw_map
 from featurestore.report.provenance import RECIPE_FILE
 from featurestore.report.spectrograms import (
     LEAST_SHARE,
@@ -147,15 +147,15 @@ def _layers(profile: LayerProfile) -> _Layers:
 
 
 def _maps(found: ClipMap | None) -> list[_MapPicture]:
-    """The map by emotion, and by all else of which there are several groups."""
+    """The map by emotion, and by all else of which there are several groups, but not by many sentences."""
     if found is None or found.points is None:
         return []
     pictures = []
     for grouping in found.points.groupings:
         count = len(grouping.groups)
-        if count == 1 and grouping.kind != "emotion":
+        if (count < 2 and grouping.kind != "emotion") or (grouping.kind == "sentence" and count > MOST_NAMED):
             continue
-        named = colours_of(grouping) if grouping.kind == "speaker" and count <= MOST_NAMED else {}
+        named = colours_of(grouping) if grouping.kind in WRITTEN_BELOW and count <= MOST_NAMED else {}
         picture = draw_map(found.points, grouping)
         pictures.append(_MapPicture(grouping.kind, count, picture, tuple(named.items())))
     return pictures

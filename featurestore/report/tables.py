@@ -143,7 +143,7 @@ def layers_table(profile: LayerProfile) -> Table:
 
 
 def separation_table(found: ClipMap | None) -> Table:
-    """How well clips of one emotion, gender, speaker and corpus lie together; empty without a map."""
+    """How well clips of one emotion, speaker and so on lie together; empty without a map."""
     groupings = found.points.groupings if found is not None and found.points is not None else ()
     rows = [
         (grouping.kind, *_separation(grouping.separation))

@@ -31,6 +31,7 @@ def manifest(clips: int, speakers: int = 4) -> pd.DataFrame:
             "emotion": np.array(["sad", "angry", "happy"])[index % 3],
             "gender": np.array(["female", "unknown", "male"])[index % 3],
             "speaker": [f"s{i % speakers}" for i in index],
+            "sentence": np.array(["dogs", "", "kids", "dogs", ""])[index % 5],
         }
     )
 
@@ -71,7 +72,7 @@ def test_separation_is_that_of_the_plain_definitions(found: ClipMap, values: Dou
     rows, standard = manifest(60), standardise(values)
     assert found.points is not None
     by_kind = {grouping.kind: grouping for grouping in found.points.groupings}
-    assert list(by_kind) == ["emotion", "gender", "speaker", "corpus"]
+    assert list(by_kind) == ["emotion", "gender", "speaker", "sentence", "corpus"]
     for kind, column in (("emotion", "emotion"), ("speaker", "speaker"), ("corpus", "dataset")):
         labels, separation = rows[column].tolist(), by_kind[kind].separation
         assert separation is not None
@@ -93,14 +94,19 @@ def nearest(standard: Doubles, labels: list[str], apart: object) -> float:
     return float(np.mean(same))
 
 
-def test_clips_of_unknown_gender_do_not_count(found: ClipMap, values: Doubles) -> None:
+@pytest.mark.parametrize(("kind", "unknown", "clips"), [("gender", "unknown", 40), ("sentence", "", 36)])
+def test_clips_of_an_unknown_group_do_not_count(
+    found: ClipMap, values: Doubles, kind: str, unknown: str, clips: int
+) -> None:
     assert found.points is not None
-    gender = found.points.groupings[1].separation
-    assert gender is not None
-    assert (gender.groups, gender.clips) == (2, 40)
-    known = (manifest(60)["gender"] != "unknown").to_numpy()
-    labels = manifest(60)["gender"][known]
-    assert gender.silhouette == pytest.approx(silhouette_score(standardise(values)[known], labels))
+    grouping = next(each for each in found.points.groupings if each.kind == kind)
+    assert grouping.separation is not None
+    assert (grouping.separation.groups, grouping.separation.clips) == (2, clips)
+    known = (manifest(60)[kind] != unknown).to_numpy()
+    labels = manifest(60)[kind][known]
+    assert grouping.separation.silhouette == pytest.approx(
+        silhouette_score(standardise(values)[known], labels)
+    )
 
 
 def test_the_same_vectors_give_the_same_map(found: ClipMap, values: Doubles) -> None:
@@ -141,7 +147,7 @@ def test_one_speaker_and_one_changing_value_are_enough() -> None:
     assert points is not None
     assert points.explained == (1.0, 0.0)
     assert np.isfinite(points.tsne).all()
-    emotion, _, speaker, _ = points.groupings
+    emotion, _, speaker, _, _ = points.groupings
     assert speaker.separation is None
     assert emotion.separation is not None
     assert emotion.separation.other_speaker is None
@@ -201,4 +207,4 @@ def test_colours_are_those_of_oklab() -> None:
 def test_every_group_has_a_colour(found: ClipMap) -> None:
     assert found.points is not None
     for grouping in found.points.groupings:
-        assert set(grouping.groups) <= set(colours_of(grouping))
+        assert set(grouping.labels) <= set(colours_of(grouping))

@@ -48,8 +48,8 @@ def test_the_page_shows_layers_and_map(encoder_store: Path, tmp_path: Path) -> N
     report = make_report(encoder_store, tmp_path / "r.html")
     text, html = words(report.path), report.path.read_text(encoding="utf-8")
     for told in (
-        "pooled From all 112 usable clips.",
-        "framed From all 112 usable clips.",
+        "pooled Computed from all 112 usable clips.",
+        "framed Computed from all 112 usable clips.",
         "The store has one layer of this encoder, so there is nothing to compare it with.",
         "its mean state in layer 3 of pooled, the middle one of the stored layers",
         "distances between clusters and the sizes of clusters mean nothing under t-SNE",
@@ -65,8 +65,17 @@ def test_the_page_shows_layers_and_map(encoder_store: Path, tmp_path: Path) -> N
     numbers = json.loads(json.dumps(findings_json(report.findings), allow_nan=False))
     assert [each["feature"] for each in numbers["encoders"]] == ["pooled", "framed"]
     assert np.shape(numbers["encoders"][0]["similarity"]) == (2, 2)
-    assert np.shape(numbers["map"]["points"]["tsne"]) == (112, 2)
-    assert numbers["map"]["points"]["groupings"][0]["kind"] == "emotion"
+    assert (numbers["map"]["feature"], numbers["map"]["layer"], numbers["map"]["clips"]) == ("pooled", 3, 112)
+    assert 0 < numbers["map"]["explained"][1] <= numbers["map"]["explained"][0] < 1
+    assert list(numbers["map"]["separation"]) == [
+        "emotion",
+        "gender",
+        "speaker",
+        "sentence",
+        "corpus",
+    ]
+    assert numbers["map"]["separation"]["emotion"]["groups"] == 7
+    assert numbers["map"]["separation"]["corpus"] is None
 
 
 @pytest.mark.slow
@@ -79,7 +88,7 @@ def test_the_same_store_gives_the_same_page(encoder_store: Path, tmp_path: Path)
 def test_bad_recordings_are_left_out(part: Part, tmp_path: Path) -> None:
     made = part("[fm]01/*", 3)
     report = make_report(made, tmp_path / "r.html")
-    assert "From all 11 usable clips." in words(report.path)
+    assert "Computed from all 11 usable clips." in words(report.path)
     manifest = pd.read_parquet(made / "manifest.parquet")
     found = report.findings.embeddings
     assert [profile.clips for profile in found.layers] == [11, 11]
