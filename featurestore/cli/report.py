@@ -33,11 +33,12 @@ def report(
     """Describe a store on one self-contained HTML page.
 
     The page shows clips by corpus, emotion and gender, speakers, durations,
-    recording quality, problems, class balance, mean spectra, correlations,
-    pictures of example clips in all views, and the store's origin.
+    recording quality, problems, class balance, mean spectra, correlations, the
+    layers of pretrained encoders, a map of the clips, pictures of example clips
+    in all views, and the store's origin.
 
-    Only the tables, the original views of mel and mfcc, and one clip per emotion
-    are read, block by block.
+    Only the tables, the original views of mel and mfcc, those of encoders for at
+    most 2,000 clips, and one clip per emotion are read, block by block.
 
     [bold]Examples[/]
 

@@ -27,7 +27,7 @@ import dask
 import dask.array as da
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from featurestore.progress import Advance, Progress
 from featurestore.read.spans import Span, SpanReader

@@ -12,8 +12,10 @@ import numpy as np
 from featurestore.progress import Progress
 from featurestore.report.axes import MelAxes, read_mel_axes
 from featurestore.report.blocks import corpus_rows
+from featurestore.report.clip_map import ClipMap
 from featurestore.report.contents import Contents, count_contents
 from featurestore.report.correlation import Correlation, compute_correlation
+from featurestore.report.embeddings import Embeddings, examine_embeddings
 from featurestore.report.examples import Example, read_examples
 from featurestore.report.measures import DURATION, QUALITY, FileFormat, Measure, file_formats, measure
 from featurestore.report.problems import Problems, find_problems
@@ -41,12 +43,15 @@ class StoreFindings:
     axes: MelAxes | None
     means: MeanSpectra | None
     correlation: Correlation | None
+    embeddings: Embeddings
     examples: tuple[Example, ...]
     provenance: Provenance
 
 
 def examine(store: FeatureStore, progress: Progress) -> StoreFindings:
-    """Read what a report needs: tables, view 0 of mel and MFCC, and all views of one clip per emotion.
+    """Read what a report needs: tables, originals, and all views of one clip per emotion.
+
+    Of mel and MFCC, all originals are read; of encoders' features, those of a sample of the clips.
 
     Raises what :meth:`featurestore.store.FeatureStore.read` raises.
     """
@@ -67,6 +72,7 @@ def examine(store: FeatureStore, progress: Progress) -> StoreFindings:
         axes=read_mel_axes(store),
         means=compute_mean_spectra(store, held.emotions, rows, progress),
         correlation=compute_correlation(store, rows, progress),
+        embeddings=examine_embeddings(store, progress),
         examples=read_examples(store, held.emotions, progress),
         provenance=collect_provenance(store),
     )
@@ -75,7 +81,8 @@ def examine(store: FeatureStore, progress: Progress) -> StoreFindings:
 def findings_json(found: StoreFindings) -> dict[str, Any]:
     """The findings as JSON values; non-finite numbers become null and arrays become nested lists.
 
-    The mean spectra are included but not the mean spectrograms, and the examples but not their spectrograms.
+    Pictures are left out: the mean spectra are included but not the mean spectrograms, the examples but not
+    their spectrograms, and what is known about the map of clips, but not their places on it.
     """
     means = found.means
     return {
@@ -96,6 +103,8 @@ def findings_json(found: StoreFindings) -> dict[str, Any]:
             "mean_db": _value(means.spectrum),
         },
         "mfcc": _value(found.correlation),
+        "encoders": _value(found.embeddings.layers),
+        "map": None if found.embeddings.map is None else _map(found.embeddings.map),
         "examples": [
             {
                 "emotion": example.emotion,
@@ -108,6 +117,21 @@ def findings_json(found: StoreFindings) -> dict[str, Any]:
             }
             for example in found.examples
         ],
+    }
+
+
+def _map(found: ClipMap) -> dict[str, Any]:
+    points = found.points
+    return {
+        "feature": found.feature,
+        "layer": found.layer,
+        "width": found.width,
+        "clips": found.clips,
+        "usable": found.usable,
+        "explained": None if points is None else _value(points.explained),
+        "separation": {}
+        if points is None
+        else {grouping.kind: _value(grouping.separation) for grouping in points.groupings},
     }
 
 

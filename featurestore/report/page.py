@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from featurestore.page.picture import Picture
 from featurestore.page.render import render
 from featurestore.report.charts import MOST_PANELS, draw_counts, draw_histograms
+from featurestore.report.clip_map import FEWEST_CLIPS, ClipMap
 from featurestore.report.examples import MOST_DRAWN_VIEWS, Example
 from featurestore.report.findings import StoreFindings
+from featurestore.report.layer_charts import draw_layers
+from featurestore.report.layers import LayerProfile
+from featurestore.report.map_charts import MOST_NAMED, WRITTEN_BELOW, colours_of, draw_map
 from featurestore.report.provenance import RECIPE_FILE
 from featurestore.report.spectrograms import (
     LEAST_SHARE,
@@ -19,14 +23,17 @@ from featurestore.report.spectrograms import (
     draw_mean_spectrograms,
 )
 from featurestore.report.tables import (
+    Table,
     balance_table,
     corpora_table,
     counts_table,
     formats_table,
+    layers_table,
     libraries_table,
     licences_table,
     measure_table,
     remarks_table,
+    separation_table,
     views_table,
 )
 
@@ -37,6 +44,25 @@ class _ExamplePicture:
 
     example: Example
     picture: Picture
+
+
+@dataclass(frozen=True)
+class _Layers:
+    """An encoder's layers, their table and, if there are several, their picture."""
+
+    profile: LayerProfile
+    table: Table
+    picture: Picture | None
+
+
+@dataclass(frozen=True)
+class _MapPicture:
+    """A coloured map. ``named``: label and colour of each group that the picture itself does not name."""
+
+    kind: str
+    groups: int
+    picture: Picture
+    named: tuple[tuple[str, str], ...]
 
 
 def render_page(name: str, found: StoreFindings) -> str:
@@ -72,6 +98,11 @@ def render_page(name: str, found: StoreFindings) -> str:
         correlation_picture=draw_correlation(found.correlation)
         if found.correlation is not None and found.correlation.frames
         else None,
+        layers=[_layers(profile) for profile in found.embeddings.layers],
+        clip_map=found.embeddings.map,
+        map_pictures=_maps(found.embeddings.map),
+        separations=separation_table(found.embeddings.map),
+        fewest_mapped=FEWEST_CLIPS,
         examples=[
             _ExamplePicture(example, draw_example(example, found.axes, limits))
             for example in found.examples
@@ -108,6 +139,26 @@ def _means(found: StoreFindings) -> tuple[Picture, Picture] | None:
     if means is None or axes is None or not means.frames.any():
         return None
     return draw_mean_spectrograms(means, axes), draw_contrast(means, axes)
+
+
+def _layers(profile: LayerProfile) -> _Layers:
+    drawn = len(profile.layers) > 1 and profile.clips > 1
+    return _Layers(profile, layers_table(profile), draw_layers(profile) if drawn else None)
+
+
+def _maps(found: ClipMap | None) -> list[_MapPicture]:
+    """The map by emotion, and by all else of which there are several groups, but not by many sentences."""
+    if found is None or found.points is None:
+        return []
+    pictures = []
+    for grouping in found.points.groupings:
+        count = len(grouping.groups)
+        if (count < 2 and grouping.kind != "emotion") or (grouping.kind == "sentence" and count > MOST_NAMED):
+            continue
+        named = colours_of(grouping) if grouping.kind in WRITTEN_BELOW and count <= MOST_NAMED else {}
+        picture = draw_map(found.points, grouping)
+        pictures.append(_MapPicture(grouping.kind, count, picture, tuple(named.items())))
+    return pictures
 
 
 def _without_clips(found: StoreFindings) -> list[str]:

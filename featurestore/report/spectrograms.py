@@ -63,7 +63,7 @@ def draw_contrast(means: MeanSpectra, at: MelAxes) -> Picture:
     with figure(0.9 + 0.3 * len(means.emotions)) as drawn:
         axes = drawn.subplots()
         image = axes.imshow(
-            contrast, aspect="auto", cmap=_map("RdBu_r"), vmin=-most, vmax=most, interpolation="nearest"
+            contrast, aspect="auto", cmap=colour_map("RdBu_r"), vmin=-most, vmax=most, interpolation="nearest"
         )
         positions, names = _hertz_ticks(at, apart=0.05)
         axes.set_xticks(positions, names)
@@ -80,7 +80,7 @@ def draw_correlation(found: Correlation) -> Picture:
     count = len(found.matrix)
     with figure(5.6, 6.6) as drawn:
         axes = drawn.subplots()
-        image = axes.imshow(found.matrix, cmap=_map("RdBu_r"), vmin=-1, vmax=1, interpolation="nearest")
+        image = axes.imshow(found.matrix, cmap=colour_map("RdBu_r"), vmin=-1, vmax=1, interpolation="nearest")
         step = max(1, round(count / 8 / 5) * 5) if count > 12 else 1
         axes.set_xticks(range(0, count, step))
         axes.set_yticks(range(0, count, step))
@@ -134,13 +134,18 @@ def pool(values: Doubles, axis: int) -> Doubles:
     return means
 
 
+def colour_map(name: str) -> Colormap:
+    """A colour map of matplotlib in steps, with :data:`NO_DATA` for what has no value."""
+    return mpl.colormaps[name].resampled(_LEVELS).with_extremes(bad=NO_DATA)
+
+
 def _spectrogram(axes: Axes, values: Doubles, at: MelAxes, limits: tuple[float, float]) -> Any:
     bands, half = len(at.hertz), 0.5 * (at.seconds[1] - at.seconds[0] if len(at.seconds) > 1 else 1.0)
     image = axes.imshow(
         pool(pool(np.asarray(values, np.float64), 0), 1),
         origin="lower",
         aspect="auto",
-        cmap=_map("magma"),
+        cmap=colour_map("magma"),
         vmin=limits[0],
         vmax=limits[1],
         interpolation="nearest",
@@ -190,7 +195,3 @@ def _limits(values: Doubles) -> tuple[float, float]:
 
 def _finite(values: Floats) -> Floats:
     return values[np.isfinite(values)]
-
-
-def _map(name: str) -> Colormap:
-    return mpl.colormaps[name].resampled(_LEVELS).with_extremes(bad=NO_DATA)

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from featurestore.report.clip_map import ClipMap, Separation
 from featurestore.report.contents import Contents, Quartiles
 from featurestore.report.findings import StoreFindings
+from featurestore.report.layers import LayerProfile
 from featurestore.report.measures import DURATION, Measure
 from schemas.clip import Remark
 from schemas.spec import StoreSpec
@@ -122,6 +126,37 @@ def remarks_table(remarks: Sequence[Remark], what: str) -> Table:
     return Table.of(("clip", "file", what), [(r.clip_id, r.path, r.problem) for r in remarks])
 
 
+def layers_table(profile: LayerProfile) -> Table:
+    """Norms of each layer's states, and its similarity to the stored layer before it."""
+    rows = []
+    for place, layer in enumerate(profile.layers):
+        before = profile.similarity[place, place - 1] if place else np.nan
+        rows.append(
+            (
+                str(layer),
+                _known(profile.norm_mean[place], 2),
+                _known(profile.norm_std[place], 2),
+                _known(before, 3),
+            )
+        )
+    return Table.of(("layer", "mean norm", "standard deviation", "CKA with the layer before"), rows)
+
+
+def separation_table(found: ClipMap | None) -> Table:
+    """How well clips of one emotion, speaker and so on lie together; empty without a map."""
+    groupings = found.points.groupings if found is not None and found.points is not None else ()
+    rows = [
+        (grouping.kind, *_separation(grouping.separation))
+        for grouping in groupings
+        if grouping.separation is not None
+    ]
+    header = (
+        "grouped by", "groups", "clips", "silhouette", "nearest clip",
+        "nearest, other speaker", "random clip",
+    )  # fmt: skip
+    return Table(header, tuple(rows))
+
+
 def views_table(spec: StoreSpec) -> Table:
     """Each view, what it does, and the range of its parameter."""
     rows = [("0", spec.view_names[0], "the recording itself", "")]
@@ -167,6 +202,21 @@ def _intensities(found: tuple[tuple[str, int], ...]) -> str:
         return UNKNOWN
     more = f", and {len(found) - 6:,} more" if len(found) > 6 else ""
     return ", ".join(f"{word} {clips:,}" for word, clips in found[:6]) + more
+
+
+def _separation(found: Separation) -> tuple[str, ...]:
+    return (
+        f"{found.groups:,}",
+        f"{found.clips:,}",
+        _number(found.silhouette, 3),
+        f"{100 * found.nearest:.1f} %",
+        NOTHING if found.other_speaker is None else f"{100 * found.other_speaker:.1f} %",
+        f"{100 * found.chance:.1f} %",
+    )
+
+
+def _known(value: float, digits: int) -> str:
+    return _number(float(value), digits) if np.isfinite(value) else NOTHING
 
 
 def _percent(share: float | None) -> str:

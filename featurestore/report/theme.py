@@ -14,13 +14,24 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (
-    "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c959f"
+BLUE, ORANGE, GREEN, PINK, SKY, RED, YELLOW, GREY = (
+    "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#8c959f"
 )  # fmt: skip
 """Colours of Okabe & Ito (2008), and grey for what is unknown or combined."""
 
 GENDER_COLOURS = {"female": RED, "male": BLUE, "unknown": GREY}
 CORPUS_COLOURS = (BLUE, ORANGE, GREEN, PINK, SKY)
+EMOTION_COLOURS = {
+    "neutral": GREY,
+    "calm": SKY,
+    "happy": ORANGE,
+    "sad": BLUE,
+    "angry": RED,
+    "fearful": PINK,
+    "disgust": GREEN,
+    "surprised": "#1b1f24",
+    "bored": YELLOW,
+}
 
 WIDTH = 9.0
 """Width of a chart in inches: 864 CSS pixels."""

@@ -16,7 +16,6 @@ from featurestore.cluster.request import ClusterRequest
 from featurestore.compare import compare
 from featurestore.compute import execution
 from featurestore.plan.spec import SpecRequest
-from featurestore.report.make import make_report
 from featurestore.sharing.pull import pull
 from featurestore.sharing.selection import PartSelection
 from featurestore.store import FeatureStore
@@ -219,12 +218,6 @@ def test_stores_compare(encoder_store: Path, tmp_path: Path) -> None:
     own = Path(shutil.copytree(encoder_store, tmp_path / "own.zarr"))
     stores = [FeatureStore.open(path) for path in (encoder_store, own)]
     assert compare(*stores).same
-
-
-def test_a_report_of_the_store(encoder_store: Path, tmp_path: Path) -> None:
-    make_report(encoder_store, tmp_path / "report.html")
-    page = (tmp_path / "report.html").read_text()
-    assert "pooled" in page
 
 
 def test_features_of_different_lengths_are_not_stacked(encoder_store: Path) -> None:

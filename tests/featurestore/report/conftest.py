@@ -15,6 +15,7 @@ import soundfile
 
 from featurestore.build import BuildRequest, build
 from featurestore.plan.spec import SpecRequest
+from featurestore.report import clip_map
 from tests import commands
 from tests.blank_pictures import draw_blank
 
@@ -48,6 +49,14 @@ MFCC = '[[features]]\nkind = "mfcc"\nn_mfcc = 10\nn_mels = 24\n'
 RMS = '[[features]]\nkind = "rms"\n'
 
 MakeStore = Callable[..., Path]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_maps() -> Iterator[None]:
+    """t-SNE takes as few steps as scikit-learn allows: half the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clip_map, "ITERATIONS", 250)
+        yield
 
 
 @pytest.fixture

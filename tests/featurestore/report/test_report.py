@@ -59,7 +59,15 @@ def test_the_page_tells_what_the_store_holds(page: Path, store: Path) -> None:
         assert told in text
     assert str(store.parent) not in page.read_text()
     drawn = pictures(page)
-    assert len(drawn) == 3 + 2 + 1 + 7  # counts, durations, quality; means; correlation; examples
+    # counts, durations, quality; means; correlation; the map by five groups; examples
+    assert len(drawn) == 3 + 2 + 1 + 5 + 7
+    assert [alt.split()[-1] for alt in drawn if alt.startswith("Maps of the clips")] == [
+        "emotion",
+        "gender",
+        "speaker",
+        "sentence",
+        "corpus",
+    ]
     assert sum("in the views original, noise, later, fast" in alt for alt in drawn) == 7
 
 
