@@ -58,7 +58,7 @@ class WhisperNetwork(nn.Module):
 
 
 class _Positions(nn.Module):
-    """A vector per position. Unlike ``nn.Embedding``, it draws no random numbers, which takes 1 s on ``meta``.
+    """A vector per position. Unlike ``nn.Embedding``, it draws no random numbers: on ``meta``, that takes 1 s.
 
     ``weight`` : (positions, width).
     """
