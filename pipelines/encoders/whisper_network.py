@@ -58,7 +58,7 @@ class WhisperNetwork(nn.Module):
 
 
 class _Positions(nn.Module):
-    """A vector per position. Unlike ``nn.Embedding``, it draws no random numbers: on ``meta``, that takes 1 s.
+    """A vector per position. Unlike ``nn.Embedding``, it draws no random numbers; on ``meta`` they take 1 s.
 
     ``weight`` : (positions, width).
     """
