@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -27,25 +27,29 @@ LOUDEST_PEAK = 100.0
 
 
 @dataclass(frozen=True)
-class Recording:
-    """A decoded recording.
+class DecodedSound:
+    """The sound of a recording.
 
     ``samples`` : (n,) float32, mono, at the sample rate of the specification; trimmed and scaled to a peak of
     1 if the specification says so, not yet cut or padded.
-
-    ``quality`` : of the recording before trimming and scaling.
 
     ``duration_s``, ``sample_rate``, ``channels`` and ``container`` (``WAV``, ``FLAC``, ``AIFF``, … as named
     by libsndfile) describe the file. ``note`` : an oddity of the file that does not make it unusable, or "".
     """
 
     samples: npt.NDArray[np.float32]
-    quality: Quality
     duration_s: float
     sample_rate: int
     channels: int
     container: str
     note: str = ""
+
+
+@dataclass(frozen=True)
+class Recording(DecodedSound):
+    """A decoded recording; ``quality`` : before trimming and scaling."""
+
+    quality: Quality = field(kw_only=True)
 
 
 class UnusableRecordingError(RecordingError):
@@ -94,6 +98,34 @@ def decode(data: Bytes | Source, audio: AudioSpec, decoded: Decoded | None = Non
     cannot be read. What the header rules out is not read any further. A truncated MP3 is read as far as
     possible, as its header does not reliably give its length.
     """
+    found = _decode(data, audio, decoded)
+    sound = found.sound
+    return Recording(
+        sound.samples,
+        sound.duration_s,
+        sound.sample_rate,
+        sound.channels,
+        sound.container,
+        sound.note,
+        quality=measure_quality(found.channels, found.mono, audio.sample_rate),
+    )
+
+
+def decode_sound(data: Bytes | Source, audio: AudioSpec) -> DecodedSound:
+    """As :func:`decode`, without measuring the quality, which a prediction does not need."""
+    return _decode(data, audio, None).sound
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A sound, the file's ``channels`` (n, channel), and ``mono`` (m,) before trimming and scaling."""
+
+    sound: DecodedSound
+    channels: npt.NDArray[np.float32]
+    mono: npt.NDArray[np.float32]
+
+
+def _decode(data: Bytes | Source, audio: AudioSpec, decoded: Decoded | None) -> _Found:
     source = data if isinstance(data, Source) else MemorySource(data)
     with open_usable(source) as file:
         note = check_header(file, audio)
@@ -104,9 +136,8 @@ def decode(data: Bytes | Source, audio: AudioSpec, decoded: Decoded | None = Non
     if rate != audio.sample_rate:
         mono = soxr.resample(mono, rate, audio.sample_rate, quality="HQ")
     check_mono(float(np.abs(mono).max(initial=0.0)), audio.sample_rate, file)
-    quality = measure_quality(channels, mono, audio.sample_rate)
-    samples = prepare(mono, audio)
-    return Recording(samples, quality, duration, rate, channels.shape[1], file.container, note)
+    sound = DecodedSound(prepare(mono, audio), duration, rate, channels.shape[1], file.container, note)
+    return _Found(sound, channels, mono)
 
 
 def check_mono(peak: float, rate: int, file: SoundFile) -> None:

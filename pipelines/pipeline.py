@@ -76,7 +76,7 @@ class Pipeline:
         self.window = window_samples(spec)
         self.clips_at_once = 1 if device.type == "cpu" else GPU_CLIPS
         self._extract = FeatureExtractor(spec, device)
-        self._encoders = encoder_extractors(spec, encoders or {}, device) if spec.encoders else {}
+        self._encoders = encoder_extractors(spec, encoders or {}, device) if spec.encoders else ()
         self._dtype = torch.float16 if spec.storage.dtype == "float16" else torch.float32
         self._quantise = quantiser(spec, device)
 
@@ -146,8 +146,10 @@ class Pipeline:
         """Tables (waveform, frame, coefficient) float32 of features that share frames, and their columns."""
         if self._extract.columns:
             yield self._extract.columns, self._extract.table([view.waveforms for view in views])
-        for name, extract in self._encoders.items():
-            yield {name: slice(None)}, torch.cat([extract(view) for view in views])
+        for extract in self._encoders:
+            found = [extract(view) for view in views]
+            for name in found[0]:
+                yield {name: slice(None)}, torch.cat([numbers[name] for numbers in found])
 
     def _round(self, table: torch.Tensor) -> torch.Tensor:
         """The numbers that the store holds."""
@@ -164,6 +166,6 @@ class Pipeline:
             broken = ~torch.isfinite(table[row]).all(dim=0)
             names = [name for name, part in columns.items() if broken[part].any()]
             clip_id = clip_ids[row % len(clip_ids)]
-            if self._dtype == torch.float16 and names[0] in self._encoders:
+            if self._dtype == torch.float16 and names[0] in {feature.name for feature in self.spec.encoders}:
                 raise UsageError(f"{names[0]} of {clip_id} exceeds float16; build with --dtype float32")
             raise FloatingPointError(f"{', '.join(names)} of {clip_id} are not finite; please report this")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from pipelines.batch import ViewBatch
 from pipelines.encoders.pooling import average_frames, pool
-from pipelines.encoders.weights import find_weights
+from pipelines.encoders.weights import EncoderWeights, find_weights
 from pipelines.resample import resample
 from schemas.encoders import ENCODER_RATE, EncoderSpec
 from schemas.errors import EncoderError
@@ -19,26 +19,26 @@ from schemas.spec import StoreSpec
 
 
 class EncoderExtractor:
-    """Computes one encoder feature of ``spec`` on ``device``; the weights are loaded once.
+    """Computes encoder features of ``spec`` that share one forward pass, on ``device``.
 
-    ``folder`` : the weights. Raises :class:`EncoderError` if they are not those of the specification.
+    ``features`` : with the same weights, architecture and window; the network is loaded once, up to the
+    highest layer of them all.
     """
 
-    def __init__(self, spec: StoreSpec, feature: EncoderSpec, folder: Path, device: torch.device) -> None:
-        weights = find_weights(folder)
-        if weights.sha256 != feature.sha256 or weights.architecture != feature.architecture:
-            raise EncoderError(
-                f"the weights in {folder} are not those that {feature.name} was computed with (SHA-256 "
-                f"{weights.sha256[:12]}… instead of {str(feature.sha256)[:12]}…); give their folder with "
-                f"--encoder {feature.name}=FOLDER"
-            )
-        self._feature = feature
+    def __init__(
+        self, spec: StoreSpec, features: Sequence[EncoderSpec], weights: EncoderWeights, device: torch.device
+    ) -> None:
+        states = tuple(sorted({layer for feature in features for layer in feature.all_layers}))
+        self._features = tuple(features)
         self._rate = spec.audio.sample_rate
-        self._coefficients, self._frames = spec.shapes[feature.name]
-        self._encoder = weights.load(feature.all_layers, device)
+        self._shapes = {feature.name: spec.shapes[feature.name] for feature in features}
+        self._rows = {
+            feature.name: [states.index(layer) for layer in feature.all_layers] for feature in features
+        }
+        self._encoder = weights.load(states, device)
 
-    def __call__(self, view: ViewBatch) -> torch.Tensor:
-        """The feature of each clip, (clip, frame, coefficient) float32; zeros after the end of a clip.
+    def __call__(self, view: ViewBatch) -> dict[str, torch.Tensor]:
+        """Feature → its numbers for each clip, (clip, frame, coefficient) float32; zeros after a clip's end.
 
         Clips of the same length are computed together, and none is padded, so that its numbers depend on
         nothing else.
@@ -46,40 +46,66 @@ class EncoderExtractor:
         rows_by_length: dict[int, list[int]] = defaultdict(list)
         for row, samples in enumerate(view.lengths):
             rows_by_length[samples].append(row)
-        out = view.waveforms.new_zeros(len(view.lengths), self._frames, self._coefficients)
+        out = {
+            name: view.waveforms.new_zeros(len(view.lengths), frames, coefficients)
+            for name, (coefficients, frames) in self._shapes.items()
+        }
         for samples, rows in rows_by_length.items():
             if samples:
-                values = self._encode(view.waveforms[rows, :samples])
-                out[rows, : values.shape[1]] = values
+                hidden = self._encode(view.waveforms[rows, :samples])
+                for feature in self._features:
+                    values = self._summarise(feature, hidden)
+                    out[feature.name][rows, : values.shape[1]] = values
         return out
 
     def _encode(self, waveforms: torch.Tensor) -> torch.Tensor:
-        feature = self._feature
-        frames = feature.encoder_frames(waveforms.shape[1], self._rate)
+        """Hidden states of the real frames, (clip, state, frame, width), of (clip, samples)."""
+        shared = self._features[0]
+        frames = shared.encoder_frames(waveforms.shape[1], self._rate)
         if self._rate != ENCODER_RATE:
             waveforms = resample(waveforms, ENCODER_RATE, self._rate)
-        if feature.window != "clip":
-            window = round(feature.window * ENCODER_RATE)
+        if shared.window != "clip":
+            window = round(shared.window * ENCODER_RATE)
             waveforms = F.pad(waveforms, (0, max(0, window - waveforms.shape[1])))[:, :window]
-        hidden = self._encoder.hidden_states(waveforms)[:, :, :frames]
+        return self._encoder.hidden_states(waveforms)[:, :, :frames]
+
+    def _summarise(self, feature: EncoderSpec, hidden: torch.Tensor) -> torch.Tensor:
+        own = hidden[:, self._rows[feature.name]]
         if feature.pooling == "frames":
-            return average_frames(hidden, feature.stride)
-        return pool(hidden, feature.statistics)
+            return average_frames(own, feature.stride)
+        return pool(own, feature.statistics)
 
 
 def encoder_extractors(
     spec: StoreSpec, folders: Mapping[str, Path], device: torch.device
-) -> dict[str, EncoderExtractor]:
-    """Extractor of each encoder feature of ``spec`` by its name. ``folders`` : name → its weights.
+) -> tuple[EncoderExtractor, ...]:
+    """Extractors of the encoder features of ``spec``: one for all with the same weights and window.
 
-    Raises :class:`EncoderError` if weights are missing or others.
+    ``folders`` : name of a feature → its weights. Raises :class:`EncoderError` if weights are missing or are
+    not those of the specification.
     """
-    out = {}
+    found: dict[Path, EncoderWeights] = {}
+    groups: dict[tuple[object, ...], list[EncoderSpec]] = defaultdict(list)
     for feature in spec.encoders:
         if feature.name not in folders:
             raise EncoderError(
                 f"the weights of the encoder {feature.name} are not on this machine; give their folder with "
                 f"--encoder {feature.name}=FOLDER"
             )
-        out[feature.name] = EncoderExtractor(spec, feature, folders[feature.name], device)
-    return out
+        folder = folders[feature.name]
+        if folder not in found:
+            found[folder] = find_weights(folder)
+        _require_own(found[folder], feature)
+        groups[feature.sha256, feature.architecture, feature.window].append(feature)
+    return tuple(
+        EncoderExtractor(spec, group, found[folders[group[0].name]], device) for group in groups.values()
+    )
+
+
+def _require_own(weights: EncoderWeights, feature: EncoderSpec) -> None:
+    if weights.sha256 != feature.sha256 or weights.architecture != feature.architecture:
+        raise EncoderError(
+            f"the weights in {weights.folder} are not those that {feature.name} was computed with (SHA-256 "
+            f"{weights.sha256[:12]}… instead of {str(feature.sha256)[:12]}…); give their folder with "
+            f"--encoder {feature.name}=FOLDER"
+        )

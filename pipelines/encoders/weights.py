@@ -57,10 +57,10 @@ class EncoderWeights:
         if states[0] < 0 or states[-1] > self.architecture.blocks:
             wrong = states[0] if states[0] < 0 else states[-1]
             raise UsageError(f"the encoder has no layer {wrong}; choose from 0 to {self.architecture.blocks}")
-        if find_spec("transformers") is None:
+        if not isinstance(self.architecture, WhisperArchitecture) and find_spec("transformers") is None:
             raise EncoderError(
-                "features of encoders need the package transformers; install the extra encoders: pip install "
-                "'ser-features[encoders]'"
+                f"encoders of the family {self.architecture.family} need the package transformers; install "
+                f"the extra encoders: pip install 'ser-features[encoders]'"
             )
         try:
             return load_encoder(self.architecture, states, self._tensors(max(1, states[-1])), device)

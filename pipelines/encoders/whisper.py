@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from pipelines.encoders.encoder import Encoder
 from pipelines.encoders.log_mel import LogMel
 from pipelines.encoders.tensors import assign
+from pipelines.encoders.whisper_network import WhisperNetwork
 from schemas.encoders import WhisperArchitecture
 
 
@@ -32,9 +31,8 @@ class WhisperEncoder(Encoder):
         super().__init__(architecture, states)
         self._whisper = architecture
         self._log_mel = LogMel(architecture.n_mels, device)
-        network = _network(architecture, min(states[-1], architecture.blocks))
-        if states[-1] < architecture.blocks:
-            network.layer_norm = nn.Identity()
+        with torch.device("meta"):
+            network = WhisperNetwork(architecture, states[-1])
         assign(network, tensors, device)
         self._network = network
 
@@ -46,32 +44,5 @@ class WhisperEncoder(Encoder):
         if frames > self._whisper.positions:
             raise ValueError(f"{frames} frames, but the encoder has {self._whisper.positions} positions")
         padded = F.pad(waveforms, (0, frames * self._whisper.hop - samples))
-        network = self._network
-        hidden = F.gelu(network.conv1(self._log_mel(padded)))
-        hidden = F.gelu(network.conv2(hidden)).transpose(1, 2) + network.embed_positions.weight[:frames]
-        out = [hidden] if 0 in self.states else []
-        for number, block in enumerate(network.layers, 1):
-            hidden = block(hidden, None)
-            if number == self._whisper.blocks:
-                hidden = network.layer_norm(hidden)
-            if number in self.states:
-                out.append(hidden)
-        return torch.stack(out, dim=1)
-
-
-def _network(architecture: WhisperArchitecture, blocks: int) -> Any:
-    from transformers import WhisperConfig
-    from transformers.models.whisper.modeling_whisper import WhisperEncoder as Network
-
-    config = WhisperConfig(
-        d_model=architecture.width,
-        encoder_layers=blocks,
-        encoder_attention_heads=architecture.heads,
-        encoder_ffn_dim=architecture.inner_width,
-        activation_function=architecture.activation,
-        num_mel_bins=architecture.n_mels,
-        max_source_positions=architecture.positions,
-        attn_implementation="sdpa",
-    )
-    with torch.device("meta"):
-        return Network(config)
+        found: torch.Tensor = self._network(self._log_mel(padded), self.states)
+        return found

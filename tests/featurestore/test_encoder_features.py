@@ -116,6 +116,17 @@ def test_a_store_that_grows_is_the_same_as_one_built_at_once(
     assert verify(out, full=True).ok
 
 
+def test_a_feature_added_alone_equals_one_computed_with_another_of_its_encoder(
+    encoder_store: Path, small_demo: Path, both_recipe: Path, encoder: Path, tmp_path: Path
+) -> None:
+    """Together they share forward passes; one that is added later has its own."""
+    out = tmp_path / "grown.zarr"
+    pull(str(encoder_store), out, PartSelection(features=("mel", "rms", "pooled")))
+    report = build_with(out, small_demo, both_recipe, encoder)
+    assert report.units_built > 0
+    assert report.document.digest == FeatureStore.open(encoder_store).digest
+
+
 def test_a_part_without_encoders_is_the_store_without_them(
     encoder_store: Path, small_demo: Path, mel_recipe: Path, tmp_path: Path
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +86,22 @@ def test_a_recording_is_predicted_as_its_stored_clip(
         assert found is not None
         stored = np.array([float(value) for value in line.split(",")[-len(found) :]])
         assert np.abs(np.sort(found) - np.sort(stored)).max() < 1e-3
+
+
+def test_predicting_imports_neither_stores_nor_what_only_training_or_other_encoders_need(
+    run: RunResult, small_demo: Path, encoder: Path
+) -> None:
+    """Each takes half a second or more, at every start."""
+    clip = min((small_demo / "demo").rglob("*.wav"))
+    code = (
+        "import sys; from pathlib import Path; from training.predict.ensemble import Ensemble; "
+        f"found = Ensemble.open([{str(run.folder.path)!r}], 'cpu', {{'pooled': Path({str(encoder)!r})}}); "
+        f"found.predict({str(clip)!r}); "
+        "late = ('transformers', 'zarr', 'pandas', 'scipy.signal', 'scipy.optimize', 'sklearn', "
+        "'torch._dynamo'); print([m for m in late if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_weights_are_found_by_their_hash_or_named(

@@ -23,7 +23,7 @@ from schemas.labels import label_set
 from training.functionals.rounding import ROUNDING, SMALLEST_DEVIATION
 from training.functionals.vectors import ClipVectors, clip_vectors
 from training.linear.classifier import LinearClassifier
-from training.linear.training import load_classifier
+from training.linear.load import load_classifier
 from training.loop.normalise import Normaliser
 from training.predict.scorer import require_independent_clips
 from training.predict.trained import TrainedModel

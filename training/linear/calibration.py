@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 from training.linear.classifier import LinearClassifier
@@ -22,6 +21,8 @@ def fit_temperature(scores: NDArray[np.float64], targets: NDArray[np.int64]) -> 
     """
     if not _known(scores, targets).any():
         return 1.0
+    from scipy.optimize import minimize_scalar  # takes half a second; only fitting needs it
+
     found = minimize_scalar(
         lambda log: -likelihood(scores, targets, np.exp(log)),
         bounds=(np.log(SMALLEST), np.log(LARGEST)),

@@ -11,18 +11,16 @@ from numpy.typing import NDArray
 from featurestore.places.durable import storage_errors
 from featurestore.store import FeatureStore
 from schemas.architecture import LinearSpec
-from schemas.errors import RunError
 from training.functionals.source import read_vectors
 from training.functionals.vectors import vectors_of
 from training.linear.calibration import measure_temperature
 from training.linear.choice import fit_by_speakers
 from training.linear.classifier import LinearClassifier, fit_classifier
+from training.linear.load import load_classifier
 from training.loop.network import TrainingOutcome
 from training.metrics.temperature import TemperatureEffect
 from training.plan.plan import Plan
-from training.runs.hashes import is_listed
 from training.runs.observer import Observer
-from training.runs.request import resume_command
 from training.runs.run import RunFolder, RunRecord
 from training.samples.samples import Samples
 from training.splits.side import ORIGINAL_VIEW, Side
@@ -86,13 +84,6 @@ def predict_linear(
 ) -> NDArray[np.float64]:
     """Probabilities (samples, classes) by a run's classifier. Raises :class:`RunError` if it has none."""
     return load_classifier(folder).predict(_values(store, samples, record))
-
-
-def load_classifier(folder: RunFolder) -> LinearClassifier:
-    """The classifier of a finished run. Raises :class:`RunError` if it has none."""
-    if folder.linear.exists() and not is_listed(folder.path, folder.linear.name):
-        raise RunError(f"{folder.path} is not finished; resume it with: {resume_command(folder.path, None)}")
-    return LinearClassifier.load(folder.linear)
 
 
 def _values(

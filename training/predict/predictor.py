@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipelines.decode import Recording, UnusableRecordingError, decode
+from pipelines.decode import DecodedSound, UnusableRecordingError, decode_sound
 from pipelines.device import choose_device
 from pipelines.pipeline import Pipeline
 from pipelines.recording.source import RecordingFile, opened
@@ -233,11 +233,11 @@ def require_short(file: RecordingFile, longest_s: float) -> None:
         raise TooLongError(duration_s, longest_s)
 
 
-def _decode(file: RecordingFile, audio: AudioSpec) -> Recording:
+def _decode(file: RecordingFile, audio: AudioSpec) -> DecodedSound:
     """Decode a recording; errors do not name fields of a recipe, as the model is trained already."""
     try:
         with opened(file) as source:
-            return decode(source, audio)
+            return decode_sound(source, audio)
     except UnusableRecordingError as error:
         if error.setting == "audio.max_duration_s" and error.duration_s is not None:
             raise TooLongError(error.duration_s, audio.max_duration_s) from error

@@ -20,8 +20,7 @@ from schemas.architecture import LinearSpec
 from schemas.errors import RunError
 from schemas.spec import StoreSpec
 from training.functionals.vectors import clip_vectors
-from training.linear.training import load_classifier
-from training.predict.trained import TrainedModel
+from training.linear.load import load_classifier
 from training.runs.run import RunFolder, RunRecord
 
 Scorer = Callable[[Tensor, Tensor], NDArray[np.float64]]
@@ -48,6 +47,8 @@ def scorer_of(folder: RunFolder, device: torch.device, spec: StoreSpec | None = 
             return classifier.predict(vectors(features, valid).numpy())
 
         return linear
+    from training.predict.trained import TrainedModel  # needs the libraries of stores, which take a second
+
     network, normaliser = TrainedModel(folder, record).network(device)
     on_device = None if vectors is None else vectors.to(device)
 

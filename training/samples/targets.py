@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from schemas.clip import Status
 from schemas.errors import RunError
 from schemas.labels import Gender, LabelSet, Target
 from schemas.messages.counts import choose_form
-from training.samples.where import matching_clips
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NO_CLASS = -1
 """Target of a clip that is left out."""
@@ -76,7 +78,11 @@ def targets_of(
         of = manifest["dataset"].isin(list(datasets)).to_numpy()
     ok = (manifest["status"] == Status.OK).to_numpy()
     usable = of & ok
-    met = usable if where is None else usable & matching_clips(manifest, where)
+    met = usable
+    if where is not None:
+        from training.samples.where import matching_clips  # needs pandas, and predictions do not
+
+        met = usable & matching_clips(manifest, where)
     kept = met & (emotion != NO_CLASS)
     known = np.ones(len(manifest), dtype=bool)
     classes = emotion

@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from pipelines.decode import UnusableRecordingError, decode
+from pipelines.decode import UnusableRecordingError, decode_sound
 from pipelines.recording.sound_file import UNKNOWN_FRAMES, SoundFile, SoundFileError
 from pipelines.recording.source import MemorySource
 from pipelines.trim import trim_bounds
@@ -37,7 +37,7 @@ class Sound:
             update={"trim_db": None, "normalise": "none", "max_duration_s": limits.max_seconds}
         )
         try:
-            found = decode(content, whole)
+            found = decode_sound(content, whole)
         except UnusableRecordingError as error:
             if error.duration_s is not None and error.duration_s > limits.max_seconds:
                 raise _too_long(error.duration_s, limits) from error
@@ -106,7 +106,7 @@ def _require_small(content: bytes, limits: Limits) -> None:
         with SoundFile(MemorySource(content)) as header:
             frames, channels, rate = header.frames, header.channels, header.sample_rate
     except SoundFileError:
-        return  # decode() reports what is wrong with it
+        return  # decode_sound() reports what is wrong with it
     if frames >= UNKNOWN_FRAMES or not rate:
         return
     if frames / rate > limits.max_seconds:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -13,9 +15,10 @@ from transformers.models.whisper.modeling_whisper import WhisperEncoder as Refer
 
 from pipelines.encoders.ctranslate2 import encoder_tensors, read_variables
 from pipelines.encoders.log_mel import LogMel
-from pipelines.encoders.weights import EncoderWeights, find_weights
+from pipelines.encoders.weights import EncoderWeights, find_weights, load_encoder
+from schemas.encoders import Activation, WhisperArchitecture
 from tests.pipelines.encoders.conftest import Saved
-from tests.pipelines.encoders.saved import KINDS, base_of
+from tests.pipelines.encoders.saved import KINDS, WHISPER, base_of
 
 CPU = torch.device("cpu")
 TOLERANCE = 1e-4
@@ -96,6 +99,19 @@ def test_whisper(saved: Saved, name: str, states: tuple[int, ...], seconds: floa
     found = encoder.hidden_states(waveform)
     assert found.shape[2:] == (frames, 32)
     _require_equal(found, _reference(_on_window(base_of(network), frames), mel), states)
+
+
+@pytest.mark.parametrize("activation", [name for name in get_args(Activation) if name != "gelu"])
+def test_whisper_with_another_activation(activation: Activation) -> None:
+    config = transformers.WhisperConfig(**WHISPER, activation_function=activation)
+    network = Reference(config).eval()
+    architecture = WhisperArchitecture(
+        width=32, blocks=3, heads=4, inner_width=64, activation=activation, positions=200
+    )
+    encoder = load_encoder(architecture, (1, 3), network.state_dict(), CPU)
+    waveform = _noise(200 * 320)
+    expected = _reference(network, LogMel(80, CPU)(waveform))
+    _require_equal(encoder.hidden_states(waveform), expected, (1, 3))
 
 
 def test_whisper_tiny(whisper_tiny: EncoderWeights) -> None:

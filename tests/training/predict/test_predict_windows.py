@@ -114,7 +114,7 @@ def test_a_long_recording_is_read_in_blocks_with_the_same_predictions(
 ) -> None:
     whole = list(model.timeline(interview, 3.0, 5.0))
     monkeypatch.setattr("training.predict.predictor._MOST_IN_MEMORY_S", 1.0)
-    monkeypatch.setattr("training.predict.predictor.decode", None)  # which would hold all samples
+    monkeypatch.setattr("training.predict.predictor.decode_sound", None)  # which would hold all samples
     monkeypatch.setattr("pipelines.stream._BLOCK_SAMPLES", 5000)
     found = list(model.timeline(interview.read_bytes() if in_memory else interview, 3.0, 5.0))
     assert len(found) == len(whole) == 15
@@ -128,7 +128,7 @@ def test_a_long_recording_is_read_in_blocks_with_the_same_predictions(
 def test_a_long_recording_is_too_long_for_one_prediction_and_not_decoded(
     model: Ensemble, interview: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.predict.predictor.decode", None)
+    monkeypatch.setattr("training.predict.predictor.decode_sound", None)
     for one in (model, model.predictors[0]):
         for source in (interview, str(interview), interview.read_bytes()):
             with pytest.raises(TooLongError, match=r"70.5 s long, .* at most 60 s; .*timeline") as refused:
