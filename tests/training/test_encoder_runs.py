@@ -143,7 +143,7 @@ def test_card_page_and_report_say_what_the_temperature_changes(run: RunResult) -
 def test_the_model_card_says_what_it_reads(run: RunResult) -> None:
     card = (run.folder.path / "README.md").read_text()
     assert "pooled, layers 3, mean over the frames (weights `" in card
-    assert "shrinkage chosen by held-out speakers" in card
+    assert "shrinkage chosen by cross-validation" in card
     assert (run.folder.path / "report.html").stat().st_size > 10_000
 
 

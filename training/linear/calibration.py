@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax
 
 from training.linear.classifier import LinearClassifier
-from training.metrics.temperature import BeforeAndAfter, Reliability, TemperatureEffect
+from training.metrics.temperature import BeforeAndAfter, HeldOutBy, Reliability, TemperatureEffect
 
 SMALLEST, LARGEST = 1e-2, 1e3
 """Range of temperatures."""
@@ -46,6 +46,7 @@ def measure_temperature(
     targets: NDArray[np.int64],
     tested: NDArray[np.float64],
     true: NDArray[np.int64],
+    by: HeldOutBy = "speaker",
 ) -> TemperatureEffect | None:
     """What the temperature of ``classifier`` does to scores (n, classes) of clips, without it and with it.
 
@@ -68,6 +69,7 @@ def measure_temperature(
         clips=int(known.sum()),
         held_out=compare(held_out[known], targets[known]),
         test=compare(tested, true),
+        by=by,
     )
 
 

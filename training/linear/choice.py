@@ -1,4 +1,4 @@
-"""Choices about a linear classifier by cross-validation over speakers.
+"""Choices about a linear classifier by cross-validation over speakers, or sentences of a lone speaker.
 
 ::
 
@@ -27,10 +27,10 @@ FOLDS = 5
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
-    """A classifier fitted on all clips, and what it predicts of clips whose speakers are held out.
+    """A classifier fitted on all clips, and what it predicts of clips that are held out.
 
     ``scores`` : (n, classes), before the temperature; those of a sample are by a classifier that did not have
-    its speaker.
+    its unit: its speaker, or its sentence.
     """
 
     classifier: LinearClassifier
@@ -38,35 +38,35 @@ class Chosen:
 
     @property
     def held_out(self) -> NDArray[np.float64]:
-        """Probabilities (n, classes) of the samples, each by a classifier without its speaker."""
+        """Probabilities (n, classes) of the samples, each by a classifier without its unit."""
         return self.classifier.probabilities(self.scores)
 
 
-def fit_by_speakers(
+def fit_by_units(
     spec: LinearSpec,
     values: NDArray[np.floating],
     targets: NDArray[np.int64],
-    speakers: Sequence[str],
+    units: Sequence[str],
     decide: NDArray[np.bool_],
     classes: int,
     class_weights: ClassWeights = "none",
 ) -> Chosen:
     """Choose shrinkage and temperature of ``spec``, and fit on all ``values`` (n, D); deterministic.
 
-    ``speakers`` (n,) : of each sample. ``decide`` (n,) : the samples that count when they are held out; the
-    others, augmented copies, only train.
+    ``units`` (n,) : what each sample is held out with. ``decide`` (n,) : the samples that count when they are
+    held out; the others, augmented copies, only train.
 
-    Raises :class:`RunError` for fewer than two speakers, or if the samples without a group of speakers are
-    all of one class.
+    Raises :class:`RunError` for fewer than two units, or if the samples without a group of units are all of
+    one class.
     """
-    names = sorted(set(speakers))
+    names = sorted(set(units))
     if len(names) < 2:
         raise RunError(
-            f"model {spec.name} is chosen by held-out speakers, but training and validation have only "
-            f"{len(names)}; choose a protocol with more, or set model.shrinkage and model.calibration"
+            f"model {spec.name} is chosen by held-out speakers or sentences, but training and validation "
+            "have only one of each; choose a protocol with more, or set model.shrinkage and model.calibration"
         )
     group_of = {name: index % FOLDS for index, name in enumerate(names)}
-    groups = np.array([group_of[name] for name in speakers])
+    groups = np.array([group_of[name] for name in units])
     candidates = len(SHRINKAGES) if spec.shrinkage == "auto" else 1
     scores = np.zeros((candidates, len(targets), classes))
     for group in np.unique(groups):

@@ -123,7 +123,7 @@ def fit_classifier(
 
     ``class_weights`` is as in a recipe: ``balanced`` weights a clip by n / (classes · n of its class); for
     ``lda`` it gives all classes equal priors. A ``spec`` with choices is for
-    :func:`training.linear.choice.fit_by_speakers`.
+    :func:`training.linear.choice.fit_by_units`.
 
     Raises :class:`RunError` if all samples are of one class.
     """

@@ -14,8 +14,9 @@ from schemas.architecture import LinearSpec
 from training.functionals.source import read_vectors
 from training.functionals.vectors import vectors_of
 from training.linear.calibration import measure_temperature
-from training.linear.choice import fit_by_speakers
+from training.linear.choice import fit_by_units
 from training.linear.classifier import LinearClassifier, fit_classifier
+from training.linear.held_out import units_to_hold_out
 from training.linear.load import load_classifier
 from training.loop.network import TrainingOutcome
 from training.metrics.temperature import TemperatureEffect
@@ -51,21 +52,23 @@ def train_linear(planned: Plan, folder: RunFolder, spec: LinearSpec, observer: O
 def _fit(
     planned: Plan, spec: LinearSpec, values: Mapping[Side, NDArray[np.float32]]
 ) -> tuple[LinearClassifier, NDArray[np.float64], TemperatureEffect | None]:
-    """The classifier, probabilities of the validation clips by one without their speakers, temperature."""
+    """The classifier, probabilities of the validation clips by one without their units, temperature."""
     record, samples = planned.record, planned.samples
     classes, weights = len(record.classes), record.recipe.train.class_weights
     if not spec.chooses:
         fitted = fit_classifier(spec, values["train"], samples["train"].targets, classes, weights)
         return fitted, fitted.predict(values["validation"]), None
     known: tuple[Side, ...] = ("train", "validation")
-    speakers = planned.store.manifest["speaker"].to_numpy()
     targets = np.concatenate([samples[side].targets for side in known])
     originals = np.concatenate([samples[side].views == ORIGINAL_VIEW for side in known])
-    chosen = fit_by_speakers(
+    units = units_to_hold_out(
+        planned.store.manifest.iloc[np.concatenate([samples[side].clips for side in known])]
+    )
+    chosen = fit_by_units(
         spec,
         np.concatenate([values[side] for side in known]),
         targets,
-        np.concatenate([speakers[samples[side].clips] for side in known]).tolist(),
+        units.names,
         originals,
         classes,
         weights,
@@ -74,7 +77,12 @@ def _fit(
     if spec.calibration == "temperature":
         tested = chosen.classifier.scores(values["test"])
         effect = measure_temperature(
-            chosen.classifier, chosen.scores[originals], targets[originals], tested, samples["test"].targets
+            chosen.classifier,
+            chosen.scores[originals],
+            targets[originals],
+            tested,
+            samples["test"].targets,
+            units.by,
         )
     return chosen.classifier, chosen.held_out[len(samples["train"]) :], effect
 

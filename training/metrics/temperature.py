@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from schemas.recipe import first_problem
 from training.metrics.calibration import calibration_of, log_loss
 
 Floats = NDArray[np.float64]
+
+HeldOutBy = Literal["speaker", "sentence"]
+"""What is held out as a whole."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,12 @@ class TemperatureEffect:
     temperature: float
     """By which scores are divided before the softmax."""
     clips: int
-    """Original clips of training and validation that it was fitted on, each scored without its speaker."""
+    """Original clips of training and validation that it was fitted on, each scored without its unit."""
     held_out: BeforeAndAfter
     """On these clips. The temperature minimises their log loss, so ``after`` is slightly too good."""
     test: BeforeAndAfter
+    by: HeldOutBy = "speaker"
+    """What a unit is: the clips of one speaker, or those of one sentence if there is one speaker."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; :meth:`from_json` gives an equal effect."""

@@ -69,7 +69,7 @@ def model_prose(spec: ModelSpec) -> str:
 def _linear(spec: LinearSpec) -> list[str]:
     """The classifier, and what validation clips decide about it."""
     if spec.shrinkage == "auto":
-        shrinkage = "shrinkage chosen by held-out speakers"
+        shrinkage = "shrinkage chosen by cross-validation"
     else:
         shrinkage = f"shrinkage {spec.shrinkage:g}"
     classifier = {
@@ -79,8 +79,10 @@ def _linear(spec: LinearSpec) -> list[str]:
     }[spec.classifier]
     return [
         classifier,
-        "temperature fitted to held-out speakers" if spec.calibration == "temperature" else "",
-        "cross-validated over the training and validation speakers, fitted on all" if spec.chooses else "",
+        "temperature fitted by cross-validation" if spec.calibration == "temperature" else "",
+        "cross-validated over the training and validation speakers (of a lone one: sentences), fitted on all"
+        if spec.chooses
+        else "",
     ]
 
 

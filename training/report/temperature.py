@@ -16,10 +16,13 @@ def temperature_sentences(effects: Sequence[TemperatureEffect | None]) -> list[s
     held_out, test = [effect.held_out for effect in found], [effect.test for effect in found]
     if len(effects) == 1:
         (one,) = found
-        what = f"temperature {one.temperature:.2f}, fitted on {one.clips:,} clips of held-out speakers, takes"
+        what = (
+            f"temperature {one.temperature:.2f}, fitted on {one.clips:,} clips of held-out {one.by}s, takes"
+        )
         return [f"{what} {_changes('their', held_out)}; on the test clips, {_changes('it takes', test)}"]
     low, high = (f"{bound(effect.temperature for effect in found):.2f}" for bound in (min, max))
-    what = f"temperatures of {low} to {high}, fitted on held-out speakers in each fold, take on average"
+    units = " or ".join(f"{by}s" for by in ("speaker", "sentence") if any(each.by == by for each in found))
+    what = f"temperatures of {low} to {high}, fitted on held-out {units} in each fold, take on average"
     return [f"{what} {_changes('their', held_out)}; on the test clips, {_changes('they take', test)}"]
 
 

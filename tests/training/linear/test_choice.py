@@ -13,7 +13,7 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from schemas.architecture import MODELS, LinearSpec
 from schemas.errors import RunError
 from training.linear.calibration import fit_temperature, likelihood, measure_temperature
-from training.linear.choice import FOLDS, fit_by_speakers
+from training.linear.choice import FOLDS, fit_by_units
 from training.linear.classifier import SHRINKAGES, fit_classifier
 from training.metrics.temperature import TemperatureEffect
 
@@ -54,7 +54,7 @@ def test_classes_that_were_not_trained_do_not_count() -> None:
 def test_held_out_predictions_are_by_a_model_without_the_speaker() -> None:
     values, targets = _table()
     spec = LinearSpec(name="x", classifier="logistic", c=0.1, calibration="temperature")
-    found = fit_by_speakers(spec, values, targets, SPEAKERS, ALL, 4)
+    found = fit_by_units(spec, values, targets, SPEAKERS, ALL, 4)
     alone = np.empty((200, 4))
     for group in range(FOLDS):
         held = np.array([int(name[1:]) % FOLDS == group for name in SPEAKERS])
@@ -80,11 +80,11 @@ def test_held_out_predictions_are_by_a_model_without_the_speaker() -> None:
 
 def test_the_shrinkage_is_the_one_that_makes_held_out_speakers_most_likely() -> None:
     values, targets = _table(noise=3.0, width=300)
-    found = fit_by_speakers(LDA, values, targets, SPEAKERS, ALL, 4)
+    found = fit_by_units(LDA, values, targets, SPEAKERS, ALL, 4)
     losses = []
     for shrinkage in SHRINKAGES:
         spec = LDA.model_copy(update={"shrinkage": shrinkage})
-        one = fit_by_speakers(spec, values, targets, SPEAKERS, ALL, 4)
+        one = fit_by_units(spec, values, targets, SPEAKERS, ALL, 4)
         losses.append(-np.log(one.held_out[np.arange(200), targets]).mean())
     best = LDA.model_copy(update={"shrinkage": SHRINKAGES[int(np.argmin(losses))]})
     assert np.array_equal(found.classifier.coef, fit_classifier(best, values, targets, 4).coef)
@@ -95,7 +95,7 @@ def test_copies_train_but_do_not_decide() -> None:
     values, targets = _table()
     decide = np.arange(200) < 100
     spec = LinearSpec(name="x", classifier="svm", calibration="temperature")
-    found = fit_by_speakers(spec, values, targets, SPEAKERS, decide, 4)
+    found = fit_by_units(spec, values, targets, SPEAKERS, decide, 4)
     scores = np.log(found.held_out) * found.classifier.temperature
     assert found.classifier.temperature == pytest.approx(
         fit_temperature(scores[decide], targets[decide]), rel=1e-3
@@ -106,7 +106,7 @@ def test_the_effect_of_the_temperature_is_measured_without_and_with_it() -> None
     """ECE by its definition over 15 bins (lower, upper], log loss by scipy's log_softmax."""
     values, targets = _table(noise=3.0, width=300)
     spec = LDA.model_copy(update={"shrinkage": 0.01})
-    found = fit_by_speakers(spec, values, targets, SPEAKERS, ALL, 4)
+    found = fit_by_units(spec, values, targets, SPEAKERS, ALL, 4)
     tested, true = found.classifier.scores(values[:50]), targets[:50]
     effect = measure_temperature(found.classifier, found.scores, targets, tested, true)
     assert effect is not None
@@ -133,7 +133,7 @@ def test_the_effect_of_the_temperature_is_measured_without_and_with_it() -> None
 
 def test_clips_of_classes_that_were_not_trained_say_nothing_about_the_temperature() -> None:
     values, targets = _table()
-    found = fit_by_speakers(LDA, values[targets < 3], targets[targets < 3], SPEAKERS[: (targets < 3).sum()],
+    found = fit_by_units(LDA, values[targets < 3], targets[targets < 3], SPEAKERS[: (targets < 3).sum()],
                             ALL[targets < 3], 4)  # fmt: skip
     scores = found.classifier.scores(values)
     every = measure_temperature(found.classifier, scores, targets, scores, targets)
@@ -143,9 +143,9 @@ def test_clips_of_classes_that_were_not_trained_say_nothing_about_the_temperatur
     assert measure_temperature(found.classifier, scores[:1], np.array([3]), scores, targets) is None
 
 
-def test_one_speaker_cannot_decide() -> None:
+def test_a_single_unit_cannot_decide() -> None:
     values, targets = _table()
     with pytest.raises(
-        RunError, match="chosen by held-out speakers, but training and validation have only 1"
+        RunError, match="held-out speakers or sentences, but training and validation have only"
     ):
-        fit_by_speakers(LDA, values, targets, ["s0"] * 200, ALL, 4)
+        fit_by_units(LDA, values, targets, ["s0"] * 200, ALL, 4)
