@@ -114,8 +114,7 @@ def map_clips(of: ClipVectors, manifest: pd.DataFrame) -> ClipMap:
     clips, count = of.vectors.shape
     standardised = standardise(of.vectors)
     drawn = clips >= FEWEST_CLIPS and standardised.shape[1] > 0
-    with threadpool_limits(1):
-        points = _map_points(standardised, manifest.iloc[of.sample.positions]) if drawn else None
+    points = _map_points(standardised, manifest.iloc[of.sample.positions]) if drawn else None
     return ClipMap(of.feature, of.layer, count, clips, of.sample.usable, points)
 
 
@@ -129,33 +128,37 @@ def standardise(values: Doubles) -> Doubles:
 
 
 def _map_points(standardised: Doubles, rows: pd.DataFrame) -> MapPoints:
+    # Imported before threads are limited, which has no effect on libraries that are loaded later.
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
     from sklearn.metrics import pairwise_distances
 
     clips, count = standardised.shape
     components = min(MOST_COMPONENTS, clips - 1, count)
-    analysis = PCA(components, svd_solver="covariance_eigh").fit(standardised)
-    reduced = analysis.transform(standardised)
-    first = np.zeros((clips, 2))
-    first[:, : min(2, components)] = reduced[:, :2]
+    perplexity = min(MOST_PERPLEXITY, (clips - 1) / 3)
+    with threadpool_limits(1):
+        analysis = PCA(components, svd_solver="covariance_eigh").fit(standardised)
+        reduced = analysis.transform(standardised)
+        first = np.zeros((clips, 2))
+        first[:, : min(2, components)] = reduced[:, :2]
+        tsne = TSNE(
+            perplexity=perplexity,
+            init=(1e-4 * first / first[:, 0].std()).astype(np.float32),
+            max_iter=ITERATIONS,
+            random_state=SEED,
+            n_jobs=1,
+        )
+        places = np.asarray(tsne.fit_transform(reduced), np.float64)
+        distances = pairwise_distances(standardised)
     shares = [*analysis.explained_variance_ratio_.tolist(), 0.0]
-    tsne = TSNE(
-        perplexity=min(MOST_PERPLEXITY, (clips - 1) / 3),
-        init=(1e-4 * first / first[:, 0].std()).astype(np.float32),
-        max_iter=ITERATIONS,
-        random_state=SEED,
-        n_jobs=1,
-    )
-    distances = pairwise_distances(standardised)
     speakers = rows["speaker"].astype(str).to_numpy(object)
     return MapPoints(
         clip_ids=tuple(rows["clip_id"].astype(str)),
         pca=first,
         explained=(shares[0], shares[1]),
         components=components,
-        perplexity=tsne.perplexity,
-        tsne=np.asarray(tsne.fit_transform(reduced), np.float64),
+        perplexity=perplexity,
+        tsne=places,
         groupings=tuple(
             Grouping(kind, tuple(labels), separate(distances, labels.to_numpy(object), speakers, kind))
             for kind, column in _COLUMNS.items()
