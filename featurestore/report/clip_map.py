@@ -11,7 +11,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from featurestore.report.blocks import Doubles
-from featurestore.report.vectors import ClipVectors
+from featurestore.report.vectors import SampledVectors
 from schemas.labels import Gender
 
 FEWEST_CLIPS = 10
@@ -93,7 +93,7 @@ class MapPoints:
 class ClipMap:
     """A map of ``clips`` clips out of ``usable`` ones by one feature, with ``width`` values per clip.
 
-    ``layer``: as in :class:`ClipVectors`. ``points``: None if there are fewer than :data:`FEWEST_CLIPS`
+    ``layer``: as in :class:`SampledVectors`. ``points``: None if there are fewer than :data:`FEWEST_CLIPS`
     clips, or all have the same vector.
     """
 
@@ -105,7 +105,7 @@ class ClipMap:
     points: MapPoints | None
 
 
-def map_clips(of: ClipVectors, manifest: pd.DataFrame) -> ClipMap:
+def map_clips(of: SampledVectors, manifest: pd.DataFrame) -> ClipMap:
     """Map clips by their standardised vectors. The same vectors give the same map.
 
     PCA and t-SNE (van der Maaten & Hinton 2008; Barnes-Hut approximation) are scikit-learn's. t-SNE starts

@@ -15,7 +15,7 @@ from featurestore.report.blocks import corpus_rows
 from featurestore.report.clip_map import ClipMap
 from featurestore.report.contents import Contents, count_contents
 from featurestore.report.correlation import Correlation, compute_correlation
-from featurestore.report.embeddings import Embeddings, examine_embeddings
+from featurestore.report.embeddings import VectorFindings, examine_embeddings
 from featurestore.report.examples import Example, read_examples
 from featurestore.report.measures import DURATION, QUALITY, FileFormat, Measure, file_formats, measure
 from featurestore.report.problems import Problems, find_problems
@@ -43,7 +43,7 @@ class StoreFindings:
     axes: MelAxes | None
     means: MeanSpectra | None
     correlation: Correlation | None
-    embeddings: Embeddings
+    embeddings: VectorFindings
     examples: tuple[Example, ...]
     provenance: Provenance
 

@@ -41,7 +41,7 @@ class LayerStates:
 
 
 @dataclass(frozen=True)
-class ClipVectors:
+class SampledVectors:
     """One vector per clip. ``vectors``: (clip, k) float64.
 
     Mean of the encoder's state ``layer`` over the clip's frames; if ``layer`` is None, the mean and the
@@ -71,14 +71,14 @@ def read_states(store: FeatureStore, encoder: EncoderSpec, progress: Progress) -
     return LayerStates(encoder.name, layers, sample, means)
 
 
-def middle_layer(states: LayerStates) -> ClipVectors:
+def middle_layer(states: LayerStates) -> SampledVectors:
     """The vectors of the middle stored layer; of two, the later one."""
     place = len(states.layers) // 2
     values = states.means[:, place].astype(np.float64)
-    return ClipVectors(states.feature, states.layers[place], states.sample, values)
+    return SampledVectors(states.feature, states.layers[place], states.sample, values)
 
 
-def read_spectral_vectors(store: FeatureStore, progress: Progress) -> ClipVectors | None:
+def read_spectral_vectors(store: FeatureStore, progress: Progress) -> SampledVectors | None:
     """Read vectors of MFCC, or else of mel, for a sample of the usable originals; None without either.
 
     Raises what :func:`read_states` raises.
@@ -93,7 +93,7 @@ def read_spectral_vectors(store: FeatureStore, progress: Progress) -> ClipVector
         mean = _mean(values, lengths)
         deviations = values.astype(np.float64) - mean[..., np.newaxis]
         vectors[some] = np.concatenate([mean, np.sqrt(_mean(deviations**2, lengths))], axis=1)
-    return ClipVectors(feature, None, sample, vectors)
+    return SampledVectors(feature, None, sample, vectors)
 
 
 def _read_blocks(

@@ -16,7 +16,7 @@ from featurestore.report.clip_map import FEWEST_CLIPS, ClipMap, map_clips, stand
 from featurestore.report.embeddings import examine_embeddings
 from featurestore.report.map_charts import _srgb, colours_of, draw_map, spread_hues
 from featurestore.report.sample import ClipSample
-from featurestore.report.vectors import ClipVectors, middle_layer, read_states
+from featurestore.report.vectors import SampledVectors, middle_layer, read_states
 from featurestore.store import FeatureStore
 
 Doubles = npt.NDArray[np.float64]
@@ -36,8 +36,8 @@ def manifest(clips: int, speakers: int = 4) -> pd.DataFrame:
     )
 
 
-def vectors(values: Doubles) -> ClipVectors:
-    return ClipVectors("pooled", 2, ClipSample(np.arange(len(values)), len(values)), values)
+def vectors(values: Doubles) -> SampledVectors:
+    return SampledVectors("pooled", 2, ClipSample(np.arange(len(values)), len(values)), values)
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +179,9 @@ def test_the_map_of_a_store_without_encoders_is_by_its_mel_spectrograms(small_st
             for clip, n in zip(mel, lengths, strict=True)
         ]
     )
-    expected = map_clips(ClipVectors("mel", None, ClipSample(np.arange(112), 112), moments), store.manifest)
+    expected = map_clips(
+        SampledVectors("mel", None, ClipSample(np.arange(112), 112), moments), store.manifest
+    )
     assert found.map.points is not None
     assert expected.points is not None
     np.testing.assert_allclose(
