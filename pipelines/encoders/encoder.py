@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 import torch
+from torch import nn
 
 from schemas.encoders import Architecture
 
@@ -16,7 +17,10 @@ class Encoder(ABC):
     ``hidden_states``. The last state is the encoder's output, after the final layer norm if there is one.
 
     ``states`` : the states to compute, in ascending order; blocks above the last are not loaded.
+    ``network`` : the loaded layers, frozen.
     """
+
+    network: nn.Module
 
     def __init__(self, architecture: Architecture, states: tuple[int, ...]) -> None:
         self.architecture = architecture

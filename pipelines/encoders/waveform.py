@@ -30,7 +30,7 @@ class WaveformEncoder(Encoder):
         if architecture.pre_norm and states[-1] < architecture.blocks:
             network.encoder.layer_norm = nn.Identity()
         assign(network, tensors, device)
-        self._network = network
+        self.network = network
 
     @torch.inference_mode()
     def hidden_states(self, waveforms: torch.Tensor) -> torch.Tensor:
@@ -39,7 +39,7 @@ class WaveformEncoder(Encoder):
         if self._normalise:
             variance, mean = torch.var_mean(padded, dim=1, keepdim=True, correction=0)
             padded = (padded - mean) / torch.sqrt(variance + 1e-7)
-        result = self._network(padded, output_hidden_states=True)
+        result = self.network(padded, output_hidden_states=True)
         last = len(result.hidden_states) - 1  # what follows the last block is only in last_hidden_state
         hidden = [*result.hidden_states[:last], result.last_hidden_state]
         return torch.stack([hidden[state] for state in self.states], dim=1)

@@ -34,7 +34,7 @@ class WhisperEncoder(Encoder):
         with torch.device("meta"):
             network = WhisperNetwork(architecture, states[-1])
         assign(network, tensors, device)
-        self._network = network
+        self.network = network
 
     @torch.inference_mode()
     def hidden_states(self, waveforms: torch.Tensor) -> torch.Tensor:
@@ -44,5 +44,5 @@ class WhisperEncoder(Encoder):
         if frames > self._whisper.positions:
             raise ValueError(f"{frames} frames, but the encoder has {self._whisper.positions} positions")
         padded = F.pad(waveforms, (0, frames * self._whisper.hop - samples))
-        found: torch.Tensor = self._network(self._log_mel(padded), self.states)
+        found: torch.Tensor = self.network(self._log_mel(padded), self.states)
         return found

@@ -112,4 +112,4 @@ class _Attention(nn.Module):
 
     def _split(self, values: torch.Tensor) -> torch.Tensor:
         """(B, T, width) → (B, head, T, width / heads)."""
-        return values.unflatten(2, (self._heads, -1)).transpose(1, 2)
+        return values.view(*values.shape[:2], self._heads, -1).transpose(1, 2)

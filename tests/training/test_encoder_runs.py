@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from featurestore.store import FeatureStore
 from schemas.errors import EncoderError, RunError, SpecError
 from schemas.recipe import Recipe, load_recipe, parse_recipe
 from tests.encoder_store import encoder_recipe
 from training.evaluate import EvaluationRequest, evaluate_runs
-from training.export.export import export_run
+from training.predict.ensemble import Ensemble
 from training.predict.predictor import Predictor
 from training.report.result import RunResult
 from training.runs.request import Hardware, TrainRequest
@@ -40,7 +41,7 @@ views = [0, 2]
 """
 
 
-def _recipe(model: str, encoders: str = POOLED) -> Recipe:
+def encoder_run_recipe(model: str, encoders: str = POOLED) -> Recipe:
     """The recipe of the store without its signal features, with one layer and one statistic of two."""
     text = encoder_recipe(encoders=encoders).replace('name = "A"', f'name = "{model}"')
     for feature in ('[[features]]\nkind = "mel"\nn_mels = 16\n', '[[features]]\nkind = "rms"\n'):
@@ -51,7 +52,9 @@ def _recipe(model: str, encoders: str = POOLED) -> Recipe:
 @pytest.fixture(scope="module")
 def run(encoder_store: Path, tmp_path_factory: pytest.TempPathFactory) -> RunResult:
     out = tmp_path_factory.mktemp("runs")
-    return train(TrainRequest(store=encoder_store, recipe=_recipe("lda"), output=out, hardware=CPU))
+    return train(
+        TrainRequest(store=encoder_store, recipe=encoder_run_recipe("lda"), output=out, hardware=CPU)
+    )
 
 
 def test_it_learns_across_speakers(run: RunResult) -> None:
@@ -62,7 +65,9 @@ def test_it_learns_across_speakers(run: RunResult) -> None:
 
 @pytest.mark.parametrize("model", ["svm", "logistic"])
 def test_the_other_classifiers_learn(model: str, encoder_store: Path, tmp_path: Path) -> None:
-    found = train(TrainRequest(store=encoder_store, recipe=_recipe(model), output=tmp_path, hardware=CPU))
+    found = train(
+        TrainRequest(store=encoder_store, recipe=encoder_run_recipe(model), output=tmp_path, hardware=CPU)
+    )
     assert found.test.emotion.ua > 0.2
 
 
@@ -86,6 +91,27 @@ def test_a_recording_is_predicted_as_its_stored_clip(
         assert found is not None
         stored = np.array([float(value) for value in line.split(",")[-len(found) :]])
         assert np.abs(np.sort(found) - np.sort(stored)).max() < 1e-3
+
+
+def test_a_microphone_gives_the_windows_of_a_file_of_its_sound(
+    run: RunResult, small_demo: Path, encoder: Path, tmp_path: Path
+) -> None:
+    """The encoder hears each window alone, in blocks of any length that arrive at another rate."""
+    clips = sorted((small_demo / "demo").rglob("*.wav"))[:3]
+    rate = soundfile.info(clips[0]).samplerate
+    sound = np.concatenate([soundfile.read(clip, dtype="float32")[0] for clip in clips])
+    soundfile.write(tmp_path / "sound.wav", sound, rate, subtype="FLOAT")
+    model = Ensemble.open([run.folder.path], "cpu", {"pooled": encoder})
+    window_s = 0.8 * model.window_s
+    live = list(model.listen(np.array_split(sound, 37), rate, window_s, 0.3))
+    file = list(model.timeline(tmp_path / "sound.wav", window_s, 0.3))
+    assert [found.start_s for found in live] == [found.start_s for found in file]
+    assert len(live) > 3
+    for one, other in zip(live, file, strict=True):
+        assert one.probabilities is not None
+        assert other.probabilities is not None
+        assert np.abs(one.probabilities - other.probabilities).max() < 1e-3
+    assert np.ptp([found.probabilities for found in live], axis=0).max() > 0.01
 
 
 def test_predicting_imports_neither_stores_nor_what_only_training_or_other_encoders_need(
@@ -113,12 +139,6 @@ def test_weights_are_found_by_their_hash_or_named(
         Predictor.open(run.folder.path, "cpu")
     shutil.copytree(encoder, models / "some-name")
     Predictor.open(run.folder.path, "cpu")
-
-
-def test_an_export_says_that_it_does_not_include_encoders(run: RunResult, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="reads the encoder pooled, which ONNX files do not include"):
-        export_run(run.folder.path, tmp_path / "model.onnx")
-    assert not list(tmp_path.iterdir())
 
 
 def test_card_page_and_report_say_what_the_temperature_changes(run: RunResult) -> None:
@@ -155,7 +175,7 @@ def test_the_record_holds_architecture_and_hash(run: RunResult) -> None:
 
 
 def test_layers_that_the_store_lacks_are_named(encoder_store: Path, tmp_path: Path) -> None:
-    recipe = _recipe("lda", POOLED.replace("[3]", "[2]"))
+    recipe = encoder_run_recipe("lda", POOLED.replace("[3]", "[2]"))
     with pytest.raises(RunError, match=r"its pooled has layers \(1, 3\) \(recipe: \(2,\)\)"):
         train(TrainRequest(store=encoder_store, recipe=recipe, output=tmp_path / "runs", hardware=CPU))
     assert not (tmp_path / "runs").exists()

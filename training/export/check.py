@@ -28,6 +28,9 @@ _RANGES = {
 }  # fmt: skip
 """Range of each feature's values."""
 
+_ENCODER_RANGE = (-1.0, 1.0)
+"""Range of most values of hidden states."""
+
 
 @dataclass(frozen=True, eq=False)
 class Case:
@@ -88,8 +91,12 @@ def _sounds(predictor: Predictor, count: int, draw: np.random.Generator) -> Case
 
 
 def _random(predictor: Predictor, count: int, draw: np.random.Generator) -> Case:
-    rows, frames = predictor.spec.coefficients, predictor.spec.frames
-    values = [draw.uniform(*_RANGES[name], (count, rows[name], frames)) for name in predictor.record.features]
+    names = predictor.record.features
+    rows, frames = predictor.spec.coefficients, predictor.spec.common_frames(names)
+    values = []
+    for name in names:
+        lowest, highest = _RANGES.get(name, _ENCODER_RANGE)
+        values.append(draw.uniform(lowest, highest, (count, rows[name], frames)))
     features = np.concatenate(values, axis=1).astype(np.float32)
     valid = draw.integers(1, frames + 1, count)
     valid[0], valid[-1] = frames, 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from pipelines.quantise import FIXED_STEPS
+from schemas.encoders import ENCODER_RATE, EncoderSpec
 from schemas.labels import LabelSet, Target
 from schemas.model import Model
 from schemas.spec import AudioSpec, SpectralSpec, StoreSpec
@@ -85,6 +86,26 @@ class TestVector(Model):
     file: ExportedFile
 
 
+class EncoderFile(Model):
+    """The graph of a pretrained encoder, from a waveform to one of the features."""
+
+    feature: str
+    """Name of the feature among ``features``."""
+    file: ExportedFile
+    licence: str | None
+    """Licence of the weights, which the file holds; null: not known."""
+    source: str | None
+    """Where the weights are published, on Hugging Face; null: not known."""
+    specification: EncoderSpec
+    """Architecture, hash of the weights, layers, pooling and window."""
+    samples: tuple[int, int]
+    """Fewest and most samples that the graph accepts."""
+    input: Tensor
+    output: Tensor
+    check: OnnxCheck
+    """``largest_difference`` is a share of the largest value."""
+
+
 class ExportDocument(Model):
     """Content of ``MODEL.json``."""
 
@@ -104,6 +125,8 @@ class ExportDocument(Model):
     frames: int
     stored_as: str
     features: tuple[FeatureRows, ...]
+    encoders: tuple[EncoderFile, ...] = ()
+    """Graphs of the features that pretrained encoders compute; empty for features of the signal."""
     result: Result
     trained: Origin
     exported_with: dict[str, str]
@@ -111,8 +134,8 @@ class ExportDocument(Model):
     test_vector: TestVector
 
 
-def steps_of(spec: StoreSpec) -> tuple[str, ...]:
-    """Steps from a recording to its features, in order."""
+def steps_of(spec: StoreSpec, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Steps from a recording to the features ``names``, in order: of encoders, or of the signal."""
     audio = spec.audio
     steps = [
         "decode to float32 in -1 ... 1; mean of the channels",
@@ -129,23 +152,40 @@ def steps_of(spec: StoreSpec) -> tuple[str, ...]:
         "fixed": "float32 in steps of a fixed size, `step` of each feature below",
     }
     stored = rounding.get(spec.storage.codec, spec.storage.dtype)
+    last = f"round to {stored}, as the store does, then float32 (without this, probabilities change slightly)"
+    if set(names) <= {feature.name for feature in spec.encoders}:
+        if spec.audio.sample_rate != ENCODER_RATE:
+            steps.append(f"resample to {ENCODER_RATE} Hz (windowed sinc, passes up to 0.88 of Nyquist)")
+        return (
+            *steps,
+            f"cut to {spec.length / spec.audio.sample_rate:g} s; do not pad",
+            "features by the graphs of `encoders`, each (rows, frames); stack their rows in this order",
+            last,
+            "valid_frames = 1 for pooled features; otherwise the frames of the graph, and zeros after them",
+        )
     return (
         *steps,
         f"cut to {spec.length} samples, or pad with zeros to that length",
         "features as below, of the padded window, each (rows, frames); stack their rows in this order",
-        f"round to {stored}, as the store does, then float32 (without this, probabilities change slightly)",
+        last,
         "valid_frames = min(frames, 1 + (samples before padding - 1) // hop_length)",
     )
 
 
 def rows_of(spec: StoreSpec, names: tuple[str, ...]) -> tuple[FeatureRows, ...]:
     """Rows of the features ``names`` of ``spec`` in their order, and how librosa 0.11 computes them."""
-    listed = {str(feature.kind): feature for feature in spec.features}
+    listed = {feature.name: feature for feature in spec.features}
+    encoders = {feature.name: feature for feature in spec.encoders}
     n_fft, hop, rate = spec.spectral.n_fft, spec.spectral.hop_length, spec.audio.sample_rate
     framing = f"n_fft={n_fft}, hop_length={hop}"
     mel = "librosa.power_to_db(librosa.feature.melspectrogram(y=y, sr={rate}, {framing}, n_mels={n_mels}))"
     found, first = [], 0
     for name in names:
+        if name in encoders:
+            stop = first + encoders[name].coefficients
+            found.append(_encoder_rows(encoders[name], first, stop))
+            first = stop
+            continue
         parameters = listed[name].model_dump(exclude={"kind"})
         match name:
             case "mel":
@@ -179,6 +219,18 @@ def rows_of(spec: StoreSpec, names: tuple[str, ...]) -> tuple[FeatureRows, ...]:
         )
         first = stop
     return tuple(found)
+
+
+def _encoder_rows(feature: EncoderSpec, first: int, stop: int) -> FeatureRows:
+    layers = ", ".join(map(str, feature.all_layers))
+    statistics = f"; {', '.join(feature.statistics)} over the frames of each" if feature.statistics else ""
+    return FeatureRows(
+        kind=feature.name,
+        first=first,
+        stop=stop,
+        parameters={"width": feature.known_architecture.width, "stride": feature.stride},
+        definition=f"hidden states {layers} of a pretrained encoder{statistics}, as its graph gives them",
+    )
 
 
 def emotions_of(labels: LabelSet, target: Target) -> tuple[EmotionOf, ...]:

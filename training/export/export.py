@@ -2,8 +2,10 @@
 
 ::
 
-    run ─▶ graph ─▶ ONNX bytes ─▶ onnxruntime against torch ─▶ MODEL.onnx  MODEL.npz  MODEL.json
+    run ──────▶ graph ─▶ ONNX bytes ─▶ onnxruntime against torch ─▶ MODEL.onnx  MODEL.npz  MODEL.json
+    encoder ──▶ graph ─▶ ONNX bytes ─▶ onnxruntime against torch ─▶ MODEL.NAME.onnx
 
+The graph of a pretrained encoder is a file of its own, which several models can share.
 Nothing is written before the check has passed.
 """
 
@@ -11,10 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
@@ -27,13 +26,17 @@ from numpy.typing import NDArray
 
 from featurestore.format.outside import require_outside
 from featurestore.places.durable import storage_errors, write_together
+from pipelines.resample import resample
+from schemas.encoders import ENCODER_RATE
 from schemas.errors import RunError, UsageError
 from schemas.labels import label_set
 from schemas.names import is_utf8
 from schemas.telemetry import disable_telemetry
 from training.export.check import BATCH_SIZES, TOLERANCE, require_same
+from training.export.convert import OPSET, to_onnx
 from training.export.document import (
     EmotionOf,
+    EncoderFile,
     ExportDocument,
     ExportedFile,
     OnnxCheck,
@@ -45,31 +48,35 @@ from training.export.document import (
     rows_of,
     steps_of,
 )
+from training.export.encoders import encoder_paths, export_encoders, features_of_encoders
 from training.export.graph import Graph, graph_of
 from training.export.vector import Chirp
 from training.predict.predictor import Predictor
+from training.predict.scorer import require_independent_clips
 from training.predict.worth import Worth
 from training.runs.run import RunFolder, library_versions
 
 _LIBRARIES = ("onnx", "onnxruntime", "onnxscript")
-_OPSET = 20
-"""The newest opset that torch's exporter writes without conversion; onnxruntime 1.17 or newer reads it."""
 
 
 @dataclass(frozen=True)
 class Exported:
-    """The files written: graph, document and test vector."""
+    """The files written: graph, document, test vector, and the graphs of encoders."""
 
     onnx: Path
     json: Path
     npz: Path
+    encoders: tuple[Path, ...]
     document: ExportDocument
 
 
-def export_run(run: Path, onnx: Path, *, force: bool = False) -> Exported:
-    """Export the best epoch's model of the run at ``run`` as ``onnx``, checked, with its two other files.
+def export_run(
+    run: Path, onnx: Path, *, force: bool = False, encoders: Mapping[str, Path] | None = None
+) -> Exported:
+    """Export the best epoch's model of the run at ``run`` as ``onnx``, checked, with its other files.
 
-    ``force``: replace existing files.
+    ``force``: replace existing files. ``encoders`` : folders of the weights of encoders by name; others are
+    found by their hash.
 
     Raises :class:`UsageError` for a suffix other than ``.onnx``, an existing file, and a place inside a
     feature store; :class:`RunError` if packages are missing, the run is not finished, the model needs other
@@ -79,10 +86,14 @@ def export_run(run: Path, onnx: Path, *, force: bool = False) -> Exported:
     disable_telemetry()  # before anything imports onnxruntime
     paths = _output_paths(onnx, force=force)
     _require_libraries()
-    _require_no_encoder(run)
-    predictor = Predictor.open(run, "cpu")
-    graph = onnx_bytes(graph_of(run), *_size(predictor))
+    folder = RunFolder.open(run)
+    require_independent_clips(folder, folder.record())  # before any weights are looked for
+    predictor = Predictor.open(run, "cpu", encoders)
+    beside = encoder_paths(features_of_encoders(predictor), onnx)
+    _require_free([path for _, path in beside], force=force)
+    graph = onnx_bytes(graph_of(run, predictor.spec), *_size(predictor))
     largest = require_same(graph, predictor)
+    read = export_encoders(predictor, encoders or {}, onnx)
     sound = Chirp.of(predictor.spec)
     vector = _vector(predictor, sound)
     packed = io.BytesIO()
@@ -90,6 +101,7 @@ def export_run(run: Path, onnx: Path, *, force: bool = False) -> Exported:
     document = _document(
         predictor,
         Worth.of(run),
+        tuple(each.record for each in read.values()),
         ExportedFile(name=paths[0].name, sha256=hashlib.sha256(graph).hexdigest()),
         OnnxCheck(batch_sizes=BATCH_SIZES, tolerance=TOLERANCE, largest_difference=largest),
         TestVector(
@@ -102,92 +114,20 @@ def export_run(run: Path, onnx: Path, *, force: bool = False) -> Exported:
     )
     text = document.model_dump_json(indent=1) + "\n"
     with storage_errors(onnx.parent):
-        write_together(dict(zip(paths, (graph, packed.getvalue(), text.encode()), strict=True)))
-    return Exported(paths[0], paths[2], paths[1], document)
-
-
-def _require_no_encoder(run: Path) -> None:
-    """Raise :class:`RunError` for a model on features of encoders, before any weights are looked for."""
-    record = RunFolder.open(run).record()
-    encoders = {encoder.name for encoder in record.store_spec.encoders} & set(record.features)
-    if encoders:
-        raise RunError(
-            f"{run} reads the encoder {', '.join(sorted(encoders))}, which ONNX files do not include; "
-            f"predict with `ser-predict {run}`, or export a run of other features"
-        )
+        graphs = {path: each.onnx for path, each in read.items()}
+        write_together(graphs | dict(zip(paths, (graph, packed.getvalue(), text.encode()), strict=True)))
+    return Exported(paths[0], paths[2], paths[1], tuple(read), document)
 
 
 def onnx_bytes(graph: Graph, coefficients: int, frames: int) -> bytes:
     """``graph`` as ONNX for any number of clips of (coefficients, frames). Raises :class:`RunError`."""
-    example = (torch.zeros(2, coefficients, frames), torch.tensor([frames, 1]))
     batch = torch.export.Dim("batch")
-    with _silence_exporter():
-        try:
-            program = torch.onnx.export(
-                graph,
-                example,
-                dynamo=True,
-                opset_version=_OPSET,
-                input_names=["features", "valid_frames"],
-                output_names=["probabilities", "emotions"],
-                dynamic_shapes={"features": {0: batch}, "valid_frames": {0: batch}},
-                verbose=False,
-            )
-        except (RuntimeError, NotImplementedError) as error:  # torch's own tree derives from RuntimeError
-            _require_environment(error)
-            reason = str(error).strip().splitlines()[0]
-            raise RunError(
-                f"the model cannot be expressed in ONNX ({reason}); use it from Python: "
-                "training.predict.Predictor"
-            ) from error
-    if program is None:
-        raise RunError("torch returned no ONNX graph; use the model from Python: training.predict.Predictor")
-    model = program.model_proto
-    _clear_origin(model)
-    return bytes(model.SerializeToString())
-
-
-def _require_environment(error: BaseException) -> None:
-    """Raise :class:`RunError` if an export failed for a reason that has nothing to do with the model."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, KeyError) and "getpwuid" in str(cause):
-            raise RunError(
-                "torch cannot export the model because this user has no name; set LOGNAME to any name"
-            ) from error
-        if isinstance(cause, OSError):
-            raise RunError(
-                f"torch cannot export the model: {cause.filename or 'its temporary files'}: "
-                f"{cause.strerror or cause}; make that folder writable, or set TMPDIR to another one"
-            ) from error
-        cause = cause.__cause__ or cause.__context__
-
-
-def _clear_origin(message: Any) -> None:
-    """Clear the files and lines that the exporter notes in a protobuf message and everything in it.
-
-    So an exported model reveals no folders of the machine, and is the same wherever it is exported.
-    """
-    for field, value in message.ListFields():
-        if field.name in {"metadata_props", "doc_string"}:
-            message.ClearField(field.name)
-        elif field.message_type is not None:
-            for each in value if hasattr(value, "add") else (value,):  # repeated, or one
-                _clear_origin(each)
-
-
-@contextmanager
-def _silence_exporter() -> Iterator[None]:
-    """Silence the internal messages of torch's exporter."""
-    log = logging.getLogger("torch.onnx")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        log.setLevel(level)
+    return to_onnx(
+        graph,
+        {"features": torch.zeros(2, coefficients, frames), "valid_frames": torch.tensor([frames, 1])},
+        ["probabilities", "emotions"],
+        {"features": {0: batch}, "valid_frames": {0: batch}},
+    )
 
 
 def _output_paths(onnx: Path, *, force: bool) -> tuple[Path, Path, Path]:
@@ -196,11 +136,15 @@ def _output_paths(onnx: Path, *, force: bool) -> tuple[Path, Path, Path]:
     if not is_utf8(onnx.name):
         raise UsageError(f"{onnx} is not a UTF-8 name, as {onnx.stem}.json needs; give another name")
     paths = (onnx, onnx.with_suffix(".npz"), onnx.with_suffix(".json"))
+    _require_free(paths, force=force)
+    return paths
+
+
+def _require_free(paths: Sequence[Path], *, force: bool) -> None:
     for path in paths:
         require_outside(path, "")
         if path.exists() and not force:
             raise UsageError(f"{path} already exists; give another name, or --force to replace it")
-    return paths
 
 
 def _require_libraries() -> None:
@@ -214,7 +158,8 @@ def _require_libraries() -> None:
 
 def _size(predictor: Predictor) -> tuple[int, int]:
     rows = predictor.spec.coefficients
-    return sum(rows[name] for name in predictor.record.features), predictor.spec.frames
+    features = predictor.record.features
+    return sum(rows[name] for name in features), predictor.spec.common_frames(features)
 
 
 def _vector(predictor: Predictor, sound: Chirp) -> dict[str, NDArray[Any]]:
@@ -222,7 +167,8 @@ def _vector(predictor: Predictor, sound: Chirp) -> dict[str, NDArray[Any]]:
     samples = sound.waveform
     features, valid = predictor.inputs([samples])
     probabilities = predictor.score(torch.from_numpy(features), torch.from_numpy(valid))
-    return {
+    heard = {"waveform": _at_encoder_rate(samples, predictor)} if features_of_encoders(predictor) else {}
+    return heard | {
         "samples": samples,
         "features": features.astype(np.float32),
         "valid_frames": valid,
@@ -231,8 +177,21 @@ def _vector(predictor: Predictor, sound: Chirp) -> dict[str, NDArray[Any]]:
     }
 
 
+def _at_encoder_rate(samples: NDArray[np.float32], predictor: Predictor) -> NDArray[np.float32]:
+    """Input of the encoders' graphs: (1, n) float32 at 16 kHz."""
+    waveform = torch.from_numpy(samples)[None]
+    rate = predictor.spec.audio.sample_rate
+    heard = waveform if rate == ENCODER_RATE else resample(waveform, ENCODER_RATE, rate)
+    return heard.numpy()
+
+
 def _document(
-    predictor: Predictor, worth: Worth | None, onnx: ExportedFile, check: OnnxCheck, vector: TestVector
+    predictor: Predictor,
+    worth: Worth | None,
+    encoders: tuple[EncoderFile, ...],
+    onnx: ExportedFile,
+    check: OnnxCheck,
+    vector: TestVector,
 ) -> ExportDocument:
     record, spec = predictor.record, predictor.spec
     labels = label_set(record.recipe.labels.set)
@@ -241,7 +200,7 @@ def _document(
     interval = None if worth is None or worth.low is None or worth.high is None else (worth.low, worth.high)
     return ExportDocument(
         onnx=onnx,
-        opset=_OPSET,
+        opset=OPSET,
         inputs=(
             Tensor(
                 name="features",
@@ -274,11 +233,12 @@ def _document(
         emotions=emotions,
         audio=spec.audio,
         length=spec.length,
-        steps=steps_of(spec),
+        steps=steps_of(spec, record.features),
         spectral=spec.spectral,
         frames=frames,
         stored_as=spec.storage.dtype,
         features=rows_of(spec, record.features),
+        encoders=encoders,
         result=Result(
             protocol=None if worth is None else worth.claim.title,
             ua=None if worth is None else worth.ua,

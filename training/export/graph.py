@@ -20,8 +20,9 @@ from torch import Tensor, nn
 
 from schemas.architecture import LinearSpec
 from schemas.labels import label_set
+from schemas.spec import StoreSpec
 from training.functionals.rounding import ROUNDING, SMALLEST_DEVIATION
-from training.functionals.vectors import ClipVectors, clip_vectors
+from training.functionals.vectors import ClipVectors, Functionals, clip_vectors
 from training.linear.classifier import LinearClassifier
 from training.linear.load import load_classifier
 from training.loop.normalise import Normaliser
@@ -33,8 +34,10 @@ _FOURIER_FRAMES = 128
 """Frames of the modulation spectrum. The exporter loses torch's padding, so short inputs are padded first."""
 
 
-def graph_of(run: Path) -> Graph:
+def graph_of(run: Path, spec: StoreSpec | None = None) -> Graph:
     """The best epoch's model of the run at ``run``, in evaluation, on the CPU.
+
+    ``spec`` : of the features that it will be given; None: of the store that it was trained on.
 
     Raises :class:`RunError` if the run has no finished model, or if the model needs other clips of a
     speaker.
@@ -42,14 +45,15 @@ def graph_of(run: Path) -> Graph:
     folder = RunFolder.open(run)
     record = folder.record()
     require_independent_clips(folder, record)
-    vectors = clip_vectors(record.recipe, record.store_spec, record.features)
+    found = clip_vectors(record.recipe, spec or record.store_spec, record.features)
+    vectors = OfPadded(found) if isinstance(found, Functionals) else found
     emotions = len(label_set(record.recipe.labels.set).classes)
     if vectors is not None and isinstance(record.recipe.model, LinearSpec):
-        return Graph(LinearScores(OfPadded(vectors), load_classifier(folder)), emotions).eval()
+        return Graph(LinearScores(vectors, load_classifier(folder)), emotions).eval()
     network, normaliser = TrainedModel(folder, record).network(torch.device("cpu"))
     scores = NetworkScores(normaliser, network)
     if vectors is not None:
-        return Graph(OfVectors(OfPadded(vectors), scores), emotions).eval()
+        return Graph(OfVectors(vectors, scores), emotions).eval()
     return Graph(scores, emotions).eval()
 
 
@@ -153,11 +157,12 @@ class LinearScores(nn.Module):
         self.vectors = vectors
         self.register_buffer("mean", torch.from_numpy(classifier.mean).float())
         self.register_buffer("scale", torch.from_numpy(classifier.scale).float())
-        self.register_buffer("coef", torch.from_numpy(classifier.coef).float())
-        self.register_buffer("intercept", torch.from_numpy(classifier.intercept).float())
+        by_temperature = 1 / classifier.temperature
+        self.register_buffer("coef", torch.from_numpy(classifier.coef * by_temperature).float())
+        self.register_buffer("intercept", torch.from_numpy(classifier.intercept * by_temperature).float())
 
     def forward(self, features: Tensor, valid_frames: Tensor) -> Tensor:
-        """(B, C, T) → scores (B, classes)."""
+        """(B, C, T) → scores (B, classes), divided by the temperature."""
         standard = (self.vectors(features, valid_frames) - self.mean) / self.scale
         scores: Tensor = standard @ self.coef.T + self.intercept
         return scores

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from featurestore.cli.console import Command, Version, after_result, note, out, print_json
-from featurestore.cli.options import Json
+from featurestore.cli.options import Encoders, Json, encoder_folders_of
 from featurestore.cli.paths import path_type
 from training.cli.options import Run
 
@@ -25,6 +25,7 @@ def export(
         Path, typer.Argument(metavar="MODEL.onnx", help="File to write the graph to.", parser=path_type)
     ],
     force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
+    encoder: Encoders = None,
     json: Json = False,
     version: Version = False,
 ) -> None:
@@ -33,6 +34,8 @@ def export(
     MODEL.json, written next to it, describes the features, the outputs and the test result.
 
     MODEL.npz holds a test sound with its features and probabilities, to check ports to other languages.
+
+    A model on features of an encoder gets MODEL.NAME.onnx too: the encoder, from waveform to features.
 
     The graph is compared with the model before anything is written.
 
@@ -43,7 +46,7 @@ def export(
     from training.export.export import export_run
     from training.runs.hashes import notes_on_hashes
 
-    done = export_run(run, model, force=force)
+    done = export_run(run, model, force=force, encoders=encoder_folders_of(encoder))
     with after_result():
         for sentence in notes_on_hashes([run]):
             note(sentence)
@@ -58,6 +61,7 @@ def _show(done: Exported, json: bool) -> None:
                 "onnx": str(done.onnx),
                 "json": str(done.json),
                 "npz": str(done.npz),
+                "encoders": [str(path) for path in done.encoders],
                 **document.model_dump(mode="json", include={"check", "inputs", "outputs", "result"}),
                 "sha256": document.onnx.sha256,
             }
@@ -77,4 +81,16 @@ def _show(done: Exported, json: bool) -> None:
         f"{', '.join(map(str, document.check.batch_sizes))}",
         markup=False,
     )
+    for path, encoder in zip(done.encoders, document.encoders, strict=True):
+        licence = f"licence {encoder.licence}" if encoder.licence else "ask their publisher for the licence"
+        out.print(
+            f"{path}: {path.stat().st_size / 1e6:.1f} MB, the encoder from {encoder.input.name} to "
+            f"{encoder.feature}; it holds the weights ({licence})",
+            markup=False,
+        )
+        out.print(
+            f"  largest difference from the encoder: {encoder.check.largest_difference:.1e} of a clip's "
+            f"largest value (allowed: {encoder.check.tolerance:g})",
+            markup=False,
+        )
     out.print(f"  {done.json}: features, classes, result; {done.npz}: test vector", markup=False)
