@@ -11,6 +11,7 @@ from schemas.messages.counts import choose_form
 from training.audits.audit import Audit
 from training.metrics.predictions import Predictions
 from training.metrics.scores import Evaluation
+from training.models.layer_weights import LayerShares
 from training.runs.observer import EpochResult, SideSize
 from training.runs.run import RunFolder, RunRecord
 from training.splits.claim import Claim
@@ -43,6 +44,8 @@ class RunResult:
     """Predictions for the test clips, as in ``predictions.csv``; None: not kept."""
     parameters: int | None = None
     """Number of trained parameters; None: not counted."""
+    layer_shares: tuple[LayerShares, ...] = ()
+    """What a network has learnt about the layers of encoders; empty if it weighs none."""
     validation_by: ValidationBy = "speaker"
     """What validation does not share with training."""
     split: Split | None = None
@@ -84,6 +87,7 @@ class RunResult:
             "recipe": recipe.name,
             "model": recipe.model.name,
             "parameters": self.parameters,
+            **self._layers_json(),
             "store_digest": self.record.store_digest,
             "seed": self.record.seed,
             "views": list(recipe.train.views or ()),
@@ -93,6 +97,14 @@ class RunResult:
             "test": self.test.to_json(),
             "validation": self.validation.to_json(),
         }
+
+    def _layers_json(self) -> dict[str, Any]:
+        """``layer_weights``, if the model has them: feature → layer → weight."""
+        named = {
+            shares.feature: dict(zip(map(str, shares.layers), shares.weights, strict=True))
+            for shares in self.layer_shares
+        }
+        return {"layer_weights": named} if named else {}
 
 
 def subject_of(models: Sequence[str], corpora: Sequence[str]) -> str:

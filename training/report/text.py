@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from schemas.labels import Target
 from training.metrics.scores import Evaluation, GroupScore, Scores
+from training.models.layer_weights import LayerShares
 from training.report.tables import text_table
 from training.report.wording import (
     AVERAGES,
     calibration_sentence,
+    capitalise,
     classes,
     interval_cell,
     interval_note,
+    layer_sentence,
     percent,
     speaker_spread,
     speakers,
@@ -28,11 +31,18 @@ CLASS_HEADER = ("precision", "recall", "F1", "clips")
 GROUP_HEADER = ("UA", "WA", "macro-F1", "clips", "speakers")
 
 
-def report(evaluation: Evaluation, target: Target, claim: Claim, best_epoch: int | None) -> str:
+def report(
+    evaluation: Evaluation,
+    target: Target,
+    claim: Claim,
+    best_epoch: int | None,
+    layers: Sequence[LayerShares] = (),
+) -> str:
     """Text of a test result, for a terminal with 100 columns.
 
     The headline is over emotions, so that models of different targets compare. A warning follows unless
     ``claim`` is speaker-independent and nothing else. ``best_epoch`` is None for a model without epochs.
+    ``layers`` are what it has learnt about the layers of encoders.
     """
     emotion = evaluation.emotion
     weights = f"; weights of epoch {best_epoch}" if best_epoch is not None else ""
@@ -43,7 +53,8 @@ def report(evaluation: Evaluation, target: Target, claim: Claim, best_epoch: int
     ]
     if caution := warning(claim):
         lines.append(wrap(caution))
-    return "\n\n".join(["\n".join(lines), *details(evaluation, target)]) + "\n"
+    learnt = ["\n".join(wrap(capitalise(layer_sentence(each))) for each in layers)] if layers else []
+    return "\n\n".join(["\n".join(lines), *details(evaluation, target), *learnt]) + "\n"
 
 
 def details(evaluation: Evaluation, target: Target) -> list[str]:

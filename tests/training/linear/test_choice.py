@@ -8,8 +8,9 @@ from scipy.optimize import brentq
 from scipy.special import softmax
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
-from schemas.architecture import MODELS, LinearSpec
+from schemas.architecture import LinearSpec
 from schemas.errors import RunError
+from schemas.named_models import MODELS
 from training.linear.calibration import fit_temperature, likelihood
 from training.linear.choice import FOLDS, fit_by_speakers
 from training.linear.classifier import SHRINKAGES, fit_classifier

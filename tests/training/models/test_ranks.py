@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, distributed, multiprocessing, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from schemas.architecture import MODELS, CnnBiLstmSpec, CnnSpec
+from schemas.architecture import CnnBiLstmSpec, CnnSpec
+from schemas.named_models import MODELS
 from training.models import build_model, share_rows
 
 WORLD, COEFFICIENTS, FRAMES, CLASSES = 2, 16, 24, 5

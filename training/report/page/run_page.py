@@ -10,7 +10,7 @@ from training.report.page.shared import shared_values
 from training.report.recipe_prose import BEST_BY, model_prose
 from training.report.result import RunResult
 from training.report.text import size_of_test
-from training.report.wording import capitalise, ua_with_interval
+from training.report.wording import capitalise, layer_sentence, ua_with_interval
 from training.splits.side import SIDES
 
 
@@ -79,6 +79,10 @@ def _model(result: RunResult) -> list[tuple[str, str]]:
     record, recipe = result.record, result.record.recipe
     return [
         ("model", f"{recipe.model.name}: {model_prose(recipe.model)}"),
+        *(
+            (f"layers of {shares.feature}", capitalise(layer_sentence(shares)))
+            for shares in result.layer_shares
+        ),
         ("classes", f"{len(record.classes)}: {', '.join(name.replace('_', ' ') for name in record.classes)}"),
         ("label set", f"{recipe.labels.set}, target {recipe.labels.target}"),
         ("input", input_of(recipe).replace("`", "")),
