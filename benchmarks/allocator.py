@@ -19,7 +19,7 @@ from machine import write_result
 
 from pipelines.pipeline import Pipeline
 from pipelines.process import keep_freed_memory
-from schemas.architecture import MODELS
+from schemas.named_models import MODELS
 from schemas.recipe import load_recipe
 from training.models.registry import build_model
 

@@ -210,7 +210,7 @@ def training(work: Path, repeat: int) -> dict[str, Any]:
     import torch.nn.functional as F
     from peers.loader_ours import Epochs
 
-    from schemas.architecture import MODELS
+    from schemas.named_models import MODELS
     from training.models.registry import build_model
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

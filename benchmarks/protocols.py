@@ -45,6 +45,7 @@ STORES = {
     "r1": ("--recipe", "four-corpora-a", "--datasets", "ravdess,tess"),
     "whisper": ("--recipe", "whisper-base", "--datasets", "ravdess", "--augment", "3"),
     "whisper-tiny": ("--recipe", "whisper-tiny", "--datasets", "ravdess", "--augment", "3"),
+    "whisper-frames": ("--recipe", "whisper-frames", "--datasets", "ravdess"),
 }
 """Those of encoders need the weights: ``ser-features encoder get whisper-base``."""
 
@@ -131,6 +132,8 @@ EXPERIMENTS = (
         (*_TINY, "--views", "0-3"),
     ),
     Experiment("whisper-logistic", "Whisper-base, logistic", "whisper", (*_WHISPER, "--model", "logistic")),
+    Experiment("whisper-layers", "Whisper-base, learnt weights", "whisper", ("--recipe", "whisper-layers")),
+    Experiment("whisper-frames", "Whisper-base, frames", "whisper-frames", ("--recipe", "whisper-frames")),
     Experiment("whisper-kfold", "Whisper-base", "whisper", (*_WHISPER, "--protocol", "kfold:6")),
     Experiment(
         "whisper-sentence", "Whisper-base", "whisper", (*_WHISPER, "--protocol", "speaker+sentence:6")
@@ -148,6 +151,12 @@ EXPERIMENTS = (
         "mean of four",
         "whisper",
         mean_of=("whisper-base", "whisper-robust", "whisper-tiny", "whisper-tiny-robust"),
+    ),
+    Experiment(
+        "whisper-mean-heads",
+        "mean of base, tiny and a network",
+        "whisper",
+        mean_of=("whisper-base", "whisper-tiny", "whisper-layers"),
     ),
 )  # fmt: skip
 

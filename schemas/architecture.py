@@ -1,20 +1,16 @@
-"""Models as recipes describe them: families with their sizes, and the named models of the published systems.
+"""Families of models with their sizes, as recipes describe them.
 
-A recipe that gives only a name uses that model. Further fields replace those of the named model. A custom
-model gives its family and every field without a default.
+A custom model gives its family and every field without a default. :mod:`schemas.named_models` has those with
+names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from schemas.errors import UnknownNameError
 from schemas.messages.counts import format_count
-from schemas.messages.nearest import did_you_mean
 from schemas.model import Model
 
 BlockStep = Literal["pool", "norm", "relu", "dropout"]
@@ -25,6 +21,9 @@ Pool = tuple[Annotated[int, Field(ge=1, le=64)], Annotated[int, Field(ge=1, le=6
 
 Pooling = Literal["mean", "attention", "last"]
 """How the states of all LSTM steps become one vector."""
+
+FramePooling = Literal["mean", "mean+std", "attention", "attention+std"]
+"""Mean, or mean and deviation, over the valid frames: all of equal weight, or weighted by attention."""
 
 Statistic = Literal[
     "mean", "std", "step_size", "step_std",
@@ -146,81 +145,56 @@ class LinearSpec(_Named):
         return self
 
 
-ModelSpec = Annotated[CnnBiLstmSpec | CnnSpec | MlpSpec | LinearSpec, Field(discriminator="family")]
+class LayerMlpSpec(_Named):
+    """A learnt weighted mean of the pooled layers of encoders, followed by a multilayer perceptron."""
 
-_A = CnnBiLstmSpec(name="A", channels=(16, 32, 64, 64), pools=((2, 2), (2, 2), (2, 1), (2, 1)))
-
-MODELS: Mapping[str, ModelSpec] = MappingProxyType(
-    {
-        model.name: model
-        for model in (
-            _A,
-            CnnBiLstmSpec(
-                name="B", channels=(16, 32, 64, 64, 128), pools=((2, 2), (2, 2), (2, 1), (2, 1), (2, 1))
-            ),
-            _A.model_copy(update={"name": "C"}),
-            CnnBiLstmSpec(
-                name="cremad",
-                channels=(64,),
-                pools=((2, 2),),
-                block=("relu", "pool"),
-                block_dropout=0.0,
-                pooling="last",
-                dropout=0.0,
-            ),
-            CnnBiLstmSpec(
-                name="ravdess-attention",
-                channels=(32, 64),
-                pools=((2, 2), (2, 2)),
-                block=("relu", "norm", "dropout", "pool"),
-                block_dropout=0.2,
-                sequence_dropout=0.2,
-                pooling="attention",
-                dropout=0.0,
-            ),
-            CnnBiLstmSpec(
-                name="tess-delta",
-                channels=(32, 64),
-                pools=((2, 2), (2, 2)),
-                block=("norm", "relu", "pool"),
-                block_dropout=0.0,
-                dense=(128,),
-            ),
-            CnnSpec(
-                name="three-corpora-cnn",
-                channels=(64, 128, 256, 512),
-                pools=((2, 2), (2, 2), (2, 2), (2, 2)),
-                block=("norm", "relu", "pool", "dropout"),
-                block_dropout=0.2,
-            ),
-            MlpSpec(name="functionals-mlp"),
-            LinearSpec(name="functionals", classifier="svm", statistics=("mean", "std", "p05", "p95")),
-            LinearSpec(
-                name="functionals-lda",
-                classifier="lda",
-                statistics=("mean", "std", "step_size", "step_std", "slope", "curvature", "time_skew"),
-            ),
-            LinearSpec(name="lda", classifier="lda", shrinkage="auto", calibration="temperature"),
-            LinearSpec(name="svm", classifier="svm", calibration="temperature"),
-            LinearSpec(name="logistic", classifier="logistic", calibration="temperature"),
-        )
-    }
-)
-"""Models by name."""
+    family: Literal["layer_mlp"] = "layer_mlp"
+    hidden: tuple[Width, ...] = (256,)
+    """Widths of the dense layers, each with batch norm, ReLU and dropout."""
+    input_dropout: Share = 0.2
+    """Share of the values of a sample that are dropped, after the weighted mean."""
+    dropout: Share = 0.5
+    """Share of units dropped after each dense layer."""
 
 
-def named_model(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of the model that ``values`` name, updated with the other ``values``.
+class FrameHeadSpec(_Named):
+    """A learnt weighted mean of an encoder's layers in each frame, transformer blocks, pooling over time."""
 
-    ``values`` are those of a recipe's ``[model]``. They are returned unchanged if they give a family. Raises
-    :class:`UnknownNameError` if there is no model of that name.
-    """
-    if "family" in values or "name" not in values:
-        return dict(values)
-    name = values["name"]
-    if not isinstance(name, str) or name not in MODELS:
-        raise UnknownNameError(
-            f"unknown model '{str(name)[:100]}'; {did_you_mean(str(name)[:100], MODELS)}"
-            f"choose one of {', '.join(MODELS)}, or set model.family"
-        )
-    return {**MODELS[name].model_dump(), **values}
+    family: Literal["frame_head"] = "frame_head"
+    width: Width = 128
+    """Values per frame after the projection."""
+    input_dropout: Share = 0.2
+    """Share of the values of each frame that are dropped, after the projection."""
+    blocks: int = Field(0, ge=0, le=16)
+    """Transformer blocks."""
+    heads: int = Field(4, ge=1, le=64)
+    """Attention heads of each transformer block."""
+    inner: Width = 256
+    """Width of the feed-forward layer of each transformer block."""
+    block_dropout: Share = 0.1
+    """Share of units dropped after attention, and within and after the feed-forward layer, of each block."""
+    pooling: FramePooling = "attention+std"
+    """Statistics over the valid frames, each with equal weights or with learnt ones."""
+    pooling_heads: int = Field(1, ge=1, le=64)
+    """``attention`` only: sets of weights, each with its own statistics."""
+    dense: tuple[Width, ...] = ()
+    """Widths of the dense layers, each with batch norm, ReLU and dropout."""
+    dropout: Share = 0.3
+    """Share of units dropped after each dense layer, or of the pooled values if there is no dense layer."""
+
+    @model_validator(mode="after")
+    def _check_heads(self) -> Self:
+        if self.blocks and self.width % self.heads:
+            raise ValueError(
+                f"a width of {self.width} cannot be divided among {self.heads} attention heads; "
+                f"choose a multiple of {self.heads}"
+            )
+        if not self.pooling.startswith("attention") and self.pooling_heads != 1:
+            raise ValueError(f"pooling_heads applies to attention, not to {self.pooling}; remove it")
+        return self
+
+
+ModelSpec = Annotated[
+    CnnBiLstmSpec | CnnSpec | MlpSpec | LayerMlpSpec | FrameHeadSpec | LinearSpec,
+    Field(discriminator="family"),
+]

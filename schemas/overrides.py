@@ -7,10 +7,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from schemas.architecture import named_model
 from schemas.errors import UsageError
 from schemas.files.toml_text import TomlError, parse_toml
 from schemas.messages.nearest import did_you_mean
+from schemas.named_models import named_model
 from schemas.recipe import Recipe, first_complaint, first_problem
 
 NO_VALUE = "null"

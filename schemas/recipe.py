@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from schemas.architecture import LinearSpec, ModelSpec, named_model
+from schemas.architecture import FrameHeadSpec, LayerMlpSpec, LinearSpec, ModelSpec
 from schemas.encoders import EncoderSpec
 from schemas.errors import SpecError, UnknownNameError, UsageError
 from schemas.features import FeatureSpec, RmsSpec
@@ -23,6 +23,7 @@ from schemas.labels import LABEL_SETS, Target
 from schemas.messages.counts import format_count
 from schemas.messages.nearest import did_you_mean
 from schemas.model import Model
+from schemas.named_models import named_model
 from schemas.protocol import SplitSpec
 from schemas.spec import AudioSpec, SpectralSpec, StorageSpec, StoreSpec
 from schemas.training import InputSpec, TrainSpec
@@ -91,6 +92,7 @@ class Recipe(Model):
                 "input.representation embedding needs features of encoders with pooling mean or mean+std, "
                 "and no others"
             )
+        self._check_layers()
         if isinstance(self.model, LinearSpec) and bool(self.model.statistics) == embedding:
             raise ValueError(
                 f"model {self.model.name} has statistics, which are for functionals, not embeddings; leave "
@@ -100,11 +102,33 @@ class Recipe(Model):
                 f'input.representation = "embedding"'
             )
 
+    def _check_layers(self) -> None:
+        """Raise ValueError if the model weighs layers of encoders but the input is something else."""
+        representation = self.input.representation
+        given = f"{representation} of {', '.join(feature.name for feature in self.features)}"
+        if isinstance(self.model, LayerMlpSpec) and representation != "embedding":
+            raise ValueError(
+                f"model {self.model.name} weighs pooled layers of encoders, but the input is {given}; give "
+                f"features of encoders with pooling mean or mean+std, and input.representation = "
+                f'"embedding"'
+            )
+        frames = [isinstance(f, EncoderSpec) and f.pooling == "frames" for f in self.features]
+        if isinstance(self.model, FrameHeadSpec) and (representation != "frames" or frames != [True]):
+            raise ValueError(
+                f"model {self.model.name} reads frames of one encoder, but the input is {given}; give one "
+                f'feature of an encoder with pooling = "frames", and input.representation = "frames"'
+            )
+
     def complete(self, spec: StoreSpec) -> Recipe:
-        """The recipe with architecture and hash of the encoders that a store with ``spec`` holds."""
+        """The recipe with what it leaves out of the encoders that a store with ``spec`` holds.
+
+        That is their architecture, their hash, and layers: those that the store holds.
+        """
         stored = {encoder.name: encoder for encoder in spec.encoders}
         features = tuple(
-            feature.complete(stored[feature.name].known_architecture, str(stored[feature.name].sha256))
+            feature.model_copy(update={"layers": feature.layers or stored[feature.name].layers}).complete(
+                stored[feature.name].known_architecture, str(stored[feature.name].sha256)
+            )
             if isinstance(feature, EncoderSpec) and feature.architecture is None and feature.name in stored
             else feature
             for feature in self.features

@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
-from schemas.architecture import MODELS, CnnBiLstmSpec, CnnSpec
+from schemas.architecture import CnnBiLstmSpec, CnnSpec
+from schemas.named_models import MODELS
 
 NAME = "plain PyTorch"
 

@@ -34,7 +34,7 @@ def features(typed: str) -> list[str]:
 
 def models(typed: str) -> list[str]:
     """Complete the name of a model."""
-    from schemas.architecture import MODELS
+    from schemas.named_models import MODELS
 
     return _one(typed, MODELS)
 

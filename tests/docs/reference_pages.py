@@ -24,7 +24,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 from typer.models import ArgumentInfo, CommandInfo, ParameterInfo
 
-from schemas import architecture, features, views
+from schemas import architecture, features, named_models, views
 from schemas.model import Model
 from schemas.protocol import SplitSpec
 from schemas.recipe import LabelsSpec, Recipe
@@ -65,7 +65,7 @@ def commands_page() -> str:
 
 def recipe_page() -> str:
     """Return the page of all tables and fields of a recipe."""
-    models = ", ".join(f"`{name}`" for name in architecture.MODELS)
+    models = ", ".join(f"`{name}`" for name in named_models.MODELS)
     parts = [
         "# Fields of a recipe",
         (

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from schemas.architecture import MODELS, CnnBiLstmSpec, CnnSpec, LinearSpec, ModelSpec, named_model
+from schemas.architecture import CnnBiLstmSpec, CnnSpec, FrameHeadSpec, LinearSpec, ModelSpec
 from schemas.errors import SpecError, UnknownNameError
+from schemas.named_models import MODELS, named_model
 from schemas.recipe import parse_recipe
 
 ANY: TypeAdapter = TypeAdapter(ModelSpec)
@@ -61,6 +62,24 @@ def test_an_unknown_name_is_told_the_known_ones() -> None:
 def test_senseless_models_are_refused(fields: dict, message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         ANY.validate_python({**OWN, **fields})
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"blocks": 1, "width": 10}, "a width of 10 cannot be divided among 4 attention heads"),
+        ({"pooling": "mean", "pooling_heads": 2}, "pooling_heads applies to attention, not to mean"),
+        ({"pooling": "last"}, "Input should be"),
+        ({"input_dropout": 1.0}, "less than 1"),
+    ],
+)
+def test_senseless_heads_on_frames_are_refused(fields: dict, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        ANY.validate_python({"family": "frame_head", "name": "mine", **fields})
+
+
+def test_heads_matter_only_to_transformer_blocks() -> None:
+    assert FrameHeadSpec(name="mine", width=10, heads=4).blocks == 0
 
 
 def test_blocks_without_pooling_may_pool_nothing() -> None:

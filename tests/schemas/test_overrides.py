@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.architecture import MODELS
 from schemas.errors import UnknownNameError, UsageError
+from schemas.named_models import MODELS
 from schemas.overrides import override
 from schemas.recipe import load_recipe
 

@@ -169,6 +169,8 @@ def test_every_system_is_shipped() -> None:
         "whisper-base",
         "whisper-tiny",
         "whisper-robust",
+        "whisper-layers",
+        "whisper-frames",
         "hubert-large",
         "wavlm-large",
     }

@@ -4,8 +4,8 @@ import pytest
 
 import schemas.recipe
 from data.registry import BUILT_IN
-from schemas.architecture import MODELS
 from schemas.errors import SpecError, UnknownNameError, UsageError
+from schemas.named_models import MODELS
 from schemas.recipe import load_recipe, parse_recipe, shipped_recipes
 from tests.schemas.test_published_systems import STATED
 

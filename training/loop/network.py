@@ -15,6 +15,7 @@ from featurestore.places.durable import storage_errors
 from featurestore.store import FeatureStore
 from schemas.architecture import LinearSpec
 from training.functionals.source import require_room_for_vectors, vectors_source
+from training.functionals.states import states_of
 from training.functionals.vectors import clip_vectors
 from training.loader.open import choose_home, open_source
 from training.loader.order import Order
@@ -24,6 +25,7 @@ from training.loop.fit import Problem, Saving, fit, forward_all
 from training.loop.loss import loss_of
 from training.loop.normalise import Normalisation, Normaliser
 from training.metrics.temperature import TemperatureEffect
+from training.models.layer_weights import LayerShares, layer_shares
 from training.models.registry import build_model
 from training.plan.plan import Plan
 from training.runs.observer import EpochResult, Observer, SilentObserver
@@ -53,12 +55,15 @@ class TrainingOutcome:
     """(samples, classes) for validation and test, in the plan's order of samples."""
     temperature: TemperatureEffect | None = None
     """None for a model without a temperature."""
+    layer_shares: tuple[LayerShares, ...] = ()
+    """What the network has learnt about the layers of each encoder; empty if it weighs no layers."""
 
 
 def new_network(record: RunRecord) -> nn.Module:
     """The recipe's network, initialised from the run's seed. Raises :class:`SpecError`."""
     torch.manual_seed(record.seed)
-    return build_model(record.recipe.model, *input_size(record), classes=len(record.classes))
+    states = states_of(record.recipe, record.store_spec, record.features)
+    return build_model(record.recipe.model, *input_size(record), classes=len(record.classes), states=states)
 
 
 def train_network(
@@ -96,6 +101,7 @@ def train_network(
         best_epoch=best_epoch,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         probabilities=held_out,
+        layer_shares=layer_shares(model),
     )
 
 

@@ -87,7 +87,7 @@ def _valid_frames(
             run = ascending[first : first + RUN_CLIPS]
             arrays = store.read(run, views=(view,), features=tuple(features))
             stacked = np.concatenate([arrays[feature][0] for feature in features], axis=1)
-            valid = store.valid_frames(run, views=(view,))[0]
+            valid = store.valid_frames(run, (view,), features[0])[0]
             yield np.concatenate(
                 [clip[:, :frames].T.astype(np.float32) for clip, frames in zip(stacked, valid, strict=True)]
             )

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import nn
 
-from schemas.architecture import CnnBiLstmSpec, CnnSpec, LinearSpec, MlpSpec, ModelSpec
+from schemas.architecture import (
+    CnnBiLstmSpec,
+    CnnSpec,
+    FrameHeadSpec,
+    LayerMlpSpec,
+    LinearSpec,
+    MlpSpec,
+    ModelSpec,
+)
 from schemas.errors import SpecError
 from training.models.cnn import Cnn
 from training.models.cnn_bilstm import CnnBiLstm
+from training.models.frame_head import FrameHead
+from training.models.layer_mlp import LayerMlp
 from training.models.mlp import Mlp
+from training.models.state_layout import StateLayout
 
 
-def build_model(spec: ModelSpec, coefficients: int, frames: int, classes: int) -> nn.Module:
+def build_model(
+    spec: ModelSpec, coefficients: int, frames: int, classes: int, states: Sequence[StateLayout] = ()
+) -> nn.Module:
     """Untrained network for inputs (B, 1, coefficients, frames), initialised from torch's generator.
 
-    Its ``forward`` takes ``x`` (B, 1, C, T) float32 and ``valid_frames`` (B,) int64, and returns logits
-    (B, classes).
+    ``states`` : what the coefficients are, if all are hidden states of encoders. Its ``forward`` takes ``x``
+    (B, 1, C, T) float32 and ``valid_frames`` (B,) int64, and returns logits (B, classes).
 
-    Raises :class:`SpecError` if the features are too small, or if the model is not a network.
+    Raises :class:`SpecError` if the features are too small, if the model weighs layers and the features have
+    none, or if the model is not a network.
     """
     match spec:
         case CnnBiLstmSpec():
@@ -57,8 +73,47 @@ def build_model(spec: ModelSpec, coefficients: int, frames: int, classes: int) -
                 input_dropout=spec.input_dropout,
                 dropout=spec.dropout,
             )
+        case LayerMlpSpec():
+            _require_states(spec, states, coefficients)
+            return LayerMlp(
+                states,
+                classes,
+                hidden=spec.hidden,
+                input_dropout=spec.input_dropout,
+                dropout=spec.dropout,
+            )
+        case FrameHeadSpec():
+            _require_states(spec, states, coefficients)
+            (only,) = states
+            return FrameHead(
+                only,
+                classes,
+                width=spec.width,
+                input_dropout=spec.input_dropout,
+                blocks=spec.blocks,
+                heads=spec.heads,
+                inner=spec.inner,
+                block_dropout=spec.block_dropout,
+                pooling=spec.pooling,
+                pooling_heads=spec.pooling_heads,
+                dense=spec.dense,
+                dropout=spec.dropout,
+            )
         case LinearSpec():
             raise SpecError(
                 f"model '{spec.name}' is a linear classifier, not a network; fit it with "
                 "training.linear.classifier"
             )
+
+
+def _require_states(
+    spec: LayerMlpSpec | FrameHeadSpec, states: Sequence[StateLayout], coefficients: int
+) -> None:
+    """Raise :class:`SpecError` unless the coefficients are hidden states, of one feature for frames."""
+    rows = sum(layout.rows for layout in states)
+    if not states or rows != coefficients or (isinstance(spec, FrameHeadSpec) and len(states) != 1):
+        raise SpecError(
+            f"model '{spec.name}' weighs the layers of encoders, but {rows} of {coefficients} coefficients "
+            f"are hidden states, of {len(states)} features; give it features of encoders and no others, and "
+            "a frame_head only one"
+        )

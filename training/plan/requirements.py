@@ -138,7 +138,9 @@ def _require_part(
         name: getattr(held, name) for name in ("architecture", "sha256") if name not in _given(needed)
     }
     part = {"layers": held.layers, "pooling": held.pooling}
-    if set(needed.layers or ()) <= set(held.all_layers) and set(needed.statistics) <= set(held.statistics):
+    if needed.pooling == held.pooling == "frames":  # a network reads all rows of frames
+        alike = needed.model_copy(update={**left_out, "layers": needed.layers or held.layers})
+    elif set(needed.layers or ()) <= set(held.all_layers) and set(needed.statistics) <= set(held.statistics):
         alike = needed.model_copy(update={**left_out, **part})
     else:
         alike = needed.model_copy(update=left_out)

@@ -32,6 +32,7 @@ from training.report.wording import (
     calibration_sentence,
     capitalise,
     interval_note,
+    layer_sentence,
     speaker_spread,
     warning,
 )
@@ -97,7 +98,7 @@ Seed {record.seed}, CPU threads {record.threads}.
 
 Predicts {what} in {len(record.classes)} classes: {", ".join(record.classes)} (label set
 `{recipe.labels.set}`).
-{_sentence(model_prose(recipe.model))}{_parameters(result)}
+{_sentence(model_prose(recipe.model))}{_parameters(result)}{_layers(result)}
 Features: {features_of(result)}. Input: {input_of(recipe)}.
 Store `{record.store_digest}`.
 
@@ -204,10 +205,12 @@ def features_of(result: RunResult) -> str:
     """The features that the model reads, and how much of a clip they describe."""
     record = result.record
     heard = f"{_seconds(result):.3g} s at {record.store_spec.audio.sample_rate} Hz"
-    if record.recipe.input.representation != "embedding":
-        return f"{', '.join(record.features)} from {heard} in\n{record.store_spec.frames} frames"
     wanted = {feature.name: feature for feature in record.recipe.complete(record.store_spec).features}
-    return f"{'; '.join(map(encoder_prose, (wanted[name] for name in record.features)))},\nfrom up to {heard}"
+    encoded = any(isinstance(wanted[name], EncoderSpec) for name in record.features)
+    described = ("; " if encoded else ", ").join(encoder_prose(wanted[name]) for name in record.features)
+    if record.recipe.input.representation == "embedding":
+        return f"{described},\nfrom up to {heard}"
+    return f"{described} from {heard} in\n{record.store_spec.common_frames(record.features)} frames"
 
 
 def encoder_prose(feature: FeatureSpec) -> str:
@@ -216,7 +219,8 @@ def encoder_prose(feature: FeatureSpec) -> str:
         return feature.name
     layers = ", ".join(map(str, feature.all_layers))
     kinds = " and ".join({"mean": "mean", "std": "deviation"}[name] for name in feature.statistics)
-    return f"{feature.name}, layers {layers}, {kinds} over the frames (weights `{str(feature.sha256)[:12]}`)"
+    seen = f"{kinds} over the frames" if kinds else "frames"
+    return f"{feature.name}, layers {layers}, {seen} (weights `{str(feature.sha256)[:12]}`)"
 
 
 def input_of(recipe: Recipe) -> str:
@@ -230,6 +234,10 @@ def input_of(recipe: Recipe) -> str:
 
 def _parameters(result: RunResult) -> str:
     return "" if result.parameters is None else f" {result.parameters:,} parameters."
+
+
+def _layers(result: RunResult) -> str:
+    return "".join(f"\n{_sentence(layer_sentence(shares))}" for shares in result.layer_shares)
 
 
 def _sentence(text: str) -> str:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from schemas.architecture import CnnBiLstmSpec, CnnSpec, LinearSpec, MlpSpec, ModelSpec
+from schemas.architecture import (
+    CnnBiLstmSpec,
+    CnnSpec,
+    FrameHeadSpec,
+    LayerMlpSpec,
+    LinearSpec,
+    MlpSpec,
+    ModelSpec,
+)
 from schemas.messages.counts import choose_form, format_count
 from schemas.training import InputSpec, TrainSpec
 
@@ -61,9 +69,35 @@ def model_prose(spec: ModelSpec) -> str:
             return f"{_blocks(spec)}; flattened; {_dense(spec.dense)}dropout {spec.dropout:g}"
         case MlpSpec():
             return f"dropout {spec.input_dropout:g}; {_dense(spec.hidden)}dropout {spec.dropout:g}"
+        case LayerMlpSpec():
+            return (
+                f"learnt weighted mean of the layers; dropout {spec.input_dropout:g}; "
+                f"{_dense(spec.hidden)}dropout {spec.dropout:g}"
+            )
+        case FrameHeadSpec():
+            return _frame_head(spec)
         case LinearSpec():
             described = f"{', '.join(spec.statistics)} of each frame descriptor" if spec.statistics else ""
             return "; ".join(part for part in (described, *_linear(spec)) if part)
+
+
+def _frame_head(spec: FrameHeadSpec) -> str:
+    """The head on frames, from the weighted layers to the output."""
+    heads = format_count(spec.pooling_heads, "head")
+    statistics = "mean and deviation" if spec.pooling.endswith("std") else "mean"
+    weighted = f"by attention with {heads}" if spec.pooling.startswith("attention") else "equally"
+    transformer = (
+        f"{format_count(spec.blocks, 'transformer block')} with {format_count(spec.heads, 'head')} and "
+        f"{spec.inner} inner units, dropout {spec.block_dropout:g}"
+    )
+    parts = [
+        "learnt weighted mean of the layers",
+        f"projected to {spec.width} values per frame, dropout {spec.input_dropout:g}",
+        transformer if spec.blocks else "",
+        f"{statistics} over the valid frames, weighted {weighted}",
+        f"{_dense(spec.dense)}dropout {spec.dropout:g}",
+    ]
+    return "; ".join(filter(None, parts))
 
 
 def _linear(spec: LinearSpec) -> list[str]:

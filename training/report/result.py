@@ -12,6 +12,7 @@ from training.audits.audit import Audit
 from training.metrics.predictions import Predictions
 from training.metrics.scores import Evaluation
 from training.metrics.temperature import TemperatureEffect
+from training.models.layer_weights import LayerShares
 from training.runs.observer import EpochResult, SideSize
 from training.runs.run import RunFolder, RunRecord
 from training.splits.claim import Claim
@@ -48,6 +49,8 @@ class RunResult:
     """Number of trained parameters; None: not counted."""
     temperature: TemperatureEffect | None = None
     """None for a model without a temperature."""
+    layer_shares: tuple[LayerShares, ...] = ()
+    """What a network has learnt about the layers of encoders; empty if it weighs none."""
     validation_by: ValidationBy = "speaker"
     """What validation does not share with training."""
     split: Split | None = None
@@ -90,6 +93,7 @@ class RunResult:
             "recipe": recipe.name,
             "model": recipe.model.name,
             "parameters": self.parameters,
+            **self._layers_json(),
             "store_digest": self.record.store_digest,
             "seed": self.record.seed,
             "views": list(recipe.train.views or ()),
@@ -100,6 +104,14 @@ class RunResult:
             "test": self.test.to_json(),
             "validation": self.validation.to_json(),
         }
+
+    def _layers_json(self) -> dict[str, Any]:
+        """``layer_weights``, if the model has them: feature → layer → weight."""
+        named = {
+            shares.feature: dict(zip(map(str, shares.layers), shares.weights, strict=True))
+            for shares in self.layer_shares
+        }
+        return {"layer_weights": named} if named else {}
 
 
 def subject_of(

@@ -6,13 +6,16 @@ from collections.abc import Iterable, Sequence
 
 from schemas.labels import Target
 from training.metrics.scores import Evaluation, GroupScore, Scores
+from training.models.layer_weights import LayerShares
 from training.report.tables import text_table
 from training.report.wording import (
     AVERAGES,
     calibration_sentence,
+    capitalise,
     classes,
     interval_cell,
     interval_note,
+    layer_sentence,
     percent,
     speaker_spread,
     speakers,
@@ -36,13 +39,15 @@ def report(
     *,
     remarks: Sequence[str] = (),
     calibration: Sequence[str] = (),
+    layers: Sequence[LayerShares] = (),
 ) -> str:
     """Text of a test result, for a terminal with 100 columns.
 
     The headline is over emotions, so that models of different targets compare. A warning follows unless
     ``claim`` is speaker-independent and nothing else, then ``remarks``, sentences of their own.
     ``calibration`` : clauses that follow the one about the calibration error.
-    ``best_epoch`` is None for a model without epochs.
+    ``best_epoch`` is None for a model without epochs. ``layers`` are what it has learnt about the layers of
+    encoders.
     """
     emotion = evaluation.emotion
     weights = f"; weights of epoch {best_epoch}" if best_epoch is not None else ""
@@ -54,7 +59,8 @@ def report(
     if caution := warning(claim):
         lines.append(wrap(caution))
     lines += map(wrap, remarks)
-    return "\n\n".join(["\n".join(lines), *details(evaluation, target, calibration)]) + "\n"
+    learnt = ["\n".join(wrap(capitalise(layer_sentence(each))) for each in layers)] if layers else []
+    return "\n\n".join(["\n".join(lines), *details(evaluation, target, calibration), *learnt]) + "\n"
 
 
 def details(evaluation: Evaluation, target: Target, calibration: Sequence[str] = ()) -> list[str]:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from schemas.messages.counts import choose_form, format_count
 from training.metrics.bootstrap import FEWEST_SPEAKERS, Interval, SpeakerIntervals
 from training.metrics.scores import Scores
+from training.models.layer_weights import LayerShares
 from training.splits.claim import Claim, Independence
 
 WIDTH = 100
@@ -104,6 +105,14 @@ def calibration_sentence(scores: Scores) -> str:
     return (
         f"calibration error (ECE, 15 bins) {percent(found.ece)}: {side}, mean confidence "
         f"{percent(found.confidence)} at an accuracy of {percent(scores.wa)}; Brier score {found.brier:.3f}"
+    )
+
+
+def layer_sentence(shares: LayerShares) -> str:
+    """The learnt weights of a feature's layers: ``weights of the layers of whisper-base: 1 0.12, 2 0.88``."""
+    each = zip(shares.layers, shares.weights, strict=True)
+    return (
+        f"weights of the layers of {shares.feature}: {', '.join(f'{n} {weight:.2f}' for n, weight in each)}"
     )
 
 

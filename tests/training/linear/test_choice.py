@@ -10,8 +10,9 @@ from scipy.optimize import brentq
 from scipy.special import log_softmax, softmax
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
-from schemas.architecture import MODELS, LinearSpec
+from schemas.architecture import LinearSpec
 from schemas.errors import RunError
+from schemas.named_models import MODELS
 from training.linear.calibration import fit_temperature, likelihood, measure_temperature
 from training.linear.choice import FOLDS, fit_by_units
 from training.linear.classifier import SHRINKAGES, fit_classifier

@@ -101,6 +101,28 @@ def test_held_out_clips_of_training_speakers_have_no_part(
     assert np.abs(got.offset - whole.offset).max() > 0.1
 
 
+def test_frames_of_an_encoder_are_counted_on_its_own_grid() -> None:
+    """A store counts those of other features if it is not asked for the frames of the encoder."""
+    array = np.random.default_rng(0).normal(size=(3, 2, 9))
+    own = np.array([2, 9, 4])
+
+    class Held:
+        manifest = pd.DataFrame({"speaker": ["a"] * 4, "status": ["ok"] * 4})
+
+        def read(self, clips: Any, views: Any, features: Any) -> dict[str, NDArray[np.float64]]:
+            return {"framed": array[None]}
+
+        def valid_frames(self, clips: Any, views: Any, feature: str | None = None) -> NDArray[np.int64]:
+            return (own if feature == "framed" else 4 * own)[None]
+
+    held: Any = Held()
+    held.spec = SimpleNamespace(coefficients={"framed": 2})
+    got = normalisation_of(held, STANDARD, np.arange(3), (0,), ("framed",))
+    expected = np.concatenate([clip[:, :n] for clip, n in zip(array, own, strict=True)], axis=1)
+    np.testing.assert_allclose(got.offset, expected.mean(axis=1), rtol=1e-6)
+    np.testing.assert_allclose(got.scale, expected.std(axis=1), rtol=1e-6)
+
+
 def test_recordings_that_cannot_be_used_do_not_count_as_held_out() -> None:
     manifest = pd.DataFrame({"speaker": ["a", "a", "b", "b"], "status": ["ok", "bad", "ok", "ok"]})
     held: Any = SimpleNamespace(manifest=manifest)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from schemas.architecture import MODELS
+from schemas.named_models import MODELS
 from training.models import build_model
 
 MakeNetwork = Callable[..., nn.Module]

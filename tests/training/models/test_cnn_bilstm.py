@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from schemas.architecture import MODELS
 from schemas.errors import SpecError
+from schemas.named_models import MODELS
 from tests.training.models.conftest import MakeNetwork
 from training.models import CnnBiLstm, build_model
 from training.models.bilstm import MaskedBiLstm

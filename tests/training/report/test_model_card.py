@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from schemas.architecture import named_model
 from schemas.labels import Target, label_set
+from schemas.named_models import named_model
 from schemas.recipe import Recipe, load_recipe
 from schemas.training import InputSpec, SpecAugmentSpec, TrainSpec
 from tests.training.claims import claim

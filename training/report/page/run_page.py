@@ -11,7 +11,7 @@ from training.report.recipe_prose import BEST_BY, model_prose
 from training.report.result import RunResult
 from training.report.sentences import sentence_note
 from training.report.text import size_of_test
-from training.report.wording import capitalise, ua_with_interval
+from training.report.wording import capitalise, layer_sentence, ua_with_interval
 from training.splits.side import SIDES
 
 
@@ -81,6 +81,10 @@ def _model(result: RunResult) -> list[tuple[str, str]]:
     record, recipe = result.record, result.record.recipe
     return [
         ("model", f"{recipe.model.name}: {model_prose(recipe.model)}"),
+        *(
+            (f"layers of {shares.feature}", capitalise(layer_sentence(shares)))
+            for shares in result.layer_shares
+        ),
         ("classes", f"{len(record.classes)}: {', '.join(name.replace('_', ' ') for name in record.classes)}"),
         ("label set", f"{recipe.labels.set}, target {recipe.labels.target}"),
         ("input", input_of(recipe).replace("`", "")),
