@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from tests.encoder_store import encoder_recipe
 from tests.training.report.page.reading import Page
 from training.campaign import train_all
 from training.evaluate import EvaluationRequest, evaluate_runs
+from training.plan import make
 from training.report.robustness import Robustness
 from training.report.robustness_text import robustness_text
 from training.robustness import measure_runs, measure_series
@@ -59,6 +61,14 @@ def recipe() -> Recipe:
 def trained(store: Path, out: Path, *changes: str) -> Path:
     request = TrainRequest(store=store, recipe=override(recipe(), [*changes]), output=out, hardware=CPU)
     return train_all(request, None, SilentObserver()).path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_search_for_near_duplicates() -> Iterator[None]:
+    """It takes most of the time of such a training, and is tested with the audits."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(make, "near_duplicates", lambda store, split: None)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -67,10 +67,12 @@ def commands_of(
     return ReproductionCommands((*files, *needed), build, threads + _join_words(train), store)
 
 
-def next_commands(store: str, *, curves: bool, series: bool) -> str:
-    """Commands to use a finished run or series."""
+def next_commands(store: str, *, curves: bool, series: bool, views: bool) -> str:
+    """Commands to use a finished run or series; ``views`` : whether it can be tested on augmented views."""
     given = "" if series else f" --store {shlex.quote(store)}"
     lines = [f"ser-evaluate {RUN}{given}"]
+    if views:
+        lines.append(f"ser-evaluate {RUN} --views all --store {shlex.quote(store)} --out robustness")
     if not series:
         lines.append(f"ser-predict {RUN} clip.wav")
     if curves:

@@ -71,7 +71,12 @@ def shared_values(
         "differences": differences(as_requested(recipe, record.store_spec)),
         "recipe_toml": recipe_toml(recipe),
         "commands": commands,
-        "next_commands": next_commands(commands.store, curves=curves, series=series),
+        "next_commands": next_commands(
+            commands.store,
+            curves=curves,
+            series=series,
+            views=bool(record.store_spec.views) and not claim.is_leaky,
+        ),
         "provenance": _provenance(record, recipe),
     }
 
