@@ -21,7 +21,7 @@ from schemas.spec import StoreSpec
 class EncoderExtractor:
     """Computes encoder features of ``spec`` that share one forward pass, on ``device``.
 
-    ``features`` : with the same weights, architecture and window; the network is loaded once, up to the
+    ``features`` : with the same weights, architecture, window and precision; the network is loaded once, up to the
     highest layer of them all.
     """
 
@@ -67,7 +67,9 @@ class EncoderExtractor:
         if shared.window != "clip":
             window = round(shared.window * ENCODER_RATE)
             waveforms = F.pad(waveforms, (0, max(0, window - waveforms.shape[1])))[:, :window]
-        return self._encoder.hidden_states(waveforms)[:, :, :frames]
+        half = shared.precision == "bfloat16"
+        with torch.autocast(waveforms.device.type, torch.bfloat16, enabled=half):
+            return self._encoder.hidden_states(waveforms)[:, :, :frames].float()
 
     def _summarise(self, feature: EncoderSpec, hidden: torch.Tensor) -> torch.Tensor:
         own = hidden[:, self._rows[feature.name]]
@@ -79,7 +81,7 @@ class EncoderExtractor:
 def encoder_extractors(
     spec: StoreSpec, folders: Mapping[str, Path], device: torch.device
 ) -> tuple[EncoderExtractor, ...]:
-    """Extractors of the encoder features of ``spec``: one for all with the same weights and window.
+    """Extractors of the encoder features of ``spec``: one for all with the same network and window.
 
     ``folders`` : name of a feature → its weights. Raises :class:`EncoderError` if weights are missing or are
     not those of the specification.
@@ -96,7 +98,7 @@ def encoder_extractors(
         if folder not in found:
             found[folder] = find_weights(folder)
         _require_own(found[folder], feature)
-        groups[feature.sha256, feature.architecture, feature.window].append(feature)
+        groups[feature.sha256, feature.architecture, feature.window, feature.precision].append(feature)
     return tuple(
         EncoderExtractor(spec, group, found[folders[group[0].name]], device) for group in groups.values()
     )

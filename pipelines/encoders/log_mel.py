@@ -26,10 +26,11 @@ class LogMel:
     def __call__(self, waveforms: torch.Tensor) -> torch.Tensor:
         """Log-mel (batch, n_mels, samples / 160) of (batch, samples) float32 at 16 kHz.
 
-        ``samples`` is a multiple of 160 and more than 200.
+        ``samples`` is a multiple of 160 and more than 200. Computed in float32 also where the network is not.
         """
-        spectra = torch.stft(waveforms, N_FFT, HOP, window=self._window, return_complex=True)
-        power = spectra[..., :-1].abs().square_().contiguous()
-        mel = (self._filters @ power).clamp_(min=_AMIN).log10_()
+        with torch.autocast(waveforms.device.type, enabled=False):
+            spectra = torch.stft(waveforms, N_FFT, HOP, window=self._window, return_complex=True)
+            power = spectra[..., :-1].abs().square_().contiguous()
+            mel = (self._filters @ power).clamp_(min=_AMIN).log10_()
         floor = mel.amax(dim=(-2, -1), keepdim=True) - _RANGE
         return torch.maximum(mel, floor).add_(4.0).div_(4.0)

@@ -97,6 +97,11 @@ def convert(feature: EncoderSpec, encoder: Encoder, longest_s: float) -> tuple[b
 
     Raises :class:`RunError` if it cannot be expressed in ONNX, and what :func:`require_same_states` raises.
     """
+    if feature.precision != "float32":
+        raise RunError(
+            f"{feature.name} was computed in {feature.precision}, which the exported graph would not do; train "
+            f'on a store whose recipe has precision = "float32"'
+        )
     fewest, most = limits(feature, longest_s)
     sizes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("samples", min=fewest, max=most)}
     example = torch.zeros(2, min(most, round(_EXAMPLE_S * ENCODER_RATE)))

@@ -98,3 +98,27 @@ def test_another_window_or_other_weights_need_their_own(saved: Saved, passes: li
         _feature(other, "other", **SINGLE),
     )
     assert passes == [(1, 3), (2,), (1,)] * len(CLIPS)
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_bfloat16_is_close_to_float32(saved: Saved, kind: str) -> None:
+    folder = saved(kind)[1]
+    exact, rounded = (
+        _arrays({"pooled": folder}, _feature(folder, "pooled", **POOLED, precision=precision))
+        for precision in ("float32", "bfloat16")
+    )
+    for one, other in zip(exact, rounded, strict=True):
+        error = np.abs(one["pooled"].astype(np.float32) - other["pooled"]).max()
+        assert 0 < error < 0.03 * np.abs(one["pooled"]).max()
+
+
+def test_features_of_other_precision_have_passes_of_their_own(
+    saved: Saved, passes: list[tuple[int, ...]]
+) -> None:
+    folder = saved("whisper")[1]
+    features = [
+        _feature(folder, "exact", **POOLED),
+        _feature(folder, "rounded", **SINGLE, precision="bfloat16"),
+    ]
+    _arrays(dict.fromkeys(("exact", "rounded"), folder), *features)
+    assert sorted(set(passes)) == [(1,), (1, 3)]

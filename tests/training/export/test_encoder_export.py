@@ -166,3 +166,16 @@ def test_a_network_of_transformers_becomes_onnx_and_is_compared(saved: Saved) ->
     other = weights.load((1, 2), CPU)
     with pytest.raises(RunError, match="the exported graph of any differs from the encoder by"):
         encoders.require_same_states(onnx, feature, other, 2.0)
+
+
+def test_bfloat16_is_not_exported_as_if_it_were_float32(saved: Saved) -> None:
+    weights = find_weights(saved("whisper")[1])
+    feature = EncoderSpec(
+        name="rounded",
+        architecture=weights.architecture,
+        sha256=weights.sha256,
+        layers=(1,),
+        precision="bfloat16",
+    )
+    with pytest.raises(RunError, match="rounded was computed in bfloat16, which the exported graph"):
+        encoders.convert(feature, weights.load((1,), CPU), 2.0)
