@@ -21,8 +21,8 @@ from schemas.spec import StoreSpec
 class EncoderExtractor:
     """Computes encoder features of ``spec`` that share one forward pass, on ``device``.
 
-    ``features`` : with the same weights, architecture, window and precision; the network is loaded once, up to the
-    highest layer of them all.
+    ``features`` : with the same weights, architecture, window and precision; the network is loaded once, up
+    to the highest layer of them all.
     """
 
     def __init__(

@@ -99,8 +99,8 @@ def convert(feature: EncoderSpec, encoder: Encoder, longest_s: float) -> tuple[b
     """
     if feature.precision != "float32":
         raise RunError(
-            f"{feature.name} was computed in {feature.precision}, which the exported graph would not do; train "
-            f'on a store whose recipe has precision = "float32"'
+            f"{feature.name} was computed in {feature.precision}, which the exported graph would not do; "
+            f'train on a store whose recipe has precision = "float32"'
         )
     fewest, most = limits(feature, longest_s)
     sizes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("samples", min=fewest, max=most)}
