@@ -21,7 +21,8 @@ def override(recipe: Recipe, changes: Iterable[str]) -> Recipe:
     """Replace fields of ``recipe`` and check the result like a recipe that is read from a file.
 
     A change is ``field.subfield=value``. The value is written as in TOML, a string also without quotes, and
-    ``null`` means no value. ``model.name=B`` replaces the whole model. Later changes win.
+    ``null`` means no value. ``model.name=B`` replaces the whole model. A feature or view is addressed by its
+    name: ``features.mel.n_mels=64``. Later changes win.
 
     Raises :class:`UsageError` for a malformed change, an unknown field or an invalid value, and
     :class:`UnknownNameError` for an unknown model.
@@ -33,12 +34,14 @@ def override(recipe: Recipe, changes: Iterable[str]) -> Recipe:
         *parents, field = (part.strip() for part in name.split("."))
         if not equals or not field:
             raise UsageError(f"'{change}' sets nothing; give a field and its value, such as train.lr=3e-4")
-        at = content
+        at: Any = content
         for parent in parents:
-            inner = at.get(parent) if isinstance(at, dict) else None
-            if not isinstance(inner, dict):
+            inner = _part(at, parent)
+            if not isinstance(inner, dict | list):
                 raise UsageError(f"{change}: a recipe has no '{name.rpartition('.')[0]}'{_list_fields(at)}")
             at = inner
+        if not isinstance(at, dict):
+            raise UsageError(f"{change}: '{field}' has fields of its own{_list_fields(_part(at, field))}")
         if not parents and isinstance(at.get(field), dict):
             raise UsageError(f"{change}: '{field}' has fields of its own{_list_fields(at[field])}")
         value = _parse_value(text.strip())
@@ -84,5 +87,18 @@ def _suggest(field: str, at: dict[str, Any], content: dict[str, Any]) -> str:
     return f"; {did_you_mean(field, at)}{_list_fields(at).removeprefix('; ')}"
 
 
+def _part(at: object, name: str) -> Any:
+    """The section of that name, or the feature or view; None if there is none."""
+    if isinstance(at, dict):
+        return at.get(name)
+    return next((each for each in at if _name_of(each) == name), None) if isinstance(at, list) else None
+
+
+def _name_of(part: object) -> object:
+    """Name of a feature or view; most features are named after their kind."""
+    return part.get("name", part.get("kind")) if isinstance(part, dict) else None
+
+
 def _list_fields(at: object) -> str:
-    return f"; it has {', '.join(sorted(at))}" if isinstance(at, dict) else ""
+    names = [*at] if isinstance(at, dict) else [_name_of(each) for each in at] if isinstance(at, list) else []
+    return f"; it has {', '.join(sorted(map(str, names)))}" if names else ""

@@ -104,9 +104,11 @@ def _features(
     before = existing.features if existing else ()
     features = listed
     if request.features is not None:
-        features = named_features(request.features, listed, _encoders(request))
+        named = named_features(request.features, listed, _encoders(request))
+        features = tuple(_with_options(feature, request) for feature in named)
         if not {feature.name for feature in before} <= {feature.name for feature in features}:
-            features = (*before, *(feature for feature in features if feature not in before))
+            new = {feature.name: feature for feature in features}
+            features = (*(new.pop(feature.name, feature) for feature in before), *new.values())
     elif request.layers is not None or request.pooling is not None:
         raise UsageError("--layers and --pooling apply to encoders that --features names; add --features")
     if not any(isinstance(feature, EncoderSpec) for feature in features):
@@ -117,12 +119,18 @@ def _features(
 
 
 def _encoders(request: SpecRequest) -> dict[str, EncoderSpec]:
-    """The encoders that a request may name, as it wants them."""
-    options = {"layers": request.layers, "pooling": request.pooling or "mean+std"}
-    return {
-        name: EncoderSpec.model_validate({"name": name, **options})
-        for name in (*KNOWN_ENCODERS, *request.encoders)
-    }
+    """The encoders that a request may name, with their defaults."""
+    names = (*KNOWN_ENCODERS, *request.encoders)
+    return {name: EncoderSpec.model_validate({"name": name}) for name in names}
+
+
+def _with_options(feature: FeatureSpec, request: SpecRequest) -> FeatureSpec:
+    """A named feature; an encoder with the layers and the pooling that the request gives."""
+    given = {"layers": request.layers, "pooling": request.pooling}
+    options = {name: value for name, value in given.items() if value is not None}
+    if not isinstance(feature, EncoderSpec) or not options:
+        return feature
+    return EncoderSpec.model_validate({**feature.model_dump(), **options})
 
 
 def _with_more_views(existing: StoreSpec, augment: int, store: str) -> StoreSpec:

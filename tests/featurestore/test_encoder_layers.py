@@ -10,12 +10,13 @@ import xarray
 
 from featurestore.compare import compare
 from featurestore.format.layout import shard_path
+from featurestore.plan.spec import SpecRequest, extended_spec, new_spec
 from featurestore.read.spans import Span
 from featurestore.sharing.pull import pull
 from featurestore.sharing.selection import PartSelection
 from featurestore.store import FeatureStore
 from featurestore.verify import verify
-from schemas.errors import StoreDamagedError, UsageError
+from schemas.errors import StoreConflictError, StoreDamagedError, UsageError
 from tests.encoder_store import POOLED, build_with, encoder_recipe
 from tests.pipelines.encoders.saved import WHISPER
 from tests.servers import web_server
@@ -161,3 +162,20 @@ def test_coordinates_name_layer_statistic_and_time(encoder_store: Path) -> None:
     means = pooled.where((pooled["pooled_layer"] == 3) & (pooled["pooled_statistic"] == 0), drop=True)
     expected = store.read(range(len(store.manifest)), (0,), ("pooled",), layers=[3])["pooled"][0, :, :WIDTH]
     assert np.array_equal(means[0].values[store.manifest["row"]], expected)
+
+
+def test_options_replace_the_layers_of_a_recipe(both_recipe: Path, encoder: Path) -> None:
+    request = SpecRequest(
+        str(both_recipe), features="pooled,mel", layers=(2,), pooling="mean", encoders={"pooled": encoder}
+    )
+    (pooled,) = new_spec(request).encoders
+    assert (pooled.layers, pooled.pooling) == ((2,), "mean")
+
+
+def test_layers_of_a_stored_encoder_cannot_change(encoder_store: Path, encoder: Path) -> None:
+    existing = FeatureStore.open(encoder_store).spec
+    request = SpecRequest(features="pooled", layers=(1, 2), encoders={"pooled": encoder})
+    with pytest.raises(StoreConflictError, match=r"features\.pooled\.layers: .*1, 3.* in the store"):
+        extended_spec(request, existing, "x.zarr")
+    same = SpecRequest(features="pooled", layers=(1, 3))
+    assert extended_spec(same, existing, "x.zarr") == existing

@@ -44,6 +44,18 @@ def test_later_changes_win_and_fields_that_need_each_other_are_checked_together(
     assert override(RECIPE, ["split.protocol=kfold:4"]).split.folds == 4
 
 
+def test_a_feature_or_view_is_addressed_by_its_name() -> None:
+    whisper = load_recipe("whisper-base")
+    changed = override(
+        whisper,
+        ["features.whisper-base.layers=[3]", "features.whisper-base.pooling=mean", "views.noise.snr_db=5"],
+    )
+    (feature,) = changed.features
+    assert feature == whisper.features[0].model_copy(update={"layers": (3,), "pooling": "mean"})
+    assert changed.views[0] == whisper.views[0].model_copy(update={"snr_db": 5.0})
+    assert changed.views[1:] == whisper.views[1:]
+
+
 def test_a_models_name_takes_all_of_it_and_fields_beside_it_replace_its_own() -> None:
     assert override(RECIPE, ["model.hidden=7", "model.name=B"]).model == MODELS["B"]
     changed = override(RECIPE, ["model.name=B", "model.hidden=7"]).model
@@ -59,6 +71,9 @@ def test_a_models_name_takes_all_of_it_and_fields_beside_it_replace_its_own() ->
         ("trian.lr=1", "a recipe has no 'trian'; it has audio, datasets,"),
         ("train.lr.x=1", "a recipe has no 'train.lr'"),
         ("train=3", "'train' has fields of its own; it has average,"),
+        ("features.chroma.n_chroma=6", "a recipe has no 'features.chroma'; it has mel, mfcc, rms, zcr"),
+        ("features.mel=64", "'mel' has fields of its own; it has kind, n_mels"),
+        ("features.mel.n_mels=1", "features.mel.n_mels=1: features.0"),
         ("train.lr=-1", "train.lr=-1: must be greater than 0"),
         ("train.monitor=f1", "train.monitor=f1: must be 'loss', 'wa', 'ua' or 'last'"),
         ("split.test_corpora=[1]", "split.test_corpora"),
