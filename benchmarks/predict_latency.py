@@ -2,8 +2,8 @@
 
     python benchmarks/predict_latency.py RUN CLIP… --encoder whisper-base=FOLDER
 
-Clips are cut to 3 s. The predictor predicts them one by one, in turn with a script of the usual way: the same
-weights in ``transformers`` on the window of 30 s, all layers, and the same classifier on the pooled states.
+Clips have 3 s of sound. The predictor predicts them one by one, in turn with a script of the usual way: the
+same weights in ``transformers`` on the window of 30 s, all layers, and the same classifier on pooled states.
 The demo's server is started as a program, and answers each clip over HTTP. The command ``ser-predict`` is
 timed from its call to the printed row. All with one thread; figures are medians.
 """
@@ -35,6 +35,7 @@ from machine import write_result
 from pipelines.decode import decode_sound
 from pipelines.encoders.pooling import pool
 from pipelines.encoders.weights import find_weights
+from schemas.spec import AudioSpec
 from training.predict.predictor import Predictor
 
 SECONDS = 3.0
@@ -45,14 +46,14 @@ CLAIMS = {"predictor_processor_ms": 150.0, "demo_answer_ms": 1000.0}
 """Targets of the medians."""
 
 
-def cut(files: Sequence[Path]) -> list[bytes]:
-    """The first seconds of recordings, as WAV files; those that are shorter are repeated to this length."""
+def cut(files: Sequence[Path], audio: AudioSpec) -> list[bytes]:
+    """Sound of :data:`SECONDS` from each recording, as WAV files: trimmed, and repeated if it is shorter."""
     out = []
     for file in files:
-        samples, rate = soundfile.read(file, dtype="float32")
-        mono = samples if samples.ndim == 1 else samples.mean(axis=1)
+        samples = decode_sound(file.read_bytes(), audio).samples
         content = BytesIO()
-        soundfile.write(content, np.resize(mono, round(SECONDS * rate)), rate, format="WAV")
+        sound = np.resize(samples, round(SECONDS * audio.sample_rate))
+        soundfile.write(content, sound, audio.sample_rate, format="WAV")
         out.append(content.getvalue())
     return out
 
@@ -83,8 +84,8 @@ def timed(predict: Callable[[Any], object], clip: object) -> tuple[float, float]
 
 
 @contextmanager
-def demo(run: Path, encoder: str) -> Iterator[httpx.Client]:
-    """The demo's server, and a client of it."""
+def demo(run: Path, encoder: str) -> Iterator[tuple[httpx.Client, int]]:
+    """A client of the demo's server, and the server's process."""
     process = subprocess.Popen(
         [sys.executable, "-c", DEMO, str(run), "--port", "0", "--encoder", encoder],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=ENVIRONMENT,
@@ -93,7 +94,7 @@ def demo(run: Path, encoder: str) -> Iterator[httpx.Client]:
         assert process.stdout is not None
         url = next(word for line in process.stdout for word in line.split() if word.startswith("http://"))
         with httpx.Client(base_url=url.rstrip("/"), timeout=120, trust_env=False) as client:
-            yield client
+            yield client, process.pid
     finally:
         process.terminate()
         process.wait(60)
@@ -114,6 +115,12 @@ def ask(client: httpx.Client, content: bytes) -> None:
                 return
 
 
+def processor_s(process: int) -> float:
+    """Processor seconds that a process has used so far."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def start_command(run: Path, clip: Path, encoder: str) -> tuple[float, float]:
     """Wall and processor seconds of ``ser-predict RUN CLIP``."""
     before, begun = os.times(), time.perf_counter()
@@ -130,16 +137,18 @@ def measure(run: Path, files: Sequence[Path], encoder: str, repeat: int) -> dict
     name, _, folder = encoder.partition("=")
     torch.set_num_threads(1)
     predictor = Predictor.open(run, "cpu", {name: Path(folder)})
-    clips, script = cut(files), usual_way(predictor, Path(folder))
+    clips, script = cut(files, predictor.spec.audio), usual_way(predictor, Path(folder))
     ours, usual, answers = [], [], []
     for way in (predictor.predict, script):
         timed(way, clips[0])
     for clip in clips:
         ours.append(timed(predictor.predict, clip))
         usual.append(timed(script, clip))
-    with demo(run, encoder) as client:
+    with demo(run, encoder) as (client, server):
         ask(client, clips[0])
+        before = processor_s(server)
         answers = [timed(lambda clip: ask(client, clip), clip)[0] for clip in clips]
+        computed = processor_s(server) - before
     commands = [start_command(run, files[0], encoder) for _ in range(repeat)]
 
     def median(pairs: Sequence[tuple[float, float]], index: int) -> float:
@@ -154,6 +163,7 @@ def measure(run: Path, files: Sequence[Path], encoder: str, repeat: int) -> dict
         "usual_processor_ms": median(usual, 1),
         "times_usual": median(usual, 1) / median(ours, 1),
         "demo_answer_ms": statistics.median(answers),
+        "demo_processor_ms": 1e3 * computed / len(clips),
         "command_s": median(commands, 0),
         "command_processor_s": median(commands, 1),
     }
