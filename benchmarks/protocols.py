@@ -46,6 +46,11 @@ STORES = {
     "whisper": ("--recipe", "whisper-base", "--datasets", "ravdess", "--augment", "3"),
     "whisper-tiny": ("--recipe", "whisper-tiny", "--datasets", "ravdess", "--augment", "3"),
     "whisper-frames": ("--recipe", "whisper-frames", "--datasets", "ravdess"),
+    "whisper-states": (
+        *("--recipe", "whisper-base", "--datasets", "ravdess", "--augment", "0"),
+        *("--features", "whisper-base", "--layers", "0-6", "--pooling", "mean"),
+    ),
+    "whisper-both": ("--recipe", "whisper-base", "--datasets", "ravdess,tess,demo", "--augment", "0"),
 }
 """Those of encoders need the weights: ``ser-features encoder get whisper-base``."""
 
@@ -62,6 +67,8 @@ _F = ("--recipe", "ravdess-functionals")
 _LDA = (*_F, "--model", "functionals-lda", "--views", "0,3,4")
 _WHISPER, _TINY = ("--recipe", "whisper-base"), ("--recipe", "whisper-tiny")
 _BY_SPEAKER = ("--set", "input.normalise=speaker")
+_COMMON7 = ("--set", "labels.set=common7")
+_STATE = "features.whisper-base"
 
 EXPERIMENTS = (
     Experiment(
@@ -134,6 +141,40 @@ EXPERIMENTS = (
     Experiment("whisper-logistic", "Whisper-base, logistic", "whisper", (*_WHISPER, "--model", "logistic")),
     Experiment("whisper-layers", "Whisper-base, learnt weights", "whisper", ("--recipe", "whisper-layers")),
     Experiment("whisper-frames", "Whisper-base, frames", "whisper-frames", ("--recipe", "whisper-frames")),
+    Experiment("whisper-by-speaker", "Whisper-base by speaker", "whisper", (*_WHISPER, *_BY_SPEAKER)),
+    *(
+        Experiment(
+            f"whisper-state-{state}",
+            f"Whisper-base, mean of state {state}",
+            "whisper-states",
+            (*_WHISPER, "--set", f"{_STATE}.layers=[{state}]", "--set", f"{_STATE}.pooling=mean"),
+        )
+        for state in range(7)
+    ),
+    Experiment(
+        "whisper-tess",
+        "Whisper-base, TESS",
+        "whisper-both",
+        (*_WHISPER, *_COMMON7, "--datasets", "tess", "--protocol", "loso"),
+    ),
+    Experiment(
+        "whisper-ravdess-tess",
+        "Whisper-base, RAVDESS to TESS",
+        "whisper-both",
+        (*_WHISPER, *_COMMON7, "--protocol", "cross-corpus", "--train-on", "ravdess", "--test-on", "tess"),
+    ),
+    Experiment(
+        "whisper-tess-ravdess",
+        "Whisper-base, TESS to RAVDESS",
+        "whisper-both",
+        (*_WHISPER, *_COMMON7, "--protocol", "cross-corpus", "--train-on", "tess", "--test-on", "ravdess"),
+    ),
+    Experiment(
+        "whisper-ravdess-demo",
+        "Whisper-base, RAVDESS to the demo voices",
+        "whisper-both",
+        (*_WHISPER, *_COMMON7, "--protocol", "cross-corpus", "--train-on", "ravdess", "--test-on", "demo"),
+    ),
     Experiment("whisper-kfold", "Whisper-base", "whisper", (*_WHISPER, "--protocol", "kfold:6")),
     Experiment(
         "whisper-sentence", "Whisper-base", "whisper", (*_WHISPER, "--protocol", "speaker+sentence:6")
@@ -250,7 +291,11 @@ def _store(name: str, arguments: argparse.Namespace) -> Path:
         str(path),
         "--json",
     ]
-    _run("training.cli.features", "build", *STORES[name], *options)
+    demo = arguments.work / "voices"
+    if any("demo" in option for option in STORES[name]) and not demo.exists():
+        _run("training.cli.features", "demo", "--corpora", str(demo), "--json")
+    build = [option.replace("demo", f"demo={demo / 'demo'}") for option in STORES[name]]
+    _run("training.cli.features", "build", *build, *options)
     return path
 
 
