@@ -57,9 +57,9 @@ INSTEAD: tuple[Instead, ...] = (
         "networks are trained briefly, to see that they work, not how well they learn",
     ),
     Instead(
-        f"{_TRAINS}(?=[^#]*--recipe ravdess-functionals)(?![^#]*--epochs)",
+        f"{_TRAINS}(?=[^#]*--recipe (?:ravdess-functionals|whisper-(?:layers|frames)))(?![^#]*--epochs)",
         r"\1 --epochs 5",
-        "the same; its learning rate rises for four epochs",
+        "the same; the learning rate rises for three or four epochs",
     ),
     Instead(f"{_TRAINS}(?![^#]*--epochs)", r"\1 --epochs 1", "the same"),
     Instead(
