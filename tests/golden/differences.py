@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-ADDED = frozenset({"claim", "members", "sentences", "temperature", "weights"})
+ADDED = frozenset({"claim", "encoders", "members", "sentences", "temperature", "weights"})
 """Keys that answers have gained since the golden folder was made: :class:`training.splits.claim.Claim`,
 :class:`training.audits.sentences.SharedSentences`, :class:`training.metrics.temperature.TemperatureEffect`,
-:class:`training.metrics.ensemble_weights.EnsembleWeights` and the names of the averaged series."""
+:class:`training.metrics.ensemble_weights.EnsembleWeights`, the names of the averaged series, and the encoders
+of an exported model."""
 
 _HASH = re.compile(r"[0-9a-f]{16,64}")
 

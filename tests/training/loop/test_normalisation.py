@@ -174,7 +174,7 @@ def test_a_coefficient_that_never_varies_becomes_0(spec: InputSpec, monkeypatch:
         manifest=pd.DataFrame({"speaker": ["a"] * 5, "status": ["ok"] * 5}),
         spec=SimpleNamespace(coefficients={"rms": 1}, frames=6),
         read=lambda clips, views, features: {"rms": five[None]},
-        valid_frames=lambda clips, views: np.full((1, 4), 6),
+        valid_frames=lambda clips, views, feature=None: np.full((1, 4), 6),
     )
     got = normalisation_of(constant, spec, np.arange(4), (0,), ("rms",))
     assert got.offset.tolist() == [5.0]
