@@ -32,7 +32,7 @@ Statistic = Literal[
     "modulation1", "modulation2", "modulation3", "modulation4", "modulation5", "modulation6", "modulation7",
     "stretch1", "stretch2", "stretch3", "stretch4", "stretch5", "stretch6", "stretch7", "stretch8",
 ]  # fmt: skip
-"""Statistic of a frame descriptor over the valid frames (:mod:`training.functionals.statistics`)."""
+"""Statistic of a frame descriptor over the valid frames (:mod:`training.vectors.statistics`)."""
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Width = Annotated[int, Field(ge=1, le=8192)]
