@@ -211,6 +211,11 @@ class EncoderSpec(Model):
         return self.architecture
 
     @property
+    def needs_transformers(self) -> bool:
+        """Whether its network is that of the package ``transformers``; Whisper's is this project's own."""
+        return not isinstance(self.known_architecture, WhisperArchitecture)
+
+    @property
     def all_layers(self) -> tuple[int, ...]:
         """The layers, also if they were left out."""
         return self.layers or tuple(range(self.known_architecture.blocks + 1))
