@@ -126,9 +126,9 @@ class LinearSpec(_Named):
     """``temperature``: the scores are divided by one number, under which held-out speakers are most likely
     (Guo et al. 2017).
 
-    A model with either choice is cross-validated over the speakers of training and validation clips (of a
-    lone speaker, over sentences), and fitted on all of them. The validation figures are those of held-out
-    speakers.
+    A model with either choice is cross-validated over the speakers of training and validation clips
+    (over sentences if there is only one speaker), and fitted on all of them. The validation figures are those
+    of held-out speakers.
     """
 
     @property
