@@ -32,7 +32,7 @@ Statistic = Literal[
     "modulation1", "modulation2", "modulation3", "modulation4", "modulation5", "modulation6", "modulation7",
     "stretch1", "stretch2", "stretch3", "stretch4", "stretch5", "stretch6", "stretch7", "stretch8",
 ]  # fmt: skip
-"""Statistic of a frame descriptor over the valid frames (:mod:`training.functionals.statistics`)."""
+"""Statistic of a frame descriptor over the valid frames (:mod:`training.vectors.statistics`)."""
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Width = Annotated[int, Field(ge=1, le=8192)]
@@ -126,9 +126,9 @@ class LinearSpec(_Named):
     """``temperature``: the scores are divided by one number, under which held-out speakers are most likely
     (Guo et al. 2017).
 
-    A model with either choice is cross-validated over the speakers of training and validation clips (of a
-    lone speaker, over sentences), and fitted on all of them. The validation figures are those of held-out
-    speakers.
+    A model with either choice is cross-validated over the speakers of training and validation clips
+    (over sentences if there is only one speaker), and fitted on all of them. The validation figures are those
+    of held-out speakers.
     """
 
     @property

@@ -168,10 +168,10 @@ class EncoderSpec(Model):
     stride: int = Field(1, ge=1, le=100)
     """Frames of the encoder that are averaged into one stored frame; for ``frames`` alone."""
     window: Literal["clip"] | Annotated[float, Field(gt=0, le=60)] = "clip"
-    """What the encoder sees: the clip alone, or so many seconds of it, padded with silence."""
+    """What the encoder sees: the clip alone, or this many seconds of it, padded with silence."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the network. ``bfloat16``: its matrix products and convolutions (mixed precision), about
-    twice as fast where the processor has it, and a hundredth off; slower elsewhere."""
+    twice as fast if the processor supports it, else slower. Values differ by up to 1 % of the largest."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -209,6 +209,11 @@ class EncoderSpec(Model):
         if self.architecture is None or self.sha256 is None:
             raise ValueError(f"the weights of the encoder {self.name} are not known yet")
         return self.architecture
+
+    @property
+    def needs_transformers(self) -> bool:
+        """Whether its network is that of the package ``transformers``; Whisper's is this project's own."""
+        return not isinstance(self.known_architecture, WhisperArchitecture)
 
     @property
     def all_layers(self) -> tuple[int, ...]:

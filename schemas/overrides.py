@@ -31,14 +31,14 @@ def override(recipe: Recipe, changes: Iterable[str]) -> Recipe:
     changes = tuple(changes)
     for change in changes:
         name, equals, text = change.partition("=")
-        *parents, field = (part.strip() for part in name.split("."))
+        *parents, field = _steps(content, name)
         if not equals or not field:
             raise UsageError(f"'{change}' sets nothing; give a field and its value, such as train.lr=3e-4")
         at: Any = content
         for parent in parents:
             inner = _part(at, parent)
             if not isinstance(inner, dict | list):
-                raise UsageError(f"{change}: a recipe has no '{name.rpartition('.')[0]}'{_list_fields(at)}")
+                raise UsageError(f"{change}: a recipe has no '{'.'.join(parents)}'{_list_fields(at)}")
             at = inner
         if not isinstance(at, dict):
             raise UsageError(f"{change}: '{field}' has fields of its own{_list_fields(_part(at, field))}")
@@ -85,6 +85,17 @@ def _suggest(field: str, at: dict[str, Any], content: dict[str, Any]) -> str:
     if part is not None:
         return f"; did you mean {part}.{field}?"
     return f"; {did_you_mean(field, at)}{_list_fields(at).removeprefix('; ')}"
+
+
+def _steps(content: object, name: str) -> list[str]:
+    """Parts of a dotted name; the name of a feature or view is one part, even if it has dots."""
+    at, steps, rest = content, [], [part.strip() for part in name.split(".")]
+    while rest:
+        lengths = range(len(rest), 1, -1) if isinstance(at, list) else ()
+        count = next((n for n in lengths if _part(at, ".".join(rest[:n])) is not None), 1)
+        steps.append(".".join(rest[:count]))
+        at, rest = _part(at, steps[-1]), rest[count:]
+    return steps
 
 
 def _part(at: object, name: str) -> Any:

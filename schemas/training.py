@@ -27,7 +27,7 @@ class InputSpec(Model):
 
     ``representation`` is ``frames``, the features as stored; ``functionals``, statistics of the frames over
     time with shape (functionals, 1); or ``embedding``, the pooled layers of encoders side by side, (values,
-    1) (:mod:`training.functionals`). Normalisation applies to the representation.
+    1) (:mod:`training.vectors`). Normalisation applies to the representation.
 
     ``normalise``: ``standard`` gives each coefficient zero mean and unit deviation over the training clips;
     ``minmax`` maps each coefficient's range over the training clips to 0…1; ``sample`` gives each sample zero

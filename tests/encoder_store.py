@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from featurestore.build import BuildReport, BuildRequest, build
+from featurestore.cluster.request import ClusterRequest
 from featurestore.plan.spec import SpecRequest
 from tests.once import Once
 from tests.tiny_store import TINY_RECIPE
@@ -38,12 +39,19 @@ def encoder_recipe(mel: str = MEL_RECIPE, encoders: str = POOLED + FRAMED) -> st
 
 
 def build_with(
-    out: Path, corpora: Path, recipe: Path, encoder: Path | None, *, jobs: int = 2, **options: object
+    out: Path,
+    corpora: Path,
+    recipe: Path,
+    encoder: Path | None,
+    *,
+    jobs: int = 2,
+    cluster: ClusterRequest | None = None,
+    check: bool = False,
 ) -> BuildReport:
     """Build with the weights of both features in one folder; None: without weights."""
     folders = {} if encoder is None else {"pooled": encoder, "framed": encoder}
     spec = SpecRequest(recipe=str(recipe), encoders=folders)
-    return build(BuildRequest(out, corpora, "demo", spec, jobs=jobs, **options))  # type: ignore[arg-type]
+    return build(BuildRequest(out, corpora, "demo", spec, jobs=jobs, cluster=cluster, check=check))
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,6 @@ from schemas.architecture import LinearSpec
 from schemas.errors import RunError, StoppedError
 from schemas.labels import label_set
 from training.evaluate import predictions_of
-from training.functionals.vectors import clip_vectors
 from training.linear.training import train_linear
 from training.loop.fabric import OneProcess, processes_for
 from training.loop.network import TrainingOutcome, new_network, require_room, train_network
@@ -44,6 +43,7 @@ from training.runs.request import TrainRequest
 from training.runs.run import RunFolder, run_name
 from training.samples.samples import Samples
 from training.splits.side import SIDES
+from training.vectors.clip_vectors import clip_vectors
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric

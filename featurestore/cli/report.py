@@ -37,7 +37,7 @@ def report(
     layers of pretrained encoders, a map of the clips, pictures of example clips
     in all views, and the store's origin.
 
-    Only the tables, the original views of mel and mfcc, those of encoders for at
+    Only the tables, the original views of mel and mfcc, encoder features of at
     most 2,000 clips, and one clip per emotion are read, block by block.
 
     [bold]Examples[/]

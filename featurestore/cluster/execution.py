@@ -14,12 +14,11 @@ from distributed import Client, Future, KilledWorker, as_completed
 from featurestore.cluster.client import dask_client
 from featurestore.cluster.request import ClusterRequest
 from featurestore.cluster.unit_task import (
-    COMPARED,
-    COMPARED_FOR_ENCODERS,
     BuiltUnit,
     UnitTask,
     WorkerState,
     build_unit,
+    compared_libraries,
     inspect_worker,
     library_versions,
 )
@@ -69,7 +68,7 @@ class ClusterExecution:
             progress.task("build", clips, "clips") as advance,
         ):
             device = self._check_workers(client, units)
-            waiting, here = iter(units), self._libraries()
+            waiting, here = iter(units), _libraries(units)
             sent: dict[str, UnitWork] = {}
 
             def submit(count: int) -> list[Future]:
@@ -144,16 +143,17 @@ class ClusterExecution:
             raise ClusterError(
                 f"a worker lacks the package '{error.name}'; install the same ser-features on every worker"
             ) from error
-        return _common_device(states, self.place, self._libraries())
-
-    def _libraries(self) -> dict[str, str]:
-        """Versions that workers must have, too."""
-        return library_versions(COMPARED_FOR_ENCODERS if self.encoders else COMPARED)
+        return _common_device(states, self.place, _libraries(units))
 
     @property
     def _place(self) -> Place:
         """The store with a path that is valid in any working directory."""
         return Folder(self.place.path.absolute()) if isinstance(self.place, Folder) else self.place
+
+
+def _libraries(units: Sequence[UnitWork]) -> dict[str, str]:
+    """Versions of the libraries that compute ``units``; every worker must have the same."""
+    return library_versions(compared_libraries(work.compute for work in units))
 
 
 def _common_device(states: Mapping[str, WorkerState], place: Place, libraries: Mapping[str, str]) -> str:

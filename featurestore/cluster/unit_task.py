@@ -19,12 +19,13 @@ from featurestore.plan.growth import UnitWork
 from featurestore.progress import Silent
 from pipelines.version import FEATURE_VERSION
 from schemas.errors import ClusterError
+from schemas.spec import StoreSpec
 
 COMPARED = ("ser-features", "torch", "numpy", "soxr", "zarr", "numcodecs", "pyarrow")
 """Libraries that must have the same version everywhere: the stored bytes depend on them."""
 
 COMPARED_FOR_ENCODERS = (*COMPARED, "transformers")
-"""The same for features of encoders."""
+"""The same for features of encoders whose networks are those of ``transformers``."""
 
 _GPU = Lock()
 """A GPU computes one unit at a time, no matter how many threads its worker has."""
@@ -77,6 +78,12 @@ def inspect_worker(place: Place, token: str, device: str, files: Sequence[Path])
         sees_store=holds(place, token),
         unseen=tuple(str(file) for file in files if not file.is_file()),
     )
+
+
+def compared_libraries(specs: Iterable[StoreSpec]) -> tuple[str, ...]:
+    """Libraries that must have the same version everywhere to compute the features of ``specs``."""
+    needed = any(feature.needs_transformers for spec in specs for feature in spec.encoders)
+    return COMPARED_FOR_ENCODERS if needed else COMPARED
 
 
 def library_versions(names: Iterable[str] = COMPARED) -> dict[str, str]:

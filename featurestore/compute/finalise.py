@@ -106,8 +106,8 @@ def finalise(
 
 def _libraries(spec: StoreSpec) -> tuple[str, ...]:
     """Libraries that numbers depend on; a machine that grows other features than encoders may lack one."""
-    by_transformers = any(feature.known_architecture.family != "whisper" for feature in spec.encoders)
-    return (*LIBRARIES, "transformers") if by_transformers and find_spec("transformers") else LIBRARIES
+    needed = any(feature.needs_transformers for feature in spec.encoders)
+    return (*LIBRARIES, "transformers") if needed and find_spec("transformers") else LIBRARIES
 
 
 def _record_object(place: Place, name: str) -> StoredObject:

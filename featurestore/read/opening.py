@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field, ValidationError
 
+from featurestore.format.coordinates import row_coordinates
 from featurestore.format.documents import MOST_DOCUMENT, StoreDocument, broken_seal
 from featurestore.format.json_limits import parse_json_document
 from featurestore.format.layout import (
@@ -133,6 +134,7 @@ def _document_at(place: Place) -> StoreDocument | None:
         raise
     if document.digest != document.computed_digest() or document.spec_digest != document.spec.digest:
         raise StoreDamagedError(f"{place}/{STORE_JSON} does not match its own digest; {REPAIR}")
+    _refuse_joined_layers(document, place)
     check_declared(document)
     wanted = set(object_names(document.spec, {name: entry.rows for name, entry in document.datasets.items()}))
     if wanted != document.objects.keys():
@@ -148,6 +150,18 @@ def _document_at(place: Place) -> StoreDocument | None:
     if not is_sealed:  # checked last: any other fault says more
         raise broken_seal(f"{place}/{STORE_JSON}")
     return document
+
+
+def _refuse_joined_layers(document: StoreDocument, place: Place) -> None:
+    """Raise :class:`StoreConflictError` for a store from before layers had shards and coordinates."""
+    for feature in document.spec.encoders:
+        coordinate = row_coordinates(feature)[0]
+        named = (f"{dataset}/{coordinate}/{ROOT_METADATA}" for dataset in document.datasets)
+        if not all(name in document.objects for name in named):
+            raise StoreConflictError(
+                f"{place} was built by an older version, which stored all layers of {feature.name} together; "
+                "build it again"
+            )
 
 
 class _FormatVersion(BaseModel):

@@ -8,7 +8,7 @@ from pipelines.features.mel_scale import mel_filters
 from schemas.encoders import ENCODER_RATE
 
 N_FFT, HOP = 400, 160
-_AMIN = 1e-10
+SMALLEST_POWER = 1e-10
 _RANGE = 8.0
 """Decades below the clip's maximum at which the spectrogram is floored: one loud click shifts the floor."""
 
@@ -31,6 +31,11 @@ class LogMel:
         with torch.autocast(waveforms.device.type, enabled=False):
             spectra = torch.stft(waveforms, N_FFT, HOP, window=self._window, return_complex=True)
             power = spectra[..., :-1].abs().square_().contiguous()
-            mel = (self._filters @ power).clamp_(min=_AMIN).log10_()
-        floor = mel.amax(dim=(-2, -1), keepdim=True) - _RANGE
-        return torch.maximum(mel, floor).add_(4.0).div_(4.0)
+            mel = (self._filters @ power).clamp_(min=SMALLEST_POWER).log10_()
+        return scale(mel)
+
+
+def scale(mel: torch.Tensor) -> torch.Tensor:
+    """Network input of log₁₀ powers (batch, n_mels, frames): floored, then (x + 4) / 4."""
+    floor = mel.amax(dim=(-2, -1), keepdim=True) - _RANGE
+    return (torch.maximum(mel, floor) + 4.0) / 4.0

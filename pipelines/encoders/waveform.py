@@ -13,6 +13,9 @@ from pipelines.encoders.encoder import Encoder
 from pipelines.encoders.tensors import assign
 from schemas.encoders import WaveformArchitecture
 
+SMALLEST_VARIANCE = 1e-7
+"""Is added to the variance of a waveform before it is divided by, as ``transformers`` does."""
+
 
 class WaveformEncoder(Encoder):
     """Hidden states of an encoder whose first layers are convolutions of the waveform, without masks."""
@@ -38,7 +41,7 @@ class WaveformEncoder(Encoder):
         padded = F.pad(waveforms, (0, max(0, self._shortest - waveforms.shape[1])))
         if self._normalise:
             variance, mean = torch.var_mean(padded, dim=1, keepdim=True, correction=0)
-            padded = (padded - mean) / torch.sqrt(variance + 1e-7)
+            padded = (padded - mean) / torch.sqrt(variance + SMALLEST_VARIANCE)
         result = self.network(padded, output_hidden_states=True)
         last = len(result.hidden_states) - 1  # what follows the last block is only in last_hidden_state
         hidden = [*result.hidden_states[:last], result.last_hidden_state]

@@ -9,7 +9,9 @@ import pytest
 import xarray
 
 from featurestore.compare import compare
-from featurestore.format.layout import shard_path
+from featurestore.format.documents import write_document
+from featurestore.format.layout import STORE_JSON, shard_path
+from featurestore.places.folder import Folder
 from featurestore.plan.spec import SpecRequest, extended_spec, new_spec
 from featurestore.read.spans import Span
 from featurestore.sharing.pull import pull
@@ -42,6 +44,18 @@ def test_a_layer_is_its_part_of_all(encoder_store: Path) -> None:
     assert np.array_equal(store.read(CLIPS, (0, 2), ("pooled",), layers=[1])["pooled"], first)
     swapped = store.read(CLIPS, (0, 2), ("pooled",), layers={"pooled": [3, 1]})["pooled"]
     assert np.array_equal(swapped, np.concatenate([last, first], axis=2))
+
+
+def test_a_store_from_before_layers_lay_by_themselves_is_refused_as_old(
+    encoder_store: Path, tmp_path: Path
+) -> None:
+    document = FeatureStore.open(encoder_store).document
+    joined = {name: entry for name, entry in document.objects.items() if "_layer/" not in name}
+    old = document.model_copy(update={"objects": joined})
+    old = old.model_copy(update={"digest": old.computed_digest()})
+    write_document(Folder(tmp_path), STORE_JSON, old)
+    with pytest.raises(StoreConflictError, match="older version, which stored all layers of pooled"):
+        FeatureStore.open(tmp_path)
 
 
 def test_a_mapping_leaves_other_encoders_whole(encoder_store: Path) -> None:

@@ -56,6 +56,13 @@ def test_a_feature_or_view_is_addressed_by_its_name() -> None:
     assert changed.views[1:] == whisper.views[1:]
 
 
+def test_names_of_features_and_views_may_have_dots() -> None:
+    tiny = override(load_recipe("whisper-tiny"), ["features.whisper-tiny.en.layers=[1]"])
+    assert tiny.features[0].model_dump()["layers"] == (1,)
+    changed = override(load_recipe("whisper-layers"), ["views.speed0.8.factor=0.9"])
+    assert changed.views[4].model_dump() == {"name": "speed0.8", "kind": "speed", "factor": 0.9}
+
+
 def test_a_models_name_takes_all_of_it_and_fields_beside_it_replace_its_own() -> None:
     assert override(RECIPE, ["model.hidden=7", "model.name=B"]).model == MODELS["B"]
     changed = override(RECIPE, ["model.name=B", "model.hidden=7"]).model

@@ -228,7 +228,7 @@ def test_views_are_chosen_by_name_or_number() -> None:
     for wrong in ("4", "3-2", "1-9", ""):
         with pytest.raises(UnknownNameError, match="the store has no view"):
             choose_views(wrong, names)
-    with pytest.raises(UsageError, match="the original is always tested; name others"):
+    with pytest.raises(UsageError, match="the original is always tested; add others"):
         choose_views("original", names)
     with pytest.raises(UsageError, match="the store has only the original; build it with --augment"):
         choose_views("all", names[:1])

@@ -18,7 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipelines.encoders.encoder import Encoder
-from pipelines.encoders.log_mel import HOP, N_FFT
+from pipelines.encoders.log_mel import HOP, N_FFT, SMALLEST_POWER, scale
+from pipelines.encoders.waveform import SMALLEST_VARIANCE
 from pipelines.features.mel_scale import mel_filters
 from schemas.encoders import ENCODER_RATE, EncoderSpec, WaveformArchitecture, WhisperArchitecture
 
@@ -95,9 +96,9 @@ class _WhisperStates(nn.Module):
             [padded[:, 1 : half + 1].flip(1), padded, padded[:, -half - 1 : -1].flip(1)], dim=1
         )
         real, imaginary = F.conv1d(mirrored[:, None], self.basis, stride=HOP)[..., :-1].chunk(2, dim=1)
-        mel = (self.filters @ (real.square() + imaginary.square())).clamp(min=1e-10).log10()
-        mel = torch.maximum(mel, mel.amax(dim=(1, 2), keepdim=True) - 8.0)
-        found: Tensor = self.network((mel + 4.0) / 4.0, self.chosen)
+        power = real.square() + imaginary.square()
+        mel = (self.filters @ power).clamp(min=SMALLEST_POWER).log10()
+        found: Tensor = self.network(scale(mel), self.chosen)
         return found
 
 
@@ -113,7 +114,7 @@ class _WaveformStates(nn.Module):
         """(B, n) → (B, state, frame, width)."""
         if self.normalise:
             centred = waveform - waveform.mean(dim=1, keepdim=True)
-            waveform = centred / (centred.square().mean(dim=1, keepdim=True) + 1e-7).sqrt()
+            waveform = centred / (centred.square().mean(dim=1, keepdim=True) + SMALLEST_VARIANCE).sqrt()
         result = self.network(waveform, output_hidden_states=True)
         last = len(result.hidden_states) - 1
         hidden = [*result.hidden_states[:last], result.last_hidden_state]

@@ -99,7 +99,7 @@ def convert(feature: EncoderSpec, encoder: Encoder, longest_s: float) -> tuple[b
     """
     if feature.precision != "float32":
         raise RunError(
-            f"{feature.name} was computed in {feature.precision}, which the exported graph would not do; "
+            f"{feature.name} was computed in {feature.precision}, but exported graphs compute in float32; "
             f'train on a store whose recipe has precision = "float32"'
         )
     fewest, most = limits(feature, longest_s)

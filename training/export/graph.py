@@ -21,14 +21,14 @@ from torch import Tensor, nn
 from schemas.architecture import LinearSpec
 from schemas.labels import label_set
 from schemas.spec import StoreSpec
-from training.functionals.rounding import ROUNDING, SMALLEST_DEVIATION
-from training.functionals.vectors import ClipVectors, Functionals, clip_vectors
 from training.linear.classifier import LinearClassifier
 from training.linear.load import load_classifier
 from training.loop.normalise import Normaliser
 from training.predict.scorer import require_independent_clips
 from training.predict.trained import TrainedModel
 from training.runs.run import RunFolder
+from training.vectors.clip_vectors import ClipVectors, Functionals, clip_vectors
+from training.vectors.rounding import ROUNDING, SMALLEST_DEVIATION
 
 _FOURIER_FRAMES = 128
 """Frames of the modulation spectrum. The exporter loses torch's padding, so short inputs are padded first."""

@@ -1,4 +1,4 @@
-"""Choices about a linear classifier by cross-validation over speakers, or sentences of a lone speaker.
+"""Choices about a linear classifier by cross-validation over speakers, or sentences of a single speaker.
 
 ::
 
@@ -63,7 +63,8 @@ def fit_by_units(
     if len(names) < 2:
         raise RunError(
             f"model {spec.name} is chosen by held-out speakers or sentences, but training and validation "
-            "have only one of each; choose a protocol with more, or set model.shrinkage and model.calibration"
+            "have one speaker and fewer than two known sentences; choose a protocol with more, or set "
+            "model.shrinkage and model.calibration"
         )
     group_of = {name: index % FOLDS for index, name in enumerate(names)}
     groups = np.array([group_of[name] for name in units])

@@ -31,8 +31,8 @@ from featurestore.places.durable import write_durably
 from schemas.architecture import LinearSpec
 from schemas.errors import RunError
 from schemas.training import ClassWeights
-from training.functionals.rounding import ROUNDING, SMALLEST_DEVIATION
 from training.linear.discriminant import Discriminant
+from training.vectors.rounding import ROUNDING, SMALLEST_DEVIATION
 
 if TYPE_CHECKING:
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis

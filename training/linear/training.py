@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from featurestore.places.durable import storage_errors
 from featurestore.store import FeatureStore
 from schemas.architecture import LinearSpec
-from training.functionals.source import read_vectors
-from training.functionals.vectors import vectors_of
 from training.linear.calibration import measure_temperature
 from training.linear.choice import fit_by_units
 from training.linear.classifier import LinearClassifier, fit_classifier
@@ -25,6 +23,8 @@ from training.runs.observer import Observer
 from training.runs.run import RunFolder, RunRecord
 from training.samples.samples import Samples
 from training.splits.side import ORIGINAL_VIEW, Side
+from training.vectors.clip_vectors import vectors_of
+from training.vectors.source import read_vectors
 
 
 def train_linear(planned: Plan, folder: RunFolder, spec: LinearSpec, observer: Observer) -> TrainingOutcome:

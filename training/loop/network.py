@@ -14,9 +14,6 @@ from torch import nn
 from featurestore.places.durable import storage_errors
 from featurestore.store import FeatureStore
 from schemas.architecture import LinearSpec
-from training.functionals.source import require_room_for_vectors, vectors_source
-from training.functionals.states import states_of
-from training.functionals.vectors import clip_vectors
 from training.loader.open import choose_home, open_source
 from training.loader.order import Order
 from training.loader.source import Source
@@ -34,6 +31,9 @@ from training.runs.request import Hardware
 from training.runs.run import RunFolder, RunRecord
 from training.samples.samples import Samples
 from training.splits.side import Side
+from training.vectors.clip_vectors import clip_vectors
+from training.vectors.source import require_room_for_vectors, vectors_source
+from training.vectors.states import states_of
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric

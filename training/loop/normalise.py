@@ -2,7 +2,7 @@
 
 ``standard`` and ``minmax`` compute ``(x − offset) / scale`` with one offset and scale per coefficient;
 ``sample`` takes both from the sample itself; ``none`` leaves values as stored. ``speaker`` is applied when
-functionals are read (:mod:`training.functionals.speaker`).
+functionals are read (:mod:`training.vectors.speaker`).
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from schemas.errors import RunError
 from schemas.model import canonical_json
 from schemas.recipe import first_problem
 from schemas.training import InputSpec, NormalisationMode
-from training.functionals.rounding import ROUNDING, SMALLEST_DEVIATION
-from training.functionals.source import read_vectors
-from training.functionals.vectors import ClipVectors
 from training.loop.statistics import extremes, moments
 from training.samples.samples import Samples
 from training.splits.side import ORIGINAL_VIEW
+from training.vectors.clip_vectors import ClipVectors
+from training.vectors.rounding import ROUNDING, SMALLEST_DEVIATION
+from training.vectors.source import read_vectors
 
 
 @dataclass(frozen=True, eq=False)

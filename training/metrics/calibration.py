@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 BINS = 15
 
-_SMALLEST = float(np.finfo(np.float32).tiny)
+SMALLEST = float(np.finfo(np.float32).tiny)
 """Smaller probabilities of the true class count as this one, which limits a clip's loss to 87 nats."""
 
 
@@ -73,4 +73,4 @@ def calibration_of(true: NDArray[np.int64], probabilities: NDArray[np.float64]) 
 def log_loss(true: NDArray[np.int64], probabilities: NDArray[np.float64]) -> float:
     """Mean cross-entropy, nats, of ``probabilities`` (clips, classes) for class indices (clips,)."""
     chosen = probabilities[np.arange(len(true)), true]
-    return float(-np.log(np.maximum(chosen, _SMALLEST)).mean())
+    return float(-np.log(np.maximum(chosen, SMALLEST)).mean())

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.errors import RunError
+from training.metrics.calibration import SMALLEST
 from training.metrics.predictions import Predictions
 from training.runs.run import VALIDATION
 
@@ -30,8 +31,6 @@ _GAP = 1e-8
 
 _MOST_STEPS = 100_000
 """Takes about a second for a thousand clips; rarely more than a few hundred are needed."""
-
-_SMALLEST = float(np.finfo(np.float32).tiny)
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def maximise_likelihood(likelihoods: NDArray[np.float64]) -> NDArray[np.float64]
     ``likelihoods`` (models, clips) : the probability of each clip's true class by each model. The climb
     starts at equal weights, where models that are alike stay.
     """
-    found = np.maximum(likelihoods, _SMALLEST)
+    found = np.maximum(likelihoods, SMALLEST)
     weights = np.full(len(found), 1 / len(found))
     for _ in range(_MOST_STEPS):
         # The derivative by each weight: their weighted mean is 1, and the largest − 1 bounds any gain.

@@ -9,12 +9,12 @@ from featurestore.store import FeatureStore
 from schemas.errors import UsageError
 from schemas.overrides import override
 from schemas.recipe import Recipe
-from training.functionals.speaker import require_whole_speakers
 from training.plan.requirements import InputSelection, selection_of
 from training.runs.request import TrainRequest
 from training.samples.datasets import require_datasets
 from training.splits.choose import splits_of
 from training.splits.split import Split
+from training.vectors.speaker import require_whole_speakers
 
 
 @dataclass(frozen=True, eq=False)

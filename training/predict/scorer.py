@@ -19,9 +19,9 @@ from torch import Tensor
 from schemas.architecture import LinearSpec
 from schemas.errors import RunError
 from schemas.spec import StoreSpec
-from training.functionals.vectors import clip_vectors
 from training.linear.load import load_classifier
 from training.runs.run import RunFolder, RunRecord
+from training.vectors.clip_vectors import clip_vectors
 
 Scorer = Callable[[Tensor, Tensor], NDArray[np.float64]]
 """Features (B, C, T) as stored, stacked in the run's order, and valid frames (B,) int64 → probabilities

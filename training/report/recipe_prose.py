@@ -114,7 +114,7 @@ def _linear(spec: LinearSpec) -> list[str]:
     return [
         classifier,
         "temperature fitted by cross-validation" if spec.calibration == "temperature" else "",
-        "cross-validated over the training and validation speakers (of a lone one: sentences), fitted on all"
+        "cross-validated over the training and validation speakers (sentences if there is one), fitted on all"
         if spec.chooses
         else "",
     ]

@@ -19,7 +19,7 @@ from training.report.wording import (
 )
 
 EXPLANATION = (
-    "Each test clip is heard in each view. UA and WA are over emotions; the change is in points of UA, from "
+    "Each test clip is tested in each view. UA and WA are over emotions; the change is in points of UA, from "
     "the original to the view. In training: whether the model was trained on such copies of other clips."
 )
 """What the columns mean."""

@@ -18,7 +18,7 @@ def sentence_note(folds: Sequence[Sequence[SharedSentences]], claim: Claim) -> s
     are shared and every corpus identifies more than one.
     """
     if claim.crosses_corpora:
-        return "Training and test are of different corpora, whose sentences are not compared."
+        return "Training and test come from different corpora, whose sentences are not compared."
     by_corpus: dict[tuple[str, ...], list[SharedSentences]] = {}
     for part in (part for fold in folds for part in fold):
         by_corpus.setdefault(part.corpora, []).append(part)

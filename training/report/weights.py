@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from training.metrics.ensemble_weights import EnsembleWeights
 
-_DIFFERENT = "the validation sides of the models differ, so only clips that all of them validate on count"
+_DIFFERENT = "the validation sides of the models differ, so only clips that are in all of them count"
 
 
 def weight_note(weights: EnsembleWeights, members: Sequence[str]) -> str:

@@ -37,5 +37,6 @@ def choose_views(text: str, names: Sequence[str]) -> tuple[int, ...]:
                 f"--views {text}: the store has no view '{part}'; {did_you_mean(part, names)}it has {held}"
             )
     if chosen == {ORIGINAL_VIEW}:
-        raise UsageError(f"--views {text}: the original is always tested; name others: {held}")
+        others = held.partition(", ")[2]
+        raise UsageError(f"--views {text}: the original is always tested; add others: {others}")
     return tuple(sorted(chosen))

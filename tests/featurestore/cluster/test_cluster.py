@@ -18,6 +18,7 @@ from featurestore.cluster.unit_task import (
     COMPARED_FOR_ENCODERS,
     UnitTask,
     build_unit,
+    compared_libraries,
     inspect_worker,
     library_versions,
 )
@@ -31,8 +32,10 @@ from featurestore.progress import Silent
 from featurestore.store import FeatureStore
 from featurestore.verify import verify
 from pipelines.version import FEATURE_VERSION
+from schemas.encoders import Architecture, EncoderSpec, WaveformArchitecture, WhisperArchitecture
 from schemas.errors import ClusterError, UsageError
 from schemas.recipe import load_recipe
+from schemas.spec import StoreSpec
 from tests.conftest import REPOSITORY
 from tests.tiny_store import Builder
 
@@ -127,6 +130,22 @@ def test_a_worker_that_does_not_see_the_store_or_the_recordings_is_named(
         assert _common_device({"tcp://c:1": old}, place, here) == "cpu"  # no encoder is computed
         with pytest.raises(ClusterError, match=r"worker tcp://c:1 has transformers 4\.0"):
             _common_device({"tcp://c:1": old}, place, library_versions(COMPARED_FOR_ENCODERS))
+
+
+@pytest.mark.parametrize(
+    ("architecture", "needed"),
+    [
+        (WhisperArchitecture(width=32, blocks=1, heads=1, inner_width=32), False),
+        (WaveformArchitecture(family="wavlm", width=32, blocks=1, heads=1, inner_width=32), True),
+    ],
+    ids=["whisper", "wavlm"],
+)
+def test_workers_need_transformers_only_for_encoders_that_it_computes(
+    architecture: Architecture, needed: bool
+) -> None:
+    encoder = EncoderSpec(name="some", layers=(1,)).complete(architecture, 64 * "0")
+    spec = StoreSpec(features=(encoder,))
+    assert ("transformers" in compared_libraries([spec])) == needed
 
 
 @pytest.mark.slow

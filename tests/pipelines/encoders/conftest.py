@@ -6,21 +6,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from torch import nn
+import transformers
 
 from pipelines.encoders.weights import EncoderWeights, find_weights
 from tests.pipelines.encoders.saved import KINDS, make_network, save
 from tests.published_encoders import require_whisper
 
-Saved = Callable[[str], tuple[nn.Module, Path]]
+Saved = Callable[[str], tuple[transformers.PreTrainedModel, Path]]
 
 
 @pytest.fixture(scope="session")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Saved:
     """Name of a kind → the network of ``transformers`` and the folder that it was saved in (read-only)."""
-    made: dict[str, tuple[nn.Module, Path]] = {}
+    made: dict[str, tuple[transformers.PreTrainedModel, Path]] = {}
 
-    def of(name: str) -> tuple[nn.Module, Path]:
+    def of(name: str) -> tuple[transformers.PreTrainedModel, Path]:
         if name not in made:
             network = make_network(KINDS[name])
             folder = tmp_path_factory.mktemp("encoder")

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 import transformers
-from torch import nn
 
 SMALL = {
     "hidden_size": 32,
@@ -66,11 +65,11 @@ KINDS = {
 }
 
 
-def make_network(kind: Kind, seed: int = 0) -> nn.Module:
+def make_network(kind: Kind, seed: int = 0) -> transformers.PreTrainedModel:
     """A network with random weights, so large that every layer matters; layer norms are random, too."""
     torch.manual_seed(seed)
     model_class = getattr(transformers, kind.model)
-    network: nn.Module = model_class(model_class.config_class(**kind.settings)).eval()
+    network: transformers.PreTrainedModel = model_class(model_class.config_class(**kind.settings)).eval()
     with torch.no_grad():
         for name, parameter in network.named_parameters():
             if "layer_norm" in name:
@@ -80,15 +79,20 @@ def make_network(kind: Kind, seed: int = 0) -> nn.Module:
     return network
 
 
-def save(network: nn.Module, folder: Path, *, normalise: bool = True, **options: Any) -> Path:
+def save(
+    network: transformers.PreTrainedModel, folder: Path, *, normalise: bool = True, **options: Any
+) -> Path:
     """Save a network and its feature extractor in a folder."""
-    network.save_pretrained(folder, **options)  # type: ignore[operator]
+    network.save_pretrained(folder, **options)
     if not type(network).__name__.startswith("Whisper"):
         transformers.Wav2Vec2FeatureExtractor(do_normalize=normalise).save_pretrained(folder)
     return folder
 
 
-def base_of(network: nn.Module) -> nn.Module:
+def base_of(network: transformers.PreTrainedModel) -> transformers.PreTrainedModel:
     """The encoder within a model with a head or a decoder."""
-    base = getattr(network, network.base_model_prefix, network)  # type: ignore[call-overload]
-    return base.encoder if type(network).__name__.startswith("Whisper") else base  # type: ignore[no-any-return]
+    base: transformers.PreTrainedModel = network.base_model
+    if not isinstance(base, transformers.WhisperModel):
+        return base
+    encoder: transformers.PreTrainedModel = base.encoder
+    return encoder

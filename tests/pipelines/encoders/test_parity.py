@@ -73,11 +73,10 @@ def test_shorter_than_one_frame(saved: Saved, name: str) -> None:
     _require_equal(found, _reference(base_of(network), values), (1, 2))
 
 
-def _on_window(network: nn.Module, frames: int) -> nn.Module:
+def _on_window(network: transformers.PreTrainedModel, frames: int) -> nn.Module:
     """The reference for a window of ``frames``: the first positions are those of the whole window."""
-    config = network.config.__class__.from_dict(network.config.to_dict())  # type: ignore[union-attr]
-    config.max_source_positions = frames
-    cut = Reference(config).eval()
+    settings = {**network.config.to_dict(), "max_source_positions": frames}
+    cut = Reference(transformers.WhisperConfig.from_dict(settings)).eval()
     values = network.state_dict()
     values["embed_positions.weight"] = values["embed_positions.weight"][:frames]
     cut.load_state_dict(values)
@@ -92,7 +91,8 @@ def test_whisper(saved: Saved, name: str, states: tuple[int, ...], seconds: floa
     waveform = _noise(round(seconds * 16_000))
     encoder = find_weights(folder).load(states, CPU)
     frames = encoder.architecture.frames(waveform.shape[1])
-    extractor = transformers.WhisperFeatureExtractor(feature_size=base_of(network).config.num_mel_bins)  # type: ignore[union-attr]
+    bands = base_of(network).config.to_dict()["num_mel_bins"]
+    extractor = transformers.WhisperFeatureExtractor(feature_size=bands)
     mel = extractor(
         waveform[0].numpy(), sampling_rate=16_000, return_tensors="pt", max_length=320 * frames
     ).input_features

@@ -177,5 +177,5 @@ def test_bfloat16_is_not_exported_as_if_it_were_float32(saved: Saved) -> None:
         layers=(1,),
         precision="bfloat16",
     )
-    with pytest.raises(RunError, match="rounded was computed in bfloat16, which the exported graph"):
+    with pytest.raises(RunError, match="rounded was computed in bfloat16, but exported graphs"):
         encoders.convert(feature, weights.load((1,), CPU), 2.0)

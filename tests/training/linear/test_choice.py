@@ -147,6 +147,6 @@ def test_clips_of_classes_that_were_not_trained_say_nothing_about_the_temperatur
 def test_a_single_unit_cannot_decide() -> None:
     values, targets = _table()
     with pytest.raises(
-        RunError, match="held-out speakers or sentences, but training and validation have only"
+        RunError, match="held-out speakers or sentences, but training and validation have one speaker"
     ):
         fit_by_units(LDA, values, targets, ["s0"] * 200, ALL, 4)

@@ -72,5 +72,5 @@ def test_folds_that_differ_have_a_range() -> None:
 def test_sentences_of_different_corpora_are_not_compared() -> None:
     across = claim(protocol="cross-corpus", crosses_corpora=True)
     assert sentence_note([[shared("tess", 200, 0)]], across) == (
-        "Training and test are of different corpora, whose sentences are not compared."
+        "Training and test come from different corpora, whose sentences are not compared."
     )

@@ -13,7 +13,7 @@ def test_runs_are_named_with_their_weights() -> None:
         "Weights 0.62 (base), 0.38 (tiny), which make 240 validation clips most likely."
     )
     assert weight_note(DIFFERENT, ["base", "tiny"]).endswith(
-        "; the validation sides of the models differ, so only clips that all of them validate on count."
+        "; the validation sides of the models differ, so only clips that are in all of them count."
     )
 
 

@@ -55,15 +55,13 @@ def evaluate(
     views: Annotated[
         str | None,
         typer.Option(
-            help="Test each of these views of the test clips: all, or names or numbers such as noise,2-4.",
+            help="Also test these views of the test clips: all, or names or numbers such as noise,2-4.",
             show_default="the original alone",
         ),
     ] = None,
     weights: Annotated[
         WeightingName,
-        typer.Option(
-            help="Weights of several runs; validation: those that suit their validation clips best."
-        ),
+        typer.Option(help="Weights of several runs; validation: those that fit their validation clips best."),
     ] = WeightingName.EQUAL,
     device: Device = DeviceName.AUTO,
     output: Annotated[
@@ -84,9 +82,9 @@ def evaluate(
     """Test a trained model on its own test side, or on clips of another store that the model has not heard.
 
     If several runs or series are given, the mean of their probabilities is tested. With --weights validation,
-    each has the weight that makes the validation clips most likely; the test clips have no say.
+    the weights are those that make the validation clips most likely; the test clips have no influence.
 
-    With --views, the result is a table: how far the model falls if the test clips are noisy, faster, higher.
+    With --views, a table shows how much the model loses on noisy, faster or higher copies of the test clips.
 
     [bold]Examples[/]
 

@@ -35,7 +35,7 @@ def export(
 
     MODEL.npz holds a test sound with its features and probabilities, to check ports to other languages.
 
-    A model on features of an encoder gets MODEL.NAME.onnx too: the encoder, from waveform to features.
+    For a model on features of an encoder, MODEL.NAME.onnx holds the encoder, from waveform to features.
 
     The graph is compared with the model before anything is written.
 

@@ -12,12 +12,12 @@ from schemas.errors import RunError, UsageError
 from schemas.overrides import override
 from schemas.recipe import load_recipe
 from training.evaluate import EvaluationRequest, evaluate_runs
-from training.functionals import speaker as speaker_module
-from training.functionals.source import read_vectors
-from training.functionals.vectors import Functionals
 from training.runs.request import Hardware, TrainRequest
 from training.samples.samples import Samples, cross
 from training.train import train
+from training.vectors import speaker as speaker_module
+from training.vectors.clip_vectors import Functionals
+from training.vectors.source import read_vectors
 
 FEATURES = ("mel", "mfcc", "rms", "zcr")
 CPU, DEVICE = Hardware("cpu"), torch.device("cpu")

@@ -21,9 +21,9 @@ from torch import Tensor
 from featurestore.store import FeatureStore
 from schemas.clip import Status
 from schemas.errors import RunError, UsageError
-from training.functionals.rounding import ROUNDING, SMALLEST_DEVIATION
 from training.samples.samples import Samples
 from training.splits.split import Split
+from training.vectors.rounding import ROUNDING, SMALLEST_DEVIATION
 
 FEWEST_CLIPS = 5
 """Fewest clips per speaker; with fewer, mean and deviation describe the clips rather than the voice."""

@@ -14,13 +14,13 @@ from schemas.overrides import override
 from schemas.recipe import load_recipe
 from schemas.training import InputSpec
 from training.evaluate import EvaluationRequest, evaluate_runs
-from training.functionals.source import read_vectors, vectors_source
-from training.functionals.vectors import Functionals
 from training.loop.normalise import normalisation_of
 from training.report.result import RunResult
 from training.runs.request import Hardware, TrainRequest
 from training.samples.samples import Samples
 from training.train import train
+from training.vectors.clip_vectors import Functionals
+from training.vectors.source import read_vectors, vectors_source
 
 RECIPE = override(
     load_recipe("four-corpora-c"),

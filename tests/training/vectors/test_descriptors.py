@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from training.functionals.descriptors import descriptor_count, descriptors
+from training.vectors.descriptors import descriptor_count, descriptors
 
 ROWS = {"mel": 128, "mfcc": 40, "delta": 40, "delta2": 40, "chroma": 12, "zcr": 1, "rms": 1}
 

@@ -13,8 +13,8 @@ from schemas.architecture import LinearSpec, Statistic
 from schemas.encoders import EncoderSpec
 from schemas.recipe import Recipe
 from schemas.spec import StoreSpec
-from training.functionals.descriptors import descriptor_count, descriptors
-from training.functionals.statistics import STATISTIC_NAMES, statistics
+from training.vectors.descriptors import descriptor_count, descriptors
+from training.vectors.statistics import STATISTIC_NAMES, statistics
 
 
 class ClipVectors(nn.Module):

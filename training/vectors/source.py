@@ -16,12 +16,12 @@ from torch import Tensor
 
 from featurestore.store import FeatureStore
 from schemas.errors import RunError
-from training.functionals.speaker import normalise_by_speaker, whole_speakers
-from training.functionals.vectors import ClipVectors, Functionals
 from training.loader.memory import default_budget
 from training.loader.open import open_source
 from training.loader.ram import RamSource
 from training.samples.samples import Samples
+from training.vectors.clip_vectors import ClipVectors, Functionals
+from training.vectors.speaker import normalise_by_speaker, whole_speakers
 
 _AT_ONCE = 64
 """Samples computed at a time; the sorted descriptors of functionals take 6 MB each."""
@@ -60,7 +60,7 @@ def read_vectors(
 
     ``features`` are stacked as ``vectors`` expects them. ``loaded`` is called with numbers of samples while
     they are read. ``by_speaker`` normalises over all clips of the speakers
-    (:mod:`training.functionals.speaker`). Raises :class:`RunError` if a speaker has too few clips for that,
+    (:mod:`training.vectors.speaker`). Raises :class:`RunError` if a speaker has too few clips for that,
     and what reading a store raises.
     """
     if by_speaker:

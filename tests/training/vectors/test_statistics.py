@@ -9,7 +9,7 @@ import torch
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
-from training.functionals.statistics import STATISTIC_NAMES, statistics
+from training.vectors.statistics import STATISTIC_NAMES, statistics
 
 FRAMES = 130
 VALID = (2, 3, 9, 64, 100, 130)

@@ -1,1 +1,0 @@
-"""Functionals: clips as fixed-length vectors, statistics of frame descriptors over time."""
