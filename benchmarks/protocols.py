@@ -43,7 +43,7 @@ STORES = {
     "r4": ("--recipe", "tess-delta", "--datasets", "tess"),
     "functionals": ("--recipe", "ravdess-functionals", "--datasets", "ravdess"),
     "r1": ("--recipe", "four-corpora-a", "--datasets", "ravdess,tess"),
-    "whisper": ("--recipe", "whisper-base", "--datasets", "ravdess", "--augment", "3"),
+    "whisper": ("--recipe", "whisper-base", "--datasets", "ravdess", "--augment", "6"),
     "whisper-tiny": ("--recipe", "whisper-tiny", "--datasets", "ravdess", "--augment", "3"),
     "whisper-frames": ("--recipe", "whisper-frames", "--datasets", "ravdess"),
     "whisper-states": (
