@@ -49,9 +49,9 @@ class CapturedGraph:
 
     operations: list[tuple[Any, tuple[Any, ...], dict[str, Any], Any]] = field(default_factory=list)
 
-    @torch.no_grad()
     def replay(self) -> None:
-        with _disable_current_modes():
+        # Below autograd, as recorded; with gradients, as the CPU's LSTM keeps its workspace only then.
+        with torch.enable_grad(), torch._C._AutoDispatchBelowAutograd(), _disable_current_modes():
             for func, args, kwargs, result in self.operations:
                 known = {storage_of(tensor) for tensor in tensors_in((args, kwargs))}
                 for kept, made in zip(tensors_in(result), tensors_in(func(*args, **kwargs)), strict=True):
@@ -66,19 +66,18 @@ class Graphs:
     waits: HostWaits
     _captured: CapturedGraph | None = None
     _before: dict[int, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
-    """Of each storage that existed before the capture and was written: its bytes, and what they were."""
+    """Of each storage that existed before the capture: its bytes, and what they were."""
     _made: set[int] = field(default_factory=set)
 
     def run(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], given: list[torch.Tensor]) -> Any:
         """``func(*args, **kwargs)``."""
         if self._captured is None:
             return func(*args, **kwargs)
-        if func._schema.is_mutable:
-            for tensor in given:
-                key = storage_of(tensor)
-                if key not in self._made and key not in self._before:
-                    stored = torch.empty(0, dtype=torch.uint8).set_(tensor.untyped_storage())
-                    self._before[key] = stored, stored.clone()
+        for tensor in given:  # also of operators that declare no writing: batch norm writes its statistics
+            key = storage_of(tensor)
+            if key not in self._made and key not in self._before:
+                stored = torch.empty(0, dtype=torch.uint8).set_(tensor.untyped_storage())
+                self._before[key] = stored, stored.clone()
         result = func(*args, **kwargs)
         known = {storage_of(tensor) for tensor in given}
         self._made |= {storage_of(tensor) for tensor in tensors_in(result)} - known
@@ -89,10 +88,12 @@ class Graphs:
     def capture(self, graph: CapturedGraph, **_: object) -> Iterator[None]:
         """``torch.cuda.graph``."""
         self._captured, self.waits.capturing = graph, True
+        drawn = torch.get_rng_state()  # a capture draws nothing
         try:
             yield
         finally:
             self._captured, self.waits.capturing = None, False
+            torch.set_rng_state(drawn)
             with _disable_current_modes():
                 for stored, before in self._before.values():
                     stored.copy_(before)
