@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,20 @@ def machine() -> dict[str, Any]:
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "python": platform.python_version(),
-        "libraries": {name: version(name) for name in ("torch", "numpy", "librosa", "zarr")},
+        "libraries": {
+            name: found
+            for name in ("torch", "numpy", "librosa", "zarr")
+            if (found := _installed_version(name)) is not None
+        },
     }
+
+
+def _installed_version(name: str) -> str | None:
+    """The version of a library; None without it, as machines with a GPU may lack those of the tests."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def write_result(name: str, result: dict[str, Any]) -> Path:

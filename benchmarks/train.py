@@ -26,12 +26,15 @@ from typing import Any
 from machine import write_result
 
 from data.demo import write_demo
-from schemas.architecture import LinearSpec
+from schemas.architecture import CnnBiLstmSpec, CnnSpec, LinearSpec
+from schemas.named_models import MODELS
 from schemas.recipe import load_recipe, shipped_recipes
 
 WARM_UP = {"cpu": 4, "cuda": 200}
 BATCHES = {"cpu": 24, "cuda": 2000}
-PEERS = ("plain, no workers", "plain, 2 workers", "lightning")
+PLAIN = ("plain, no workers", "plain, 2 workers")
+PEERS = (*PLAIN, "lightning")
+"""Of models with convolutions; there are no textbook versions of the others."""
 
 
 @dataclass
@@ -43,15 +46,25 @@ class Model:
     runs: dict[str, list[float]] = field(default_factory=dict)
 
     @property
+    def has_peers(self) -> bool:
+        """Whether :mod:`peers.train_plain` has a textbook version of it."""
+        return isinstance(MODELS[self.name], CnnBiLstmSpec | CnnSpec)
+
+    @property
     def medians(self) -> dict[str, float]:
         """Samples per second by contender."""
         return {contender: statistics.median(runs) for contender, runs in self.runs.items() if runs}
 
 
 def networks() -> list[Model]:
-    """The models of all shipped recipes, each name once."""
+    """The models of all shipped recipes, each name once; without heads on encoders, which need weights."""
     loaded = [load_recipe(name) for name in shipped_recipes()]
-    recipes = {r.model.name: r.name for r in loaded if not isinstance(r.model, LinearSpec)}
+    recipes = {
+        recipe.model.name: recipe.name
+        for recipe in loaded
+        if not isinstance(recipe.model, LinearSpec)
+        and all(feature.kind != "encoder" for feature in recipe.features)
+    }
     return [Model(name, recipe) for name, recipe in sorted(recipes.items())]
 
 
@@ -120,21 +133,39 @@ def measure(models: list[Model], options: argparse.Namespace, scratch: Path) -> 
         if not store.exists():
             build(kind, corpora, store)
         for _ in range(options.repeat):
-            for contender in (*ours(options.device), "plain, no workers", "plain, 2 workers"):
+            for contender in (*ours(options.device), *(PLAIN if model.has_peers else ())):
                 model.runs.setdefault(contender, []).append(run_once(contender, model, store, options))
-            better = max(("no workers", "2 workers"), key=lambda how: model.medians[f"plain, {how}"])
-            rate = run_once(f"lightning, {better}", model, store, options)
-            model.runs.setdefault("lightning", []).append(rate)
+            if model.has_peers:
+                better = max(("no workers", "2 workers"), key=lambda how: model.medians[f"plain, {how}"])
+                rate = run_once(f"lightning, {better}", model, store, options)
+                model.runs.setdefault("lightning", []).append(rate)
         print(row(model, options.device), flush=True)
+        write_models(models, options)  # after each: one that fails loses no other
 
 
 def row(model: Model, device: str) -> str:
     """One row of the table."""
     medians = model.medians
-    plain = max(medians[name] for name in PEERS[:2])
-    cells = [f"{medians[name]:,.0f}" for name in (*ours(device), *PEERS)]
-    ratios = [f"{medians[name] / plain:.1f}" for name in ours(device)]
+    cells = [f"{medians[name]:,.0f}" if name in medians else "–" for name in (*ours(device), *PEERS)]
+    ratios = ["–" for _ in ours(device)]
+    if model.has_peers:
+        plain = max(medians[name] for name in PLAIN)
+        ratios = [f"{medians[name] / plain:.1f}" for name in ours(device)]
     return f"| {model.name} | " + " | ".join((*cells, *ratios)) + " |"
+
+
+def write_models(models: list[Model], options: argparse.Namespace) -> Path:
+    """Write the result of the models that have been measured."""
+    result: dict[str, Any] = {
+        "command": " ".join(["python", "benchmarks/train.py", *sys.argv[1:]]),
+        "batches": options.batches or BATCHES[options.device],
+        "models": {
+            model.name: {"recipe": model.recipe, "samples_per_s": model.medians, "runs": model.runs}
+            for model in models
+            if model.runs
+        },
+    }
+    return write_result("train" if options.device == "cpu" else "train-gpu", result)
 
 
 def main() -> None:
@@ -159,15 +190,6 @@ def main() -> None:
     print("| model | " + " | ".join(titles) + " |\n|" + "---|" * (len(titles) + 1))
     with tempfile.TemporaryDirectory() as scratch:
         measure(models, options, Path(scratch))
-    result: dict[str, Any] = {
-        "command": " ".join(["python", "benchmarks/train.py", *sys.argv[1:]]),
-        "batches": options.batches or BATCHES[options.device],
-        "models": {
-            model.name: {"recipe": model.recipe, "samples_per_s": model.medians, "runs": model.runs}
-            for model in models
-        },
-    }
-    print(write_result("train" if options.device == "cpu" else "train-gpu", result))
 
 
 if __name__ == "__main__":

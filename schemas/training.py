@@ -112,8 +112,8 @@ class TrainSpec(Model):
     """Decay per step of an exponential moving average of the weights, which is then validated, tested and
     kept; null: no average, the weights themselves are used."""
     precision: Literal["32", "bf16"] = "32"
-    """``bf16``: matrix products and convolutions in bfloat16, weights and sums in float32. Meant for GPUs and
-    CPUs with AMX; on other CPUs, training is slower than in float32."""
+    """``bf16``: matrix products and convolutions in bfloat16, weights and sums in float32; LSTMs on GPUs stay
+    in float32. Meant for GPUs and CPUs with AMX; on other CPUs, training is slower than in float32."""
 
     @field_validator("patience", mode="before")
     @classmethod

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from training.loader.order import Order, Position
@@ -28,7 +27,7 @@ class RamSource:
         self.features = features
         self.valid_frames = valid_frames.to(device)
         self.targets = targets.to(device)
-        self.device = device
+        self.device = self.targets.device  # with its number, as that of the features has
         self._wire = Wire((features.shape[1], features.shape[2]), features.dtype, device)
 
     @classmethod
@@ -59,28 +58,38 @@ class RamSource:
         return len(self.features)
 
     def batches(self, order: Order, position: Position, share: Share = WHOLE) -> Iterator[Batch]:
-        """Yield this rank's share of the batches of an epoch, from ``position`` on."""
-        for indices in order.batches(position):
-            yield self.gather(share.of(indices), len(indices))
+        """Yield this rank's share of the batches of an epoch, from ``position`` on.
+
+        The order of the whole epoch is sent to the device once: it would wait for each batch's part.
+        """
+        epoch = order.epoch(position.seed, position.epoch)
+        at = torch.from_numpy(epoch.samples)
+        on_device = at.to(self.device)
+        for start, stop in pairwise(epoch.batches[position.batch :].tolist()):
+            own = slice(start + share.rank, stop, share.world)
+            yield self._gather(at[own], on_device[own], stop - start)
 
     def in_order(self, batch_size: int, share: Share = WHOLE) -> Iterator[Batch]:
         """Yield this rank's batches of all samples in their own order."""
         for start in range(share.rank * batch_size, len(self), share.world * batch_size):
-            yield self.gather(np.arange(start, min(start + batch_size, len(self))))
+            stop = min(start + batch_size, len(self))
+            at, on_device = (torch.arange(start, stop, device=device) for device in (_CPU, self.device))
+            yield self._gather(at, on_device, stop - start)
 
-    def gather(self, indices: NDArray[np.int64], total: int | None = None) -> Batch:
-        """Samples ``indices`` (B,) on the training device, in that order; if ``total`` is None, it is B."""
-        at = torch.from_numpy(indices)
-        on_device = at.to(self.device)
+    def _gather(self, at: Tensor, on_device: Tensor, total: int) -> Batch:
+        """Samples ``at`` (B,) on the training device, in that order; ``on_device`` is ``at`` there."""
         if self.features.device == self.device:
             features = self.features.index_select(0, on_device).unsqueeze(1)
         else:
-            target = self._wire.target(len(indices))
+            target = self._wire.target(len(at))
             torch.index_select(self.features, 0, at, out=target)
             features = self._wire.send(target)
         return Batch(
             features=features,
             valid_frames=self.valid_frames.index_select(0, on_device),
             targets=self.targets.index_select(0, on_device),
-            total=len(indices) if total is None else total,
+            total=total,
         )
+
+
+_CPU = torch.device("cpu")

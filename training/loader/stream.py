@@ -113,6 +113,7 @@ class StreamSource:
 
         try:
             read_ahead()
+            order = torch.from_numpy(reading.samples).to(self._device)  # at once: each copy is waited for
             for (start, end), total in zip(pairwise(reading.batches), reading.totals, strict=True):
                 target = wire.target(end - start)
                 filled = 0
@@ -122,7 +123,7 @@ class StreamSource:
                     if current.empty:
                         free.append(ahead.popleft().buffer)
                         read_ahead()
-                at = torch.from_numpy(reading.samples[start:end]).to(self._device)
+                at = order[start:end]
                 yield Batch(
                     features=wire.send(target),
                     valid_frames=self._valid_frames.index_select(0, at),

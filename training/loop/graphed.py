@@ -58,7 +58,9 @@ class GraphedStep(Step):
 
     def learn(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Do the work of :meth:`Step.learn`; the next step overwrites the returned tensors."""
-        recording = self._recordings.setdefault(len(batch.targets), _Recording())
+        recording = self._recordings.get(len(batch.targets))
+        if recording is None:  # only then, as each has a stream of its own
+            recording = self._recordings[len(batch.targets)] = _Recording()
         if recording.graph is None and recording.wanted and recording.steps >= _EAGER_STEPS:
             self._capture(recording, batch)
         if recording.graph is not None:

@@ -15,7 +15,17 @@ class MaskedBiLstm(nn.Module):
         self.backwards = nn.LSTM(inputs, hidden, batch_first=True)
 
     def forward(self, sequence: Tensor, valid_steps: Tensor) -> Tensor:
-        """(B, T, inputs) → (B, T, 2 · hidden). Output after the valid steps is meaningless."""
+        """(B, T, inputs) → (B, T, 2 · hidden). Output after the valid steps is meaningless.
+
+        On a GPU it computes in float32: autocast to bfloat16 would run cuDNN's LSTM in float16 (torch 2.11),
+        whose gradients would have to be scaled.
+        """
+        if not sequence.is_cuda:
+            return self._both_directions(sequence, valid_steps)
+        with torch.autocast("cuda", enabled=False):
+            return self._both_directions(sequence.float(), valid_steps)
+
+    def _both_directions(self, sequence: Tensor, valid_steps: Tensor) -> Tensor:
         step = torch.arange(sequence.shape[1], device=sequence.device)
         mirrored = torch.where(step < valid_steps[:, None], valid_steps[:, None] - 1 - step, step)
         ahead, _ = self.forwards(sequence)

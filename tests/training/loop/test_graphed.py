@@ -3,6 +3,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from lightning.fabric import Fabric
 from torch import Tensor
 
 from schemas.training import SpecAugmentSpec, TrainSpec
+from tests.pretended_cuda.graphs import Stream
+from tests.pretended_cuda.pretend import pretend_cuda
 from training.loader.order import Position
 from training.loader.ram import RamSource
 from training.loop.augment import Augment
@@ -81,6 +84,29 @@ def test_a_graph_trains_as_the_step_that_it_captured(
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a capture that failed warns
         found = losses_of(step, problem, epochs=6)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    for name, tensor in eager.state_dict().items():
+        torch.testing.assert_close(replayed.state_dict()[name], tensor, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("spec", [PLAIN, REGULARISED], ids=["plain", "regularised"])
+def test_on_a_pretended_gpu_too(
+    make_model: Callable[[int], CnnBiLstm], problem: Problem, spec: TrainSpec
+) -> None:
+    """With one stream per size of batches; while it is captured, a wait would raise."""
+    eager, replayed = make_model(0), make_model(0)
+    expected = losses_of(step_on("cpu", eager, problem, spec), problem, epochs=3)
+    with (
+        pretend_cuda(),
+        mock.patch.object(torch.cuda.Stream, "__new__", side_effect=Stream) as streams,
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("error")
+        step = use_cuda_graphs(step_on("cuda", replayed, problem, spec))
+        assert isinstance(step, GraphedStep)
+        found = losses_of(step, problem, epochs=3)
+    assert streams.call_count == len(step._recordings) == 1  # five batches of 14
+    assert all(recording.graph is not None for recording in step._recordings.values())
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
     for name, tensor in eager.state_dict().items():
         torch.testing.assert_close(replayed.state_dict()[name], tensor, rtol=1e-3, atol=1e-4)

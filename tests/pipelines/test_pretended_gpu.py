@@ -1,0 +1,160 @@
+"""The pipeline's way on a GPU, on a pretended one: its numbers are the CPU's, and how often it waits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pipelines import pipeline as pipeline_module
+from pipelines.encoders.weights import find_weights
+from pipelines.pipeline import FeatureBatch, Pipeline
+from schemas.encoders import EncoderSpec
+from schemas.features import named_features
+from schemas.recipe import load_recipe
+from schemas.spec import StorageSpec, StoreSpec
+from schemas.views import NoiseSpec, PitchSpec, ShiftSpec, SpeedSpec, StretchSpec, ViewSpec
+from tests.pipelines.speech import RATE, Samples, gliding_voice
+from tests.pretended_cuda.pretend import pretend_cuda
+from tests.pretended_cuda.waits import HostWaits
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+RECIPE = load_recipe("four-corpora-a").store_spec(6)
+EVERY_FEATURE = RECIPE.model_copy(update={"features": named_features("all", RECIPE.features)})
+
+FIXED = (
+    NoiseSpec(name="noise", snr_db=15.0),
+    PitchSpec(name="pitch", semitones=2.0),
+    ShiftSpec(name="shift", fraction=0.2),
+    SpeedSpec(name="speed", factor=1.1),
+    StretchSpec(name="stretch", factor=0.9),
+)
+DRAWN = (
+    NoiseSpec(name="noise", snr_db=(5.0, 30.0)),
+    PitchSpec(name="pitch", semitones=(-2.0, 2.0)),
+    ShiftSpec(name="shift", fraction=(-0.3, 0.3)),
+    SpeedSpec(name="speed", factor=(0.9, 1.1)),
+    StretchSpec(name="stretch", factor=(0.9, 1.1)),
+)
+
+TOLERANCE = {
+    "mel": 0.05,
+    "mfcc": 0.05,
+    "delta": 0.02,
+    "delta2": 0.02,
+    "chroma": 0.01,
+    "rms": 1e-4,
+    "zcr": 1e-3,
+    "pooled": 1e-3,
+    "framed": 1e-3,
+}
+"""Mean absolute difference of docs/design.md; of states of the encoder, relative to their largest."""
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches of four, of which the last place is silence."""
+    monkeypatch.setattr(pipeline_module, "GPU_CLIPS", 4)
+
+
+@pytest.fixture(scope="module")
+def clips() -> list[Samples]:
+    """Shorter than a frame, of usual length, and longer than what is kept."""
+    rng = np.random.default_rng(0)
+    found = [gliding_voice(110 + 40 * row, seconds) for row, seconds in enumerate((0.05, 1.4, 3.6))]
+    return [
+        (clip + 0.005 * rng.standard_normal(len(clip))).astype(np.float32)[: round(3.6 * RATE)]
+        for clip in found
+    ]
+
+
+def with_views(spec: StoreSpec, views: Sequence[ViewSpec], **storage: str) -> StoreSpec:
+    stored = StorageSpec.model_validate(storage)
+    return StoreSpec.model_validate({**spec.model_dump(), "views": tuple(views), "storage": stored})
+
+
+def on_device(
+    spec: StoreSpec, clips: Sequence[Samples], folders: dict[str, Path] | None = None
+) -> tuple[FeatureBatch, HostWaits]:
+    """A batch, and the waits in it."""
+    with pretend_cuda() as waits:
+        pipeline = Pipeline(spec, GPU, folders)
+        waits.forget()
+        return pipeline([f"clip/{row}" for row in range(len(clips))], clips), waits
+
+
+def require_parity(
+    spec: StoreSpec, found: FeatureBatch, clips: Sequence[Samples], folders: dict[str, Path] | None = None
+) -> None:
+    pipeline = Pipeline(spec, CPU, folders)
+    for row, samples in enumerate(clips):
+        alone, there = pipeline([f"clip/{row}"], [samples]), found.clip(row)
+        assert np.array_equal(there.samples, alone.samples)
+        assert np.array_equal(there.valid_frames, alone.valid_frames)
+        assert np.array_equal(there.parameters, alone.parameters, equal_nan=True)
+        for name, values in alone.arrays.items():
+            assert there.arrays[name].dtype == values.dtype
+            one, other = values.astype(np.float32), there.arrays[name].astype(np.float32)
+            scale = np.abs(one).max() if name in ("pooled", "framed") else 1.0
+            error = np.abs(other - one).mean(axis=(1, 2, 3)).max() / scale
+            assert error <= TOLERANCE[name], (name, row)
+            means = np.abs(there.mean[name] - alone.mean[name]).mean(axis=(1, 2)).max() / scale
+            assert means <= TOLERANCE[name], (name, row)
+
+
+@pytest.mark.parametrize(
+    ("spec", "ceiling"),
+    [
+        (RECIPE, 15),
+        (with_views(EVERY_FEATURE, FIXED), 28),
+        (with_views(EVERY_FEATURE, DRAWN), 42),
+    ],
+    ids=["default recipe", "every feature", "values drawn per clip"],
+)
+def test_every_feature_of_every_view_is_that_of_the_cpu_and_waits_only_fall(
+    spec: StoreSpec, ceiling: int, clips: list[Samples]
+) -> None:
+    """The aim is one wait per batch, for the copy of the results. With values drawn, of three clips."""
+    found, waits = on_device(spec, clips)
+    assert waits.total <= ceiling, waits
+    require_parity(spec, found, clips)
+
+
+@pytest.mark.parametrize(
+    "storage",
+    [
+        {"dtype": "float32"},
+        {"dtype": "float32", "codec": "bitround"},
+        {"dtype": "float32", "codec": "fixed"},
+        {"dtype": "float16", "codec": "blosc"},
+    ],
+    ids=str,
+)
+def test_stored_numbers_are_those_of_the_cpu(storage: dict[str, str], clips: list[Samples]) -> None:
+    spec = with_views(EVERY_FEATURE, FIXED[:1], **storage)
+    require_parity(spec, on_device(spec, clips[:2])[0], clips[:2])
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_hidden_states_are_those_of_the_cpu(precision: str, encoder: Path, clips: list[Samples]) -> None:
+    weights = find_weights(encoder)
+    shared = {"architecture": weights.architecture, "sha256": weights.sha256, "precision": precision}
+    features = (
+        EncoderSpec.model_validate({"name": "pooled", "layers": (1, 3), "pooling": "mean+std", **shared}),
+        EncoderSpec.model_validate(
+            {"name": "framed", "layers": (2,), "pooling": "frames", "stride": 2, **shared}
+        ),
+    )
+    spec = with_views(RECIPE, FIXED[:1]).model_copy(update={"features": (*RECIPE.features[:1], *features)})
+    folders = {"pooled": encoder, "framed": encoder}
+    found, _ = on_device(spec, clips[:2], folders)
+    require_parity(spec, found, clips[:2], folders)
+
+
+def test_a_defect_is_named_by_its_clip(clips: list[Samples]) -> None:
+    broken = [clips[0], np.where(np.arange(len(clips[1])) == 500, np.nan, clips[1]).astype(np.float32)]
+    with pretend_cuda(), pytest.raises(FloatingPointError, match=r"mel.* of bad are not finite"):
+        Pipeline(RECIPE, GPU)(["good", "bad"], broken)
