@@ -131,7 +131,12 @@ EXPERIMENTS = (
     ),
     Experiment("whisper-base", "Whisper-base, layers 1 to 4", "whisper", _WHISPER),
     Experiment("whisper-tiny", "Whisper-tiny.en, layers 1 to 3", "whisper-tiny", _TINY),
-    Experiment("whisper-robust", "Whisper-base, with copies", "whisper", ("--recipe", "whisper-robust")),
+    Experiment(
+        "whisper-robust",
+        "Whisper-base, with copies",
+        "whisper",
+        ("--recipe", "whisper-robust", "--views", "0-3"),
+    ),
     Experiment(
         "whisper-tiny-robust",
         "Whisper-tiny.en, with copies",

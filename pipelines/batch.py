@@ -19,6 +19,7 @@ class ClipBatch:
     ``clip_ids``  : one per clip; with ``seed``, they key the random streams of the views.
     ``length``    : fixed length of the specification in samples; a batch may hold more, for faster views.
     ``sample_rate``: Hz.
+    ``untrimmed`` : the clips before trimming, as a view; None if no view needs them.
     """
 
     waveforms: torch.Tensor
@@ -27,6 +28,7 @@ class ClipBatch:
     seed: int
     length: int
     sample_rate: int
+    untrimmed: ViewBatch | None = None
     _analyses: dict[tuple[int, int], Analysis] = field(default_factory=dict, compare=False, repr=False)
 
     def keys(self, view_name: str) -> list[StreamKey]:
@@ -58,6 +60,7 @@ class ClipBatch:
             self.seed,
             self.length,
             self.sample_rate,
+            None if self.untrimmed is None else self.untrimmed.row(index),
         )
 
 
@@ -67,12 +70,17 @@ class ViewBatch:
 
     ``waveforms`` : (clip, samples) float32, at most the fixed length, zero past ``lengths``.
     ``lengths``   : samples of each clip before the padding.
-    ``parameters``: drawn or fixed parameter of the view for each clip; None for the original.
+    ``parameters``: drawn or fixed parameter of the view for each clip; None if it has none.
     """
 
     waveforms: torch.Tensor
     lengths: tuple[int, ...]
     parameters: tuple[float | None, ...]
+
+    def row(self, index: int) -> ViewBatch:
+        """The view of one clip as a separate batch, without padding."""
+        one = slice(index, index + 1)
+        return ViewBatch(self.waveforms[one, : self.lengths[index]], self.lengths[one], self.parameters[one])
 
 
 def silence_padding(waveforms: torch.Tensor, lengths: tuple[int, ...]) -> torch.Tensor:

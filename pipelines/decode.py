@@ -32,12 +32,15 @@ class DecodedSound:
 
     ``samples`` : (n,) float32, mono, at the sample rate of the specification; trimmed and scaled to a peak of
     1 if the specification says so, not yet cut or padded.
+    ``untrimmed`` : (m,) float32, the same sound at the same scale before trimming; ``samples`` is part of it
+    and shares its memory.
 
     ``duration_s``, ``sample_rate``, ``channels`` and ``container`` (``WAV``, ``FLAC``, ``AIFF``, … as named
     by libsndfile) describe the file. ``note`` : an oddity of the file that does not make it unusable, or "".
     """
 
     samples: npt.NDArray[np.float32]
+    untrimmed: npt.NDArray[np.float32]
     duration_s: float
     sample_rate: int
     channels: int
@@ -102,6 +105,7 @@ def decode(data: Bytes | Source, audio: AudioSpec, decoded: Decoded | None = Non
     sound = found.sound
     return Recording(
         sound.samples,
+        sound.untrimmed,
         sound.duration_s,
         sound.sample_rate,
         sound.channels,
@@ -136,7 +140,8 @@ def _decode(data: Bytes | Source, audio: AudioSpec, decoded: Decoded | None) -> 
     if rate != audio.sample_rate:
         mono = soxr.resample(mono, rate, audio.sample_rate, quality="HQ")
     check_mono(float(np.abs(mono).max(initial=0.0)), audio.sample_rate, file)
-    sound = DecodedSound(prepare(mono, audio), duration, rate, channels.shape[1], file.container, note)
+    samples, untrimmed = _prepare(mono, audio)
+    sound = DecodedSound(samples, untrimmed, duration, rate, channels.shape[1], file.container, note)
     return _Found(sound, channels, mono)
 
 
@@ -159,12 +164,21 @@ def require_usable_header(source: Source, audio: AudioSpec) -> None:
 
 def prepare(mono: npt.NDArray[np.float32], audio: AudioSpec) -> npt.NDArray[np.float32]:
     """Trim and scale a waveform (n,) that is not silent, as the specification says."""
-    if audio.trim_db is not None:
-        start, stop = trim_bounds(mono, audio.trim_db)
-        mono = mono[start:stop]
+    return _prepare(mono, audio)[0]
+
+
+def _prepare(
+    mono: npt.NDArray[np.float32], audio: AudioSpec
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """A waveform trimmed and scaled, and only scaled: by the same factor, so that they differ in length only.
+
+    The factor is that of the trimmed waveform, so a louder sound in what trimming removes exceeds 1.
+    """
+    start, stop = (0, len(mono)) if audio.trim_db is None else trim_bounds(mono, audio.trim_db)
     if audio.normalise == "peak":
-        mono = mono / np.abs(mono).max()
-    return np.ascontiguousarray(mono)
+        mono = mono / np.abs(mono[start:stop]).max()
+    whole = np.ascontiguousarray(mono)
+    return whole[start:stop], whole
 
 
 def mean_of_channels(channels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -16,7 +16,7 @@ from pipelines.features.extract import FeatureExtractor
 from pipelines.moments import clip_moments
 from pipelines.process import single_threaded
 from pipelines.quantise import quantiser
-from pipelines.views.compute import augment, original, window_samples
+from pipelines.views.compute import augment, original, untrimmed_samples, window_samples
 from schemas.errors import UsageError
 from schemas.spec import StoreSpec
 from schemas.valid_frames import count_valid_frames
@@ -33,7 +33,7 @@ class FeatureBatch:
     ``samples``      : (view, clip) int64, length of each view before the padding.
     ``valid_frames`` : (view, clip) int64, frames centred on sound, not on padding, of all features but those
     of encoders.
-    ``parameters``   : (view, clip) float64, NaN for the original.
+    ``parameters``   : (view, clip) float64, NaN for views without one.
     ``mean``, ``m2`` : feature → (view, clip, coefficient) float64, over the valid frames.
     """
 
@@ -74,45 +74,61 @@ class Pipeline:
         self.spec = spec
         self.device = device
         self.window = window_samples(spec)
+        self.untrimmed = untrimmed_samples(spec)
         self.clips_at_once = 1 if device.type == "cpu" else GPU_CLIPS
         self._extract = FeatureExtractor(spec, device)
         self._encoders = encoder_extractors(spec, encoders or {}, device) if spec.encoders else ()
         self._dtype = torch.float16 if spec.storage.dtype == "float16" else torch.float32
         self._quantise = quantiser(spec, device)
 
-    def __call__(self, clip_ids: Sequence[str], samples: Sequence[npt.NDArray[np.float32]]) -> FeatureBatch:
+    def __call__(
+        self,
+        clip_ids: Sequence[str],
+        samples: Sequence[npt.NDArray[np.float32]],
+        untrimmed: Sequence[npt.NDArray[np.float32]] = (),
+    ) -> FeatureBatch:
         """Compute the features of up to ``clips_at_once`` clips.
 
         ``samples`` : (n,) float32 mono waveforms at the specification's rate, of any length from 1 on.
+        ``untrimmed`` : the same clips before trimming, read only if the specification has a view of them.
         """
         if not 0 < len(samples) <= self.clips_at_once:
             raise ValueError(f"expected 1 to {self.clips_at_once} clips, got {len(samples)}")
+        if self.untrimmed and len(untrimmed) != len(samples):
+            raise ValueError(f"expected {len(samples)} clips before trimming, got {len(untrimmed)}")
         if self.device.type != "cpu":
-            return self._compute(self._pad(clip_ids, samples), len(samples))
+            return self._compute(self._batch(clip_ids, samples, untrimmed), len(samples))
         with single_threaded():
-            one = self.clips_at_once == 1
-            batch = self._as_batch(clip_ids, samples) if one else self._pad(clip_ids, samples)
-            return self._compute(batch, len(samples))
-
-    def _as_batch(self, clip_ids: Sequence[str], samples: Sequence[npt.NDArray[np.float32]]) -> ClipBatch:
-        waveform = torch.from_numpy(samples[0][: self.window])[None].to(self.device)
-        return self._batch(waveform, (waveform.shape[1],), tuple(clip_ids))
-
-    def _pad(self, clip_ids: Sequence[str], samples: Sequence[npt.NDArray[np.float32]]) -> ClipBatch:
-        waveforms = torch.zeros(self.clips_at_once, self.window, pin_memory=self.device.type == "cuda")
-        for row, clip in enumerate(samples):
-            kept = clip[: self.window]
-            waveforms[row, : len(kept)] = torch.from_numpy(kept)
-        absent = self.clips_at_once - len(samples)
-        lengths = (*(min(len(clip), self.window) for clip in samples), *[0] * absent)
-        on_device = waveforms.to(self.device, non_blocking=True)
-        return self._batch(on_device, lengths, (*clip_ids, *[""] * absent))
+            return self._compute(self._batch(clip_ids, samples, untrimmed), len(samples))
 
     def _batch(
-        self, waveforms: torch.Tensor, lengths: tuple[int, ...], clip_ids: tuple[str, ...]
+        self,
+        clip_ids: Sequence[str],
+        samples: Sequence[npt.NDArray[np.float32]],
+        untrimmed: Sequence[npt.NDArray[np.float32]],
     ) -> ClipBatch:
-        spec = self.spec
-        return ClipBatch(waveforms, lengths, clip_ids, spec.seed, spec.length, spec.audio.sample_rate)
+        spec, names = self.spec, (*clip_ids, *[""] * (self.clips_at_once - len(samples)))
+        whole = None
+        if self.untrimmed:
+            whole = ViewBatch(*self._waveforms(untrimmed, self.untrimmed), (None,) * len(names))
+        waveforms, lengths = self._waveforms(samples, self.window)
+        return ClipBatch(waveforms, lengths, names, spec.seed, spec.length, spec.audio.sample_rate, whole)
+
+    def _waveforms(
+        self, clips: Sequence[npt.NDArray[np.float32]], longest: int
+    ) -> tuple[torch.Tensor, tuple[int, ...]]:
+        """Clips cut to ``longest`` samples, as (clip, samples) on the device, and the length of each.
+
+        A single clip is not padded; batches are, to ``clips_at_once`` clips of the longest length.
+        """
+        kept = [torch.from_numpy(clip[:longest]) for clip in clips]
+        if self.clips_at_once == 1:
+            return kept[0][None].to(self.device), (len(kept[0]),)
+        waveforms = torch.zeros(self.clips_at_once, longest, pin_memory=self.device.type == "cuda")
+        for row, clip in enumerate(kept):
+            waveforms[row, : len(clip)] = clip
+        lengths = (*map(len, kept), *[0] * (self.clips_at_once - len(kept)))
+        return waveforms.to(self.device, non_blocking=True), lengths
 
     @torch.inference_mode()
     def _compute(self, batch: ClipBatch, clips: int) -> FeatureBatch:

@@ -17,7 +17,7 @@ from schemas.encoders import ENCODER_RATE, EncoderSpec, WhisperArchitecture
 from schemas.errors import UsageError
 from schemas.features import Delta2Spec, DeltaSpec, FeatureSpec, MelSpec, MfccSpec, coefficients
 from schemas.model import Model, canonical_digest
-from schemas.views import ORIGINAL, ViewSpec
+from schemas.views import ORIGINAL, UntrimmedSpec, ViewSpec
 
 MOST_SECONDS, MOST_FRAMES = 60, 20_000
 """Limits of a clip, as hundreds of clips are held in memory at a time."""
@@ -129,6 +129,16 @@ class StoreSpec(Model):
         names = [ORIGINAL, *(view.name for view in self.views)]
         if len(set(names)) < len(names):
             raise ValueError(f"two views share a name: {', '.join(names)}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_untrimmed(self) -> Self:
+        for view in self.views:
+            if isinstance(view, UntrimmedSpec) and self.audio.trim_db is None:
+                raise ValueError(
+                    f"view {view.name} would equal the original, as audio.trim_db is null; set "
+                    f"audio.trim_db, or remove the view"
+                )
         return self
 
     @model_validator(mode="after")

@@ -55,7 +55,7 @@ VIEWS_SCHEMA = pa.schema(
 """Columns of ``views.parquet``: one row per clip and view.
 
 ``parameter`` is the drawn or fixed value of the view (SNR in dB, semitones, shift in samples, speed factor;
-null for the original). ``key`` is the 128-bit key of its random stream, as 32 hexadecimal digits.
+null if the view has none). ``key`` is the 128-bit key of its random stream, as 32 hexadecimal digits.
 """
 
 

@@ -1,4 +1,4 @@
-"""Augmented views that a store can hold, each with a fixed parameter or a range to draw it from."""
+"""Augmented views that a store can hold, each most with a fixed parameter or a range to draw it from."""
 
 from __future__ import annotations
 
@@ -94,4 +94,12 @@ class StretchSpec(_NamedView):
         return self
 
 
-ViewSpec = Annotated[NoiseSpec | PitchSpec | ShiftSpec | SpeedSpec | StretchSpec, Field(discriminator="kind")]
+class UntrimmedSpec(_NamedView):
+    """The recording before trimming, cut to the clip's fixed length; only if ``trim_db`` is set."""
+
+    kind: Literal["untrimmed"] = "untrimmed"
+
+
+ViewSpec = Annotated[
+    NoiseSpec | PitchSpec | ShiftSpec | SpeedSpec | StretchSpec | UntrimmedSpec, Field(discriminator="kind")
+]

@@ -91,7 +91,9 @@ class Execution:
                 yield from pool.process(sources)
             return
         pipeline = _pipeline(spec, self.device, tuple(sorted(self.encoders.items())))
-        settings = ReadSettings(spec.audio, pipeline.window, self.jobs, self.decoder, self.stages)
+        settings = ReadSettings(
+            spec.audio, pipeline.window, self.jobs, self.decoder, self.stages, pipeline.untrimmed
+        )
         if on_cpu:  # the thread that decodes a clip also computes it
             alone = read_ahead(
                 sources, settings, lambda read: compute_clips(pipeline, [read], self.stages)[0]

@@ -23,10 +23,12 @@ def compute_clips(pipeline: Pipeline, reads: Sequence[ReadClip], stages: Stages)
     usable = [read for read in reads if read.recording is not None]
     if not usable:
         return [ProcessedClip(read, None) for read in reads]
+    recordings = [read.recording for read in usable if read.recording is not None]
     with stages.measure("compute"):
         batch = pipeline(
             [read.source.clip.clip_id for read in usable],
-            [read.recording.samples for read in usable if read.recording is not None],
+            [recording.samples for recording in recordings],
+            [recording.untrimmed for recording in recordings],
         )
     features = (batch.clip(index) for index in range(len(usable)))
     return [ProcessedClip(read, next(features) if read.recording else None) for read in reads]

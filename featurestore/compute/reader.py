@@ -34,7 +34,7 @@ class ReadClip:
 
     ``audio_sha256`` : of the bytes that were read. None if they could not be read or were not the planned
     ones; a later build then does not consider the unit finished.
-    ``recording`` : the decoded audio, cut to the pipeline's window; None if it is unusable.
+    ``recording`` : the decoded audio, as much of it as the pipeline needs; None if it is unusable.
     ``problem`` : why the recording is unusable, or "".
     ``error`` : the decoding error of an unusable recording, with the facts of its header if it had one.
     ``note`` : an oddity of the file that does not make it unusable.
@@ -52,13 +52,17 @@ class ReadClip:
 
 @dataclass(frozen=True)
 class ReadSettings:
-    """How to read recordings: ``threads`` at a time, trimmed, then cut to ``window`` samples."""
+    """How to read recordings: ``threads`` at a time, trimmed, then cut to ``window`` samples.
+
+    ``untrimmed`` : samples that are kept of each recording before trimming; 0 if no view needs them.
+    """
 
     audio: AudioSpec
     window: int
     threads: int
     decoder: Decoder
     stages: Stages
+    untrimmed: int = 0
 
 
 def read_ahead(
@@ -134,7 +138,11 @@ def _judge(
         return ReadClip(source, source.audio_sha256, problem=str(error), error=error)
     if isinstance(opened, FileSource) and opened.has_changed():
         return ReadClip(source, None, problem=_CHANGED)
-    kept = replace(recording, samples=recording.samples[: settings.window].copy())
+    kept = replace(
+        recording,
+        samples=recording.samples[: settings.window].copy(),
+        untrimmed=recording.untrimmed[: settings.untrimmed].copy(),
+    )
     note = "; ".join(filter(None, (_container_note(source.file.suffix, recording.container), recording.note)))
     return ReadClip(source, source.audio_sha256, kept, note=note)
 

@@ -28,7 +28,7 @@ from featurestore.plan.units import SourceClip
 from pipelines.device import choose_device
 from pipelines.pipeline import Pipeline
 from pipelines.process import compute_alone, keep_freed_memory
-from pipelines.views.compute import window_samples
+from pipelines.views.compute import untrimmed_samples, window_samples
 from schemas.spec import StoreSpec
 
 
@@ -38,7 +38,8 @@ class Setup:
 
     The memory has ``count`` slots of ``clips`` clips each. With ``gives="features"`` it holds (slot, clip,
     view, number) in the store's dtype, where the numbers of a view are its features one after another; with
-    ``"samples"``, the input of a GPU: (slot, clip, sample) float32.
+    ``"samples"``, the input of a GPU: (slot, clip, sample) float32, where the samples before trimming, if a
+    view needs them, follow those of the window.
 
     ``encoders`` : folder of the weights of each encoder feature.
     """
@@ -53,7 +54,7 @@ class Setup:
     def clip_shape(self) -> tuple[int, ...]:
         """Shape of one clip in a slot."""
         if self.gives == "samples":
-            return (window_samples(self.spec),)
+            return (window_samples(self.spec) + untrimmed_samples(self.spec),)
         return (len(self.spec.view_names), sum(rows * frames for rows, frames in self.spec.shapes.values()))
 
     @property
@@ -69,6 +70,13 @@ class Setup:
             out[name] = part.reshape(len(slot), 1, rows, frames)
             first += rows * frames
         return out
+
+    def waveforms(
+        self, slot: npt.NDArray[np.floating]
+    ) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]:
+        """A clip's part of the memory: room for its samples, and for those before trimming; not copied."""
+        window = window_samples(self.spec)
+        return slot[:window], slot[window:]
 
     def slots(self, memory: mmap.mmap) -> npt.NDArray[np.floating]:
         """The shared memory as an array (slot, clip, …)."""
@@ -87,11 +95,12 @@ class Task:
 class ComputedClips:
     """A task's result: the clips without samples and feature tables, and the seconds of each stage.
 
-    ``samples`` : the number of samples of each clip.
+    ``samples``, ``untrimmed`` : the number of samples of each clip, and before trimming.
     """
 
     clips: tuple[ProcessedClip, ...]
     samples: tuple[int, ...]
+    untrimmed: tuple[int, ...]
     seconds: dict[str, float]
 
 
@@ -101,7 +110,9 @@ class Processor:
     def __init__(self, setup: Setup, memory: mmap.mmap) -> None:
         self._setup = setup
         self._slots = setup.slots(memory)
-        self._finish: Callable[[ReadClip, npt.NDArray[np.floating], Stages], ProcessedClip] = _store_samples
+        self._finish: Callable[[ReadClip, npt.NDArray[np.floating], Stages], ProcessedClip] = partial(
+            _store_samples, setup
+        )
         if setup.gives == "features":
             pipeline = Pipeline(setup.spec, choose_device("cpu"), setup.encoders)
             self._finish = partial(_store_features, setup, pipeline)
@@ -110,14 +121,16 @@ class Processor:
         """Process a task's clips."""
         stages = Stages()
         spec = self._setup.spec
-        settings = ReadSettings(spec.audio, window_samples(spec), 1, "soundfile", stages)
-        clips, samples = [], []
+        whole = untrimmed_samples(spec)
+        settings = ReadSettings(spec.audio, window_samples(spec), 1, "soundfile", stages, whole)
+        clips, samples, untrimmed = [], [], []
         for index, source in enumerate(task.sources):
             read = read_clip(source, settings)
             samples.append(len(read.recording.samples) if read.recording else 0)
+            untrimmed.append(len(read.recording.untrimmed) if read.recording else 0)
             slot = self._slots[task.slot, index]
             clips.append(self._finish(read, slot, stages))
-        return ComputedClips(tuple(clips), tuple(samples), stages.seconds())
+        return ComputedClips(tuple(clips), tuple(samples), tuple(untrimmed), stages.seconds())
 
 
 def _store_features(
@@ -131,16 +144,19 @@ def _store_features(
     return ProcessedClip(_without_samples(read), replace(clip.features, arrays={}))
 
 
-def _store_samples(read: ReadClip, slot: npt.NDArray[np.floating], _: Stages) -> ProcessedClip:
+def _store_samples(setup: Setup, read: ReadClip, slot: npt.NDArray[np.floating], _: Stages) -> ProcessedClip:
     if read.recording is not None:
-        slot[: len(read.recording.samples)] = read.recording.samples
+        samples, untrimmed = setup.waveforms(slot)
+        samples[: len(read.recording.samples)] = read.recording.samples
+        untrimmed[: len(read.recording.untrimmed)] = read.recording.untrimmed
     return ProcessedClip(_without_samples(read), None)
 
 
 def _without_samples(read: ReadClip) -> ReadClip:
     if read.recording is None:
         return read
-    return replace(read, recording=replace(read.recording, samples=np.empty(0, np.float32)))
+    nothing = np.empty(0, np.float32)
+    return replace(read, recording=replace(read.recording, samples=nothing, untrimmed=nothing))
 
 
 def main() -> None:

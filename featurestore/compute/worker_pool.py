@@ -111,10 +111,14 @@ class WorkerPool:
         Raises :class:`WorkerLostError` if a worker process ends unexpectedly.
         """
         for slot, result in self._results(sources):
-            for index, (clip, count) in enumerate(zip(result.clips, result.samples, strict=True)):
+            counts = zip(result.clips, result.samples, result.untrimmed, strict=True)
+            for index, (clip, count, whole) in enumerate(counts):
                 read = clip.read
                 if read.recording is not None:
-                    recording = replace(read.recording, samples=slot[index, :count].copy())
+                    samples, untrimmed = self._setup.waveforms(slot[index])
+                    recording = replace(
+                        read.recording, samples=samples[:count].copy(), untrimmed=untrimmed[:whole].copy()
+                    )
                     read = replace(read, recording=recording)
                 yield read
 

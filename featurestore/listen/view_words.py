@@ -6,7 +6,7 @@ import math
 
 
 def parameter_text(kind: str, value: float | None, sample_rate: int) -> str:
-    """The value of a view with its unit, such as ``SNR 17.3 dB``; "" for the original, which has none.
+    """The value of a view with its unit, such as ``SNR 17.3 dB``; "" if it has none.
 
     ``value`` is in dB, semitones, samples at ``sample_rate``, or a factor, depending on the kind of view.
     """

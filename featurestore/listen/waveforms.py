@@ -13,7 +13,7 @@ from pipelines.decode import decode
 from pipelines.process import single_threaded
 from pipelines.recording.source import Source
 from pipelines.trim import trim_bounds
-from pipelines.views.compute import augment, original, window_samples
+from pipelines.views.compute import augment, original, untrimmed_samples, window_samples
 from schemas.spec import StoreSpec
 from schemas.views import ORIGINAL
 
@@ -49,11 +49,21 @@ def derive(data: bytes | Source, clip_id: str, spec: StoreSpec) -> Waveforms:
 
     Raises :class:`~pipelines.decode.UnusableRecordingError` if a build would mark the recording as bad.
     """
-    samples = decode(data, spec.audio).samples
+    recording = decode(data, spec.audio)
+    samples = recording.samples
     start_s, end_s = _trimmed_seconds(data, spec)
     with single_threaded():
         kept = torch.from_numpy(samples[: window_samples(spec)])[None]
-        batch = ClipBatch(kept, (kept.shape[1],), (clip_id,), spec.seed, spec.length, spec.audio.sample_rate)
+        whole = torch.from_numpy(recording.untrimmed[: untrimmed_samples(spec)])[None]
+        batch = ClipBatch(
+            kept,
+            (kept.shape[1],),
+            (clip_id,),
+            spec.seed,
+            spec.length,
+            spec.audio.sample_rate,
+            ViewBatch(whole, (whole.shape[1],), (None,)),
+        )
         first = _waveform(batch, ORIGINAL, ORIGINAL, original(batch))
         others = (_waveform(batch, view.name, view.kind, augment(batch, view)) for view in spec.views)
         views = (first, *others)

@@ -161,10 +161,13 @@ def views_table(spec: StoreSpec) -> Table:
     """Each view, what it does, and the range of its parameter."""
     rows = [("0", spec.view_names[0], "the recording itself", "")]
     for index, view in enumerate(spec.views, start=1):
-        (value,) = view.model_dump(exclude={"name", "kind"}).values()
-        drawn = f"{value[0]:g} to {value[1]:g}" if isinstance(value, tuple) else f"{value:g}"
+        values = view.model_dump(exclude={"name", "kind"}).values()
+        drawn = [
+            f"{value[0]:g} to {value[1]:g}" if isinstance(value, tuple) else f"{value:g}" for value in values
+        ]
         what, parameter = _KINDS[view.kind]
-        rows.append((str(index), view.name, what, parameter.format(drawn.replace("-", MINUS))))
+        shown = parameter.format(*(text.replace("-", MINUS) for text in drawn))
+        rows.append((str(index), view.name, what, shown))
     return Table.of(("view", "name", "effect", "parameter"), rows)
 
 
@@ -185,6 +188,7 @@ _KINDS = {
     "shift": ("rotated in time", "{} of the clip"),
     "speed": ("played at another speed, which changes the pitch", "{} × the speed"),
     "stretch": ("tempo changed, pitch kept", "{} × the tempo"),
+    "untrimmed": ("not trimmed", ""),
 }
 """Kind of a view → its effect, and its parameter as text."""
 

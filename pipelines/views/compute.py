@@ -11,13 +11,28 @@ from pipelines.views.pitch import pitch
 from pipelines.views.shift import shift
 from pipelines.views.speed import source_samples, speed
 from pipelines.views.stretch import stretch
+from pipelines.views.untrimmed import untrimmed
 from schemas.spec import StoreSpec
-from schemas.views import NoiseSpec, PitchSpec, ShiftSpec, SpeedSpec, StretchSpec, ViewSpec, span
+from schemas.views import (
+    NoiseSpec,
+    PitchSpec,
+    ShiftSpec,
+    SpeedSpec,
+    StretchSpec,
+    UntrimmedSpec,
+    ViewSpec,
+    span,
+)
 
 
 def window_samples(spec: StoreSpec) -> int:
-    """Number of samples of a recording that the pipeline uses: the fixed length, or more for fast views."""
+    """Number of samples of a trimmed recording that the pipeline uses: the fixed length, or more if fast."""
     return max(spec.length, *(_samples_for(view, spec.length) for view in spec.views), 0)
+
+
+def untrimmed_samples(spec: StoreSpec) -> int:
+    """Number of samples of a recording before trimming that the pipeline uses; 0 if no view needs them."""
+    return spec.length if any(isinstance(view, UntrimmedSpec) for view in spec.views) else 0
 
 
 def original(batch: ClipBatch) -> ViewBatch:
@@ -38,6 +53,8 @@ def augment(batch: ClipBatch, view: ViewSpec) -> ViewBatch:
             return speed(batch, view)
         case StretchSpec():
             return stretch(batch, view)
+        case UntrimmedSpec():
+            return untrimmed(batch)
 
 
 def _samples_for(view: ViewSpec, length: int) -> int:

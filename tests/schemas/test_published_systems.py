@@ -177,6 +177,20 @@ def test_every_system_is_shipped() -> None:
     assert set(shipped_recipes()) == {*STATED, *own}
 
 
+@pytest.mark.parametrize("name", ["whisper-layers", "whisper-robust"])
+def test_recipes_on_whisper_base_can_share_its_store(name: str) -> None:
+    base, other = load_recipe("whisper-base"), load_recipe(name)
+    assert (other.audio, other.spectral, other.features) == (base.audio, base.spectral, base.features)
+    assert other.views[: len(base.views)] == base.views
+
+
+def test_whisper_robust_trains_on_noise_pitch_and_untrimmed_clips() -> None:
+    recipe = load_recipe("whisper-robust")
+    names = ["original", *(view.name for view in recipe.views)]
+    trained = [names[view] for view in recipe.train.views or ()]
+    assert trained == ["original", "noise", "pitch+2", "pitch-2", "untrimmed"]
+
+
 @pytest.mark.parametrize("name", STATED)
 def test_a_recipe_has_what_its_system_states(name: str) -> None:
     recipe, stated = load_recipe(name), STATED[name]

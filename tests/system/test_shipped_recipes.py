@@ -92,7 +92,7 @@ def test_a_shipped_recipe_runs_from_recordings_to_a_tested_model(
     recipe = load_recipe(name)
     store = tmp_path / "features.zarr"
     datasets = ",".join(recipe.datasets or ())
-    needed = 3 if name == "whisper-robust" else min(1, len(recipe.views))
+    needed = 7 if name == "whisper-robust" else min(1, len(recipe.views))
     spec = SpecRequest(recipe=name, augment=needed, encoders=encoders_of(recipe, tmp_path))
     build(BuildRequest(store, corpora, datasets or "ravdess", spec))
     changes = ["train.epochs=1", "train.batch_size=8", "train.warmup=0"]

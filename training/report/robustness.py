@@ -27,7 +27,7 @@ class ViewScores:
     index: int
     name: str
     setting: str
-    """Its parameter: ``semitones 2``; empty for the original."""
+    """Its parameter: ``semitones 2``; empty if it has none."""
     in_training: int
     """Models that were trained on such copies; :attr:`Robustness.models` is their number."""
     folds: tuple[Scores, ...]
