@@ -11,6 +11,9 @@ INSTALLER ?= pip
 WITH_pip := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 WITH_uv  := $(WITH_pip) uv && $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 INSTALL  := $(WITH_$(INSTALLER))
+# uv leaves packages uncompiled. Without this, where the variable is set, every process compiles all that it imports:
+# `import training.train` takes 12 s of a core instead of 5 s.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help install dev demo check test test-all commands quick smoke docs dist format constraints clean
 
