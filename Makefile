@@ -2,9 +2,10 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3.14 || command -v python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-# Tests often wait, for processes and servers: three processes keep two cores busy. Each takes whole files.
+# Tests often wait, for processes and servers: three processes keep two cores busy. Each takes whole files, in the
+# order of tests/conftest.py.
 TEST_JOBS ?= 3
-SPREAD := --numprocesses $(TEST_JOBS) --dist loadfile
+SPREAD := --numprocesses $(TEST_JOBS) --dist loadfile --no-loadscope-reorder
 SMOKE  := .venv-smoke
 # uv installs PyTorch several times as fast as pip, but does not read pip.conf: make INSTALLER=uv
 INSTALLER ?= pip
