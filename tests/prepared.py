@@ -3,8 +3,9 @@
 Importing torch and the rest costs a command three to six seconds of processor time. A server imports once;
 programs with the commands' names, in a folder for ``PATH``, ask it to fork. A child has the caller's
 arguments, folder, environment and streams, and the signals of a fresh process. Signals sent to the caller
-reach the child, and the caller ends as the child ends. Tests of how a process starts use the installed
-programs instead.
+reach the child, and the caller ends as the child ends. Figures are empty pictures: drawing takes most of the
+time of a short training, and the tests in tests/training/report look at figures. Tests of how a process
+starts use the installed programs instead.
 
 ::
 
@@ -32,6 +33,8 @@ from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
+
+from tests.blank_pictures import draw_blank
 
 _LIBRARIES = (
     "lightning.fabric",
@@ -98,7 +101,7 @@ def _serve(address: str) -> None:
         importlib.import_module(name)
     execution = importlib.import_module("featurestore.compute.execution")
     vars(execution)["MANY_CLIPS"] = FEWEST_FOR_WORKERS
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
+    with draw_blank(), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
         server.bind(address)
         server.listen(64)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for watchers

@@ -1,4 +1,7 @@
-"""All differences between what a test of the documentation does and what a reader does, with reasons."""
+"""All differences between what a test of the documentation does and what a reader does, with reasons.
+
+One is not here: the figures of reports are empty pictures, see :mod:`tests.prepared`.
+"""
 
 from __future__ import annotations
 
