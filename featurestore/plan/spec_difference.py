@@ -17,20 +17,16 @@ def first_difference(existing: StoreSpec, wanted: StoreSpec) -> str:
 
 
 def _leaves(value: Any, prefix: str = "") -> dict[str, Any]:
-    """Dotted path → value, of all values within a JSON value; features and views go by their names."""
+    """Dotted path → value, of all values within a JSON value."""
     items: dict[Any, Any]
     match value:
         case dict():
             items = value
         case list() if any(isinstance(entry, dict) for entry in value):
-            items = {_name_of(entry, index): entry for index, entry in enumerate(value)}
+            items = dict(enumerate(value))
         case _:
             return {prefix: value}
     out: dict[str, Any] = {}
     for key, entry in items.items():
         out.update(_leaves(entry, f"{prefix}.{key}" if prefix else str(key)))
     return out
-
-
-def _name_of(entry: Any, index: int) -> Any:
-    return entry.get("name", entry.get("kind", index)) if isinstance(entry, dict) else index

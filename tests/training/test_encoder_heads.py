@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnxruntime import InferenceSession
 
 from featurestore.store import FeatureStore
 from schemas.errors import RunError, SpecError
@@ -148,9 +149,18 @@ def test_a_recording_is_predicted_as_its_stored_clip(
     assert np.abs(np.sort(found) - np.sort(stored)).max() < 5e-3
 
 
-def test_an_export_says_that_it_does_not_include_encoders(run: RunResult, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="which ONNX files do not include"):
-        export_run(run.folder.path, tmp_path / "model.onnx")
+@pytest.mark.slow
+def test_an_exported_head_predicts_what_the_run_predicts(
+    run: RunResult, encoder: Path, tmp_path: Path
+) -> None:
+    (name,) = run.record.features
+    exported = export_run(run.folder.path, tmp_path / "model.onnx", encoders={name: encoder})
+    vector = np.load(tmp_path / "model.npz")
+    inputs = {"features": vector["features"], "valid_frames": vector["valid_frames"]}
+    (found,) = InferenceSession(exported.onnx).run(["probabilities"], inputs)
+    assert np.abs(found - vector["probabilities"]).max() < 1e-4
+    assert found.std() > 0.01
+    assert (tmp_path / f"model.{name}.onnx").is_file()
 
 
 EMBEDDING, FUNCTIONALS = (f'[input]\nrepresentation = "{name}"' for name in ("embedding", "functionals"))

@@ -35,7 +35,7 @@ class LayerWeights(nn.Module):
     def forward(self, states: Tensor) -> Tensor:
         """(B, layers · statistics · width, T) → (B, statistics · width, T)."""
         layers, size = len(self.layout.layers), self.layout.size
-        by_layer = states.reshape(len(states), layers, size, states.shape[2])
+        by_layer = states.reshape(states.shape[0], layers, size, states.shape[2])  # len() would fix the batch
         mean: Tensor = (self.scores.softmax(0)[:, None, None] * by_layer).sum(dim=1)
         return mean
 
