@@ -15,7 +15,7 @@ from training.audits.overlap import spoken_sentences
 class SharedSentences:
     """Distinct sentences in the test clips of corpora, and how many of them training has too.
 
-    Sentences are told apart within a corpus: those of two corpora are never compared.
+    A sentence belongs to one corpus: the same words in two corpora count as two sentences.
     """
 
     corpora: tuple[str, ...]
