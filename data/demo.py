@@ -14,7 +14,15 @@ from schemas.labels import Emotion, Gender
 
 _NAME = re.compile(r"([fm])([0-9]{2})_(s[0-9])_([a-z]+)_([1-9])")
 
-EMOTIONS = tuple(e for e in Emotion if e not in {Emotion.CALM, Emotion.BORED})
+EMOTIONS = (
+    Emotion.NEUTRAL,
+    Emotion.HAPPY,
+    Emotion.SAD,
+    Emotion.ANGRY,
+    Emotion.FEARFUL,
+    Emotion.DISGUST,
+    Emotion.SURPRISED,
+)
 """Emotions of the demo voices."""
 
 

@@ -8,6 +8,7 @@ from data.corpus import Corpus
 from data.registry import BUILT_IN
 from schemas.clip import Clip, Scan
 from schemas.errors import CorpusError, SerError
+from schemas.labels import MOST_CHARACTERS, is_emotion_name
 
 
 def scan_corpus(corpus: Corpus, root: Path) -> Scan:
@@ -36,6 +37,11 @@ def scan_corpus(corpus: Corpus, root: Path) -> Scan:
         )
     for clip in scan.clips:
         _require_unicode(clip, corpus.name)
+        if not is_emotion_name(clip.emotion):
+            raise CorpusError(
+                f"the corpus '{corpus.name}' has the emotion '{clip.emotion[:60]}'; repair "
+                f"its package: emotions have up to {MOST_CHARACTERS} lower-case letters, digits, spaces, _, -"
+            )
     return scan
 
 

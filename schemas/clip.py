@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from schemas.labels import Emotion, Gender
+from schemas.labels import EmotionName, Gender
 
 
 class Status(StrEnum):
@@ -21,8 +21,9 @@ class Clip:
     """One recording and what its corpus says about it.
 
     ``clip_id`` and ``speaker`` are unique across corpora (``ravdess/03-01-…``, ``ravdess/01``).
-    ``path`` is relative to the folder of the corpus, with forward slashes. ``label`` is the
-    corpus's own word for the emotion. ``note`` reports an oddity that leaves the clip usable, such as a
+    ``path`` is relative to the folder of the corpus, with forward slashes. ``label`` is the corpus's own word
+    for the emotion. ``emotion`` is the canonical name: one of :class:`~schemas.labels.Emotion`, or another
+    that the corpus declares. ``note`` reports an oddity that leaves the clip usable, such as a
     misspelt name; it is written to ``problem`` in the manifest.
     """
 
@@ -31,7 +32,7 @@ class Clip:
     path: str
     speaker: str
     gender: Gender
-    emotion: Emotion
+    emotion: EmotionName
     label: str
     intensity: str = ""
     sentence: str = ""

@@ -1,21 +1,27 @@
 """Emotions, genders and the label sets that recipes train on.
 
-The manifest uses the eight emotions of RAVDESS, plus ``bored`` for EMO-DB. A *label set* merges or drops
-emotions. It applies to training, never to building.
+A corpus maps its own labels to canonical emotions. :class:`Emotion` lists the known ones, and a corpus may
+add names of its own, such as ``stress``. A *label set* merges or drops emotions. It applies to training,
+never to building.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from schemas.errors import UnknownNameError
+from schemas.names import nfc
 
 
 class Emotion(StrEnum):
-    """Canonical emotion of a clip."""
+    """The known canonical emotions, in the order of tables and figures."""
 
     NEUTRAL = "neutral"
     CALM = "calm"
@@ -26,6 +32,49 @@ class Emotion(StrEnum):
     DISGUST = "disgust"
     SURPRISED = "surprised"
     BORED = "bored"
+    CONTEMPT = "contempt"
+    EXCITED = "excited"
+    FRUSTRATED = "frustrated"
+    AMUSED = "amused"
+    SLEEPY = "sleepy"
+    CONFUSED = "confused"
+    OTHER = "other"
+
+
+MOST_CHARACTERS = 32
+"""Longest name of an emotion."""
+
+_NAME = re.compile(r"[^\W_][\w-]*( [\w-]+)*")
+
+
+def is_emotion_name(name: str) -> bool:
+    """Whether an emotion may have this name: words of lower-case letters, digits, ``_`` and ``-``."""
+    return _NAME.fullmatch(name) is not None and len(name) <= MOST_CHARACTERS and name == nfc(name.lower())
+
+
+def require_emotion_name(name: str) -> str:
+    """Return ``name``. Raises ValueError if no emotion may have it."""
+    if not is_emotion_name(name):
+        raise ValueError(
+            f"'{name[:60]}' cannot name an emotion; use up to {MOST_CHARACTERS} lower-case letters, digits, "
+            f"spaces, _ and -"
+        )
+    return name
+
+
+EmotionName = Annotated[str, AfterValidator(require_emotion_name)]
+"""A canonical emotion: one of :class:`Emotion`, or another name that a corpus declares."""
+
+
+def sort_emotions(names: Collection[str]) -> tuple[str, ...]:
+    """Names of emotions as tables and figures show them: known ones first, in their order, then by name."""
+    known = [str(emotion) for emotion in Emotion]
+    return tuple(
+        sorted(
+            {*map(str, names)},
+            key=lambda name: (name not in known, known.index(name) if name in known else 0, name),
+        )
+    )
 
 
 class Gender(StrEnum):
@@ -52,12 +101,12 @@ class LabelSet:
     """
 
     name: str
-    classes: tuple[Emotion, ...]
-    rule: Mapping[Emotion, Emotion]
+    classes: tuple[str, ...]
+    rule: Mapping[str, str]
 
-    def emotion_of(self, emotion: str) -> Emotion | None:
+    def emotion_of(self, emotion: str) -> str | None:
         """Class of a canonical emotion, or None if the label set excludes it."""
-        return self.rule.get(Emotion(emotion))
+        return self.rule.get(emotion)
 
     def class_names(self, target: Target) -> tuple[str, ...]:
         """Names of all classes of ``target``, in index order; ``female_angry`` for gender × emotion."""
@@ -66,10 +115,14 @@ class LabelSet:
         return tuple(f"{g}_{e}" for g in (Gender.FEMALE, Gender.MALE) for e in self.classes)
 
 
+def label_set_of(name: str, rule: Mapping[str, str]) -> LabelSet:
+    """Label set with the classes of ``rule``, emotion → class, in the order in which it first names them."""
+    return LabelSet(name, tuple(dict.fromkeys(rule.values())), MappingProxyType(dict(rule)))
+
+
 def _label_set(name: str, classes: tuple[Emotion, ...], **merged: Emotion) -> LabelSet:
-    rule = {emotion: emotion for emotion in classes}
-    rule.update({Emotion(source): target for source, target in merged.items()})
-    return LabelSet(name, classes, MappingProxyType(rule))
+    rule: dict[str, str] = {emotion: emotion for emotion in classes}
+    return label_set_of(name, rule | merged)
 
 
 _SIX = (
@@ -81,6 +134,7 @@ _SIX = (
     Emotion.SAD,
 )
 _SEVEN = (*_SIX, Emotion.SURPRISED)
+_EIGHT = tuple(Emotion)[:8]
 
 LABEL_SETS: Mapping[str, LabelSet] = MappingProxyType(
     {
@@ -89,7 +143,7 @@ LABEL_SETS: Mapping[str, LabelSet] = MappingProxyType(
             _label_set("common7", _SEVEN, calm=Emotion.NEUTRAL),
             _label_set("common6", _SIX),
             _label_set("tess7", _SEVEN),
-            _label_set("ravdess8", tuple(e for e in Emotion if e is not Emotion.BORED)),
+            _label_set("ravdess8", _EIGHT),
         )
     }
 )

@@ -19,7 +19,7 @@ from schemas.features import FeatureSpec, RmsSpec
 from schemas.files.regular_file import read_regular_file
 from schemas.files.text import TextError, decode_text
 from schemas.files.toml_text import TomlError, parse_toml
-from schemas.labels import LABEL_SETS, Target
+from schemas.labels_spec import LabelsSpec
 from schemas.messages.counts import format_count
 from schemas.messages.nearest import did_you_mean
 from schemas.model import Model
@@ -28,19 +28,6 @@ from schemas.protocol import SplitSpec
 from schemas.spec import AudioSpec, SpectralSpec, StorageSpec, StoreSpec
 from schemas.training import InputSpec, TrainSpec
 from schemas.views import ViewSpec
-
-
-class LabelsSpec(Model):
-    """Classes that the model learns."""
-
-    set: str = "common7"
-    target: Target = Target.EMOTION
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.set not in LABEL_SETS:
-            raise ValueError(f"unknown label set '{self.set}'; choose one of {', '.join(LABEL_SETS)}")
-        return self
 
 
 class Recipe(Model):

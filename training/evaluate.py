@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from featurestore.store import FeatureStore
 from pipelines.device import choose_device
 from schemas.errors import RunError
-from schemas.labels import label_set
 from training.audits.sentences import SharedSentences, shared_sentences
 from training.metrics.ensemble_weights import EnsembleWeights, Weighting, weigh_by_validation
 from training.metrics.evaluation import evaluate_predictions
@@ -95,7 +94,7 @@ class Trial:
     def evaluate(self, predictions: Predictions) -> Evaluation:
         """Metrics of predictions."""
         labels = self.records[0].recipe.labels
-        return evaluate_predictions(predictions, label_set(labels.set), labels.target)
+        return evaluate_predictions(predictions, labels.label_set(), labels.target)
 
 
 def evaluate_runs(request: EvaluationRequest) -> Tested:
@@ -171,7 +170,7 @@ def _targets(request: EvaluationRequest, record: RunRecord, store: FeatureStore,
     recipe = record.recipe
     return targets_of(
         store.manifest,
-        label_set(recipe.labels.set),
+        recipe.labels.label_set(),
         recipe.labels.target,
         recipe.where if request.where is None else request.where or None,
         request.datasets or (recipe.datasets if own else None),
@@ -183,8 +182,8 @@ def _require_same_labels(runs: Sequence[Path], records: Sequence[RunRecord]) -> 
         labels, wanted = record.recipe.labels, records[0].recipe.labels
         if (record.classes, labels) != (records[0].classes, wanted):
             raise RunError(
-                f"{path} predicts {labels.target} of {labels.set}, but {runs[0]} predicts {wanted.target} of "
-                f"{wanted.set}; give runs with the same labels"
+                f"{path} predicts {labels.target} of {labels.described}, but {runs[0]} predicts "
+                f"{wanted.target} of {wanted.described}; give runs with the same labels"
             )
 
 

@@ -23,7 +23,6 @@ from featurestore.places.durable import storage_errors
 from featurestore.places.partials import sweep_folder
 from schemas.architecture import LinearSpec
 from schemas.errors import RunError, StoppedError
-from schemas.labels import label_set
 from training.evaluate import predictions_of
 from training.linear.training import train_linear
 from training.loop.fabric import OneProcess, processes_for
@@ -194,7 +193,7 @@ def _result(planned: Plan, folder: RunFolder, trained: TrainingOutcome) -> RunRe
         for side, probabilities in trained.probabilities.items()
     }
     tested = {
-        side: evaluate_predictions(found, label_set(labels.set), labels.target)
+        side: evaluate_predictions(found, labels.label_set(), labels.target)
         for side, found in predictions.items()
     }
     return RunResult(

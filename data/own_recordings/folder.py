@@ -11,7 +11,7 @@
     anna = "female"
 
     [emotions]
-    cross = "angry"                             # folder name -> canonical emotion
+    cross = "angry"                             # folder name -> emotion: a known one, or a name of your own
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from schemas.errors import CorpusError, UsageError
 from schemas.files.regular_file import read_regular_file
 from schemas.files.text import TextError, decode_text
 from schemas.files.toml_text import TomlError, parse_toml
-from schemas.labels import Emotion, Gender
+from schemas.labels import Emotion, EmotionName, Gender
 from schemas.messages.counts import choose_form, format_count
 from schemas.model import Model
 from schemas.names import RESERVED, is_corpus_name, nfc
@@ -55,7 +55,14 @@ _SYNONYMS: Mapping[Emotion, str] = {
     Emotion.FEARFUL: "fearful fear afraid scared frightened anxiety anxious fea",
     Emotion.DISGUST: "disgust disgusted dis",
     Emotion.SURPRISED: "surprised surprise pleasantsurprise pleasantsurprised pleasantlysurprised ps sur",
-    Emotion.BORED: "bored boredom",
+    Emotion.BORED: "bored boredom bor",
+    Emotion.CONTEMPT: "contempt contemptuous con",
+    Emotion.EXCITED: "excited excitement exc",
+    Emotion.FRUSTRATED: "frustrated frustration fru",
+    Emotion.AMUSED: "amused amusement",
+    Emotion.SLEEPY: "sleepy sleepiness tired",
+    Emotion.CONFUSED: "confused confusion",
+    Emotion.OTHER: "other oth",
 }
 _EMOTIONS = {word: emotion for emotion, words in _SYNONYMS.items() for word in words.split()}
 
@@ -70,7 +77,7 @@ class Description(Model):
     speaker: str | None = None
     speakers: str | None = None
     genders: dict[str, Gender] = Field(default_factory=dict)
-    emotions: dict[str, Emotion] = Field(default_factory=dict)
+    emotions: dict[str, EmotionName] = Field(default_factory=dict)
 
     @field_validator("speaker")
     @classmethod
@@ -196,7 +203,7 @@ class _PathReader:
     """Maps the paths of a folder corpus to clips."""
 
     dataset: str
-    emotions: Mapping[str, Emotion]
+    emotions: Mapping[str, str]
     found: Mapping[str, str | None]
     """Path → what the pattern found in it; empty if there is no pattern."""
     table: SpeakerTable | None

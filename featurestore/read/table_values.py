@@ -16,7 +16,7 @@ from featurestore.format.layout import MANIFEST, STATISTICS, VIEWS
 from featurestore.format.statistics import STATISTICS_SCHEMA
 from featurestore.format.tables import read_table, table_errors, to_frame
 from schemas.clip import Status
-from schemas.labels import Emotion, Gender
+from schemas.labels import Gender, is_emotion_name
 from schemas.spec import StoreSpec
 from schemas.tables import MANIFEST_SCHEMA, views_schema
 
@@ -32,7 +32,8 @@ def read_manifest(data: bytes, datasets: Mapping[str, DatasetEntry]) -> pd.DataF
 
     Guaranteed: corpora are sorted by name, each with the number of clips given in ``datasets``; rows increase
     within a corpus and lie within its arrays; clip ids are unique; paths stay inside the corpus folder;
-    emotion, gender and status are known words. Raises :class:`~schemas.errors.StoreDamagedError` otherwise.
+    gender and status are known words, and emotions have possible names. Raises
+    :class:`~schemas.errors.StoreDamagedError` otherwise.
     """
     table = read_table(data, MANIFEST, MANIFEST_SCHEMA, sum(extent.clips for extent in datasets.values()))
     with table_errors(MANIFEST):
@@ -40,9 +41,13 @@ def read_manifest(data: bytes, datasets: Mapping[str, DatasetEntry]) -> pd.DataF
         for name, extent in sorted(datasets.items()):
             _require_rows(table.slice(start, extent.clips), name, extent)
             start += extent.clips
-        for column, words in (("status", Status), ("emotion", Emotion), ("gender", Gender)):
+        for column, words in (("status", Status), ("gender", Gender)):
             known = pc.is_in(table[column], pa.array([str(word) for word in words]))
             _require(table, column, known, "one of " + ", ".join(words))
+        named = pa.array(
+            [name for name in pc.unique(table["emotion"]).to_pylist() if is_emotion_name(name)], pa.string()
+        )
+        _require(table, "emotion", pc.is_in(table["emotion"], named), "the name of an emotion")
         within = pc.invert(pc.match_substring_regex(table["path"], _LEADS_OUT))
         _require(table, "path", within, "a path within the corpus")
         _require_pattern(table, "audio_sha256", _SHA256)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from featurestore.format.documents import DatasetEntry, StoreDocument
 from schemas.clip import Status
-from schemas.labels import Emotion, Gender
+from schemas.labels import Gender, sort_emotions
 
 ALL = "all corpora"
 """Name of the row for the whole store."""
@@ -110,8 +110,8 @@ class Contents:
 def count_contents(document: StoreDocument, manifest: pd.DataFrame) -> Contents:
     """Count the clips of a manifest; ``document`` describes its corpora."""
     usable = manifest[manifest["status"] == Status.OK]
-    emotions = _words_in(manifest["emotion"], tuple(Emotion))
-    genders = _words_in(manifest["gender"], tuple(Gender))
+    emotions = sort_emotions(manifest["emotion"].unique())
+    genders = _genders_in(manifest["gender"])
     names = sorted(document.datasets)
     counts = np.zeros((len(names), len(genders), len(emotions)), np.int64)
     if len(usable):
@@ -134,9 +134,9 @@ def count_contents(document: StoreDocument, manifest: pd.DataFrame) -> Contents:
     )
 
 
-def _words_in(column: pd.Series[Any], order: tuple[str, ...]) -> tuple[str, ...]:
+def _genders_in(column: pd.Series[Any]) -> tuple[str, ...]:
     found = set(column.unique())
-    return tuple(str(word) for word in order if word in found)
+    return tuple(str(gender) for gender in Gender if gender in found)
 
 
 def _corpus(name: str, entry: DatasetEntry, usable: pd.DataFrame) -> CorpusContents:

@@ -15,6 +15,7 @@ from featurestore.page.picture import Picture, png_picture
 from featurestore.report.blocks import Doubles
 from featurestore.report.clip_map import NOT_KNOWN, Grouping, Kind, MapPoints
 from featurestore.report.theme import CORPUS_COLOURS, EMOTION_COLOURS, GENDER_COLOURS, GREY, figure
+from schemas.labels import sort_emotions
 from schemas.messages.counts import format_count
 
 MOST_NAMED = 12
@@ -51,7 +52,8 @@ def colours_of(grouping: Grouping) -> Mapping[str, str]:
     """Label → colour as ``#rrggbb``. The largest corpora have a colour each, all others share grey."""
     match grouping.kind:
         case "emotion":
-            return EMOTION_COLOURS
+            others = [name for name in sort_emotions(grouping.groups) if name not in EMOTION_COLOURS]
+            return EMOTION_COLOURS | dict(zip(others, spread_hues(len(others)), strict=True))
         case "gender":
             return GENDER_COLOURS
         case "speaker" | "sentence":

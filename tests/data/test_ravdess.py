@@ -112,7 +112,7 @@ def test_the_real_corpus_is_complete(real_corpora) -> None:
     assert len(scan.clips) == len({clip.clip_id for clip in scan.clips}) == 1440 == Ravdess().expected_clips
     assert len(genders) == 24
     assert sorted(genders.values()).count(Gender.FEMALE) == 12
-    per_emotion = [sum(clip.emotion is e for clip in scan.clips) for e in Emotion if e is not Emotion.BORED]
+    per_emotion = [sum(clip.emotion is e for clip in scan.clips) for e in tuple(Emotion)[:8]]
     assert per_emotion == [96, 192, 192, 192, 192, 192, 192, 192]
     assert (scan.ignored, scan.notices) == ((), ())
     assert not any(clip.note for clip in scan.clips)

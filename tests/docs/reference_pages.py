@@ -25,9 +25,10 @@ from pydantic.fields import FieldInfo
 from typer.models import ArgumentInfo, CommandInfo, ParameterInfo
 
 from schemas import architecture, features, named_models, views
+from schemas.labels_spec import LabelsSpec
 from schemas.model import Model
 from schemas.protocol import SplitSpec
-from schemas.recipe import LabelsSpec, Recipe
+from schemas.recipe import Recipe
 from schemas.spec import AudioSpec, SpectralSpec
 from schemas.training import InputSpec, SpecAugmentSpec, TrainSpec
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from data.registry import CORPORA
-from schemas.labels import Emotion, label_set
+from schemas.labels import Emotion
 from schemas.model import Model
 from schemas.recipe import Recipe, load_recipe, shipped_recipes
 from schemas.spec import StoreSpec
@@ -256,7 +256,7 @@ def test_three_corpora_have_the_10898_clips_that_the_system_states(tmp_path: Pat
 
     corpora = [CORPORA[name] for name in recipe.datasets or ()]
     assert sum(corpus.expected_clips or 0 for corpus in corpora) == 11_682
-    labels, learnt = label_set(recipe.labels.set), 0
+    labels, learnt = recipe.labels.label_set(), 0
     for corpus in corpora:
         if corpus.name == "cremad":
             learnt += corpus.expected_clips or 0

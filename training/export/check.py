@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from pipelines.decode import prepare
 from schemas.errors import RunError
-from schemas.labels import label_set
 from schemas.telemetry import disable_telemetry
 from training.predict.predictor import Predictor
 from training.samples.targets import emotion_marginal
@@ -55,7 +54,7 @@ def require_same(onnx: bytes, predictor: Predictor) -> float:
     largest = 0.0
     for case in _cases(predictor):
         expected = predictor.score(torch.from_numpy(case.features), torch.from_numpy(case.valid_frames))
-        emotions = emotion_marginal(expected, label_set(labels.set), labels.target)
+        emotions = emotion_marginal(expected, labels.label_set(), labels.target)
         found = session.run(
             ["probabilities", "emotions"], {"features": case.features, "valid_frames": case.valid_frames}
         )

@@ -29,7 +29,6 @@ from featurestore.places.durable import storage_errors, write_together
 from pipelines.resample import resample
 from schemas.encoders import ENCODER_RATE
 from schemas.errors import RunError, UsageError
-from schemas.labels import label_set
 from schemas.names import is_utf8
 from schemas.telemetry import disable_telemetry
 from training.export.check import BATCH_SIZES, TOLERANCE, require_same
@@ -194,7 +193,7 @@ def _document(
     vector: TestVector,
 ) -> ExportDocument:
     record, spec = predictor.record, predictor.spec
-    labels = label_set(record.recipe.labels.set)
+    labels = record.recipe.labels.label_set()
     emotions: tuple[EmotionOf, ...] = emotions_of(labels, record.recipe.labels.target)
     coefficients, frames = _size(predictor)
     interval = None if worth is None or worth.low is None or worth.high is None else (worth.low, worth.high)

@@ -19,7 +19,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from schemas.architecture import LinearSpec
-from schemas.labels import label_set
 from schemas.spec import StoreSpec
 from training.linear.classifier import LinearClassifier
 from training.linear.load import load_classifier
@@ -47,7 +46,7 @@ def graph_of(run: Path, spec: StoreSpec | None = None) -> Graph:
     require_independent_clips(folder, record)
     found = clip_vectors(record.recipe, spec or record.store_spec, record.features)
     vectors = OfPadded(found) if isinstance(found, Functionals) else found
-    emotions = len(label_set(record.recipe.labels.set).classes)
+    emotions = len(record.recipe.labels.label_set().classes)
     if vectors is not None and isinstance(record.recipe.model, LinearSpec):
         return Graph(LinearScores(vectors, load_classifier(folder)), emotions).eval()
     network, normaliser = TrainedModel(folder, record).network(torch.device("cpu"))

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from featurestore.store import FeatureStore
-from schemas.errors import UsageError
+from schemas.errors import RunError, UsageError
+from schemas.labels import sort_emotions
 from schemas.overrides import override
 from schemas.recipe import Recipe
 from training.plan.requirements import InputSelection, selection_of
 from training.runs.request import TrainRequest
 from training.samples.datasets import require_datasets
+from training.samples.targets import candidates
 from training.splits.choose import splits_of
 from training.splits.split import Split
 from training.vectors.speaker import require_whole_speakers
@@ -49,6 +51,7 @@ def choose(request: TrainRequest) -> Choice:
     selection = selection_of(store, recipe, request.recipe_source or recipe.name)
     remarks = (*_missing_views(store, recipe), *_missing_datasets(store, recipe))
     recipe = override(recipe, [f"train.views={list(selection.views)}", *_any_dataset(store, recipe)])
+    recipe = _with_known_labels(store, recipe)
     if request.split is not None:
         split = Split.read(request.split)
         split.require_unchanged(store.manifest)
@@ -60,6 +63,20 @@ def choose(request: TrainRequest) -> Choice:
     splits = splits_of(manifest, recipe.split, request.seed or 0, store.digest, selection.views)
     _require_normalisable(store, recipe, splits)
     return Choice(store, request.store, recipe, remarks, selection, splits)
+
+
+def _with_known_labels(store: FeatureStore, recipe: Recipe) -> Recipe:
+    """The recipe with the map that the label set ``all`` means in this store."""
+    clips = candidates(store.manifest, recipe.where, recipe.datasets)
+    try:
+        labels = recipe.labels.resolve(clips["emotion"].unique())
+    except ValueError as error:
+        found = ", ".join(sort_emotions(clips["emotion"].unique())) or "none"
+        raise RunError(
+            f"label set 'all' needs clips of at least two emotions, but the store has {found}; add clips, or "
+            f"change where and datasets"
+        ) from error
+    return recipe.model_copy(update={"labels": labels})
 
 
 def _require_normalisable(store: FeatureStore, recipe: Recipe, splits: tuple[Split, ...]) -> None:

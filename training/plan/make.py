@@ -11,7 +11,6 @@ from featurestore.store import FeatureStore
 from pipelines.device import choose_device
 from pipelines.process import torch_threads
 from schemas.errors import DeviceError, RunError, UsageError
-from schemas.labels import label_set
 from schemas.recipe import Recipe
 from training.audits.audit import audit
 from training.audits.near_duplicates import near_duplicates
@@ -62,7 +61,7 @@ def _plan_new(request: TrainRequest) -> Plan:
         store_digest=store.digest,
         store_spec=store.spec,
         features=selection.features,
-        classes=label_set(recipe.labels.set).class_names(recipe.labels.target),
+        classes=recipe.labels.label_set().class_names(recipe.labels.target),
         heard=_training_speakers(store, split),
         versions=library_versions(),
     )
@@ -110,11 +109,12 @@ def _plan_resumed(request: TrainRequest, path: Path) -> Plan:
     record = folder.record()
     store = open_same_store(path, request.store, record.store, record.store_digest)
     split = Split.from_json(folder.read_json("split.json"))
-    names = label_set(record.recipe.labels.set).class_names(record.recipe.labels.target)
+    labels = record.recipe.labels
+    names = labels.label_set().class_names(labels.target)
     if names != record.classes:
         raise RunError(
             f"{path} was trained on the classes {', '.join(record.classes)}, but label set "
-            f"'{record.recipe.labels.set}' now has {', '.join(names)}; start a new run"
+            f"'{labels.set}' now has {', '.join(names)}; start a new run"
         )
     device = choose_device(request.hardware.device or record.device)
     _require_gpu_for_graphs(request, device)
@@ -168,7 +168,7 @@ def _require_two_classes(record: RunRecord, train: Samples) -> None:
 def targets_for(store: FeatureStore, recipe: Recipe) -> Targets:
     """Class of every clip of ``store`` under ``recipe``."""
     labels = recipe.labels
-    return targets_of(store.manifest, label_set(labels.set), labels.target, recipe.where, recipe.datasets)
+    return targets_of(store.manifest, labels.label_set(), labels.target, recipe.where, recipe.datasets)
 
 
 def _resume_remarks(record: RunRecord, device: torch.device) -> tuple[str, ...]:

@@ -185,11 +185,11 @@ def _folds(run: Path) -> list[Path]:
 
 
 def _require_same_emotions(first: Path, wanted: Predictor, path: Path, predictor: Predictor) -> None:
-    one, two = wanted.record.recipe.labels.set, predictor.record.recipe.labels.set
-    if one != two:
+    one, two = wanted.record.recipe.labels, predictor.record.recipe.labels
+    if one.label_set() != two.label_set():
         raise RunError(
-            f"{path} predicts the emotions of {two}, but {first} those of {one}; give runs with the same "
-            "label set"
+            f"{path} predicts the emotions of {two.described}, but {first} those of {one.described}; give "
+            "runs with the same label set"
         )
 
 

@@ -27,7 +27,6 @@ from pipelines.stream import Stream, find_duration
 from schemas.encoders import EncoderSpec
 from schemas.errors import UsageError
 from schemas.features import FeatureSpec
-from schemas.labels import label_set
 from schemas.spec import AudioSpec, StoreSpec
 from schemas.valid_frames import count_valid_frames
 from training.predict.scorer import Scorer, scorer_of
@@ -109,7 +108,7 @@ class Predictor:
         record = folder.record()
         chosen_device = choose_device(device)
         spec = _needed_spec(record)
-        labels = label_set(record.recipe.labels.set)
+        labels = record.recipe.labels.label_set()
         return cls(
             record=record,
             spec=spec,
@@ -208,7 +207,7 @@ class Predictor:
     def marginal(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probabilities of classes (clips, classes) → of :attr:`emotions` (clips, emotions)."""
         labels = self.record.recipe.labels
-        return emotion_marginal(probabilities, label_set(labels.set), labels.target)
+        return emotion_marginal(probabilities, labels.label_set(), labels.target)
 
     def _probabilities(self, clips: Sequence[Waveform]) -> NDArray[np.float64]:
         """Probabilities of :attr:`emotions`, (clips, emotions)."""

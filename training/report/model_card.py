@@ -9,6 +9,7 @@ from schemas.architecture import LinearSpec
 from schemas.encoders import EncoderSpec
 from schemas.features import FeatureSpec
 from schemas.labels import Target
+from schemas.labels_spec import LabelsSpec
 from schemas.messages.printable import escape_controls
 from schemas.recipe import Recipe
 from training.report.recipe_prose import BEST_BY, input_prose, model_prose, training_prose
@@ -97,7 +98,7 @@ Seed {record.seed}, CPU threads {record.threads}.
 ## Model
 
 Predicts {what} in {len(record.classes)} classes: {", ".join(record.classes)} (label set
-`{recipe.labels.set}`).
+`{recipe.labels.set}`{_merged(recipe.labels)}).
 {_sentence(model_prose(recipe.model))}{_parameters(result)}{_layers(result)}
 Features: {features_of(result)}. Input: {input_of(recipe)}.
 Store `{record.store_digest}`.
@@ -113,6 +114,14 @@ Store `{record.store_digest}`.
 ## Limits
 
 {_LIMITS}""")
+
+
+def _merged(labels: LabelsSpec) -> str:
+    """Emotions behind each class of a map, to follow the name of the label set; empty if none is renamed."""
+    if labels.map is None or all(emotion == kept for emotion, kept in labels.map.items()):
+        return ""
+    sources = {kept: [e for e, each in labels.map.items() if each == kept] for kept in labels.map.values()}
+    return ": " + "; ".join(f"{kept} from {', '.join(emotions)}" for kept, emotions in sources.items())
 
 
 def _calibration(result: RunResult) -> list[str]:

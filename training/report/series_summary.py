@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from typing import Literal
 
 from schemas.errors import RunError
-from schemas.labels import label_set
 from training.audits.sentences import SharedSentences
 from training.audits.stored import read_audit
 from training.metrics.ensemble_weights import Weighting, weigh_by_validation
@@ -45,7 +44,7 @@ def summary_of(series: Sequence[SeriesFolder], weighting: Weighting = "equal") -
     subject = subject_of([each.recipe.model.name for each in records], corpora, mean)
     labels = record.recipe.labels
     members = tuple(folder.path.name for folder in series) if len(series) > 1 else ()
-    return summarise(folds, label_set(labels.set), labels.target, claim, subject, members)
+    return summarise(folds, labels.label_set(), labels.target, claim, subject, members)
 
 
 def require_alike(series: Sequence[SeriesFolder]) -> list[SeriesRecord]:
@@ -68,7 +67,7 @@ def _require_same_protocol(
     for what, one, two in (
         ("protocol", record.recipe.split.shorthand, other.recipe.split.shorthand),
         ("folds", ", ".join(record.folds), ", ".join(other.folds)),
-        ("label set", record.recipe.labels.set, other.recipe.labels.set),
+        ("label set", record.recipe.labels.described, other.recipe.labels.described),
         ("target", record.recipe.labels.target, other.recipe.labels.target),
     ):
         if one != two:

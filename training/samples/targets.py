@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from schemas.clip import Status
 from schemas.errors import RunError
-from schemas.labels import Gender, LabelSet, Target
+from schemas.labels import LABEL_SETS, Gender, LabelSet, Target, sort_emotions
 from schemas.messages.counts import choose_form
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ class Targets:
     """Clips that do not meet the recipe's ``where``."""
     other_emotion: int
     unknown_gender: int
+    unused: tuple[str, ...] = ()
+    """Emotions of the label set that no clip has which could be trained on, if the label set is a recipe's
+    own map."""
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -52,9 +55,25 @@ class Targets:
             (self.other_emotion, "with an emotion that is not in the label set"),
             (self.unknown_gender, "from speakers of unknown gender"),
         )
-        return tuple(
+        left_out = tuple(
             f"left out {n} of {total} {choose_form(total, 'clip')}: {why}" for n, why in reasons if n
         )
+        unused = (f"the label map names {', '.join(self.unused)}, but no clip has this emotion",)
+        return (*left_out, *(unused if self.unused else ()))
+
+
+def candidates(
+    manifest: pd.DataFrame, where: str | None = None, datasets: Collection[str] | None = None
+) -> pd.DataFrame:
+    """Usable clips of the corpora ``datasets`` that match ``where``. Raises :class:`UsageError` if ``where``
+    is not a valid query.
+    """
+    from training.samples.where import matching_clips  # needs pandas, and predictions do not
+
+    kept = (manifest["status"] == Status.OK).to_numpy()
+    if datasets is not None:
+        kept &= manifest["dataset"].isin(list(datasets)).to_numpy()
+    return manifest[kept & matching_clips(manifest, where)] if where is not None else manifest[kept]
 
 
 def targets_of(
@@ -99,22 +118,30 @@ def targets_of(
         unmet=int((usable & ~met).sum()),
         other_emotion=int((met & ~kept).sum()),
         unknown_gender=int((kept & ~known).sum()),
+        unused=()
+        if labels.name in LABEL_SETS
+        else tuple(sorted(set(labels.rule) - set(manifest["emotion"][met]))),
     )
     if not (found.classes != NO_CLASS).any():
         why = "; ".join(found.notices) or "the store is empty"
         raise RunError(
             f"no clips are left for label set '{labels.name}' and target '{target}' ({why})"
-            f"{_remedy(found, where)}"
+            f"{_remedy(found, where, sort_emotions(manifest['emotion'][met].unique()))}"
         )
     return found
 
 
-def _remedy(found: Targets, where: str | None) -> str:
-    """How to bring back the clips left out for the most frequent reason; empty if there is no such step."""
+def _remedy(found: Targets, where: str | None, emotions: Sequence[str]) -> str:
+    """How to bring back the clips left out for the most frequent reason; empty if there is no such step.
+
+    ``emotions`` are those of the clips whose emotion is not in the label set, or whose gender is unknown.
+    """
     remedies = {
         "": (found.bad, found.other_corpus),
         f"; loosen the query {where!r}": (found.unmet,),
-        "; choose another label set, for example --set labels.set=ravdess8": (found.other_emotion,),
+        f"; the clips are {', '.join(emotions)}: train on all of them with --set labels.set=all": (
+            found.other_emotion,
+        ),
         "; add the speakers' genders to corpus.toml and build again, or train with --set "
         "labels.target=emotion": (found.unknown_gender,),
     }

@@ -7,6 +7,7 @@ import pytest
 
 from schemas.errors import RunError
 from schemas.labels import LABEL_SETS, Target, label_set
+from schemas.labels_spec import LabelsSpec
 from training.samples.targets import NO_CLASS, emotion_marginal, targets_of
 
 
@@ -66,3 +67,27 @@ def test_emotion_marginal_adds_the_two_genders_by_name() -> None:
         np.testing.assert_allclose(marginal[:, i], probabilities[:, of_emotion].sum(axis=1))
     same = emotion_marginal(probabilities[:, :7], labels, Target.EMOTION)
     np.testing.assert_array_equal(same, probabilities[:, :7])
+
+
+def test_a_map_trains_on_names_that_a_corpus_declares_and_reports_those_that_no_clip_has(
+    make_manifest: Any,
+) -> None:
+    manifest = make_manifest({"speaker": "x/0", "emotion": e} for e in ("stress", "calm", "neutral", "happy"))
+    labels = LabelsSpec(
+        set="own", map={"stress": "stress", "calm": "none", "neutral": "none", "angr": "stress"}
+    )
+    found = targets_of(manifest, labels.label_set(), Target.EMOTION)
+    assert found.names == ("stress", "none")
+    assert found.classes.tolist() == [0, 1, 1, NO_CLASS]
+    assert found.notices == (
+        "left out 1 of 4 clips: with an emotion that is not in the label set",
+        "the label map names angr, but no clip has this emotion",
+    )
+
+
+def test_a_store_of_other_emotions_says_how_to_train_on_them(make_manifest: Any) -> None:
+    manifest = make_manifest({"speaker": "x/0", "emotion": e} for e in ("stress", "no stress"))
+    with pytest.raises(
+        RunError, match="the clips are no stress, stress: train on all of them with --set labels"
+    ):
+        targets_of(manifest, label_set("common7"), Target.EMOTION)
