@@ -10,9 +10,10 @@ from data.collect import explain_no_audio
 from data.corpus import Corpus
 from data.files import holds_audio, list_visible
 from data.missing import explain_missing, explain_nothing_found, require_name
-from data.own_recordings.folder import DESCRIPTION, FolderCorpus
+from data.open_own import OpenedCorpus, has_table, open_own
+from data.own_recordings.description import DESCRIPTION
 from data.registry import CORPORA, real_corpora, require_corpus
-from data.request import comma_hint, parse_request
+from data.request import Asked, comma_hint, parse_request
 from schemas.errors import CorpusError, CorpusNotFoundError, UnknownNameError, UsageError
 from schemas.names import fold_name
 
@@ -25,7 +26,7 @@ class Located:
     """The requested corpora that were found, and the other folders next to them."""
 
     found: tuple[tuple[Corpus, Path], ...]
-    """Known corpora in the order of the registry, then folder corpora by name."""
+    """Known corpora in the order of the registry, then own recordings by name."""
     missing: tuple[Corpus, ...] = ()
     """Corpora of real speech that ``all`` requests and that were not found."""
     unrecognised: tuple[str, ...] = ()
@@ -41,7 +42,7 @@ def locate(request: str, corpora_root: Path) -> Located:
 
     ``all`` finds the corpora of real speech under ``corpora_root`` and every folder with a ``corpus.toml``.
     It excludes the demo voices: they are synthetic and must be requested by name. ``name=PATH`` with an
-    unknown name is a tree with one folder per emotion.
+    unknown name is a tree with one folder per emotion, or a table (:func:`data.open_own.open_own`).
 
     Raises :class:`UsageError` for a malformed request, :class:`UnknownNameError` for an unknown name,
     :class:`CorpusNotFoundError` if a requested corpus is missing or there are no corpora at all, and
@@ -50,11 +51,11 @@ def locate(request: str, corpora_root: Path) -> Located:
     asked = parse_request(request)
     CORPORA.require_sound()
     folders = _folders(corpora_root)
-    found: dict[str, tuple[Corpus, Path]] = {
-        name: _open_at(name, path, request) for name, path in asked.items() if path is not None
+    found: dict[str, OpenedCorpus] = {
+        name: _open_at(name, each, request) for name, each in asked.items() if each.path is not None
     }
-    for name, path in asked.items():
-        if name != ALL_CORPORA and path is None:
+    for name, each in asked.items():
+        if name != ALL_CORPORA and each.path is None:
             require_name(request, name)
             found[name] = _find(name, corpora_root, folders, request)
     missing: tuple[Corpus, ...] = ()
@@ -63,10 +64,10 @@ def locate(request: str, corpora_root: Path) -> Located:
     if not found:
         raise CorpusNotFoundError(explain_nothing_found(corpora_root, folders))
     _check_apart(found)
-    taken = {path.resolve() for _, path in found.values()}
+    taken = {place.resolve() for each in found.values() for place in (each.identity, each.root)}
     rest = [folder for folder in folders if folder.resolve() not in taken]
     return Located(
-        found=tuple(found[name] for name in sorted(found, key=_order)),
+        found=tuple((found[name].corpus, found[name].root) for name in sorted(found, key=_order)),
         missing=missing,
         unrecognised=tuple(f.name for f in rest if not _is_known(f) and not (f / DESCRIPTION).is_file()),
         left_out=tuple(f.name for f in rest if _is_known(f)) if ALL_CORPORA in asked else (),
@@ -78,24 +79,33 @@ def _folders(root: Path) -> tuple[Path, ...]:
     return tuple(entry for entry in list_visible(root) if entry.is_dir())
 
 
-def _open_at(name: str, path: Path, request: str) -> tuple[Corpus, Path]:
+def _open_at(name: str, asked: Asked, request: str) -> OpenedCorpus:
+    path = asked.require_path()
+    if path.is_file():
+        return open_own(path, name, asked.columns)
     if not path.is_dir():
         raise CorpusNotFoundError(
-            f"there is no folder '{path}' for the corpus '{name}'; give the path of its folder"
-            f"{comma_hint(request)}"
+            f"there is no folder or table '{path}' for the corpus '{name}'; give the path of its folder, or "
+            f"of a table of its recordings{comma_hint(request)}"
         )
+    if name not in CORPORA and has_table(path):
+        return open_own(path, name, asked.columns)
     if not holds_audio(path):
         raise CorpusNotFoundError(
             f"the folder '{path}' for the corpus '{name}' {explain_no_audio(path)}{comma_hint(request)}"
         )
-    return (CORPORA[name] if name in CORPORA else FolderCorpus.open(path, name)), path
+    return _known(CORPORA[name], path) if name in CORPORA else open_own(path, name, asked.columns)
 
 
-def _find(name: str, root: Path, folders: tuple[Path, ...], request: str) -> tuple[Corpus, Path]:
+def _known(corpus: Corpus, folder: Path) -> OpenedCorpus:
+    return OpenedCorpus(corpus, folder, folder)
+
+
+def _find(name: str, root: Path, folders: tuple[Path, ...], request: str) -> OpenedCorpus:
     if name in CORPORA:
         own = _folders_of(CORPORA[name], folders)
         if own:
-            return CORPORA[name], own[0]
+            return _known(CORPORA[name], own[0])
         raise CorpusNotFoundError(explain_missing(CORPORA[name], root, folders))
     described = _open_described(folders)
     if name in described:
@@ -106,23 +116,23 @@ def _find(name: str, root: Path, folders: tuple[Path, ...], request: str) -> tup
             f"'{name}' is not a known corpus; if '{beside[0]}' has one folder per emotion, give it as "
             f"{name}={beside[0]}"
         )
-    return require_corpus(name, comma_hint(request)), root
+    return _known(require_corpus(name, comma_hint(request)), root)
 
 
-def _add_all(found: dict[str, tuple[Corpus, Path]], folders: tuple[Path, ...]) -> tuple[Corpus, ...]:
+def _add_all(found: dict[str, OpenedCorpus], folders: tuple[Path, ...]) -> tuple[Corpus, ...]:
     missing = []
     for name in real_corpora():
         if name in found:
             continue
         own = _folders_of(CORPORA[name], folders)
         if own:
-            found[name] = (CORPORA[name], own[0])
+            found[name] = _known(CORPORA[name], own[0])
         else:
             missing.append(CORPORA[name])
-    given = {path.resolve() for _, path in found.values()}
-    for name, (described, path) in _open_described(folders).items():
-        if path.resolve() not in given:
-            found.setdefault(name, (described, path))
+    given = {each.identity.resolve() for each in found.values()}
+    for name, described in _open_described(folders).items():
+        if described.identity.resolve() not in given:
+            found.setdefault(name, described)
     return tuple(missing)
 
 
@@ -138,27 +148,29 @@ def _is_known(folder: Path) -> bool:
     return any(name == fold_name(each) for known in CORPORA.values() for each in known.folder_names)
 
 
-def _open_described(folders: tuple[Path, ...]) -> dict[str, tuple[Corpus, Path]]:
-    """Folder corpora by name: folders with a ``corpus.toml`` that are not named like a known corpus."""
-    by_name: dict[str, tuple[Corpus, Path]] = {}
+def _open_described(folders: tuple[Path, ...]) -> dict[str, OpenedCorpus]:
+    """Own recordings by name: folders with a ``corpus.toml`` that are not named like a known corpus."""
+    by_name: dict[str, OpenedCorpus] = {}
     for folder in folders:
         if (folder / DESCRIPTION).is_file() and not _is_known(folder):
-            own = FolderCorpus.open(folder)
-            if own.name in by_name:
+            own = open_own(folder)
+            first = by_name.setdefault(own.corpus.name, own)
+            if first is not own:
                 raise CorpusError(
-                    f"'{by_name[own.name][1]}' and '{folder}' are both named '{own.name}'; "
+                    f"'{first.identity}' and '{own.identity}' are both named '{own.corpus.name}'; "
                     f"change the name in one {DESCRIPTION}"
                 )
-            by_name[own.name] = (own, folder)
     return by_name
 
 
-def _check_apart(found: Mapping[str, tuple[Corpus, Path]]) -> None:
+def _check_apart(found: Mapping[str, OpenedCorpus]) -> None:
     names: dict[Path, str] = {}
-    for name, (_, path) in found.items():
-        first = names.setdefault(path.resolve(), name)
+    for name, each in found.items():
+        first = names.setdefault(each.identity.resolve(), name)
         if first != name:
-            raise UsageError(f"'{first}' and '{name}' are the same folder '{path}'; request only one of them")
+            raise UsageError(
+                f"'{first}' and '{name}' are the same '{each.identity}'; request only one of them"
+            )
 
 
 def _order(name: str) -> tuple[int, str]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from data.collect import explain_no_audio
 from data.corpus import Corpus
 from data.files import holds_audio, list_visible
-from data.own_recordings.folder import DESCRIPTION, FolderCorpus
+from data.open_own import open_own
+from data.own_recordings.description import DESCRIPTION
 from data.recognise import recognise
 from data.registry import CORPORA, real_corpora
 from schemas.errors import UnknownNameError
@@ -114,6 +115,6 @@ def _root_hint(root: Path) -> str:
     except PermissionError:
         return "permission denied; change its permissions, or give another --corpora"
     if described:
-        return f"this folder is itself a corpus; give it as --datasets {FolderCorpus.open(root).name}={root}"
+        return f"this folder is itself a corpus; give it as --datasets {open_own(root).corpus.name}={root}"
     name = recognise(root)
     return f"this folder looks like {name} itself; give it as --datasets {name}={root}" if name else ""

@@ -1,23 +1,47 @@
-"""A request for corpora as users type it: ``all``, or a comma-separated list of NAME or NAME=PATH."""
+"""A request for corpora as users type it: ``all``, or a comma-separated list of NAME or NAME=PATH.
+
+A PATH to a table may be followed by columns that have other names: ``calls=calls.csv:emotion=mood``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from data.own_recordings.table_fields import TABLE_FIELDS, TableField
 from schemas.errors import UsageError
 from schemas.files.user_path import user_path
 
 _QUOTE = '"'
+_FIELDS: Mapping[str, TableField] = {field: field for field in TABLE_FIELDS}
+_COLUMN = re.compile(rf":({'|'.join(TABLE_FIELDS)})=([^:]+)$")
 
 
-def parse_request(request: str) -> dict[str, Path | None]:
-    """Name of each corpus and the folder that is given for it; None: no folder.
+@dataclass(frozen=True)
+class Asked:
+    """Where a corpus is, as a user says."""
+
+    path: Path | None = None
+    """Its folder or table; None: the user gave only the name."""
+    columns: Mapping[TableField, str] = field(default_factory=dict)
+    """Columns of the table that have other names."""
+
+    def require_path(self) -> Path:
+        """The path. Raises ValueError if there is none."""
+        if self.path is None:
+            raise ValueError("only a name was given")
+        return self.path
+
+
+def parse_request(request: str) -> dict[str, Asked]:
+    """What is given for each corpus, by name.
 
     A path that has a comma is quoted: ``NAME="PATH"`` or ``"NAME=PATH"``. Raises :class:`UsageError` for a
     malformed request, an empty path, and a name with two folders.
     """
-    asked: dict[str, Path | None] = {}
+    asked: dict[str, Asked] = {}
     for item in map(_unquote, _split(request)):
         name, sign, path = item.partition("=")
         name, path = name.strip(), _unquote(path)
@@ -26,10 +50,18 @@ def parse_request(request: str) -> dict[str, Path | None]:
                 f"'{request}' is not a list of corpora; give all, or a comma-separated list of NAME "
                 f"or NAME=PATH"
             )
-        folder = user_path(path) if sign else None
-        if asked.setdefault(name, folder) != folder:
-            raise UsageError(f"'{name}' is given with two different folders; give it once")
+        given = _parse_path(path) if sign else Asked()
+        if asked.setdefault(name, given) != given:
+            raise UsageError(f"'{name}' is given twice, differently; give it once")
     return asked
+
+
+def _parse_path(text: str) -> Asked:
+    columns: dict[TableField, str] = {}
+    while found := _COLUMN.search(text):
+        columns = {_FIELDS[found[1]]: _unquote(found[2]), **columns}
+        text = text[: found.start()]
+    return Asked(user_path(_unquote(text)), columns)
 
 
 def comma_hint(request: str) -> str:

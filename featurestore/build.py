@@ -10,7 +10,7 @@ from pathlib import Path
 
 from data.corpus import Corpus
 from data.locate import Located, locate
-from data.own_recordings.folder import DESCRIPTION
+from data.own_recordings.description import DESCRIPTION
 from data.registry import CORPORA
 from data.scanning import scan_corpus
 from featurestore.cluster.request import ClusterRequest

@@ -16,88 +16,29 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import Self
-
-from pydantic import Field, ValidationError, field_validator, model_validator
 
 from data.collect import collect, not_audio
 from data.files import suffix_of, walk
-from data.own_recordings.speaker_pattern import compile_pattern, find_speakers
-from data.own_recordings.speakers import Speaker, SpeakerTable, gender_of, read_speakers
-from data.registry import CORPORA
+from data.own_recordings.description import (
+    DESCRIPTION,
+    Description,
+    default_name,
+    read_description,
+    require_own_name,
+)
+from data.own_recordings.emotion_words import COMMON_WORDS, word_key
+from data.own_recordings.speaker_pattern import find_speakers
+from data.own_recordings.speakers import Speaker, SpeakerTable, read_speakers
 from schemas.clip import Clip, Ignored, Scan
-from schemas.errors import CorpusError, UsageError
-from schemas.files.regular_file import read_regular_file
-from schemas.files.text import TextError, decode_text
-from schemas.files.toml_text import TomlError, parse_toml
-from schemas.labels import Emotion, EmotionName, Gender
+from schemas.labels import Gender
 from schemas.messages.counts import choose_form, format_count
-from schemas.model import Model
-from schemas.names import RESERVED, is_corpus_name, nfc
-from schemas.recipe import first_problem
-
-DESCRIPTION = "corpus.toml"
-"""Name of the file that describes a folder corpus, in its root."""
+from schemas.names import nfc
 
 _UNKNOWN = "unknown"
-_SYNONYMS: Mapping[Emotion, str] = {
-    Emotion.NEUTRAL: "neutral neutrality neu",
-    Emotion.CALM: "calm calmness relaxed",
-    Emotion.HAPPY: "happy happiness joy joyful joyous hap",
-    Emotion.SAD: "sad sadness sorrow sorrowful unhappy",
-    Emotion.ANGRY: "angry anger rage furious mad ang",
-    Emotion.FEARFUL: "fearful fear afraid scared frightened anxiety anxious fea",
-    Emotion.DISGUST: "disgust disgusted dis",
-    Emotion.SURPRISED: "surprised surprise pleasantsurprise pleasantsurprised pleasantlysurprised ps sur",
-    Emotion.BORED: "bored boredom bor",
-    Emotion.CONTEMPT: "contempt contemptuous con",
-    Emotion.EXCITED: "excited excitement exc",
-    Emotion.FRUSTRATED: "frustrated frustration fru",
-    Emotion.AMUSED: "amused amusement",
-    Emotion.SLEEPY: "sleepy sleepiness tired",
-    Emotion.CONFUSED: "confused confusion",
-    Emotion.OTHER: "other oth",
-}
-_EMOTIONS = {word: emotion for emotion, words in _SYNONYMS.items() for word in words.split()}
-
-
-class Description(Model):
-    """Content of ``corpus.toml``."""
-
-    name: str | None = None
-    title: str = ""
-    licence: str = ""
-    home_page: str = ""
-    speaker: str | None = None
-    speakers: str | None = None
-    genders: dict[str, Gender] = Field(default_factory=dict)
-    emotions: dict[str, EmotionName] = Field(default_factory=dict)
-
-    @field_validator("speaker")
-    @classmethod
-    def _check_pattern(cls, pattern: str | None) -> str | None:
-        if pattern is not None:
-            compile_pattern(pattern)
-        return pattern
-
-    @field_validator("genders", mode="before")
-    @classmethod
-    def _read_genders(cls, genders: object) -> object:
-        if not isinstance(genders, dict):
-            return genders
-        return {nfc(speaker): gender_of(word) or word for speaker, word in genders.items()}
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.speaker is not None and self.speakers is not None:
-            raise ValueError("give either 'speaker' or 'speakers', not both")
-        return self
 
 
 @dataclass(frozen=True)
@@ -121,15 +62,10 @@ class FolderCorpus:
         Raises :class:`UsageError` if ``name`` is invalid and :class:`CorpusError` if ``corpus.toml`` is
         unusable.
         """
-        if name is not None and (problem := _name_problem(name)):
-            raise UsageError(f"a corpus cannot be named '{name}': {problem}")
+        if name is not None:
+            require_own_name(name)
         description = read_description(root)
-        if name is None:
-            name = description.name or re.sub(r"\s+", "-", root.resolve().name.lower())
-            if problem := _name_problem(name):
-                raise CorpusError(
-                    f"the corpus at '{root}' cannot be named '{name}': {problem}; set name in {DESCRIPTION}"
-                )
+        name = name or default_name(root, description)
         return cls(
             name=name,
             title=description.title or name,
@@ -181,23 +117,6 @@ class FolderCorpus:
         return notices
 
 
-def read_description(root: Path) -> Description:
-    """Read ``corpus.toml`` in ``root``; empty if there is none. Raises :class:`CorpusError`."""
-    path = root / DESCRIPTION
-    if not path.exists():
-        return Description()
-    try:
-        return Description.model_validate(parse_toml(decode_text(read_regular_file(path))))
-    except OSError as error:
-        raise CorpusError(
-            f"cannot read '{path}': {error.strerror or error}; put a text file there, or remove it"
-        ) from error
-    except (TextError, TomlError) as error:
-        raise CorpusError(f"'{path}' {error}") from error
-    except ValidationError as error:
-        raise CorpusError(f"'{path}': {first_problem(error)}") from error
-
-
 @dataclass(frozen=True)
 class _PathReader:
     """Maps the paths of a folder corpus to clips."""
@@ -213,22 +132,22 @@ class _PathReader:
     def of(
         cls, dataset: str, description: Description, table: SpeakerTable | None, paths: Sequence[str]
     ) -> _PathReader:
-        own = {_folder_key(folder): emotion for folder, emotion in description.emotions.items()}
+        own = {word_key(folder): emotion for folder, emotion in description.emotions.items()}
         found: dict[str, str | None] = {}
         if description.speaker and paths:
             names = find_speakers(nfc(description.speaker), [*map(nfc, paths)])
             found = dict(zip(paths, names, strict=True))
-        return cls(dataset, {**_EMOTIONS, **own}, found, table, description.genders)
+        return cls(dataset, {**COMMON_WORDS, **own}, found, table, description.genders)
 
     def clip_of(self, path: str) -> Clip | Ignored:
         parents = path.split("/")[:-1]
-        folders = [folder for folder in reversed(parents) if _folder_key(folder) in self.emotions]
+        folders = [folder for folder in reversed(parents) if word_key(folder) in self.emotions]
         if not folders:
             return Ignored(
                 path, f"none of its folders is named after an emotion; see [emotions] in {DESCRIPTION}"
             )
-        emotion = self.emotions[_folder_key(folders[0])]
-        others = [folder for folder in folders[1:] if self.emotions[_folder_key(folder)] != emotion]
+        emotion = self.emotions[word_key(folders[0])]
+        others = [folder for folder in folders[1:] if self.emotions[word_key(folder)] != emotion]
         speaker = self._speaker_of(path)
         return Clip(
             clip_id=f"{self.dataset}/{path.removesuffix(suffix_of(path))}",
@@ -249,20 +168,5 @@ class _PathReader:
         return Speaker(self.found.get(path) or _UNKNOWN)
 
 
-@lru_cache(maxsize=4096)
-def _folder_key(folder: str) -> str:
-    """Canonical form of a folder name: ``01_Pleasant-Surprise`` and ``pleasant surprise`` are the same."""
-    name = nfc(nfc(folder).casefold())
-    return re.sub(r"[\s_-]", "", re.sub(r"^[0-9]+[\s._-]*", "", name)) or name
-
-
 def _same_path(path: str, typed: str) -> bool:
     return PurePosixPath(nfc(path)) == PurePosixPath(nfc(typed))
-
-
-def _name_problem(name: str) -> str:
-    if name in RESERVED:
-        return "the name is reserved"
-    if not is_corpus_name(name):
-        return "use up to 32 characters of a–z, 0–9, _ and -, starting with a letter or digit"
-    return "this is the name of a known corpus" if name in CORPORA else ""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from data.locate import locate
-from data.request import parse_request
+from data.request import Asked, parse_request
 from schemas.errors import CorpusNotFoundError, SerError, UnknownNameError, UsageError
 
 
@@ -27,7 +27,15 @@ from schemas.errors import CorpusNotFoundError, SerError, UnknownNameError, Usag
 )
 def test_a_comma_separates_unless_it_is_quoted(request_: str, parsed: dict[str, str | None]) -> None:
     assert parse_request(request_) == {
-        name: None if path is None else Path(path) for name, path in parsed.items()
+        name: Asked(None if path is None else Path(path)) for name, path in parsed.items()
+    }
+
+
+def test_a_table_may_be_followed_by_the_names_of_its_columns() -> None:
+    text = 'a=/x/b.csv:emotion=mood:speaker="called, by",c=/x:file'
+    assert parse_request(text) == {
+        "a": Asked(Path("/x/b.csv"), {"emotion": "mood", "speaker": "called, by"}),
+        "c": Asked(Path("/x:file")),
     }
 
 

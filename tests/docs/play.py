@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Self
 
-from data.own_recordings.folder import Description
+from data.own_recordings.description import Description
 from schemas.recipe import Recipe, load_recipe, parse_recipe
 from tests.docs.commands import INTERRUPT, Command, Printed, Running, commands_of
 from tests.docs.differences import INSTEAD, may_fail, reason_not_to_run, serving

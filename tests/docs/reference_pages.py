@@ -205,6 +205,8 @@ def _type(annotation: Any) -> str:
         return ", ".join(f"`{value}`" for value in args)
     if origin in (types.UnionType, typing.Union):
         return " or ".join(dict.fromkeys(_type(arg) for arg in args if arg is not type(None)))
+    if origin is dict:
+        return f"table of {_type(args[1])}"
     if origin is tuple:
         if args[-1] is Ellipsis:
             return f"list of {_type(args[0])}"

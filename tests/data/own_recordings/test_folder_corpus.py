@@ -199,7 +199,7 @@ def test_a_csv_that_is_absent_is_named(tree) -> None:
         ('speaker = "("', "regular expression"),
         ('speaker = "(?P<speaker>a)"\nspeakers = "x.csv"', "not both"),
         ('[genders]\nanna = "woman"', "genders.anna"),
-        ('[emotions]\nwut = "wut"', "emotions.wut"),
+        ('[emotions]\nwut = "Wut!"', "emotions.wut"),
         ("speaker = 3", "speaker"),
         ("genders = 3", "genders"),
     ],
@@ -276,3 +276,11 @@ def test_a_description_in_windows_1252_is_named(tree) -> None:
     (root / "corpus.toml").write_bytes('title = "Zoë"'.encode("cp1252"))
     with pytest.raises(CorpusError, match=r"corpus.toml' is not a UTF-8 text file \(line 1\).*Windows-1252"):
         FolderCorpus.open(root, "mine")
+
+
+def test_a_folder_may_stand_for_an_emotion_of_the_user_s_own(tree) -> None:
+    result = scan(tree("hurried/a.wav", "frustration/b.wav"), '[emotions]\nhurried = "stress"')
+    assert [(clip.emotion, clip.label) for clip in result.clips] == [
+        ("frustrated", "frustration"),
+        ("stress", "hurried"),
+    ]

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from data.own_recordings import speaker_pattern
-from data.own_recordings.folder import FolderCorpus, read_description
+from data.own_recordings.description import read_description
+from data.own_recordings.folder import FolderCorpus
 from data.own_recordings.speaker_pattern import find_speakers
 from schemas.errors import CorpusError
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from data.own_recordings.folder import read_description
+from data.own_recordings.description import read_description
 from data.own_recordings.speakers import read_speakers
 from schemas.errors import SerError
 from schemas.files.regular_file import read_regular_file

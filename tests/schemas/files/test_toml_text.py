@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from data.own_recordings.folder import read_description
+from data.own_recordings.description import read_description
 from schemas.errors import SerError
 from schemas.files.toml_text import TomlError, parse_toml
 from schemas.overrides import override

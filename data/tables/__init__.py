@@ -1,0 +1,1 @@
+"""Tables of recordings as corpora: one row per recording, with its emotion and speaker."""

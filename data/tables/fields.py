@@ -1,0 +1,62 @@
+"""What the columns of a table mean: names that are understood, and names that a user maps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from data.own_recordings.table_fields import TABLE_FIELDS, TableField
+from data.tables.table import Table
+from schemas.errors import CorpusError
+from schemas.messages.nearest import did_you_mean
+from schemas.names import fold_name
+
+_NAMES: Mapping[TableField, str] = {
+    "file": "file path wav filename file_name filepath file_path wav_path audio audio_path audio_file",
+    "emotion": "emotion label emo emotion_label category class",
+    "speaker": "speaker speaker_id spk spk_id speakerid actor actor_id subject",
+    "gender": "gender sex speaker_gender",
+    "sentence": "sentence text transcription transcript utterance sentence_id",
+    "intensity": "intensity level emotion_intensity",
+}
+"""Names of each field, the preferred one first; compared by :func:`schemas.names.fold_name`."""
+
+SEGMENTS = frozenset({"start", "end", "starts", "ends", "starttime", "endtime"})
+"""Columns that cut clips out of recordings, as :func:`schemas.names.fold_name` writes them."""
+
+KNOWN_COLUMNS = frozenset(name for names in _NAMES.values() for name in names.split())
+
+
+def match_columns(table: Table, own: Mapping[TableField, str]) -> dict[TableField, int]:
+    """Index of the column of each field that the table has; ``own`` maps fields to columns with other names.
+
+    Raises :class:`CorpusError` if a column of ``own`` does not exist, or if there is no column with the file
+    or the emotion.
+    """
+    places = {fold_name(name): index for index, name in reversed([*enumerate(table.columns)])}
+    found: dict[TableField, int] = {}
+    for field in TABLE_FIELDS:
+        if field in own:
+            if fold_name(own[field]) not in places:
+                raise CorpusError(
+                    f"the table '{table.path}' has no column '{own[field]}' for {field}; "
+                    f"{did_you_mean(own[field], table.columns)}it has {_listed(table)}"
+                )
+            found[field] = places[fold_name(own[field])]
+            continue
+        names = [fold_name(name) for name in _NAMES[field].split()]
+        index = next((places[name] for name in names if name in places), None)
+        if index is not None:
+            found[field] = index
+    required: tuple[TableField, ...] = ("file", "emotion")
+    for field in required:
+        if field not in found:
+            raise CorpusError(
+                f"the table '{table.path}' has no column '{field}', but {_listed(table)}; name the column "
+                f"behind the path, as in NAME={table.path.name}:{field}=COLUMN"
+            )
+    return found
+
+
+def _listed(table: Table) -> str:
+    shown = ", ".join(table.columns[:12])
+    return f"{shown}, …" if len(table.columns) > 12 else shown

@@ -1,0 +1,210 @@
+"""Corpora from tables, in the forms in which researchers have them."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from data.locate import locate
+from data.scanning import scan_corpus
+from schemas.clip import Scan
+from schemas.errors import CorpusError, CorpusNotFoundError, UsageError
+from schemas.labels import Gender
+
+Tree = Callable[..., Path]
+
+HEADER = "file,speaker,gender,emotion\n"
+
+
+def scan(request: str, root: Path) -> Scan:
+    ((corpus, path),) = locate(request, root).found
+    return scan_corpus(corpus, path)
+
+
+def test_nkululeko_s_table(tree: Tree) -> None:
+    root = tree("wav/a1.wav", "wav/b1.wav")
+    (root / "calls.csv").write_text(HEADER + "wav/a1.wav,anna,female,anger\n./wav/b1.wav,ben,m,frustration\n")
+    anna, ben = scan(f"calls={root}/calls.csv", root).clips
+    assert (anna.clip_id, anna.path, anna.speaker, anna.gender, anna.emotion, anna.label) == (
+        *("calls/wav/a1", "wav/a1.wav", "calls/anna", Gender.FEMALE, "angry", "anger"),
+    )
+    assert (ben.path, ben.gender, ben.emotion) == ("wav/b1.wav", Gender.MALE, "frustrated")
+
+
+FORMS: dict[str, Callable[[Path, pd.DataFrame], None]] = {
+    "t.csv": lambda path, rows: rows.to_csv(path, index=False),
+    "bom.csv": lambda path, rows: rows.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\r\n"),
+    "semicolons.csv": lambda path, rows: rows.to_csv(path, index=False, sep=";", decimal=","),
+    "utf16.csv": lambda path, rows: rows.to_csv(path, index=False, sep="\t", encoding="utf-16"),
+    "t.tsv": lambda path, rows: rows.to_csv(path, index=False, sep="\t"),
+    "t.parquet": lambda path, rows: rows.to_parquet(path),
+    "t.jsonl": lambda path, rows: rows.to_json(path, orient="records", lines=True, force_ascii=False),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_a_table_gives_the_same_clips(tree: Tree, form: str) -> None:
+    root = tree("a.wav", "ü/b, c.wav", "d.wav")
+    rows = pd.DataFrame(
+        {
+            "Path": ["a.wav", "ü/b, c.wav", "d.wav"],
+            "Label": ["happy", "Stress", "no stress"],
+            "speaker_id": [1, 2, 2],
+            "sex": ["f", "M", None],
+            "text": ["Dogs", "„Die Katze; sie“", None],
+        }
+    )
+    FORMS[form](root / form, rows)
+    found = scan(f"mine={root}/{form}", root)
+    assert [(c.path, c.emotion, c.label, c.speaker, c.gender, c.sentence) for c in found.clips] == [
+        ("a.wav", "happy", "happy", "mine/1", "female", "Dogs"),
+        ("d.wav", "no stress", "no stress", "mine/2", "unknown", ""),
+        ("ü/b, c.wav", "stress", "Stress", "mine/2", "male", "„Die Katze; sie“"),
+    ]
+    (notice,) = found.notices
+    assert "with names of their own: no stress (1), stress (1)" in notice
+
+
+def test_columns_are_named_behind_the_path_or_in_the_description(tree: Tree) -> None:
+    root = tree("a.wav")
+    (root / "t.csv").write_text("clip;mood;who\na.wav;cross;anna\n")
+    (root / "corpus.toml").write_text(
+        'table = "t.csv"\n[columns]\nfile = "clip"\nspeaker = "who"\n[emotions]\ncross = "angry"\n'
+    )
+    for given in (f"{root}/t.csv", str(root)):
+        (clip,) = scan(f"mine={given}:emotion=Mood", root).clips
+        assert (clip.emotion, clip.label, clip.speaker) == ("angry", "cross", "mine/anna")
+
+
+def test_all_finds_a_folder_whose_description_names_a_table(tree: Tree) -> None:
+    root = tree("calls/wav/a.wav")
+    (root / "calls" / "t.tsv").write_text("wav\temotion\tspeaker\nwav/a.wav\tsad\tanna\n")
+    (root / "calls" / "corpus.toml").write_text('name = "helpdesk"\ntable = "t.tsv"\n')
+    assert [clip.clip_id for clip in scan("all", root).clips] == ["helpdesk/wav/a"]
+
+
+@pytest.mark.parametrize("name", ["metadata.csv", "metadata.jsonl"])
+def test_an_audiofolder_of_hugging_face_is_opened_by_its_metadata(tree: Tree, name: str) -> None:
+    root = tree("train/a.wav", "train/b.wav")
+    rows = [{"file_name": f"train/{x}.wav", "label": "happy", "speaker_id": x} for x in "ab"]
+    text = "\n".join(map(json.dumps, rows))
+    if name.endswith("csv"):
+        text = pd.DataFrame(rows).to_csv(index=False)
+    (root / name).write_text(text)
+    assert [clip.speaker for clip in scan(f"hf={root}", root).clips] == ["hf/a", "hf/b"]
+
+
+def test_recordings_may_be_elsewhere(tree: Tree) -> None:
+    root = tree("here/t.csv", "sounds/x/a.wav", "sounds/y/b.wav")
+    for paths in (
+        ("../sounds/x/a.wav", "../sounds/y/b.wav"),
+        (f"{root}/sounds/x/a.wav", f"{root}/sounds/y/b.wav"),
+    ):
+        rows = "".join(f"{path},sad,s\n" for path in paths)
+        (root / "here" / "t.csv").write_text("file,emotion,speaker\n" + rows)
+        found = scan(f"mine={root}/here/t.csv", root)
+        assert found.root.samefile(root / "sounds")
+        assert [clip.path for clip in found.clips] == ["x/a.wav", "y/b.wav"]
+
+
+def test_windows_paths_and_accents_of_a_mac_lead_to_the_file(tree: Tree) -> None:
+    on_disk = unicodedata.normalize("NFD", "é.wav")
+    root = tree(f"x/{on_disk}")
+    (root / "t.csv").write_text("file,emotion,speaker\nx\\é.wav,sad,s\n")
+    (clip,) = scan(f"mine={root}/t.csv", root).clips
+    assert clip.path == f"x/{on_disk}"
+
+
+def test_rows_that_cannot_be_used_are_reported_with_their_line(tree: Tree) -> None:
+    root = tree("a.wav", "b.wav", "c.wav", "d.txt")
+    (root / "t.csv").write_text(
+        HEADER
+        + "a.wav,s,f,sad\n\nmissing.wav,s,f,sad\nb.wav,s,f,\nd.txt,s,f,sad\nc.wav,s,woman?,sad\n,s,f,sad\n"
+        + "a.wav,s,f,sad\nb.wav,s,f,!\n"
+    )
+    found = scan(f"mine={root}/t.csv", root)
+    assert [clip.path for clip in found.clips] == ["a.wav"]
+    assert {item.reason for item in found.ignored} == {
+        "line 4 of t.csv: there is no such file",
+        "line 5 of t.csv names no emotion",
+        "line 6 of t.csv: not an audio file",
+        "line 7 of t.csv: 'woman?' is not a gender; use female, male or unknown",
+        "line 8 of t.csv names no file",
+        "line 9 of t.csv names it again, after line 2 of t.csv",
+        "line 10 of t.csv: '!' names no emotion; see [emotions] in corpus.toml",
+    }
+    assert found.notices == ("7 of 8 rows of t.csv are not used",)
+
+
+def test_a_table_without_speakers_says_what_that_means(tree: Tree) -> None:
+    root = tree("a.wav", "b.wav")
+    (root / "t.csv").write_text("file,emotion,speaker\na.wav,sad,\nb.wav,sad,x\n")
+    found = scan(f"mine={root}/t.csv", root)
+    assert {clip.speaker for clip in found.clips} == {"mine/unknown", "mine/x"}
+    assert "the speaker of 1 of 2 clips of 'mine' is not known" in found.notices[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("", "has no rows"),
+        ("file,emotion\n", "has no rows"),
+        (
+            "a,b\n1,2\n",
+            "has no column 'file', but a, b; name the column behind the path, as in NAME=t",
+        ),
+        ("file,mood\na.wav,sad\n", "has no column 'emotion', but file, mood"),
+        ("file,emotion,start,end\na.wav,sad,0,1\n", "cuts recordings by its column 'start'"),
+        (
+            "file,emotion\na.wav,sad\na.wav,happy\n",
+            "the emotion 'sad' in line 2 and 'happy' in line 3",
+        ),
+        ("file,emotion,speaker\na.wav,sad,x\na.wav,sad,y\n", "the speaker 'mine/x' in line 2"),
+        ("file,emotion\na.wav,fröhlich\n".encode("cp1252"), "looks like Windows-1252"),
+    ],
+)
+def test_an_unusable_table_is_refused_in_a_sentence(tree: Tree, content: str | bytes, problem: str) -> None:
+    root = tree("a.wav")
+    (root / "t.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(CorpusError, match=problem):
+        scan(f"mine={root}/t.csv", root)
+
+
+@pytest.mark.parametrize(
+    ("request_", "error", "problem"),
+    [
+        ("mine={root}/none.csv", CorpusNotFoundError, "no folder or table"),
+        ("mine={root}/a.wav", CorpusError, "'.*a.wav' is not a table"),
+        (
+            "ravdess={root}/t.csv",
+            UsageError,
+            "a corpus cannot be named 'ravdess': this is the name of",
+        ),
+        ("mine={root}:emotion=mood", UsageError, "a folder without a table, but emotion names a column"),
+        (
+            "mine={root}/t.csv:emotion=moood",
+            CorpusError,
+            "no column 'moood' for emotion; did you mean 'mood",
+        ),
+        ("a={root}/t.csv:emotion=mood,b={root}/t.csv:emotion=mood", UsageError, "'a' and 'b' are the same"),
+    ],
+)
+def test_an_impossible_request_is_refused(
+    tree: Tree, request_: str, error: type[Exception], problem: str
+) -> None:
+    root = tree("a.wav")
+    (root / "t.csv").write_text("file,mood,speaker\na.wav,sad,s\n")
+    with pytest.raises(error, match=problem):
+        locate(request_.format(root=root), root)
+
+
+def test_two_tables_of_one_folder_are_two_corpora(tree: Tree) -> None:
+    root = tree("a.wav")
+    for name in "xy":
+        (root / f"{name}.csv").write_text("file,emotion,speaker\na.wav,sad,s\n")
+    assert [corpus.name for corpus, _ in locate(f"x={root}/x.csv,y={root}/y.csv", root).found] == ["x", "y"]
