@@ -12,7 +12,7 @@ from data.files import holds_audio, list_visible
 from data.missing import explain_missing, explain_nothing_found, require_name
 from data.open_own import OpenedCorpus, has_table, open_own
 from data.own_recordings.description import DESCRIPTION
-from data.registry import CORPORA, real_corpora, require_corpus
+from data.registry import COMMON, CORPORA, real_corpora, require_corpus
 from data.request import Asked, comma_hint, parse_request
 from schemas.errors import CorpusError, CorpusNotFoundError, UnknownNameError, UsageError
 from schemas.names import fold_name
@@ -28,7 +28,7 @@ class Located:
     found: tuple[tuple[Corpus, Path], ...]
     """Known corpora in the order of the registry, then own recordings by name."""
     missing: tuple[Corpus, ...] = ()
-    """Corpora of real speech that ``all`` requests and that were not found."""
+    """The common corpora that ``all`` requests and that were not found."""
     unrecognised: tuple[str, ...] = ()
     """Folders under the root that belong to no known corpus and contain no ``corpus.toml``."""
     left_out: tuple[str, ...] = ()
@@ -127,7 +127,7 @@ def _add_all(found: dict[str, OpenedCorpus], folders: tuple[Path, ...]) -> tuple
         own = _folders_of(CORPORA[name], folders)
         if own:
             found[name] = _known(CORPORA[name], own[0])
-        else:
+        elif name in COMMON:
             missing.append(CORPORA[name])
     given = {each.identity.resolve() for each in found.values()}
     for name, described in _open_described(folders).items():

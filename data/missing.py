@@ -11,7 +11,7 @@ from data.files import holds_audio, list_visible
 from data.open_own import open_own
 from data.own_recordings.description import DESCRIPTION
 from data.recognise import recognise
-from data.registry import CORPORA, real_corpora
+from data.registry import COMMON, CORPORA, real_corpora
 from schemas.errors import UnknownNameError
 from schemas.files.formats import ARCHIVE_SUFFIXES
 from schemas.names import fold_name
@@ -61,8 +61,8 @@ def explain_nothing_found(root: Path, folders: Sequence[Path]) -> str:
         )
     return (
         f"there is no corpus under '{root}' (looked for {DESCRIPTION} and for folders with audio files "
-        f"named like {', '.join(real_corpora())}); for a first corpus, "
-        f"{CORPORA[real_corpora()[0]].how_to_get}"
+        f"named like {', '.join(COMMON)} and others); for a first corpus, "
+        f"{CORPORA[COMMON[0]].how_to_get}"
     )
 
 

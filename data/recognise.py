@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from data import cremad, demo, emodb, ravdess, savee, tess
+from data.described.corpus import DescribedCorpus
+from data.described.description import described_names
 from data.files import is_audio, list_visible
 from schemas.clip import Clip, Ignored
 
 _SAMPLE = 200
+
+
+def _read_described(name: str, path: str, root: Path) -> Clip | Ignored:
+    """Read as the described corpus; its pattern may include the names of folders."""
+    return DescribedCorpus(name).clip_of(f"{root.name}/{path}")
+
+
 _READERS: Mapping[str, Callable[[str, Path], Clip | Ignored]] = {
     "ravdess": lambda path, _: ravdess.clip_of(path),
     "tess": lambda path, _: tess.clip_of(path),
@@ -18,7 +28,7 @@ _READERS: Mapping[str, Callable[[str, Path], Clip | Ignored]] = {
     "cremad": lambda path, _: cremad.clip_of(path, {}),
     "emodb": lambda path, _: emodb.clip_of(path),
     "demo": lambda path, _: demo.clip_of(path),
-}
+} | {name: partial(_read_described, name) for name in described_names()}
 
 
 def recognise(root: Path) -> str | None:

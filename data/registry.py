@@ -8,6 +8,8 @@ from types import MappingProxyType
 from data.corpus import Corpus
 from data.cremad import CremaD
 from data.demo import DemoCorpus
+from data.described.corpus import DescribedCorpus
+from data.described.description import described_names
 from data.emodb import EmoDb
 from data.plugins import OfferedCorpora
 from data.ravdess import Ravdess
@@ -16,10 +18,16 @@ from data.tess import Tess
 from schemas.errors import CorpusError, UnknownNameError
 from schemas.messages.nearest import did_you_mean
 
-_IN_ORDER: tuple[Corpus, ...] = (Ravdess(), Tess(), Savee(), CremaD(), EmoDb(), DemoCorpus())
+_PROGRAMMED: tuple[Corpus, ...] = (Ravdess(), Tess(), Savee(), CremaD(), EmoDb(), DemoCorpus())
 
-BUILT_IN: Mapping[str, Corpus] = MappingProxyType({corpus.name: corpus for corpus in _IN_ORDER})
-"""Corpora of this package by name; all contain acted speech."""
+COMMON: tuple[str, ...] = tuple(corpus.name for corpus in _PROGRAMMED if corpus.name != "demo")
+"""The corpora of published systems. Messages about missing corpora name these, and no others."""
+
+BUILT_IN: Mapping[str, Corpus] = MappingProxyType(
+    {corpus.name: corpus for corpus in _PROGRAMMED}
+    | {name: DescribedCorpus(name) for name in described_names()}
+)
+"""Corpora of this package by name."""
 
 CORPORA = OfferedCorpora(BUILT_IN)
 """All known corpora by name, including those of installed packages, in the order of lists and builds."""
@@ -31,6 +39,12 @@ def find_corpus(name: str) -> Corpus | None:
         return CORPORA.get(name)
     except CorpusError:
         return None
+
+
+def is_acted(name: str) -> bool:
+    """Whether actors speak in this corpus, as far as this package knows."""
+    corpus = BUILT_IN.get(name)
+    return corpus is not None and (not isinstance(corpus, DescribedCorpus) or corpus.description.acted)
 
 
 def real_corpora() -> tuple[str, ...]:

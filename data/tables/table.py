@@ -8,9 +8,6 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from data.own_recordings.spreadsheet import read_rows
 from schemas.errors import CorpusError
 from schemas.files.regular_file import read_regular_file
@@ -63,7 +60,7 @@ def read_table(path: Path, known: Collection[str]) -> Table:
                 columns, rows = _read_text(data, known)
     except TextError as error:
         raise CorpusError(f"the table '{path}' {error}") from error
-    except (OSError, csv.Error, pa.ArrowException) as error:
+    except (OSError, csv.Error) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error).partition("\n")[0]
         raise CorpusError(
             f"cannot read the table '{path}': {why}; give a CSV, TSV, JSONL or Parquet file"
@@ -105,7 +102,13 @@ def _objects(text: str) -> Iterator[tuple[int, dict[str, object]]]:
 
 
 def _read_parquet(data: bytes) -> _Rows:
-    table = pq.read_table(pa.BufferReader(data))
+    import pyarrow as pa  # slow to import, and most tables are text
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(pa.BufferReader(data))
+    except (pa.ArrowException, OSError) as error:
+        raise TextError("is not a Parquet file that can be read; write it again") from error
     columns = tuple(table.column_names)
     texts = [[_as_text(value) for value in column.to_pylist()] for column in table.columns]
     return columns, [(number, row) for number, row in enumerate(zip(*texts, strict=True), start=1)]

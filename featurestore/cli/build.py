@@ -18,8 +18,8 @@ def build(
     datasets: Annotated[
         list[str] | None,
         typer.Option(
-            help="all, or comma-separated corpora, each NAME or NAME=PATH, where PATH is a folder or a table. "
-            'Can be repeated. A path with a comma is quoted: NAME="PATH".',
+            help="all, or comma-separated corpora, each NAME or NAME=PATH: a folder or a table. Can be "
+            'repeated. A path with a comma is quoted: NAME="PATH".',
             autocompletion=completion.datasets,
             metavar="CORPORA",
             show_default="all",

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from featurestore.cli.console import ConsoleProgress, after_result, note, out, print_json
 from featurestore.cli.options import Corpora, Json
 
 
-def datasets(corpora: Corpora = Path("corpora"), json: Json = False) -> None:
+def datasets(
+    corpora: Corpora = Path("corpora"),
+    every: Annotated[bool, typer.Option("--all", help="List rarer corpora, too.")] = False,
+    json: Json = False,
+) -> None:
     """List the known corpora: clips found and expected, licence, home page.
 
     [bold]Example[/]
@@ -21,7 +28,7 @@ def datasets(corpora: Corpora = Path("corpora"), json: Json = False) -> None:
     if not corpora.is_dir():
         note(f"the corpora folder '{corpora}' does not exist")
     entries = catalogue(corpora)
-    print_json(datasets_json(entries)) if json else out.print(datasets_text(entries))
+    print_json(datasets_json(entries)) if json else out.print(datasets_text(entries, every=every))
 
 
 def demo(corpora: Corpora = Path("corpora"), json: Json = False) -> None:

@@ -24,7 +24,9 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 from typer.models import ArgumentInfo, CommandInfo, ParameterInfo
 
+from data.described.description import described_names, read_description
 from schemas import architecture, features, named_models, views
+from schemas.labels import sort_emotions
 from schemas.labels_spec import LabelsSpec
 from schemas.model import Model
 from schemas.protocol import SplitSpec
@@ -39,7 +41,11 @@ AGAIN = "python -m tests.docs.reference_pages"
 def pages() -> dict[Path, str]:
     """Return the text of each page by its path."""
     folder = ROOT / "docs" / "reference"
-    return {folder / "commands.md": commands_page(), folder / "recipe.md": recipe_page()}
+    return {
+        folder / "commands.md": commands_page(),
+        folder / "corpora.md": corpora_page(),
+        folder / "recipe.md": recipe_page(),
+    }
 
 
 def commands_page() -> str:
@@ -92,6 +98,42 @@ def recipe_page() -> str:
         *_model("`[train]`", TrainSpec),
         *_model("`[train.spec_augment]`", SpecAugmentSpec),
     ]
+    return "\n\n".join(parts) + "\n"
+
+
+def corpora_page() -> str:
+    """Return the page of all corpora that a description defines."""
+    parts = [
+        "# Described corpora",
+        (
+            "Generated from `data/described/corpora/`. The corpora of published systems (RAVDESS, TESS, "
+            "SAVEE, CREMA-D, EMO-DB) are on the [page of corpora](../corpora.md)."
+        ),
+        (
+            "The names of files come from the corpora's own documentation and from public metadata. No copy "
+            "of these corpora was at hand: if a build finds fewer clips than you expect, "
+            "`ser-features datasets --corpora FOLDER` lists the files that it did not use, with the reason."
+        ),
+    ]
+    for name in described_names():
+        known = read_description(name)
+        facts = {
+            "language": known.language,
+            "clips": f"{known.expected_clips:,}" if known.expected_clips else "not stated",
+            "emotions": ", ".join(sort_emotions({*known.emotions.values()})),
+            "speech": "acted" if known.acted else "not acted, or not all of it",
+            "licence": known.licence,
+            "how to get it": known.how_to_get,
+            "folder": ", ".join(f"`{folder}`" for folder in known.folder_names),
+            "a clip": f"`{known.example}`",
+            "not confirmed": known.unconfirmed,
+        }
+        rows = [f"| {what} | {_cell(fact)} |" for what, fact in facts.items() if fact]
+        parts += [
+            f"## {name}",
+            f"[{known.title}]({known.home_page})",
+            "\n".join(["| | |", "|---|---|", *rows]),
+        ]
     return "\n\n".join(parts) + "\n"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.registry import BUILT_IN, find_corpus
+from data.registry import find_corpus, is_acted
 from schemas.errors import RunError
 from schemas.messages.counts import choose_form
 from training.predict.predictor import Predictor
@@ -77,7 +77,7 @@ def _learnt_from(heard: tuple[str, ...]) -> str:
     people = f"{count} {choose_form(count, 'speaker')}"
     if names == ["demo"]:
         return f"Trained on {people}: {titles}. It was never trained on human speech."
-    kind = "acted speech" if all(name in BUILT_IN for name in names) else "speech"
+    kind = "acted speech" if all(map(is_acted, names)) else "speech"
     portrayed = _PORTRAYED if kind == "acted speech" else _DO_NOT_JUDGE
     return (
         f"Trained on {kind} from {people}: {titles}. Expect lower accuracy on spontaneous speech, other "

@@ -7,14 +7,17 @@ from typing import Any
 from rich.console import Group, RenderableType
 
 from data.catalogue import CatalogueEntry
+from data.registry import COMMON
 from featurestore.cli.text.lines import escape, ignored_lines
 from schemas.messages.counts import format_count
 
 
-def datasets_text(entries: tuple[CatalogueEntry, ...]) -> RenderableType:
-    """The known corpora: which were found, and how to get the others."""
+def datasets_text(entries: tuple[CatalogueEntry, ...], *, every: bool = False) -> RenderableType:
+    """The known corpora: those that were found, then the common ones, or all, and how to get them."""
     lines: list[str] = []
-    for entry in entries:
+    missing = [entry for entry in entries if entry.scan is None]
+    shown = [entry for entry in missing if every or entry.corpus.name in (*COMMON, "demo")]
+    for entry in (*(entry for entry in entries if entry.scan is not None), *shown):
         corpus = entry.corpus
         lines += [
             f"[bold]{corpus.name:10}[/] {_found(entry)}",
@@ -25,6 +28,8 @@ def datasets_text(entries: tuple[CatalogueEntry, ...]) -> RenderableType:
         else:
             lines += [f"{'':10} [yellow]{escape(notice)}[/]" for notice in entry.scan.notices]
             lines += ignored_lines(entry.scan)
+    if hidden := len(missing) - len(shown):
+        lines.append(f"[dim]and {hidden} rarer corpora: ser-features datasets --all[/]")
     return Group(*lines)
 
 

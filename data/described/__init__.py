@@ -1,0 +1,1 @@
+"""Corpora that are described by a file each: how they are named, labelled and obtained."""

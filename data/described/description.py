@@ -1,0 +1,84 @@
+"""The description of a corpus: a TOML file in :mod:`data.described.corpora`."""
+
+from __future__ import annotations
+
+import re
+from functools import cache, cached_property
+from importlib import resources
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from schemas.files.toml_text import parse_toml
+from schemas.labels import EmotionName, Gender
+from schemas.model import Model
+
+_FOLDER = resources.files("data.described") / "corpora"
+WHOLE = "whole"
+"""Group of all that a pattern matches."""
+
+_GROUPS = frozenset(
+    {"id", "emotion", "speaker", "gender", "female", "male", "sentence", "intensity", "repetition"}
+)
+_FEMALE_MALE = {"f": Gender.FEMALE, "female": Gender.FEMALE, "m": Gender.MALE, "male": Gender.MALE}
+
+
+class CorpusDescription(Model):
+    """What is known about a published corpus.
+
+    ``pattern`` is a regular expression that matches the end of a clip's path, without its suffix, in upper or
+    lower case. Its groups: ``emotion`` and ``speaker``; if file names tell them ``gender``, ``sentence``,
+    ``intensity``, ``repetition``; ``female`` and ``male`` for a pattern that matches only one of them; ``id``
+    if only part of the match identifies the clip.
+    """
+
+    title: str
+    language: str
+    """Codes of ISO 639-1."""
+    licence: str
+    home_page: str
+    how_to_get: str
+    expected_clips: int | None = Field(default=None, ge=1)
+    folder_names: tuple[str, ...] = Field(min_length=1)
+    pattern: str
+    example: str
+    """A path that matches, without its suffix."""
+    acted: bool = True
+    """Whether actors portray the emotions."""
+    unconfirmed: str = ""
+    """What the corpus's authors do not say, or what could not be checked; empty if nothing."""
+    emotions: dict[str, EmotionName] = Field(min_length=1)
+    """Word or code in lower case → emotion."""
+    genders: dict[str, Gender] = Field(default_factory=lambda: dict(_FEMALE_MALE))
+    """Word of the group ``gender``, or speaker, in lower case → gender."""
+    intensities: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        groups = self.expression.groupindex.keys()
+        if missing := {"emotion", "speaker"} - groups:
+            raise ValueError(f"pattern has no group {', '.join(sorted(missing))}")
+        if unknown := groups - _GROUPS - {WHOLE}:
+            raise ValueError(f"pattern has an unknown group {', '.join(sorted(unknown))}")
+        if not self.expression.fullmatch(self.example):
+            raise ValueError(f"pattern does not match the example '{self.example}'")
+        return self
+
+    @cached_property
+    def expression(self) -> re.Pattern[str]:
+        """Matches the path of a clip without its suffix, whatever folder it is in."""
+        return re.compile(rf"(?:.*?/)?(?P<{WHOLE}>{self.pattern})", re.IGNORECASE)
+
+
+def described_names() -> tuple[str, ...]:
+    """Names of the corpora that have a description, sorted."""
+    files = (entry.name for entry in _FOLDER.iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in files if name.endswith(".toml")))
+
+
+@cache
+def read_description(name: str) -> CorpusDescription:
+    """Description of the corpus ``name``, one of :func:`described_names`."""
+    return CorpusDescription.model_validate(
+        parse_toml((_FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+    )

@@ -1,0 +1,117 @@
+"""Corpora that a description defines, each on file names of its published form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from data.described.corpus import DescribedCorpus
+from data.described.description import CorpusDescription, described_names, read_description
+from data.locate import locate
+from data.recognise import recognise
+from data.registry import is_acted
+from schemas.clip import Clip, Ignored
+
+Tree = Callable[..., Path]
+
+CLIPS = {
+    # corpus: path below its folder → clip id, speaker, gender, emotion, sentence
+    "nemo": ("samples/SB0_anger_10.wav", "SB0_anger_10", "sb0", "unknown", "angry", "10"),
+    "emovo": ("f1/rab-f1-b1.wav", "rab-f1-b1", "f1", "female", "angry", "b1"),
+    "shemo": ("female/F03S02.wav", "F03S02", "f03", "female", "sad", ""),
+    "aesdd": ("anger/a06 (5)b.wav", "a06 (5)b", "5", "unknown", "angry", "06"),
+    "subesco": ("F_10_FAHMEE_S_6_FEAR_5.wav", "F_10_FAHMEE_S_6_FEAR_5", "f_10", "female", "fearful", "6"),
+    "mesd": ("Anger_M_A_basta_ya.wav", "Anger_M_A_basta_ya", "m", "male", "angry", "basta_ya"),
+    "jl": ("JL(wav+txt)/male2_concerned_6b_1.wav", "male2_concerned_6b_1", "male2", "male", "concerned", "6"),
+    "esd": ("0011/Surprise/evaluation/0011_001401.wav", "0011_001401", "0011", "unknown", "surprised", ""),
+    "cafe": ("Colère/Fort/02-C-2-3.wav", "02-C-2-3", "02", "female", "angry", "3"),
+    "emovdb": (
+        *("jenie_Amused/amused_57-84_0057.wav", "jenie_Amused/amused_57-84_0057"),
+        *("jenie", "female", "amused", "0057"),
+    ),
+    "oreau": ("m/sessj/40a06Ja.wav", "40a06Ja", "40", "male", "happy", "a06"),
+    "urdu": ("Angry/SM1_F10_A010.wav", "SM1_F10_A010", "sm1", "male", "angry", ""),
+    "turevdb": ("Sound Source/Calm/1984_sk_eger.wav", "1984_sk_eger", "1984", "unknown", "calm", "eger"),
+    "ased": ("05Angry/a5-02-01-02-33.wav", "a5-02-01-02-33", "33", "male", "angry", "a5-02"),
+    "baved": ("remake/3/0-m-21-0-2-105.wav", "0-m-21-0-2-105", "0", "male", "high", "0"),
+    "asvpesd": (
+        *("Audio/actor_36/03-01-09-02-06-36-02-02-01-39.wav", "03-01-09-02-06-36-02-02-01-39"),
+        *("36", "male", "excited", ""),
+    ),
+}
+
+
+def test_every_description_has_its_example() -> None:
+    assert set(CLIPS) == set(described_names())
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_a_clip_is_read_from_its_path_wherever_the_corpus_lies(tree: Tree, name: str) -> None:
+    path, clip_id, speaker, gender, emotion, sentence = CLIPS[name]
+    folder = read_description(name).folder_names[0]
+    root = tree(f"{folder}/copy/{path}", f"{folder}/{path.rpartition('/')[0] or '.'}/notes.txt")
+    ((corpus, found),) = locate(name, root).found
+    scan = corpus.scan(found)
+    (clip,) = scan.clips
+    assert (clip.clip_id, clip.path) == (f"{name}/{clip_id}", f"copy/{path}")
+    assert (clip.speaker, clip.gender, clip.emotion) == (f"{name}/{speaker}", gender, emotion)
+    assert clip.sentence == sentence
+    assert clip.label.lower() in read_description(name).emotions
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_other_names_are_ignored_with_the_reason(name: str) -> None:
+    corpus = DescribedCorpus(name)
+    stray = corpus.clip_of("x/recording 7.wav")
+    assert isinstance(stray, Ignored)
+    assert stray.reason == f"not named like a clip of {name} ({read_description(name).example})"
+
+
+def test_an_unknown_emotion_is_named() -> None:
+    found = DescribedCorpus("emovo").clip_of("xyz-f1-b1.wav")
+    assert found == Ignored("xyz-f1-b1.wav", "emotion xyz is none of dis, gio, neu, pau, rab, sor, tri")
+
+
+@pytest.mark.parametrize("name", sorted(set(CLIPS) - {"nemo", "turevdb", "esd"}))
+def test_a_folder_is_recognised_by_its_files(tree: Tree, name: str) -> None:
+    path = CLIPS[name][0]
+    root = tree(f"some folder/{path}")
+    while not any(entry.suffix for entry in root.iterdir()):
+        (root,) = root.iterdir()
+    assert recognise(root) == name
+
+
+def test_intensity_and_repetition_are_read() -> None:
+    cafe = DescribedCorpus("cafe").clip_of("02-C-2-3.wav")
+    subesco = DescribedCorpus("subesco").clip_of(CLIPS["subesco"][0])
+    assert isinstance(cafe, Clip)
+    assert isinstance(subesco, Clip)
+    assert (cafe.intensity, subesco.repetition) == ("strong", 5)
+
+
+def test_sounds_that_are_not_speech_are_no_clips_of_asvp_esd() -> None:
+    assert isinstance(DescribedCorpus("asvpesd").clip_of("03-02-09-02-06-36-02-02-01.wav"), Ignored)
+
+
+def test_corpora_of_talk_shows_are_not_called_acted() -> None:
+    assert is_acted("emovo")
+    assert not is_acted("urdu")
+    assert not is_acted("my own")
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"pattern": "(?P<emotion>a)"}, "no group speaker"),
+        ({"pattern": "(?P<emotion>a)(?P<speaker>b)(?P<colour>c)"}, "unknown group colour"),
+        ({"example": "nothing"}, "does not match the example"),
+        ({"emotions": {"a": "Angry!"}}, "cannot name an emotion"),
+    ],
+)
+def test_a_faulty_description_is_refused(change: dict[str, object], problem: str) -> None:
+    values = read_description("emovo").model_dump() | change
+    with pytest.raises(ValidationError, match=problem):
+        CorpusDescription.model_validate(values)
