@@ -58,6 +58,11 @@ def require_corpus(name: str, hint: str = "") -> Corpus:
         return CORPORA[name]
     except KeyError:
         raise UnknownNameError(
-            f"unknown corpus '{name}'; {did_you_mean(name, CORPORA)}choose one of {', '.join(CORPORA)}, "
-            f"or give your own recordings as NAME=PATH{hint}"
+            f"unknown corpus '{name}'; {did_you_mean(name, CORPORA)}choose one of {', '.join(_listed())} "
+            f"(ser-features datasets --all lists more), or give your own recordings as NAME=PATH{hint}"
         ) from None
+
+
+def _listed() -> tuple[str, ...]:
+    """Names for a message: all but those of rarer corpora."""
+    return tuple(name for name in CORPORA if name not in described_names())

@@ -8,6 +8,7 @@ from typing import Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from data.own_recordings.emotion_words import COMMON_WORDS, word_key
 from data.own_recordings.speaker_pattern import compile_pattern
 from data.own_recordings.speakers import gender_of
 from data.own_recordings.table_fields import TableField
@@ -54,6 +55,15 @@ class Description(Model):
         if not isinstance(genders, dict):
             return genders
         return {nfc(speaker): gender_of(word) or word for speaker, word in genders.items()}
+
+    @field_validator("emotions")
+    @classmethod
+    def _check_emotions(cls, emotions: dict[str, str]) -> dict[str, str]:
+        for emotion in emotions.values():
+            known = COMMON_WORDS.get(word_key(emotion), emotion)
+            if known != emotion:
+                raise ValueError(f"'{emotion}' is a word for {known}; write {known}")
+        return emotions
 
     @model_validator(mode="after")
     def _check(self) -> Self:

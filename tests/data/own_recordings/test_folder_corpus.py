@@ -200,6 +200,7 @@ def test_a_csv_that_is_absent_is_named(tree) -> None:
         ('speaker = "(?P<speaker>a)"\nspeakers = "x.csv"', "not both"),
         ('[genders]\nanna = "woman"', "genders.anna"),
         ('[emotions]\nwut = "Wut!"', "emotions.wut"),
+        ('[emotions]\nwut = "anger"', "'anger' is a word for angry; write angry"),
         ("speaker = 3", "speaker"),
         ("genders = 3", "genders"),
     ],
