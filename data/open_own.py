@@ -14,6 +14,7 @@ from data.own_recordings.description import (
 from data.own_recordings.folder import FolderCorpus
 from data.own_recordings.table_fields import TableField
 from data.tables.corpus import TableCorpus
+from data.tables.kaldi import EMOTIONS, SCP
 from data.tables.table import is_table
 from schemas.errors import CorpusError, UsageError
 from schemas.files.user_path import as_on_disk
@@ -38,8 +39,9 @@ def open_own(
     """Open the folder or table at ``path``, by default with the name in its ``corpus.toml``, or that of the
     folder.
 
-    A folder is opened by the table that its ``corpus.toml`` names, or by a table called ``metadata``, as in
-    Hugging Face's ``audiofolder``. ``columns`` maps fields to columns of the table.
+    A folder is opened by the table that its ``corpus.toml`` names, by the lists of a Kaldi data directory, or
+    by a table called ``metadata``, as in Hugging Face's ``audiofolder``. ``columns`` maps fields to
+    columns of the table.
 
     Raises :class:`UsageError` if ``name`` is invalid or ``columns`` are given for a folder without a table,
     and :class:`CorpusError` if ``corpus.toml`` or the table is unusable.
@@ -73,4 +75,6 @@ def _table_in(folder: Path) -> Path | None:
     named = read_description(folder).table
     if named is not None:
         return as_on_disk(folder / named)
+    if (folder / SCP).is_file() and (folder / EMOTIONS).is_file():
+        return folder / SCP
     return next((folder / each for each in METADATA if (folder / each).is_file()), None)

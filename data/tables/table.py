@@ -1,14 +1,15 @@
-"""Reads a table of recordings: CSV, TSV, Parquet or JSON lines."""
+"""Reads a table of recordings: CSV, TSV, Parquet, JSON lines, or the lists of a Kaldi data directory."""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from data.own_recordings.spreadsheet import read_rows
+from data.tables.kaldi import SCP, read_kaldi
 from schemas.errors import CorpusError
 from schemas.files.regular_file import read_regular_file
 from schemas.files.text import TextError, decode_text
@@ -38,8 +39,8 @@ class Table:
 
 
 def is_table(path: Path) -> bool:
-    """Whether the name of a file has the suffix of a table."""
-    return path.suffix.lower() in TABLE_SUFFIXES
+    """Whether the name of a file is that of a table."""
+    return path.name == SCP or path.suffix.lower() in TABLE_SUFFIXES
 
 
 def read_table(path: Path, known: Collection[str]) -> Table:
@@ -49,6 +50,8 @@ def read_table(path: Path, known: Collection[str]) -> Table:
     file cannot be read, is not a table or has no rows.
     """
     path = as_on_disk(path)
+    if path.name == SCP:
+        return _table(path, *read_kaldi(path))
     try:
         data = read_regular_file(path, MOST_TABLE_FILE)
         match path.suffix.lower():
@@ -65,6 +68,10 @@ def read_table(path: Path, known: Collection[str]) -> Table:
         raise CorpusError(
             f"cannot read the table '{path}': {why}; give a CSV, TSV, JSONL or Parquet file"
         ) from error
+    return _table(path, columns, rows)
+
+
+def _table(path: Path, columns: tuple[str, ...], rows: Sequence[tuple[int, tuple[str, ...]]]) -> Table:
     kept = [(line, row) for line, row in rows if any(row)]
     if not kept:
         raise CorpusError(f"the table '{path}' has no rows; give one row per recording, below a header")
