@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
-from data.collect import collect
+from data.collect import collect, not_audio
 from data.described.description import WHOLE, CorpusDescription, read_description
 from data.files import suffix_of, walk
 from schemas.clip import Clip, Ignored, Scan
+from schemas.errors import CorpusError
+from schemas.files.regular_file import read_regular_file
 from schemas.labels import Gender
 
 
@@ -55,22 +61,61 @@ class DescribedCorpus:
 
     def scan(self, root: Path) -> Scan:
         """Find the clips under ``root``: :meth:`data.corpus.Corpus.scan`."""
-        return collect(self.name, root, walk(root), self.clip_of)
+        tree = walk(root)
+        listed = self._read_lists(root, tree.other)
+        return collect(self.name, root, tree, partial(self.clip_of, listed=listed), other=self._other)
 
-    def clip_of(self, path: str) -> Clip | Ignored:
-        """Clip described by the path of an audio file, or the reason why it is ignored."""
+    def _other(self, path: str) -> Ignored:
+        return Ignored(path, "says which clip has which emotion") if self._is_list(path) else not_audio(path)
+
+    def _is_list(self, path: str) -> bool:
+        lists = self.description.lists
+        return lists is not None and re.search(rf"(?:^|/){lists.files}$", path) is not None
+
+    def _read_lists(self, root: Path, paths: Sequence[str]) -> dict[str, str]:
+        """Emotion of each clip, by the name under which the corpus's lists have it.
+
+        Raises :class:`CorpusError` if a list cannot be read, or if two lines contradict each other.
+        """
+        lists = self.description.lists
+        found: dict[str, str] = {}
+        for path in filter(self._is_list, paths if lists else ()):
+            try:
+                text = read_regular_file(root / path).decode("utf-8", "replace")
+            except OSError as error:
+                raise CorpusError(f"cannot read '{root / path}': {error.strerror or error}") from error
+            for line in re.finditer(lists.line if lists else "", text, re.MULTILINE):
+                first = found.setdefault(line["clip"].lower(), line["emotion"])
+                if first != line["emotion"]:
+                    raise CorpusError(
+                        f"'{root / path}' gives {line['clip']} the emotion {line['emotion']}, but an earlier "
+                        f"line {first}; get a fresh copy of the corpus"
+                    )
+        return found
+
+    def clip_of(self, path: str, listed: Mapping[str, str] = MappingProxyType({})) -> Clip | Ignored:
+        """Clip described by the path of an audio file, or the reason why it is ignored.
+
+        ``listed``: emotions that files of the corpus tell.
+        """
         known = self.description
         match = known.expression.fullmatch(path.removesuffix(suffix_of(path)))
         if match is None:
             return Ignored(path, f"not named like a clip of {self.name} ({known.example})")
         groups = {group: word for group, word in match.groupdict().items() if word is not None}
-        code, speaker = groups["emotion"], groups["speaker"].lower()
+        clip_id = groups.get("id", groups[WHOLE])
+        code = groups.get("emotion") or listed.get(clip_id.lower(), "")
+        if not code:
+            return Ignored(path, f"no list of the corpus gives {clip_id} an emotion")
+        if code.lower() in known.left_out:
+            return Ignored(path, f"emotion {code}: {known.left_out[code.lower()]}")
+        speaker = known.speaker.format(**{group: word.lower() for group, word in groups.items()})
         if code.lower() not in known.emotions:
             return Ignored(path, f"emotion {code} is none of {', '.join(known.emotions)}")
         intensity = groups.get("intensity", "").lower()
         repetition = groups.get("repetition")
         return Clip(
-            clip_id=f"{self.name}/{groups.get('id', groups[WHOLE])}",
+            clip_id=f"{self.name}/{clip_id}",
             dataset=self.name,
             path=path,
             speaker=f"{self.name}/{speaker}",

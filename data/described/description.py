@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache, cached_property
 from importlib import resources
+from string import Formatter
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -18,18 +19,34 @@ WHOLE = "whole"
 """Group of all that a pattern matches."""
 
 _GROUPS = frozenset(
-    {"id", "emotion", "speaker", "gender", "female", "male", "sentence", "intensity", "repetition"}
+    {"id", "emotion", "speaker", "session", "gender", "female", "male", "sentence", "intensity", "repetition"}
 )
 _FEMALE_MALE = {"f": Gender.FEMALE, "female": Gender.FEMALE, "m": Gender.MALE, "male": Gender.MALE}
+
+
+class LabelLists(Model):
+    """Text files of a corpus that say which clip has which emotion."""
+
+    files: str
+    """Regular expression that matches the end of a list's path."""
+    line: str
+    """Regular expression that is searched for in each line; groups ``clip``, as the group ``id`` of the
+    corpus's pattern, and ``emotion``."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not {"clip", "emotion"} <= re.compile(self.line).groupindex.keys():
+            raise ValueError("line needs the groups clip and emotion")
+        return self
 
 
 class CorpusDescription(Model):
     """What is known about a published corpus.
 
     ``pattern`` is a regular expression that matches the end of a clip's path, without its suffix, in upper or
-    lower case. Its groups: ``emotion`` and ``speaker``; if file names tell them ``gender``, ``sentence``,
-    ``intensity``, ``repetition``; ``female`` and ``male`` for a pattern that matches only one of them; ``id``
-    if only part of the match identifies the clip.
+    lower case. Its groups: ``speaker``, or those of the field ``speaker``; ``emotion``, unless ``lists`` tell
+    it; if file names tell them ``gender``, ``sentence``, ``intensity``, ``repetition``; ``female`` and
+    ``male`` for a pattern that matches only one of them; ``id`` if only part of the match identifies the clip.
     """
 
     title: str
@@ -47,6 +64,12 @@ class CorpusDescription(Model):
     """Whether actors portray the emotions."""
     unconfirmed: str = ""
     """What the corpus's authors do not say, or what could not be checked; empty if nothing."""
+    speaker: str = "{speaker}"
+    """The speaker, from groups of the pattern in lower case."""
+    lists: LabelLists | None = None
+    """Where emotions are, if not in the names of files."""
+    left_out: dict[str, str] = Field(default_factory=dict)
+    """Word or code in lower case → why a clip with it is no clip of an emotion."""
     emotions: dict[str, EmotionName] = Field(min_length=1)
     """Word or code in lower case → emotion."""
     genders: dict[str, Gender] = Field(default_factory=lambda: dict(_FEMALE_MALE))
@@ -56,7 +79,8 @@ class CorpusDescription(Model):
     @model_validator(mode="after")
     def _check(self) -> Self:
         groups = self.expression.groupindex.keys()
-        if missing := {"emotion", "speaker"} - groups:
+        needed = {field for _, field, _, _ in Formatter().parse(self.speaker) if field}
+        if missing := (needed | (set() if self.lists else {"emotion"})) - groups:
             raise ValueError(f"pattern has no group {', '.join(sorted(missing))}")
         if unknown := groups - _GROUPS - {WHOLE}:
             raise ValueError(f"pattern has an unknown group {', '.join(sorted(unknown))}")

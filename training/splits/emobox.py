@@ -27,11 +27,14 @@ FOLDS: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(
             ("06", "13", "17", "22"),
         ),
         "savee": (("JE",), ("KL",), ("DC",), ("JK",)),
+        "iemocap": tuple((f"ses0{session}_f", f"ses0{session}_m") for session in range(1, 6)),
     }
 )
 """Test speakers by corpus and fold. Validation speakers are drawn by this project: EmoBox defines none."""
 
-SHARING_SPEAKERS = frozenset({"cremad", "tess"})
+_KNOWN = f"{', '.join(sorted(FOLDS)[:-1])} and {max(FOLDS)}"
+
+SHARING_SPEAKERS = frozenset({"cremad", "tess", "emodb", "shemo", "urdu"})
 """Corpora whose EmoBox folds have the same speakers in training and test."""
 
 
@@ -47,7 +50,7 @@ def emobox(usable: pd.DataFrame, draw: Draw) -> tuple[Split, ...]:
     corpora = sorted(usable["dataset"].unique())
     known = [name for name in corpora if name in FOLDS]
     if len(corpora) != 1:
-        advice = f"choose one with --datasets {known[0]}" if known else f"it supports {' and '.join(FOLDS)}"
+        advice = f"choose one with --datasets {known[0]}" if known else f"it supports {_KNOWN}"
         raise SplitError(
             f"emobox tests one corpus, but the store has {', '.join(corpora) or 'no usable clips'}; {advice}"
         )
@@ -58,9 +61,7 @@ def emobox(usable: pd.DataFrame, draw: Draw) -> tuple[Split, ...]:
             "--protocol loso"
         )
     if not known:
-        raise SplitError(
-            f"emobox has no folds for {corpus}, only for {' and '.join(FOLDS)}; use --protocol loso"
-        )
+        raise SplitError(f"emobox has no folds for {corpus}, only for {_KNOWN}; use --protocol loso")
     folds = [tuple(f"{corpus}/{speaker}" for speaker in fold) for fold in FOLDS[corpus]]
     people = people_of(usable)
     _require_speakers(corpus, folds, {speaker for person in people for speaker in person.speakers})

@@ -14,6 +14,7 @@ from data.locate import locate
 from data.recognise import recognise
 from data.registry import is_acted
 from schemas.clip import Clip, Ignored
+from schemas.errors import CorpusError
 
 Tree = Callable[..., Path]
 
@@ -44,8 +45,59 @@ CLIPS = {
 }
 
 
+LISTED = {"iemocap", "mspimprov"}
+"""Corpora whose emotions are in lists."""
+
+
 def test_every_description_has_its_example() -> None:
-    assert set(CLIPS) == set(described_names())
+    assert set(CLIPS) | LISTED == set(described_names())
+
+
+def test_iemocap_is_read_from_its_sessions_and_evaluation_files(tree: Tree) -> None:
+    wav = "iemocap/IEMOCAP_full_release/Session2/sentences/wav/Ses02M_impro01"
+    lists = "iemocap/IEMOCAP_full_release/Session2/dialog/EmoEvaluation"
+    root = tree(
+        *(f"{wav}/Ses02M_impro01_{turn}.wav" for turn in ("F000", "M001", "M002", "M003")),
+        f"{lists}/Categorical/Ses02M_impro01_e2_cat.txt",
+    )
+    (root / lists / "Ses02M_impro01.txt").write_text(
+        "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n"
+        "[6.2901 - 8.2357]\tSes02M_impro01_F000\tneu\t[2.5000, 2.5000, 2.5000]\n"
+        "C-E2:\tNeutral;\t()\nA-E3:\tval 3; act 2; dom  2;\t()\n\n"
+        "[10.0100 - 11.3925]\tSes02M_impro01_M001\tfru\t[1.5000, 3.5000, 3.5000]\n"
+        "[14.8872 - 18.0175]\tSes02M_impro01_M002\txxx\t[2.5000, 2.5000, 2.5000]\n"
+    )
+    ((corpus, found),) = locate("iemocap", root).found
+    scan = corpus.scan(found)
+    assert [(c.clip_id, c.speaker, c.gender, c.emotion, c.label) for c in scan.clips] == [
+        ("iemocap/Ses02M_impro01_F000", "iemocap/ses02_f", "female", "neutral", "neu"),
+        ("iemocap/Ses02M_impro01_M001", "iemocap/ses02_m", "male", "frustrated", "fru"),
+    ]
+    reasons = {item.path.rpartition("/")[2]: item.reason for item in scan.ignored}
+    assert reasons["Ses02M_impro01_M002.wav"] == "emotion xxx: the raters do not agree on one"
+    assert reasons["Ses02M_impro01_M003.wav"] == "no list of the corpus gives Ses02M_impro01_M003 an emotion"
+    assert reasons["Ses02M_impro01.txt"] == "says which clip has which emotion"
+
+
+def test_msp_improv_is_read_with_its_evaluation(tree: Tree) -> None:
+    root = tree("mspimprov/session1/S01A/P/MSP-IMPROV-S01A-F01-P-FM01.wav")
+    (root / "mspimprov" / "Evaluation.txt").write_text(
+        "UTD-IMPROV-S01A-F01-P-FM01.avi; H; A:2.4; V:3.8; D:3.2 ; N:4.2;\n ExTurk1; Happy; Happy;; \n"
+    )
+    ((corpus, found),) = locate("mspimprov", root).found
+    (clip,) = corpus.scan(found).clips
+    assert (clip.clip_id, clip.speaker, clip.gender, clip.emotion) == (
+        *("mspimprov/S01A-F01-P-FM01", "mspimprov/f01", "female", "happy"),
+    )
+
+
+def test_lists_that_contradict_each_other_are_refused(tree: Tree) -> None:
+    root = tree("mspimprov/MSP-IMPROV-S01A-F01-P-FM01.wav")
+    line = "UTD-IMPROV-S01A-F01-P-FM01.avi; {}; A:2.4;\n"
+    (root / "mspimprov" / "Evaluation.txt").write_text(line.format("H") + line.format("S"))
+    ((corpus, found),) = locate("mspimprov", root).found
+    with pytest.raises(CorpusError, match=r"the emotion S, but an earlier line H"):
+        corpus.scan(found)
 
 
 @pytest.mark.parametrize("name", CLIPS)

@@ -56,7 +56,20 @@ def test_the_folds_of_savee_leave_one_speaker_out_in_the_published_order(make_ma
 @pytest.mark.parametrize("corpus", FOLDS)
 def test_every_speaker_of_a_corpus_is_in_one_fold(corpus: str) -> None:
     speakers = [speaker for fold in FOLDS[corpus] for speaker in fold]
-    assert len(speakers) == len(set(speakers)) == {"ravdess": 24, "savee": 4}[corpus]
+    assert len(speakers) == len(set(speakers)) == {"ravdess": 24, "savee": 4, "iemocap": 10}[corpus]
+
+
+def test_a_fold_of_iemocap_is_a_session(make_manifest: Any) -> None:
+    manifest = make_manifest(
+        {"speaker": f"iemocap/ses0{session}_{letter}", "emotion": emotion}
+        for session in range(1, 6)
+        for letter in "fm"
+        for emotion in ("happy", "sad")
+    )
+    splits = splits_of(manifest, SPEC, 0)
+    assert [spoken(split, manifest, "test") for split in splits] == [
+        {f"iemocap/ses0{session}_f", f"iemocap/ses0{session}_m"} for session in range(1, 6)
+    ]
 
 
 def test_seed_changes_who_validates_and_nobody_who_is_tested(make_manifest: Any) -> None:
@@ -72,7 +85,11 @@ def test_seed_changes_who_validates_and_nobody_who_is_tested(make_manifest: Any)
         ([*ravdess(), *tess()], "but the store has ravdess, tess; choose one with --datasets ravdess"),
         (tess(), "cannot be used for tess: its folds have the same speakers"),
         (clips_of([("cremad", n, "male", 1) for n in range(9)]), "cannot be used for cremad"),
-        (clips_of([("emodb", n, "male", 1) for n in range(9)]), "no folds for emodb"),
+        (clips_of([("emodb", n, "male", 1) for n in range(9)]), "cannot be used for emodb"),
+        (
+            clips_of([("nemo", n, "male", 1) for n in range(9)]),
+            "no folds for nemo, only for iemocap, ravdess",
+        ),
         (ravdess()[3:-3], "store lacks ravdess/01, ravdess/24"),
         ([*ravdess(), {"speaker": "ravdess/25"}], "has no fold for ravdess/25"),
     ],
