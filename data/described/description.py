@@ -46,7 +46,8 @@ class CorpusDescription(Model):
     ``pattern`` is a regular expression that matches the end of a clip's path, without its suffix, in upper or
     lower case. Its groups: ``speaker``, or those of the field ``speaker``; ``emotion``, unless ``lists`` tell
     it; if file names tell them ``gender``, ``sentence``, ``intensity``, ``repetition``; ``female`` and
-    ``male`` for a pattern that matches only one of them; ``id`` if only part of the match identifies the clip.
+    ``male`` for a pattern that matches only one of them; ``id`` if only part of the match identifies the
+    clip.
     """
 
     title: str
