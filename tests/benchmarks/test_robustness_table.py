@@ -10,7 +10,7 @@ import pytest
 
 from schemas.recipe_toml import recipe_toml
 from tests.benchmarks.test_lost_results import load, results
-from tests.training.test_robustness import recipe as pooled_recipe
+from tests.encoder_store import vector_recipe
 
 __all__ = ["results"]
 
@@ -24,7 +24,7 @@ def test_one_command_writes_the_table_and_keeps_those_of_other_recipes(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    recipe = pooled_recipe()
+    recipe = vector_recipe("lda", "kfold:2")
     file = tmp_path / "small.toml"
     file.write_text(recipe_toml(recipe))
     other = {"command": "of another day"}
