@@ -50,7 +50,12 @@ def _installed_version(name: str) -> str | None:
 
 def write_result(name: str, result: dict[str, Any]) -> Path:
     """Write ``benchmarks/results/<name>.json`` with the machine's description."""
+    return write_document(name, {"machine": machine(), **result})
+
+
+def write_document(name: str, document: dict[str, Any]) -> Path:
+    """Write ``benchmarks/results/<name>.json`` as it is, for rows that each name their machine."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps({"machine": machine(), **result}, indent=1) + "\n")
+    path.write_text(json.dumps(document, indent=1) + "\n")
     return path

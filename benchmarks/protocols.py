@@ -3,8 +3,9 @@
     python benchmarks/protocols.py --corpora corpora
 
 Each row is one `ser-train` command on RAVDESS or TESS, or one `ser-evaluate` of several rows' series, printed
-before it runs. Stores, runs and finished rows are kept in `--work`, and another call resumes from there. All
-rows take hours on two cores; `--only NAME` runs some of them and keeps the other rows.
+before it runs, and names the machine that it was measured on. Stores, runs and finished rows are kept in
+`--work`, and another call resumes from there. All rows take hours on two cores; `--only NAME` runs some of
+them and keeps the other rows.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from comparison import ComparisonRow, comparison_table
-from machine import RESULTS, write_result
+from machine import RESULTS, machine, write_document
 from pydantic import TypeAdapter
 
 from training.metrics.bootstrap import Interval
@@ -207,6 +208,10 @@ EXPERIMENTS = (
 )  # fmt: skip
 
 
+UNRECORDED = "an AMD or an Intel processor, as docs/results.md says; the row did not record which"
+"""Machine of rows that were measured before each recorded its own."""
+
+
 def main() -> None:
     """Run unfinished experiments, print the table and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -219,7 +224,7 @@ def main() -> None:
     arguments.work.mkdir(parents=True, exist_ok=True)
     rows = [_row(each, arguments) for each in chosen]
     print(comparison_table([_comparison(row) for row in rows]))
-    write_result("protocols", {"rows": _with_earlier(rows)})
+    write_document("protocols", {"rows": _with_earlier(rows)})
 
 
 def _with_earlier(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -235,11 +240,11 @@ def _row(experiment: Experiment, arguments: argparse.Namespace) -> dict[str, Any
     done = arguments.work / f"{experiment.name}.json"
     if not done.exists() or not {"folder", "claim"} <= json.loads(done.read_text()).keys():
         values = _mean(experiment, arguments) if experiment.mean_of else _trained(experiment, arguments)
-        done.write_text(json.dumps(_figures(values)))
+        done.write_text(json.dumps({**_figures(values), "machine": machine()}))
     command = f"ser-train --store {experiment.store}.zarr {shlex.join(experiment.options)}"
     if experiment.mean_of:
         command = f"ser-evaluate {shlex.join(experiment.mean_of)}"
-    row = json.loads(done.read_text())
+    row = {"machine": UNRECORDED, **json.loads(done.read_text())}
     row.pop("folder")
     return {"name": experiment.name, "system": experiment.system, "command": command, **row}
 

@@ -13,7 +13,7 @@ from pipelines.quality import Quality, measure_quality
 from pipelines.recording.containers import examine
 from pipelines.recording.lengths import compare_lengths
 from pipelines.recording.sound_file import UNKNOWN_FRAMES, SamplesLostError, SoundFile, SoundFileError
-from pipelines.recording.source import Bytes, MemorySource, Source
+from pipelines.recording.source import Bytes, ByteSource, MemorySource
 from pipelines.trim import trim_bounds
 from schemas.errors import RecordingError
 from schemas.messages.counts import choose_form
@@ -87,7 +87,7 @@ class Decoded:
     mono: npt.NDArray[np.float32]
 
 
-def decode(data: Bytes | Source, audio: AudioSpec, decoded: Decoded | None = None) -> Recording:
+def decode(data: Bytes | ByteSource, audio: AudioSpec, decoded: Decoded | None = None) -> Recording:
     """Decode a recording: mean of the channels, soxr HQ resampling, quality, trimming.
 
     ``data`` : the bytes of a file in any of :data:`schemas.files.formats.AUDIO_FORMATS`, or a source of
@@ -115,7 +115,7 @@ def decode(data: Bytes | Source, audio: AudioSpec, decoded: Decoded | None = Non
     )
 
 
-def decode_sound(data: Bytes | Source, audio: AudioSpec) -> DecodedSound:
+def decode_sound(data: Bytes | ByteSource, audio: AudioSpec) -> DecodedSound:
     """As :func:`decode`, without measuring the quality, which a prediction does not need."""
     return _decode(data, audio, None).sound
 
@@ -129,8 +129,8 @@ class _Found:
     mono: npt.NDArray[np.float32]
 
 
-def _decode(data: Bytes | Source, audio: AudioSpec, decoded: Decoded | None) -> _Found:
-    source = data if isinstance(data, Source) else MemorySource(data)
+def _decode(data: Bytes | ByteSource, audio: AudioSpec, decoded: Decoded | None) -> _Found:
+    source = data if isinstance(data, ByteSource) else MemorySource(data)
     with open_usable(source) as file:
         note = check_header(file, audio)
         channels = _read(file, audio) if decoded is None else decoded.channels[: file.frames]
@@ -156,7 +156,7 @@ def check_mono(peak: float, rate: int, file: SoundFile) -> None:
         )
 
 
-def require_usable_header(source: Source, audio: AudioSpec) -> None:
+def require_usable_header(source: ByteSource, audio: AudioSpec) -> None:
     """Raise what :func:`decode` raises for a recording that its header rules out; no samples are read."""
     with open_usable(source) as file:
         check_header(file, audio)
@@ -186,7 +186,7 @@ def mean_of_channels(channels: npt.NDArray[np.float32]) -> npt.NDArray[np.float3
     return channels[:, 0] if channels.shape[1] == 1 else channels.mean(axis=1, dtype=np.float32)
 
 
-def open_usable(source: Source) -> SoundFile:
+def open_usable(source: ByteSource) -> SoundFile:
     """Open a recording. Raises :class:`UnusableRecordingError` if libsndfile cannot."""
     if not source.size:
         raise UnusableRecordingError("empty file (0 bytes)")

@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 
-from pipelines.recording.source import WHOLE_BYTES, Source
+from pipelines.recording.source import WHOLE_BYTES, ByteSource
 from schemas.files.formats import Unread, conversion
 
 _HEAD = 4096
@@ -78,7 +78,7 @@ _READ_TAGS = frozenset({1, 2, 3, 6, 7, 0x11, 0x31, 0x38, 0x45, 0x50, 0x55, 0xFFF
 """Codecs of WAV files that libsndfile knows; a file with one of them is damaged rather than foreign."""
 
 
-def explain_foreign(source: Source) -> str | None:
+def explain_foreign(source: ByteSource) -> str | None:
     """What the content of a file is, and the next step; None if it may be a damaged recording, or is unknown.
 
     ``source`` : the file, which libsndfile could not read; of a large one, only the start is looked at.
@@ -91,7 +91,7 @@ def explain_foreign(source: Source) -> str | None:
     return None if other is None else f"not readable as audio: {other}"
 
 
-def _other(source: Source, head: bytes) -> str | None:
+def _other(source: ByteSource, head: bytes) -> str | None:
     """What the content is if it is no sound."""
     if not np.frombuffer(source.read(0, WHOLE_BYTES), np.uint8).any():
         zeros = "nothing but" if source.size <= WHOLE_BYTES else f"{WHOLE_BYTES >> 20} MiB of"
@@ -113,7 +113,7 @@ def _other(source: Source, head: bytes) -> str | None:
     return _in_text(source, head)
 
 
-def _after_id3(source: Source, head: bytes) -> bytes:
+def _after_id3(source: ByteSource, head: bytes) -> bytes:
     """The head of the sound behind an ID3v2 tag; the head itself if there is no tag."""
     if head[:3] != b"ID3" or len(head) < 10:
         return head
@@ -173,7 +173,7 @@ def _in_riff(head: bytes) -> Unread | None:
     return None
 
 
-def _in_text(source: Source, head: bytes) -> str | None:
+def _in_text(source: ByteSource, head: bytes) -> str | None:
     """What a text file is; None if the content is no text."""
     text = None if head[:4] in _CONTAINERS else _decode_text(head)
     if text is None:
@@ -212,7 +212,7 @@ def _decode_text(head: bytes) -> str | None:
         return head.decode("latin-1") if sum(byte >= 127 for byte in head) * 10 < len(head) else None
 
 
-def _is_json(source: Source, head: bytes) -> bool:
+def _is_json(source: ByteSource, head: bytes) -> bool:
     if source.size > len(head):
         return True
     try:

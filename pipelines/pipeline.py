@@ -182,6 +182,11 @@ class Pipeline:
             broken = ~torch.isfinite(table[row]).all(dim=0)
             names = [name for name, part in columns.items() if broken[part].any()]
             clip_id = clip_ids[row % len(clip_ids)]
-            if self._dtype == torch.float16 and names[0] in {feature.name for feature in self.spec.encoders}:
+            precisions = {feature.name: feature.precision for feature in self.spec.encoders}
+            if precisions.get(names[0]) == "float16":
+                raise UsageError(
+                    f"{names[0]} of {clip_id} exceeds float16; set its precision to bfloat16 in the recipe"
+                )
+            if self._dtype == torch.float16 and names[0] in precisions:
                 raise UsageError(f"{names[0]} of {clip_id} exceeds float16; build with --dtype float32")
             raise FloatingPointError(f"{', '.join(names)} of {clip_id} are not finite; please report this")

@@ -13,6 +13,8 @@ from schemas.model import Model
 MOST_BLOCKS = 128
 MOST_WIDTH = 16_384
 
+Precision = Literal["float32", "bfloat16", "float16"]
+
 Activation = Literal["gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish"]
 
 _Width = Annotated[int, Field(ge=1, le=MOST_WIDTH)]
@@ -169,9 +171,11 @@ class EncoderSpec(Model):
     """Frames of the encoder that are averaged into one stored frame; for ``frames`` alone."""
     window: Literal["clip"] | Annotated[float, Field(gt=0, le=60)] = "clip"
     """What the encoder sees: the clip alone, or this many seconds of it, padded with silence."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Arithmetic of the network. ``bfloat16``: its matrix products and convolutions (mixed precision), about
-    twice as fast if the processor supports it, else slower. Values differ by up to 1 % of the largest."""
+    precision: Precision = "float32"
+    """Arithmetic of the network. ``bfloat16`` and ``float16``: its matrix products and convolutions (mixed
+    precision). ``bfloat16`` is about twice as fast if the processor supports it, else slower, and changes
+    values by up to 1 % of the largest. ``float16`` is for GPUs, eight times more precise, and overflows above
+    65,504; CPUs compute it, too, but slowly."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -9,6 +9,7 @@ import pytest
 from featurestore.build import BuildReport, BuildRequest, build
 from featurestore.cluster.request import ClusterRequest
 from featurestore.plan.spec import SpecRequest
+from schemas.recipe import Recipe, parse_recipe
 from tests.once import Once
 from tests.tiny_store import TINY_RECIPE
 
@@ -36,6 +37,37 @@ stride = 2
 def encoder_recipe(mel: str = MEL_RECIPE, encoders: str = POOLED + FRAMED) -> str:
     """A recipe with both features after those of ``mel``."""
     return mel.replace("[[views]]", f"{encoders}\n[[views]]", 1)
+
+
+THIRD_LAYER = """
+[[features]]
+kind = "encoder"
+name = "pooled"
+layers = [3]
+pooling = "mean"
+"""
+"""One layer and one statistic of two."""
+
+
+def vector_recipe(model: str, protocol: str, encoders: str = THIRD_LAYER) -> Recipe:
+    """The recipe of :func:`vector_recipe_text`."""
+    return parse_recipe(vector_recipe_text(model, protocol, encoders), "test")
+
+
+def vector_recipe_text(model: str, protocol: str, encoders: str = THIRD_LAYER) -> str:
+    """A recipe of a model on pooled states of the store, without its signal features."""
+    text = encoder_recipe(encoders=encoders).replace('name = "A"', f'name = "{model}"')
+    for feature in ('[[features]]\nkind = "mel"\nn_mels = 16\n', '[[features]]\nkind = "rms"\n'):
+        text = text.replace(feature, "")
+    head = f"""
+[input]
+representation = "embedding"
+[split]
+protocol = "{protocol}"
+[train]
+views = [0, 2]
+"""
+    return text + head
 
 
 def build_with(

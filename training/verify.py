@@ -17,7 +17,7 @@ from training.runs.series import SeriesFolder
 
 
 @dataclass(frozen=True)
-class Finding:
+class DamagedFile:
     """A file that is missing or has changed: its path, and what is wrong with it."""
 
     file: Path
@@ -32,7 +32,7 @@ class RunVerification:
     files: int
     """Files with a hash, those of all folds included."""
     bytes: int
-    findings: tuple[Finding, ...]
+    findings: tuple[DamagedFile, ...]
     strangers: tuple[Path, ...]
     """Other files in the folder, such as notes."""
 
@@ -81,13 +81,13 @@ def _verify_folder(folder: Path) -> RunVerification:
             f"{folder} carries no hashes: an older version trained it; resume it once to write them: "
             f"{resume_command(folder, None)}"
         )
-    findings = [Finding(found.folder / found.name, found.what) for found in differences(folder)]
+    findings = [DamagedFile(found.folder / found.name, found.what) for found in differences(folder)]
     count, size = len(files), sum(entry.bytes for entry in files.values())
     for path in (RunFolder(folder).checkpoints / name for name in (LAST, BEST)):
         if path.is_file() and path.relative_to(folder).as_posix() not in files:
             count, size = count + 1, size + path.stat().st_size
             if not is_intact(path):
-                findings.append(Finding(path, "was changed since it was written"))
+                findings.append(DamagedFile(path, "was changed since it was written"))
     return RunVerification(folder, count, size, tuple(findings), tuple(_strangers(folder, files)))
 
 

@@ -15,7 +15,7 @@ from pipelines.dali import DaliClip, Refused, dali_clips
 from pipelines.decode import Decoded, Recording, UnusableRecordingError, decode, require_usable_header
 from pipelines.decoders import Decoder
 from pipelines.process import compute_alone
-from pipelines.recording.source import FileSource, MemorySource, Source, open_recording
+from pipelines.recording.source import ByteSource, FileSource, MemorySource, open_recording
 from schemas.errors import MemoryShortError
 from schemas.files.formats import CONTAINERS
 from schemas.spec import AudioSpec
@@ -122,7 +122,7 @@ def read_clip(source: SourceClip, settings: ReadSettings, file: DaliClip | Refus
 
 
 def _judge(
-    source: SourceClip, opened: Source, settings: ReadSettings, decoded: Decoded | None = None
+    source: SourceClip, opened: ByteSource, settings: ReadSettings, decoded: Decoded | None = None
 ) -> ReadClip:
     """Compare one recording with its planned hash, decode it and cut it to the window.
 

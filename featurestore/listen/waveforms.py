@@ -11,7 +11,7 @@ import torch
 from pipelines.batch import ClipBatch, ViewBatch
 from pipelines.decode import decode
 from pipelines.process import single_threaded
-from pipelines.recording.source import Source
+from pipelines.recording.source import ByteSource
 from pipelines.trim import trim_bounds
 from pipelines.views.compute import augment, original, untrimmed_samples, window_samples
 from schemas.spec import StoreSpec
@@ -44,7 +44,7 @@ class Waveforms:
 
 
 @torch.inference_mode()
-def derive(data: bytes | Source, clip_id: str, spec: StoreSpec) -> Waveforms:
+def derive(data: bytes | ByteSource, clip_id: str, spec: StoreSpec) -> Waveforms:
     """Derive the views of a recording from its bytes, or a source of them.
 
     Raises :class:`~pipelines.decode.UnusableRecordingError` if a build would mark the recording as bad.
@@ -76,7 +76,7 @@ def _waveform(batch: ClipBatch, name: str, kind: str, view: ViewBatch) -> Wavefo
     return Waveform(name, kind, parameter, key.hex, view.waveforms[0, :length].numpy())
 
 
-def _trimmed_seconds(data: bytes | Source, spec: StoreSpec) -> tuple[float, float]:
+def _trimmed_seconds(data: bytes | ByteSource, spec: StoreSpec) -> tuple[float, float]:
     """Seconds that trimming removes at the start and the end."""
     if spec.audio.trim_db is None:
         return 0.0, 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -18,9 +19,11 @@ class Encoder(ABC):
 
     ``states`` : the states to compute, in ascending order; blocks above the last are not loaded.
     ``network`` : the loaded layers, frozen.
+    ``masks`` : whether clips of different lengths can be computed in one batch, by :meth:`masked_states`.
     """
 
     network: nn.Module
+    masks: bool = False
 
     def __init__(self, architecture: Architecture, states: tuple[int, ...]) -> None:
         self.architecture = architecture
@@ -33,3 +36,11 @@ class Encoder(ABC):
         All waveforms of a batch have the same length, without padding, so a clip's numbers do not depend on
         its neighbours. The number of frames is ``architecture.frames(samples)``.
         """
+
+    def masked_states(self, waveforms: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
+        """Hidden states of waveforms that end after ``lengths`` samples each, and are zero from there on.
+
+        The first ``architecture.frames(length)`` frames of a clip are those it has alone, apart from
+        rounding; later ones mean nothing. Raises NotImplementedError unless :attr:`masks`.
+        """
+        raise NotImplementedError

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 
 from pipelines.batch import ViewBatch
-from pipelines.encoders.pooling import average_frames, pool
+from pipelines.encoders.batches import MOST_FRAMES, equal_lengths, is_within, padded_lengths, send
+from pipelines.encoders.compute import HiddenStates, encode, summarise
 from pipelines.encoders.weights import EncoderWeights, find_weights
 from pipelines.resample import resample
 from schemas.encoders import ENCODER_RATE, EncoderSpec
@@ -23,59 +23,69 @@ class EncoderExtractor:
 
     ``features`` : with the same weights, architecture, window and precision; the network is loaded once, up
     to the highest layer of them all.
+    ``most_frames`` : most frames of a batch of clips of different lengths, if the encoder can mask them; 0:
+    clips are computed together only if they have the same length, and none is padded.
     """
 
     def __init__(
-        self, spec: StoreSpec, features: Sequence[EncoderSpec], weights: EncoderWeights, device: torch.device
+        self,
+        spec: StoreSpec,
+        features: Sequence[EncoderSpec],
+        weights: EncoderWeights,
+        device: torch.device,
+        most_frames: int = 0,
     ) -> None:
         states = tuple(sorted({layer for feature in features for layer in feature.all_layers}))
         self._features = tuple(features)
         self._rate = spec.audio.sample_rate
         self._shapes = {feature.name: spec.shapes[feature.name] for feature in features}
         self._rows = {
-            feature.name: [states.index(layer) for layer in feature.all_layers] for feature in features
+            feature.name: torch.tensor([states.index(layer) for layer in feature.all_layers], device=device)
+            for feature in features
         }
         self._encoder = weights.load(states, device)
+        can_pad = self._encoder.masks or features[0].window != "clip"
+        self._most_frames = most_frames if can_pad else 0
 
     def __call__(self, view: ViewBatch) -> dict[str, torch.Tensor]:
         """Feature → its numbers for each clip, (clip, frame, coefficient) float32; zeros after a clip's end.
 
-        Clips of the same length are computed together, and none is padded, so that its numbers depend on
-        nothing else.
+        A clip's numbers do not depend on its neighbours: not at all without ``most_frames``, and with them
+        only in their rounding.
         """
-        rows_by_length: dict[int, list[int]] = defaultdict(list)
-        for row, samples in enumerate(view.lengths):
-            rows_by_length[samples].append(row)
         out = {
             name: view.waveforms.new_zeros(len(view.lengths), frames, coefficients)
             for name, (coefficients, frames) in self._shapes.items()
         }
-        for samples, rows in rows_by_length.items():
-            if samples:
-                hidden = self._encode(view.waveforms[rows, :samples])
-                for feature in self._features:
-                    values = self._summarise(feature, hidden)
-                    out[feature.name][rows, : values.shape[1]] = values
+        for rows in self.batches(view.lengths):
+            index = send(rows, view.waveforms.device)
+            hidden = self._encode(view.waveforms.index_select(0, index), [view.lengths[row] for row in rows])
+            for feature in self._features:
+                own = HiddenStates(hidden.values.index_select(1, self._rows[feature.name]), hidden.frames)
+                values = summarise(feature, own)
+                out[feature.name][:, : values.shape[1]].index_copy_(0, index, values)
         return out
 
-    def _encode(self, waveforms: torch.Tensor) -> torch.Tensor:
-        """Hidden states of the real frames, (clip, state, frame, width), of (clip, samples)."""
+    def batches(self, lengths: Sequence[int]) -> list[list[int]]:
+        """Rows of clips that are computed together. ``lengths`` : samples of each clip; 0 for no clip."""
+        if not self._most_frames:
+            return equal_lengths(lengths)
         shared = self._features[0]
-        frames = shared.encoder_frames(waveforms.shape[1], self._rate)
+        window = 0 if shared.window == "clip" else round(shared.window * self._rate)
+        return padded_lengths(
+            [samples and shared.encoder_frames(window or samples, self._rate) for samples in lengths],
+            self._most_frames,
+        )
+
+    def _encode(self, waveforms: torch.Tensor, lengths: Sequence[int]) -> HiddenStates:
+        """Hidden states of (clip, samples) at the store's rate, which are zero after ``lengths`` samples."""
+        waveforms = waveforms[:, : max(lengths)]
         if self._rate != ENCODER_RATE:
             waveforms = resample(waveforms, ENCODER_RATE, self._rate)
-        if shared.window != "clip":
-            window = round(shared.window * ENCODER_RATE)
-            waveforms = F.pad(waveforms, (0, max(0, window - waveforms.shape[1])))[:, :window]
-        half = shared.precision == "bfloat16"
-        with torch.autocast(waveforms.device.type, torch.bfloat16, enabled=half):
-            return self._encoder.hidden_states(waveforms)[:, :, :frames].float()
-
-    def _summarise(self, feature: EncoderSpec, hidden: torch.Tensor) -> torch.Tensor:
-        own = hidden[:, self._rows[feature.name]]
-        if feature.pooling == "frames":
-            return average_frames(own, feature.stride)
-        return pool(own, feature.statistics)
+            lengths = [-(-samples * ENCODER_RATE // self._rate) for samples in lengths]
+            if len(set(lengths)) > 1:  # without the filter's ringing after the end, as a clip alone
+                waveforms = waveforms * is_within(send(lengths, waveforms.device), waveforms.shape[1])
+        return encode(self._encoder, self._features[0], waveforms, lengths)
 
 
 def encoder_extractors(
@@ -83,6 +93,8 @@ def encoder_extractors(
 ) -> tuple[EncoderExtractor, ...]:
     """Extractors of the encoder features of ``spec``: one for all with the same network and window.
 
+    On a CPU, clips of the same length share a batch, which is faster there and keeps their bytes. On other
+    devices, all clips do that fit in :data:`pipelines.encoders.batches.MOST_FRAMES`.
     ``folders`` : name of a feature → its weights. Raises :class:`EncoderError` if weights are missing or are
     not those of the specification.
     """
@@ -99,8 +111,10 @@ def encoder_extractors(
             found[folder] = find_weights(folder)
         _require_own(found[folder], feature)
         groups[feature.sha256, feature.architecture, feature.window, feature.precision].append(feature)
+    most_frames = 0 if device.type == "cpu" else MOST_FRAMES
     return tuple(
-        EncoderExtractor(spec, group, found[folders[group[0].name]], device) for group in groups.values()
+        EncoderExtractor(spec, group, found[folders[group[0].name]], device, most_frames)
+        for group in groups.values()
     )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from pipelines.encoders.batches import is_within, send
 from pipelines.encoders.encoder import Encoder
 from pipelines.encoders.tensors import assign
 from schemas.encoders import WaveformArchitecture
@@ -18,7 +21,11 @@ SMALLEST_VARIANCE = 1e-7
 
 
 class WaveformEncoder(Encoder):
-    """Hidden states of an encoder whose first layers are convolutions of the waveform, without masks."""
+    """Hidden states of an encoder whose first layers are convolutions of the waveform.
+
+    Those that normalise their first convolution over time (``conv_norm`` ``group``) cannot mask clips of
+    different lengths.
+    """
 
     def __init__(
         self,
@@ -28,21 +35,61 @@ class WaveformEncoder(Encoder):
         device: torch.device,
     ) -> None:
         super().__init__(architecture, states)
-        self._shortest, self._normalise = architecture.shortest, architecture.normalise
+        self._waveform = architecture
+        self.masks = architecture.conv_norm == "layer" or architecture.family == "data2vec-audio"
         network = _network(architecture, max(1, states[-1]))
         if architecture.pre_norm and states[-1] < architecture.blocks:
             network.encoder.layer_norm = nn.Identity()
         assign(network, tensors, device)
+        positions = network.encoder.pos_conv_embed
+        self._later_positions: list[nn.Module] = (
+            list(positions.layers)[1:] if architecture.family == "data2vec-audio" else []
+        )
         self.network = network
 
     @torch.inference_mode()
     def hidden_states(self, waveforms: torch.Tensor) -> torch.Tensor:
         """Hidden states (batch, state, frame, width) float32; clips below one frame are padded with zeros."""
-        padded = F.pad(waveforms, (0, max(0, self._shortest - waveforms.shape[1])))
-        if self._normalise:
+        padded = F.pad(waveforms, (0, max(0, self._waveform.shortest - waveforms.shape[1])))
+        if self._waveform.normalise:
             variance, mean = torch.var_mean(padded, dim=1, keepdim=True, correction=0)
             padded = (padded - mean) / torch.sqrt(variance + SMALLEST_VARIANCE)
-        result = self.network(padded, output_hidden_states=True)
+        return self._select(self.network(padded, output_hidden_states=True))
+
+    @torch.inference_mode()
+    def masked_states(self, waveforms: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
+        """As :meth:`hidden_states`, of clips of different lengths, if :attr:`masks`."""
+        heard = [max(samples, self._waveform.shortest) for samples in lengths]
+        padded = F.pad(waveforms, (0, max(heard) - waveforms.shape[1]))
+        ends = send(heard, waveforms.device)
+        real = is_within(ends, padded.shape[1])
+        if self._waveform.normalise:
+            centred = (padded - padded.sum(dim=1, keepdim=True) / ends[:, None]) * real
+            variance = centred.square().sum(dim=1, keepdim=True) / ends[:, None]
+            padded = centred / torch.sqrt(variance + SMALLEST_VARIANCE)
+        frames = send([self._waveform.frames(samples) for samples in lengths], waveforms.device)
+        with self._mask_positions(frames), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*mismatched key_padding_mask")  # of transformers' WavLM
+            return self._select(self.network(padded, attention_mask=real.long(), output_hidden_states=True))
+
+    @contextmanager
+    def _mask_positions(self, frames: torch.Tensor) -> Iterator[None]:
+        """Let each convolution of several for the position see zeros behind the end of a clip.
+
+        ``transformers`` does that for the first alone (data2vec has five).
+        """
+
+        def silence(_: nn.Module, given: tuple[torch.Tensor]) -> torch.Tensor:
+            return given[0] * is_within(frames, given[0].shape[2])[:, None]
+
+        hooks = [layer.register_forward_pre_hook(silence) for layer in self._later_positions]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def _select(self, result: Any) -> torch.Tensor:
         last = len(result.hidden_states) - 1  # what follows the last block is only in last_hidden_state
         hidden = [*result.hidden_states[:last], result.last_hidden_state]
         return torch.stack([hidden[state] for state in self.states], dim=1)

@@ -43,13 +43,21 @@ class WhisperNetwork(nn.Module):
         whole = blocks == architecture.blocks
         self.layer_norm: nn.Module = nn.LayerNorm(width) if whole else nn.Identity()
 
-    def forward(self, mel: torch.Tensor, states: Sequence[int]) -> torch.Tensor:
-        """Hidden states (B, state, T, width) of log-mel (B, n_mels, 2 · T); ``states`` are ascending."""
+    def forward(
+        self, mel: torch.Tensor, states: Sequence[int], real: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Hidden states (B, state, T, width) of log-mel (B, n_mels, 2 · T); ``states`` are ascending.
+
+        ``real`` : (B, T) bool, frames before the end of each clip, of which others hear nothing; None if all
+        are. ``mel`` is zero behind the end, as the first convolution pads it. The second one, of stride 2,
+        sees nothing behind the end: frame t sees 2 t - 1 to 2 t + 1.
+        """
+        keys = None if real is None else real[:, None, None]
         hidden = F.gelu(self.conv2(F.gelu(self.conv1(mel)))).transpose(1, 2)
         hidden = hidden + self.embed_positions.weight[: hidden.shape[1]]
         out = [hidden] if 0 in states else []
         for number, block in enumerate(self.layers, 1):
-            hidden = block(hidden)
+            hidden = block(hidden, keys)
             if number == len(self.layers):
                 hidden = self.layer_norm(hidden)
             if number in states:
@@ -80,15 +88,15 @@ class _Block(nn.Module):
         self.fc2 = nn.Linear(architecture.inner_width, architecture.width)
         self._activate = _ACTIVATIONS[architecture.activation]
 
-    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+    def forward(self, hidden: torch.Tensor, keys: torch.Tensor | None) -> torch.Tensor:
         """(B, T, width) → (B, T, width)."""
-        hidden = hidden + self.self_attn(self.self_attn_layer_norm(hidden))
+        hidden = hidden + self.self_attn(self.self_attn_layer_norm(hidden), keys)
         out: torch.Tensor = hidden + self.fc2(self._activate(self.fc1(self.final_layer_norm(hidden))))
         return out
 
 
 class _Attention(nn.Module):
-    """Every frame attends to all; keys have no bias, which softmax would cancel."""
+    """Every frame attends to all that are real; keys have no bias, which softmax would cancel."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -98,13 +106,14 @@ class _Attention(nn.Module):
         self.v_proj = nn.Linear(width, width)
         self.out_proj = nn.Linear(width, width)
 
-    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        """(B, T, width) → (B, T, width)."""
+    def forward(self, hidden: torch.Tensor, keys: torch.Tensor | None) -> torch.Tensor:
+        """(B, T, width) → (B, T, width). ``keys`` : (B, 1, 1, T) bool, what may be attended to; None: all."""
         scale = (hidden.shape[2] // self._heads) ** -0.5  # of the queries, as in Whisper's own code
         heard = F.scaled_dot_product_attention(
             self._split(self.q_proj(hidden) * scale),
             self._split(self.k_proj(hidden)),
             self._split(self.v_proj(hidden)),
+            attn_mask=keys,
             scale=1.0,
         )
         out: torch.Tensor = self.out_proj(heard.transpose(1, 2).flatten(2))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipelines.recording.chunks import size_patch
 from pipelines.recording.extent import Extent
-from pipelines.recording.source import Source
+from pipelines.recording.source import ByteSource
 
 _HEADER = 12
 _EDIT_COUNT = 4
@@ -20,7 +20,7 @@ _CODECS = {
 _READ = frozenset({b"lpcm", b"alac", b"ulaw", b"alaw"})
 
 
-def measure_caf(source: Source) -> Extent | None:
+def measure_caf(source: ByteSource) -> Extent | None:
     """What the chunk ``data`` holds, whose size may be -1, up to the end; None if there is none."""
     codec = ""
     at = 8
@@ -53,7 +53,7 @@ def measure_caf(source: Source) -> Extent | None:
     return None
 
 
-def _is_chunk(source: Source, at: int) -> bool:
+def _is_chunk(source: ByteSource, at: int) -> bool:
     """Whether a chunk begins at ``at`` that does not exceed the source."""
     header = source.read(at, _HEADER)
     size = int.from_bytes(header[4:], "big", signed=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipelines.recording.extent import STREAMED_SIZE, Extent
-from pipelines.recording.source import Patch, Source
+from pipelines.recording.source import ByteSource, Patch
 from pipelines.recording.tags import start_of_trailing_tags
 
 Order = Literal["little", "big"]
@@ -59,7 +59,7 @@ _BEHIND = (
 
 
 @dataclass(frozen=True)
-class Chunk:
+class ContainerChunk:
     """A chunk: its identifier, the offset of its content, and the size of the content as announced."""
 
     name: bytes
@@ -67,19 +67,19 @@ class Chunk:
     size: int
 
 
-def read_chunks(source: Source, at: int, order: Order) -> Iterator[Chunk]:
+def read_chunks(source: ByteSource, at: int, order: Order) -> Iterator[ContainerChunk]:
     """The chunks from offset ``at`` on; the last one may exceed the source."""
     for _ in range(_MOST_CHUNKS):
         header = source.read(at, HEADER)
         if len(header) < HEADER:
             return
         size = int.from_bytes(header[4:], order)
-        yield Chunk(header[:4], at + HEADER, size)
+        yield ContainerChunk(header[:4], at + HEADER, size)
         at += HEADER + size + size % 2
 
 
 def measure_samples(
-    source: Source, at: int, announced: int, order: Order, *, block: int | None, whole_until: int
+    source: ByteSource, at: int, announced: int, order: Order, *, block: int | None, whole_until: int
 ) -> Extent:
     """How many bytes of samples there are from offset ``at`` on, and what the header says.
 
@@ -103,7 +103,9 @@ def measure_samples(
     return Extent(announced, announced)
 
 
-def _measure_to_the_end(source: Source, at: int, announced: int, order: Order, block: int | None) -> Extent:
+def _measure_to_the_end(
+    source: ByteSource, at: int, announced: int, order: Order, block: int | None
+) -> Extent:
     """All bytes from ``at`` on are samples, except chunks and tags at the end."""
     end = _start_of_chunks(source, at, order)
     is_ended = end < source.size
@@ -118,7 +120,7 @@ def size_patch(at: int, value: int, order: Order, width: int = 4) -> tuple[Patch
     return ((at, value.to_bytes(width, order)),) if 0 <= value < 256**width else ()
 
 
-def _start_of_chunks(source: Source, first: int, order: Order) -> int:
+def _start_of_chunks(source: ByteSource, first: int, order: Order) -> int:
     """Offset of the chunks and tags at the end, found from the end; the source's size if there are none."""
     end = start_of_trailing_tags(source)
     low = max(first, end - _TAIL)
@@ -134,7 +136,7 @@ def _places(tail: bytes, name: bytes) -> Iterator[int]:
         place = tail.find(name, place + 1)
 
 
-def _is_chain(source: Source, at: int, order: Order, end: int | None = None) -> bool:
+def _is_chain(source: ByteSource, at: int, order: Order, end: int | None = None) -> bool:
     """Whether from ``at`` on there is nothing, or chunks that end where the source ends."""
     end = start_of_trailing_tags(source) if end is None and at < source.size else end or source.size
     if at >= end:

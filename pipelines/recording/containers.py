@@ -25,7 +25,7 @@ from pipelines.recording.matlab import measure_mat4, measure_mat5
 from pipelines.recording.mpeg import measure_mpeg
 from pipelines.recording.ogg import measure_ogg
 from pipelines.recording.riff import measure_riff
-from pipelines.recording.source import Part, Source
+from pipelines.recording.source import ByteSource, Part
 from pipelines.recording.speech_headers import measure_sphere, measure_voc
 from pipelines.recording.tags import ends_of_leading_tags
 from pipelines.recording.wave64 import measure_wave64
@@ -39,11 +39,11 @@ class Container:
 
     name: str
     begins: re.Pattern[bytes]
-    measure: Callable[[Source], Extent | None] | None
+    measure: Callable[[ByteSource], Extent | None] | None
 
 
 @dataclass(frozen=True)
-class Layout:
+class ContainerLayout:
     """What is known of a recording before it is decoded.
 
     ``container`` : its name, or "" if it is none of the table.
@@ -88,7 +88,7 @@ CONTAINERS = (
 """Every container that libsndfile recognises by its bytes, in the order in which they are tried."""
 
 
-def examine(source: Source) -> Layout:
+def examine(source: ByteSource) -> ContainerLayout:
     """Look at the header of a recording, and at its end if need be. Raises what the source raises."""
     for start in dict.fromkeys(ends_of_leading_tags(source)):
         part = Part(source, start) if start else source
@@ -96,5 +96,5 @@ def examine(source: Source) -> Layout:
         for container in CONTAINERS:
             if container.begins.match(head):
                 extent = container.measure(part) if container.measure is not None else None
-                return Layout(container.name, start, extent or Extent())
-    return Layout("", 0, Extent())
+                return ContainerLayout(container.name, start, extent or Extent())
+    return ContainerLayout("", 0, Extent())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from pipelines.recording.source import Source
+from pipelines.recording.source import ByteSource
 
 
 class Cursor:
@@ -14,7 +14,7 @@ class Cursor:
     there was none.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: ByteSource) -> None:
         self._source = source
         self._at = 0
         self.failure: OSError | MemoryError | None = None

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pipelines.recording.chunks import measure_samples, read_chunks, size_patch
 from pipelines.recording.extent import Extent
-from pipelines.recording.source import Source
+from pipelines.recording.source import ByteSource
 
 _BYTES_BY_TYPE = {b"alaw": 1, b"ALAW": 1, b"ulaw": 1, b"ULAW": 1, b"fl32": 4, b"FL32": 4, b"fl64": 8}
 _LINEAR = frozenset({b"NONE", b"twos", b"sowt", b"raw ", b"in24", b"in32", b"42ni", b"23ni"})
@@ -20,7 +20,7 @@ _CODECS = {
 _DECODED = frozenset({b"ima4", b"GSM ", b"agsm", b"DWVW"})
 
 
-def measure_aiff(source: Source) -> Extent | None:
+def measure_aiff(source: ByteSource) -> Extent | None:
     """What the chunk ``SSND`` of an AIFF file holds; None if there is none."""
     head = source.read(0, 12)
     whole_until = 8 + int.from_bytes(head[4:8], "big")
@@ -51,7 +51,7 @@ def measure_aiff(source: Source) -> Extent | None:
     return None
 
 
-def measure_svx(source: Source) -> Extent | None:
+def measure_svx(source: ByteSource) -> Extent | None:
     """What the chunk ``BODY`` of an 8SVX or 16SV file holds; None if there is none."""
     head = source.read(0, 12)
     block = 2 if head[8:] == b"16SV" else 1

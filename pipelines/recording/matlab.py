@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipelines.recording.chunks import Order
 from pipelines.recording.extent import Extent
-from pipelines.recording.source import Source
+from pipelines.recording.source import ByteSource
 
 _WIDTHS_4 = {0: 8, 1: 4, 2: 4, 3: 2, 4: 2, 5: 1}
 _HEADER_4, _HEADER_5 = 20, 128
@@ -12,7 +12,7 @@ _MATRIX, _CHANNELS_FIRST = 14, 3
 _TAG = 8
 
 
-def measure_mat4(source: Source) -> Extent | None:
+def measure_mat4(source: ByteSource) -> Extent | None:
     """The second matrix of a MAT 4 file; None if it is none of numbers."""
     order: Order = "little" if source.read(0, 4) == bytes(4) else "big"
     at = 0
@@ -33,7 +33,7 @@ def measure_mat4(source: Source) -> Extent | None:
     return None
 
 
-def measure_mat5(source: Source) -> Extent | None:
+def measure_mat5(source: ByteSource) -> Extent | None:
     """The data of the second matrix of a MAT 5 file; None if there is none."""
     order: Order = "little" if source.read(126, 2) == b"IM" else "big"
     kind, size = _tag(source, _HEADER_5, order)
@@ -50,11 +50,11 @@ def measure_mat5(source: Source) -> Extent | None:
     return None if kind >> 16 else _of_size(source, at + _TAG, size)
 
 
-def _tag(source: Source, at: int, order: Order) -> tuple[int, int]:
+def _tag(source: ByteSource, at: int, order: Order) -> tuple[int, int]:
     """Type and size of an element; a type above 65,535 means that its content takes the place of the size."""
     tag = source.read(at, _TAG)
     return int.from_bytes(tag[:4], order), int.from_bytes(tag[4:], order)
 
 
-def _of_size(source: Source, at: int, announced: int) -> Extent:
+def _of_size(source: ByteSource, at: int, announced: int) -> Extent:
     return Extent(announced, min(announced, max(0, source.size - at)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipelines.recording.chunks import size_patch
 from pipelines.recording.extent import Extent
-from pipelines.recording.source import Source
+from pipelines.recording.source import ByteSource
 from pipelines.recording.tags import start_of_trailing_tags
 
 _HAS_FRAMES, _HAS_BYTES = 1, 2
@@ -12,7 +12,7 @@ _TOLERANCE = 0.01
 """A size that is wrong by at most this share is not worth a note; libmpg123 prints a line for more."""
 
 
-def measure_mpeg(source: Source) -> Extent:
+def measure_mpeg(source: ByteSource) -> Extent:
     """What a Xing or Info frame announces, if there is one; samples are then read as far as possible."""
     head = source.read(0, 64)
     is_mpeg1, is_mono = head[1] & 0x08, head[3] & 0xC0 == 0xC0

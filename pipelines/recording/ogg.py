@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipelines.recording.extent import Extent
-from pipelines.recording.source import Source
+from pipelines.recording.source import ByteSource
 
 _MARK = b"OggS"
 _HEADER = 27
@@ -11,7 +11,7 @@ _LONGEST_PAGE = _HEADER + 255 + 255 * 255
 _LAST_PAGE = 4
 
 
-def measure_ogg(source: Source) -> Extent:
+def measure_ogg(source: ByteSource) -> Extent:
     """Whether the last page is whole, and marked as the last of its stream.
 
     A recording ends within a page if it was cut anywhere, and with a page that is not marked if it was cut

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from pipelines.recording.chunks import Chunk, Order, measure_samples, read_chunks, size_patch
+from pipelines.recording.chunks import ContainerChunk, Order, measure_samples, read_chunks, size_patch
 from pipelines.recording.extent import Extent
-from pipelines.recording.source import Source
+from pipelines.recording.source import ByteSource
 
 _IN_DS64 = 0xFFFFFFFF
 """The size of a chunk whose actual size is in the chunk ``ds64``."""
@@ -49,12 +49,12 @@ class WaveFormat:
     codec: str = ""
 
 
-def measure_riff(source: Source) -> Extent | None:
+def measure_riff(source: ByteSource) -> Extent | None:
     """What the chunk ``data`` of a WAV file holds; None if there is none."""
     head = source.read(0, 8)
     order: Order = "big" if head[:4] == b"RIFX" else "little"
     whole_until = 8 + int.from_bytes(head[4:], order)
-    sizes: Chunk | None = None
+    sizes: ContainerChunk | None = None
     form = WaveFormat()
     for chunk in read_chunks(source, 12, order):
         match chunk.name:
@@ -74,7 +74,7 @@ def measure_riff(source: Source) -> Extent | None:
     return None
 
 
-def _measure_64(source: Source, data: Chunk, sizes: Chunk, form: WaveFormat) -> Extent:
+def _measure_64(source: ByteSource, data: ContainerChunk, sizes: ContainerChunk, form: WaveFormat) -> Extent:
     """The chunk ``data`` of RF64, whose size is in the chunk ``ds64``, behind that of the file."""
     fields = source.read(sizes.at, 24)
     whole, announced = int.from_bytes(fields[:8], "little"), int.from_bytes(fields[8:16], "little")

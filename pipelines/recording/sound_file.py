@@ -10,9 +10,9 @@ import numpy.typing as npt
 import soundfile
 
 from pipelines.quiet import quiet_libraries
-from pipelines.recording.containers import Layout, examine
+from pipelines.recording.containers import ContainerLayout, examine
 from pipelines.recording.cursor import Cursor
-from pipelines.recording.source import Part, Source
+from pipelines.recording.source import ByteSource, Part
 
 Samples = npt.NDArray[np.float32]
 
@@ -57,7 +57,7 @@ class SoundFile:
     and ``OSError`` if the source cannot be read.
     """
 
-    def __init__(self, source: Source, layout: Layout | None = None) -> None:
+    def __init__(self, source: ByteSource, layout: ContainerLayout | None = None) -> None:
         self.layout = examine(source) if layout is None else layout
         self._source = Part(source, self.layout.start, self.layout.extent.patches)
         self._cursor, self._file = self._open()

@@ -34,7 +34,7 @@ WHOLE_BYTES = 16 * 2**20
 _BLOCK = 2**20
 
 
-class Source(ABC):
+class ByteSource(ABC):
     """Bytes that can be read at any offset. ``size`` : their number."""
 
     size: int
@@ -60,7 +60,7 @@ class Source(ABC):
         return digest.hexdigest()
 
 
-class MemorySource(Source):
+class MemorySource(ByteSource):
     """Bytes in memory."""
 
     def __init__(self, data: Bytes) -> None:
@@ -68,21 +68,21 @@ class MemorySource(Source):
         self.size = len(self._data)
 
     def copy(self, offset: int, to: memoryview) -> int:
-        """See :meth:`Source.copy`."""
+        """See :meth:`ByteSource.copy`."""
         part = self._data[offset : offset + len(to)]
         to[: len(part)] = part
         return len(part)
 
     def read(self, offset: int, count: int) -> bytes:
-        """See :meth:`Source.read`."""
+        """See :meth:`ByteSource.read`."""
         return bytes(self._data[offset : offset + count])
 
     def sha256(self) -> str:
-        """See :meth:`Source.sha256`."""
+        """See :meth:`ByteSource.sha256`."""
         return hashlib.sha256(self._data).hexdigest()
 
 
-class FileSource(Source):
+class FileSource(ByteSource):
     """An open regular file of the size that it had when it was opened; only what is asked for is read."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -91,7 +91,7 @@ class FileSource(Source):
         self.size = self._opened[0]
 
     def copy(self, offset: int, to: memoryview) -> int:
-        """See :meth:`Source.copy`. Raises ``OSError``."""
+        """See :meth:`ByteSource.copy`. Raises ``OSError``."""
         wanted = max(0, min(len(to), self.size - offset))
         copied = 0
         while copied < wanted and (
@@ -109,16 +109,16 @@ class FileSource(Source):
         return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-class Part(Source):
+class Part(ByteSource):
     """The bytes of ``whole`` from ``start`` on, with ``patches`` at offsets in this part."""
 
-    def __init__(self, whole: Source, start: int = 0, patches: Sequence[Patch] = ()) -> None:
+    def __init__(self, whole: ByteSource, start: int = 0, patches: Sequence[Patch] = ()) -> None:
         self._whole, self._start, self._patches = whole, start, tuple(patches)
         self._patched_until = max((offset + len(new) for offset, new in self._patches), default=0)
         self.size = whole.size - start
 
     def copy(self, offset: int, to: memoryview) -> int:
-        """See :meth:`Source.copy`."""
+        """See :meth:`ByteSource.copy`."""
         count = self._whole.copy(self._start + offset, to)
         if offset < self._patched_until:
             for at, new in self._patches:
@@ -128,12 +128,12 @@ class Part(Source):
         return count
 
 
-RecordingFile = str | Path | bytes | Source
+RecordingFile = str | Path | bytes | ByteSource
 """A recording: its path, its bytes, or an open source of them."""
 
 
 @contextmanager
-def open_recording(path: str | Path) -> Iterator[Source]:
+def open_recording(path: str | Path) -> Iterator[ByteSource]:
     """Open a recording, whose bytes can be read within the context.
 
     Up to :data:`WHOLE_BYTES` are read at once; of a larger file only what is asked for. Raises ``OSError``
@@ -149,9 +149,9 @@ def open_recording(path: str | Path) -> Iterator[Source]:
         yield FileSource(file)
 
 
-def opened(recording: RecordingFile) -> AbstractContextManager[Source]:
+def opened(recording: RecordingFile) -> AbstractContextManager[ByteSource]:
     """Open a recording given by its path, or take its bytes or an open source as it is."""
-    if isinstance(recording, Source):
+    if isinstance(recording, ByteSource):
         return nullcontext(recording)
     if isinstance(recording, bytes):
         return nullcontext(MemorySource(recording))

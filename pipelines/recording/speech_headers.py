@@ -6,7 +6,7 @@ import re
 
 from pipelines.recording.chunks import size_patch
 from pipelines.recording.extent import Extent
-from pipelines.recording.source import Source
+from pipelines.recording.source import ByteSource
 
 _SPHERE_HEADER = 1024
 _READ = frozenset({"pcm", "ulaw", "mu-law", "alaw"})
@@ -17,7 +17,7 @@ _PARAMETERS = {_SOUND: 2, _CONTINUED: 0, _EXTENDED: 12}
 _MOST_BLOCKS = 10_000
 
 
-def measure_sphere(source: Source) -> Extent | None:
+def measure_sphere(source: ByteSource) -> Extent | None:
     """NIST SPHERE: lines of text such as ``sample_count -i 52321``; None without a count."""
     text = source.read(0, _SPHERE_HEADER).partition(b"end_head")[0].decode("latin-1")
     fields = dict(re.findall(r"^(\w+)\s+-\w+\s+(.*?)\s*$", text, re.MULTILINE))
@@ -34,7 +34,7 @@ def measure_sphere(source: Source) -> Extent | None:
     return Extent(announced, min(announced, held) if announced else held)
 
 
-def measure_voc(source: Source) -> Extent | None:
+def measure_voc(source: ByteSource) -> Extent | None:
     """Creative Voice: blocks with a size of three bytes; None if the first ones hold no samples."""
     at = int.from_bytes(source.read(20, 2), "little")
     for _ in range(_MOST_BLOCKS):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.recording.source import Source
+from pipelines.recording.source import ByteSource
 
 _MOST_TAGS = 16
 _MOST_PADDING = 4096
@@ -13,7 +13,7 @@ _APE_FOOTER = 32
 _APE_HAS_HEADER = 0x80000000
 
 
-def ends_of_leading_tags(source: Source) -> tuple[int, int]:
+def ends_of_leading_tags(source: ByteSource) -> tuple[int, int]:
     """Offsets of the first byte behind the ID3v2 tags at the start, and behind the zeros that pad them."""
     at = 0
     for _ in range(_MOST_TAGS):
@@ -25,7 +25,7 @@ def ends_of_leading_tags(source: Source) -> tuple[int, int]:
     return at, at + len(padding) - len(padding.lstrip(b"\0"))
 
 
-def start_of_trailing_tags(source: Source) -> int:
+def start_of_trailing_tags(source: ByteSource) -> int:
     """Offset of the first of the tags at the end (ID3v1, APE); the size of the source if there are none."""
     end = source.size
     for _ in range(_MOST_TAGS):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from pipelines.recording.chunks import Chunk, size_patch
+from pipelines.recording.chunks import ContainerChunk, size_patch
 from pipelines.recording.extent import Extent
 from pipelines.recording.riff import WaveFormat, read_format
-from pipelines.recording.source import Source
+from pipelines.recording.source import ByteSource
 
 _HEADER = 24
 _GUID_END = bytes.fromhex("f3acd3118cd100c04f8edb8a")
@@ -20,7 +20,7 @@ _TAIL = 2**20
 _STREAMED_SIZE = 2**47
 
 
-def measure_wave64(source: Source) -> Extent | None:
+def measure_wave64(source: ByteSource) -> Extent | None:
     """What the chunk ``data`` of a W64 file holds; None if there is none."""
     form = WaveFormat()
     for chunk in _read_chunks(source, 40):
@@ -50,20 +50,20 @@ def _limit(extent: Extent, form: WaveFormat) -> Extent:
     return replace(extent, frames=extent.held // form.block if form.block else None, codec=form.codec)
 
 
-def _read_chunks(source: Source, at: int) -> Iterator[Chunk]:
+def _read_chunks(source: ByteSource, at: int) -> Iterator[ContainerChunk]:
     """Chunks from ``at`` on, each padded to a multiple of 8 bytes; a size below 0 is one without header."""
     for _ in range(_MOST_CHUNKS):
         header = source.read(at, _HEADER)
         if len(header) < _HEADER:
             return
         size = int.from_bytes(header[16:], "little")
-        yield Chunk(header[:4], at + _HEADER, size - _HEADER)
+        yield ContainerChunk(header[:4], at + _HEADER, size - _HEADER)
         if size < _HEADER:
             return
         at += size + -size % 8
 
 
-def _start_of_chunks(source: Source, first: int) -> int:
+def _start_of_chunks(source: ByteSource, first: int) -> int:
     low = max(first, source.size - _TAIL)
     tail = source.read(low, source.size - low)
     places = []
@@ -75,7 +75,7 @@ def _start_of_chunks(source: Source, first: int) -> int:
     return next((at for at in sorted(places) if at >= first and _is_chain(source, at)), source.size)
 
 
-def _is_chain(source: Source, at: int) -> bool:
+def _is_chain(source: ByteSource, at: int) -> bool:
     """Whether there are chunks from ``at`` on that end where the source ends."""
     for chunk in _read_chunks(source, at):
         behind = chunk.at + chunk.size

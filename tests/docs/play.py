@@ -143,7 +143,8 @@ class Player:
         return self.scheduler
 
     def _newest(self, name: str) -> str:
-        runs = [path for path in (self.folder / "runs").glob(f"*{name}") if path.is_dir()]
+        found = (self.folder / "runs").glob(f"*{name}")
+        runs = [path for path in found if (path / "run.json").exists() or (path / "series.json").exists()]
         if not runs:
             return f"runs/no-run-called-{name}"
         return f"runs/{max(runs, key=lambda path: path.stat().st_mtime_ns).name}"

@@ -13,6 +13,7 @@ from featurestore.format.documents import write_document
 from featurestore.format.layout import STORE_JSON, shard_path
 from featurestore.places.folder import Folder
 from featurestore.plan.spec import SpecRequest, extended_spec, new_spec
+from featurestore.read.selection import Layers
 from featurestore.read.spans import Span
 from featurestore.sharing.pull import pull
 from featurestore.sharing.selection import PartSelection
@@ -113,10 +114,10 @@ def test_only_the_layers_that_are_read_are_fetched(
     ],
 )
 def test_wrong_layers_are_named(
-    features: tuple[str, ...], layers: object, message: str, encoder_store: Path
+    features: tuple[str, ...], layers: Layers, message: str, encoder_store: Path
 ) -> None:
     with pytest.raises(UsageError, match=message):
-        FeatureStore.open(encoder_store).read([0], (0,), features, layers)  # type: ignore[arg-type]
+        FeatureStore.open(encoder_store).read([0], (0,), features, layers)
 
 
 def test_a_part_with_a_layer_is_what_a_build_makes(

@@ -14,6 +14,7 @@ from tests.pretended_cuda.tags import (
     device_of,
     is_on_device,
     is_pinned,
+    tag_in_memory,
     tag_on_device,
     tag_pinned,
     tensors_in,
@@ -36,6 +37,11 @@ _LSTM_IN_HALF = (
 )
 
 
+def _getter(attribute: str) -> Any:
+    """What torch calls to read an attribute of a tensor. To mypy an attribute is its value."""
+    return vars(torch._C.TensorBase)[attribute].__get__
+
+
 class AnswerCalls(TorchFunctionMode):
     """Devices as tagged, copies between them, and factories."""
 
@@ -43,9 +49,9 @@ class AnswerCalls(TorchFunctionMode):
         super().__init__()
         self._waits = waits
         self._answers: dict[Any, Callable[..., Any]] = {
-            torch.Tensor.device.__get__: device_of,  # type: ignore[attr-defined]
-            torch.Tensor.is_cuda.__get__: is_on_device,  # type: ignore[attr-defined]
-            torch.Tensor.is_cpu.__get__: lambda t: not is_on_device(t),  # type: ignore[attr-defined]
+            _getter("device"): device_of,
+            _getter("is_cuda"): is_on_device,
+            _getter("is_cpu"): lambda t: not is_on_device(t),
             torch.Tensor.get_device: lambda t: 0 if is_on_device(t) else -1,
             torch.Tensor.is_pinned: is_pinned,
             torch.Tensor.pin_memory: lambda t: tag_pinned(t.clone()),
@@ -112,8 +118,7 @@ class AnswerCalls(TorchFunctionMode):
         if same:
             return moved
         if not there:
-            moved.untyped_storage().on_device = False  # type: ignore[attr-defined]
-            return moved
+            return tag_in_memory(moved)
         return tag_on_device(moved)
 
     def _count(self, tensor: torch.Tensor, non_blocking: bool, *, there: bool) -> None:

@@ -14,21 +14,31 @@ GPU, CPU = torch.device("cuda", 0), torch.device("cpu")
 
 
 def is_on_device(tensor: torch.Tensor) -> bool:
-    return getattr(tensor.untyped_storage(), "on_device", False)
+    return bool(_tags(tensor).get("on_device"))
 
 
 def is_pinned(tensor: torch.Tensor) -> bool:
-    return getattr(tensor.untyped_storage(), "pinned", False)
+    return bool(_tags(tensor).get("pinned"))
 
 
 def tag_on_device(tensor: torch.Tensor) -> torch.Tensor:
-    tensor.untyped_storage().on_device = True  # type: ignore[attr-defined]
+    _tags(tensor)["on_device"] = True
+    return tensor
+
+
+def tag_in_memory(tensor: torch.Tensor) -> torch.Tensor:
+    _tags(tensor)["on_device"] = False
     return tensor
 
 
 def tag_pinned(tensor: torch.Tensor) -> torch.Tensor:
-    tensor.untyped_storage().pinned = True  # type: ignore[attr-defined]
+    _tags(tensor)["pinned"] = True
     return tensor
+
+
+def _tags(tensor: torch.Tensor) -> dict[str, object]:
+    """What is attached to the storage; torch gives a storage one Python object for as long as it lives."""
+    return vars(tensor.untyped_storage())
 
 
 def device_of(tensor: torch.Tensor) -> torch.device:

@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PACKAGES = tuple(f"{_ROOT / name}/" for name in ("benchmarks", "featurestore", "pipelines", "training"))
@@ -61,10 +62,10 @@ class HostWaits:
 
 def _here(cause: str) -> Wait:
     """The innermost running line of this project."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename
         if name.startswith(_PACKAGES):
             return Wait(cause, str(Path(name).relative_to(_ROOT)), frame.f_lineno)
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return Wait(cause, "", 0)

@@ -12,7 +12,7 @@ from onnxruntime import InferenceSession
 from featurestore.store import FeatureStore
 from schemas.errors import RunError, SpecError
 from schemas.recipe import Recipe, parse_recipe
-from tests.encoder_store import encoder_recipe
+from tests.encoder_store import FRAMED, encoder_recipe
 from training.evaluate import EvaluationRequest, evaluate_runs
 from training.export.export import export_run
 from training.loop.normalise import Normalisation
@@ -27,14 +27,6 @@ POOLED = """
 kind = "encoder"
 name = "pooled"
 pooling = "mean+std"
-"""
-FRAMED = """
-[[features]]
-kind = "encoder"
-name = "framed"
-layers = [2]
-pooling = "frames"
-stride = 2
 """
 SIGNAL = ('[[features]]\nkind = "mel"\nn_mels = 16\n', '[[features]]\nkind = "rms"\n')
 TRAINING = """

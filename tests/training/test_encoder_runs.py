@@ -14,8 +14,8 @@ import soundfile
 
 from featurestore.store import FeatureStore
 from schemas.errors import EncoderError, RunError, SpecError
-from schemas.recipe import Recipe, load_recipe, parse_recipe
-from tests.encoder_store import encoder_recipe
+from schemas.recipe import load_recipe, parse_recipe
+from tests.encoder_store import THIRD_LAYER, vector_recipe, vector_recipe_text
 from training.evaluate import EvaluationRequest, evaluate_runs
 from training.predict.ensemble import Ensemble
 from training.predict.predictor import Predictor
@@ -24,36 +24,13 @@ from training.runs.request import Hardware, TrainRequest
 from training.train import train
 
 CPU = Hardware("cpu")
-POOLED = """
-[[features]]
-kind = "encoder"
-name = "pooled"
-layers = [3]
-pooling = "mean"
-"""
-HEAD = """
-[input]
-representation = "embedding"
-[split]
-protocol = "speaker"
-[train]
-views = [0, 2]
-"""
-
-
-def encoder_run_recipe(model: str, encoders: str = POOLED) -> Recipe:
-    """The recipe of the store without its signal features, with one layer and one statistic of two."""
-    text = encoder_recipe(encoders=encoders).replace('name = "A"', f'name = "{model}"')
-    for feature in ('[[features]]\nkind = "mel"\nn_mels = 16\n', '[[features]]\nkind = "rms"\n'):
-        text = text.replace(feature, "")
-    return parse_recipe(text + HEAD, "test")
 
 
 @pytest.fixture(scope="module")
 def run(encoder_store: Path, tmp_path_factory: pytest.TempPathFactory) -> RunResult:
     out = tmp_path_factory.mktemp("runs")
     return train(
-        TrainRequest(store=encoder_store, recipe=encoder_run_recipe("lda"), output=out, hardware=CPU)
+        TrainRequest(store=encoder_store, recipe=vector_recipe("lda", "speaker"), output=out, hardware=CPU)
     )
 
 
@@ -66,7 +43,9 @@ def test_it_learns_across_speakers(run: RunResult) -> None:
 @pytest.mark.parametrize("model", ["svm", "logistic"])
 def test_the_other_classifiers_learn(model: str, encoder_store: Path, tmp_path: Path) -> None:
     found = train(
-        TrainRequest(store=encoder_store, recipe=encoder_run_recipe(model), output=tmp_path, hardware=CPU)
+        TrainRequest(
+            store=encoder_store, recipe=vector_recipe(model, "speaker"), output=tmp_path, hardware=CPU
+        )
     )
     assert found.test.emotion.ua > 0.2
 
@@ -175,7 +154,7 @@ def test_the_record_holds_architecture_and_hash(run: RunResult) -> None:
 
 
 def test_layers_that_the_store_lacks_are_named(encoder_store: Path, tmp_path: Path) -> None:
-    recipe = encoder_run_recipe("lda", POOLED.replace("[3]", "[2]"))
+    recipe = vector_recipe("lda", "speaker", THIRD_LAYER.replace("[3]", "[2]"))
     with pytest.raises(RunError, match=r"its pooled has layers \(1, 3\) \(recipe: \(2,\)\)"):
         train(TrainRequest(store=encoder_store, recipe=recipe, output=tmp_path / "runs", hardware=CPU))
     assert not (tmp_path / "runs").exists()
@@ -194,9 +173,7 @@ def test_layers_that_the_store_lacks_are_named(encoder_store: Path, tmp_path: Pa
     ],
 )
 def test_recipes_that_contradict_themselves(change: tuple[str, str], message: str) -> None:
-    text = encoder_recipe(encoders=POOLED).replace('name = "A"', 'name = "lda"') + HEAD
-    for feature in ('[[features]]\nkind = "mel"\nn_mels = 16\n', '[[features]]\nkind = "rms"\n'):
-        text = text.replace(feature, "")
+    text = vector_recipe_text("lda", "speaker")
     with pytest.raises(SpecError, match=message):
         parse_recipe(text.replace(*change), "test")
 

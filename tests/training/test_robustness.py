@@ -18,9 +18,9 @@ from sklearn.metrics import balanced_accuracy_score
 from featurestore.store import FeatureStore
 from schemas.errors import RunError, UnknownNameError, UsageError
 from schemas.overrides import override
-from schemas.recipe import Recipe, parse_recipe
+from schemas.recipe import Recipe
 from tests import commands
-from tests.encoder_store import encoder_recipe
+from tests.encoder_store import vector_recipe
 from tests.training.report.page.reading import Page
 from training.campaign import train_all
 from training.evaluate import EvaluationRequest, evaluate_runs
@@ -33,29 +33,11 @@ from training.runs.request import Hardware, TrainRequest
 from training.samples.view_choice import choose_views
 
 CPU = Hardware("cpu")
-POOLED = """
-[[features]]
-kind = "encoder"
-name = "pooled"
-layers = [3]
-pooling = "mean"
-"""
-HEAD = """
-[input]
-representation = "embedding"
-[split]
-protocol = "kfold:2"
-[train]
-views = [0, 2]
-"""
 LAYER_3, WIDTH = 1, 32
 
 
 def recipe() -> Recipe:
-    text = encoder_recipe(encoders=POOLED).replace('name = "A"', 'name = "lda"')
-    for feature in ('[[features]]\nkind = "mel"\nn_mels = 16\n', '[[features]]\nkind = "rms"\n'):
-        text = text.replace(feature, "")
-    return parse_recipe(text + HEAD, "test")
+    return vector_recipe("lda", "kfold:2")
 
 
 def trained(store: Path, out: Path, *changes: str) -> Path:

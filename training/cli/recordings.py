@@ -13,7 +13,7 @@ from featurestore.cli.paths import STDIN
 from schemas.errors import RecordingError, UsageError
 
 if TYPE_CHECKING:
-    from pipelines.recording.source import Source
+    from pipelines.recording.source import ByteSource
 
 MOST_STDIN_BYTES = 2**30
 """Of a recording on standard input: an hour of stereo with 24 bits at 48 kHz."""
@@ -53,7 +53,7 @@ def list_recordings(clips: Sequence[str]) -> Recordings:
     return Recordings(tuple(once.values()), tuple(notes))
 
 
-def read_recording(name: str) -> Path | Source:
+def read_recording(name: str) -> Path | ByteSource:
     """The path of a recording, which is opened later, or what standard input holds.
 
     Raises :class:`RecordingError` if that is more than :data:`MOST_STDIN_BYTES`.
@@ -61,7 +61,7 @@ def read_recording(name: str) -> Path | Source:
     return _read_stdin(sys.stdin.buffer) if name == STDIN else Path(name)
 
 
-def _read_stdin(stream: BinaryIO) -> Source:
+def _read_stdin(stream: BinaryIO) -> ByteSource:
     data = bytearray()
     while block := stream.read(_BLOCK):
         data += block

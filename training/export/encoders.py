@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from pipelines.encoders.compute import encode, summarise
 from pipelines.encoders.encoder import Encoder
 from pipelines.encoders.locate import locate_weights
-from pipelines.encoders.pooling import average_frames, pool
 from pipelines.encoders.weights import find_weights
 from schemas.encoders import ENCODER_RATE, EncoderSpec
 from schemas.errors import RunError
@@ -142,11 +142,5 @@ def require_same_states(onnx: bytes, feature: EncoderSpec, encoder: Encoder, lon
 
 def compute(feature: EncoderSpec, encoder: Encoder, clips: torch.Tensor) -> np.ndarray:
     """The feature by torch, (clips, coefficients, frames) float32, of ``clips`` (clips, n) at 16 kHz."""
-    frames = feature.encoder_frames(clips.shape[1], ENCODER_RATE)
-    if feature.window != "clip":
-        window = round(feature.window * ENCODER_RATE)
-        clips = torch.nn.functional.pad(clips, (0, window - clips.shape[1]))
-    hidden = encoder.hidden_states(clips)[:, :, :frames]
-    if feature.pooling == "frames":
-        return average_frames(hidden, feature.stride).transpose(1, 2).numpy()
-    return pool(hidden, feature.statistics).transpose(1, 2).numpy()
+    hidden = encode(encoder, feature, clips, [clips.shape[1]] * len(clips))
+    return summarise(feature, hidden).transpose(1, 2).numpy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -84,9 +85,9 @@ def test_separation_is_that_of_the_plain_definitions(found: ClipMap, values: Dou
         assert separation.chance == pytest.approx(np.mean(pairs))
 
 
-def nearest(standard: Doubles, labels: list[str], apart: object) -> float:
+def nearest(standard: Doubles, labels: list[str], apart: Iterable[object]) -> float:
     """Share of clips whose nearest clip with another entry in ``apart`` has the same label."""
-    keys, same = list(apart), []  # type: ignore[call-overload]
+    keys, same = list(apart), []
     for i in range(len(labels)):
         others = [j for j in range(len(labels)) if keys[j] != keys[i]]
         closest = min(others, key=lambda j: np.linalg.norm(standard[i] - standard[j]))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 
 from featurestore.progress import Silent
+from featurestore.read.selection import Positions
 from featurestore.report.embeddings import examine_embeddings
 from featurestore.report.findings import findings_json
 from featurestore.report.make import make_report
@@ -130,9 +132,11 @@ def test_nothing_but_originals_is_read(encoder_store: Path, monkeypatch: pytest.
     asked: list[tuple[tuple[int, ...], tuple[str, ...]]] = []
     read = FeatureStore.read
 
-    def watched(self: FeatureStore, clips: object, views: object, features: object) -> object:
-        asked.append((tuple(views), tuple(features)))  # type: ignore[call-overload]
-        return read(self, clips, views, features)  # type: ignore[arg-type]
+    def watched(
+        self: FeatureStore, clips: Positions, views: Sequence[int], features: Sequence[str]
+    ) -> dict[str, npt.NDArray[np.floating]]:
+        asked.append((tuple(views), tuple(features)))
+        return read(self, clips, views, features)
 
     monkeypatch.setattr(FeatureStore, "read", watched)
     examine_embeddings(FeatureStore.open(encoder_store), Silent())

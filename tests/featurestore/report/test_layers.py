@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -121,8 +122,8 @@ def test_numbers_that_are_not_finite_are_refused(
     store = FeatureStore.open(encoder_store)
     read = FeatureStore.read
 
-    def broken(self: FeatureStore, *arguments: object) -> object:
-        found = read(self, *arguments)  # type: ignore[arg-type]
+    def broken(self: FeatureStore, *arguments: Any) -> dict[str, npt.NDArray[np.floating]]:
+        found = read(self, *arguments)
         found["pooled"][0, 5, 3] = np.nan
         return found
 

@@ -12,9 +12,10 @@ from pipelines.encoders.encoder import Encoder
 from pipelines.encoders.weights import EncoderWeights, find_weights
 from pipelines.pipeline import Pipeline
 from schemas.encoders import EncoderSpec
+from schemas.errors import UsageError
 from schemas.spec import AudioSpec, SpectralSpec, StoreSpec
 from tests.pipelines.encoders.conftest import Saved
-from tests.pipelines.encoders.saved import KINDS
+from tests.pipelines.encoders.saved import KINDS, base_of, make_network, save
 
 CLIPS = [
     (0.1 * np.random.default_rng(seed).standard_normal(length)).astype(np.float32)
@@ -122,3 +123,13 @@ def test_features_of_other_precision_have_passes_of_their_own(
     ]
     _arrays(dict.fromkeys(("exact", "rounded"), folder), *features)
     assert sorted(set(passes)) == [(1,), (1, 3)]
+
+
+def test_an_overflow_of_half_precision_names_the_next_step(tmp_path: Path) -> None:
+    network = make_network(KINDS["whisper"])
+    with torch.no_grad():
+        base_of(network).get_parameter("conv2.weight").mul_(1e6)
+    folder = save(network, tmp_path)
+    feature = _feature(folder, "large", **SINGLE, precision="float16")
+    with pytest.raises(UsageError, match=r"large of clip exceeds float16; set its precision to bfloat16"):
+        _arrays({"large": folder}, feature)

@@ -17,10 +17,10 @@ from typer.testing import CliRunner
 from pipelines.encoders.weights import find_weights
 from schemas.encoders import EncoderSpec
 from schemas.errors import MissingWeightsError, RunError, UsageError
+from tests.encoder_store import vector_recipe
 from tests.pipelines.encoders.conftest import Saved
 from tests.pipelines.encoders.conftest import saved as saved
 from tests.pipelines.encoders.saved import KINDS
-from tests.training.test_encoder_runs import encoder_run_recipe
 from training.cli.commands.export import app
 from training.export import encoders
 from training.export.check import TOLERANCE
@@ -41,7 +41,7 @@ def run(encoder_store: Path, tmp_path_factory: pytest.TempPathFactory) -> RunRes
     out = tmp_path_factory.mktemp("runs")
     return train(
         TrainRequest(
-            store=encoder_store, recipe=encoder_run_recipe("lda"), output=out, hardware=Hardware("cpu")
+            store=encoder_store, recipe=vector_recipe("lda", "speaker"), output=out, hardware=Hardware("cpu")
         )
     )
 

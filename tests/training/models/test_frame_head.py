@@ -101,7 +101,9 @@ class Described:
 @pytest.mark.parametrize("fields", SHAPES)
 def test_a_padded_clip_has_the_logits_of_the_described_head_on_the_clip_alone(fields: dict) -> None:
     network = make_network(**fields)
-    described = Described(network, MODELS["frame-head"].model_copy(update=fields))  # type: ignore[arg-type]
+    spec = MODELS["frame-head"].model_copy(update=fields)
+    assert isinstance(spec, FrameHeadSpec)
+    described = Described(network, spec)
     x = torch.randn(4, 1, STATES.rows, FRAMES)
     found = network(x, VALID)
     for i, valid in enumerate(VALID.tolist()):

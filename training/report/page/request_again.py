@@ -18,7 +18,7 @@ _OF_THE_STORE = {"name", "description", "audio", "spectral", "features", "views"
 _Option = TypeVar("_Option", str, int)
 
 
-class Difference(NamedTuple):
+class RecipeDifference(NamedTuple):
     """A field that differs from the shipped recipe; values as TOML, ``null`` for none."""
 
     field: str
@@ -33,7 +33,7 @@ def as_requested(recipe: Recipe, store: StoreSpec) -> Recipe:
     return recipe.model_copy(update={"train": recipe.train.model_copy(update={"views": None})})
 
 
-def differences(recipe: Recipe) -> tuple[Difference, ...] | None:
+def differences(recipe: Recipe) -> tuple[RecipeDifference, ...] | None:
     """Differences from the shipped recipe of the same name; None if there is no such recipe.
 
     If the model is another named one, its name is listed, and differences from the model of that name.
@@ -42,10 +42,13 @@ def differences(recipe: Recipe) -> tuple[Difference, ...] | None:
     base = None if shipped is None else _with_model(shipped, recipe)
     if shipped is None or base is None:
         return None
-    renamed = Difference("model.name", _text(shipped.model.name), _text(recipe.model.name))
+    renamed = RecipeDifference("model.name", _text(shipped.model.name), _text(recipe.model.name))
     return (
         *((renamed,) if renamed.shipped != renamed.here else ()),
-        *(Difference(field, _text(old), _text(new)) for field, old, new in _changed_fields(base, recipe)),
+        *(
+            RecipeDifference(field, _text(old), _text(new))
+            for field, old, new in _changed_fields(base, recipe)
+        ),
     )
 
 
