@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from tests.once import Once
 
 pytest_plugins = ("tests.once", "tests.tiny_store", "tests.encoder_store", "tests.server_fixtures")
+
+USUAL_SLOW_TEST_S = 10
+"""Of a core; a slow test that takes much longer or shorter says so: ``slow(seconds=100)``."""
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -57,14 +60,23 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let several processes start with the files that have the most slow tests, then with the longest lists.
+    """Let several processes start with the files whose slow tests take longest, then with the longest lists.
 
     Each file is run by one process: a long one that starts last is waited for on a single core.
     """
     if "PYTEST_XDIST_WORKER" in os.environ:
-        slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
-        tests = Counter(item.path for item in items)
-        items.sort(key=lambda item: (-slow[item.path], -tests[item.path], item.path))
+        seconds: defaultdict[Path, float] = defaultdict(float)
+        tests: Counter[Path] = Counter()
+        for item in items:
+            seconds[item.path] += _seconds_of(item)
+            tests[item.path] += 1
+        items.sort(key=lambda item: (-seconds[item.path], -tests[item.path], item.path))
+
+
+def _seconds_of(item: pytest.Item) -> float:
+    """Of a core, roughly, as the test's mark says."""
+    marker = item.get_closest_marker("slow")
+    return marker.kwargs.get("seconds", USUAL_SLOW_TEST_S) if marker else 0
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -87,11 +87,15 @@ def build_with(
 
 
 @pytest.fixture(scope="session")
-def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def encoder(once: Once) -> Path:
     """Folder of a Whisper encoder with 3 blocks and random weights. Shared: do not change it."""
-    from tests.pipelines.encoders.saved import KINDS, make_network, save
 
-    return save(make_network(KINDS["whisper"]), tmp_path_factory.mktemp("encoder") / "small-whisper")
+    def fill(folder: Path) -> None:
+        from tests.pipelines.encoders.saved import KINDS, make_network, save
+
+        save(make_network(KINDS["whisper"]), folder)
+
+    return once("small-whisper", fill)
 
 
 @pytest.fixture(scope="session")

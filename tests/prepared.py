@@ -101,6 +101,7 @@ def _serve(address: str) -> None:
         importlib.import_module(name)
     execution = importlib.import_module("featurestore.compute.execution")
     vars(execution)["MANY_CLIPS"] = FEWEST_FOR_WORKERS
+    _compile_pages()
     with draw_blank(), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
         server.bind(address)
         server.listen(64)
@@ -113,6 +114,16 @@ def _serve(address: str) -> None:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 _watch(caller)
             caller.close()
+
+
+def _compile_pages() -> None:
+    """Each training has a page, and its templates would be compiled in each child."""
+    from featurestore.page.render import templates
+
+    for package in ("featurestore.report", "training.report.page"):
+        pages = templates(package, "featurestore.page")
+        for name in pages.list_templates():
+            pages.get_template(name)
 
 
 def _modules() -> Iterator[str]:

@@ -7,6 +7,7 @@ content security policy of the page forbids scripts and everything outside the f
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
@@ -20,10 +21,12 @@ def render(package: str, template: str, **values: Any) -> str:
     return escape_controls(page) + "\n"
 
 
+@cache
 def templates(*packages: str) -> Environment:
     """The templates in the folders ``templates`` of ``packages``; the first package with a name wins.
 
-    Every value is escaped, and a missing value is an error.
+    Every value is escaped, and a missing value is an error. A process compiles its templates once: it takes
+    longer than filling them in, and a series has a page per fold.
     """
     return Environment(
         loader=ChoiceLoader([PackageLoader(package) for package in packages]),

@@ -109,11 +109,16 @@ def test_commands_keep_their_lines(tmp_path: Path) -> None:
             "torchrun --nproc_per_node 2 $(which ser-train) --model A",
             "torchrun --nproc_per_node 2 $(which ser-train) --views 0 --epochs 1 --model A",
         ),
-        ("ser-train --model functionals", "ser-train --model functionals"),
+        ("ser-train --model functionals", "ser-train --views 0 --model functionals"),
+        (
+            "ser-train --store demo.zarr --model functionals",
+            "ser-train --store demo.zarr --model functionals",
+        ),
+        ("ser-train --model functionals --leak-views", "ser-train --model functionals --leak-views"),
         ("ser-train --resume runs/mine", "ser-train --resume runs/mine"),
     ],
 )
-def test_networks_are_trained_briefly(command: str, run: str, bare_player: Player) -> None:
+def test_models_are_trained_briefly(command: str, run: str, bare_player: Player) -> None:
     assert bare_player.replaced(command) == run
 
 

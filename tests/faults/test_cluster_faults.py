@@ -81,7 +81,7 @@ def digest_of(request: BuildRequest) -> str:
     return build(request).document.digest
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=20)
 def test_a_worker_that_is_killed_in_the_middle_of_a_unit(
     cluster: Cluster, sound: Sound, children: Children, tmp_path: Path
 ) -> None:
@@ -94,7 +94,7 @@ def test_a_worker_that_is_killed_in_the_middle_of_a_unit(
     _is_sound(out, sound)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=30)
 def test_a_local_worker_that_is_killed_is_started_again(
     sound: Sound, children: Children, tmp_path: Path
 ) -> None:
@@ -107,7 +107,7 @@ def test_a_local_worker_that_is_killed_is_started_again(
     _is_sound(out, sound)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=20)
 def test_a_scheduler_that_is_killed(
     cluster: Cluster, sound: Sound, children: Children, tmp_path: Path
 ) -> None:
@@ -125,7 +125,7 @@ def test_a_scheduler_that_is_killed(
     _is_sound(out, sound)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=20)
 def test_a_killed_build_leaves_workers_that_change_nothing_more(
     cluster: Cluster, sound: Sound, children: Children, tmp_path: Path
 ) -> None:

@@ -34,11 +34,10 @@ class TestFull:
         "first_refused",
         [
             "demo/mel/c/0/0/0/0",
-            pytest.param("records/demo/00000.parquet", marks=pytest.mark.slow),
+            "records/demo/00000.parquet",
             "records/demo/00001.json",
-            "manifest.parquet",
-            pytest.param("statistics.parquet", marks=pytest.mark.slow),
-            pytest.param("zarr.json", marks=pytest.mark.slow),
+            "manifest.parquet",  # and the other tables, by the same writer
+            "zarr.json",
             STORE_JSON,
         ],
     )

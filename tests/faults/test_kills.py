@@ -76,7 +76,7 @@ def course_of(children: Children, request: BuildRequest) -> Course:
     return Course(done)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=100)
 def test_twenty_kills_of_a_build(sound: Sound, course: Course, children: Children, tmp_path: Path) -> None:
     labels: list[str] = []
     for number, operation in enumerate(course.moments("build", BY_OPERATION, FINALISING)):

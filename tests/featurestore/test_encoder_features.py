@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from transformers.models.whisper.modeling_whisper import WhisperEncoder as Reference
 
 from featurestore.build import BuildRequest, build
 from featurestore.cluster.request import ClusterRequest
@@ -24,7 +23,7 @@ from pipelines.decode import decode
 from pipelines.resample import resample
 from schemas.errors import EncoderError, StoreDamagedError, UsageError
 from tests.encoder_store import build_with
-from tests.pipelines.encoders.saved import KINDS, WHISPER, base_of, make_network, save
+from tests.pipelines.encoders.saved import KINDS, WHISPER, base_of, make_network, make_whisper_encoder, save
 
 WIDTH = WHISPER["d_model"]
 
@@ -37,7 +36,7 @@ def _states(encoder: Path, samples: np.ndarray) -> list[np.ndarray]:
     ).input_features
     whole = base_of(transformers.WhisperModel.from_pretrained(encoder))
     config = transformers.WhisperConfig(**{**WHISPER, "max_source_positions": frames})
-    network = Reference(config).eval()
+    network = make_whisper_encoder(config)
     values = whole.state_dict()
     values["embed_positions.weight"] = values["embed_positions.weight"][:frames]
     network.load_state_dict(values)

@@ -19,7 +19,7 @@ from tests.hostile.stores import HOSTILE, Hostile
 
 
 @pytest.mark.parametrize("hostile", HOSTILE, ids=lambda hostile: hostile.name)
-@pytest.mark.slow
+@pytest.mark.slow(seconds=0.2)  # a hundred and forty of them
 def test_pulling_brings_nothing_that_can_be_opened(
     hostile: Hostile, tiny_store: Path, tmp_path: Path, probe: Probe
 ) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
+from functools import cache
 from typing import Any
 
 import numpy as np
 import soundfile
+from jinja2 import Environment
 
 from featurestore.page.render import templates
 from schemas.messages.printable import escape_controls
@@ -81,6 +83,12 @@ def _heard_wav(heard: HeardClip) -> str:
 
 
 def _render(template: str, **values: Any) -> str:
+    return escape_controls(_pages().get_template(template).render(values))
+
+
+@cache
+def _pages() -> Environment:
+    """The templates with the filter that they use; complete before any thread of the server renders."""
     found = templates("training.web")
     found.filters["percent"] = lambda share: f"{100 * share:.0f}"
-    return escape_controls(found.get_template(template).render(values))
+    return found

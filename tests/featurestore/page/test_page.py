@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,15 +33,16 @@ def wide_figure() -> Figure:
     return figure
 
 
-@pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    folder = tmp_path / "filled_page"
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    root = tmp_path_factory.mktemp("packages")
+    folder = root / "filled_page"
     (folder / "templates").mkdir(parents=True)
     (folder / "__init__.py").touch()
     (folder / "templates" / "filled.html").write_text(FILLED)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "filled_page", raising=False)  # of a test before, whose folder is gone
-    return "filled_page"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(root)
+        yield "filled_page"
 
 
 def test_what_a_store_says_is_text_never_markup(package: str) -> None:

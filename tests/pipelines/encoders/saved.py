@@ -89,6 +89,16 @@ def save(
     return folder
 
 
+def make_whisper_encoder(config: transformers.WhisperConfig) -> transformers.PreTrainedModel:
+    """Whisper's encoder as ``transformers`` has it, with random weights.
+
+    Imported here, since that takes three seconds, and every process of a test run collects the tests.
+    """
+    from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+    return WhisperEncoder(config).eval()
+
+
 def base_of(network: transformers.PreTrainedModel) -> transformers.PreTrainedModel:
     """The encoder within a model with a head or a decoder."""
     base: transformers.PreTrainedModel = network.base_model

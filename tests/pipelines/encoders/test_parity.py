@@ -11,14 +11,13 @@ import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from transformers.models.whisper.modeling_whisper import WhisperEncoder as Reference
 
 from pipelines.encoders.ctranslate2 import encoder_tensors, read_variables
 from pipelines.encoders.log_mel import LogMel
 from pipelines.encoders.weights import EncoderWeights, find_weights, load_encoder
 from schemas.encoders import Activation, WhisperArchitecture
 from tests.pipelines.encoders.conftest import Saved
-from tests.pipelines.encoders.saved import KINDS, WHISPER, base_of
+from tests.pipelines.encoders.saved import KINDS, WHISPER, base_of, make_whisper_encoder
 
 CPU = torch.device("cpu")
 TOLERANCE = 1e-4
@@ -76,7 +75,7 @@ def test_shorter_than_one_frame(saved: Saved, name: str) -> None:
 def _on_window(network: transformers.PreTrainedModel, frames: int) -> nn.Module:
     """The reference for a window of ``frames``: the first positions are those of the whole window."""
     settings = {**network.config.to_dict(), "max_source_positions": frames}
-    cut = Reference(transformers.WhisperConfig.from_dict(settings)).eval()
+    cut = make_whisper_encoder(transformers.WhisperConfig.from_dict(settings))
     values = network.state_dict()
     values["embed_positions.weight"] = values["embed_positions.weight"][:frames]
     cut.load_state_dict(values)
@@ -104,7 +103,7 @@ def test_whisper(saved: Saved, name: str, states: tuple[int, ...], seconds: floa
 @pytest.mark.parametrize("activation", [name for name in get_args(Activation) if name != "gelu"])
 def test_whisper_with_another_activation(activation: Activation) -> None:
     config = transformers.WhisperConfig(**WHISPER, activation_function=activation)
-    network = Reference(config).eval()
+    network = make_whisper_encoder(config)
     architecture = WhisperArchitecture(
         width=32, blocks=3, heads=4, inner_width=64, activation=activation, positions=200
     )
@@ -121,7 +120,7 @@ def test_whisper_tiny(whisper_tiny: EncoderWeights) -> None:
     config = transformers.WhisperConfig(
         d_model=384, encoder_layers=4, encoder_attention_heads=6, encoder_ffn_dim=1536
     )
-    network = Reference(config).eval()
+    network = make_whisper_encoder(config)
     missing, unexpected = network.load_state_dict(tensors, strict=False)
     assert missing == []
     assert {name.rsplit(".", 2)[1] for name in unexpected} == {"k_proj"}  # a bias that softmax cancels
