@@ -119,6 +119,7 @@ class Execution:
             before, launched = launched, launch_clips(pipeline, batch, self.stages)
             if before is not None:
                 yield from before()
+            del before  # and its memory, before the next batch needs some
         if launched is not None:
             yield from launched()
 
