@@ -15,6 +15,7 @@ from data.registry import CORPORA
 from data.scanning import scan_corpus
 from featurestore.cluster.request import ClusterRequest
 from featurestore.compute.stages import Stages
+from featurestore.compute.worker_processes import WorkerProcesses, start_early, use_processes
 from featurestore.format.documents import CorpusRecord, IgnoredFile, StoreDocument, UnitRecord, write_document
 from featurestore.format.layout import ROOT_METADATA, corpus_record_path, unit_record_path
 from featurestore.format.outside import require_apart
@@ -115,7 +116,11 @@ def build(request: BuildRequest, progress: Progress | None = None) -> BuildRepor
     place = checked.place
     located = locate(request.datasets, request.corpora)
     scans = _scan(located)
-    with storage_errors(place), exclusive(place) as token:
+    with (
+        storage_errors(place),
+        exclusive(place) as token,
+        start_early(_early_workers(request, checked, scans), request.device) as early,
+    ):
         spec = _current_spec(request, checked)
         store = ExistingStore(place)
         with stages.measure("hash recordings"):
@@ -125,7 +130,7 @@ def build(request: BuildRequest, progress: Progress | None = None) -> BuildRepor
         if document is None:
             require_readable(spec, work)
             _prepare_store(store, spec, work, scans)
-            compute = _choose_engine(request, checked, work.todo, token, stages, fallbacks)
+            compute = _choose_engine(request, checked, work.todo, token, stages, fallbacks, early)
             built.extend(compute(work.todo, progress))
         records = work.records(built)
         bad = _remarks(records, Status.BAD)
@@ -198,6 +203,7 @@ def _choose_engine(
     token: str,
     stages: Stages,
     fallbacks: Counter[str],
+    early: WorkerProcesses | None,
 ) -> Callable[[Sequence[UnitWork], Progress], Generator[UnitRecord]]:
     """The function that computes units, in this process or on a cluster. Imports torch only if needed."""
     place, decoder = checked.place, checked.decoder
@@ -213,8 +219,23 @@ def _choose_engine(
 
     keep_freed_memory()
     return Execution(
-        place, token, choose_device(request.device), decoder, request.jobs, stages, fallbacks, encoders
+        place,
+        token,
+        choose_device(request.device),
+        decoder,
+        request.jobs,
+        stages,
+        fallbacks,
+        encoders,
+        started=early,
     ).run
+
+
+def _early_workers(request: BuildRequest, checked: _CheckedRequest, scans: Sequence[Scan]) -> int:
+    """Worker processes to start at once: of a new store, every clip will be computed."""
+    clips = sum(len(scan.clips) for scan in scans)
+    new = checked.existing is None and request.cluster is None
+    return request.jobs if new and use_processes(checked.decoder, request.jobs, clips) else 0
 
 
 def _encoder_folders(request: BuildRequest, todo: Sequence[UnitWork]) -> dict[str, Path]:

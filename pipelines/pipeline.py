@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +11,12 @@ import torch
 
 from pipelines.batch import ClipBatch, ViewBatch
 from pipelines.encoders.extract import encoder_extractors
+from pipelines.feature_batch import FeatureBatch
 from pipelines.features.extract import FeatureExtractor
 from pipelines.moments import clip_moments
 from pipelines.process import single_threaded
 from pipelines.quantise import quantiser
+from pipelines.transfer import Transfer
 from pipelines.views.compute import augment, original, untrimmed_samples, window_samples
 from schemas.errors import UsageError
 from schemas.spec import StoreSpec
@@ -23,38 +24,6 @@ from schemas.valid_frames import count_valid_frames
 
 GPU_CLIPS = 64
 """Clips per batch on a GPU. The number is fixed; the last batch is filled with silence."""
-
-
-@dataclass(frozen=True)
-class FeatureBatch:
-    """Features of some clips in host memory.
-
-    ``arrays``       : feature → (view, clip, coefficient, frame) in the store's dtype.
-    ``samples``      : (view, clip) int64, length of each view before the padding.
-    ``valid_frames`` : (view, clip) int64, frames centred on sound, not on padding, of all features but those
-    of encoders.
-    ``parameters``   : (view, clip) float64, NaN for views without one.
-    ``mean``, ``m2`` : feature → (view, clip, coefficient) float64, over the valid frames.
-    """
-
-    arrays: Mapping[str, npt.NDArray[np.floating]]
-    samples: npt.NDArray[np.int64]
-    valid_frames: npt.NDArray[np.int64]
-    parameters: npt.NDArray[np.float64]
-    mean: Mapping[str, npt.NDArray[np.float64]]
-    m2: Mapping[str, npt.NDArray[np.float64]]
-
-    def clip(self, index: int) -> FeatureBatch:
-        """One clip as a separate batch."""
-        one = np.s_[:, index : index + 1]
-        return FeatureBatch(
-            {name: array[one] for name, array in self.arrays.items()},
-            self.samples[one],
-            self.valid_frames[one],
-            self.parameters[one],
-            {name: values[one] for name, values in self.mean.items()},
-            {name: values[one] for name, values in self.m2.items()},
-        )
 
 
 class Pipeline:
@@ -87,7 +56,16 @@ class Pipeline:
         samples: Sequence[npt.NDArray[np.float32]],
         untrimmed: Sequence[npt.NDArray[np.float32]] = (),
     ) -> FeatureBatch:
-        """Compute the features of up to ``clips_at_once`` clips.
+        """Compute the features of up to ``clips_at_once`` clips: :meth:`launch`, and wait for the result."""
+        return self.launch(clip_ids, samples, untrimmed)()
+
+    def launch(
+        self,
+        clip_ids: Sequence[str],
+        samples: Sequence[npt.NDArray[np.float32]],
+        untrimmed: Sequence[npt.NDArray[np.float32]] = (),
+    ) -> Callable[[], FeatureBatch]:
+        """Have the device compute features; the function that is returned waits for them, once.
 
         ``samples`` : (n,) float32 mono waveforms at the specification's rate, of any length from 1 on.
         ``untrimmed`` : the same clips before trimming, read only if the specification has a view of them.
@@ -131,21 +109,39 @@ class Pipeline:
         return waveforms.to(self.device, non_blocking=True), lengths
 
     @torch.inference_mode()
-    def _compute(self, batch: ClipBatch, clips: int) -> FeatureBatch:
+    def _compute(self, batch: ClipBatch, clips: int) -> Callable[[], FeatureBatch]:
         """Compute all views of a batch and the features of its first ``clips``."""
         views = [original(batch), *(augment(batch, view) for view in self.spec.views)]
         lengths = np.array([view.lengths for view in views])
+        transfer: Transfer[Mapping[str, slice]] = Transfer(self.device)
+        for columns, table in self._tables(views):
+            stored = self._round(table)
+            valid = count_valid_frames(self.spec, next(iter(columns)), lengths).reshape(-1)
+            moments = clip_moments(stored, torch.from_numpy(valid).to(stored.device))
+            numbers = stored.transpose(1, 2).contiguous()
+            transfer.send(columns, numbers, *moments, torch.isfinite(stored.sum(dtype=torch.float32)))
+        transfer.close()
+        parameters = np.array([view.parameters for view in views], dtype=np.float64)
+        return lambda: self._collect(transfer, batch.clip_ids, lengths, parameters, clips)
+
+    def _collect(
+        self,
+        transfer: Transfer[Mapping[str, slice]],
+        clip_ids: Sequence[str],
+        lengths: npt.NDArray[np.int64],
+        parameters: npt.NDArray[np.float64],
+        clips: int,
+    ) -> FeatureBatch:
+        """The first ``clips`` of a batch, when they have reached host memory."""
         arrays: dict[str, npt.NDArray[np.floating]] = {}
         mean: dict[str, npt.NDArray[np.float64]] = {}
         m2: dict[str, npt.NDArray[np.float64]] = {}
-        for columns, table in self._tables(views):
-            stored = self._round(table)
-            self._require_finite(stored, columns, batch.clip_ids)
-            valid = count_valid_frames(self.spec, next(iter(columns)), lengths).reshape(-1)
-            moments = clip_moments(stored, torch.from_numpy(valid).to(stored.device))
-            numbers = stored.transpose(1, 2).contiguous().view(*lengths.shape, -1, stored.shape[1])
-            kept = numbers[:, :clips].cpu().numpy()
-            means, m2s = (part.view(*lengths.shape, -1)[:, :clips].cpu().numpy() for part in moments)
+        for columns, (numbers, *moments, finite) in transfer.receive():
+            kept, means, m2s = (
+                part.reshape(*lengths.shape, *part.shape[1:])[:, :clips] for part in (numbers, *moments)
+            )
+            if not finite:
+                self._require_finite(kept, columns, clip_ids)
             for name, part in columns.items():
                 arrays[name], mean[name], m2[name] = kept[:, :, part], means[:, :, part], m2s[:, :, part]
         names = self.spec.coefficients
@@ -153,7 +149,7 @@ class Pipeline:
             {name: arrays[name] for name in names},
             lengths[:, :clips],
             np.array([[self.spec.valid_frames(n) for n in row] for row in lengths[:, :clips].tolist()]),
-            np.array([view.parameters for view in views], dtype=np.float64)[:, :clips],
+            parameters[:, :clips],
             {name: mean[name] for name in names},
             {name: m2[name] for name in names},
         )
@@ -173,15 +169,16 @@ class Pipeline:
         return stored if self._quantise is None else self._quantise(stored)
 
     def _require_finite(
-        self, table: torch.Tensor, columns: Mapping[str, slice], clip_ids: Sequence[str]
+        self, numbers: npt.NDArray[np.floating], columns: Mapping[str, slice], clip_ids: Sequence[str]
     ) -> None:
-        """Raise FloatingPointError for values that are not finite, which no decoded recording should give."""
-        if bool(torch.isfinite(table.sum(dtype=torch.float32))):
-            return
-        for row in torch.nonzero(~torch.isfinite(table).all(dim=1).all(dim=1))[:, 0].tolist():
-            broken = ~torch.isfinite(table[row]).all(dim=0)
+        """Raise FloatingPointError for values that are not finite, which no decoded recording should give.
+
+        ``numbers`` : (view, clip, coefficient, frame).
+        """
+        for view, clip in np.argwhere(~np.isfinite(numbers).all(axis=(2, 3))).tolist():
+            broken = ~np.isfinite(numbers[view, clip]).all(axis=1)
             names = [name for name, part in columns.items() if broken[part].any()]
-            clip_id = clip_ids[row % len(clip_ids)]
+            clip_id = clip_ids[clip]
             precisions = {feature.name: feature.precision for feature in self.spec.encoders}
             if precisions.get(names[0]) == "float16":
                 raise UsageError(

@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from data.demo import write_demo
 from featurestore.build import BuildRequest, build
-from featurestore.compute import execution
+from featurestore.compute import worker_processes
 from featurestore.plan.spec import SpecRequest
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def builds_by_threads() -> Iterator[None]:
     Tests of the worker processes set the limit themselves.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(execution, "MANY_CLIPS", 10_000)
+        patch.setattr(worker_processes, "MANY_CLIPS", 10_000)
         yield
 
 

@@ -99,8 +99,8 @@ def prepared_commands(folder: Path, environment: Mapping[str, str]) -> Iterator[
 def _serve(address: str) -> None:
     for name in (*_LIBRARIES, *_modules()):
         importlib.import_module(name)
-    execution = importlib.import_module("featurestore.compute.execution")
-    vars(execution)["MANY_CLIPS"] = FEWEST_FOR_WORKERS
+    worker_processes = importlib.import_module("featurestore.compute.worker_processes")
+    vars(worker_processes)["MANY_CLIPS"] = FEWEST_FOR_WORKERS
     _compile_pages()
     with draw_blank(), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
         server.bind(address)

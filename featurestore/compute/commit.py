@@ -1,4 +1,4 @@
-"""Writes a computed unit durably: shards first, then statistics, then the record that proves it."""
+"""Writes a computed unit durably: shards and statistics together, then the record that proves it."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from featurestore.format.statistics import read_statistics, sort_statistics
 from featurestore.format.tables import parquet_bytes
 from featurestore.places.lease import Fence
 from featurestore.places.place import Place
+from featurestore.places.write_group import WriteGroup, write_group
 from featurestore.plan.growth import UnitWork
 from schemas.errors import StoreChangedError
 
@@ -43,23 +44,22 @@ def commit_unit(
             f"recordings of {unit.dataset} changed while features were added to unit {unit.index}; "
             f"run the same command again"
         )
-    objects: dict[str, StoredObject] = {}
-    statistics_name = unit_statistics_path(unit.dataset, unit.index)
-    statistics = result.statistics
-    if existing is not None:
-        objects.update(existing.objects)
-        before = _without(read_statistics(place, statistics_name, work.spec), set(work.missing))
-        statistics = pa.concat_tables([before, statistics])
-    for (feature, view), values in result.shards.items():
+    objects: dict[str, StoredObject] = dict(existing.objects) if existing is not None else {}
+    with write_group(place) as group:
+        for (feature, view), values in result.shards.items():
+            with stages.measure("encode"):
+                encoded = encoder.encode(feature, values)
+            for layer, data in enumerate(encoded):
+                fence.require()
+                name = shard_path(unit.dataset, feature, view, unit.index, layer)
+                objects[name] = _write(group, name, data, stages)
+        statistics_name = unit_statistics_path(unit.dataset, unit.index)
         with stages.measure("encode"):
-            encoded = encoder.encode(feature, values)
-        for layer, data in enumerate(encoded):
-            fence.require()
-            name = shard_path(unit.dataset, feature, view, unit.index, layer)
-            objects[name] = _write(place, name, data, stages)
-    with stages.measure("encode"):
-        data = parquet_bytes(sort_statistics(statistics, work.spec))
-    objects[statistics_name] = _write(place, statistics_name, data, stages)
+            data = parquet_bytes(sort_statistics(_statistics(place, result), work.spec))
+        objects[statistics_name] = _write(group, statistics_name, data, stages)
+        fence.require()
+        with stages.measure("store"):
+            group.finish()
     record = UnitRecord(
         format_version=format_version(work.spec),
         feature_version=unit.feature_version,
@@ -82,12 +82,22 @@ def commit_unit(
     return record
 
 
-def _write(place: Place, name: str, data: bytes, stages: Stages) -> StoredObject:
+def _write(group: WriteGroup, name: str, data: bytes, stages: Stages) -> StoredObject:
     with stages.measure("hash"):
         stored = StoredObject.of(data)
     with stages.measure("store"):
-        place.write(name, data)
+        group.write(name, data)
     return stored
+
+
+def _statistics(place: Place, result: UnitResult) -> pa.Table:
+    """Statistics of the whole unit: those that exist, and those that were computed."""
+    work = result.work
+    if work.existing is None:
+        return result.moments.statistics()
+    name = unit_statistics_path(work.unit.dataset, work.unit.index)
+    existing = _without(read_statistics(place, name, work.spec), set(work.missing))
+    return pa.concat_tables([existing, result.moments.statistics()])
 
 
 def _without(table: pa.Table, missing: set[tuple[str, int, str]]) -> pa.Table:

@@ -1,9 +1,9 @@
-"""Computes and commits units in sequence, while later clips are decoded and earlier units written."""
+"""Computes units in sequence, while later clips are decoded and earlier units written."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -14,11 +14,13 @@ from pathlib import Path
 import torch
 
 from featurestore.compute.commit import commit_unit
-from featurestore.compute.processing import ProcessedClip, compute_clips
+from featurestore.compute.processing import ProcessedClip, compute_clips, launch_clips
 from featurestore.compute.reader import ReadClip, ReadSettings, read_ahead
 from featurestore.compute.stages import Stages
 from featurestore.compute.unit import UnitResult, gather_unit
 from featurestore.compute.worker_pool import WorkerPool
+from featurestore.compute.worker_processes import WorkerProcesses, use_processes
+from featurestore.compute.writers import choose_writers
 from featurestore.format.arrays import ShardEncoder
 from featurestore.format.documents import UnitRecord
 from featurestore.places.lease import Fence
@@ -29,9 +31,6 @@ from featurestore.progress import Advance, Progress
 from pipelines.decoders import Decoder
 from pipelines.pipeline import Pipeline
 from schemas.spec import StoreSpec
-
-MANY_CLIPS = 600
-"""With this many clips, worker processes save more than the two seconds that they take to start."""
 
 
 @dataclass(frozen=True)
@@ -54,40 +53,46 @@ class Execution:
     fallbacks: Counter[str]
     encoders: Mapping[str, Path] = field(default_factory=dict)
     """Folder of the weights of each encoder feature."""
+    writers: int | None = None
+    """Units written at the same time, each by its own thread; None: as many as the machine can feed."""
+    started: WorkerProcesses | None = None
+    """``jobs`` processes that were started while it was still unclear what there is to compute."""
 
     def run(self, units: Sequence[UnitWork], progress: Progress) -> Generator[UnitRecord]:
         """Compute and commit ``units``; yields the record of each when it is durable."""
         clips = sum(len(work.unit.clips) for work in units)
-        with (
-            progress.task("build", clips, "clips") as advance,
-            ThreadPoolExecutor(1, thread_name_prefix="write") as writer,
-        ):
+        with progress.task("build", clips, "clips") as advance:
             # Growing units and new ones compute different parts: one set of workers for each.
             for spec, group in groupby(units, lambda work: work.compute):
-                yield from self._run(spec, list(group), advance, writer)
+                yield from self._run(spec, list(group), advance)
 
-    def _run(
-        self, spec: StoreSpec, units: Sequence[UnitWork], advance: Advance, writer: ThreadPoolExecutor
-    ) -> Generator[UnitRecord]:
+    def _run(self, spec: StoreSpec, units: Sequence[UnitWork], advance: Advance) -> Generator[UnitRecord]:
         sources = [source for work in units for source in work.unit.clips]
         encoder = ShardEncoder(units[0].spec)
-        with closing(self._process(spec, sources)) as processed:
+        count = self.writers or choose_writers(spec)
+        with (
+            ThreadPoolExecutor(count, thread_name_prefix="write") as writers,
+            closing(self._process(spec, sources)) as processed,
+        ):
             clips = self._count_fallbacks(processed)
-            pending: Future[UnitRecord] | None = None
+            pending: deque[Future[UnitRecord]] = deque()
             for work in units:
                 result = gather_unit(work, clips, advance, self.stages)
-                if pending is not None:
-                    yield self._wait_for_write(pending)
-                pending = writer.submit(self._write, result, encoder)
-            if pending is not None:
-                yield self._wait_for_write(pending)
+                _raise_failure(pending)
+                if len(pending) == count:
+                    yield self._wait_for_write(pending.popleft())
+                pending.append(writers.submit(self._write, result, encoder))
+                del result  # its arrays live as long as they are being written
+            while pending:
+                yield self._wait_for_write(pending.popleft())
 
     def _process(self, spec: StoreSpec, sources: Sequence[SourceClip]) -> Generator[ProcessedClip]:
         """Compute the clips' features ahead; yields the clips in order."""
         on_cpu = self.device.type == "cpu"
-        by_processes = self.decoder == "soundfile" and self.jobs > 1 and len(sources) >= MANY_CLIPS
+        by_processes = use_processes(self.decoder, self.jobs, len(sources))
+        started = self.started.take() if self.started and by_processes else None
         if on_cpu and by_processes:
-            with WorkerPool(spec, self.jobs, self.stages, encoders=self.encoders) as pool:
+            with WorkerPool(spec, self.jobs, self.stages, encoders=self.encoders, started=started) as pool:
                 yield from pool.process(sources)
             return
         pipeline = _pipeline(spec, self.device, tuple(sorted(self.encoders.items())))
@@ -101,15 +106,22 @@ class Execution:
             with closing(alone) as clips:
                 yield from clips
         elif by_processes:
-            with WorkerPool(spec, self.jobs, self.stages, "samples") as pool:
+            with WorkerPool(spec, self.jobs, self.stages, "samples", started=started) as pool:
                 yield from self._compute_batches(pipeline, pool.read(sources))
         else:
             with closing(read_ahead(sources, settings, lambda read: read)) as reads:
                 yield from self._compute_batches(pipeline, reads)
 
     def _compute_batches(self, pipeline: Pipeline, reads: Iterator[ReadClip]) -> Generator[ProcessedClip]:
+        """Compute batches of clips; the device has the next one before this thread turns to the results."""
+        launched: Callable[[], list[ProcessedClip]] | None = None
         while batch := list(islice(reads, pipeline.clips_at_once)):
-            yield from compute_clips(pipeline, batch, self.stages)
+            before, launched = launched, launch_clips(pipeline, batch, self.stages)
+            if before is not None:
+                yield from before()
+            del before  # and its memory, before the next batch needs some
+        if launched is not None:
+            yield from launched()
 
     def _count_fallbacks(self, clips: Iterable[ProcessedClip]) -> Iterator[ProcessedClip]:
         for clip in clips:
@@ -123,6 +135,13 @@ class Execution:
     def _wait_for_write(self, pending: Future[UnitRecord]) -> UnitRecord:
         with self.stages.measure("waiting for write"):
             return pending.result()
+
+
+def _raise_failure(pending: Iterable[Future[UnitRecord]]) -> None:
+    """Raise the error of a unit that could not be written, without waiting for those before it."""
+    for future in pending:
+        if future.done():
+            future.result()
 
 
 @lru_cache(maxsize=2)

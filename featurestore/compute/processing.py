@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from featurestore.compute.reader import ReadClip
 from featurestore.compute.stages import Stages
-from pipelines.pipeline import FeatureBatch, Pipeline
+from pipelines.feature_batch import FeatureBatch
+
+if TYPE_CHECKING:
+    from pipelines.pipeline import Pipeline
 
 
 @dataclass(frozen=True)
@@ -20,15 +24,28 @@ class ProcessedClip:
 
 def compute_clips(pipeline: Pipeline, reads: Sequence[ReadClip], stages: Stages) -> list[ProcessedClip]:
     """Compute the features of the usable clips among ``reads``, at most ``pipeline.clips_at_once``."""
+    return launch_clips(pipeline, reads, stages)()
+
+
+def launch_clips(
+    pipeline: Pipeline, reads: Sequence[ReadClip], stages: Stages
+) -> Callable[[], list[ProcessedClip]]:
+    """Have the device compute the features; the function that is returned waits for them."""
     usable = [read for read in reads if read.recording is not None]
     if not usable:
-        return [ProcessedClip(read, None) for read in reads]
+        return lambda: [ProcessedClip(read, None) for read in reads]
     recordings = [read.recording for read in usable if read.recording is not None]
     with stages.measure("compute"):
-        batch = pipeline(
+        collect = pipeline.launch(
             [read.source.clip.clip_id for read in usable],
             [recording.samples for recording in recordings],
             [recording.untrimmed for recording in recordings],
         )
-    features = (batch.clip(index) for index in range(len(usable)))
-    return [ProcessedClip(read, next(features) if read.recording else None) for read in reads]
+
+    def wait() -> list[ProcessedClip]:
+        with stages.measure("compute"):
+            batch = collect()
+        features = (batch.clip(index) for index in range(len(usable)))
+        return [ProcessedClip(read, next(features) if read.recording else None) for read in reads]
+
+    return wait

@@ -7,11 +7,10 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import repeat
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from featurestore.compute.stages import Stages
 from featurestore.plan.units import SourceClip
-from pipelines.dali import DaliClip, Refused, dali_clips
 from pipelines.decode import Decoded, Recording, UnusableRecordingError, decode, require_usable_header
 from pipelines.decoders import Decoder
 from pipelines.process import compute_alone
@@ -19,6 +18,9 @@ from pipelines.recording.source import ByteSource, FileSource, MemorySource, ope
 from schemas.errors import MemoryShortError
 from schemas.files.formats import CONTAINERS
 from schemas.spec import AudioSpec
+
+if TYPE_CHECKING:  # it loads torch
+    from pipelines.dali import DaliClip, Refused
 
 Finished = TypeVar("Finished")
 
@@ -98,6 +100,8 @@ def _decode_batches(
 ) -> Generator[DaliClip | Refused | None]:
     """The result of a batch decoder for each recording; None if the thread decodes it itself."""
     if settings.decoder == "dali":
+        from pipelines.dali import dali_clips
+
         yield from dali_clips([source.file for source in sources], settings.threads)
     else:
         yield from repeat(None, len(sources))
@@ -107,18 +111,26 @@ def read_clip(source: SourceClip, settings: ReadSettings, file: DaliClip | Refus
     """Read one recording. ``file`` : DALI's result for it; None: soundfile reads it."""
     with settings.stages.measure("decode"):
         try:
-            if isinstance(file, DaliClip):
-                decoded = Decoded(file.channels.numpy(), file.mono.numpy())
-                return _judge(source, MemorySource(file.data.data), settings, decoded)
+            if file is not None:
+                return _read_from_dali(source, settings, file)
             with open_recording(source.file) as opened:
-                read = _judge(source, opened, settings)
+                return _judge(source, opened, settings)
         except OSError as error:
             return ReadClip(source, None, problem=f"cannot be read: {error.strerror or error}")
         except MemoryError as error:
             raise MemoryShortError(
                 f"not enough memory to decode '{source.file}'; free some, or use fewer --jobs; build again"
             ) from error
-        return read if file is None else replace(read, fallback=file.reason)
+
+
+def _read_from_dali(source: SourceClip, settings: ReadSettings, file: DaliClip | Refused) -> ReadClip:
+    from pipelines.dali import DaliClip
+
+    if isinstance(file, DaliClip):
+        decoded = Decoded(file.channels.numpy(), file.mono.numpy())
+        return _judge(source, MemorySource(file.data.data), settings, decoded)
+    with open_recording(source.file) as opened:
+        return replace(_judge(source, opened, settings), fallback=file.reason)
 
 
 def _judge(

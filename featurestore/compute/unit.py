@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from featurestore.format.statistics import STATISTICS_SCHEMA, Statistics, merge
 from featurestore.plan.growth import UnitWork
 from featurestore.plan.units import SourceClip, Unit, fingerprint
 from featurestore.progress import Advance
-from pipelines.pipeline import FeatureBatch
+from pipelines.feature_batch import FeatureBatch
 from pipelines.random_stream import stream_key
 from schemas.clip import Status
 from schemas.spec import StoreSpec
@@ -36,7 +36,7 @@ class UnitResult:
     and vacant rows.
     ``clips`` : manifest rows. ``parameters``, ``keys``, ``samples``, ``valid_frames`` : view name → one value
     per clip.
-    ``statistics`` : of the shards.
+    ``moments`` : of the shards.
     """
 
     work: UnitWork
@@ -47,7 +47,7 @@ class UnitResult:
     keys: dict[str, list[str]]
     samples: dict[str, list[int]]
     valid_frames: dict[str, list[int]]
-    statistics: pa.Table
+    moments: UnitMoments
 
 
 def gather_unit(
@@ -57,17 +57,18 @@ def gather_unit(
     unit, spec = work.unit, work.compute
     views, count = len(spec.view_names), len(unit.rows)
     arrays = {
-        name: np.full((views, count, *shape), np.nan, dtype=spec.storage.dtype)
+        name: np.empty((views, count, *shape), dtype=spec.storage.dtype)
         for name, shape in spec.shapes.items()
     }
     parameters = np.full((views, len(unit.clips)), np.nan)
     samples, valid_frames = np.zeros((2, views, len(unit.clips)), dtype=np.int64)
-    moments = _Moments(work)
+    moments = UnitMoments(work)
     rows: list[ManifestRow] = []
     seen: list[SourceClip | None] = []
     for row, source in enumerate(unit.rows):
         if source is None:
             seen.append(None)
+            _leave_empty(arrays, row)
             continue
         with stages.measure("waiting for clips"):
             clip = next(clips)
@@ -76,6 +77,7 @@ def gather_unit(
         rows.append(_manifest_row(clip.read, unit.first_row + row))
         advance(1)
         if clip.features is None:
+            _leave_empty(arrays, row)
             continue
         for name, array in clip.features.arrays.items():
             arrays[name][:, row] = array[:, 0]
@@ -93,8 +95,13 @@ def gather_unit(
         {name: _stream_keys(unit, spec.seed, name) for name in spec.view_names},
         {name: samples[index].tolist() for name, index in computed.items()},
         {name: valid_frames[index].tolist() for name, index in computed.items()},
-        moments.table(),
+        moments,
     )
+
+
+def _leave_empty(arrays: Mapping[str, npt.NDArray[np.floating]], row: int) -> None:
+    for array in arrays.values():
+        array[:, row] = np.nan
 
 
 def _manifest_row(read: ReadClip, row: int) -> ManifestRow:
@@ -134,7 +141,7 @@ def _stream_keys(unit: Unit, seed: int, view: str) -> list[str]:
     return [stream_key(seed, source.clip.clip_id, view).hex for source in unit.clips]
 
 
-class _Moments:
+class UnitMoments:
     """Gathers clips' moments and merges them by speaker, view and feature."""
 
     def __init__(self, work: UnitWork) -> None:
@@ -143,11 +150,15 @@ class _Moments:
         self._clips: list[FeatureBatch] = []
 
     def add(self, speaker: str, clip: FeatureBatch) -> None:
+        """Add a clip."""
         self._speakers.append(speaker)
         self._clips.append(replace(clip, arrays={}))
 
-    def table(self) -> pa.Table:
-        """The moments of the unit's missing parts, one row per speaker × view × feature."""
+    def statistics(self) -> pa.Table:
+        """The moments of the unit's missing parts, one row per speaker × view × feature.
+
+        For the thread that writes: the one that gathers also launches the device's work.
+        """
         unit, spec = self._work.unit, self._work.compute
         computed = {name: index for index, name in enumerate(spec.view_names)}
         out: dict[str, list[Any]] = defaultdict(list)
@@ -171,12 +182,10 @@ class _Moments:
 
 def _merge(clips: Sequence[FeatureBatch], feature: str, spec: StoreSpec) -> list[Statistics]:
     """Moments of a feature over ``clips``, one per view."""
-    counts, mean, m2 = (
-        np.concatenate(parts, axis=1)
-        for parts in (
-            [count_valid_frames(spec, feature, clip.samples) for clip in clips],
-            [clip.mean[feature] for clip in clips],
-            [clip.m2[feature] for clip in clips],
-        )
-    )
+    counts = np.concatenate([clip.valid_frames for clip in clips], axis=1)
+    if feature in {encoder.name for encoder in spec.encoders}:  # they have frames of their own
+        samples = np.concatenate([clip.samples for clip in clips], axis=1)
+        counts = count_valid_frames(spec, feature, samples)
+    mean = np.concatenate([clip.mean[feature] for clip in clips], axis=1)
+    m2 = np.concatenate([clip.m2[feature] for clip in clips], axis=1)
     return [merge(counts[view], mean[view], m2[view]) for view in range(len(counts))]

@@ -13,9 +13,10 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,11 +26,11 @@ from featurestore.compute.processing import ProcessedClip, compute_clips
 from featurestore.compute.reader import ReadClip, ReadSettings, read_clip
 from featurestore.compute.stages import Stages
 from featurestore.plan.units import SourceClip
-from pipelines.device import choose_device
-from pipelines.pipeline import Pipeline
 from pipelines.process import compute_alone, keep_freed_memory
-from pipelines.views.compute import untrimmed_samples, window_samples
 from schemas.spec import StoreSpec
+
+if TYPE_CHECKING:  # processes that only read samples do not load torch
+    from pipelines.pipeline import Pipeline
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,14 @@ class Setup:
     view needs them, follow those of the window.
 
     ``encoders`` : folder of the weights of each encoder feature.
+    ``window``, ``untrimmed`` : samples of a recording that the pipeline uses, and of those before trimming.
     """
 
     spec: StoreSpec
     encoders: Mapping[str, Path]
     gives: Literal["features", "samples"]
+    window: int
+    untrimmed: int
     count: int
     clips: int
 
@@ -54,7 +58,7 @@ class Setup:
     def clip_shape(self) -> tuple[int, ...]:
         """Shape of one clip in a slot."""
         if self.gives == "samples":
-            return (window_samples(self.spec) + untrimmed_samples(self.spec),)
+            return (self.window + self.untrimmed,)
         return (len(self.spec.view_names), sum(rows * frames for rows, frames in self.spec.shapes.values()))
 
     @property
@@ -75,8 +79,7 @@ class Setup:
         self, slot: npt.NDArray[np.floating]
     ) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]:
         """A clip's part of the memory: room for its samples, and for those before trimming; not copied."""
-        window = window_samples(self.spec)
-        return slot[:window], slot[window:]
+        return slot[: self.window], slot[self.window :]
 
     def slots(self, memory: mmap.mmap) -> npt.NDArray[np.floating]:
         """The shared memory as an array (slot, clip, …)."""
@@ -114,15 +117,18 @@ class Processor:
             _store_samples, setup
         )
         if setup.gives == "features":
+            from pipelines.device import choose_device
+            from pipelines.pipeline import Pipeline
+
+            compute_alone()
             pipeline = Pipeline(setup.spec, choose_device("cpu"), setup.encoders)
             self._finish = partial(_store_features, setup, pipeline)
 
     def process(self, task: Task) -> ComputedClips:
         """Process a task's clips."""
         stages = Stages()
-        spec = self._setup.spec
-        whole = untrimmed_samples(spec)
-        settings = ReadSettings(spec.audio, window_samples(spec), 1, "soundfile", stages, whole)
+        setup = self._setup
+        settings = ReadSettings(setup.spec.audio, setup.window, 1, "soundfile", stages, setup.untrimmed)
         clips, samples, untrimmed = [], [], []
         for index, source in enumerate(task.sources):
             read = read_clip(source, settings)
@@ -162,12 +168,14 @@ def _without_samples(read: ReadClip) -> ReadClip:
 def main() -> None:
     """Process tasks until the build closes its end of the socket.
 
-    Command-line arguments: file descriptors of the socket and of the shared memory.
+    Command-line arguments: file descriptors of the socket and of the shared memory, and ``torch`` if the
+    process will probably compute. It then loads torch before it knows, as the build may still be hashing.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the build, which ends its workers
     keep_freed_memory()
-    compute_alone()
     connection = Connection(int(sys.argv[1]))
+    if sys.argv[3] == "torch":
+        import_module("pipelines.pipeline")
     try:
         setup: Setup = connection.recv()
         processor = Processor(setup, mmap.mmap(int(sys.argv[2]), 0))

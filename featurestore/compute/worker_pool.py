@@ -6,18 +6,10 @@ Threads would share one interpreter lock, which several hundred short operations
 from __future__ import annotations
 
 import math
-import mmap
-import os
-import signal
-import socket
-import subprocess
-import sys
-import traceback
 from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
@@ -30,15 +22,13 @@ from featurestore.compute.processing import ProcessedClip
 from featurestore.compute.reader import ReadClip
 from featurestore.compute.stages import Stages
 from featurestore.compute.worker import ComputedClips, Setup, Task
+from featurestore.compute.worker_processes import WorkerProcess, WorkerProcesses
 from featurestore.plan.units import SourceClip
-from schemas.errors import WorkerLostError
+from pipelines.views.compute import untrimmed_samples, window_samples
 from schemas.spec import StoreSpec
 
 TASK_BYTES = 4 * 2**20
 """Approximate size of a task's features: several clips, so that messages cost little in comparison."""
-
-_PROGRAM = "from featurestore.compute.worker import main; main()"
-"""Not ``-m``: the classes of the messages must belong to the module, not to ``__main__``."""
 
 _SLOTS_PER_WORKER = 3
 """One being computed, one waiting, one being read by the build."""
@@ -47,8 +37,7 @@ _SLOTS_PER_WORKER = 3
 class WorkerPool:
     """Worker processes for one build. Use it in a ``with`` statement, which ends them.
 
-    They are new Python processes, neither forked nor spawned by multiprocessing, so the threads and the main
-    module of the calling program do not matter.
+    ``started`` : processes to use, as many as ``processes``; None: new ones.
     """
 
     def __init__(
@@ -58,27 +47,24 @@ class WorkerPool:
         stages: Stages,
         gives: Literal["features", "samples"] = "features",
         encoders: Mapping[str, Path] | None = None,
+        started: WorkerProcesses | None = None,
     ) -> None:
-        one = Setup(spec, encoders or {}, gives, 1, 1)
+        used = window_samples(spec), untrimmed_samples(spec)
+        one = Setup(spec, encoders or {}, gives, *used, count=1, clips=1)
         clip_bytes = math.prod(one.clip_shape) * np.dtype(one.dtype).itemsize
         self._clips = max(1, min(8, TASK_BYTES // clip_bytes))
         self._slots = _SLOTS_PER_WORKER * processes
         self._stages = stages
         self._setup = setup = replace(one, count=self._slots, clips=self._clips)
-        self._workers: list[_Worker] = []
-        shared = os.memfd_create("ser-features")
+        self._processes = started or WorkerProcesses(processes, load_torch=gives == "features")
         try:
-            os.ftruncate(shared, self._slots * self._clips * clip_bytes)
-            self._memory = setup.slots(mmap.mmap(shared, 0))
-            for _ in range(processes):
-                self._workers.append(_Worker(shared, setup))
+            memory = self._processes.set_up(setup, self._slots * self._clips * clip_bytes)
         except BaseException:
-            self._end_workers()
+            self._processes.end()
             raise
-        finally:
-            os.close(shared)
-        self._idle: SimpleQueue[_Worker] = SimpleQueue()
-        for worker in self._workers:
+        self._memory = setup.slots(memory)
+        self._idle: SimpleQueue[WorkerProcess] = SimpleQueue()
+        for worker in self._processes.workers:
             self._idle.put(worker)
         self._threads = ThreadPoolExecutor(processes, thread_name_prefix="worker")
 
@@ -88,7 +74,7 @@ class WorkerPool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._end_workers()
+        self._processes.end()
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     def process(self, sources: Sequence[SourceClip]) -> Generator[ProcessedClip]:
@@ -143,67 +129,9 @@ class WorkerPool:
         self._stages.add(result.seconds)
         return result
 
-    def _end_workers(self) -> None:
-        for worker in self._workers:
-            worker.end()
-
     def _run(self, task: Task) -> ComputedClips:
         worker = self._idle.get()
         try:
             return worker.run(task)
         finally:
             self._idle.put(worker)
-
-
-class _Worker:
-    """A worker process and the socket to it."""
-
-    def __init__(self, shared: int, setup: Setup) -> None:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 # this same program
-                [sys.executable, "-P", "-c", _PROGRAM, str(theirs.fileno()), str(shared)],
-                pass_fds=(theirs.fileno(), shared),
-                stdin=subprocess.DEVNULL,
-                process_group=0,  # Ctrl-C is for the build, which ends its workers
-                env={
-                    **os.environ,
-                    "PYTHONPATH": os.pathsep.join(_import_path()),
-                    "OMP_NUM_THREADS": "1",
-                    "OPENBLAS_NUM_THREADS": "1",
-                },
-            )
-        self._connection = Connection(ours.detach())
-        self._connection.send(setup)
-
-    def run(self, task: Task) -> ComputedClips:
-        """Have the worker process a task. Raises the worker's error, :class:`WorkerLostError` if it ended."""
-        try:
-            self._connection.send(task)
-            result: ComputedClips | Exception = self._connection.recv()
-        except (EOFError, OSError) as error:
-            # Frames of `send` hold a view of a BytesIO. If both are collected in one cycle, Python 3.12.1
-            # crashes, and 3.13 and later print an ignored error.
-            traceback.clear_frames(error.__traceback__)
-            code = self._process.wait()
-            first, last = (task.sources[i].clip.clip_id for i in (0, -1))
-            advice = ", with fewer --jobs if memory is short" if code == -signal.SIGKILL else ""
-            raise WorkerLostError(
-                f"a worker process ended unexpectedly (exit code {code}) while it processed clips {first} to "
-                f"{last}; run the same command again{advice}"
-            ) from error
-        if isinstance(result, Exception):
-            raise result
-        return result
-
-    def end(self) -> None:
-        """Kill the process: it holds nothing that would be lost."""
-        self._process.kill()
-        self._process.wait()
-        self._connection.close()
-
-
-def _import_path() -> list[str]:
-    """Module search path of workers: this package first, then the path of this process."""
-    ours = str(Path(__file__).resolve().parents[2])
-    return [ours, *(str(Path(entry).absolute()) for entry in sys.path if entry != ours)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from zarr.core.buffer import Buffer
 from featurestore.format.coordinate_values import Values, coordinate_values
 from featurestore.format.coordinates import Coordinate, coordinates
 from featurestore.format.documents import CorpusRecord
+from featurestore.format.shards import shard_assembler
 from featurestore.format.zarr_layout import create_feature
 from featurestore.format.zarr_metadata import create_coordinate, metadata_objects
 from schemas.features import FeatureSpec
@@ -52,29 +54,50 @@ def _coordinate_chunk(spec: StoreSpec, coordinate: Coordinate, values: Values) -
 
 
 class ShardEncoder:
-    """Encodes shards in memory exactly as Zarr would write them; for one thread at a time."""
+    """Encodes shards in memory exactly as Zarr would write them; several threads may share one.
+
+    Shards are assembled by :mod:`featurestore.format.shards`, or by zarr if their codecs are unknown there.
+    """
 
     def __init__(self, spec: StoreSpec) -> None:
-        self._spec = spec
-        self._features: dict[str, FeatureSpec] = {feature.name: feature for feature in spec.features}
-        self._objects: dict[str, Buffer] = {}
-        self._root = zarr.create_group(zarr.storage.MemoryStore(self._objects), zarr_format=3)
-        self._arrays: dict[tuple[str, int], tuple[str, zarr.Array[Any]]] = {}
+        self._layers = spec.layer_counts
+        self._shards = {feature.name: _FeatureShards(feature, spec) for feature in spec.features}
+
+    def assembles(self, feature: str) -> bool:
+        """Whether the shards of a feature are assembled without zarr, and so without holding up others."""
+        return self._shards[feature].assemble is not None
 
     def encode(self, feature: str, values: npt.NDArray[np.floating]) -> list[bytes]:
         """Encode (clip, coefficient, frame) ``values`` of at most ``shard_clips`` clips: a shard per layer.
 
         Chunks that contain only NaN are written too, so a missing chunk always means lost data.
         """
-        path, array = self._array(feature, len(values))
-        array[0] = values
-        layers = range(self._spec.layer_counts[feature])
-        return [self._objects.pop(f"{path}/c/0/0/{layer}/0").to_bytes() for layer in layers]
+        shards, layers = self._shards[feature], self._layers[feature]
+        if shards.assemble is None:
+            return shards.encode_with_zarr(values, layers)
+        return [shards.assemble(part) for part in np.split(values, layers, axis=1)]
 
-    def _array(self, feature: str, rows: int) -> tuple[str, zarr.Array[Any]]:
-        key = feature, rows
-        if key not in self._arrays:
+
+class _FeatureShards:
+    """How the shards of a feature are made: by ``assemble``, or if it is None, by zarr."""
+
+    def __init__(self, feature: FeatureSpec, spec: StoreSpec) -> None:
+        self._feature, self._spec = feature, spec
+        self._objects: dict[str, Buffer] = {}
+        self._root = zarr.create_group(zarr.storage.MemoryStore(self._objects), zarr_format=3)
+        self._lock = Lock()
+        self._arrays: dict[int, zarr.Array[Any]] = {}
+        self.assemble = shard_assembler(self._array(spec.storage.shard_clips))
+
+    def encode_with_zarr(self, values: npt.NDArray[np.floating], layers: int) -> list[bytes]:
+        """Have zarr write (clip, coefficient, frame) ``values``; one thread at a time."""
+        with self._lock:
+            array = self._array(len(values))
+            array[0] = values
+            return [self._objects.pop(f"{array.path}/c/0/0/{layer}/0").to_bytes() for layer in range(layers)]
+
+    def _array(self, rows: int) -> zarr.Array[Any]:
+        if rows not in self._arrays:
             group = self._root.require_group(str(rows))
-            array = create_feature(group, self._features[feature], self._spec, 1, rows)
-            self._arrays[key] = array.path, array
-        return self._arrays[key]
+            self._arrays[rows] = create_feature(group, self._feature, self._spec, 1, rows)
+        return self._arrays[rows]

@@ -50,7 +50,7 @@ class Folder:
     def write(self, name: str, data: bytes) -> None:
         """Write a file durably."""
         with storage_errors(self.path / name):
-            write_durably(self._within(name), data)
+            write_durably(self.path_of(name), data)
 
     def size(self, name: str) -> int | None:
         """Bytes of a file; None if there is no regular file of that name."""
@@ -76,7 +76,7 @@ class Folder:
         with storage_errors(self.path):
             folders = set()
             for name in names:
-                path = self._within(name)
+                path = self.path_of(name)
                 with suppress(FileNotFoundError, NotADirectoryError):
                     path.unlink()
                     folders.add(path.parent)
@@ -85,16 +85,16 @@ class Folder:
 
     def sweep(self, name: str) -> None:
         """Delete what killed processes left while they wrote a file."""
-        sweep_partials([self._within(name)])
+        sweep_partials([self.path_of(name)])
 
     def copy(self, source: str, target: str) -> bool:
         """Make ``target`` a hard link to ``source``, so that the bytes are stored once."""
-        path = self._within(target)
+        path = self.path_of(target)
         partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
         with storage_errors(path):
             make_folders(path.parent)
         try:
-            os.link(self._within(source), partial, follow_symlinks=False)
+            os.link(self.path_of(source), partial, follow_symlinks=False)
         except FileNotFoundError:
             raise
         except OSError:  # no hard links on this file system, or across two of them
@@ -107,7 +107,7 @@ class Folder:
             sync_folder(path.parent)
         return True
 
-    def _within(self, name: str) -> Path:
+    def path_of(self, name: str) -> Path:
         """Path of an object. Raises :class:`StoreDamagedError` if a folder on the way is a link.
 
         The store's own folder and those above it may be links, because they belong to its owner. A link
@@ -126,7 +126,7 @@ class Folder:
 
     def _open(self, name: str) -> int:
         """Open a regular file: never a pipe, which would block, and never the target of a link."""
-        path = self._within(name)
+        path = self.path_of(name)
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:

@@ -13,7 +13,7 @@ import transformers
 from featurestore.build import BuildRequest, build
 from featurestore.cluster.request import ClusterRequest
 from featurestore.compare import compare
-from featurestore.compute import execution
+from featurestore.compute import worker_processes
 from featurestore.plan.spec import SpecRequest
 from featurestore.sharing.pull import pull
 from featurestore.sharing.selection import PartSelection
@@ -157,7 +157,7 @@ def test_any_way_of_building_gives_the_same_store(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(execution, "MANY_CLIPS", 1)
+    monkeypatch.setattr(worker_processes, "MANY_CLIPS", 1)
     cluster = ClusterRequest(workers=1) if where == "cluster" else None
     report = build_with(tmp_path / "other.zarr", small_demo, both_recipe, encoder, cluster=cluster)
     assert report.document.digest == FeatureStore.open(encoder_store).digest

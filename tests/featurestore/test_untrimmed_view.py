@@ -11,7 +11,7 @@ import soxr
 import torch
 
 from featurestore.build import BuildReport, BuildRequest, build
-from featurestore.compute import execution
+from featurestore.compute import execution, worker_processes
 from featurestore.format.layout import is_shard
 from featurestore.listen.clip import ListenRequest
 from featurestore.listen.listen import listen
@@ -136,7 +136,7 @@ class TestBuild:
         tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(execution, "MANY_CLIPS", 1)
+        monkeypatch.setattr(worker_processes, "MANY_CLIPS", 1)
         report = _build(tmp_path / "processes.zarr", quiet_margins, untrimmed_recipe)
         assert report.document.digest == FeatureStore.open(untrimmed_store).digest
 
@@ -169,7 +169,7 @@ def test_batches_fill_the_same_store(
 ) -> None:
     monkeypatch.setattr("pipelines.device.choose_device", lambda _: torch.device("cuda"))
     monkeypatch.setattr(execution, "Pipeline", PaddedBatches)
-    monkeypatch.setattr(execution, "MANY_CLIPS", many)
+    monkeypatch.setattr(worker_processes, "MANY_CLIPS", many)
     _build(tmp_path / "gpu.zarr", quiet_margins, untrimmed_recipe)
     one, other = FeatureStore.open(untrimmed_store), FeatureStore.open(tmp_path / "gpu.zarr")
     clips = np.flatnonzero(one.manifest["status"] == "ok")

@@ -10,7 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.pipeline import FeatureBatch, Pipeline
+from pipelines.feature_batch import FeatureBatch
+from pipelines.pipeline import Pipeline
 from pipelines.process import compute_alone
 from schemas.features import named_features
 from schemas.recipe import load_recipe

@@ -11,7 +11,8 @@ import torch
 
 from pipelines import pipeline as pipeline_module
 from pipelines.encoders.weights import find_weights
-from pipelines.pipeline import FeatureBatch, Pipeline
+from pipelines.feature_batch import FeatureBatch
+from pipelines.pipeline import Pipeline
 from schemas.encoders import EncoderSpec
 from schemas.features import named_features
 from schemas.recipe import load_recipe

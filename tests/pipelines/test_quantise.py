@@ -9,7 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.pipeline import FeatureBatch, Pipeline
+from pipelines.feature_batch import FeatureBatch
+from pipelines.pipeline import Pipeline
 from pipelines.quantise import FIXED_STEPS, KEEP_BITS, quantiser, round_bits, round_to_steps
 from schemas.features import FEATURE_KINDS, named_features
 from schemas.recipe import load_recipe

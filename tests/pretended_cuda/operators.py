@@ -48,6 +48,9 @@ class WatchOperators(TorchDispatchMode):
         elif on_device:
             _require_one_device(name, args, [tensor for tensor in given if not is_on_device(tensor)])
             self._waits.add(name, _waits_of(name, args, kwargs))
+        if name == "copy_" and is_on_device(args[1]) and is_pinned(args[0]):
+            self._waits.arrive_later(args[0], args[1])
+            return args[0]
         result = self._graphs.run(func, args, dict(kwargs), given)
         if on_device and name != "copy_":
             known = {storage_of(tensor) for tensor in given}
@@ -60,7 +63,8 @@ class WatchOperators(TorchDispatchMode):
         if is_on_device(to) == is_on_device(source):
             return
         if is_on_device(source):
-            self._waits.add("copy from the device")
+            if not (non_blocking and is_pinned(to)):
+                self._waits.add("copy from the device")
         elif not (non_blocking and is_pinned(source)):
             self._waits.add("copy to the device")
 

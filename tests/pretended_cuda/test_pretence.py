@@ -85,6 +85,9 @@ def test_numpy_cannot_read_the_device(waits: HostWaits, read: Callable[[torch.Te
         (lambda x: torch.empty(3, pin_memory=True).to(x.device, non_blocking=True), 0),
         (lambda x: x.copy_(torch.ones(2, 3)), 1),
         (lambda x: torch.empty(2, 3).copy_(x), 1),
+        (lambda x: torch.empty(2, 3).copy_(x, non_blocking=True), 1),
+        (lambda x: torch.empty(2, 3, pin_memory=True).copy_(x), 1),
+        (lambda x: torch.empty(2, 3, pin_memory=True).copy_(x, non_blocking=True), 0),
         (lambda x: torch.cuda.synchronize(), 1),
         (lambda x: x.mul(2.0).softmax(1).argmax(1), 0),
     ],
@@ -94,6 +97,16 @@ def test_waits_are_counted(waits: HostWaits, work: Callable[[torch.Tensor], obje
     waits.forget()
     work(x)
     assert waits.total == count, waits
+
+
+def test_what_nobody_has_waited_for_is_not_there(waits: HostWaits) -> None:
+    event, host = torch.cuda.Event(), torch.empty(2, 3, pin_memory=True)
+    host.copy_(on_device(2, 3), non_blocking=True)
+    event.synchronize()  # of an event that was not recorded, nobody waits
+    assert bool(host.isnan().all())
+    event.record()
+    event.synchronize()
+    assert np.array_equal(host.numpy(), np.arange(6.0).reshape(2, 3))
 
 
 @pytest.mark.parametrize("read", [bool, int, float, torch.Tensor.item])

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+import torch
+from torch.utils._python_dispatch import _disable_current_modes
+
 _ROOT = Path(__file__).resolve().parents[2]
 _PACKAGES = tuple(f"{_ROOT / name}/" for name in ("benchmarks", "featurestore", "pipelines", "training"))
 
@@ -32,6 +35,13 @@ class HostWaits:
     by_cause: Counter[Wait] = field(default_factory=Counter)
     capturing: bool = False
     """While a graph is captured, a wait is an error."""
+    _on_their_way: list[tuple[torch.Tensor, torch.Tensor]] = field(default_factory=list)
+
+    def arrive_later(self, to: torch.Tensor, source: torch.Tensor) -> None:
+        """A copy to pinned memory that nobody waits for: nonsense is there until the next wait."""
+        with _disable_current_modes():
+            self._on_their_way.append((to, source.clone()))
+            to.fill_(float("nan") if to.is_floating_point() else 0)
 
     def add(self, cause: str, count: int = 1) -> None:
         if count and self.capturing:
@@ -40,6 +50,10 @@ class HostWaits:
             )
         if count:
             self.by_cause[_here(cause)] += count
+            with _disable_current_modes(), torch.inference_mode():
+                for to, source in self._on_their_way:
+                    to.copy_(source)
+            self._on_their_way.clear()
 
     def forget(self) -> None:
         self.by_cause.clear()

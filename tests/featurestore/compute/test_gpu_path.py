@@ -1,17 +1,19 @@
 """The way of a build that feeds a GPU, with a pipeline that computes its batches on the CPU."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from featurestore.build import BuildRequest, build
-from featurestore.compute import execution
+from featurestore.compute import execution, worker_processes
 from featurestore.plan.spec import SpecRequest
 from featurestore.store import FeatureStore
 from featurestore.verify import verify
+from pipelines.feature_batch import FeatureBatch
 from pipelines.pipeline import Pipeline
 from schemas.spec import StoreSpec
 
@@ -24,6 +26,13 @@ class PaddedBatches(Pipeline):
         self.clips_at_once = 16
 
 
+@pytest.fixture(autouse=True)
+def no_pipeline_of_other_tests() -> Iterator[None]:
+    execution._pipeline.cache_clear()
+    yield
+    execution._pipeline.cache_clear()
+
+
 @pytest.mark.parametrize("many", [1, 10_000], ids=["worker processes", "threads"])
 def test_batches_fill_the_same_store(
     many: int, own_demo: Path, tiny_recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -34,7 +43,7 @@ def test_batches_fill_the_same_store(
     build(BuildRequest(tmp_path / "cpu.zarr", own_demo, "demo", spec))
     monkeypatch.setattr("pipelines.device.choose_device", lambda _: torch.device("cuda"))
     monkeypatch.setattr(execution, "Pipeline", PaddedBatches)
-    monkeypatch.setattr(execution, "MANY_CLIPS", many)
+    monkeypatch.setattr(worker_processes, "MANY_CLIPS", many)
     report = build(BuildRequest(tmp_path / "gpu.zarr", own_demo, "demo", spec, jobs=2))
     assert verify(tmp_path / "gpu.zarr", full=True).ok
     assert len(report.bad) == 1
@@ -45,3 +54,25 @@ def test_batches_fill_the_same_store(
     for feature in ("mel", "rms"):
         here, there = (store.read(clips, (0, 1, 2), (feature,))[feature] for store in (one, other))
         assert np.abs(there.astype(np.float32) - here.astype(np.float32)).mean() < 1e-2
+
+
+def test_the_device_has_the_next_batch_before_the_last_one_is_gathered(
+    small_demo: Path, tiny_recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    class Noted(PaddedBatches):
+        def launch(self, *arguments: Any) -> Callable[[], FeatureBatch]:
+            done.append("launch")
+            collect = super().launch(*arguments)
+
+            def note() -> FeatureBatch:
+                done.append("collect")
+                return collect()
+
+            return note
+
+    monkeypatch.setattr("pipelines.device.choose_device", lambda _: torch.device("cuda"))
+    monkeypatch.setattr(execution, "Pipeline", Noted)
+    build(BuildRequest(tmp_path / "s.zarr", small_demo, "demo", SpecRequest(recipe=tiny_recipe)))
+    assert done == ["launch", *["launch", "collect"] * 6, "collect"]  # 112 clips are seven batches

@@ -8,14 +8,16 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
 
 from data.locate import locate
+from featurestore import build as build_module
 from featurestore.build import BuildRequest, build
-from featurestore.compute import execution
+from featurestore.compute import execution, worker_processes
 from featurestore.compute.stages import Stages
 from featurestore.compute.worker_pool import WorkerPool
 from featurestore.plan.recordings import hash_recordings
@@ -66,7 +68,7 @@ def _running(pid: int) -> bool:
 @pytest.fixture
 def always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Worker processes for any number of clips."""
-    monkeypatch.setattr(execution, "MANY_CLIPS", 1)
+    monkeypatch.setattr(worker_processes, "MANY_CLIPS", 1)
 
 
 @pytest.mark.usefixtures("always")
@@ -166,6 +168,73 @@ def test_samples_for_a_gpu_are_those_of_the_decoder(small_demo: Path, tiny_recip
         expected = decode(source.file.read_bytes(), spec.audio)
         assert np.array_equal(read.recording.samples, expected.samples[:window])
         assert read.recording.quality == expected.quality
+
+
+def _loads_torch(pid: int) -> bool:
+    return "libtorch" in Path(f"/proc/{pid}/maps").read_text()
+
+
+def _resident_bytes(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_processes_that_only_read_samples_do_not_load_torch(small_demo: Path, tiny_recipe: str) -> None:
+    spec = load_recipe(tiny_recipe).store_spec()
+    with WorkerPool(spec, 1, Stages(), "samples") as pool:
+        assert len(list(pool.read(_sources(small_demo)[:8]))) == 8
+        (reader,) = _workers(os.getpid())
+        assert not _loads_torch(reader)
+        assert _resident_bytes(reader) < 150 * 2**20
+    with WorkerPool(spec, 1, Stages()) as pool:
+        assert len(list(pool.process(_sources(small_demo)[:8]))) == 8
+        assert all(map(_loads_torch, _workers(os.getpid())))
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("device", ["cpu", "auto"])
+@pytest.mark.slow
+def test_processes_start_while_recordings_are_hashed(
+    device: str, small_demo: Path, tiny_recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And these compute the store. Of a store that exists, nothing may be left to compute: none starts."""
+    seen: list[set[int]] = []
+
+    def watch(module: ModuleType, name: str) -> None:
+        real = getattr(module, name)
+
+        def watched(*arguments: object, **named: object) -> object:
+            seen.append(set(_workers(os.getpid())))
+            return real(*arguments, **named)
+
+        monkeypatch.setattr(module, name, watched)
+
+    watch(build_module, "hash_recordings")
+    watch(execution, "gather_unit")
+    monkeypatch.setattr(worker_processes, "_NVIDIA", small_demo)  # a GPU is expected, and not found
+    monkeypatch.setattr("pipelines.device.choose_device", lambda _: torch.device("cpu"))
+    out, spec = tmp_path / "s.zarr", SpecRequest(recipe=tiny_recipe)
+    request = BuildRequest(out, small_demo, "demo", spec, jobs=2, device=device)
+    build(request)
+    assert len(seen[0]) == 2
+    assert seen == [seen[0], seen[0]]
+    assert build(request).units_built == 0
+    assert seen[2:] == [set()]
+    assert verify(out, full=True).ok
+
+
+@pytest.mark.usefixtures("always")
+def test_a_build_that_ends_while_it_hashes_leaves_no_process(
+    small_demo: Path, tiny_recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        assert len(_workers(os.getpid())) == 2
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(build_module, "hash_recordings", interrupt)
+    request = BuildRequest(tmp_path / "s", small_demo, "demo", SpecRequest(recipe=tiny_recipe), jobs=2)
+    with pytest.raises(KeyboardInterrupt):
+        build(request)
+    assert not _workers(os.getpid())
 
 
 @pytest.mark.slow
