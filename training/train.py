@@ -27,6 +27,7 @@ from schemas.labels import label_set
 from training.evaluate import predictions_of
 from training.linear.training import train_linear
 from training.loop.fabric import OneProcess, processes_for
+from training.loop.graphed import require_capturable
 from training.loop.network import TrainingOutcome, new_network, require_room, train_network
 from training.loop.normalise import normalisation_of
 from training.metrics.evaluation import evaluate_predictions
@@ -78,6 +79,8 @@ def train(request: TrainRequest, observer: Observer | None = None) -> RunResult:
     # Before the folder is created: the network may not fit.
     network = None if linear else new_network(planned.record)
     require_room(planned.record, planned.store, planned.samples, fabric.device, planned.hardware)
+    if planned.hardware.cuda_graphs and network is not None:
+        require_capturable(network, planned.smallest_batch)
     folder = _open_folder(fabric, request, planned)
     resume = planned.resume_command(folder.path)
     with _lock(fabric, folder, resume):
