@@ -210,11 +210,18 @@ def _choose_engine(
         ).run
     from featurestore.compute.execution import Execution
     from pipelines.device import choose_device
+    from pipelines.float32_products import float32_products
 
     keep_freed_memory()
-    return Execution(
+    execution = Execution(
         place, token, choose_device(request.device), decoder, request.jobs, stages, fallbacks, encoders
-    ).run
+    )
+
+    def run(units: Sequence[UnitWork], progress: Progress) -> Generator[UnitRecord]:
+        with float32_products(tf32=False):
+            yield from execution.run(units, progress)
+
+    return run
 
 
 def _encoder_folders(request: BuildRequest, todo: Sequence[UnitWork]) -> dict[str, Path]:

@@ -21,6 +21,7 @@ from torch import nn
 
 from featurestore.places.durable import storage_errors
 from featurestore.places.partials import sweep_folder
+from pipelines.float32_products import float32_products
 from schemas.architecture import LinearSpec
 from schemas.errors import RunError, StoppedError
 from schemas.labels import label_set
@@ -85,7 +86,8 @@ def train(request: TrainRequest, observer: Observer | None = None) -> RunResult:
     resume = planned.resume_command(folder.path)
     with _lock(fabric, folder, resume):
         try:
-            return _train(fabric, planned, folder, network, observer, resume)
+            with float32_products(tf32=planned.record.recipe.train.tf32):
+                return _train(fabric, planned, folder, network, observer, resume)
         except KeyboardInterrupt:
             raise StoppedError(f"stopped; resume with: {resume}") from None
 

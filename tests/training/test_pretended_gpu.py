@@ -51,6 +51,20 @@ def test_a_build_fills_the_store_that_the_cpu_fills(
         assert np.abs(there.astype(np.float32) - here.astype(np.float32)).mean() < 1e-2
 
 
+class SawProducts(SilentObserver):
+    """Whether products, and convolutions and LSTMs, could round to TensorFloat-32 in any step."""
+
+    def __init__(self) -> None:
+        self.found: set[tuple[bool, bool]] = set()
+
+    def batch_done(self) -> None:
+        self.found.add(tf32_settings())
+
+
+def tf32_settings() -> tuple[bool, bool]:
+    return torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+
+
 class StepWaits(SilentObserver):
     """Waits from the end of one training step to that of the next, reading of its batch included."""
 
@@ -122,6 +136,26 @@ def test_bf16_leaves_lstms_in_float32(
         found = train_on("cuda", small_store, tiny_recipe, tmp_path, StepWaits(waits), "train.precision=bf16")
     assert seen == {torch.float32}
     assert found.history[-1].train_loss == pytest.approx(on_cpu.history[-1].train_loss, rel=0.02)
+
+
+@pytest.mark.parametrize(("precision", "rounds"), [("32", False), ("tf32", True)])
+def test_only_the_precision_tf32_lets_a_gpu_round(
+    precision: str, rounds: bool, small_store: Path, tiny_recipe: str, tmp_path: Path
+) -> None:
+    before, saw, changes = tf32_settings(), SawProducts(), f'train.precision="{precision}"'
+    run = train_on("cpu", small_store, tiny_recipe, tmp_path, saw, changes, "train.batch_size=64")
+    assert saw.found == {(rounds, rounds)}
+    assert tf32_settings() == before == (False, True)
+    real, within = MaskedBiLstm.forward, set()
+
+    def watch(lstm: MaskedBiLstm, sequence: torch.Tensor, valid_steps: torch.Tensor) -> torch.Tensor:
+        within.add(tf32_settings())
+        return real(lstm, sequence, valid_steps)
+
+    with mock.patch.object(MaskedBiLstm, "forward", watch):
+        evaluate_runs(EvaluationRequest((run.folder.path,), small_store, hardware=Hardware("cpu")))
+        Predictor.open(run.folder.path, "cpu").score(torch.zeros(1, 9, 40), torch.tensor([40]))
+    assert within == {(rounds, rounds)}
 
 
 @pytest.mark.parametrize("home", HOMES)

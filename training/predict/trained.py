@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from featurestore.store import FeatureStore
+from pipelines.float32_products import float32_products
 from schemas.architecture import LinearSpec
 from training.linear.training import predict_linear
 from training.loop.checkpoint import load_best
@@ -65,6 +66,7 @@ class TrainedModel:
         sides: dict[Side, Samples] = {"test": samples}
         source = sources_of(record, store, sides, device, hardware, SilentObserver())["test"]
         model, normaliser = self.network(device)
-        logits, _ = forward_all(fabric, model, normaliser, source, record.recipe.train.batch_size)
+        with float32_products(tf32=record.recipe.train.tf32):
+            logits, _ = forward_all(fabric, model, normaliser, source, record.recipe.train.batch_size)
         probabilities: NDArray[np.float64] = logits.double().softmax(dim=1).numpy()
         return probabilities
