@@ -117,7 +117,7 @@ def _build_unit(task: UnitTask) -> BuiltUnit:
     compute_alone()
     device = choose_device(task.device)
     stages, fallbacks = Stages(), Counter[str]()
-    decoder = choose_decoder(task.decoder)
+    decoder = choose_decoder(task.decoder, device.type)
     # On a CPU, one thread per task: the cluster decides how many run in parallel.
     on_cpu = device.type == "cpu"
     jobs = 1 if on_cpu else usable_jobs()
