@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
+from featurestore import verify as verification
+from featurestore.build import BuildRequest, build
+from featurestore.plan.spec import SpecRequest
 from gpu.session import Session, Tell
 
 _CLIPS, _FEW = 12_162, 4
-_KEPT = ("clips_built", "seconds", "stages", "fallbacks", "bad")
 
 
 def build_default(session: Session, tell: Tell) -> None:
@@ -18,7 +19,7 @@ def build_default(session: Session, tell: Tell) -> None:
 
 def build_all(session: Session, tell: Tell) -> None:
     """Build with all features."""
-    _build(session, tell, "all", session.device, session.size(_CLIPS, _FEW), "--features", "all")
+    _build(session, tell, "all", session.device, session.size(_CLIPS, _FEW), features="all")
 
 
 def build_on_cpu(session: Session, tell: Tell) -> None:
@@ -28,20 +29,21 @@ def build_on_cpu(session: Session, tell: Tell) -> None:
 
 def verify(session: Session, tell: Tell) -> None:
     """Hash and decode all objects of the store with the default features."""
-    out = session.scratch / "default.zarr"
-    found = session.command("features", "verify", str(out), "--full")
-    tell("verify", {name: value for name, value in found.items() if not isinstance(value, list)})
+    found = verification.verify(session.scratch / "default.zarr", full=True)
+    tell("intact", found.ok)
 
 
-def _build(session: Session, tell: Tell, name: str, device: str, clips: int, *options: str) -> None:
+def _build(
+    session: Session, tell: Tell, name: str, device: str, clips: int, *, features: str | None = None
+) -> None:
     root, _ = session.corpora(clips)
     os.sync()  # what linking has left to write is not the build's
-    report: dict[str, Any] = session.command(
-        *("features", "build", "--datasets", f"bench={root / 'bench'}", "--corpora", str(root)),
-        *("--out", str(session.scratch / f"{name}.zarr"), "--device", device),
-        *("--augment", str(session.size(6, 1)), *options),
-    )
-    tell("clips/s", round(report["clips_built"] / report["seconds"], 1))
-    for figure in _KEPT:
-        value = report[figure]
-        tell(figure, len(value) if figure == "bad" else value)
+    spec = SpecRequest(augment=session.size(6, 1), features=features)
+    out = session.scratch / f"{name}.zarr"
+    report = build(BuildRequest(out, root, f"bench={root / 'bench'}", spec, device=device))
+    tell("clips/s", round(report.clips_built / report.seconds, 1))
+    tell("seconds", round(report.seconds, 2))
+    tell("stages", {stage: round(seconds, 2) for stage, seconds in report.stages.items()})
+    tell("clips", report.clips_built)
+    tell("left to soundfile", dict(report.fallbacks))
+    tell("bad", len(report.bad))

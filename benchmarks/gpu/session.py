@@ -5,14 +5,11 @@ Imports nothing that only the session's first step installs.
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -52,30 +49,14 @@ class Session:
 
     def store(self) -> Path:
         """A store of demo voices of all speakers, with the features and views of ``four-corpora-a``."""
+        from featurestore.build import BuildRequest, build
+        from featurestore.plan.spec import SpecRequest
+
         out = self.scratch / "voices.zarr"
         if not out.exists():
-            options = (
-                "--datasets",
-                "demo",
-                "--augment",
-                str(self.size(6, 1)),
-                "--features",
-                "all",
-                "--device",
-                "cpu",
-            )
-            self.command("features", "build", "--corpora", str(self._voices()), "--out", str(out), *options)
+            spec = SpecRequest(augment=self.size(6, 1), features="all")
+            build(BuildRequest(out, self._voices(), "demo", spec, device="cpu"))
         return out
-
-    def command(self, module: str, *arguments: str) -> Any:
-        """JSON result of a command of :mod:`training.cli`, run in a process of its own."""
-        code = f"from training.cli.{module} import main; main()"
-        run = subprocess.run(
-            [sys.executable, "-c", code, *arguments, "--json"], capture_output=True, text=True, check=False
-        )
-        if run.returncode:
-            raise RuntimeError(f"{module} {' '.join(arguments)}: {run.stderr.strip()}")
-        return json.loads(run.stdout)
 
     def _voices(self) -> Path:
         """Corpora root with the demo voices; in miniature, only the first sentence of six."""

@@ -72,8 +72,9 @@ def test_on_a_cpu_nothing_differs_from_the_cpu(figures: Figures) -> None:
 @pytest.mark.slow
 def test_what_is_built_is_counted_and_what_is_measured_is_positive(figures: Figures) -> None:
     for step in ("build, default features", "build, all features", "build on the CPU"):
-        assert figures[step]["clips_built"] == 4
+        assert figures[step]["clips"] == 4
         assert figures[step]["bad"] == 0
+    assert figures["verify"] == {"intact": True}
     speeds = [
         value
         for told in figures.values()
