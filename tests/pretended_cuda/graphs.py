@@ -84,9 +84,8 @@ class Graphs:
         self._captured, self.waits.capturing = graph, True
         drawn = torch.get_rng_state()  # a capture draws nothing
         try:
-            with self.streams.use(stream):
+            with self.streams.require_joined(stream):
                 yield
-                self.streams.require_joined(stream)
         finally:
             self._captured, self.waits.capturing = None, False
             torch.set_rng_state(drawn)

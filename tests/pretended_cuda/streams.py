@@ -40,6 +40,7 @@ class Streams:
 
     _stack: list[Stream] = field(default_factory=lambda: [Stream()])
     _used: set[Stream] = field(default_factory=set)
+    """Since the last capture began."""
 
     def current(self, *_: object) -> Stream:
         """``torch.cuda.current_stream``."""
@@ -54,8 +55,12 @@ class Streams:
         finally:
             self._stack.pop()
 
-    def require_joined(self, stream: Stream) -> None:
-        """Raise as CUDA does at the end of a capture on ``stream`` if forked work was not joined."""
+    @contextmanager
+    def require_joined(self, stream: Stream) -> Iterator[None]:
+        """Work on ``stream``; raise as CUDA does after a capture if forked work was not joined to it."""
+        self._used.clear()
+        with self.use(stream):
+            yield
         if any(not stream.sees(other, other.done) for other in self._used):
             raise RuntimeError("CUDA error: capturing stream has unjoined work")
 
