@@ -127,7 +127,8 @@ def _train(
     home: Home = "device",
     observer: SilentObserver | None = None,
 ) -> RunResult:
-    few = ("train.views=[0]", "train.epochs=2", "model.channels=[4,4,4,4]") if session.miniature else ()
+    small = ("train.views=[0]", "train.epochs=2", "train.batch_size=4", "model.channels=[4,4,4,4]")
+    few = small if session.miniature else ()
     request = TrainRequest(
         store=session.store(),
         recipe=load_recipe(RECIPE),

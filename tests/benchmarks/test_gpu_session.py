@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.blank_pictures import draw_blank
+from tests.pretended_cuda.pretend import pretend_cuda
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
@@ -34,12 +35,17 @@ def benchmarks() -> Iterator[None]:
             del sys.modules[name]
 
 
+def copy_voices(demo: Path, scratch: Path) -> None:
+    """Give a session in miniature its voices, which it would synthesise."""
+    for speaker in ("f01", "f02", "f03", "m01", "m02", "m03"):
+        shutil.copytree(demo / "demo" / speaker, scratch / "voices" / "demo" / speaker)
+
+
 @pytest.fixture(scope="module")
 def figures(benchmarks: None, small_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Figures:
     """Of all steps in miniature, in this process: thirty starts of torch would take minutes."""
     scratch = tmp_path_factory.mktemp("session")
-    for speaker in ("f01", "f02", "f03", "m01", "m02", "m03"):
-        shutil.copytree(small_demo / "demo" / speaker, scratch / "voices" / "demo" / speaker)
+    copy_voices(small_demo, scratch)
     session = importlib.import_module("gpu.session").Session("cpu", scratch, miniature=True)
     with pytest.MonkeyPatch.context() as patch, draw_blank():
         patch.setenv("SER_CACHE", str(scratch / "cache"))
@@ -65,13 +71,13 @@ def test_on_a_cpu_nothing_differs_from_the_cpu(figures: Figures) -> None:
     assert figures["graphs equal eager"]["largest difference, relative"] == 0
     assert figures["stop and resume"]["largest difference, relative"] == 0
     assert set(figures["homes with graphs"].values()) == {0}
-    assert set(figures["evaluate, predict, demo"].values()) == {0}
+    assert set(figures["other commands"].values()) == {0}
     assert figures["DALI"]["clips that differ"] == 0
 
 
 @pytest.mark.slow
 def test_what_is_built_is_counted_and_what_is_measured_is_positive(figures: Figures) -> None:
-    for step in ("build, default features", "build, all features", "build on the CPU"):
+    for step in ("build with default features", "build with all features", "build on the CPU"):
         assert figures[step]["clips"] == 4
         assert figures[step]["bad"] == 0
     assert figures["verify"] == {"intact": True}
@@ -83,6 +89,20 @@ def test_what_is_built_is_counted_and_what_is_measured_is_positive(figures: Figu
     ]
     assert len(speeds) > 20
     assert min(speeds) > 0
+
+
+@pytest.mark.slow
+def test_a_capture_fails_as_planned_on_a_pretended_gpu(
+    benchmarks: None, small_demo: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    copy_voices(small_demo, tmp_path)
+    session = importlib.import_module("gpu.session").Session("cuda", tmp_path, miniature=True)
+    session.store()
+    told: dict[str, str] = {}
+    with pretend_cuda():
+        importlib.import_module("gpu.results").failed_capture(session, told.__setitem__)
+    assert told["message"].endswith("train with --no-cuda-graphs")
+    assert "Tensor Cores" not in caplog.text, "advice of Lightning on a GPU"
 
 
 def run_session(out: Path, *options: str) -> list[dict[str, Any]]:

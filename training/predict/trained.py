@@ -15,6 +15,7 @@ from pipelines.float32_products import float32_products
 from schemas.architecture import LinearSpec
 from training.linear.training import predict_linear
 from training.loop.checkpoint import load_best
+from training.loop.fabric import hide_banners
 from training.loop.fit import forward_all, move_to
 from training.loop.network import new_network, sources_of
 from training.loop.normalise import Normalisation, Normaliser
@@ -62,6 +63,7 @@ class TrainedModel:
             return predict_linear(self.folder, record, store, samples)
         from lightning.fabric import Fabric  # takes two seconds
 
+        hide_banners()
         fabric = Fabric(accelerator=device.type, devices=1)
         sides: dict[Side, Samples] = {"test": samples}
         source = sources_of(record, store, sides, device, hardware, SilentObserver())["test"]
