@@ -94,7 +94,7 @@ format: dev
 # Keeps the versions that are pinned, and adds what a new dependency needs on any Python. To update all: UPGRADE=--upgrade.
 constraints: dev
 	cp constraints.txt constraints.new
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11.7 --extra dev --no-annotate --no-header $(UPGRADE) \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11.7 --extra dev --extra gpu --no-annotate --no-header $(UPGRADE) \
 	    --output-file constraints.new pyproject.toml
 	(head -1 constraints.txt; cat constraints.new) > constraints.txt.new
 	mv constraints.txt.new constraints.txt && rm constraints.new

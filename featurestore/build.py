@@ -15,7 +15,7 @@ from data.registry import CORPORA
 from data.scanning import scan_corpus
 from featurestore.cluster.request import ClusterRequest
 from featurestore.compute.stages import Stages
-from featurestore.compute.worker_processes import WorkerProcesses, start_early, use_processes
+from featurestore.compute.worker_processes import WorkerProcesses, probably_on_gpu, start_early, use_processes
 from featurestore.format.documents import CorpusRecord, IgnoredFile, StoreDocument, UnitRecord, write_document
 from featurestore.format.layout import ROOT_METADATA, corpus_record_path, unit_record_path
 from featurestore.format.outside import require_apart
@@ -33,7 +33,7 @@ from featurestore.plan.spec_of_store import spec_of_store
 from featurestore.plan.units import Unit, plan_units
 from featurestore.plan.worklist import Worklist, make_worklist
 from featurestore.progress import Progress, Silent
-from pipelines.decoders import Decoder, choose_decoder
+from pipelines.decoders import choose_decoder, require_decoder
 from pipelines.device import require_device_name
 from pipelines.process import keep_freed_memory, usable_jobs
 from pipelines.version import FEATURE_VERSION
@@ -168,7 +168,6 @@ class _CheckedRequest:
     """
 
     place: Place
-    decoder: Decoder
     existing: StoreSpec | None
     spec: StoreSpec
 
@@ -181,11 +180,11 @@ def _check_request(request: BuildRequest) -> _CheckedRequest:
         choose_device(request.device)  # is there one?
     else:
         require_device_name(request.device)  # "auto" imports torch only if there is something to compute
-    decoder = choose_decoder(request.decoder)
+    require_decoder(request.decoder)
     place = place_at(request.out)
     require_apart(place, "--out")
     existing = spec_of_store(place)
-    return _CheckedRequest(place, decoder, existing, choose_spec(request.spec, existing, str(place)))
+    return _CheckedRequest(place, existing, choose_spec(request.spec, existing, str(place)))
 
 
 def _current_spec(request: BuildRequest, checked: _CheckedRequest) -> StoreSpec:
@@ -206,36 +205,38 @@ def _choose_engine(
     early: WorkerProcesses | None,
 ) -> Callable[[Sequence[UnitWork], Progress], Generator[UnitRecord]]:
     """The function that computes units, in this process or on a cluster. Imports torch only if needed."""
-    place, decoder = checked.place, checked.decoder
+    place = checked.place
     encoders = _encoder_folders(request, todo)
     if request.cluster is not None:
         from featurestore.cluster.execution import ClusterExecution
 
         return ClusterExecution(
-            place, token, request.cluster, request.device, decoder, stages, fallbacks, encoders
+            place, token, request.cluster, request.device, request.decoder, stages, fallbacks, encoders
         ).run
     from featurestore.compute.execution import Execution
     from pipelines.device import choose_device
+    from pipelines.float32_products import float32_products
 
     keep_freed_memory()
-    return Execution(
-        place,
-        token,
-        choose_device(request.device),
-        decoder,
-        request.jobs,
-        stages,
-        fallbacks,
-        encoders,
-        started=early,
-    ).run
+    device = choose_device(request.device)
+    decoder = choose_decoder(request.decoder, device.type)
+    execution = Execution(
+        place, token, device, decoder, request.jobs, stages, fallbacks, encoders, started=early
+    )
+
+    def run(units: Sequence[UnitWork], progress: Progress) -> Generator[UnitRecord]:
+        with float32_products(tf32=False):
+            yield from execution.run(units, progress)
+
+    return run
 
 
 def _early_workers(request: BuildRequest, checked: _CheckedRequest, scans: Sequence[Scan]) -> int:
     """Worker processes to start at once: of a new store, every clip will be computed."""
     clips = sum(len(scan.clips) for scan in scans)
     new = checked.existing is None and request.cluster is None
-    return request.jobs if new and use_processes(checked.decoder, request.jobs, clips) else 0
+    decoder = choose_decoder(request.decoder, "cuda" if probably_on_gpu(request.device) else "cpu")
+    return request.jobs if new and use_processes(decoder, request.jobs, clips) else 0
 
 
 def _encoder_folders(request: BuildRequest, todo: Sequence[UnitWork]) -> dict[str, Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Literal
 
 from schemas.errors import UsageError
@@ -9,20 +10,29 @@ from schemas.errors import UsageError
 Decoder = Literal["soundfile", "dali"]
 
 
-def choose_decoder(name: str) -> Decoder:
-    """Decoder by name: ``soundfile``, ``dali`` or ``auto``.
+def require_decoder(name: str) -> None:
+    """Raise :class:`UsageError` for an unknown name, or if DALI is requested but not installed."""
+    if name not in {"auto", "soundfile", "dali"}:
+        raise UsageError(f"unknown decoder '{name}'; choose auto, soundfile or dali")
+    if name == "dali":
+        from pipelines.dali import require_dali
 
-    ``auto`` is soundfile: on two cores, DALI reads WAV as fast with one thread, and slower with two, as its
-    threads compete with those that hash and resample (docs/benchmarks.md). The rule is fixed because the
-    decoders differ in the last bit of a sample, and the same command must build the same store. Raises
-    :class:`UsageError` for an unknown name, or if DALI is requested but not installed.
+        require_dali()
+
+
+def choose_decoder(name: str, device: str) -> Decoder:
+    """Decoder by name, for features that are computed on ``device``, ``cpu`` or ``cuda``.
+
+    ``auto`` is DALI on a GPU if it is installed, otherwise soundfile: on two cores, DALI reads WAV as fast
+    with one thread, and slower with two, as its threads compete with those that hash and resample
+    (docs/benchmarks.md). Both give the same samples, so that the choice never changes a store. Raises what
+    :func:`require_decoder` raises.
     """
-    match name:
-        case "auto" | "soundfile":
-            return "soundfile"
-        case "dali":
-            from pipelines.dali import require_dali
+    require_decoder(name)
+    if name == "auto":
+        return "dali" if device == "cuda" and _has_dali() else "soundfile"
+    return "dali" if name == "dali" else "soundfile"
 
-            require_dali()
-            return "dali"
-    raise UsageError(f"unknown decoder '{name}'; choose auto, soundfile or dali")
+
+def _has_dali() -> bool:
+    return find_spec("nvidia") is not None and find_spec("nvidia.dali") is not None

@@ -111,9 +111,16 @@ class TrainSpec(Model):
     average: float | None = Field(None, gt=0, lt=1)
     """Decay per step of an exponential moving average of the weights, which is then validated, tested and
     kept; null: no average, the weights themselves are used."""
-    precision: Literal["32", "bf16"] = "32"
-    """``bf16``: matrix products and convolutions in bfloat16, weights and sums in float32; LSTMs on GPUs stay
-    in float32. Meant for GPUs and CPUs with AMX; on other CPUs, training is slower than in float32."""
+    precision: Literal["32", "tf32", "bf16"] = "32"
+    """``32``: everything in float32, also on GPUs. ``tf32``: as ``32``, but GPUs round the factors of
+    products to TensorFloat-32 (10 bits of mantissa), which is faster and differs by about 0.1 %; CPUs do not.
+    ``bf16``: matrix products and convolutions in bfloat16, weights and sums in float32; LSTMs on GPUs as with
+    ``tf32``. Meant for GPUs and CPUs with AMX; on other CPUs, training is slower than in float32."""
+
+    @property
+    def tf32(self) -> bool:
+        """Whether GPUs may round float32 factors to TensorFloat-32."""
+        return self.precision != "32"
 
     @field_validator("patience", mode="before")
     @classmethod

@@ -21,11 +21,13 @@ from torch import nn
 
 from featurestore.places.durable import storage_errors
 from featurestore.places.partials import sweep_folder
+from pipelines.float32_products import float32_products
 from schemas.architecture import LinearSpec
 from schemas.errors import RunError, StoppedError
 from training.evaluate import predictions_of
 from training.linear.training import train_linear
 from training.loop.fabric import OneProcess, processes_for
+from training.loop.graphed import require_capturable
 from training.loop.network import TrainingOutcome, new_network, require_room, train_network
 from training.loop.normalise import normalisation_of
 from training.metrics.evaluation import evaluate_predictions
@@ -77,11 +79,14 @@ def train(request: TrainRequest, observer: Observer | None = None) -> RunResult:
     # Before the folder is created: the network may not fit.
     network = None if linear else new_network(planned.record)
     require_room(planned.record, planned.store, planned.samples, fabric.device, planned.hardware)
+    if planned.hardware.cuda_graphs and network is not None:
+        require_capturable(network, planned.smallest_batch)
     folder = _open_folder(fabric, request, planned)
     resume = planned.resume_command(folder.path)
     with _lock(fabric, folder, resume):
         try:
-            return _train(fabric, planned, folder, network, observer, resume)
+            with float32_products(tf32=planned.record.recipe.train.tf32):
+                return _train(fabric, planned, folder, network, observer, resume)
         except KeyboardInterrupt:
             raise StoppedError(f"stopped; resume with: {resume}") from None
 

@@ -85,7 +85,9 @@ def build(
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    decoder: Annotated[str, typer.Option(help="auto, soundfile or dali.")] = "auto",
+    decoder: Annotated[
+        str, typer.Option(help="auto (dali on a GPU if it is installed, else soundfile), soundfile or dali.")
+    ] = "auto",
     jobs: Annotated[
         int | None,
         typer.Option(

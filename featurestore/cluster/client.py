@@ -13,7 +13,7 @@ from distributed import Client, LocalCluster
 
 from featurestore.cluster.request import ClusterRequest
 from featurestore.cluster.scratch import require_scratch
-from schemas.errors import ClusterError
+from schemas.errors import ClusterError, UsageError
 from schemas.messages.counts import format_count
 
 _CONNECT_SECONDS = 15
@@ -29,19 +29,20 @@ _NO_PAGES: dict[str, list[str]] = {
 def dask_client(request: ClusterRequest, device: str) -> Iterator[Client]:
     """Open a client of the requested workers. Workers started here compute on ``device`` and end with it.
 
-    Raises :class:`ClusterError` if no scheduler answers or workers do not start, :class:`StorageError` if
-    there is no room for their temporary files.
+    Raises :class:`UsageError` for more workers than GPUs, :class:`ClusterError` if no scheduler answers or
+    workers do not start, :class:`StorageError` if there is no room for their temporary files.
     """
     for name in ("distributed", "distributed.client"):  # the second has its own level
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if request.scheduler is None:
+        cluster_class = _local_cluster(request.workers, device)
         require_scratch()
         with (
             dask.config.set(_NO_PAGES),
             _delay_interrupts() as allow_interrupts,
             ExitStack() as stack,
         ):
-            client = _start_workers(stack, request.workers, device)
+            client = _start_workers(stack, cluster_class, request.workers)
             allow_interrupts()
             yield client
         return
@@ -60,11 +61,11 @@ def dask_client(request: ClusterRequest, device: str) -> Iterator[Client]:
             client.close(timeout=5)
 
 
-def _start_workers(stack: ExitStack, workers: int, device: str) -> Client:
+def _start_workers(stack: ExitStack, cluster_class: type[LocalCluster], workers: int) -> Client:
     """Start workers on this machine and a client of them; ``stack`` ends both."""
     try:
         cluster = stack.enter_context(
-            _local_cluster(device)(
+            cluster_class(
                 n_workers=workers,
                 threads_per_worker=1,
                 dashboard_address="127.0.0.1:0",
@@ -83,9 +84,26 @@ def _start_workers(stack: ExitStack, workers: int, device: str) -> Client:
     return client
 
 
-def _local_cluster(device: str) -> type[LocalCluster]:
-    """The class that starts workers here: dask-cuda's if it is installed and there are GPUs."""
-    if device == "cpu" or find_spec("dask_cuda") is None or not _has_cuda():
+def _local_cluster(workers: int, device: str) -> type[LocalCluster]:
+    """The class that starts workers here: with GPUs dask-cuda's, which gives each worker one of them.
+
+    Raises :class:`UsageError` for more workers than GPUs, and for several workers without dask-cuda, as all
+    would use the first GPU.
+    """
+    gpus = 0 if device == "cpu" else _count_gpus()
+    if not gpus:
+        return LocalCluster
+    if workers > gpus:
+        raise UsageError(
+            f"--workers {workers}: this machine has {format_count(gpus, 'GPU')}, and each worker needs its "
+            f"own; use --workers {gpus}, or --device cpu"
+        )
+    if find_spec("dask_cuda") is None:
+        if workers > 1:
+            raise UsageError(
+                f"--workers {workers}: without dask-cuda, all workers would use the same GPU; run "
+                "pip install dask-cuda, or use --workers 1 or --device cpu"
+            )
         return LocalCluster
     from dask_cuda import LocalCUDACluster
 
@@ -93,10 +111,10 @@ def _local_cluster(device: str) -> type[LocalCluster]:
     return cuda
 
 
-def _has_cuda() -> bool:
+def _count_gpus() -> int:
     import torch
 
-    return torch.cuda.is_available()
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
 @contextmanager

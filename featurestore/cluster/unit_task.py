@@ -110,18 +110,19 @@ def _build_unit(task: UnitTask) -> BuiltUnit:
     from featurestore.compute.execution import Execution
     from pipelines.decoders import choose_decoder
     from pipelines.device import choose_device
+    from pipelines.float32_products import float32_products
     from pipelines.process import compute_alone, keep_freed_memory, usable_jobs
 
     keep_freed_memory()
     compute_alone()
     device = choose_device(task.device)
     stages, fallbacks = Stages(), Counter[str]()
-    decoder = choose_decoder(task.decoder)
+    decoder = choose_decoder(task.decoder, device.type)
     # On a CPU, one thread per task: the cluster decides how many run in parallel.
     on_cpu = device.type == "cpu"
     jobs = 1 if on_cpu else usable_jobs()
     execution = Execution(task.place, task.token, device, decoder, jobs, stages, fallbacks, task.encoders)
-    with nullcontext() if on_cpu else _GPU:
+    with nullcontext() if on_cpu else _GPU, float32_products(tf32=False):
         (record,) = execution.run([task.work], Silent())
     return BuiltUnit(record, stages.seconds(), fallbacks)
 

@@ -47,35 +47,6 @@ def test_a_missing_library_has_no_version(results: Path, monkeypatch: pytest.Mon
     assert set(written["machine"]["libraries"]) == {"torch", "numpy", "zarr"}
 
 
-def test_without_dali_its_operators_are_left_out(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
-    from schemas.recipe import load_recipe
-
-    gpu = load("gpu")
-    monkeypatch.setattr(gpu, "find_spec", lambda _: None)
-    monkeypatch.setattr(gpu, "BATCH", 1)
-    found = gpu.operators(load_recipe("four-corpora-a").store_spec(0), torch.device("cpu"), 1)
-    assert set(found) == {"torch"}
-
-
-def test_a_part_that_fails_loses_no_other(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    gpu = load("gpu")
-
-    def fail(*_: object) -> None:
-        raise RuntimeError("no memory")
-
-    monkeypatch.setattr(gpu, "timed", lambda *_: 0.5)
-    monkeypatch.setattr(gpu, "differences", lambda *_: {"mel": 0.1})
-    monkeypatch.setattr(gpu, "operators", fail)
-    monkeypatch.setattr(sys, "argv", ["gpu.py", "--device", "cpu"])
-    with pytest.raises(RuntimeError, match="no memory"):
-        gpu.main()
-    written = json.loads((results / "gpu-tried-on-cpu.json").read_text())
-    assert written["clips_per_s"] == 2
-    assert written["mean_difference_from_cpu"] == {"mel": 0.1}
-
-
 def test_every_network_is_timed_and_written_before_the_next(
     results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -41,7 +41,7 @@ class Serving:
 NOT_RUN: tuple[NotRun, ...] = (
     NotRun(r"^(\S*/)?pip install (?!\.$)|-m pip install", "changes the interpreter that runs the tests"),
     NotRun(r"^make (demo|test|test-all|docs)\b", "installs a virtual environment; CI runs make itself"),
-    NotRun(r"^python benchmarks/", "takes minutes to hours; the results are in benchmarks/results/"),
+    NotRun(r"^(python )?benchmarks/", "takes minutes to hours; the results are in benchmarks/results/"),
     NotRun(
         r"--device cuda\b|--cuda-graphs\b|\bdask cuda\b",
         "needs a GPU; see tests/featurestore/compute/test_gpu_path.py",

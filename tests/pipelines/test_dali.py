@@ -9,19 +9,17 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import soundfile
 import torch
 
 from pipelines import dali
 from pipelines.dali import DaliClip, Refused, dali_clips
+from pipelines.decode import mean_of_channels
 from schemas.errors import UsageError
 from tests.pipelines.speech import RATE, encoded, gliding_voice, tone
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="NVIDIA DALI has wheels for Linux alone")
-
-LSB = 2**-15
 
 
 def write(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
@@ -36,19 +34,13 @@ def tones(folder: Path, count: int) -> list[Path]:
     return write(folder, sounds)
 
 
-def by_soundfile(file: Path) -> tuple[npt.NDArray[np.float64], int]:
-    channels, rate = soundfile.read(os.fsencode(file), dtype="float32", always_2d=True)
-    return channels.mean(axis=1, dtype=np.float64), rate
-
-
-def assert_is(clip: DaliClip | Refused, file: Path, error: float = LSB) -> None:
+def assert_is(clip: DaliClip | Refused, file: Path) -> None:
+    """Bit for bit."""
     assert isinstance(clip, DaliClip), clip
-    expected, _ = by_soundfile(file)
-    assert clip.mono.dtype == torch.float32
-    assert clip.mono.shape == expected.shape
-    assert np.allclose(clip.mono.numpy(), expected, rtol=1e-6, atol=error, equal_nan=True)
-    channels = soundfile.read(os.fsencode(file), dtype="float32", always_2d=True)[0]
-    assert np.allclose(clip.channels.numpy(), channels, rtol=1e-6, atol=error, equal_nan=True)
+    channels, _ = soundfile.read(os.fsencode(file), dtype="float32", always_2d=True)
+    assert clip.channels.dtype == clip.mono.dtype == torch.float32
+    assert np.array_equal(clip.channels.numpy(), channels, equal_nan=True)
+    assert np.array_equal(clip.mono.numpy(), mean_of_channels(channels), equal_nan=True)
     assert hashlib.sha256(clip.data).digest() == hashlib.sha256(file.read_bytes()).digest()
 
 
@@ -64,34 +56,33 @@ def threads() -> int:
     return sum(1 for _ in Path("/proc/self/task").iterdir())
 
 
-@pytest.mark.parametrize("channels", [1, 2, 8])
+@pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize(
-    ("kind", "subtype", "rate", "error"),
+    ("kind", "subtype", "rate"),
     [
-        ("WAV", "PCM_U8", RATE, 1e-6),
-        ("WAV", "PCM_16", RATE, 1e-6),
-        ("WAV", "PCM_16", 96_000, 1e-6),
-        ("WAV", "PCM_24", 48_000, 1e-6),
-        ("WAV", "PCM_32", RATE, 1e-6),
-        ("WAV", "FLOAT", 24_414, 1e-6),
-        ("WAV", "DOUBLE", RATE, 1e-6),
-        ("WAV", "ULAW", 8_000, 1e-6),
-        ("WAVEX", "PCM_16", RATE, 1e-6),
-        ("RF64", "PCM_16", RATE, 1e-6),
-        ("W64", "PCM_24", RATE, 1e-6),
-        ("AIFF", "PCM_16", RATE, 1e-6),
-        ("AIFF", "FLOAT", RATE, 1e-6),  # AIFF-C
-        ("AIFF", "ULAW", RATE, 1e-6),  # AIFF-C
-        ("OGG", "VORBIS", RATE, LSB),
+        ("WAV", "PCM_U8", RATE),
+        ("WAV", "PCM_16", RATE),
+        ("WAV", "PCM_16", 96_000),
+        ("WAV", "PCM_24", 48_000),
+        ("WAV", "PCM_32", RATE),
+        ("WAV", "FLOAT", 24_414),
+        ("WAV", "DOUBLE", RATE),
+        ("WAV", "ULAW", 8_000),
+        ("WAVEX", "PCM_16", RATE),
+        ("RF64", "PCM_16", RATE),
+        ("W64", "PCM_24", RATE),
+        ("AIFF", "PCM_16", RATE),
+        ("AIFF", "FLOAT", RATE),  # AIFF-C
+        ("AIFF", "ULAW", RATE),  # AIFF-C
     ],
 )
 def test_every_container_gives_the_mean_of_the_channels_that_soundfile_reads(
-    tmp_path: Path, kind: str, subtype: str, rate: int, error: float, channels: int
+    tmp_path: Path, kind: str, subtype: str, rate: int, channels: int
 ) -> None:
     sounds = [0.2 + gliding_voice(100 + 40 * channel, 0.4, rate) for channel in range(channels)]
     (file,) = write(tmp_path, {"sound.wav": encoded(np.stack(sounds, axis=1), rate, kind, subtype)})
     (clip,) = dali_clips([file], 1)
-    assert_is(clip, file, error)
+    assert_is(clip, file)
 
 
 def test_real_recordings_held_over_many_batches_stay_what_they_are(
@@ -140,7 +131,8 @@ BAD = {
     "tagged.wav": (b"ID3\3\0\0\0\0\0\4" + bytes(4) + encoded(tone(440, 0.2), RATE), "behind a tag"),
     "mp3.wav": (encoded(tone(440, 0.2), RATE, "MP3"), "MP3 is not left to DALI"),
     "flac.wav": (encoded(tone(440, 0.2), RATE, "FLAC"), "FLAC is not left to DALI"),
-    "page lost.wav": (damaged_ogg(), "Requested 88200 samples but got"),
+    "ogg.wav": (encoded(tone(440, 0.2), RATE, "OGG", "VORBIS"), "OGG is not left to DALI"),
+    "surround.wav": (encoded(np.stack([tone(440, 0.2)] * 3, 1), RATE), "3 channels are not left to DALI"),
 }
 
 
@@ -172,6 +164,7 @@ def test_bad_files_are_refused_by_name_and_their_neighbours_survive(tmp_path: Pa
 def test_fifty_bad_of_sixty_four_cost_a_pipeline_each_and_no_good_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(dali, "CONTAINERS", {"WAV", "OGG"})  # as DALI fails at no WAV with a sound header
     good, (bad,) = tones(tmp_path, 14), write(tmp_path, {"bad.ogg": damaged_ogg()})
     built = []
     build = dali._pipeline
@@ -195,7 +188,6 @@ def test_damaged_bytes_give_what_soundfile_reads_or_a_refusal(tmp_path: Path) ->
         ("WAV", "IMA_ADPCM"),
         ("AIFF", None),
         ("W64", None),
-        ("OGG", None),
         ("FLAC", None),
     ]
     originals = [encoded(voice, RATE, kind, subtype) for kind, subtype in kinds]

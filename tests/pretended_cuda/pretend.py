@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
@@ -11,8 +11,9 @@ import torch
 from torch.utils import _foreach_utils
 
 from tests.pretended_cuda.calls import AnswerCalls
-from tests.pretended_cuda.graphs import CapturedGraph, Event, Graphs, Stream
+from tests.pretended_cuda.graphs import CapturedGraph, Event, Graphs
 from tests.pretended_cuda.operators import WatchOperators
+from tests.pretended_cuda.streams import Stream, Streams
 from tests.pretended_cuda.tags import GPU, is_on_device
 from tests.pretended_cuda.waits import HostWaits
 
@@ -24,10 +25,12 @@ def pretend_cuda() -> Iterator[HostWaits]:
     """Within it, one CUDA device is there for this thread; yields the host's waits for it.
 
     Raises what CUDA raises if devices mix, if a tensor of the device reaches numpy, and if the host waits
-    while a graph is captured; and RuntimeError for an LSTM that autocast would run in float16.
+    while a graph is captured or work is not joined to it; and RuntimeError for a race between streams, and
+    for an LSTM that autocast would run in float16.
     """
     waits = HostWaits()
-    graphs = Graphs(waits)
+    streams = Streams()
+    graphs = Graphs(waits, streams)
 
     answers: dict[str, object] = {
         "is_available": lambda: True,
@@ -40,8 +43,8 @@ def pretend_cuda() -> Iterator[HostWaits]:
         "mem_get_info": lambda *_: (_MEMORY, _MEMORY),
         "empty_cache": lambda: None,
         "synchronize": lambda *_: waits.add("synchronize"),
-        "current_stream": Stream,
-        "stream": lambda _: nullcontext(),
+        "current_stream": streams.current,
+        "stream": streams.use,
         "graph": graphs.capture,
         "CUDAGraph": CapturedGraph,
     }
@@ -49,7 +52,9 @@ def pretend_cuda() -> Iterator[HostWaits]:
         for name, value in answers.items():
             stack.enter_context(mock.patch.object(torch.cuda, name, value))
         # The classes are also default factories of dataclasses, so they must stay the same objects.
-        stack.enter_context(mock.patch.object(torch.cuda.Stream, "__new__", return_value=Stream()))
+        stack.enter_context(
+            mock.patch.object(torch.cuda.Stream, "__new__", side_effect=lambda *_, **__: Stream())
+        )
         stack.enter_context(
             mock.patch.object(torch.cuda.Event, "__new__", side_effect=lambda *_, **__: Event(waits))
         )

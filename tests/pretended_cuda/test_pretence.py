@@ -162,6 +162,31 @@ def test_a_wait_while_a_graph_is_captured_is_an_error(waits: HostWaits) -> None:
         x.sum().item()
 
 
+@pytest.mark.parametrize("joined", [False, True])
+def test_work_on_another_stream_has_to_be_joined_to_the_capture_that_it_belongs_to(
+    waits: HostWaits, joined: bool
+) -> None:
+    x, beside = on_device(3), torch.cuda.Stream()
+
+    def capture(*, join: bool) -> None:
+        with torch.cuda.graph(torch.cuda.CUDAGraph()):
+            here = torch.cuda.current_stream()
+            beside.wait_stream(here)
+            with torch.cuda.stream(beside):
+                x.mul(2.0)
+            if join:
+                here.wait_stream(beside)
+
+    capture(join=True)
+    if joined:
+        capture(join=True)
+        with torch.cuda.graph(torch.cuda.CUDAGraph()):  # that of others is not this one's
+            x.mul(2.0)
+    else:
+        with pytest.raises(RuntimeError, match="unjoined work"):
+            capture(join=False)
+
+
 def test_without_the_context_all_is_as_before() -> None:
     with pretend_cuda():
         left = on_device(3)

@@ -48,7 +48,7 @@ def fabric_for(device: torch.device, spec: TrainSpec, environment: Mapping[str, 
 
     ranks = int(environment.get("WORLD_SIZE", "1"))
     here = int(environment.get("LOCAL_WORLD_SIZE", "1"))
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)  # banners of every process
+    hide_banners()
     fabric = Fabric(
         accelerator=device.type,
         devices=here,
@@ -58,6 +58,12 @@ def fabric_for(device: torch.device, spec: TrainSpec, environment: Mapping[str, 
     )
     fabric.launch()
     return fabric
+
+
+def hide_banners() -> None:
+    """Keep Lightning's information from users: a line per process, and advice that recipes decide on."""
+    for name in ("lightning.fabric", "lightning.pytorch"):  # the second after its import, which sets it
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def share_of(fabric: Fabric) -> Share:

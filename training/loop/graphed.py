@@ -9,20 +9,24 @@ fast as a GPU computes them. A graph records them once, together with the memory
 A replay does exactly the work of :meth:`training.loop.step.Step.learn`, so a graph does not change results.
 Seed and learning rate of a step are set outside the graph. So is the average of the weights, because its
 decay changes.
+
+A capture that fails ends the training: afterwards, torch's allocator and generator for the device are in a
+state of which nothing is documented.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from schemas.errors import RunError, UsageError
 from training.loader.source import Batch
 from training.loop.step import Step
+from training.models.batch_norm import BatchNorm1d
 
 _EAGER_STEPS = 3
 """Steps per batch size before capture: libraries and the optimiser allocate memory in their first steps."""
@@ -50,6 +54,18 @@ def use_cuda_graphs(step: Step) -> Step:
     )
 
 
+def require_capturable(model: nn.Module, smallest_batch: int) -> None:
+    """Raise :class:`UsageError` if steps of ``model`` on ``smallest_batch`` samples cannot be captured.
+
+    Batch norm of a single row asks the device how many values all ranks have, and a capture may not wait.
+    """
+    if smallest_batch == 1 and any(isinstance(module, BatchNorm1d) for module in model.modules()):
+        raise UsageError(
+            "--cuda-graphs cannot record batches of 1 sample for a model with batch norm; choose a larger "
+            "--batch-size, or --no-cuda-graphs"
+        )
+
+
 @dataclass(eq=False)
 class GraphedStep(Step):
     """A step that is captured after the first few times, one graph per batch size."""
@@ -61,7 +77,7 @@ class GraphedStep(Step):
         recording = self._recordings.get(len(batch.targets))
         if recording is None:  # only then, as each has a stream of its own
             recording = self._recordings[len(batch.targets)] = _Recording()
-        if recording.graph is None and recording.wanted and recording.steps >= _EAGER_STEPS:
+        if recording.graph is None and recording.steps >= _EAGER_STEPS:
             self._capture(recording, batch)
         if recording.graph is not None:
             return recording.replay(batch)
@@ -70,7 +86,7 @@ class GraphedStep(Step):
             return super().learn(batch)
 
     def _capture(self, recording: _Recording, batch: Batch) -> None:
-        """Record the step's kernels without running them."""
+        """Record the step's kernels without running them. Raises :class:`RunError` if that fails."""
         held = Batch(batch.features.clone(), batch.valid_frames.clone(), batch.targets.clone(), batch.total)
         graph = torch.cuda.CUDAGraph()
         self.stepper.zero_grad(set_to_none=True)  # gradients must be in the graph's memory
@@ -78,12 +94,10 @@ class GraphedStep(Step):
             with torch.cuda.graph(graph, stream=recording.stream, capture_error_mode="thread_local"):
                 losses = super().learn(held)
         except RuntimeError as error:
-            recording.wanted = False
-            warnings.warn(
-                f"cannot capture the step as a CUDA graph ({error}); training continues without it, slower",
-                stacklevel=2,
-            )
-            return
+            raise RunError(
+                f"a training step cannot be recorded as a CUDA graph ({_reason(error)}); train with "
+                "--no-cuda-graphs"
+            ) from error
         recording.graph, recording.held, recording.losses = graph, held, losses
 
 
@@ -92,7 +106,6 @@ class _Recording:
     """The step for one batch size: how often it was run, and its graph once captured."""
 
     steps: int = 0
-    wanted: bool = True
     stream: torch.cuda.Stream = field(default_factory=torch.cuda.Stream)
     graph: torch.cuda.CUDAGraph | None = None
     held: Batch | None = None
@@ -117,3 +130,11 @@ def _beside(stream: torch.cuda.Stream) -> Iterator[None]:
     with torch.cuda.stream(stream):
         yield
     current.wait_stream(stream)
+
+
+def _reason(error: RuntimeError) -> str:
+    """First line of what went wrong first: ending a broken capture raises another error."""
+    first: BaseException = error
+    while first.__context__ is not None:
+        first = first.__context__
+    return str(first).strip().partition("\n")[0] or type(first).__name__

@@ -124,8 +124,9 @@ def require_room(
     """Raise :class:`RunError` if there is no room for the samples of all sides."""
     vectors = clip_vectors(record.recipe, store.spec, record.features)
     if vectors is not None:
-        copies = _LINEAR_COPIES if isinstance(record.recipe.model, LinearSpec) else 1
-        require_room_for_vectors(samples.values(), vectors, hardware.memory, copies=copies)
+        linear = isinstance(record.recipe.model, LinearSpec)  # fitted in the machine's memory
+        home, copies = (torch.device("cpu"), _LINEAR_COPIES) if linear else (device, 1)
+        require_room_for_vectors(samples.values(), vectors, home, hardware.memory, copies=copies)
         return
     choose_home(
         store, samples.values(), record.features, device, budget=hardware.memory, wanted=hardware.loader

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
@@ -28,9 +31,35 @@ class MaskedBiLstm(nn.Module):
     def _both_directions(self, sequence: Tensor, valid_steps: Tensor) -> Tensor:
         step = torch.arange(sequence.shape[1], device=sequence.device)
         mirrored = torch.where(step < valid_steps[:, None], valid_steps[:, None] - 1 - step, step)
+        with _beside_if_captured(sequence) as beside:
+            back, _ = self.backwards(_reorder_steps(sequence, mirrored))
+            back = _reorder_steps(back, mirrored)
         ahead, _ = self.forwards(sequence)
-        back, _ = self.backwards(_reorder_steps(sequence, mirrored))
-        return torch.cat((ahead, _reorder_steps(back, mirrored)), dim=2)
+        if beside is not None:
+            torch.cuda.current_stream().wait_stream(beside)
+        return torch.cat((ahead, back), dim=2)
+
+
+@contextmanager
+def _beside_if_captured(x: Tensor) -> Iterator[torch.cuda.Stream | None]:
+    """While a CUDA graph is captured, work on a stream of its own, which the caller has to join.
+
+    ::
+
+        ──┬── forwards ────────────┬── concatenate
+          └── reorder, backwards ──┘
+
+    The backward pass forks and joins there too, as autograd uses the streams of the forward pass. A
+    direction is a chain of small kernels, one per step, that leaves most of a GPU idle. Without a graph, the
+    host cannot launch even one direction fast enough for a second stream to help.
+    """
+    if not (x.is_cuda and torch.cuda.is_current_stream_capturing()):
+        yield None
+        return
+    beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    beside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(beside):
+        yield beside
 
 
 def _reorder_steps(sequence: Tensor, steps: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +51,12 @@ class Plan:
         """Training samples per epoch."""
         size = self.sides["train"]
         return size.clips if self.record.recipe.train.view_sampling == "one" else size.samples
+
+    @property
+    def smallest_batch(self) -> int:
+        """Samples of the smallest batch of an epoch; batches differ by at most 1."""
+        batches = math.ceil(self.epoch_samples / self.record.recipe.train.batch_size)
+        return self.epoch_samples // batches
 
     def resume_command(self, folder: Path) -> str:
         """Command that resumes this training in ``folder``."""

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipelines.float32_products import float32_products
 from schemas.architecture import LinearSpec
 from schemas.errors import RunError
 from schemas.spec import StoreSpec
@@ -58,7 +59,8 @@ def scorer_of(folder: RunFolder, device: torch.device, spec: StoreSpec | None = 
         if on_device is not None:
             x = on_device(x, frames)[:, :, None]
             frames = torch.ones_like(frames)
-        logits = network(normaliser(x[:, None], frames), frames)
+        with float32_products(tf32=record.recipe.train.tf32):
+            logits = network(normaliser(x[:, None], frames), frames)
         probabilities: NDArray[np.float64] = logits.double().softmax(dim=1).cpu().numpy()
         return probabilities
 

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from featurestore.store import FeatureStore
+from pipelines.float32_products import float32_products
 from schemas.architecture import LinearSpec
 from training.linear.training import predict_linear
 from training.loop.checkpoint import load_best
+from training.loop.fabric import hide_banners
 from training.loop.fit import forward_all, move_to
 from training.loop.network import new_network, sources_of
 from training.loop.normalise import Normalisation, Normaliser
@@ -61,10 +63,12 @@ class TrainedModel:
             return predict_linear(self.folder, record, store, samples)
         from lightning.fabric import Fabric  # takes two seconds
 
+        hide_banners()
         fabric = Fabric(accelerator=device.type, devices=1)
         sides: dict[Side, Samples] = {"test": samples}
         source = sources_of(record, store, sides, device, hardware, SilentObserver())["test"]
         model, normaliser = self.network(device)
-        logits, _ = forward_all(fabric, model, normaliser, source, record.recipe.train.batch_size)
+        with float32_products(tf32=record.recipe.train.tf32):
+            logits, _ = forward_all(fabric, model, normaliser, source, record.recipe.train.batch_size)
         probabilities: NDArray[np.float64] = logits.double().softmax(dim=1).numpy()
         return probabilities

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from featurestore.store import FeatureStore
 from schemas.errors import RunError
-from training.loader.memory import default_budget
+from training.loader.memory import default_budget, gpu_budget
 from training.loader.open import open_source
 from training.loader.ram import RamSource
 from training.samples.samples import Samples
@@ -28,21 +28,30 @@ _AT_ONCE = 64
 
 
 def require_room_for_vectors(
-    sides: Collection[Samples], vectors: ClipVectors, budget: int | None = None, *, copies: int = 1
+    sides: Collection[Samples],
+    vectors: ClipVectors,
+    device: torch.device,
+    budget: int | None = None,
+    *,
+    copies: int = 1,
 ) -> None:
-    """Raise :class:`RunError` if there is no room for the vectors of the samples of all ``sides``.
+    """Raise :class:`RunError` if ``device`` has no room for the vectors of the samples of all ``sides``.
 
-    ``budget``: bytes that they may take; None: half of the free memory. ``copies``: number of float32 tables
-    in memory at the same time.
+    ``budget``: bytes of the machine's memory that they may take; None: half of the free memory. It is no
+    limit for a GPU's memory. ``copies``: number of float32 tables in memory at the same time.
     """
     samples = sum(map(len, sides))
     size = samples * vectors.width * 4 * copies
-    room = default_budget() if budget is None else budget
+    if device.type == "cuda":
+        room, memory, more = gpu_budget(device), "the GPU's memory", "train with --device cpu"
+    else:
+        room = default_budget() if budget is None else budget
+        memory, more = "memory", "allow more with --memory"
     if size > room:
         kind = "functionals" if isinstance(vectors, Functionals) else "embeddings"
         raise RunError(
             f"the {kind} of {samples} samples take {size / 1e9:.2g} GB, but only {room / 1e9:.2g} GB of "
-            "memory may be used; allow more with --memory, or train on fewer views (--views 0)"
+            f"{memory} may be used; {more}, or train on fewer views (--views 0)"
         )
 
 

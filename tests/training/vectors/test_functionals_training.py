@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from schemas.errors import RunError, UsageError
 from schemas.overrides import override
 from schemas.recipe import load_recipe
 from schemas.training import InputSpec
+from tests.pretended_cuda.pretend import pretend_cuda
 from training.evaluate import EvaluationRequest, evaluate_runs
 from training.loop.normalise import normalisation_of
 from training.report.result import RunResult
@@ -20,7 +23,7 @@ from training.runs.request import Hardware, TrainRequest
 from training.samples.samples import Samples
 from training.train import train
 from training.vectors.clip_vectors import Functionals
-from training.vectors.source import read_vectors, vectors_source
+from training.vectors.source import read_vectors, require_room_for_vectors, vectors_source
 
 RECIPE = override(
     load_recipe("four-corpora-c"),
@@ -93,6 +96,29 @@ def test_functionals_without_room_are_refused_before_there_is_a_folder(
     with pytest.raises(RunError, match=r"the functionals of \d+ samples take .* allow more with --memory"):
         train(TrainRequest(store=demo_store, recipe=RECIPE, output=tmp_path / "runs", hardware=hardware))
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("free", "message"),
+    [(10**5, r"of the GPU's memory may be used; train with --device cpu, or"), (10**9, None)],
+)
+def test_functionals_on_a_gpu_must_fit_into_its_memory_alone(free: int, message: str | None) -> None:
+    functionals, device = Functionals({"mel": 128}), torch.device("cuda", 0)
+    clips = np.arange(100)
+    samples = Samples(clips, np.zeros_like(clips), np.zeros_like(clips))
+    refused = nullcontext() if message is None else pytest.raises(RunError, match=message)
+    with mock.patch("torch.cuda.mem_get_info", return_value=(free, free)), refused:
+        require_room_for_vectors([samples], functionals, device, budget=1)
+
+
+def test_a_linear_classifier_is_fitted_in_the_machines_memory_on_a_gpu_too(
+    demo_store: Path, tmp_path: Path
+) -> None:
+    hardware = Hardware("cuda", memory=10**6)
+    recipe = override(RECIPE, ["model.name=functionals"])
+    request = TrainRequest(store=demo_store, recipe=recipe, output=tmp_path, hardware=hardware)
+    with pretend_cuda(), pytest.raises(RunError, match=r"of memory may be used; allow more with --memory"):
+        train(request)
 
 
 def test_functionals_are_not_scaled_to_a_range() -> None:

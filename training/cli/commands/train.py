@@ -148,7 +148,9 @@ def train(
     cuda_graphs: Annotated[
         bool,
         typer.Option(
-            "--cuda-graphs", help="Record steps as CUDA graphs; needs a single GPU.", rich_help_panel=_MACHINE
+            "--cuda-graphs/--no-cuda-graphs",
+            help="Record steps as CUDA graphs; needs a single GPU.",
+            rich_help_panel=_MACHINE,
         ),
     ] = False,
     workers: Annotated[
