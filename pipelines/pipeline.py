@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +18,8 @@ from pipelines.features.extract import FeatureExtractor
 from pipelines.moments import clip_moments
 from pipelines.process import single_threaded
 from pipelines.quantise import quantiser
-from pipelines.views.compute import augment, original, untrimmed_samples, window_samples
+from pipelines.transfer import copy_to_host, send_words
+from pipelines.views.compute import original, plan_view, untrimmed_samples, window_samples
 from schemas.errors import UsageError
 from schemas.spec import StoreSpec
 from schemas.valid_frames import count_valid_frames
@@ -122,38 +125,70 @@ class Pipeline:
         A single clip is not padded; batches are, to ``clips_at_once`` clips of the longest length.
         """
         kept = [torch.from_numpy(clip[:longest]) for clip in clips]
-        if self.clips_at_once == 1:
-            return kept[0][None].to(self.device), (len(kept[0]),)
-        waveforms = torch.zeros(self.clips_at_once, longest, pin_memory=self.device.type == "cuda")
+        if self.clips_at_once == 1 and self.device.type == "cpu":
+            return kept[0][None], (len(kept[0]),)
+        waveforms = torch.empty(self.clips_at_once, longest, pin_memory=self.device.type == "cuda")
         for row, clip in enumerate(kept):
             waveforms[row, : len(clip)] = clip
+            waveforms[row, len(clip) :] = 0.0
+        waveforms[len(kept) :] = 0.0
         lengths = (*map(len, kept), *[0] * (self.clips_at_once - len(kept)))
         return waveforms.to(self.device, non_blocking=True), lengths
 
     @torch.inference_mode()
     def _compute(self, batch: ClipBatch, clips: int) -> FeatureBatch:
         """Compute all views of a batch and the features of its first ``clips``."""
-        views = [original(batch), *(augment(batch, view) for view in self.spec.views)]
-        lengths = np.array([view.lengths for view in views])
+        plans = [plan_view(batch, view) for view in self.spec.views]
+        first = original(batch)
+        lengths = np.array([first.lengths, *(plan.lengths for plan in plans)])
+        # Features of one table have as many frames each; every feature of an encoder has a table of its own.
+        tables = [*list(self._extract.columns)[:1], *(feature.name for feature in self.spec.encoders)]
+        frames = [count_valid_frames(self.spec, name, lengths) for name in tables]
+        words = send_words(np.concatenate([*(plan.words for plan in plans), *frames]), self.device)
+        rows = torch.split(words, [*(len(plan.words) for plan in plans), *map(len, frames)])
+        parts, valid = rows[: len(plans)], dict(zip(tables, rows[len(plans) :], strict=True))
+        views = [first]
+        for plan, part in zip(plans, parts, strict=True):
+            views.append(ViewBatch(plan.compute(batch, part), plan.lengths, plan.parameters))
+        found = [
+            (columns, self._results(table, valid[next(iter(columns))].flatten()))
+            for columns, table in self._tables(views)
+        ]
+        return self._gather(batch, views, found, clips)
+
+    def _results(self, table: torch.Tensor, valid_frames: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """The numbers of a table for the host: as stored, mean, M2, and whether all are finite."""
+        stored = self._round(table)
+        finite = torch.isfinite(stored.sum(dtype=torch.float32))
+        return stored.transpose(1, 2).contiguous(), *clip_moments(stored, valid_frames), finite
+
+    def _gather(
+        self,
+        batch: ClipBatch,
+        views: Sequence[ViewBatch],
+        found: Sequence[tuple[Mapping[str, slice], tuple[torch.Tensor, ...]]],
+        clips: int,
+    ) -> FeatureBatch:
+        """Copy the results of all tables to the host, and take the first ``clips``."""
         arrays: dict[str, npt.NDArray[np.floating]] = {}
         mean: dict[str, npt.NDArray[np.float64]] = {}
         m2: dict[str, npt.NDArray[np.float64]] = {}
-        for columns, table in self._tables(views):
-            stored = self._round(table)
-            self._require_finite(stored, columns, batch.clip_ids)
-            valid = count_valid_frames(self.spec, next(iter(columns)), lengths).reshape(-1)
-            moments = clip_moments(stored, torch.from_numpy(valid).to(stored.device))
-            numbers = stored.transpose(1, 2).contiguous().view(*lengths.shape, -1, stored.shape[1])
-            kept = numbers[:, :clips].cpu().numpy()
-            means, m2s = (part.view(*lengths.shape, -1)[:, :clips].cpu().numpy() for part in moments)
+        copied = iter(copy_to_host([tensor for _, results in found for tensor in results]))
+        for columns, _ in found:
+            stored, means, m2s, finite = islice(copied, 4)
+            if not finite:
+                self._refuse(stored, columns, batch.clip_ids)
+            shape = (len(views), len(batch.clip_ids), -1)
             for name, part in columns.items():
-                arrays[name], mean[name], m2[name] = kept[:, :, part], means[:, :, part], m2s[:, :, part]
+                arrays[name] = stored.reshape(*shape, stored.shape[-1])[:, :clips, part]
+                mean[name], m2[name] = (values.reshape(shape)[:, :clips, part] for values in (means, m2s))
         names = self.spec.coefficients
+        lengths = np.array([view.lengths[:clips] for view in views])
         return FeatureBatch(
             {name: arrays[name] for name in names},
-            lengths[:, :clips],
-            np.array([[self.spec.valid_frames(n) for n in row] for row in lengths[:, :clips].tolist()]),
-            np.array([view.parameters for view in views], dtype=np.float64)[:, :clips],
+            lengths,
+            np.array([[self.spec.valid_frames(n) for n in row] for row in lengths.tolist()]),
+            np.array([view.parameters[:clips] for view in views], dtype=np.float64),
             {name: mean[name] for name in names},
             {name: m2[name] for name in names},
         )
@@ -172,16 +207,17 @@ class Pipeline:
         stored = table.to(self._dtype)
         return stored if self._quantise is None else self._quantise(stored)
 
-    def _require_finite(
-        self, table: torch.Tensor, columns: Mapping[str, slice], clip_ids: Sequence[str]
-    ) -> None:
-        """Raise FloatingPointError for values that are not finite, which no decoded recording should give."""
-        if bool(torch.isfinite(table.sum(dtype=torch.float32))):
-            return
-        for row in torch.nonzero(~torch.isfinite(table).all(dim=1).all(dim=1))[:, 0].tolist():
-            broken = ~torch.isfinite(table[row]).all(dim=0)
-            names = [name for name, part in columns.items() if broken[part].any()]
-            clip_id = clip_ids[row % len(clip_ids)]
-            if self._dtype == torch.float16 and names[0] in {feature.name for feature in self.spec.encoders}:
-                raise UsageError(f"{names[0]} of {clip_id} exceeds float16; build with --dtype float32")
-            raise FloatingPointError(f"{', '.join(names)} of {clip_id} are not finite; please report this")
+    def _refuse(
+        self, stored: npt.NDArray[np.generic], columns: Mapping[str, slice], clip_ids: Sequence[str]
+    ) -> NoReturn:
+        """Raise FloatingPointError for values that are not finite, which no decoded recording should give.
+
+        ``stored`` : (waveform, coefficient, frame).
+        """
+        finite = np.isfinite(stored).all(axis=2)
+        row = int(np.flatnonzero(~finite.all(axis=1))[0])
+        names = [name for name, part in columns.items() if not finite[row, part].all()]
+        clip_id = clip_ids[row % len(clip_ids)]
+        if self._dtype == torch.float16 and names[0] in {feature.name for feature in self.spec.encoders}:
+            raise UsageError(f"{names[0]} of {clip_id} exceeds float16; build with --dtype float32")
+        raise FloatingPointError(f"{', '.join(names)} of {clip_id} are not finite; please report this")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from pipelines.constants import positions
 from pipelines.features.spectrum import Spectra
 
 TUNING_STEPS = 100
@@ -36,19 +37,46 @@ class TuningEstimator:
         Processing", 2011). The tuning is the most frequent deviation from the scale among the peaks that
         are at least as strong as the waveform's median peak; a waveform without peaks has tuning 0.
         """
+        if spectra.uniform and spectra.power.device.type != "cpu":
+            return self._estimate_dense(spectra)
         row, bin_, middle, curve, slope = self._peaks(spectra.power)
         shift = torch.where(slope.abs() >= curve.abs(), 0.0, -slope / curve)
         strength = middle + 0.5 * slope * shift
         counts = torch.tensor(spectra.counts, device=row.device)
         waveform = torch.repeat_interleave(torch.arange(len(counts), device=row.device), counts)[row]
         strong = strength >= _medians(strength, waveform, len(counts))[waveform]
-        frequency = ((bin_ + shift) * self._hz_per_bin)[strong]
-        deviation = (self._bins_per_octave * torch.log2(frequency / (440.0 / 16))).remainder(1.0)
-        deviation = torch.where(deviation >= 0.5, deviation - 1.0, deviation)
-        step = torch.bucketize(deviation.double(), self._edges[1:-1], right=True)
+        step = self._steps((bin_ + shift)[strong])
         votes = torch.bincount(waveform[strong] * TUNING_STEPS + step, minlength=len(counts) * TUNING_STEPS)
         votes = votes.view(len(counts), TUNING_STEPS)
         return torch.where(votes.any(dim=1), votes.argmax(dim=1), TUNING_STEPS // 2)
+
+    def _steps(self, bins: torch.Tensor) -> torch.Tensor:
+        """Index of the tuning that each frequency, in bins of the spectrum, votes for."""
+        frequency = bins * self._hz_per_bin
+        deviation = (self._bins_per_octave * torch.log2(frequency / (440.0 / 16))).remainder(1.0)
+        deviation = torch.where(deviation >= 0.5, deviation - 1.0, deviation)
+        return torch.bucketize(deviation.double(), self._edges[1:-1], right=True)
+
+    def _estimate_dense(self, spectra: Spectra) -> torch.Tensor:
+        """The same, with every bin as a candidate: no shape depends on numbers, so a host need not wait."""
+        power, device = spectra.power, spectra.power.device
+        here = power[:, self._first : self._stop]
+        left = power[:, self._first - 1 : self._stop - 1]
+        right = power[:, self._first + 1 : self._stop + 1]
+        peak = (here > left) & (here >= right) & (here > _LOUD * power.amax(dim=1, keepdim=True))
+        curve, slope = left + right - 2 * here, (right - left) / 2
+        shift = torch.where(slope.abs() >= curve.abs(), 0.0, -slope / curve)
+        waveforms = len(spectra.counts)
+        strength = (here + 0.5 * slope * shift).masked_fill_(~peak, torch.nan).view(waveforms, -1)
+        strong = strength >= _middle(strength)  # false where there is no peak
+        bins = positions(self._stop - self._first, device) + self._first + shift
+        step = self._steps(bins).view(waveforms, -1)
+        # Others vote for places behind the last step, all different, so that none is written to by many.
+        others = positions(strength.shape[1], device) % here.shape[1] + TUNING_STEPS
+        votes = torch.zeros(waveforms, TUNING_STEPS + here.shape[1], dtype=torch.int64, device=device)
+        votes.scatter_add_(1, torch.where(strong, step, others), torch.ones_like(step))
+        counted = votes[:, :TUNING_STEPS]
+        return torch.where(counted.any(dim=1), counted.argmax(dim=1), TUNING_STEPS // 2)
 
     def _peaks(self, power: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Row, bin, power, curvature and slope of each peak, rows ascending: (peak,) each."""
@@ -76,3 +104,15 @@ def _medians(values: torch.Tensor, waveform: torch.Tensor, waveforms: int) -> to
     ordered = table.sort(dim=1).values
     middle = torch.stack([(counts - 1).clamp(min=0) // 2, counts // 2], dim=1).clamp(max=most - 1)
     return ordered.gather(1, middle).mean(dim=1)
+
+
+def _middle(values: torch.Tensor) -> torch.Tensor:
+    """Median of each row's numbers that are not NaN, (row, 1); NaN for rows without any.
+
+    The mean of the middle two for an even number, of which torch's own median gives the lower one.
+    """
+    lower = values.nanmedian(dim=1, keepdim=True).values
+    numbers = (~values.isnan()).sum(dim=1, keepdim=True)
+    above = torch.where(values > lower, values, torch.inf).amin(dim=1, keepdim=True)
+    next_one = torch.where(2 * (values <= lower).sum(dim=1, keepdim=True) > numbers, lower, above)
+    return torch.where(numbers % 2 == 1, lower, torch.cat([lower, next_one], 1).mean(dim=1, keepdim=True))

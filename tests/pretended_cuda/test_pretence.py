@@ -108,11 +108,11 @@ def test_numbers_are_waited_for_in_inference_mode_too(
 
 
 def test_a_wait_names_the_line_of_this_project(waits: HostWaits) -> None:
-    from pipelines.random_stream import normal, stream_key
+    from pipelines.transfer import copy_to_host
 
-    normal([stream_key(0, "clip", "view")], 10, GPU)
-    assert set(waits.by_file()) == {"pipelines/random_stream.py"}
-    assert "values sent to the device at pipelines/random_stream.py:" in str(waits)
+    copy_to_host([on_device(3), on_device(2).double()])
+    assert waits.by_file() == {"pipelines/transfer.py": 1}
+    assert "copy from the device at pipelines/transfer.py:" in str(waits)
 
 
 def test_autocast_reaches_the_device_and_refuses_an_lstm(waits: HostWaits) -> None:

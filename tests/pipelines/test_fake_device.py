@@ -1,0 +1,90 @@
+"""The pipeline's way on a GPU under torch's FakeTensorMode: devices and shapes by torch's own rules.
+
+Independent of the pretended device of tests/pretended_cuda, and without numbers, so that batches have their
+full size. An operator whose result's shape follows from numbers raises here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from pipelines import chirp, constants, pipeline, random_stream, resample, vocoder
+from pipelines.pipeline import GPU_CLIPS, FeatureBatch, Pipeline
+from schemas.features import named_features
+from schemas.recipe import load_recipe
+from schemas.spec import StoreSpec
+from tests.pipelines.views_of_all_kinds import DRAWN, FIXED, with_views
+from tests.pretended_cuda.kernels import CountKernels
+
+GPU = torch.device("cuda", 0)
+DEFAULT = load_recipe("four-corpora-a").store_spec(6)
+EVERY_FEATURE = DEFAULT.model_copy(update={"features": named_features("all", DEFAULT.features)})
+
+
+@pytest.fixture(autouse=True)
+def no_constants() -> Iterator[None]:
+    """Constants of other tests have numbers, and those of this one must not outlive it."""
+    _forget_constants(chirp, constants, random_stream, resample, vocoder)
+    yield
+    _forget_constants(chirp, constants, random_stream, resample, vocoder)
+
+
+def _forget_constants(*modules: ModuleType) -> None:
+    for module in modules:
+        for member in vars(module).values():
+            if hasattr(member, "cache_clear"):
+                member.cache_clear()
+
+
+@pytest.fixture
+def copied(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
+    """The tensors that were copied to the host, where zeros take their place."""
+    found: list[torch.Tensor] = []
+
+    def copy_nothing(tensors: Sequence[torch.Tensor]) -> list[npt.NDArray[Any]]:
+        found.extend(tensors)
+        arrays = [np.zeros(tensor.shape, str(tensor.dtype).removeprefix("torch.")) for tensor in tensors]
+        return [np.ones_like(array) if array.dtype == bool else array for array in arrays]
+
+    monkeypatch.setattr(pipeline, "copy_to_host", copy_nothing)
+    return found
+
+
+def compute(spec: StoreSpec) -> tuple[FeatureBatch, CountKernels]:
+    """A full batch of clips from 0.1 s to more than what is kept, and the kernels of its second run."""
+    lengths = np.linspace(2000, 90_000, GPU_CLIPS).astype(int)
+    clips = [np.zeros(length, np.float32) for length in lengths]
+    with FakeTensorMode():
+        there = Pipeline(spec, GPU)
+        for _ in range(2):  # the first makes the constants
+            with CountKernels() as kernels:
+                batch = there([f"clip/{row}" for row in range(GPU_CLIPS)], clips)
+    return batch, kernels
+
+
+@pytest.mark.parametrize(
+    ("spec", "ceiling"),
+    [
+        (DEFAULT, 300),
+        (with_views(EVERY_FEATURE, (*FIXED, *DRAWN)), 800),
+        (load_recipe("cremad").store_spec(), 400),
+        (load_recipe("ravdess-attention").store_spec(), 450),
+    ],
+    ids=["default recipe", "every feature and view", "cremad", "ravdess-attention"],
+)
+def test_a_batch_stays_on_the_device_and_its_kernels_only_fall(
+    spec: StoreSpec, ceiling: int, copied: list[torch.Tensor]
+) -> None:
+    batch, kernels = compute(spec)
+    assert {tensor.device for tensor in copied} == {GPU}
+    shapes = {name: array.shape for name, array in batch.arrays.items()}
+    assert shapes == {name: (len(spec.view_names), GPU_CLIPS, *of) for name, of in spec.shapes.items()}
+    assert 0 < kernels.total <= ceiling, kernels
