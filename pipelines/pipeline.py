@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from pipelines.batch import ClipBatch, ViewBatch
+from pipelines.batch_size import clips_on
 from pipelines.encoders.extract import encoder_extractors
 from pipelines.features.extract import FeatureExtractor
 from pipelines.moments import clip_moments
@@ -23,9 +25,6 @@ from pipelines.views.compute import original, plan_view, untrimmed_samples, wind
 from schemas.errors import UsageError
 from schemas.spec import StoreSpec
 from schemas.valid_frames import count_valid_frames
-
-GPU_CLIPS = 64
-"""Clips per batch on a GPU. The number is fixed; the last batch is filled with silence."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +59,29 @@ class FeatureBatch:
         )
 
 
+def join_batches(parts: Sequence[FeatureBatch]) -> FeatureBatch:
+    """The clips of several batches of one specification as one batch."""
+
+    def join(tables: Sequence[Mapping[str, npt.NDArray[Any]]]) -> dict[str, npt.NDArray[Any]]:
+        return {name: np.concatenate([table[name] for table in tables], axis=1) for name in tables[0]}
+
+    return FeatureBatch(
+        join([part.arrays for part in parts]),
+        np.concatenate([part.samples for part in parts], axis=1),
+        np.concatenate([part.valid_frames for part in parts], axis=1),
+        np.concatenate([part.parameters for part in parts], axis=1),
+        join([part.mean for part in parts]),
+        join([part.m2 for part in parts]),
+    )
+
+
 class Pipeline:
     """Computes views and features of a specification on one device.
 
     On a CPU, each clip is computed separately and without padding, so that its numbers do not depend on other
     clips and stay in the core's cache; several threads may call it at the same time. On a GPU, clips are
-    computed in batches of a fixed size, by one thread at a time.
+    computed in batches by one thread at a time. ``clips_at_once``, their size, follows from the specification
+    and the free memory; the last batch is filled with silence. It is halved if memory does not suffice.
 
     ``encoders`` : folder of the weights of each encoder feature. Raises :class:`EncoderError` if weights are
     missing or are not those of the specification.
@@ -78,11 +94,12 @@ class Pipeline:
         self.device = device
         self.window = window_samples(spec)
         self.untrimmed = untrimmed_samples(spec)
-        self.clips_at_once = 1 if device.type == "cpu" else GPU_CLIPS
+        self.clips_at_once = clips_on(spec, device)
         self._extract = FeatureExtractor(spec, device)
         self._encoders = encoder_extractors(spec, encoders or {}, device) if spec.encoders else ()
         self._dtype = torch.float16 if spec.storage.dtype == "float16" else torch.float32
         self._quantise = quantiser(spec, device)
+        self._has_halved = False
 
     def __call__(
         self,
@@ -99,10 +116,45 @@ class Pipeline:
             raise ValueError(f"expected 1 to {self.clips_at_once} clips, got {len(samples)}")
         if self.untrimmed and len(untrimmed) != len(samples):
             raise ValueError(f"expected {len(samples)} clips before trimming, got {len(untrimmed)}")
-        if self.device.type != "cpu":
+        parts: list[FeatureBatch] = []
+        done = 0
+        while done < len(samples):
+            some = slice(done, done + self.clips_at_once)
+            part = self._attempt(clip_ids[some], samples[some], untrimmed[some])
+            if part is None:
+                self._halve()
+                continue
+            parts.append(part)
+            done = some.stop
+        return parts[0] if len(parts) == 1 else join_batches(parts)
+
+    def _attempt(
+        self,
+        clip_ids: Sequence[str],
+        samples: Sequence[npt.NDArray[np.float32]],
+        untrimmed: Sequence[npt.NDArray[np.float32]],
+    ) -> FeatureBatch | None:
+        """The features of a batch; None if it needs more memory than the GPU has."""
+        if self.device.type == "cpu":
+            with single_threaded():
+                return self._compute(self._batch(clip_ids, samples, untrimmed), len(samples))
+        try:
             return self._compute(self._batch(clip_ids, samples, untrimmed), len(samples))
-        with single_threaded():
-            return self._compute(self._batch(clip_ids, samples, untrimmed), len(samples))
+        except torch.OutOfMemoryError:
+            if self.clips_at_once == 1:
+                raise
+        return None  # outside of the handler, whose exception holds all tensors of the attempt
+
+    def _halve(self) -> None:
+        """Compute fewer clips at once from now on; the first time, say so."""
+        self.clips_at_once //= 2
+        torch.cuda.empty_cache()
+        if not self._has_halved:
+            self._has_halved = True
+            warnings.warn(
+                f"the GPU lacks the memory for {2 * self.clips_at_once} clips at once; continuing with fewer",
+                stacklevel=2,
+            )
 
     def _batch(
         self,

@@ -29,8 +29,7 @@ def resample_by_clip(
     numerator, denominator = words
     several = (_BLOCK + numerator - 1) // numerator
     outputs, inputs = several * numerator, several * denominator
-    reach = math.ceil(ZERO_CROSSINGS / (ROLLOFF * min(1.0, smallest)))
-    taps = math.ceil(_OUTPUTS / smallest) + 2 * reach
+    reach, taps = _reach_and_taps(smallest)
     rows = -(-length // _BLOCK)
     end = (rows - 1) * math.ceil(_OUTPUTS / smallest) + taps
     padded = F.pad(waveforms, (reach, max(0, end - reach - waveforms.shape[1])))
@@ -43,6 +42,20 @@ def resample_by_clip(
     place = row * _OUTPUTS + (sample - row * outputs[:, None])
     moved: torch.Tensor = resampled.flatten(1).gather(1, place)
     return moved
+
+
+def resample_bytes(length: int, smallest: float) -> int:
+    """Device memory of :func:`resample_by_clip` per clip at its peak: weights in float64, or blocks and their
+    indices.
+    """
+    _, taps = _reach_and_taps(smallest)
+    return max(64 * taps * _OUTPUTS, 16 * taps * -(-length // _BLOCK)) + 12 * length
+
+
+def _reach_and_taps(smallest: float) -> tuple[int, int]:
+    """Inputs before a block that its filters reach, and all inputs that they use."""
+    reach = math.ceil(ZERO_CROSSINGS / (ROLLOFF * min(1.0, smallest)))
+    return reach, math.ceil(_OUTPUTS / smallest) + 2 * reach
 
 
 def _kernels(outputs: torch.Tensor, inputs: torch.Tensor, reach: int, taps: int) -> torch.Tensor:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from pipelines.chirp import invert_rows, transform_rows
+from pipelines.chirp import convolution_size, invert_rows, transform_rows
 from pipelines.constants import positions
 
 ROWS = 4
@@ -40,6 +40,27 @@ class VocoderLimits:
         """The most frames that contain a sample."""
         return -(-self.largest_synthesis_size // self.smallest_hop)
 
+    @property
+    def bins(self) -> int:
+        """The most bins that analysis and synthesis share."""
+        return min(self.largest_size, self.largest_synthesis_size) // 2 + 1
+
+    def bytes(self, length: int) -> int:
+        """Device memory of :func:`change_by_clip` per clip at its peak.
+
+        Either three complex arrays of a convolution are held, or the frames, and of each sample in each of
+        its frames two indices, the frame's number, the weight and the sound.
+        """
+        frames = self.frames(length)
+        forth = convolution_size(self.largest_size, self.bins)
+        back = convolution_size(self.bins, self.largest_synthesis_size)
+        overlapping = 44 * self.overlap * length + 20 * frames * self.largest_synthesis_size
+        return max(30 * frames * max(forth, back), overlapping)
+
+    def shared_bytes(self, length: int) -> int:
+        """Device memory per clip where all share sizes and hops: phases, magnitudes, spectra and frames."""
+        return 20 * self.frames(length) * max(self.largest_size, self.largest_synthesis_size)
+
 
 def change_by_clip(
     waveforms: torch.Tensor, words: torch.Tensor, limits: VocoderLimits, length: int
@@ -50,7 +71,7 @@ def change_by_clip(
     """
     size, synthesis_size, hop, synthesis_hop = words
     frames = _frames(waveforms, size, hop, limits, length)
-    bins = min(limits.largest_size, limits.largest_synthesis_size) // 2 + 1
+    bins = limits.bins
     spectra = transform_rows(frames, size, bins)
     # As in a transform of real numbers: rounding must not decide on which side of ±π these phases lie.
     torch.view_as_real(spectra)[..., 1].masked_fill_(_real_bins(size, bins)[:, None], 0.0)

@@ -16,15 +16,17 @@ _LOUD = 0.1
 """Smallest share of the frame's maximum at which a peak counts as a partial."""
 
 
+def tuning_bins(sample_rate: int, n_fft: int) -> int:
+    """Number of bins of a spectrum that may be partials."""
+    return len(_bins(sample_rate, n_fft))
+
+
 class TuningEstimator:
     """Estimates each waveform's tuning from the peaks of its spectra, as ``librosa.estimate_tuning`` does."""
 
     def __init__(self, sample_rate: int, n_fft: int, bins_per_octave: int, device: torch.device) -> None:
-        frequencies = np.arange(1 + n_fft // 2) * sample_rate / n_fft
-        inside = np.flatnonzero(
-            (frequencies >= _LOWEST_HZ) & (frequencies < min(_HIGHEST_HZ, sample_rate / 2))
-        )
-        self._first, self._stop = (int(inside[0]), int(inside[-1]) + 1) if len(inside) else (1, 1)
+        bins = _bins(sample_rate, n_fft)
+        self._first, self._stop = bins.start, bins.stop
         self._hz_per_bin = sample_rate / n_fft
         self._bins_per_octave = bins_per_octave
         self._edges = torch.from_numpy(np.linspace(-0.5, 0.5, TUNING_STEPS + 1)).to(device)
@@ -90,6 +92,12 @@ class TuningEstimator:
         row, bin_, middle, right = row[peak], bin_[peak], middle[peak], right[peak]
         left = power[row, bin_ - 1]
         return row, bin_, middle, left + right - 2 * middle, (right - left) / 2
+
+
+def _bins(sample_rate: int, n_fft: int) -> range:
+    frequencies = np.arange(1 + n_fft // 2) * sample_rate / n_fft
+    inside = np.flatnonzero((frequencies >= _LOWEST_HZ) & (frequencies < min(_HIGHEST_HZ, sample_rate / 2)))
+    return range(int(inside[0]), int(inside[-1]) + 1) if len(inside) else range(1, 1)
 
 
 def _medians(values: torch.Tensor, waveform: torch.Tensor, waveforms: int) -> torch.Tensor:

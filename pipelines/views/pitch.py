@@ -30,7 +30,7 @@ def pitch(batch: ClipBatch, spec: PitchSpec) -> ViewPlan:
         return silence_padding(moved, lengths, words[0])
 
     def shift_by_clip(batch: ClipBatch, words: torch.Tensor) -> torch.Tensor:
-        limits = _limits(spec, scale)
+        limits = pitch_limits(spec, batch.sample_rate)
         moved = change_by_clip(batch.kept, words[1:], limits, batch.kept.shape[-1])
         return silence_padding(moved, lengths, words[0])
 
@@ -41,13 +41,15 @@ def pitch(batch: ClipBatch, spec: PitchSpec) -> ViewPlan:
     )
 
 
-def _hop(size: int, scale: float) -> int:
-    """Short frames have a shorter hop, so that as many of them overlap."""
-    return min(round(HOP * scale), 2 * size // 9)
-
-
-def _limits(spec: PitchSpec, scale: float) -> VocoderLimits:
+def pitch_limits(spec: PitchSpec, sample_rate: int) -> VocoderLimits:
+    """Bounds of sizes and hops of a view that draws its semitones."""
+    scale = window_scale(sample_rate)
     lowest, highest = (2 ** (s / 12) for s in span(spec.semitones))
     shortest, longest = (2 * round(limit * scale / 2) for limit in SIZES)
     smallest_hop = _hop(2 * round(shortest / highest / 2), scale)
     return VocoderLimits(longest, 2 * round(longest / lowest / 2), smallest_hop, round(HOP * scale))
+
+
+def _hop(size: int, scale: float) -> int:
+    """Short frames have a shorter hop, so that as many of them overlap."""
+    return min(round(HOP * scale), 2 * size // 9)

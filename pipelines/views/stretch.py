@@ -26,7 +26,7 @@ def stretch(batch: ClipBatch, spec: StretchSpec) -> ViewPlan:
     factors = draw(spec.factor, batch.keys(spec.name))
     ratios = [rational_ratio(factor) for factor in factors]
     scale = window_scale(batch.sample_rate)
-    size = 2 * round(N_FFT * scale / 2)
+    size = _size(scale)
     hops = [_hops(ratio, scale) for ratio in ratios]
     lengths = tuple(
         valid_samples(n, batch.length, ratio) for n, ratio in zip(batch.lengths, ratios, strict=True)
@@ -41,7 +41,7 @@ def stretch(batch: ClipBatch, spec: StretchSpec) -> ViewPlan:
         return silence_padding(moved, lengths, words[0])
 
     def stretch_by_clip(batch: ClipBatch, words: torch.Tensor) -> torch.Tensor:
-        limits = VocoderLimits(size, size, *_hop_bounds(*span(spec.factor), scale))
+        limits = stretch_limits(spec, batch.sample_rate)
         moved = change_by_clip(cut_source(batch, words[5]), words[1:5], limits, batch.length)
         return silence_padding(moved, lengths, words[0])
 
@@ -51,6 +51,16 @@ def stretch(batch: ClipBatch, spec: StretchSpec) -> ViewPlan:
     sources = [source_samples(batch.length, ratio) for ratio in ratios]
     words = np.array([lengths, sizes, sizes, *zip(*hops, strict=True), sources])
     return ViewPlan(lengths, factors, words, stretch_by_clip)
+
+
+def stretch_limits(spec: StretchSpec, sample_rate: int) -> VocoderLimits:
+    """Bounds of sizes and hops of a view that draws its factors."""
+    scale = window_scale(sample_rate)
+    return VocoderLimits(_size(scale), _size(scale), *_hop_bounds(*span(spec.factor), scale))
+
+
+def _size(scale: float) -> int:
+    return 2 * round(N_FFT * scale / 2)
 
 
 def _hops(ratio: tuple[int, int], scale: float) -> tuple[int, int]:

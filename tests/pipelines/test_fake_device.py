@@ -17,12 +17,15 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from pipelines import chirp, constants, pipeline, random_stream, resample, vocoder
-from pipelines.pipeline import GPU_CLIPS, FeatureBatch, Pipeline
+from pipelines.batch_size import MOST_CLIPS, bytes_per_clip
+from pipelines.pipeline import FeatureBatch, Pipeline
 from schemas.features import named_features
 from schemas.recipe import load_recipe
 from schemas.spec import StoreSpec
+from schemas.views import PitchSpec, SpeedSpec, StretchSpec, ViewSpec
 from tests.pipelines.views_of_all_kinds import DRAWN, FIXED, with_views
 from tests.pretended_cuda.kernels import CountKernels
+from tests.pretended_cuda.memory import FollowMemory
 
 GPU = torch.device("cuda", 0)
 DEFAULT = load_recipe("four-corpora-a").store_spec(6)
@@ -55,18 +58,19 @@ def copied(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
         return [np.ones_like(array) if array.dtype == bool else array for array in arrays]
 
     monkeypatch.setattr(pipeline, "copy_to_host", copy_nothing)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (2**40, 2**40))
     return found
 
 
 def compute(spec: StoreSpec) -> tuple[FeatureBatch, CountKernels]:
     """A full batch of clips from 0.1 s to more than what is kept, and the kernels of its second run."""
-    lengths = np.linspace(2000, 90_000, GPU_CLIPS).astype(int)
+    lengths = np.linspace(2000, 90_000, MOST_CLIPS).astype(int)
     clips = [np.zeros(length, np.float32) for length in lengths]
     with FakeTensorMode():
         there = Pipeline(spec, GPU)
         for _ in range(2):  # the first makes the constants
             with CountKernels() as kernels:
-                batch = there([f"clip/{row}" for row in range(GPU_CLIPS)], clips)
+                batch = there([f"clip/{row}" for row in range(MOST_CLIPS)], clips)
     return batch, kernels
 
 
@@ -86,5 +90,31 @@ def test_a_batch_stays_on_the_device_and_its_kernels_only_fall(
     batch, kernels = compute(spec)
     assert {tensor.device for tensor in copied} == {GPU}
     shapes = {name: array.shape for name, array in batch.arrays.items()}
-    assert shapes == {name: (len(spec.view_names), GPU_CLIPS, *of) for name, of in spec.shapes.items()}
+    assert shapes == {name: (len(spec.view_names), MOST_CLIPS, *of) for name, of in spec.shapes.items()}
     assert 0 < kernels.total <= ceiling, kernels
+
+
+def long_clips(seconds: float, view: ViewSpec) -> StoreSpec:
+    spec = with_views(EVERY_FEATURE, (view,)).model_dump()
+    return StoreSpec.model_validate({**spec, "audio": {**spec["audio"], "duration_s": seconds}})
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        EVERY_FEATURE,
+        *(with_views(EVERY_FEATURE, (view,)) for view in (*FIXED[1:2], *FIXED[3:], *DRAWN)),
+        with_views(EVERY_FEATURE, (PitchSpec(name="pitches", semitones=(-12, 12)),)),
+        with_views(EVERY_FEATURE, (SpeedSpec(name="speeds", factor=(0.5, 2)),)),
+        long_clips(20.0, StretchSpec(name="stretches", factor=(0.5, 2))),
+    ],
+    ids=lambda spec: f"{spec.length} samples, {', '.join(spec.view_names[1:])}",
+)
+def test_a_batch_takes_about_the_memory_of_the_formula(spec: StoreSpec, copied: list[torch.Tensor]) -> None:
+    with FakeTensorMode():
+        there = Pipeline(spec, GPU)
+        there.clips_at_once = 8
+        with FollowMemory() as memory:
+            there(["clip"] * 8, [np.zeros(1000, np.float32)] * 8)
+    assert copied
+    assert 0.9 < 8 * bytes_per_clip(spec) / memory.peak < 2.5

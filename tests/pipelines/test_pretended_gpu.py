@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines import pipeline as pipeline_module
+from pipelines import batch_size
+from pipelines.batch import ClipBatch
 from pipelines.encoders.weights import find_weights
 from pipelines.pipeline import FeatureBatch, Pipeline
 from schemas.encoders import EncoderSpec
@@ -42,7 +43,7 @@ TOLERANCE = {
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of four, of which the last place is silence."""
-    monkeypatch.setattr(pipeline_module, "GPU_CLIPS", 4)
+    monkeypatch.setattr(batch_size, "MOST_CLIPS", 4)
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +136,40 @@ def test_a_defect_is_named_by_its_clip(clips: list[Samples]) -> None:
     broken = [clips[0], np.where(np.arange(len(clips[1])) == 500, np.nan, clips[1]).astype(np.float32)]
     with pretend_cuda(), pytest.raises(FloatingPointError, match=r"mel.* of bad are not finite"):
         Pipeline(RECIPE, GPU)(["good", "bad"], broken)
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_too_little_memory_halves_the_batch_and_changes_no_number(
+    most: int, clips: list[Samples], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = with_views(EVERY_FEATURE, DRAWN)
+    whole, _ = on_device(spec, clips)
+    compute, sizes = Pipeline._compute, list[int]()
+
+    def compute_few(self: Pipeline, batch: ClipBatch, count: int) -> FeatureBatch:
+        sizes.append(len(batch.clip_ids))
+        if len(batch.clip_ids) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return compute(self, batch, count)
+
+    monkeypatch.setattr(Pipeline, "_compute", compute_few)
+    with pytest.warns(UserWarning, match="memory for 4 clips at once; continuing with fewer") as notes:
+        parts, _ = on_device(spec, clips)
+    assert len(notes) == 1
+    assert sizes == ([4, 2, 1, 1, 1] if most == 1 else [4, 2, 2])
+    for found, wanted in zip(parts.arrays.values(), whole.arrays.values(), strict=True):
+        assert np.array_equal(found, wanted)
+    for name in spec.coefficients:
+        assert np.array_equal(parts.mean[name], whole.mean[name])
+        assert np.array_equal(parts.m2[name], whole.m2[name])
+    assert np.array_equal(parts.samples, whole.samples)
+    assert np.array_equal(parts.parameters, whole.parameters, equal_nan=True)
+
+
+def test_a_clip_that_does_not_fit_is_an_error(clips: list[Samples], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> FeatureBatch:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Pipeline, "_compute", refuse)
+    with pytest.warns(UserWarning), pytest.raises(torch.OutOfMemoryError):
+        on_device(RECIPE, clips)
