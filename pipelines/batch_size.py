@@ -64,8 +64,9 @@ def _view_bytes(view: ViewSpec, spec: StoreSpec) -> int:
 
 
 def _signal_bytes(spec: StoreSpec) -> int:
-    views, frames, n_fft = len(spec.views) + 1, spec.frames, spec.spectral.n_fft
-    columns = sum(part.stop - part.start for part in spec.signal_columns.values())
+    views, n_fft = len(spec.views) + 1, spec.spectral.n_fft
+    frames: int = spec.frames
+    columns: int = sum(part.stop - part.start for part in spec.signal_columns.values())
     tables = 5 * views * frames * columns
     if not spec.signal_columns.keys() - {"rms", "zcr"}:
         return _FLOAT * (tables + 4 * views * (spec.length + n_fft))
@@ -80,5 +81,5 @@ def _encoder_bytes(spec: StoreSpec) -> int:
     """The first convolutions of an encoder on waveforms hold 512 channels every five samples, and twice."""
     if not spec.encoders:
         return 0
-    samples = spec.length * ENCODER_RATE // spec.audio.sample_rate
+    samples: int = spec.length * ENCODER_RATE // spec.audio.sample_rate
     return _FLOAT * 2 * 512 * samples // 5

@@ -22,7 +22,7 @@ from pipelines.process import single_threaded
 from pipelines.quantise import quantiser
 from pipelines.transfer import copy_to_host, send_words
 from pipelines.views.compute import original, plan_view, untrimmed_samples, window_samples
-from schemas.errors import UsageError
+from schemas.errors import DeviceError, UsageError
 from schemas.spec import StoreSpec
 from schemas.valid_frames import count_valid_frames
 
@@ -84,7 +84,7 @@ class Pipeline:
     and the free memory; the last batch is filled with silence. It is halved if memory does not suffice.
 
     ``encoders`` : folder of the weights of each encoder feature. Raises :class:`EncoderError` if weights are
-    missing or are not those of the specification.
+    missing or are not those of the specification, and :class:`DeviceError` for a clip that a GPU cannot hold.
     """
 
     def __init__(
@@ -140,9 +140,11 @@ class Pipeline:
                 return self._compute(self._batch(clip_ids, samples, untrimmed), len(samples))
         try:
             return self._compute(self._batch(clip_ids, samples, untrimmed), len(samples))
-        except torch.OutOfMemoryError:
+        except torch.OutOfMemoryError as error:
             if self.clips_at_once == 1:
-                raise
+                raise DeviceError(
+                    "the GPU lacks memory for a single clip; stop what else uses it, or build with --device cpu"
+                ) from error
         return None  # outside of the handler, whose exception holds all tensors of the attempt
 
     def _halve(self) -> None:

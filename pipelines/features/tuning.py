@@ -39,14 +39,14 @@ class TuningEstimator:
         Processing", 2011). The tuning is the most frequent deviation from the scale among the peaks that
         are at least as strong as the waveform's median peak; a waveform without peaks has tuning 0.
         """
-        if spectra.uniform and spectra.power.device.type != "cpu":
-            return self._estimate_dense(spectra)
+        if spectra.power.device.type != "cpu":
+            return self._estimate_dense(spectra.spread(spectra.power))
         row, bin_, middle, curve, slope = self._peaks(spectra.power)
         shift = torch.where(slope.abs() >= curve.abs(), 0.0, -slope / curve)
         strength = middle + 0.5 * slope * shift
         counts = torch.tensor(spectra.counts, device=row.device)
         waveform = torch.repeat_interleave(torch.arange(len(counts), device=row.device), counts)[row]
-        strong = strength >= _medians(strength, waveform, len(counts))[waveform]
+        strong = _true_places(strength >= _medians(strength, waveform, len(counts))[waveform])
         step = self._steps((bin_ + shift)[strong])
         votes = torch.bincount(waveform[strong] * TUNING_STEPS + step, minlength=len(counts) * TUNING_STEPS)
         votes = votes.view(len(counts), TUNING_STEPS)
@@ -59,23 +59,24 @@ class TuningEstimator:
         deviation = torch.where(deviation >= 0.5, deviation - 1.0, deviation)
         return torch.bucketize(deviation.double(), self._edges[1:-1], right=True)
 
-    def _estimate_dense(self, spectra: Spectra) -> torch.Tensor:
-        """The same, with every bin as a candidate: no shape depends on numbers, so a host need not wait."""
-        power, device = spectra.power, spectra.power.device
-        here = power[:, self._first : self._stop]
-        left = power[:, self._first - 1 : self._stop - 1]
-        right = power[:, self._first + 1 : self._stop + 1]
-        peak = (here > left) & (here >= right) & (here > _LOUD * power.amax(dim=1, keepdim=True))
+    def _estimate_dense(self, power: torch.Tensor) -> torch.Tensor:
+        """The same of (waveform, frame, bin) power, with every bin as a candidate: no shape depends on
+        numbers, so the host need not wait.
+        """
+        waveforms, device = len(power), power.device
+        here = power[..., self._first : self._stop]
+        left = power[..., self._first - 1 : self._stop - 1]
+        right = power[..., self._first + 1 : self._stop + 1]
+        peak = (here > left) & (here >= right) & (here > _LOUD * power.amax(dim=-1, keepdim=True))
         curve, slope = left + right - 2 * here, (right - left) / 2
         shift = torch.where(slope.abs() >= curve.abs(), 0.0, -slope / curve)
-        waveforms = len(spectra.counts)
         strength = (here + 0.5 * slope * shift).masked_fill_(~peak, torch.nan).view(waveforms, -1)
         strong = strength >= _middle(strength)  # false where there is no peak
         bins = positions(self._stop - self._first, device) + self._first + shift
         step = self._steps(bins).view(waveforms, -1)
         # Others vote for places behind the last step, all different, so that none is written to by many.
-        others = positions(strength.shape[1], device) % here.shape[1] + TUNING_STEPS
-        votes = torch.zeros(waveforms, TUNING_STEPS + here.shape[1], dtype=torch.int64, device=device)
+        others = positions(strength.shape[1], device) % here.shape[-1] + TUNING_STEPS
+        votes = torch.zeros(waveforms, TUNING_STEPS + here.shape[-1], dtype=torch.int64, device=device)
         votes.scatter_add_(1, torch.where(strong, step, others), torch.ones_like(step))
         counted = votes[:, :TUNING_STEPS]
         return torch.where(counted.any(dim=1), counted.argmax(dim=1), TUNING_STEPS // 2)
@@ -85,12 +86,14 @@ class TuningEstimator:
         here, below = power[:, self._first : self._stop], power[:, self._first - 1 : self._stop - 1]
         # One comparison instead of three, which are slower than differences; the third is only for few bins.
         least = torch.minimum(here - below, here - _LOUD * power.amax(dim=1, keepdim=True))
-        row, offset = torch.nonzero(least > 0, as_tuple=True)
-        bin_ = offset + self._first
-        middle, right = power[row, bin_], power[row, bin_ + 1]
-        peak = middle >= right
-        row, bin_, middle, right = row[peak], bin_[peak], middle[peak], right[peak]
-        left = power[row, bin_ - 1]
+        candidates = _true_places(least > 0)
+        row = candidates // here.shape[1]
+        bin_ = candidates - row * here.shape[1] + self._first
+        place = row * power.shape[1] + bin_
+        flat = power.flatten()
+        peak = _true_places(flat[place] >= flat[place + 1])
+        row, bin_, place = row[peak], bin_[peak], place[peak]
+        left, middle, right = flat[place - 1], flat[place], flat[place + 1]
         return row, bin_, middle, left + right - 2 * middle, (right - left) / 2
 
 
@@ -98,6 +101,11 @@ def _bins(sample_rate: int, n_fft: int) -> range:
     frequencies = np.arange(1 + n_fft // 2) * sample_rate / n_fft
     inside = np.flatnonzero((frequencies >= _LOWEST_HZ) & (frequencies < min(_HIGHEST_HZ, sample_rate / 2)))
     return range(int(inside[0]), int(inside[-1]) + 1) if len(inside) else range(1, 1)
+
+
+def _true_places(mask: torch.Tensor) -> torch.Tensor:
+    """Places in the flattened ``mask`` that are true: numpy finds them in half of torch's time."""
+    return torch.from_numpy(np.flatnonzero(mask.numpy()))
 
 
 def _medians(values: torch.Tensor, waveform: torch.Tensor, waveforms: int) -> torch.Tensor:

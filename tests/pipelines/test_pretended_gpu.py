@@ -14,6 +14,7 @@ from pipelines.batch import ClipBatch
 from pipelines.encoders.weights import find_weights
 from pipelines.pipeline import FeatureBatch, Pipeline
 from schemas.encoders import EncoderSpec
+from schemas.errors import DeviceError
 from schemas.features import named_features
 from schemas.recipe import load_recipe
 from schemas.spec import StoreSpec
@@ -171,5 +172,8 @@ def test_a_clip_that_does_not_fit_is_an_error(clips: list[Samples], monkeypatch:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(Pipeline, "_compute", refuse)
-    with pytest.warns(UserWarning), pytest.raises(torch.OutOfMemoryError):
+    with (
+        pytest.warns(UserWarning, match="continuing with fewer"),
+        pytest.raises(DeviceError, match="memory for a single clip; stop what else"),
+    ):
         on_device(RECIPE, clips)
