@@ -143,7 +143,7 @@ class Pipeline:
         except torch.OutOfMemoryError as error:
             if self.clips_at_once == 1:
                 raise DeviceError(
-                    "the GPU lacks memory for a single clip; stop what else uses it, or build with --device cpu"
+                    "the GPU lacks memory for a single clip; stop what else uses it, or choose --device cpu"
                 ) from error
         return None  # outside of the handler, whose exception holds all tensors of the attempt
 
