@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
+from pipelines.constants import positions
 from pipelines.random_stream import StreamKey, stream_key
 from pipelines.vocoder import Analysis, analyse
 
@@ -36,6 +40,11 @@ class ClipBatch:
         return [stream_key(self.seed, clip_id, view_name) for clip_id in self.clip_ids]
 
     @property
+    def alone(self) -> bool:
+        """Whether the batch is one clip without padding on a CPU, so that drawn values are those of all."""
+        return self.lengths == self.waveforms.shape[1:] and self.waveforms.device.type == "cpu"
+
+    @property
     def kept(self) -> torch.Tensor:
         """The waveforms, cut to the fixed length: (clip, samples) float32."""
         return self.waveforms[:, : self.length]
@@ -51,18 +60,6 @@ class ClipBatch:
             self._analyses[size, hop] = analyse(self.kept, size=size, hop=hop)
         return self._analyses[size, hop]
 
-    def row(self, index: int) -> ClipBatch:
-        """One clip as a separate batch, without padding."""
-        return ClipBatch(
-            self.waveforms[index : index + 1, : self.lengths[index]],
-            self.lengths[index : index + 1],
-            self.clip_ids[index : index + 1],
-            self.seed,
-            self.length,
-            self.sample_rate,
-            None if self.untrimmed is None else self.untrimmed.row(index),
-        )
-
 
 @dataclass(frozen=True)
 class ViewBatch:
@@ -77,14 +74,32 @@ class ViewBatch:
     lengths: tuple[int, ...]
     parameters: tuple[float | None, ...]
 
-    def row(self, index: int) -> ViewBatch:
-        """The view of one clip as a separate batch, without padding."""
-        one = slice(index, index + 1)
-        return ViewBatch(self.waveforms[one, : self.lengths[index]], self.lengths[one], self.parameters[one])
+
+@dataclass(frozen=True)
+class ViewPlan:
+    """A view of a batch, decided on the host and not yet computed.
+
+    ``lengths``, ``parameters`` : as those of :class:`ViewBatch`.
+    ``words``   : (row, clip) int64, the numbers that are needed on the device. The words of all views travel
+    together, so that the host never waits.
+    ``compute`` : gives the waveforms (clip, samples) of the batch; its second argument is ``words`` on the
+    device.
+    """
+
+    lengths: tuple[int, ...]
+    parameters: tuple[float | None, ...]
+    words: npt.NDArray[np.int64]
+    compute: Callable[[ClipBatch, torch.Tensor], torch.Tensor]
 
 
-def silence_padding(waveforms: torch.Tensor, lengths: tuple[int, ...]) -> torch.Tensor:
-    """Set the samples after the end of each clip to zero, in place; returns ``waveforms``."""
-    for row, samples in enumerate(lengths):
-        waveforms[row, samples:] = 0.0
-    return waveforms
+def silence_padding(
+    waveforms: torch.Tensor, lengths: tuple[int, ...], on_device: torch.Tensor
+) -> torch.Tensor:
+    """Set the samples after the end of each clip to zero, in place; returns ``waveforms``.
+
+    ``on_device`` : the same lengths beside the waveforms, (clip,) int64.
+    """
+    if min(lengths) >= waveforms.shape[-1]:
+        return waveforms
+    behind = positions(waveforms.shape[-1], waveforms.device) >= on_device[:, None]
+    return waveforms.masked_fill_(behind, 0.0)

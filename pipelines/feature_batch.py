@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,3 +40,19 @@ class FeatureBatch:
             {name: values[one] for name, values in self.mean.items()},
             {name: values[one] for name, values in self.m2.items()},
         )
+
+
+def join_batches(parts: Sequence[FeatureBatch]) -> FeatureBatch:
+    """The clips of several batches of one specification as one batch."""
+
+    def join(tables: Sequence[Mapping[str, npt.NDArray[Any]]]) -> dict[str, npt.NDArray[Any]]:
+        return {name: np.concatenate([table[name] for table in tables], axis=1) for name in tables[0]}
+
+    return FeatureBatch(
+        join([part.arrays for part in parts]),
+        np.concatenate([part.samples for part in parts], axis=1),
+        np.concatenate([part.valid_frames for part in parts], axis=1),
+        np.concatenate([part.parameters for part in parts], axis=1),
+        join([part.mean for part in parts]),
+        join([part.m2 for part in parts]),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -10,20 +11,18 @@ import numpy.typing as npt
 import torch
 
 from pipelines.batch import ClipBatch, ViewBatch
+from pipelines.batch_size import clips_on
 from pipelines.encoders.extract import encoder_extractors
-from pipelines.feature_batch import FeatureBatch
+from pipelines.feature_batch import FeatureBatch, join_batches
 from pipelines.features.extract import FeatureExtractor
 from pipelines.moments import clip_moments
 from pipelines.process import single_threaded
 from pipelines.quantise import quantiser
-from pipelines.transfer import Transfer
-from pipelines.views.compute import augment, original, untrimmed_samples, window_samples
-from schemas.errors import UsageError
+from pipelines.transfer import Transfer, send_words
+from pipelines.views.compute import original, plan_view, untrimmed_samples, window_samples
+from schemas.errors import DeviceError, UsageError
 from schemas.spec import StoreSpec
 from schemas.valid_frames import count_valid_frames
-
-GPU_CLIPS = 64
-"""Clips per batch on a GPU. The number is fixed; the last batch is filled with silence."""
 
 
 class Pipeline:
@@ -31,10 +30,11 @@ class Pipeline:
 
     On a CPU, each clip is computed separately and without padding, so that its numbers do not depend on other
     clips and stay in the core's cache; several threads may call it at the same time. On a GPU, clips are
-    computed in batches of a fixed size, by one thread at a time.
+    computed in batches by one thread at a time. ``clips_at_once``, their size, follows from the specification
+    and the free memory; the last batch is filled with silence. It is halved if memory does not suffice.
 
     ``encoders`` : folder of the weights of each encoder feature. Raises :class:`EncoderError` if weights are
-    missing or are not those of the specification.
+    missing or are not those of the specification, and :class:`DeviceError` for a clip that a GPU cannot hold.
     """
 
     def __init__(
@@ -44,11 +44,12 @@ class Pipeline:
         self.device = device
         self.window = window_samples(spec)
         self.untrimmed = untrimmed_samples(spec)
-        self.clips_at_once = 1 if device.type == "cpu" else GPU_CLIPS
+        self.clips_at_once = clips_on(spec, device)
         self._extract = FeatureExtractor(spec, device)
         self._encoders = encoder_extractors(spec, encoders or {}, device) if spec.encoders else ()
         self._dtype = torch.float16 if spec.storage.dtype == "float16" else torch.float32
         self._quantise = quantiser(spec, device)
+        self._has_halved = False
 
     def __call__(
         self,
@@ -74,10 +75,47 @@ class Pipeline:
             raise ValueError(f"expected 1 to {self.clips_at_once} clips, got {len(samples)}")
         if self.untrimmed and len(untrimmed) != len(samples):
             raise ValueError(f"expected {len(samples)} clips before trimming, got {len(untrimmed)}")
-        if self.device.type != "cpu":
+        parts: list[Callable[[], FeatureBatch]] = []
+        done = 0
+        while done < len(samples):
+            some = slice(done, done + self.clips_at_once)
+            part = self._attempt(clip_ids[some], samples[some], untrimmed[some])
+            if part is None:
+                self._halve()
+                continue
+            parts.append(part)
+            done = some.stop
+        return parts[0] if len(parts) == 1 else lambda: join_batches([collect() for collect in parts])
+
+    def _attempt(
+        self,
+        clip_ids: Sequence[str],
+        samples: Sequence[npt.NDArray[np.float32]],
+        untrimmed: Sequence[npt.NDArray[np.float32]],
+    ) -> Callable[[], FeatureBatch] | None:
+        """Launch a batch; None if it needs more memory than the GPU has."""
+        if self.device.type == "cpu":
+            with single_threaded():
+                return self._compute(self._batch(clip_ids, samples, untrimmed), len(samples))
+        try:
             return self._compute(self._batch(clip_ids, samples, untrimmed), len(samples))
-        with single_threaded():
-            return self._compute(self._batch(clip_ids, samples, untrimmed), len(samples))
+        except torch.OutOfMemoryError as error:
+            if self.clips_at_once == 1:
+                raise DeviceError(
+                    "the GPU lacks memory for a single clip; stop what else uses it, or choose --device cpu"
+                ) from error
+        return None  # outside of the handler, whose exception holds all tensors of the attempt
+
+    def _halve(self) -> None:
+        """Compute fewer clips at once from now on; the first time, say so."""
+        self.clips_at_once //= 2
+        torch.cuda.empty_cache()
+        if not self._has_halved:
+            self._has_halved = True
+            warnings.warn(
+                f"the GPU lacks the memory for {2 * self.clips_at_once} clips at once; continuing with fewer",
+                stacklevel=2,
+            )
 
     def _batch(
         self,
@@ -100,29 +138,43 @@ class Pipeline:
         A single clip is not padded; batches are, to ``clips_at_once`` clips of the longest length.
         """
         kept = [torch.from_numpy(clip[:longest]) for clip in clips]
-        if self.clips_at_once == 1:
-            return kept[0][None].to(self.device), (len(kept[0]),)
-        waveforms = torch.zeros(self.clips_at_once, longest, pin_memory=self.device.type == "cuda")
+        if self.clips_at_once == 1 and self.device.type == "cpu":
+            return kept[0][None], (len(kept[0]),)
+        waveforms = torch.empty(self.clips_at_once, longest, pin_memory=self.device.type == "cuda")
         for row, clip in enumerate(kept):
             waveforms[row, : len(clip)] = clip
+            waveforms[row, len(clip) :] = 0.0
+        waveforms[len(kept) :] = 0.0
         lengths = (*map(len, kept), *[0] * (self.clips_at_once - len(kept)))
         return waveforms.to(self.device, non_blocking=True), lengths
 
     @torch.inference_mode()
     def _compute(self, batch: ClipBatch, clips: int) -> Callable[[], FeatureBatch]:
         """Compute all views of a batch and the features of its first ``clips``."""
-        views = [original(batch), *(augment(batch, view) for view in self.spec.views)]
-        lengths = np.array([view.lengths for view in views])
+        plans = [plan_view(batch, view) for view in self.spec.views]
+        first = original(batch)
+        lengths = np.array([first.lengths, *(plan.lengths for plan in plans)])
+        # Features of one table have as many frames each; every feature of an encoder has a table of its own.
+        tables = [*list(self._extract.columns)[:1], *(feature.name for feature in self.spec.encoders)]
+        frames = [count_valid_frames(self.spec, name, lengths) for name in tables]
+        words = send_words(np.concatenate([*(plan.words for plan in plans), *frames]), self.device)
+        rows = torch.split(words, [*(len(plan.words) for plan in plans), *map(len, frames)])
+        parts, valid = rows[: len(plans)], dict(zip(tables, rows[len(plans) :], strict=True))
+        views = [first]
+        for plan, part in zip(plans, parts, strict=True):
+            views.append(ViewBatch(plan.compute(batch, part), plan.lengths, plan.parameters))
         transfer: Transfer[Mapping[str, slice]] = Transfer(self.device)
         for columns, table in self._tables(views):
-            stored = self._round(table)
-            valid = count_valid_frames(self.spec, next(iter(columns)), lengths).reshape(-1)
-            moments = clip_moments(stored, torch.from_numpy(valid).to(stored.device))
-            numbers = stored.transpose(1, 2).contiguous()
-            transfer.send(columns, numbers, *moments, torch.isfinite(stored.sum(dtype=torch.float32)))
+            transfer.send(columns, *self._results(table, valid[next(iter(columns))].flatten()))
         transfer.close()
         parameters = np.array([view.parameters for view in views], dtype=np.float64)
         return lambda: self._collect(transfer, batch.clip_ids, lengths, parameters, clips)
+
+    def _results(self, table: torch.Tensor, valid_frames: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """The numbers of a table for the host: as stored, mean, M2, and whether all are finite."""
+        stored = self._round(table)
+        finite = torch.isfinite(stored.sum(dtype=torch.float32))
+        return stored.transpose(1, 2).contiguous(), *clip_moments(stored, valid_frames), finite
 
     def _collect(
         self,

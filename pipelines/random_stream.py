@@ -18,9 +18,15 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
+import numpy as np
+import numpy.typing as npt
 import torch
+
+from pipelines.constants import power_of_two
 
 _GAMMA = 0x9E3779B97F4A7C15
 _MULTIPLIERS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
@@ -60,29 +66,42 @@ def uniform(key: StreamKey, counter: int, low: float, high: float) -> float:
     return low + (high - low) * (random_word(key, counter) >> 11) * 2.0**-53
 
 
-def normal(keys: list[StreamKey], count: int, device: torch.device) -> torch.Tensor:
-    """Standard normal noise, (len(keys), count) float32, by Box and Muller's transform.
+def key_words(keys: Sequence[StreamKey]) -> npt.NDArray[np.int64]:
+    """Both words of each key as (2, len(keys)) int64, bit patterns."""
+    return np.array([[key.k0 for key in keys], [key.k1 for key in keys]], dtype=np.uint64).view(np.int64)
+
+
+def normal(keys: torch.Tensor, count: int) -> torch.Tensor:
+    """Standard normal noise, (clip, count) float32, by Box and Muller's transform.
+
+    ``keys`` : (2, clip) int64, the words of each clip's key, where the noise is wanted.
 
     The output w at counter ``NOISE_START + i`` gives u = ((w >> 40) + 1) · 2⁻²⁴ and v = (w mod 2²⁴) · 2⁻²⁴,
     then samples 2i and 2i + 1 as √(−2 ln u) · cos 2πv and √(−2 ln u) · sin 2πv: a sample does not depend
     on ``count``.
     """
-    words = _words(keys, (count + 1) // 2, device)
+    words = _words(keys, (count + 1) // 2)
     radius = _shift_right(words, 40).add_(1).to(torch.float32).mul_(2.0**-24).log_().mul_(-2).sqrt_()
     angle = words.bitwise_and_(2**24 - 1).to(torch.float32).mul_(2 * math.pi * 2.0**-24)
     pairs = torch.stack((torch.cos(angle).mul_(radius), torch.sin(angle).mul_(radius)), dim=-1)
     return pairs.flatten(1)[:, :count]
 
 
-def _words(keys: list[StreamKey], count: int, device: torch.device) -> torch.Tensor:
-    """Outputs at counters NOISE_START … NOISE_START + count − 1: (len(keys), count) int64, bit patterns."""
-    counters = torch.arange(NOISE_START + 1, NOISE_START + 1 + count, dtype=torch.int64, device=device)
-    k0 = torch.tensor([[_signed(key.k0)] for key in keys], dtype=torch.int64, device=device)
-    k1 = torch.tensor([[_signed(key.k1)] for key in keys], dtype=torch.int64, device=device)
-    z = (counters * _signed(_GAMMA) + k0).bitwise_xor_(k1)  # int64 products wrap, which is modulo 2⁶⁴
+def _words(keys: torch.Tensor, count: int) -> torch.Tensor:
+    """Outputs at counters NOISE_START … NOISE_START + count − 1: (clip, count) int64, bit patterns."""
+    k0, k1 = keys[:, :, None]
+    z: torch.Tensor = (_steps(power_of_two(count), keys.device)[:count] + k0).bitwise_xor_(k1)
     for shift, multiplier in zip((30, 27), _MULTIPLIERS, strict=True):
         z = z.bitwise_xor_(_shift_right(z, shift)).mul_(_signed(multiplier))
     return z.bitwise_xor_(_shift_right(z, 31))
+
+
+@lru_cache(maxsize=16)
+def _steps(count: int, device: torch.device) -> torch.Tensor:
+    """(counter + 1) · gamma at counters from NOISE_START on: (count,) int64, bit patterns."""
+    counters = torch.arange(NOISE_START + 1, NOISE_START + 1 + count, dtype=torch.int64)
+    steps: torch.Tensor = counters * _signed(_GAMMA)  # int64 products wrap, which is modulo 2⁶⁴
+    return steps.to(device)
 
 
 def _shift_right(words: torch.Tensor, bits: int) -> torch.Tensor:

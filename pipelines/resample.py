@@ -12,9 +12,9 @@ import torch.nn.functional as F
 LARGEST = 240
 """Largest numerator and denominator of a ratio."""
 
-_ZERO_CROSSINGS = 24
-_ROLLOFF = 0.92
-_KAISER_BETA = 9.0
+ZERO_CROSSINGS = 24
+ROLLOFF = 0.92
+KAISER_BETA = 9.0
 """A windowed sinc that passes up to 0.88 of the lower Nyquist frequency and rejects aliases by > 80 dB."""
 
 _BLOCK = 64
@@ -32,8 +32,7 @@ def resample(waveforms: torch.Tensor, numerator: int, denominator: int) -> torch
     common = math.gcd(numerator, denominator)
     several = -(-_BLOCK * common // numerator)
     outputs, inputs = several * numerator // common, several * denominator // common
-    kernel = _kernel(outputs, inputs)
-    kernel = kernel.to(waveforms.device)
+    kernel = _kernel(outputs, inputs, waveforms.device)
     before = (kernel.shape[0] - inputs) // 2
     samples = waveforms.shape[-1]
     rows = -(-samples // inputs)
@@ -55,13 +54,13 @@ def rational_ratio(ratio: float) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=64)
-def _kernel(outputs: int, inputs: int) -> torch.Tensor:
+def _kernel(outputs: int, inputs: int, device: torch.device) -> torch.Tensor:
     """Weights of the inputs of a block and of the neighbouring inputs within the filter: (taps, outputs)."""
-    cutoff = _ROLLOFF * min(1.0, outputs / inputs)  # of the input's Nyquist frequency
-    reach = math.ceil(_ZERO_CROSSINGS / cutoff)
+    cutoff = ROLLOFF * min(1.0, outputs / inputs)  # of the input's Nyquist frequency
+    reach = math.ceil(ZERO_CROSSINGS / cutoff)
     position = np.arange(-reach, inputs + reach)[:, None] - np.arange(outputs) * (inputs / outputs)
     crossing = position * cutoff
-    inside = np.clip(crossing / _ZERO_CROSSINGS, -1, 1)
-    window = np.i0(_KAISER_BETA * np.sqrt(1 - inside**2)) / np.i0(_KAISER_BETA)
-    weights = np.where(np.abs(crossing) < _ZERO_CROSSINGS, cutoff * np.sinc(crossing) * window, 0.0)
-    return torch.from_numpy(weights.astype(np.float32))
+    inside = np.clip(crossing / ZERO_CROSSINGS, -1, 1)
+    window = np.i0(KAISER_BETA * np.sqrt(1 - inside**2)) / np.i0(KAISER_BETA)
+    weights = np.where(np.abs(crossing) < ZERO_CROSSINGS, cutoff * np.sinc(crossing) * window, 0.0)
+    return torch.from_numpy(weights.astype(np.float32)).to(device)

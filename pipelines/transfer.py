@@ -1,14 +1,37 @@
-"""Brings results from the device to host memory, while the device already computes the next batch."""
+"""Copies between host memory and a device through pinned memory: numbers there, results back.
+
+Results come back while the device already computes the next batch.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
+import numpy as np
 import numpy.typing as npt
 import torch
 
 Label = TypeVar("Label")
+
+
+def send_words(words: npt.NDArray[np.int64], device: torch.device) -> torch.Tensor:
+    """Int64 numbers on the device. The host does not wait: a GPU copies them from pinned memory."""
+    pageable = torch.from_numpy(words)
+    if device.type == "cpu":
+        return pageable
+    pinned = torch.empty(pageable.shape, dtype=pageable.dtype, pin_memory=True).copy_(pageable)
+    return pinned.to(device, non_blocking=True)
+
+
+def bits_of_floats(values: Sequence[float]) -> npt.NDArray[np.int64]:
+    """Float64 values as int64 words with the same bits."""
+    return np.array(values, dtype=np.float64).view(np.int64)
+
+
+def floats_of_bits(words: torch.Tensor) -> torch.Tensor:
+    """The values of :func:`bits_of_floats` as float32."""
+    return words.view(torch.float64).to(torch.float32)
 
 
 class Transfer(Generic[Label]):

@@ -9,6 +9,8 @@ from functools import lru_cache
 import torch
 import torch.nn.functional as F
 
+from pipelines.constants import hann_window, power_of_two
+
 N_FFT = 1078
 """Default length of the analysis window up to 22,050 Hz, in samples. From it, shifts of two semitones up and
 down, which are common in recipes, lead to sizes that are fast to transform, so that both share one
@@ -17,7 +19,7 @@ analysis."""
 HOP = 200
 """Default hop between analysis frames up to 22,050 Hz, in samples."""
 
-_SIZES = (900, 1150)
+SIZES = (900, 1150)
 """Shortest and longest analysis window that a pitch view may choose up to 22,050 Hz."""
 
 _RATE = 22_050
@@ -50,14 +52,12 @@ def analyse(waveforms: torch.Tensor, *, size: int = N_FFT, hop: int = HOP) -> An
     frames = 1 + (waveforms.shape[-1] + size // 2 - 1) // hop
     after = max(0, size // 2 + hop * (frames - 1) - waveforms.shape[-1])
     padded = F.pad(waveforms, (size // 2, after))
-    window = torch.hann_window(size, device=waveforms.device)
+    window = hann_window(size, waveforms.device)
     spectrum = torch.fft.rfft(padded.unfold(-1, size, hop)[:, :frames] * window)
     # Both parts are copied, as these functions are several times slower on interleaved numbers.
     real, imaginary = spectrum.real.contiguous(), spectrum.imag.contiguous()
     phase = torch.atan2(imaginary, real)
-    deviation = (phase[:, 1:] - phase[:, :-1]).sub_(
-        _centre_advance(size, hop, size // 2 + 1, waveforms.device)
-    )
+    deviation = (phase[:, 1:] - phase[:, :-1]).sub_(_centre_advance(size, hop, waveforms.device))
     return Analysis(
         size,
         hop,
@@ -80,12 +80,11 @@ def synthesise(analysis: Analysis, *, size: int, hop: int, length: int) -> torch
     device = analysis.magnitude.device
     bins = min(analysis.size, size) // 2 + 1
     factor = hop * analysis.size / (analysis.hop * size)
-    advance = (analysis.deviation[..., :bins] * factor).add_(_centre_advance(size, hop, bins, device))
+    advance = (analysis.deviation[..., :bins] * factor).add_(_centre_advance(size, hop, device)[:bins])
     phase = torch.cat([analysis.phase[..., :bins], advance], dim=1).cumsum_(1)
     magnitude = analysis.magnitude[..., :bins]
     spectrum = torch.complex(torch.cos(phase).mul_(magnitude), torch.sin(phase).mul_(magnitude))
-    window = torch.hann_window(size, device=device)
-    frames = torch.fft.irfft(spectrum, n=size).mul_(window * (size / analysis.size))
+    frames = torch.fft.irfft(spectrum, n=size).mul_(_synthesis_window(size, analysis.size, device))
     start = size // 2
     sound = _overlap_add(frames, hop)[:, start : start + length]
     return F.pad(sound / _weight(size, hop, start, sound.shape[-1], device), (0, length - sound.shape[-1]))
@@ -106,21 +105,22 @@ def frame_sizes(ratio: float, scale: float = 1.0) -> tuple[int, int]:
     cent (1/1200 octave) of the ratio that has its analysis size closest to :data:`N_FFT`, or else the pair
     closest to the ratio.
     """
-    shortest, longest = (2 * round(limit * scale / 2) for limit in _SIZES)
-    sizes = [size for size in range(shortest, longest + 1, 2) if _is_smooth(size)]
+    shortest, longest = (2 * round(limit * scale / 2) for limit in SIZES)
+    sizes = [size for size in range(shortest, longest + 1, 2) if is_smooth(size)]
     sizes.sort(key=lambda size: abs(size - N_FFT * scale))
     pairs = [(size, 2 * round(size / ratio / 2)) for size in sizes]
     errors = [abs(1200 * math.log2(size / shifted / ratio)) for size, shifted in pairs]
     # A prime factor above 11 multiplies the time, and counts as much as an error of one more cent.
     costs = [
-        error + (0.0 if _is_smooth(shifted) else _PITCH_TOLERANCE_CENTS)
+        error + (0.0 if is_smooth(shifted) else _PITCH_TOLERANCE_CENTS)
         for error, (_, shifted) in zip(errors, pairs, strict=True)
     ]
     good = next((i for i, cost in enumerate(costs) if cost <= _PITCH_TOLERANCE_CENTS), None)
     return pairs[good if good is not None else costs.index(min(costs))]
 
 
-def _is_smooth(size: int) -> bool:
+def is_smooth(size: int) -> bool:
+    """Whether ``size`` has no prime factor above 11, so that it is fast to transform."""
     for prime in (2, 3, 5, 7, _LARGEST_PRIME):
         while size % prime == 0:
             size //= prime
@@ -142,10 +142,15 @@ def _weight(size: int, hop: int, start: int, length: int, device: torch.device) 
     """Sum of the squared windows over samples ``start`` … ``start + length`` of an endless row of frames:
     (length,).
     """
+    return _weights(size, hop, power_of_two(start + length), device)[start : start + length]
+
+
+@lru_cache(maxsize=32)
+def _weights(size: int, hop: int, length: int, device: torch.device) -> torch.Tensor:
+    """The first ``length`` samples of the sum."""
     first, period = _weight_pattern(size, hop)
-    periods = -(-(start + length) // hop)
-    weight = torch.cat([first, period.repeat(max(0, periods - len(first) // hop))])
-    return weight[start : start + length].to(device)
+    periods = max(0, -(-(length - len(first)) // hop))
+    return torch.cat([first, period.repeat(periods)])[:length].to(device)
 
 
 @lru_cache(maxsize=256)
@@ -157,9 +162,16 @@ def _weight_pattern(size: int, hop: int) -> tuple[torch.Tensor, torch.Tensor]:
     return weight[: blocks * hop], weight[blocks * hop : (blocks + 1) * hop]
 
 
-def _centre_advance(size: int, hop: int, bins: int, device: torch.device) -> torch.Tensor:
-    """Phase advance of each bin's centre frequency in ``hop`` samples, rad in [−π, π]: (bins,)."""
-    turns = (torch.arange(bins) * hop % size).to(torch.float64) / size
+@lru_cache(maxsize=512)
+def _synthesis_window(size: int, analysis_size: int, device: torch.device) -> torch.Tensor:
+    """Hann window at the scale of frames that are resampled from ``analysis_size`` samples: (size,)."""
+    return (torch.hann_window(size) * (size / analysis_size)).to(device)
+
+
+@lru_cache(maxsize=1024)
+def _centre_advance(size: int, hop: int, device: torch.device) -> torch.Tensor:
+    """Phase advance of each bin's centre frequency in ``hop`` samples, rad in [−π, π]: (size // 2 + 1,)."""
+    turns = (torch.arange(size // 2 + 1) * hop % size).to(torch.float64) / size
     return ((turns - turns.round()) * (2 * math.pi)).to(torch.float32).to(device)
 
 

@@ -15,8 +15,9 @@ from gpu.machine import seconds_of
 from gpu.session import Session, Tell
 from pipelines.decode import decode
 from pipelines.device import choose_device
+from pipelines.feature_batch import FeatureBatch
 from pipelines.float32_products import float32_products
-from pipelines.pipeline import FeatureBatch, Pipeline
+from pipelines.pipeline import Pipeline
 from schemas.features import named_features
 from schemas.recipe import load_recipe
 from schemas.spec import StoreSpec

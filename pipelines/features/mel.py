@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from pipelines.features.mel_scale import mel_filters
@@ -16,12 +17,13 @@ class MelBands:
     """Mel filters applied in groups of bands, which skip the bins where all their triangles are zero."""
 
     def __init__(self, sample_rate: int, n_fft: int, n_mels: int, device: torch.device) -> None:
-        filters = torch.from_numpy(mel_filters(sample_rate, n_fft, n_mels)).float()
+        filters = mel_filters(sample_rate, n_fft, n_mels).astype(np.float32)
         self._groups: list[tuple[slice, torch.Tensor]] = []
-        for group in torch.split(filters, _BANDS_PER_PRODUCT):
-            bins = torch.nonzero(group.any(dim=0))[:, 0]
+        for first in range(0, n_mels, _BANDS_PER_PRODUCT):
+            group = filters[first : first + _BANDS_PER_PRODUCT]
+            bins = np.flatnonzero(group.any(axis=0))
             reach = slice(int(bins[0]), int(bins[-1]) + 1) if len(bins) else slice(0, 1)
-            self._groups.append((reach, group[:, reach].T.contiguous().to(device)))
+            self._groups.append((reach, torch.from_numpy(group[:, reach].T.copy()).to(device)))
 
     def __call__(self, power: torch.Tensor) -> torch.Tensor:
         """Power in each band, (row, n_mels) float32, of (row, 1 + n_fft/2) power spectra."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
-from pipelines.batch import ClipBatch, ViewBatch
+from pipelines.batch import ClipBatch, ViewBatch, ViewPlan
 from pipelines.resample import rational_ratio
+from pipelines.transfer import send_words
 from pipelines.views.noise import noise
 from pipelines.views.pitch import pitch
 from pipelines.views.shift import shift
-from pipelines.views.speed import source_samples, speed
+from pipelines.views.speed import ratio_bounds, source_samples, speed
 from pipelines.views.stretch import stretch
 from pipelines.views.untrimmed import untrimmed
 from schemas.spec import StoreSpec
@@ -42,6 +43,13 @@ def original(batch: ClipBatch) -> ViewBatch:
 
 def augment(batch: ClipBatch, view: ViewSpec) -> ViewBatch:
     """Compute an augmented view."""
+    plan = plan_view(batch, view)
+    waveforms = plan.compute(batch, send_words(plan.words, batch.waveforms.device))
+    return ViewBatch(waveforms, plan.lengths, plan.parameters)
+
+
+def plan_view(batch: ClipBatch, view: ViewSpec) -> ViewPlan:
+    """Decide everything about an augmented view that needs no samples."""
     match view:
         case NoiseSpec():
             return noise(batch, view)
@@ -63,5 +71,4 @@ def _samples_for(view: ViewSpec, length: int) -> int:
         return length
     if isinstance(view.factor, float):
         return source_samples(length, rational_ratio(view.factor))
-    # The fraction that approximates a drawn factor is at most 4 cents above it.
-    return math.ceil(length * span(view.factor)[1] * 2 ** (4 / 1200))
+    return math.ceil(length * ratio_bounds(*span(view.factor))[1])

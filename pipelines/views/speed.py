@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
-from pipelines.batch import ClipBatch, ViewBatch, silence_padding
+from pipelines.batch import ClipBatch, ViewPlan, silence_padding
+from pipelines.constants import positions
 from pipelines.resample import rational_ratio, resample
+from pipelines.resample_by_clip import resample_by_clip
 from pipelines.views.parameter import draw
-from pipelines.views.rows import by_value
-from schemas.views import SpeedSpec
+from schemas.views import SpeedSpec, span
+
+_FRACTION_ERROR = 2 ** (4 / 1200)
+"""The fraction that approximates a drawn factor is less than 4 cents off."""
 
 
-def speed(batch: ClipBatch, spec: SpeedSpec) -> ViewBatch:
+def speed(batch: ClipBatch, spec: SpeedSpec) -> ViewPlan:
     """Resample to 1 / ``factor`` of the duration, then cut to the fixed length.
 
     A faster view uses more of the recording than the original, so that it is padded only if the recording has
@@ -19,17 +24,27 @@ def speed(batch: ClipBatch, spec: SpeedSpec) -> ViewBatch:
     """
     factors = draw(spec.factor, batch.keys(spec.name))
     ratios = [rational_ratio(factor) for factor in factors]
-
-    def change_speed(part: ClipBatch, ratio: tuple[int, int]) -> torch.Tensor:
-        faster, slower = ratio
-        source = part.waveforms[:, : source_samples(part.length, ratio)]
-        return resample(source, slower, faster)[:, : part.length]
-
-    moved = by_value(batch, ratios, change_speed)
     lengths = tuple(
         valid_samples(n, batch.length, ratio) for n, ratio in zip(batch.lengths, ratios, strict=True)
     )
-    return ViewBatch(silence_padding(moved.contiguous(), lengths), lengths, factors)
+
+    def change_together(batch: ClipBatch, words: torch.Tensor) -> torch.Tensor:
+        faster, slower = ratios[0]
+        source = batch.waveforms[:, : source_samples(batch.length, ratios[0])]
+        moved = resample(source, slower, faster)[:, : batch.length].contiguous()
+        return silence_padding(moved, lengths, words[0])
+
+    def change_by_clip(batch: ClipBatch, words: torch.Tensor) -> torch.Tensor:
+        _, fastest = ratio_bounds(*span(spec.factor))
+        moved = resample_by_clip(cut_source(batch, words[3]), words[1:3], 1 / fastest, batch.length)
+        return silence_padding(moved, lengths, words[0])
+
+    if batch.alone or not isinstance(spec.factor, tuple):
+        return ViewPlan(lengths, factors, np.array([lengths]), change_together)
+    numerators, denominators = [slower for _, slower in ratios], [faster for faster, _ in ratios]
+    sources = [source_samples(batch.length, ratio) for ratio in ratios]
+    words = np.array([lengths, numerators, denominators, sources])
+    return ViewPlan(lengths, factors, words, change_by_clip)
 
 
 def source_samples(length: int, ratio: tuple[int, int]) -> int:
@@ -42,3 +57,14 @@ def valid_samples(recorded: int, length: int, ratio: tuple[int, int]) -> int:
     """Valid samples in a view faster by ``ratio`` of ``recorded`` samples."""
     faster, slower = ratio
     return min(length, -(-min(recorded, source_samples(length, ratio)) * slower // faster))
+
+
+def ratio_bounds(low: float, high: float) -> tuple[float, float]:
+    """Bounds of the fractions that approximate factors from ``low`` to ``high``."""
+    return low / _FRACTION_ERROR, high * _FRACTION_ERROR
+
+
+def cut_source(batch: ClipBatch, samples: torch.Tensor) -> torch.Tensor:
+    """The waveforms with silence after the ``samples``, (clip,) int64, that each clip's view may use."""
+    behind = positions(batch.waveforms.shape[1], samples.device) >= samples[:, None]
+    return batch.waveforms.masked_fill(behind, 0.0)

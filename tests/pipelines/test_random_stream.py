@@ -4,10 +4,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pipelines.random_stream import NOISE_START, StreamKey, _words, normal, random_word, stream_key, uniform
+from pipelines.random_stream import (
+    NOISE_START,
+    StreamKey,
+    _words,
+    key_words,
+    normal,
+    random_word,
+    stream_key,
+    uniform,
+)
 
-CPU = torch.device("cpu")
 words = st.integers(0, 2**64 - 1)
+
+
+def on_device(*keys: StreamKey) -> torch.Tensor:
+    return torch.from_numpy(key_words(keys))
 
 
 def test_first_outputs_are_the_published_ones_of_splitmix64() -> None:
@@ -23,12 +35,12 @@ def test_first_outputs_are_the_published_ones_of_splitmix64() -> None:
 @given(k0=words, k1=words)
 def test_tensors_hold_the_same_words_as_exact_integers(k0: int, k1: int) -> None:
     key = StreamKey(k0, k1)
-    tensor = _words([key], 5, CPU)[0].numpy().view(np.uint64)
+    tensor = _words(on_device(key), 5)[0].numpy().view(np.uint64)
     assert tensor.tolist() == [random_word(key, NOISE_START + i) for i in range(5)]
 
 
 def test_noise_is_standard_normal_and_white() -> None:
-    noise = normal([stream_key(0, "ravdess/03", "noise")], 66_150, CPU)[0].numpy()
+    noise = normal(on_device(stream_key(0, "ravdess/03", "noise")), 66_150)[0].numpy()
     assert stats.kstest(noise, "norm").pvalue > 1e-3
     assert abs(np.corrcoef(noise[:-1], noise[1:])[0, 1]) < 0.02
 
@@ -40,14 +52,14 @@ def test_streams_of_two_clips_views_or_seeds_are_unrelated() -> None:
         stream_key(0, "a", "n"),
         stream_key(1, "a", "noise"),
     ]
-    correlation = np.corrcoef(normal(keys, 20_000, CPU).numpy())
+    correlation = np.corrcoef(normal(on_device(*keys), 20_000).numpy())
     assert np.abs(correlation - np.eye(4)).max() < 0.04
 
 
 def test_noise_of_a_clip_does_not_depend_on_its_neighbours() -> None:
     key, other = stream_key(0, "a", "noise"), stream_key(0, "b", "noise")
-    alone = normal([key], 1001, CPU)
-    assert torch.equal(normal([other, key], 1001, CPU)[1], alone[0])
+    alone = normal(on_device(key), 1001)
+    assert torch.equal(normal(on_device(other, key), 1001)[1], alone[0])
 
 
 @given(key=st.builds(StreamKey, words, words), low=st.floats(-50, 50), width=st.floats(0, 50))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines import pipeline as pipeline_module
+from pipelines import batch_size
 from pipelines.feature_batch import FeatureBatch
 from pipelines.pipeline import Pipeline
 from pipelines.transfer import Transfer
@@ -48,7 +48,7 @@ def test_nothing_is_copied_on_a_cpu() -> None:
 def test_the_host_waits_once_for_the_results_of_a_batch(
     clips: list[Samples], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline_module, "GPU_CLIPS", 4)
+    monkeypatch.setattr(batch_size, "MOST_CLIPS", 4)
     names = [f"clip/{row}" for row in range(len(clips))]
     with pretend_cuda() as waits:
         pipeline = Pipeline(SPEC, GPU)

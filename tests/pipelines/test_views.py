@@ -1,6 +1,7 @@
 """Views against truths that do not come from the code under test."""
 
 import math
+from dataclasses import replace
 
 import librosa
 import numpy as np
@@ -15,8 +16,21 @@ from schemas.features import MelSpec
 from schemas.spec import StoreSpec
 from schemas.views import NoiseSpec, PitchSpec, ShiftSpec, SpeedSpec, StretchSpec, ViewSpec
 from tests.pipelines.speech import RATE, Samples, fundamental, gliding_voice, harmonics, tone
+from tests.pipelines.views_of_all_kinds import DRAWN
 
 LENGTH = 3 * RATE
+
+
+def _alone(batch: ClipBatch, row: int) -> ClipBatch:
+    """One clip of a batch, without padding."""
+    samples = batch.lengths[row]
+    return replace(
+        batch,
+        waveforms=batch.waveforms[row : row + 1, :samples],
+        lengths=(samples,),
+        clip_ids=(batch.clip_ids[row],),
+        _analyses={},
+    )
 
 
 def _batch(*clips: Samples, window: int = LENGTH, seed: int = 0, rate: int = RATE) -> ClipBatch:
@@ -258,7 +272,21 @@ def test_a_clip_padded_in_a_batch_and_alone_give_one_view(view: ViewSpec, second
     batch = _batch(*[gliding_voice(120 + 20 * i, s) for i, s in enumerate(seconds)], window=5 * RATE)
     together = augment(batch, view)
     for row in range(len(seconds)):
-        alone = augment(batch.row(row), view)
+        alone = augment(_alone(batch, row), view)
         assert alone.parameters[0] == together.parameters[row]
         assert alone.lengths[0] == together.lengths[row]
         assert np.abs(_sound(alone) - _sound(together, row)).mean() < 1e-3
+
+
+@pytest.mark.parametrize("view", DRAWN, ids=lambda view: view.kind)
+def test_a_view_of_drawn_values_does_not_depend_on_the_other_clips(view: ViewSpec) -> None:
+    clips = [gliding_voice(110 + 30 * row, seconds) for row, seconds in enumerate((0.4, 1.1, 2.0))]
+    batch = _batch(*clips, window=4 * RATE)
+    order = [2, 0, 1]
+    other = replace(
+        batch,
+        waveforms=batch.waveforms[order],
+        lengths=tuple(batch.lengths[row] for row in order),
+        clip_ids=tuple(batch.clip_ids[row] for row in order),
+    )
+    assert torch.equal(augment(other, view).waveforms, augment(batch, view).waveforms[order])

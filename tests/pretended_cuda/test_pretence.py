@@ -121,11 +121,15 @@ def test_numbers_are_waited_for_in_inference_mode_too(
 
 
 def test_a_wait_names_the_line_of_this_project(waits: HostWaits) -> None:
-    from pipelines.random_stream import normal, stream_key
+    from pipelines.transfer import Transfer
 
-    normal([stream_key(0, "clip", "view")], 10, GPU)
-    assert set(waits.by_file()) == {"pipelines/random_stream.py"}
-    assert "values sent to the device at pipelines/random_stream.py:" in str(waits)
+    transfer: Transfer[str] = Transfer(GPU)
+    transfer.send("both", on_device(3), on_device(2).double())
+    transfer.close()
+    ((_, arrays),) = transfer.receive()
+    assert [len(array) for array in arrays] == [3, 2]
+    assert waits.by_file() == {"pipelines/transfer.py": 1}
+    assert " at pipelines/transfer.py:" in str(waits)
 
 
 def test_autocast_reaches_the_device_and_refuses_an_lstm(waits: HostWaits) -> None:

@@ -16,6 +16,7 @@ from featurestore.verify import verify
 from pipelines.feature_batch import FeatureBatch
 from pipelines.pipeline import Pipeline
 from schemas.spec import StoreSpec
+from tests.pretended_cuda.pretend import pretend_cuda
 
 
 class PaddedBatches(Pipeline):
@@ -76,3 +77,23 @@ def test_the_device_has_the_next_batch_before_the_last_one_is_gathered(
     monkeypatch.setattr(execution, "Pipeline", Noted)
     build(BuildRequest(tmp_path / "s.zarr", small_demo, "demo", SpecRequest(recipe=tiny_recipe)))
     assert done == ["launch", *["launch", "collect"] * 6, "collect"]  # 112 clips are seven batches
+
+
+@pytest.mark.parametrize("features", ["mel", "mel,mfcc,delta,delta2,chroma,rms,zcr"])
+def test_a_whole_build_on_a_pretended_gpu_waits_once_per_batch(
+    features: str, own_demo: Path, tiny_recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.batch_size.MOST_CLIPS", 16)
+    spec = SpecRequest(recipe=tiny_recipe, features=features)
+    build(BuildRequest(tmp_path / "cpu.zarr", own_demo, "demo", spec))
+    with pretend_cuda() as waits:
+        for name in ("first.zarr", "gpu.zarr"):  # the first waits for the constants, too
+            waits.forget()
+            report = build(BuildRequest(tmp_path / name, own_demo, "demo", spec, device="cuda"))
+    assert waits.by_file() == {"pipelines/transfer.py": -(-report.clips_built // 16)}, waits
+    assert verify(tmp_path / "gpu.zarr", full=True).ok
+    one, other = FeatureStore.open(tmp_path / "cpu.zarr"), FeatureStore.open(tmp_path / "gpu.zarr")
+    clips = np.flatnonzero(one.manifest["status"] == "ok")
+    for feature in features.split(","):
+        here, there = (store.read(clips, (0, 1, 2), (feature,))[feature] for store in (one, other))
+        assert np.abs(there.astype(np.float32) - here.astype(np.float32)).mean() < 1e-2
