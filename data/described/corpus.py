@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from data.collect import collect, not_audio
-from data.described.description import WHOLE, CorpusDescription, read_description
+from data.described.description import WHOLE, PublishedDescription, read_description
 from data.files import suffix_of, walk
 from schemas.clip import Clip, Ignored, Scan
 from schemas.errors import CorpusError
@@ -25,7 +25,7 @@ class DescribedCorpus:
     name: str
 
     @property
-    def description(self) -> CorpusDescription:
+    def description(self) -> PublishedDescription:
         """What its file says, read when it is first needed."""
         return read_description(self.name)
 

@@ -40,7 +40,7 @@ class LabelLists(Model):
         return self
 
 
-class CorpusDescription(Model):
+class PublishedDescription(Model):
     """What is known about a published corpus.
 
     ``pattern`` is a regular expression that matches the end of a clip's path, without its suffix, in upper or
@@ -102,8 +102,8 @@ def described_names() -> tuple[str, ...]:
 
 
 @cache
-def read_description(name: str) -> CorpusDescription:
+def read_description(name: str) -> PublishedDescription:
     """Description of the corpus ``name``, one of :func:`described_names`."""
-    return CorpusDescription.model_validate(
+    return PublishedDescription.model_validate(
         parse_toml((_FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
     )

@@ -15,7 +15,7 @@ from data.own_recordings.emotion_words import COMMON_WORDS, word_key
 from data.own_recordings.speakers import gender_of
 from data.own_recordings.table_fields import TableField
 from data.tables.fields import KNOWN_COLUMNS, SEGMENTS, match_columns
-from data.tables.table import Table, read_table
+from data.tables.table import RecordingTable, read_table
 from schemas.clip import Clip, Ignored, Scan
 from schemas.errors import CorpusError
 from schemas.files.user_path import as_on_disk
@@ -34,7 +34,7 @@ class TableCorpus:
     title: str
     licence: str
     home_page: str
-    table: Table
+    table: RecordingTable
     columns: Mapping[TableField, int]
     description: Description
     root: Path
@@ -174,7 +174,7 @@ class TableCorpus:
             )
 
 
-def _require_whole_recordings(table: Table) -> None:
+def _require_whole_recordings(table: RecordingTable) -> None:
     """Raise :class:`CorpusError` if the rows are parts of recordings."""
     segments = [index for index, name in enumerate(table.columns) if fold_name(name) in SEGMENTS]
     for index in segments:

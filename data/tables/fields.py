@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from data.own_recordings.table_fields import TABLE_FIELDS, TableField
-from data.tables.table import Table
+from data.tables.table import RecordingTable
 from schemas.errors import CorpusError
 from schemas.messages.nearest import did_you_mean
 from schemas.names import fold_name
@@ -26,7 +26,7 @@ SEGMENTS = frozenset({"start", "end", "starts", "ends", "starttime", "endtime"})
 KNOWN_COLUMNS = frozenset(name for names in _NAMES.values() for name in names.split())
 
 
-def match_columns(table: Table, own: Mapping[TableField, str]) -> dict[TableField, int]:
+def match_columns(table: RecordingTable, own: Mapping[TableField, str]) -> dict[TableField, int]:
     """Index of the column of each field that the table has; ``own`` maps fields to columns with other names.
 
     Raises :class:`CorpusError` if a column of ``own`` does not exist, or if there is no column with the file
@@ -57,6 +57,6 @@ def match_columns(table: Table, own: Mapping[TableField, str]) -> dict[TableFiel
     return found
 
 
-def _listed(table: Table) -> str:
+def _listed(table: RecordingTable) -> str:
     shown = ", ".join(table.columns[:12])
     return f"{shown}, …" if len(table.columns) > 12 else shown

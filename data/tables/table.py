@@ -23,7 +23,7 @@ MOST_TABLE_FILE = 512 * 2**20
 
 
 @dataclass(frozen=True)
-class Table:
+class RecordingTable:
     """Content of a table as text, empty if a cell has no value."""
 
     path: Path
@@ -43,7 +43,7 @@ def is_table(path: Path) -> bool:
     return path.name == SCP or path.suffix.lower() in TABLE_SUFFIXES
 
 
-def read_table(path: Path, known: Collection[str]) -> Table:
+def read_table(path: Path, known: Collection[str]) -> RecordingTable:
     """Read the table at ``path``. Rows without any value are left out.
 
     ``known`` are names of columns, which tell the separator of a text. Raises :class:`CorpusError` if the
@@ -71,11 +71,13 @@ def read_table(path: Path, known: Collection[str]) -> Table:
     return _table(path, columns, rows)
 
 
-def _table(path: Path, columns: tuple[str, ...], rows: Sequence[tuple[int, tuple[str, ...]]]) -> Table:
+def _table(
+    path: Path, columns: tuple[str, ...], rows: Sequence[tuple[int, tuple[str, ...]]]
+) -> RecordingTable:
     kept = [(line, row) for line, row in rows if any(row)]
     if not kept:
         raise CorpusError(f"the table '{path}' has no rows; give one row per recording, below a header")
-    return Table(path, columns, tuple(row for _, row in kept), tuple(line for line, _ in kept))
+    return RecordingTable(path, columns, tuple(row for _, row in kept), tuple(line for line, _ in kept))
 
 
 _Rows = tuple[tuple[str, ...], list[tuple[int, tuple[str, ...]]]]

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from data.described.corpus import DescribedCorpus
-from data.described.description import CorpusDescription, described_names, read_description
+from data.described.description import PublishedDescription, described_names, read_description
 from data.locate import locate
 from data.recognise import recognise
 from data.registry import is_acted
@@ -166,4 +166,4 @@ def test_corpora_of_talk_shows_are_not_called_acted() -> None:
 def test_a_faulty_description_is_refused(change: dict[str, object], problem: str) -> None:
     values = read_description("emovo").model_dump() | change
     with pytest.raises(ValidationError, match=problem):
-        CorpusDescription.model_validate(values)
+        PublishedDescription.model_validate(values)
