@@ -57,7 +57,7 @@ class Pipeline:
         samples: Sequence[npt.NDArray[np.float32]],
         untrimmed: Sequence[npt.NDArray[np.float32]] = (),
     ) -> FeatureBatch:
-        """Compute the features of up to ``clips_at_once`` clips: :meth:`launch`, and wait for the result."""
+        """Compute the features of clips: :meth:`launch`, and wait for the result."""
         return self.launch(clip_ids, samples, untrimmed)()
 
     def launch(
@@ -68,11 +68,13 @@ class Pipeline:
     ) -> Callable[[], FeatureBatch]:
         """Have the device compute features; the function that is returned waits for them, once.
 
+        More than ``clips_at_once`` clips are several batches.
+
         ``samples`` : (n,) float32 mono waveforms at the specification's rate, of any length from 1 on.
         ``untrimmed`` : the same clips before trimming, read only if the specification has a view of them.
         """
-        if not 0 < len(samples) <= self.clips_at_once:
-            raise ValueError(f"expected 1 to {self.clips_at_once} clips, got {len(samples)}")
+        if not samples:
+            raise ValueError("expected at least one clip")
         if self.untrimmed and len(untrimmed) != len(samples):
             raise ValueError(f"expected {len(samples)} clips before trimming, got {len(untrimmed)}")
         parts: list[Callable[[], FeatureBatch]] = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -28,7 +27,7 @@ COMPARED_FOR_ENCODERS = (*COMPARED, "transformers")
 """The same for features of encoders whose networks are those of ``transformers``."""
 
 _GPU = Lock()
-"""A GPU computes one unit at a time, no matter how many threads its worker has."""
+"""A GPU gets one batch at a time, no matter how many threads its worker has."""
 
 
 @dataclass(frozen=True)
@@ -121,8 +120,10 @@ def _build_unit(task: UnitTask) -> BuiltUnit:
     # On a CPU, one thread per task: the cluster decides how many run in parallel.
     on_cpu = device.type == "cpu"
     jobs = 1 if on_cpu else usable_jobs()
-    execution = Execution(task.place, task.token, device, decoder, jobs, stages, fallbacks, task.encoders)
-    with nullcontext() if on_cpu else _GPU, float32_products(tf32=False):
+    execution = Execution(
+        task.place, task.token, device, decoder, jobs, stages, fallbacks, task.encoders, device_lock=_GPU
+    )
+    with float32_products(tf32=False):
         (record,) = execution.run([task.work], Silent())
     return BuiltUnit(record, stages.seconds(), fallbacks)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import groupby, islice
@@ -57,6 +57,8 @@ class Execution:
     """Units written at the same time, each by its own thread; None: as many as the machine can feed."""
     started: WorkerProcesses | None = None
     """``jobs`` processes that were started while it was still unclear what there is to compute."""
+    device_lock: AbstractContextManager[object] = field(default_factory=nullcontext)
+    """Held while a GPU gets a batch, if units of other threads share it. They read meanwhile."""
 
     def run(self, units: Sequence[UnitWork], progress: Progress) -> Generator[UnitRecord]:
         """Compute and commit ``units``; yields the record of each when it is durable."""
@@ -116,7 +118,9 @@ class Execution:
         """Compute batches of clips; the device has the next one before this thread turns to the results."""
         launched: Callable[[], list[ProcessedClip]] | None = None
         while batch := list(islice(reads, pipeline.clips_at_once)):
-            before, launched = launched, launch_clips(pipeline, batch, self.stages)
+            before = launched
+            with self.device_lock:
+                launched = launch_clips(pipeline, batch, self.stages)
             if before is not None:
                 yield from before()
             del before  # and its memory, before the next batch needs some

@@ -1,7 +1,9 @@
 """The way of a build that feeds a GPU, with a pipeline that computes its batches on the CPU."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -77,6 +79,30 @@ def test_the_device_has_the_next_batch_before_the_last_one_is_gathered(
     monkeypatch.setattr(execution, "Pipeline", Noted)
     build(BuildRequest(tmp_path / "s.zarr", small_demo, "demo", SpecRequest(recipe=tiny_recipe)))
     assert done == ["launch", *["launch", "collect"] * 6, "collect"]  # 112 clips are seven batches
+
+
+def test_units_of_several_threads_give_a_gpu_their_batches_one_at_a_time(
+    small_demo: Path, tiny_recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = Lock()
+    held: list[bool] = []
+
+    class Noted(PaddedBatches):
+        def launch(self, *arguments: Any) -> Callable[[], FeatureBatch]:
+            held.append(lock.locked())
+            collect = super().launch(*arguments)
+
+            def note() -> FeatureBatch:
+                held.append(lock.locked())
+                return collect()
+
+            return note
+
+    monkeypatch.setattr("pipelines.device.choose_device", lambda _: torch.device("cuda"))
+    monkeypatch.setattr(execution, "Pipeline", Noted)
+    monkeypatch.setattr(execution, "Execution", partial(execution.Execution, device_lock=lock))
+    build(BuildRequest(tmp_path / "s.zarr", small_demo, "demo", SpecRequest(recipe=tiny_recipe)))
+    assert held == [True, *[True, False] * 6, False]
 
 
 @pytest.mark.parametrize("features", ["mel", "mel,mfcc,delta,delta2,chroma,rms,zcr"])
