@@ -9,6 +9,7 @@ from featurestore.cli.console import Command, Commands, Version
 from featurestore.cli.corpora import datasets, demo
 from featurestore.cli.download import download
 from featurestore.cli.encoders import encoders, get
+from featurestore.cli.export import export
 from featurestore.cli.listen import listen
 from featurestore.cli.report import report
 from featurestore.cli.sharing import pack, pull, push, unpack
@@ -24,7 +25,7 @@ app = typer.Typer(
 
 for _command in (
     *(build, datasets, demo, info, verify, compare),
-    *(push, pull, pack, unpack, download, listen, report),
+    *(push, pull, pack, unpack, download, listen, report, export),
 ):
     app.command(cls=Command)(_command)
 

@@ -1,0 +1,1 @@
+"""Stored features as tables and arrays for other tools."""
