@@ -72,7 +72,7 @@ def candidates(
 
     kept = (manifest["status"] == Status.OK).to_numpy()
     if datasets is not None:
-        kept &= manifest["dataset"].isin(list(datasets)).to_numpy()
+        kept = kept & manifest["dataset"].isin(list(datasets)).to_numpy()
     return manifest[kept & matching_clips(manifest, where)] if where is not None else manifest[kept]
 
 

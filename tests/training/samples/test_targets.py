@@ -8,7 +8,7 @@ import pytest
 from schemas.errors import RunError
 from schemas.labels import LABEL_SETS, Target, label_set
 from schemas.labels_spec import LabelsSpec
-from training.samples.targets import NO_CLASS, emotion_marginal, targets_of
+from training.samples.targets import NO_CLASS, candidates, emotion_marginal, targets_of
 
 
 @pytest.mark.parametrize("name", LABEL_SETS)
@@ -91,3 +91,18 @@ def test_a_store_of_other_emotions_says_how_to_train_on_them(make_manifest: Any)
         RunError, match="the clips are no stress, stress: train on all of them with --set labels"
     ):
         targets_of(manifest, label_set("common7"), Target.EMOTION)
+
+
+def test_candidates_are_the_usable_clips_of_the_corpora_that_match(make_manifest: Any) -> None:
+    manifest = make_manifest(
+        [
+            {"speaker": "x/0", "emotion": "sad"},
+            {"speaker": "x/0", "emotion": "calm", "status": "bad"},
+            {"speaker": "y/0", "emotion": "happy"},
+            {"speaker": "x/1", "emotion": "angry"},
+        ]
+    )
+    assert candidates(manifest)["emotion"].tolist() == ["sad", "happy", "angry"]
+    assert candidates(manifest, datasets=["x"])["emotion"].tolist() == ["sad", "angry"]
+    found = candidates(manifest, "emotion != 'sad'", ["x", "z"])
+    assert found["emotion"].tolist() == ["angry"]
