@@ -22,7 +22,7 @@ def draw_blank() -> Iterator[None]:
     Nor does anything make axes: their ticks and labels take as long as a classifier of hundreds of clips.
     """
     blank = {"savefig": _save_blank, "subplots": _make_blank_axes}
-    with patch.multiple(Figure, **blank, **dict.fromkeys(("legend", "colorbar", "suptitle"), _NoAxes())):
+    with patch.multiple(Figure, **blank, **dict.fromkeys(("legend", "colorbar", "suptitle"), _draw_nothing)):
         yield
 
 
@@ -54,6 +54,10 @@ def _make_blank_axes(
     if not squeeze:
         return axes
     return axes.item() if axes.size == 1 else axes.squeeze()
+
+
+def _draw_nothing(figure: Figure, *_: object, **__: object) -> _NoAxes:
+    return _NoAxes()
 
 
 def _save_blank(figure: Figure, file: Any, **options: Any) -> None:
