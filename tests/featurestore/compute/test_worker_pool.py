@@ -47,10 +47,16 @@ def _children(pid: int) -> list[int]:
 
 def _workers(pid: int) -> list[int]:
     return [
-        child
-        for child in _children(pid)
-        if b"featurestore.compute.worker import main" in Path(f"/proc/{child}/cmdline").read_bytes()
+        child for child in _children(pid) if b"featurestore.compute.worker import main" in _command(child)
     ]
+
+
+def _command(pid: int) -> bytes:
+    """Command line of a process; the system shows none for a moment after the program has been loaded."""
+    file = Path(f"/proc/{pid}/cmdline")
+    while not (command := file.read_bytes()) and _running(pid):
+        time.sleep(0.01)
+    return command
 
 
 def _wait_for(condition: Callable[[], object]) -> None:
@@ -213,7 +219,7 @@ def test_processes_start_while_recordings_are_hashed(
     monkeypatch.setattr(worker_processes, "_NVIDIA", small_demo)  # a GPU is expected, and not found
     monkeypatch.setattr("pipelines.device.choose_device", lambda _: torch.device("cpu"))
     out, spec = tmp_path / "s.zarr", SpecRequest(recipe=tiny_recipe)
-    request = BuildRequest(out, small_demo, "demo", spec, jobs=2, device=device)
+    request = BuildRequest(out, small_demo, "demo", spec, jobs=2, device=device, decoder="soundfile")
     build(request)
     assert len(seen[0]) == 2
     assert seen == [seen[0], seen[0]]
