@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.corpus import Corpus
+from data.described.description import described_names
 from data.locate import ALL_CORPORA, Located, locate
 from data.registry import CORPORA, real_corpora
 from data.scanning import scan_corpus
@@ -20,6 +21,11 @@ class CatalogueEntry:
     corpus: Corpus
     path: Path | None
     scan: Scan | None
+
+    @property
+    def is_common(self) -> bool:
+        """Whether the corpus is no rarer one of this package."""
+        return self.corpus.name not in described_names()
 
 
 def catalogue(corpora_root: Path) -> tuple[CatalogueEntry, ...]:

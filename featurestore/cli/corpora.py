@@ -28,7 +28,9 @@ def datasets(
     if not corpora.is_dir():
         note(f"the corpora folder '{corpora}' does not exist")
     entries = catalogue(corpora)
-    print_json(datasets_json(entries)) if json else out.print(datasets_text(entries, every=every))
+    shown = entries if every else tuple(entry for entry in entries if entry.scan or entry.is_common)
+    hidden = len(entries) - len(shown)
+    print_json(datasets_json(shown)) if json else out.print(datasets_text(shown, hidden))
 
 
 def demo(corpora: Corpora = Path("corpora"), json: Json = False) -> None:

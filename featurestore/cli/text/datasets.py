@@ -7,17 +7,14 @@ from typing import Any
 from rich.console import Group, RenderableType
 
 from data.catalogue import CatalogueEntry
-from data.registry import COMMON
 from featurestore.cli.text.lines import escape, ignored_lines
 from schemas.messages.counts import format_count
 
 
-def datasets_text(entries: tuple[CatalogueEntry, ...], *, every: bool = False) -> RenderableType:
-    """The known corpora: those that were found, then the common ones, or all, and how to get them."""
+def datasets_text(entries: tuple[CatalogueEntry, ...], hidden: int = 0) -> RenderableType:
+    """Known corpora, those that were found first, and how to get the others; ``hidden``: how many more."""
     lines: list[str] = []
-    missing = [entry for entry in entries if entry.scan is None]
-    shown = [entry for entry in missing if every or entry.corpus.name in (*COMMON, "demo")]
-    for entry in (*(entry for entry in entries if entry.scan is not None), *shown):
+    for entry in sorted(entries, key=lambda entry: entry.scan is None):
         corpus = entry.corpus
         lines += [
             f"[bold]{corpus.name:10}[/] {_found(entry)}",
@@ -28,7 +25,7 @@ def datasets_text(entries: tuple[CatalogueEntry, ...], *, every: bool = False) -
         else:
             lines += [f"{'':10} [yellow]{escape(notice)}[/]" for notice in entry.scan.notices]
             lines += ignored_lines(entry.scan)
-    if hidden := len(missing) - len(shown):
+    if hidden:
         lines.append(f"[dim]and {hidden} rarer corpora: ser-features datasets --all[/]")
     return Group(*lines)
 

@@ -149,7 +149,7 @@ def _set(at: int, /, **values: Any) -> Callable[[list[dict[str, Any]]], None]:
         (_set(9, clip_id="made/0003"), r"the clip_id 'made/0003' appears twice"),
         (_set(9, status="fine"), r"row 9 has 'fine' as status"),
         (_set(9, status="bad"), r"2 clips of made are bad, expected 1"),
-        (_set(9, emotion="hungry"), r"row 9 has 'hungry' as emotion"),
+        (_set(9, emotion="Hungry"), r"row 9 has 'Hungry' as emotion"),
         (_set(9, gender=""), r"row 9 has '' as gender"),
         (_set(9, audio_sha256="A" * 64), r"row 9 has 'AAA.* as audio_sha256"),
         (_set(9, path="/etc/passwd"), r"row 9 has '/etc/passwd' as path"),

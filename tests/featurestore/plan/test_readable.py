@@ -94,7 +94,7 @@ def test_descriptions_that_no_reader_accepts(texts: dict[str, str], message: str
         ({"sentence": "s" * 40_000}, "the sentence of the clip"),
         ({"path": "../angry.wav"}, "a path within the corpus"),
         ({"path": "/angry.wav"}, "a path within the corpus"),
-        ({"emotion": "furious"}, "emotion"),
+        ({"emotion": "Furious!"}, "emotion"),
         ({"repetition": 2**70}, "manifest.parquet would not be readable"),
     ],
 )

@@ -70,7 +70,11 @@ _TABLES: list[tuple[str, str, Callable[[Forge], None]]] = [
         _table("manifest.parquet", lambda table: pa.concat_tables([table, table])),
     ),
     ("an empty manifest", "0 rows", _table("manifest.parquet", lambda table: table.slice(0, 0))),
-    ("a manifest with a wrong emotion", "'joyful'", _column("manifest.parquet", "emotion", _first("joyful"))),
+    (
+        "a manifest with a wrong emotion",
+        "'Joyful!'",
+        _column("manifest.parquet", "emotion", _first("Joyful!")),
+    ),
     ("a manifest with a wrong status", "'fine'", _column("manifest.parquet", "status", _first("fine"))),
     (
         "a manifest with a path out of the corpus",
