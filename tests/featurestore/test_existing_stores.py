@@ -125,7 +125,7 @@ class TestKilledWhileChanging:
         shutil.copytree(out, truth)
         shutil.copytree(rest, corpora, dirs_exist_ok=True)
         _kill_when(
-            KILL_BEFORE.format(module="places.folder", function="write_durably", when=SHARD_WRITTEN),
+            KILL_BEFORE.format(module="places.write_group", function="write_partial", when=SHARD_WRITTEN),
             out,
             corpora,
             tiny_recipe,
