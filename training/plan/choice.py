@@ -8,6 +8,7 @@ from pathlib import Path
 from featurestore.store import FeatureStore
 from schemas.errors import RunError, UsageError
 from schemas.labels import sort_emotions
+from schemas.labels_spec import ALL_EMOTIONS
 from schemas.overrides import override
 from schemas.recipe import Recipe
 from training.plan.requirements import InputSelection, selection_of
@@ -67,6 +68,8 @@ def choose(request: TrainRequest) -> Choice:
 
 def _with_known_labels(store: FeatureStore, recipe: Recipe) -> Recipe:
     """The recipe with the map that the label set ``all`` means in this store."""
+    if recipe.labels.set != ALL_EMOTIONS:
+        return recipe
     clips = candidates(store.manifest, recipe.where, recipe.datasets)
     try:
         labels = recipe.labels.resolve(clips["emotion"].unique())
