@@ -38,6 +38,7 @@ class Clip:
     sentence: str = ""
     repetition: int | None = None
     note: str = ""
+    split: str = ""
 
 
 @dataclass(frozen=True)

@@ -137,12 +137,13 @@ def audit(
 ) -> Audit:
     """Check ``split`` against ``manifest`` and the samples that each side is about to read.
 
-    Leaks are a clip, a speaker or a recording (by SHA-256, or under another name) on two sides; a clip whose
-    recording has changed since the split; a sample read on the wrong side; and an augmented view in
-    validation or test. Admitted are speakers on several sides under the protocol ``random``; views of one
-    recording on several sides, if views were drawn; and training speakers in validation, but never in the
-    test, if too few speakers were left. Reported are training sentences that are in validation or test too;
-    in the test they are leaks under ``speaker+sentence``.
+    Leaks are a clip, a speaker or a recording (by SHA-256, or under another name) on two sides; a clip
+    whose recording has changed since the split; a sample read on the wrong side; and an augmented view in
+    validation or test. Admitted are speakers on several sides under the protocol ``random`` and in
+    published folds that share them; views of one recording on several sides, if views were drawn; and
+    training speakers in validation, but never in the test, if too few speakers were left. Reported are
+    training sentences that are in validation or test too; in the test they are leaks under
+    ``speaker+sentence``.
 
     ``near_duplicates`` come from :func:`training.audits.near_duplicates.near_duplicates`; None skips the
     check. They are leaks, or admitted if the rule is ``report``.
@@ -205,7 +206,7 @@ def audit(
 
 def _sharing_speakers(split: Split) -> tuple[Side, ...]:
     """Sides that may have speakers in common."""
-    if split.protocol == "random":
+    if split.admits_speakers:
         return SIDES
     return () if split.validation_by == "speaker" else ("train", "validation")
 
