@@ -14,6 +14,7 @@ from data.own_recordings.description import DESCRIPTION, Description, require_ow
 from data.own_recordings.emotion_words import COMMON_WORDS, word_key
 from data.own_recordings.speakers import gender_of
 from data.own_recordings.table_fields import TableField
+from data.tables.audformat_database import HEADER, read_audformat
 from data.tables.fields import KNOWN_COLUMNS, SEGMENTS, match_columns
 from data.tables.table import RecordingTable, read_table
 from schemas.clip import Clip, Ignored, Scan
@@ -59,7 +60,11 @@ class TableCorpus:
         """
         require_own_name(name)
         columns = {**description.columns, **(own or {})}
-        table = read_table(path, KNOWN_COLUMNS | {*columns.values()})
+        table = (
+            read_audformat(path, columns)
+            if path.name == HEADER
+            else read_table(path, KNOWN_COLUMNS | {*columns.values()})
+        )
         matched = match_columns(table, columns)
         _require_whole_recordings(table)
         written = [row[matched["file"]] for row in table.rows]
@@ -68,7 +73,7 @@ class TableCorpus:
         return cls(
             name=name,
             title=description.title or name,
-            licence=description.licence or "not stated",
+            licence=description.licence or table.licence or "not stated",
             home_page=description.home_page,
             table=table,
             columns=matched,
