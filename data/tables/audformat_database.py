@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.own_recordings.table_fields import TableField
+from data.tables.fields import KNOWN_COLUMNS
 from data.tables.table import RecordingTable, cell_as_text
 from schemas.errors import CorpusError
 from schemas.files.regular_file import read_regular_file
 from schemas.files.text import TextError, decode_text
+from schemas.names import fold_name
 
 if TYPE_CHECKING:
     import audformat
@@ -32,9 +34,10 @@ _EMOTION: TableField = "emotion"
 def read_audformat(header: Path, own: Mapping[TableField, str]) -> RecordingTable:
     """One row per file or segment of the table with the emotions of the database at ``header``.
 
-    Columns are ``file``, for segments ``start`` and ``end`` in seconds, those of the table, what the labels
-    of their schemes say, such as the gender of a speaker, ``split``, and the columns of other tables. If two
-    have one name, the first counts. ``own`` may name columns of other tables, as ``TABLE.COLUMN``.
+    Columns are ``file``, for segments ``start`` and ``end`` in seconds, those of the table with usual names,
+    what the labels of its schemes say, such as the gender of a speaker, ``split``, and the same of other
+    tables. If two have one name, the first counts. ``own`` may name columns of other tables, as
+    ``TABLE.COLUMN``.
 
     Raises :class:`CorpusError` if audformat is not installed, if the database is unusable, or if several
     tables have emotions and ``own`` names none.
@@ -60,18 +63,18 @@ def _read(header: Path, own: Mapping[TableField, str]) -> RecordingTable:
     tables, column = _tables_with_emotions(database, header, own.get(_EMOTION, ""))
     for name in database.misc_tables:  # first: labels of columns may be in them
         _load(database.misc_tables[name], header, name)
-    frames = {name: _load(database.tables[name], header, name) for name in database.tables}
-    parts = [_described(database, name) for name in tables]
-    whole = _concatenate(parts)
-    for name in database.tables:
-        if name not in tables:
-            whole = _join(whole, _described(database, name))
+    wanted = {fold_name(name) for name in (*KNOWN_COLUMNS, *own.values(), column)}
+    described = {name: _described(database, header, name, wanted) for name in database.tables}
+    whole = _concatenate([part for name in tables if (part := described[name]) is not None])
+    for name, part in described.items():
+        if name not in tables and part is not None:
+            whole = _join(whole, part)
     whole = whole.rename(columns={column: own.get(_EMOTION, _EMOTION)})
-    for wanted in own.values():
-        table, _, column = wanted.rpartition(".")
-        if wanted not in whole and table in frames and column in frames[table]:
-            other = frames[table][[column]].rename(columns={column: wanted})
-            whole = _join(whole, other)
+    for exact in own.values():
+        name, _, column = exact.rpartition(".")
+        if exact not in whole and name in database.tables and column in database.tables[name].columns:
+            other = _load(database.tables[name], header, name)[[column]]
+            whole = _join(whole, other.rename(columns={column: exact}))
     return _as_table(header, whole, str(database.license or ""))
 
 
@@ -147,15 +150,23 @@ def _load(table: audformat.Table | audformat.MiscTable, header: Path, name: str)
     raise CorpusError(f"the table '{name}' of '{header}' has no file '{stem}.parquet' or '{stem}.csv'")
 
 
-def _described(database: audformat.Database, name: str) -> pd.DataFrame:
-    """Values of a table, what the labels of its schemes say of them, and its split."""
+def _described(
+    database: audformat.Database, header: Path, name: str, wanted: Collection[str]
+) -> pd.DataFrame | None:
+    """Wanted columns of a table, what the labels of its schemes say, and its split; None if it has none."""
     table = database.tables[name]
-    frame: pd.DataFrame = table.get()
-    for column in [*frame.columns]:
-        scheme_id = table.columns[column].scheme_id
-        for field in _fields(database, scheme_id):
-            if field not in frame:
-                frame[field] = table.columns[column].get(map=field)
+    own = [column for column in table.columns if fold_name(column) in wanted]
+    said = {
+        field: column
+        for column in table.columns
+        for field in _fields(database, table.columns[column].scheme_id)
+        if fold_name(field) in wanted and field not in own
+    }
+    if not own and not said and table.split_id is None:
+        return None
+    frame = _load(table, header, name)[own]
+    for field, column in said.items():
+        frame[field] = table.columns[column].get(map=field)
     if table.split_id is not None and "split" not in frame:
         frame["split"] = table.split_id
     return frame
