@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from data.described.description import person_of
 from schemas.errors import LeakageError
 from schemas.messages.counts import choose_form, format_count
 from schemas.protocol import NearDuplicateRule
@@ -162,7 +163,7 @@ def audit(
         _check(
             "speaker overlap",
             "Is each speaker on one side?",
-            find_straddling(clips[clips["speaker"].notna()], "speaker", _sharing_speakers(split)),
+            find_straddling(_spoken_by_persons(clips), "speaker", _sharing_speakers(split)),
         ),
         _check(
             "audio overlap",
@@ -202,6 +203,12 @@ def audit(
         test_sentences_heard=len(in_test & in_training),
         sentences=shared_sentences(manifest, split.train, split.test),
     )
+
+
+def _spoken_by_persons(clips: pd.DataFrame) -> pd.DataFrame:
+    """Clips of known speakers, who have one name in all corpora."""
+    known = clips[clips["speaker"].notna()]
+    return known.assign(speaker=known["speaker"].map(person_of))
 
 
 def _sharing_speakers(split: Split) -> tuple[Side, ...]:
