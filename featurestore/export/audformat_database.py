@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CLIPS, FEATURES = "clips", "features"
 """Names of the tables."""
 
-_NOT_COLUMNS = ("path", "gender", "dataset", "view")
+_NOT_COLUMNS = ("path", "gender", "dataset", "view", "start_s", "end_s")
 """Facts that are in the index or in a scheme, or that have only one value."""
 
 
@@ -90,6 +90,11 @@ def _database_of(content: Content, frame: pd.DataFrame, values: tuple[str, ...])
         }
     )
     index = audformat.filewise_index(files.tolist())
+    if {"start_s", "end_s"} & {*frame.columns}:
+        starts, ends = (_times(frame, name) for name in ("start_s", "end_s"))
+        index = audformat.segmented_index(
+            files.tolist(), starts.fillna(pd.Timedelta(0)).tolist(), ends.tolist()
+        )
     facts = [name for name in (*FACTS, *OPTIONAL_COLUMNS.names) if name in frame and name not in _NOT_COLUMNS]
     for table, columns in ((CLIPS, facts), (FEATURES, values)):
         made[table] = audformat.Table(index)
@@ -97,6 +102,12 @@ def _database_of(content: Content, frame: pd.DataFrame, values: tuple[str, ...])
             made[table][column] = audformat.Column(scheme_id=_scheme_of(made, column, frame[column]))
             made[table][column].set((speakers if column == "speaker" else frame[column]).to_numpy())
     return made
+
+
+def _times(frame: pd.DataFrame, name: str) -> pd.Series:
+    """Times in seconds as those of pandas; NaT for none."""
+    seconds = frame[name] if name in frame else pd.Series(float("nan"), index=frame.index)
+    return pd.to_timedelta(seconds.astype(float), unit="s")
 
 
 def _scheme_of(made: audformat.Database, column: str, values: pd.Series) -> str:

@@ -13,6 +13,7 @@ import pandas as pd
 from schemas.errors import SplitError
 from training.splits.assemble import Draw, assemble
 from training.splits.side import SIDES
+from training.splits.sounds import sounds_of
 from training.splits.split import Fold, Split
 from training.splits.validation import Validation, validation_of
 
@@ -91,12 +92,12 @@ def _share_speakers(usable: pd.DataFrame, in_test: pd.Series, listed: pd.Series)
 
 def _require_apart(usable: pd.DataFrame, in_test: pd.Series, number: int) -> None:
     """Raise :class:`SplitError` if a recording of the test is outside it, too."""
-    hashes = usable["audio_sha256"].fillna("")
-    both = (set(hashes[in_test]) & set(hashes[~in_test])) - {""}
+    sounds = sounds_of(usable).fillna("")
+    both = (set(sounds[in_test]) & set(sounds[~in_test])) - {""}
     if both:
-        same = usable["clip_id"][hashes == min(both)]
+        same = usable["clip_id"][sounds == min(both)]
         one, other = same[in_test].iloc[0], same[~in_test].iloc[0]
         raise SplitError(
-            f"{one} and {other} are the same recording, but EmoBox tests only the first in fold_{number}; "
-            f"remove the copy from the corpus, or use --protocol loso"
+            f"{one} and {other} are the same recording, or overlap, but EmoBox tests only the first in "
+            f"fold_{number}; remove the copy from the corpus, or use --protocol loso"
         )

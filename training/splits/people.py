@@ -1,5 +1,5 @@
-"""Speakers as persons: speakers with identical recordings count as one, and those of two corpora that share
-their speakers.
+"""Speakers as persons: speakers with identical recordings, or overlapping segments, count as one, and so do
+those of two corpora that share their speakers.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import pandas as pd
 
 from data.described.description import person_of
 from training.splits.identical import join_identical
+from training.splits.sounds import sounds_of
 
 SPEAKER_STRATA: tuple[tuple[str, ...], ...] = (("dataset", "gender"), ("dataset",), ())
 """Manifest columns within which speakers are drawn: the first that leave no side of a split empty."""
@@ -39,7 +40,7 @@ def people_of(usable: pd.DataFrame) -> tuple[Person, ...]:
     described = (
         usable.sort_values("clip_id").groupby("speaker")[["dataset", "gender"]].first().T.to_dict("list")
     )
-    together = join_identical(usable["speaker"].map(person_of), usable["audio_sha256"])
+    together = join_identical(usable["speaker"].map(person_of), sounds_of(usable))
     members = sorted(tuple(sorted(speakers)) for speakers in usable["speaker"].groupby(together).unique())
     return tuple(Person(speakers, *map(str, described[speakers[0]])) for speakers in members)
 

@@ -194,15 +194,18 @@ def test_tables_that_are_only_pickled_or_absent_are_refused(tree: Tree) -> None:
         locate(f"calls={root}", root)
 
 
-def test_segments_are_refused(tree: Tree) -> None:
+def test_rows_with_times_are_segments_and_get_what_is_said_of_their_file(tree: Tree) -> None:
     root, made = tree(*FILES), database()
     made.drop_tables("emotion")
-    made["emotion"] = audformat.Table(audformat.segmented_index(FILES[:2], [0, 1.5], [1.5, 3]))
+    made["emotion"] = audformat.Table(audformat.segmented_index([FILES[0]] * 2, [0, 1.5], [1.5, pd.NaT]))
     made["emotion"]["emotion"] = audformat.Column(scheme_id="emotion")
     made["emotion"]["emotion"].set(["anger", "neutral"])
     made.save(str(root))
-    with pytest.raises(CorpusError, match="cuts recordings by its column 'start'"):
-        locate(f"calls={root}", root)
+    found = scan(f"calls={root}", root)
+    assert [(c.path, c.speaker, c.emotion, c.start_s, c.end_s) for c in found.clips] == [
+        (FILES[0], "calls/3", "angry", 0.0, 1.5),
+        (FILES[0], "calls/3", "neutral", 1.5, None),
+    ]
 
 
 def test_without_the_library_the_extra_is_named(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
