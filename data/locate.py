@@ -8,6 +8,9 @@ from pathlib import Path
 
 from data.collect import explain_no_audio
 from data.corpus import Corpus
+from data.emobox.corpus import EmoboxCorpus
+from data.emobox.metadata import is_metadata
+from data.emobox.recordings import find_recordings
 from data.files import holds_audio, list_visible
 from data.missing import explain_missing, explain_nothing_found, require_name
 from data.open_own import OpenedCorpus, has_table, open_own
@@ -42,7 +45,8 @@ def locate(request: str, corpora_root: Path) -> Located:
 
     ``all`` finds the corpora of real speech under ``corpora_root`` and every folder with a ``corpus.toml``.
     It excludes the demo voices: they are synthetic and must be requested by name. ``name=PATH`` with an
-    unknown name is a tree with one folder per emotion, or a table (:func:`data.open_own.open_own`).
+    unknown name is a tree with one folder per emotion, or a table (:func:`data.open_own.open_own`). With any
+    name, it is a folder of EmoBox's metadata (:mod:`data.emobox.metadata`).
 
     Raises :class:`UsageError` for a malformed request, :class:`UnknownNameError` for an unknown name,
     :class:`CorpusNotFoundError` if a requested corpus is missing or there are no corpora at all, and
@@ -52,7 +56,9 @@ def locate(request: str, corpora_root: Path) -> Located:
     CORPORA.require_sound()
     folders = _folders(corpora_root)
     found: dict[str, OpenedCorpus] = {
-        name: _open_at(name, each, request) for name, each in asked.items() if each.path is not None
+        name: _open_at(name, each, request, corpora_root, folders)
+        for name, each in asked.items()
+        if each.path is not None
     }
     for name, each in asked.items():
         if name != ALL_CORPORA and each.path is None:
@@ -79,7 +85,9 @@ def _folders(root: Path) -> tuple[Path, ...]:
     return tuple(entry for entry in list_visible(root) if entry.is_dir())
 
 
-def _open_at(name: str, asked: Asked, request: str) -> OpenedCorpus:
+def _open_at(
+    name: str, asked: Asked, request: str, corpora_root: Path, folders: tuple[Path, ...]
+) -> OpenedCorpus:
     path = asked.require_path()
     if path.is_file():
         return open_own(path, name, asked.columns)
@@ -88,6 +96,11 @@ def _open_at(name: str, asked: Asked, request: str) -> OpenedCorpus:
             f"there is no folder or table '{path}' for the corpus '{name}'; give the path of its folder, or "
             f"of a table of its recordings{comma_hint(request)}"
         )
+    if is_metadata(path):
+        asked.require_no_columns()
+        corpus = EmoboxCorpus.open(path, name)
+        dataset, known = corpus.metadata.dataset, corpus.known
+        return OpenedCorpus(corpus, find_recordings(path, dataset, known, corpora_root, folders), path)
     if name not in CORPORA and has_table(path):
         return open_own(path, name, asked.columns)
     if not holds_audio(path):

@@ -13,6 +13,7 @@ from data.own_recordings.description import (
 )
 from data.own_recordings.folder import FolderCorpus
 from data.own_recordings.table_fields import TableField
+from data.tables.audformat_database import HEADER
 from data.tables.corpus import TableCorpus
 from data.tables.kaldi import EMOTIONS, SCP
 from data.tables.table import is_table
@@ -39,9 +40,9 @@ def open_own(
     """Open the folder or table at ``path``, by default with the name in its ``corpus.toml``, or that of the
     folder.
 
-    A folder is opened by the table that its ``corpus.toml`` names, by the lists of a Kaldi data directory, or
-    by a table called ``metadata``, as in Hugging Face's ``audiofolder``. ``columns`` maps fields to
-    columns of the table.
+    A folder is opened by the table that its ``corpus.toml`` names, by the lists of a Kaldi data directory, by
+    the header of an audformat database, or by a table called ``metadata``, as in Hugging Face's
+    ``audiofolder``. ``columns`` maps fields to columns of the table.
 
     Raises :class:`UsageError` if ``name`` is invalid or ``columns`` are given for a folder without a table,
     and :class:`CorpusError` if ``corpus.toml`` or the table is unusable.
@@ -55,7 +56,7 @@ def open_own(
                 f"path of a table"
             )
         return OpenedCorpus(FolderCorpus.open(folder, name), folder, folder)
-    if not is_table(table):
+    if table.name != HEADER and not is_table(table):
         raise CorpusError(f"'{table}' is not a table; give a folder, or a CSV, TSV, JSONL or Parquet file")
     description = read_description(folder)
     corpus = TableCorpus.open(table, name or default_name(folder, description), description, columns)
@@ -77,4 +78,6 @@ def _table_in(folder: Path) -> Path | None:
         return as_on_disk(folder / named)
     if (folder / SCP).is_file() and (folder / EMOTIONS).is_file():
         return folder / SCP
+    if (folder / HEADER).is_file():
+        return folder / HEADER
     return next((folder / each for each in METADATA if (folder / each).is_file()), None)

@@ -34,6 +34,14 @@ class Asked:
             raise ValueError("only a name was given")
         return self.path
 
+    def require_no_columns(self) -> None:
+        """Raise :class:`UsageError` if columns are given although the path leads to no table."""
+        if self.columns:
+            raise UsageError(
+                f"'{self.path}' is a folder without a table, but {', '.join(self.columns)} names a column; "
+                f"give the path of a table"
+            )
+
 
 def parse_request(request: str) -> dict[str, Asked]:
     """What is given for each corpus, by name.

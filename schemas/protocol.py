@@ -24,8 +24,8 @@ class SplitSpec(Model):
     ``speaker``: speakers are assigned to three sides at random; ``loso``: each speaker is tested once;
     ``kfold``: groups of speakers are tested in turn; ``speaker+sentence``: the same, and each group is tested
     on each half of the sentences, after training without either; ``emobox``: the folds of the EmoBox
-    benchmark; ``cross-corpus``: training and test use different corpora; ``random``: clips are assigned at
-    random, regardless of speaker.
+    benchmark, also those of a corpus that was built from its metadata; ``cross-corpus``: training and test
+    use different corpora; ``random``: clips are assigned at random, regardless of speaker.
     """
 
     protocol: Protocol = "speaker"

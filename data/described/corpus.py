@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,36 +10,10 @@ from types import MappingProxyType
 
 from data.collect import collect, not_audio
 from data.described.description import WHOLE, PublishedDescription, read_description
+from data.described.listed import Listed, is_listing, read_listed
 from data.files import suffix_of, walk
 from schemas.clip import Clip, Ignored, Scan
-from schemas.errors import CorpusError
-from schemas.files.regular_file import read_regular_file
 from schemas.labels import Gender
-
-
-@dataclass(frozen=True)
-class Listed:
-    """What a list of a corpus says of a clip; ratings are None if it does not rate it."""
-
-    emotion: str
-    valence: float | None = None
-    arousal: float | None = None
-    dominance: float | None = None
-
-    @classmethod
-    def of(cls, line: re.Match[str]) -> Listed:
-        """Read a line; raises ValueError if a rating is not a number."""
-        words = line.groupdict()
-        valence, arousal, dominance = (
-            float(word) if (word := words.get(name)) else None for name in ("valence", "arousal", "dominance")
-        )
-        return cls(line["emotion"], valence, arousal, dominance)
-
-    def __str__(self) -> str:
-        ratings = [
-            f"{rating:g}" for rating in (self.valence, self.arousal, self.dominance) if rating is not None
-        ]
-        return f"{self.emotion} ({', '.join(ratings)})" if ratings else self.emotion
 
 
 @dataclass(frozen=True)
@@ -87,42 +60,19 @@ class DescribedCorpus:
     def scan(self, root: Path) -> Scan:
         """Find the clips under ``root``: :meth:`data.corpus.Corpus.scan`."""
         tree = walk(root)
-        listed = self._read_lists(root, tree.other)
+        listings = [path for path in tree.other if is_listing(self.description, path)]
+        listed = read_listed(self.description, root, listings)
         return collect(self.name, root, tree, partial(self.clip_of, listed=listed), other=self._other)
 
     def _other(self, path: str) -> Ignored:
-        return Ignored(path, "says which clip has which emotion") if self._is_list(path) else not_audio(path)
-
-    def _is_list(self, path: str) -> bool:
-        lists = self.description.lists
-        return lists is not None and re.search(rf"(?:^|/){lists.files}$", path) is not None
-
-    def _read_lists(self, root: Path, paths: Sequence[str]) -> dict[str, Listed]:
-        """What the corpus's lists say of each clip, by the name under which they have it.
-
-        Raises :class:`CorpusError` if a list cannot be read, or if two lines contradict each other.
-        """
-        lists = self.description.lists
-        found: dict[str, Listed] = {}
-        for path in filter(self._is_list, paths if lists else ()):
-            try:
-                text = read_regular_file(root / path).decode("utf-8", "replace")
-            except OSError as error:
-                raise CorpusError(f"cannot read '{root / path}': {error.strerror or error}") from error
-            for line in re.finditer(lists.line if lists else "", text, re.MULTILINE):
-                listed = Listed.of(line)
-                first = found.setdefault(line["clip"].lower(), listed)
-                if first != listed:
-                    raise CorpusError(
-                        f"'{root / path}' gives {line['clip']} the emotion {listed}, but an earlier line "
-                        f"{first}; get a fresh copy of the corpus"
-                    )
-        return found
+        if is_listing(self.description, path):
+            return Ignored(path, "says which clip has which emotion")
+        return not_audio(path)
 
     def clip_of(self, path: str, listed: Mapping[str, Listed] = MappingProxyType({})) -> Clip | Ignored:
         """Clip described by the path of an audio file, or the reason why it is ignored.
 
-        ``listed``: emotions and ratings that files of the corpus give.
+        ``listed``: what files of the corpus say of its clips.
         """
         known = self.description
         match = known.expression.fullmatch(path.removesuffix(suffix_of(path)))
@@ -136,10 +86,12 @@ class DescribedCorpus:
             return Ignored(path, f"no list of the corpus gives {clip_id} an emotion")
         if code.lower() in known.left_out:
             return Ignored(path, f"emotion {code}: {known.left_out[code.lower()]}")
-        speaker = known.speaker.format(**{group: word.lower() for group, word in groups.items()})
+        words = {group: word.lower() for group, word in groups.items()}
+        speaker = given.speaker or known.speaker.format(**words)
         if code.lower() not in known.emotions:
             return Ignored(path, f"emotion {code} is none of {', '.join(known.emotions)}")
-        intensity = groups.get("intensity", "").lower()
+        intensity = (groups.get("intensity") or given.intensity).lower()
+        sentence = groups.get("sentence") or given.sentence
         repetition = groups.get("repetition")
         return Clip(
             clip_id=f"{self.name}/{clip_id}",
@@ -150,9 +102,10 @@ class DescribedCorpus:
             emotion=known.emotions[code.lower()],
             label=code,
             intensity=known.intensities.get(intensity, intensity),
-            sentence=groups.get("sentence", ""),
+            sentence=known.sentences.get(sentence, sentence),
             repetition=int(repetition) if repetition else None,
             session=groups.get("session", ""),
+            split=given.split,
             valence=given.valence,
             arousal=given.arousal,
             dominance=given.dominance,

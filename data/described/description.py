@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from importlib import resources
 from string import Formatter
 from typing import Self
@@ -40,14 +40,37 @@ class LabelLists(Model):
         return self
 
 
+class LabelTable(Model):
+    """A table of a corpus with one row per clip; names of columns are written as in its header."""
+
+    file: str
+    """Regular expression that matches the end of the table's path."""
+    clip: str
+    """The clip, from columns in braces, as the group ``id`` of the corpus's pattern: a name or a path."""
+    emotion: str
+    """Column of the emotion."""
+    speaker: str = ""
+    """Column of the speaker, instead of the field ``speaker`` of the description; empty if it has none."""
+    sentence: str = ""
+    intensity: str = ""
+    split: str = ""
+    """The corpus's own name of the split whose clips the table lists; empty if it lists all."""
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Columns that the table must have."""
+        fields = (field for _, field, _, _ in Formatter().parse(self.clip) if field)
+        return tuple(filter(None, (*fields, self.emotion, self.speaker, self.sentence, self.intensity)))
+
+
 class PublishedDescription(Model):
     """What is known about a published corpus.
 
     ``pattern`` is a regular expression that matches the end of a clip's path, without its suffix, in upper or
-    lower case. Its groups: ``speaker``, or those of the field ``speaker``; ``emotion``, unless ``lists`` tell
-    it; if file names tell them ``gender``, ``session``, ``sentence``, ``intensity``, ``repetition``;
-    ``female`` and ``male`` for a pattern that matches only one of them; ``id`` if only part of the match
-    identifies the clip.
+    lower case. Its groups: ``speaker``, or those of the field ``speaker``; ``emotion``, unless ``lists`` or
+    ``tables`` tell it; if file names tell them ``gender``, ``session``, ``sentence``, ``intensity``,
+    ``repetition``; ``female`` and ``male`` for a pattern that matches only one of them; ``id`` if only part
+    of the match identifies the clip.
     """
 
     title: str
@@ -69,6 +92,10 @@ class PublishedDescription(Model):
     """The speaker, from groups of the pattern in lower case."""
     lists: LabelLists | None = None
     """Where emotions are, if not in the names of files."""
+    tables: tuple[LabelTable, ...] = ()
+    """Where emotions are, if neither in the names of files nor in lists."""
+    speakers_of: str = ""
+    """Name of another corpus whose speakers these are, under the same names; empty if there is none."""
     left_out: dict[str, str] = Field(default_factory=dict)
     """Word or code in lower case → why a clip with it is no clip of an emotion."""
     emotions: dict[str, EmotionName] = Field(min_length=1)
@@ -76,12 +103,16 @@ class PublishedDescription(Model):
     genders: dict[str, Gender] = Field(default_factory=lambda: dict(_FEMALE_MALE))
     """Word of the group ``gender``, or speaker, in lower case → gender."""
     intensities: dict[str, str] = Field(default_factory=dict)
+    sentences: dict[str, str] = Field(default_factory=dict)
+    """Code of the group ``sentence`` → sentence."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         groups = self.expression.groupindex.keys()
         needed = {field for _, field, _, _ in Formatter().parse(self.speaker) if field}
-        if missing := (needed | (set() if self.lists else {"emotion"})) - groups:
+        if self.tables and all(table.speaker for table in self.tables):
+            needed = set()
+        if missing := (needed | (set() if self.lists or self.tables else {"emotion"})) - groups:
             raise ValueError(f"pattern has no group {', '.join(sorted(missing))}")
         if unknown := groups - _GROUPS - {WHOLE}:
             raise ValueError(f"pattern has an unknown group {', '.join(sorted(unknown))}")
@@ -95,6 +126,7 @@ class PublishedDescription(Model):
         return re.compile(rf"(?:.*?/)?(?P<{WHOLE}>{self.pattern})", re.IGNORECASE)
 
 
+@cache
 def described_names() -> tuple[str, ...]:
     """Names of the corpora that have a description, sorted."""
     files = (entry.name for entry in _FOLDER.iterdir())
@@ -107,3 +139,11 @@ def read_description(name: str) -> PublishedDescription:
     return PublishedDescription.model_validate(
         parse_toml((_FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
     )
+
+
+@lru_cache(maxsize=2**16)
+def person_of(speaker: str) -> str:
+    """The speaker ``CORPUS/NAME`` under the corpus whose speakers they are: ``ravdess/01`` sings, too."""
+    corpus, slash, name = speaker.partition("/")
+    owner = read_description(corpus).speakers_of if slash and corpus in described_names() else ""
+    return f"{owner}/{name}" if owner else speaker

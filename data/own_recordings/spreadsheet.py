@@ -1,4 +1,4 @@
-"""Rows of a table that a spreadsheet saved as text: with commas, semicolons or tabs, in UTF-8 or UTF-16."""
+"""Rows of a table as text: with commas, semicolons, tabs or bars, in UTF-8 or UTF-16."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Collection
 
 from schemas.files.text import decode_text
 
-_SEPARATORS = ",;\t"
+_SEPARATORS = ",;\t|"
 _HINT = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 """First line that tells Excel which separator a file uses."""
 

@@ -12,6 +12,7 @@ from data.collect import not_audio
 from data.files import is_audio
 from data.own_recordings.description import DESCRIPTION, Description, require_own_name
 from data.own_recordings.table_fields import TableField
+from data.tables.audformat_database import HEADER, read_audformat
 from data.tables.fields import KNOWN_COLUMNS, match_columns
 from data.tables.rows import UNKNOWN_SPEAKER, RowError, RowReader
 from data.tables.table import RecordingTable, read_table
@@ -52,14 +53,18 @@ class TableCorpus:
         """
         require_own_name(name)
         columns = {**description.columns, **(own or {})}
-        table = read_table(path, KNOWN_COLUMNS | {*columns.values()})
+        table = (
+            read_audformat(path, columns)
+            if path.name == HEADER
+            else read_table(path, KNOWN_COLUMNS | {*columns.values()})
+        )
         matched = match_columns(table, columns)
         written = [row[matched["file"]] for row in table.rows]
         root, files = _locate_files(table.path.parent, written)
         return cls(
             name=name,
             title=description.title or name,
-            licence=description.licence or "not stated",
+            licence=description.licence or table.licence or "not stated",
             home_page=description.home_page,
             table=table,
             rows=RowReader.of(name, table, matched, description),

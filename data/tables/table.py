@@ -7,6 +7,7 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from data.own_recordings.spreadsheet import read_rows
 from data.tables.kaldi import COLUMNS, SCP, read_kaldi
@@ -31,11 +32,15 @@ class RecordingTable:
     rows: tuple[tuple[str, ...], ...]
     """One value per column."""
     lines: tuple[int, ...]
-    """Line of each row in the file, from 1; in Parquet, the row's number from 1."""
+    """Line of each row in the file, from 1; in a table without lines, the row's number from 1."""
+    unit: Literal["line", "row"] = "line"
+    """What :attr:`lines` count."""
+    licence: str = ""
+    """What the file says of the licence of the recordings."""
 
     def where(self, index: int) -> str:
         """Where a row is, for messages: ``line 7``."""
-        return f"{'row' if self.path.suffix.lower() == '.parquet' else 'line'} {self.lines[index]}"
+        return f"{self.unit} {self.lines[index]}"
 
 
 def is_table(path: Path) -> bool:
@@ -78,7 +83,8 @@ def _table(
     kept = [(line, row) for line, row in rows if any(row)]
     if not kept:
         raise CorpusError(f"the table '{path}' has no rows; give one row per recording, below a header")
-    return RecordingTable(path, columns, tuple(row for _, row in kept), tuple(line for line, _ in kept))
+    unit: Literal["line", "row"] = "row" if path.suffix.lower() == ".parquet" else "line"
+    return RecordingTable(path, columns, tuple(row for _, row in kept), tuple(line for line, _ in kept), unit)
 
 
 _Rows = tuple[tuple[str, ...], list[tuple[int, tuple[str, ...]]]]
@@ -95,7 +101,7 @@ def _read_text(data: bytes, known: Collection[str]) -> _Rows:
 def _read_json_lines(data: bytes) -> _Rows:
     objects = list(_objects(decode_text(data)))
     columns = tuple(dict.fromkeys(name for _, values in objects for name in values))
-    rows = [(line, tuple(_as_text(values.get(name)) for name in columns)) for line, values in objects]
+    rows = [(line, tuple(cell_as_text(values.get(name)) for name in columns)) for line, values in objects]
     return columns, rows
 
 
@@ -120,13 +126,13 @@ def _read_parquet(data: bytes) -> _Rows:
     except (pa.ArrowException, OSError) as error:
         raise TextError("is not a Parquet file that can be read; write it again") from error
     columns = tuple(table.column_names)
-    texts = [[_as_text(value) for value in column.to_pylist()] for column in table.columns]
+    texts = [[cell_as_text(value) for value in column.to_pylist()] for column in table.columns]
     return columns, [(number, row) for number, row in enumerate(zip(*texts, strict=True), start=1)]
 
 
-def _as_text(value: object) -> str:
+def cell_as_text(value: object) -> str:
     """A cell as text: empty for null and NaN, numbers without a needless ``.0``."""
-    if value is None or value != value:
+    if value is None or (isinstance(value, float) and value != value):
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))

@@ -23,7 +23,7 @@ def export(
     ],
     form: Annotated[
         str | None,
-        typer.Option("--format", help="csv, parquet or npy.", show_default="by the name of OUT"),
+        typer.Option("--format", help="csv, parquet, npy or audformat.", show_default="by the name of OUT"),
     ] = None,
     datasets: Datasets = None,
     features: Features = None,
@@ -39,7 +39,8 @@ def export(
     A table has one row per clip and view: speaker, emotion and so on, then the
     mean and standard deviation of each coefficient over the clip, or the numbers
     of a pooled feature. A folder gets one .npy file per clip and feature, (frames,
-    coefficients) as stored.
+    coefficients) as stored. An audformat database, of the extra audformat, has the
+    same numbers and the emotion, speaker and split of each recording.
 
     [bold]Examples[/]
 
@@ -48,6 +49,8 @@ def export(
       ser-features export whisper.zarr layer3.parquet --layers 3 --views all
 
       ser-features export features.zarr arrays --features mel
+
+      ser-features export ravdess.zarr database --format audformat --features mfcc
     """
     from featurestore.cli.text.export import export_json, export_text
     from featurestore.export.export import FORMS

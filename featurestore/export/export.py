@@ -1,4 +1,6 @@
-"""Exports features for other tools: a table with one row per clip and view, or one NumPy file per clip."""
+"""Exports features for other tools: a table with one row per clip and view, one NumPy file per clip, or a
+database.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,11 @@ from featurestore.sharing.selection import PartSelection
 from featurestore.store import FeatureStore
 from schemas.errors import UsageError
 
-Form = Literal["csv", "parquet", "npy"]
+Form = Literal["csv", "parquet", "npy", "audformat"]
 
 FORMS: tuple[Form, ...] = get_args(Form)
+
+_FOLDERS: tuple[Form, ...] = ("npy", "audformat")
 
 
 @dataclass(frozen=True)
@@ -45,21 +49,27 @@ def export(
 
     A table (``csv``, ``parquet``; an existing file is replaced) has what the manifest says of a clip, then
     for each coefficient its mean and population deviation over the clip's valid frames, or the stored number
-    of a pooled feature. ``npy`` fills a new folder: :func:`featurestore.export.arrays.write_arrays`. ``form``
-    None: by the suffix of ``out``, and ``npy`` without one.
+    of a pooled feature. ``npy`` and ``audformat`` fill a new folder:
+    :func:`featurestore.export.arrays.write_arrays`,
+    :func:`featurestore.export.audformat_database.write_database`. ``form`` None: by the suffix of ``out``,
+    and ``npy`` without one.
 
     Raises :class:`UsageError` if ``out`` is inside a store, or exists and cannot be replaced, and what
     :meth:`FeatureStore.open` and :meth:`Content.of` raise.
     """
     chosen = form or _form_of(out)
     require_outside(out, "")
-    if chosen == "npy" and out.exists() and not (out.is_dir() and not any(out.iterdir())):
+    if chosen in _FOLDERS and out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise UsageError(f"'{out}' exists and is not an empty folder; give the path of a new one")
-    if chosen != "npy" and out.is_dir():
+    if chosen not in _FOLDERS and out.is_dir():
         raise UsageError(f"'{out}' is a folder; give the path of a {chosen} file, or --format npy")
     content = Content.of(FeatureStore.open(where), selection or PartSelection())
     if not len(content.clips):
         raise UsageError(f"'{where}' has no usable clips to export, only {content.left_out:,} bad ones")
+    if chosen == "audformat":
+        from featurestore.export.audformat_database import require_audformat
+
+        require_audformat(content)
     columns = 0
     with (
         storage_errors(out, "run the same command again"),
@@ -69,6 +79,10 @@ def export(
             from featurestore.export.arrays import write_arrays
 
             write_arrays(content, out, advance)
+        elif chosen == "audformat":
+            from featurestore.export.audformat_database import write_database
+
+            columns = write_database(content, out, advance)
         else:
             from featurestore.export.table import write_table
 

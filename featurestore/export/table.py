@@ -29,17 +29,17 @@ FACTS = (
 def write_table(content: Content, path: Path, form: Literal["csv", "parquet"], advance: Advance) -> int:
     """Write the table to ``path``, whole or not at all; returns the number of columns with values."""
     make_folders(path.parent)
-    values = tuple(_value_columns(content))
+    values = tuple(value_columns(content))
     with write_partial(path) as (file, partial):
         if form == "csv":
             text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-            for index, frame in enumerate(_frames(content, values, advance)):
+            for index, frame in enumerate(read_frames(content, values, advance)):
                 frame.to_csv(text, index=False, header=index == 0, lineterminator="\n")
             text.flush()
             text.detach()
         else:
             writer: pq.ParquetWriter | None = None
-            for frame in _frames(content, values, advance):
+            for frame in read_frames(content, values, advance):
                 table = pa.Table.from_pandas(frame, preserve_index=False)
                 writer = writer or pq.ParquetWriter(file, table.schema)
                 writer.write_table(table)
@@ -51,12 +51,14 @@ def write_table(content: Content, path: Path, form: Literal["csv", "parquet"], a
     return len(values)
 
 
-def _value_columns(content: Content) -> Iterator[str]:
+def value_columns(content: Content) -> Iterator[str]:
+    """Names of the columns with values."""
     for name in content.features:
         yield from column_names(content.store.spec, name, encoder_layers(content, name))
 
 
-def _frames(content: Content, values: tuple[str, ...], advance: Advance) -> Iterator[pd.DataFrame]:
+def read_frames(content: Content, values: tuple[str, ...], advance: Advance) -> Iterator[pd.DataFrame]:
+    """Rows of some clips in one view: facts, ``view``, and the columns ``values`` as float32."""
     spec = content.store.spec
     optional = [name for name in OPTIONAL_COLUMNS.names if name in content.store.manifest]
     for block in content.blocks():

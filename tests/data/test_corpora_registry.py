@@ -24,7 +24,7 @@ def test_every_corpus_keeps_the_protocol_and_says_how_to_get_it(name: str) -> No
     assert known.title
     assert known.licence
     assert known.expected_clips or name not in COMMON
-    assert known.name in {fold_name(folder) for folder in known.folder_names}
+    assert fold_name(known.name) in {fold_name(folder) for folder in known.folder_names}
     assert f"'{name}'" in known.how_to_get
 
 

@@ -121,6 +121,7 @@ def corpora_page() -> str:
             "language": known.language,
             "clips": f"{known.expected_clips:,}" if known.expected_clips else "not stated",
             "emotions": ", ".join(sort_emotions({*known.emotions.values()})),
+            "speakers": f"those of `{known.speakers_of}`" if known.speakers_of else "",
             "speech": "acted" if known.acted else "not acted, or not all of it",
             "licence": known.licence,
             "how to get it": known.how_to_get,

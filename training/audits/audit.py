@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from data.described.description import person_of
 from schemas.errors import LeakageError
 from schemas.messages.counts import choose_form, format_count
 from schemas.protocol import NearDuplicateRule
@@ -148,12 +149,13 @@ def audit(
 ) -> Audit:
     """Check ``split`` against ``manifest`` and the samples that each side is about to read.
 
-    Leaks are a clip, a speaker or a recording (by SHA-256, or under another name) on two sides; a clip whose
-    recording has changed since the split; a sample read on the wrong side; and an augmented view in
-    validation or test. Admitted are speakers on several sides under the protocol ``random``; views of one
-    recording on several sides, if views were drawn; and training speakers in validation, but never in the
-    test, if too few speakers were left. Reported are training sentences that are in validation or test too;
-    in the test they are leaks under ``speaker+sentence``.
+    Leaks are a clip, a speaker or a recording (by SHA-256, or under another name) on two sides; a clip
+    whose recording has changed since the split; a sample read on the wrong side; and an augmented view in
+    validation or test. Admitted are speakers on several sides under the protocol ``random`` and in
+    published folds that share them; views of one recording on several sides, if views were drawn; and
+    training speakers in validation, but never in the test, if too few speakers were left. Reported are
+    training sentences that are in validation or test too; in the test they are leaks under
+    ``speaker+sentence``.
     Segments of one recording that do not overlap are reported if they are on different sides.
 
     ``near_duplicates`` come from :func:`training.audits.near_duplicates.near_duplicates`; None skips the
@@ -174,7 +176,7 @@ def audit(
         _check(
             "speaker overlap",
             "Is each speaker on one side?",
-            find_straddling(clips[clips["speaker"].notna()], "speaker", _sharing_speakers(split)),
+            find_straddling(_spoken_by_persons(clips), "speaker", _sharing_speakers(split)),
         ),
         _check(
             "audio overlap",
@@ -217,6 +219,12 @@ def audit(
     )
 
 
+def _spoken_by_persons(clips: pd.DataFrame) -> pd.DataFrame:
+    """Clips of known speakers, who have one name in all corpora."""
+    known = clips[clips["speaker"].notna()]
+    return known.assign(speaker=known["speaker"].map(person_of))
+
+
 def _segments_check(hashed: pd.DataFrame) -> tuple[Check, ...]:
     """The check of the segments of one recording, if there are any. Its sides share a room, not sound."""
     cut = hashed[is_segment(hashed)]
@@ -232,7 +240,7 @@ def _segments_check(hashed: pd.DataFrame) -> tuple[Check, ...]:
 
 def _sharing_speakers(split: Split) -> tuple[Side, ...]:
     """Sides that may have speakers in common."""
-    if split.protocol == "random":
+    if split.admits_speakers:
         return SIDES
     return () if split.validation_by == "speaker" else ("train", "validation")
 

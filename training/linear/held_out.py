@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from data.described.description import person_of
 from training.metrics.temperature import HeldOutBy
 from training.splits.identical import join_identical
 from training.splits.sounds import sounds_of
@@ -24,7 +25,7 @@ def units_to_hold_out(clips: pd.DataFrame) -> HeldOutUnits:
 
     Sentences that share identical recordings are one.
     """
-    speakers = clips["speaker"].astype(str)
+    speakers = clips["speaker"].astype(str).map(person_of)
     named = clips["sentence"].fillna("").astype(str)
     if len(speakers.unique()) > 1 or (named == "").any():
         return HeldOutUnits(tuple(speakers), "speaker")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from data.described.description import person_of
 from schemas.errors import RunError
 from schemas.labels import LabelSet, Target
 from training.metrics.bootstrap import class_intervals, speaker_intervals
@@ -50,7 +51,7 @@ def evaluate(
         Rows sum to 1. The most probable class is predicted; for emotions, the most probable after
         summing over genders.
     groups : mapping
-        ``"corpus"``, ``"gender"`` and ``"speaker"`` of each clip, (clips,).
+        ``"corpus"``, ``"gender"`` and ``"speaker"`` of each clip, (clips,). A speaker of two corpora is one.
 
     Raises
     ------
@@ -84,9 +85,10 @@ def score(
             "there are no clips to test on; choose a label set that covers clips of the test speakers"
         )
     predicted = probabilities.argmax(axis=1)
+    persons = [person_of(str(speaker)) for speaker in np.asarray(groups["speaker"])]
     grouped = {
-        kind: _Grouped.of(true, predicted, len(names), groups[kind], groups["speaker"])
-        for kind in ("corpus", "gender", "speaker")
+        kind: _Grouped.of(true, predicted, len(names), by, persons)
+        for kind, by in (("corpus", groups["corpus"]), ("gender", groups["gender"]), ("speaker", persons))
     }
     by_speaker = grouped["speaker"].matrices
     matrix = by_speaker.sum(axis=0)

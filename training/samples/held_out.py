@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from data.described.description import person_of
 from featurestore.store import FeatureStore
 from schemas.errors import RunError
 from schemas.messages.counts import choose_form
@@ -46,8 +47,8 @@ def own_test_clips(runs: Sequence[Path], splits: Sequence[Split], store: Feature
 def unheard_clips(splits: Sequence[Split], records: Sequence[RunRecord], store: FeatureStore) -> HeldOut:
     """Clips whose speaker and recording no model was trained or validated on."""
     manifest = store.manifest
-    heard = {speaker for record in records for speaker in record.heard}
-    of_speaker = manifest["speaker"].isin(heard).to_numpy()
+    heard = {person_of(speaker) for record in records for speaker in record.heard}
+    of_speaker = manifest["speaker"].map(person_of).isin(heard).to_numpy()
     recordings = {
         split.audio_sha256[clip] for split in splits for clip in (*split.train, *split.validation)
     } - {""}

@@ -29,6 +29,7 @@ def assemble(
     stratified_by: tuple[str, ...],
     validation_by: ValidationBy = "speaker",
     fold: Fold | None = None,
+    shares_speakers: bool = False,
 ) -> Split:
     """Split the ``usable`` clips; ``sides`` gives the one side of each, on the same index."""
 
@@ -46,4 +47,5 @@ def assemble(
         audio_sha256=digests(usable),
         fold=fold,
         validation_by=validation_by,
+        shares_speakers=shares_speakers,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from data.described.description import person_of
 from schemas.errors import SplitError
 from training.splits.assemble import Draw, assemble
 from training.splits.people import people_of
@@ -42,6 +43,11 @@ def cross_corpus(usable: pd.DataFrame, draw: Draw) -> Split:
     for person in people_of(used):
         in_test = tested[used["speaker"].isin(person.speakers)]
         if in_test.any() and not in_test.all():
+            if len({*map(person_of, person.speakers)}) == 1:
+                raise SplitError(
+                    f"{person.name} are one person, who would be in training and in the test; test on both "
+                    f"corpora"
+                )
             raise SplitError(
                 f"{person.name} share a recording, so one would be in training and the other in the test; "
                 "remove the copy from one corpus, or test on both"

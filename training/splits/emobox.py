@@ -13,6 +13,7 @@ import pandas as pd
 from schemas.errors import SplitError
 from training.splits.assemble import Draw
 from training.splits.folds import folds_of
+from training.splits.listed_folds import listed_folds, numbers_of_folds
 from training.splits.people import people_of
 from training.splits.split import Split
 
@@ -39,7 +40,8 @@ SHARING_SPEAKERS = frozenset({"cremad", "tess", "emodb", "shemo", "urdu"})
 
 
 def emobox(usable: pd.DataFrame, draw: Draw) -> tuple[Split, ...]:
-    """Folds of the only corpus in ``usable``.
+    """Folds of the only corpus in ``usable``: those of EmoBox's metadata, if the corpus was built from it
+    (:mod:`training.splits.listed_folds`), else those of :data:`FOLDS`.
 
     Raises
     ------
@@ -55,13 +57,18 @@ def emobox(usable: pd.DataFrame, draw: Draw) -> tuple[Split, ...]:
             f"emobox tests one corpus, but the store has {', '.join(corpora) or 'no usable clips'}; {advice}"
         )
     (corpus,) = corpora
+    if numbers_of_folds(usable):
+        return listed_folds(usable, draw)
     if corpus in SHARING_SPEAKERS:
         raise SplitError(
             f"emobox cannot be used for {corpus}: its folds have the same speakers in training and test; use "
-            "--protocol loso"
+            "--protocol loso, or build the store from EmoBox's metadata for a speaker-dependent result"
         )
     if not known:
-        raise SplitError(f"emobox has no folds for {corpus}, only for {_KNOWN}; use --protocol loso")
+        raise SplitError(
+            f"emobox has no folds for {corpus}, only for {_KNOWN}; use --protocol loso, or build the store "
+            "from EmoBox's metadata, which has folds"
+        )
     folds = [tuple(f"{corpus}/{speaker}" for speaker in fold) for fold in FOLDS[corpus]]
     people = people_of(usable)
     _require_speakers(corpus, folds, {speaker for person in people for speaker in person.speakers})

@@ -1,4 +1,6 @@
-"""Speakers as persons: speakers with identical recordings, or overlapping segments, count as one."""
+"""Speakers as persons: speakers with identical recordings, or overlapping segments, count as one, and so do
+those of two corpora that share their speakers.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from data.described.description import person_of
 from training.splits.identical import join_identical
 from training.splits.sounds import sounds_of
 
@@ -37,12 +40,9 @@ def people_of(usable: pd.DataFrame) -> tuple[Person, ...]:
     described = (
         usable.sort_values("clip_id").groupby("speaker")[["dataset", "gender"]].first().T.to_dict("list")
     )
-    together = join_identical(usable["speaker"], sounds_of(usable))
-    members = usable["speaker"].groupby(together).unique()
-    return tuple(
-        Person(tuple(sorted(speakers)), *map(str, described[first]))
-        for first, speakers in sorted(members.items())
-    )
+    together = join_identical(usable["speaker"].map(person_of), sounds_of(usable))
+    members = sorted(tuple(sorted(speakers)) for speakers in usable["speaker"].groupby(together).unique())
+    return tuple(Person(speakers, *map(str, described[speakers[0]])) for speakers in members)
 
 
 def spoken_by(usable: pd.DataFrame, people: Iterable[Person]) -> pd.Series:

@@ -25,6 +25,11 @@ _NO_NEW_SPEAKERS: Mapping[ValidationBy, str] = {
     "identify its sentences: validation clips are from the training speakers",
 }
 
+_SHARED_SPEAKERS = (
+    "the folds of EmoBox have the same speakers, or unknown ones, in training and test: the result is "
+    "speaker-dependent"
+)
+
 
 @dataclass(frozen=True)
 class Fold:
@@ -41,8 +46,9 @@ class Split:
 
     ``stratified_by`` names the manifest columns that clips were stratified by; if there are too few speakers,
     these are fewer than corpus and gender. ``audio_sha256`` is the hash of each clip's recording when the
-    split was made, so that later changes are detected. Unless the protocol is ``random``, the test shares no
-    speakers with the other sides; ``validation_by`` says what validation does not share with training.
+    split was made, so that later changes are detected. Unless the protocol is ``random`` or
+    ``shares_speakers`` is set, the test shares no speakers with the other sides; ``validation_by`` says what
+    validation does not share with training.
 
     ``views`` is set if views were drawn too: side → clip id → view indices. A clip may then be on several
     sides.
@@ -59,11 +65,18 @@ class Split:
     fold: Fold | None = None
     validation_by: ValidationBy = "speaker"
     views: Mapping[Side, Mapping[str, tuple[int, ...]]] | None = None
+    shares_speakers: bool = False
+    """Whether the sides are published ones that have speakers in common, in this fold or another."""
+
+    @property
+    def admits_speakers(self) -> bool:
+        """Whether a speaker may be on several sides."""
+        return self.protocol == "random" or self.shares_speakers
 
     @property
     def independence(self) -> Independence:
         """Whether a result under this split holds for new speakers."""
-        if self.protocol != "random":
+        if not self.admits_speakers:
             return "speaker-independent"
         return "speaker-dependent" if self.views is None else "leaky"
 
@@ -88,6 +101,8 @@ class Split:
     @property
     def notices(self) -> tuple[str, ...]:
         """Sentences about what the split had to do without."""
+        if self.shares_speakers:
+            return (_SHARED_SPEAKERS,)
         if self.validation_by != "speaker":
             return (_NO_NEW_SPEAKERS[self.validation_by],) if self.protocol != "random" else ()
         if self.protocol == "random" or self.stratified_by == ("dataset", "gender"):
@@ -150,6 +165,8 @@ class Split:
             "validation": self._hashes("validation"),
             "test": self._hashes("test"),
         }
+        if self.shares_speakers:
+            value["shares_speakers"] = True
         if self.views is not None:
             value["views"] = {
                 name: {clip: list(views) for clip, views in self.views[name].items()} for name in SIDES
@@ -186,6 +203,7 @@ class Split:
             fold=None if fold is None else Fold(fold.index, fold.count, fold.name),
             validation_by=document.validation_by,
             views=views and {name: {clip: views[name][clip] for clip in sides[name]} for name in SIDES},
+            shares_speakers=document.shares_speakers,
         )
 
 

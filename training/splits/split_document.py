@@ -64,6 +64,7 @@ class SplitDocument(Model):
     validation: dict[ClipId, Sha256] = Field(min_length=1)
     test: dict[ClipId, Sha256] = Field(min_length=1)
     views: dict[Side, dict[ClipId, tuple[View, ...]]] | None = None
+    shares_speakers: bool = False
 
     @classmethod
     def of(cls, value: object, source: str = "split.json") -> Self:
@@ -116,6 +117,12 @@ class SplitDocument(Model):
             for clip, digest in clips.items():
                 if known.setdefault(clip, digest) != digest:
                     raise ValueError(f"{clip} has two hashes")
+        return self
+
+    @model_validator(mode="after")
+    def _check_speakers(self) -> Self:
+        if self.shares_speakers and self.protocol != "emobox":
+            raise ValueError(f"only published folds of emobox share speakers, not {self.protocol}")
         return self
 
     @model_validator(mode="after")

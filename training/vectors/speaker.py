@@ -66,15 +66,15 @@ def normalise_by_speaker(vectors: Tensor, store: FeatureStore, samples: Samples)
 def require_whole_speakers(manifest: pd.DataFrame, splits: Iterable[Split]) -> None:
     """Check, before anything is read, that splits can be normalised by speaker.
 
-    Raises :class:`UsageError` under the protocol random, which has clips of one speaker on several sides, and
+    Raises :class:`UsageError` if a split has clips of one speaker on several sides, as under random, and
     :class:`RunError` if a speaker has fewer than :data:`FEWEST_CLIPS` usable clips.
     """
     heard: set[str] = set()
     for split in splits:
-        if split.protocol == "random":
+        if split.admits_speakers:
             raise UsageError(
-                "normalisation by speaker needs all clips of a speaker on one side, but the protocol random "
-                "puts them on several; choose --protocol speaker, kfold:K or loso"
+                f"normalisation by speaker needs all clips of a speaker on one side, but the protocol "
+                f"{split.protocol} puts them on several; choose --protocol speaker, kfold:K or loso"
             )
         heard.update((*split.train, *split.validation, *split.test))
     _require_clips(manifest, set(manifest["speaker"][manifest["clip_id"].isin(heard)]))

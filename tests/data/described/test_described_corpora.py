@@ -9,10 +9,15 @@ import pytest
 from pydantic import ValidationError
 
 from data.described.corpus import DescribedCorpus
-from data.described.description import PublishedDescription, described_names, read_description
+from data.described.description import (
+    PublishedDescription,
+    described_names,
+    person_of,
+    read_description,
+)
 from data.locate import locate
 from data.recognise import recognise
-from data.registry import is_acted
+from data.registry import CORPORA, is_acted
 from schemas.clip import Clip, Ignored
 from schemas.errors import CorpusError
 
@@ -42,15 +47,103 @@ CLIPS = {
         *("Audio/actor_36/03-01-09-02-06-36-02-02-01-39.wav", "03-01-09-02-06-36-02-02-01-39"),
         *("36", "male", "excited", ""),
     ),
+    "mead": (
+        *("W019/audio/angry/level_2/020.wav", "W019/audio/angry/level_2/020"),
+        *("w019", "female", "angry", ""),
+    ),
+    "ravdess-song": (
+        *("Actor_12/03-02-05-02-01-02-12.wav", "03-02-05-02-01-02-12"),
+        *("12", "female", "angry", "Kids are talking by the door"),
+    ),
 }
 
 
-LISTED = {"iemocap", "mspimprov"}
+LISTED = {"iemocap", "mspimprov", "meld", "emns"}
 """Corpora whose emotions are in lists."""
 
 
 def test_every_description_has_its_example() -> None:
     assert set(CLIPS) | LISTED == set(described_names())
+
+
+MELD = (
+    "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,StartTime,EndTime\n"
+)
+
+
+def test_meld_is_read_from_its_three_tables(tree: Tree) -> None:
+    """The same names are in all folders, and mp4 files cannot be read."""
+    root = tree(
+        "meld/MELD.Raw/train/train_splits/dia0_utt0.wav",
+        "meld/MELD.Raw/train/train_splits/dia0_utt1.mp4",
+        "meld/MELD.Raw/dev/dev_splits_complete/dia0_utt0.flac",
+        "meld/MELD.Raw/test/output_repeated_splits_test/dia0_utt0.wav",
+        "meld/MELD.Raw/test/output_repeated_splits_test/dia7_utt7.wav",
+        "meld/MELD.Raw/test/output_repeated_splits_test/final_videos_testdia0_utt1.wav",
+    )
+    rows = {
+        "train/train": '1,"also I was, the point person",Chandler,neutral,neutral,0,0,8,21,"00:16:16,059",b',
+        "dev": '1,"Oh my God, he’s lost it.",Phoebe,sadness,negative,0,0,4,7,"00:20:57,256","00:21:00,049"',
+        "test": "1,Why do all you’re coffee mugs have numbers?,Rachel,surprise,positive,0,0,3,19,a,b",
+    }
+    for name, row in rows.items():
+        (root / "meld" / "MELD.Raw" / f"{name}_sent_emo.csv").write_text(MELD + row + "\n", "utf-8")
+    ((corpus, found),) = locate("meld", root).found
+    scan = corpus.scan(found)
+    assert [(c.clip_id, c.speaker, c.emotion, c.label, c.split) for c in scan.clips] == [
+        ("meld/train_splits/dia0_utt0", "meld/Chandler", "neutral", "neutral", "train"),
+        ("meld/dev_splits_complete/dia0_utt0", "meld/Phoebe", "sad", "sadness", "dev"),
+        ("meld/output_repeated_splits_test/dia0_utt0", "meld/Rachel", "surprised", "surprise", "test"),
+    ]
+    assert scan.clips[0].sentence == "also I was, the point person"
+    reasons = {entry.path.rpartition("/")[2]: entry.reason for entry in scan.ignored}
+    assert reasons["dia0_utt1.mp4"].endswith("convert it to WAV: ffmpeg -i dia0_utt1.mp4 dia0_utt1.wav")
+    assert reasons["dev_sent_emo.csv"] == "says which clip has which emotion"
+    assert "no list of the corpus gives" in reasons["dia7_utt7.wav"]
+    assert "not named like a clip of meld" in reasons["final_videos_testdia0_utt1.wav"]
+
+
+def test_emns_is_read_from_its_table_of_bars(tree: Tree) -> None:
+    root = tree(
+        "emns/cleaned_webm/recorded_audio_RF6OuQ4.wav", "emns/cleaned_webm/recorded_audio_KkeDrQa.wav"
+    )
+    (root / "emns" / "metadata.csv").write_text(
+        "id|utterance|description|user_id|age|gender|emotion|level|audio_recording|status\n"
+        "1|He said, no; I won't|calm|3|20s|Female|Surprised|6|wavs/recorded_audio_RF6OuQ4.webm|Complete\n"
+        "2|Well|dry|3|20s|Female|Sarcastic|2|wavs/recorded_audio_KkeDrQa.webm|Complete\n"
+    )
+    ((corpus, found),) = locate("emns", root).found
+    scan = corpus.scan(found)
+    assert [(c.clip_id, c.speaker, c.gender, c.emotion, c.sentence, c.intensity) for c in scan.clips] == [
+        ("emns/recorded_audio_KkeDrQa", "emns/imz", "female", "sarcastic", "Well", "2"),
+        ("emns/recorded_audio_RF6OuQ4", "emns/imz", "female", "surprised", "He said, no; I won't", "6"),
+    ]
+
+
+def test_a_table_without_a_column_and_rows_that_contradict_each_other_are_refused(tree: Tree) -> None:
+    root = tree("meld/train_splits/dia0_utt0.wav")
+    table = root / "meld" / "train_sent_emo.csv"
+    table.write_text("Utterance,Emotion,Dialogue_ID,Utterance_ID\nHi,joy,0,0\n")
+    ((corpus, found),) = locate("meld", root).found
+    with pytest.raises(CorpusError, match="has no column 'Speaker', but Utterance, Emotion"):
+        corpus.scan(found)
+    rows = "Speaker,Utterance,Emotion,Dialogue_ID,Utterance_ID\nRoss,Hi,joy,0,0\nRoss,Hi,anger,0,0\n"
+    table.write_text(rows)
+    with pytest.raises(
+        CorpusError, match="gives train_splits/dia0_utt0 the emotion anger, but an earlier line"
+    ):
+        corpus.scan(found)
+
+
+def test_the_singers_of_ravdess_are_its_speakers() -> None:
+    assert person_of("ravdess-song/01") == person_of("ravdess/01") == "ravdess/01"
+    assert [person_of(speaker) for speaker in ("tess/OAF", "mine/01", "odd")] == [
+        "tess/OAF",
+        "mine/01",
+        "odd",
+    ]
+    known = CORPORA["ravdess"].folder_names
+    assert not set(known) & set(CORPORA["ravdess-song"].folder_names)
 
 
 def test_iemocap_is_read_from_its_sessions_and_evaluation_files(tree: Tree) -> None:
@@ -132,7 +225,7 @@ def test_an_unknown_emotion_is_named() -> None:
     assert found == Ignored("xyz-f1-b1.wav", "emotion xyz is none of dis, gio, neu, pau, rab, sor, tri")
 
 
-@pytest.mark.parametrize("name", sorted(set(CLIPS) - {"nemo", "turevdb", "esd"}))
+@pytest.mark.parametrize("name", sorted(set(CLIPS) - {"nemo", "turevdb", "esd", "mead"}))
 def test_a_folder_is_recognised_by_its_files(tree: Tree, name: str) -> None:
     path = CLIPS[name][0]
     root = tree(f"some folder/{path}")

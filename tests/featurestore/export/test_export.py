@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import audformat
 import numpy as np
 import pandas as pd
 import pytest
 
+from data.locate import locate
 from featurestore.export.export import export
 from featurestore.sharing.selection import PartSelection
 from featurestore.store import FeatureStore
+from schemas.clip import Scan
 from schemas.errors import UnknownNameError, UsageError
 
 SELECTED = PartSelection.of(features="mel", views="original,fast")
@@ -126,3 +129,52 @@ def test_what_cannot_be_exported_is_refused(
 def test_nothing_is_written_into_a_store(own_small_store: Path) -> None:
     with pytest.raises(UsageError, match="is inside the feature store"):
         export(own_small_store, own_small_store / "t.csv")
+
+
+def _open_as_corpus(folder: Path, recordings: pd.DataFrame) -> Scan:
+    for path in recordings["path"]:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).touch()
+    ((corpus, root),) = locate(f"again={folder}", folder).found
+    return corpus.scan(root)
+
+
+def test_an_audformat_database_is_read_by_its_library_and_as_a_corpus(
+    small_store: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "new" / "database"
+    report = export(small_store, out, "audformat", PartSelection.of(features="mel"))
+    store = FeatureStore.open(small_store)
+    manifest = store.manifest
+    assert (report.form, report.clips, report.views, report.columns) == ("audformat", 112, ("original",), 32)
+    made = audformat.Database.load(str(out))
+    clips = made["clips"].get(map={"speaker": ["speaker", "gender"]})
+    assert clips.index.tolist() == manifest["path"].tolist()
+    for column in ("clip_id", "emotion", "sentence", "gender"):
+        assert clips[column].tolist() == manifest[column].tolist()
+    assert clips["speaker"].tolist() == [speaker.split("/")[1] for speaker in manifest["speaker"]]
+    np.testing.assert_allclose(clips["duration_s"], manifest["duration_s"])
+    numbers = made["features"].get()
+    assert list(numbers)[:2] == ["mel.mean.0", "mel.mean.1"]
+    np.testing.assert_allclose(numbers.iloc[50].astype(float), _expected(store, 50, 0), rtol=1e-5, atol=1e-5)
+    assert made.license == "; ".join(entry.licence for entry in store.document.datasets.values())
+    again = _open_as_corpus(out, manifest)
+    read = {clip.path: (clip.speaker.split("/")[1], clip.gender, clip.emotion) for clip in again.clips}
+    speakers = [speaker.split("/")[1] for speaker in manifest["speaker"]]
+    expected = zip(manifest["path"], speakers, manifest["gender"], manifest["emotion"], strict=True)
+    assert read == {path: (speaker, gender, emotion) for path, speaker, gender, emotion in expected}
+
+
+def test_an_audformat_database_has_one_view_a_new_folder_and_its_library(
+    small_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UsageError, match="one row per recording, but several views"):
+        export(small_store, tmp_path / "database", "audformat", SELECTED)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine").touch()
+    with pytest.raises(UsageError, match="is not an empty folder"):
+        export(small_store, tmp_path / "full", "audformat")
+    monkeypatch.setattr("featurestore.export.audformat_database.find_spec", lambda _: None)
+    with pytest.raises(UsageError, match=r"pip install 'ser-features\[audformat\]'"):
+        export(small_store, tmp_path / "database", "audformat")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["full"]
