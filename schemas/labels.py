@@ -86,10 +86,19 @@ class Gender(StrEnum):
 
 
 class Target(StrEnum):
-    """What a model predicts."""
+    """What a model predicts: classes, or with ``regression`` the values of dimensions."""
 
     EMOTION = "emotion"
     GENDER_EMOTION = "gender_emotion"
+    REGRESSION = "regression"
+
+
+class Dimension(StrEnum):
+    """A dimension of emotion that clips may have values of: columns of the manifest, in its order."""
+
+    VALENCE = "valence"
+    AROUSAL = "arousal"
+    DOMINANCE = "dominance"
 
 
 @dataclass(frozen=True)
