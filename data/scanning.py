@@ -48,7 +48,7 @@ def scan_corpus(corpus: Corpus, root: Path) -> Scan:
 def _require_unicode(clip: Clip, corpus: str) -> None:
     """Raise :class:`CorpusError` if a text of the clip has half a character, which UTF-8 cannot hold."""
     texts = (clip.clip_id, clip.path, clip.speaker, clip.label, clip.intensity, clip.sentence, clip.note)
-    for text in texts:
+    for text in (*texts, clip.language, clip.session, clip.split):
         if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
             raise CorpusError(
                 f"the corpus '{corpus}' has the text {text[:100]!r}, which is not valid Unicode; rename the "

@@ -12,6 +12,7 @@ from featurestore.differences.tables import (
     compare_drawn,
     compare_fields,
     compare_names,
+    fill_optional,
     flatten_fields,
     index_by_clip,
     specification_fields,
@@ -20,7 +21,7 @@ from featurestore.differences.values import Numbers, compare_values
 from featurestore.format.layout import is_shard
 from featurestore.progress import Progress, Silent
 from featurestore.store import FeatureStore
-from schemas.tables import MANIFEST_SCHEMA
+from schemas.tables import OPTIONAL_COLUMNS, manifest_schema
 
 _LAYOUT = {"rows", "units", "part_of"}
 
@@ -97,7 +98,10 @@ def compare(
         for own, other in ((corpora_a, corpora_b), (corpora_b, corpora_a))
     )
     clips_a, clips_b = clips_a.loc[common], clips_b.loc[common]
-    columns = [name for name in MANIFEST_SCHEMA.names if name not in ("clip_id", "row")]
+    optional = [name for name in OPTIONAL_COLUMNS.names if name in clips_a or name in clips_b]
+    schema = manifest_schema(optional)
+    clips_a, clips_b = (fill_optional(clips, optional) for clips in (clips_a, clips_b))
+    columns = [name for name in schema.names if name not in ("clip_id", "row")]
     return Comparison(
         digests=(a.digest, b.digest),
         spec=compare_fields(specification_fields(a), specification_fields(b)),
@@ -106,7 +110,7 @@ def compare(
         corpora_only=compare_names(corpora_a, corpora_b),
         corpora=compare_fields(entries_a, entries_b),
         clips_only=OnlyIn(tuple(only_a), tuple(only_b)),
-        columns=tuple(compare_columns(clips_a, clips_b, columns, MANIFEST_SCHEMA)),
+        columns=tuple(compare_columns(clips_a, clips_b, columns, schema)),
         drawn=tuple(compare_drawn(a, b, common)),
         numbers=compare_values(a, b, clips_a, clips_b, progress) if values else None,
         libraries=compare_fields(a.document.libraries, b.document.libraries),

@@ -25,6 +25,10 @@ class Clip:
     for the emotion. ``emotion`` is the canonical name: one of :class:`~schemas.labels.Emotion`, or another
     that the corpus declares. ``note`` reports an oddity that leaves the clip usable, such as a
     misspelt name; it is written to ``problem`` in the manifest.
+
+    The fields after ``note`` are columns of the manifest only if a clip of the store has a value
+    (:data:`schemas.tables.OPTIONAL_COLUMNS`). ``split`` is the corpus's own division of its clips.
+    ``valence``, ``arousal`` and ``dominance`` are ratings on the corpus's own scale.
     """
 
     clip_id: str
@@ -38,6 +42,30 @@ class Clip:
     sentence: str = ""
     repetition: int | None = None
     note: str = ""
+    language: str = ""
+    session: str = ""
+    split: str = ""
+    start_s: float | None = None
+    """Start of the clip in its recording, in seconds; None: the clip is the whole recording."""
+    end_s: float | None = None
+    """End of the clip in its recording, in seconds; None: the end of the recording."""
+    valence: float | None = None
+    arousal: float | None = None
+    dominance: float | None = None
+
+    def optional_values(self) -> dict[str, str | float]:
+        """Optional column of the manifest → value, for those of which this clip has a value."""
+        every = {
+            "language": self.language,
+            "session": self.session,
+            "split": self.split,
+            "start_s": self.start_s,
+            "end_s": self.end_s,
+            "valence": self.valence,
+            "arousal": self.arousal,
+            "dominance": self.dominance,
+        }
+        return {name: value for name, value in every.items() if value is not None and value != ""}
 
 
 @dataclass(frozen=True)

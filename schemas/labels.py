@@ -41,6 +41,12 @@ class Emotion(StrEnum):
     OTHER = "other"
 
 
+UNKNOWN_EMOTION = "unknown"
+"""Emotion of a clip to which its corpus gives none, only a valence, an arousal or a dominance.
+
+Its ``label`` is empty. Label sets exclude it, also the one of all emotions of a store.
+"""
+
 MOST_CHARACTERS = 32
 """Longest name of an emotion."""
 

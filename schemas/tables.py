@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pyarrow as pa
 
 from schemas.spec import StoreSpec
@@ -38,6 +40,29 @@ corpus.
 ``snr_db`` to ``loudness_lufs`` describe the quality of the recording (``pipelines.quality``); null if
 unknown.
 """
+
+OPTIONAL_COLUMNS = pa.schema(
+    [
+        pa.field("language", pa.string(), nullable=False),
+        pa.field("session", pa.string(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("start_s", pa.float64()),
+        pa.field("end_s", pa.float64()),
+        pa.field("valence", pa.float64()),
+        pa.field("arousal", pa.float64()),
+        pa.field("dominance", pa.float64()),
+    ]
+)
+"""Columns that follow those of :data:`MANIFEST_SCHEMA`, in this order, each only if a clip has a value in it.
+
+A clip without a value has an empty text, or null.
+"""
+
+
+def manifest_schema(optional: Collection[str]) -> pa.Schema:
+    """Columns of a manifest that has these of :data:`OPTIONAL_COLUMNS`."""
+    return pa.schema([*MANIFEST_SCHEMA, *(field for field in OPTIONAL_COLUMNS if field.name in optional)])
+
 
 VIEWS_SCHEMA = pa.schema(
     [

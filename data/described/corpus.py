@@ -19,6 +19,31 @@ from schemas.labels import Gender
 
 
 @dataclass(frozen=True)
+class Listed:
+    """What a list of a corpus says of a clip; ratings are None if it does not rate it."""
+
+    emotion: str
+    valence: float | None = None
+    arousal: float | None = None
+    dominance: float | None = None
+
+    @classmethod
+    def of(cls, line: re.Match[str]) -> Listed:
+        """Read a line; raises ValueError if a rating is not a number."""
+        words = line.groupdict()
+        valence, arousal, dominance = (
+            float(word) if (word := words.get(name)) else None for name in ("valence", "arousal", "dominance")
+        )
+        return cls(line["emotion"], valence, arousal, dominance)
+
+    def __str__(self) -> str:
+        ratings = [
+            f"{rating:g}" for rating in (self.valence, self.arousal, self.dominance) if rating is not None
+        ]
+        return f"{self.emotion} ({', '.join(ratings)})" if ratings else self.emotion
+
+
+@dataclass(frozen=True)
 class DescribedCorpus:
     """A published corpus whose file names tell emotion and speaker."""
 
@@ -72,31 +97,32 @@ class DescribedCorpus:
         lists = self.description.lists
         return lists is not None and re.search(rf"(?:^|/){lists.files}$", path) is not None
 
-    def _read_lists(self, root: Path, paths: Sequence[str]) -> dict[str, str]:
-        """Emotion of each clip, by the name under which the corpus's lists have it.
+    def _read_lists(self, root: Path, paths: Sequence[str]) -> dict[str, Listed]:
+        """What the corpus's lists say of each clip, by the name under which they have it.
 
         Raises :class:`CorpusError` if a list cannot be read, or if two lines contradict each other.
         """
         lists = self.description.lists
-        found: dict[str, str] = {}
+        found: dict[str, Listed] = {}
         for path in filter(self._is_list, paths if lists else ()):
             try:
                 text = read_regular_file(root / path).decode("utf-8", "replace")
             except OSError as error:
                 raise CorpusError(f"cannot read '{root / path}': {error.strerror or error}") from error
             for line in re.finditer(lists.line if lists else "", text, re.MULTILINE):
-                first = found.setdefault(line["clip"].lower(), line["emotion"])
-                if first != line["emotion"]:
+                listed = Listed.of(line)
+                first = found.setdefault(line["clip"].lower(), listed)
+                if first != listed:
                     raise CorpusError(
-                        f"'{root / path}' gives {line['clip']} the emotion {line['emotion']}, but an earlier "
-                        f"line {first}; get a fresh copy of the corpus"
+                        f"'{root / path}' gives {line['clip']} the emotion {listed}, but an earlier line "
+                        f"{first}; get a fresh copy of the corpus"
                     )
         return found
 
-    def clip_of(self, path: str, listed: Mapping[str, str] = MappingProxyType({})) -> Clip | Ignored:
+    def clip_of(self, path: str, listed: Mapping[str, Listed] = MappingProxyType({})) -> Clip | Ignored:
         """Clip described by the path of an audio file, or the reason why it is ignored.
 
-        ``listed``: emotions that files of the corpus tell.
+        ``listed``: emotions and ratings that files of the corpus give.
         """
         known = self.description
         match = known.expression.fullmatch(path.removesuffix(suffix_of(path)))
@@ -104,7 +130,8 @@ class DescribedCorpus:
             return Ignored(path, f"not named like a clip of {self.name} ({known.example})")
         groups = {group: word for group, word in match.groupdict().items() if word is not None}
         clip_id = groups.get("id", groups[WHOLE])
-        code = groups.get("emotion") or listed.get(clip_id.lower(), "")
+        given = listed.get(clip_id.lower(), Listed(""))
+        code = groups.get("emotion") or given.emotion
         if not code:
             return Ignored(path, f"no list of the corpus gives {clip_id} an emotion")
         if code.lower() in known.left_out:
@@ -125,6 +152,10 @@ class DescribedCorpus:
             intensity=known.intensities.get(intensity, intensity),
             sentence=groups.get("sentence", ""),
             repetition=int(repetition) if repetition else None,
+            session=groups.get("session", ""),
+            valence=given.valence,
+            arousal=given.arousal,
+            dominance=given.dominance,
         )
 
     def _gender_of(self, groups: dict[str, str], speaker: str) -> Gender:

@@ -31,7 +31,7 @@ class LabelLists(Model):
     """Regular expression that matches the end of a list's path."""
     line: str
     """Regular expression that is searched for in each line; groups ``clip``, as the group ``id`` of the
-    corpus's pattern, and ``emotion``."""
+    corpus's pattern, ``emotion``, and if the list rates clips ``valence``, ``arousal`` and ``dominance``."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -45,9 +45,9 @@ class PublishedDescription(Model):
 
     ``pattern`` is a regular expression that matches the end of a clip's path, without its suffix, in upper or
     lower case. Its groups: ``speaker``, or those of the field ``speaker``; ``emotion``, unless ``lists`` tell
-    it; if file names tell them ``gender``, ``sentence``, ``intensity``, ``repetition``; ``female`` and
-    ``male`` for a pattern that matches only one of them; ``id`` if only part of the match identifies the
-    clip.
+    it; if file names tell them ``gender``, ``session``, ``sentence``, ``intensity``, ``repetition``;
+    ``female`` and ``male`` for a pattern that matches only one of them; ``id`` if only part of the match
+    identifies the clip.
     """
 
     title: str

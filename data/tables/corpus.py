@@ -9,21 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from data.collect import not_audio
-from data.files import is_audio, suffix_of
+from data.files import is_audio
 from data.own_recordings.description import DESCRIPTION, Description, require_own_name
-from data.own_recordings.emotion_words import COMMON_WORDS, word_key
-from data.own_recordings.speakers import gender_of
 from data.own_recordings.table_fields import TableField
 from data.tables.fields import KNOWN_COLUMNS, SEGMENTS, match_columns
+from data.tables.rows import UNKNOWN_SPEAKER, RowError, RowReader
 from data.tables.table import RecordingTable, read_table
 from schemas.clip import Clip, Ignored, Scan
 from schemas.errors import CorpusError
 from schemas.files.user_path import as_on_disk
-from schemas.labels import Gender, is_emotion_name
 from schemas.messages.counts import choose_form, format_count
 from schemas.names import fold_name, is_utf8, nfc
-
-_UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -35,14 +31,11 @@ class TableCorpus:
     licence: str
     home_page: str
     table: RecordingTable
-    columns: Mapping[TableField, int]
-    description: Description
+    rows: RowReader
     root: Path
     """Folder that contains all recordings: that of the table, or one above it."""
     files: tuple[str, ...]
     """Path of each row's recording, relative to :attr:`root`, with forward slashes."""
-    emotions: Mapping[str, str]
-    """Word in the form of :func:`~data.own_recordings.emotion_words.word_key` → emotion."""
     folder_names: tuple[str, ...] = ()
     how_to_get: str = "a table of your own recordings"
     expected_clips: int | None = None
@@ -64,18 +57,15 @@ class TableCorpus:
         _require_whole_recordings(table)
         written = [row[matched["file"]] for row in table.rows]
         root, files = _locate_files(table.path.parent, written)
-        words = {word_key(word): emotion for word, emotion in description.emotions.items()}
         return cls(
             name=name,
             title=description.title or name,
             licence=description.licence or "not stated",
             home_page=description.home_page,
             table=table,
-            columns=matched,
-            description=description,
+            rows=RowReader.of(name, table, matched, description),
             root=root,
             files=files,
-            emotions={**COMMON_WORDS, **words},
         )
 
     def scan(self, root: Path) -> Scan:
@@ -93,7 +83,8 @@ class TableCorpus:
             first, clip = kept.setdefault(found.clip_id, (index, found))
             if first != index:
                 self._require_same(first, clip, index, found)
-                ignored.append(Ignored(path, f"{self._at(index)} names it again, after {self._at(first)}"))
+                again = f"{self.rows.at(index)} names it again, after {self.rows.at(first)}"
+                ignored.append(Ignored(path, again))
         clips = sorted((clip for _, clip in kept.values()), key=lambda clip: (clip.speaker, clip.clip_id))
         return Scan(
             dataset=self.name,
@@ -104,7 +95,7 @@ class TableCorpus:
         )
 
     def _clip_of(self, index: int, path: str, root: Path) -> Clip | Ignored:
-        at = self._at(index)
+        at = self.rows.at(index)
         if not path:
             return Ignored(self.table.path.name, f"{at} names no file")
         if not is_utf8(path) or not is_audio(path):
@@ -114,37 +105,19 @@ class TableCorpus:
             if not (root / on_disk).is_file():
                 return Ignored(path, f"{at}: there is no such file")
             path = on_disk
-        label = self._value(index, "emotion")
-        if not label:
-            return Ignored(path, f"{at} names no emotion")
-        emotion = self.emotions.get(word_key(label), nfc(label.lower()))
-        if not is_emotion_name(emotion):
-            return Ignored(path, f"{at}: '{label[:60]}' names no emotion; see [emotions] in {DESCRIPTION}")
-        speaker = nfc(self._value(index, "speaker")) or _UNKNOWN
-        word = self._value(index, "gender")
-        gender = gender_of(word)
-        if gender is None:
-            return Ignored(path, f"{at}: '{word[:60]}' is not a gender; use female, male or unknown")
-        return Clip(
-            clip_id=f"{self.name}/{path.removesuffix(suffix_of(path))}",
-            dataset=self.name,
-            path=path,
-            speaker=f"{self.name}/{speaker}",
-            gender=self.description.genders.get(speaker, gender) if gender is Gender.UNKNOWN else gender,
-            emotion=emotion,
-            label=label,
-            intensity=self._value(index, "intensity"),
-            sentence=self._value(index, "sentence"),
-        )
-
-    def _value(self, index: int, name: TableField) -> str:
-        return self.table.rows[index][self.columns[name]] if name in self.columns else ""
-
-    def _at(self, index: int) -> str:
-        return f"{self.table.where(index)} of {self.table.path.name}"
+        try:
+            return self.rows.clip_of(index, path)
+        except RowError as error:
+            return Ignored(path, str(error))
 
     def _require_same(self, first: int, one: Clip, second: int, two: Clip) -> None:
-        for what, a, b in (("emotion", one.label, two.label), ("speaker", one.speaker, two.speaker)):
+        for what, a, b in (
+            ("emotion", one.label, two.label),
+            ("speaker", one.speaker, two.speaker),
+            ("valence", _number(one.valence), _number(two.valence)),
+            ("arousal", _number(one.arousal), _number(two.arousal)),
+            ("dominance", _number(one.dominance), _number(two.dominance)),
+        ):
             if a != b:
                 raise CorpusError(
                     f"the table '{self.table.path}' gives '{two.path}' the {what} '{a}' in "
@@ -152,14 +125,14 @@ class TableCorpus:
                 )
 
     def _notices(self, clips: Sequence[Clip]) -> Iterator[str]:
-        own = Counter(clip.emotion for clip in clips if word_key(clip.label) not in self.emotions)
+        own = Counter(clip.emotion for clip in clips if self.rows.names_own_emotion(clip))
         if own:
             named = ", ".join(f"{emotion} ({count:,})" for emotion, count in sorted(own.items()))
             yield (
                 f"emotions of '{self.name}' with names of their own: {named}; map them in [emotions] of a "
                 f"{DESCRIPTION} beside the table, if they mean known ones"
             )
-        unknown = [clip for clip in clips if clip.speaker == f"{self.name}/{_UNKNOWN}"]
+        unknown = [clip for clip in clips if clip.speaker == f"{self.name}/{UNKNOWN_SPEAKER}"]
         if unknown:
             yield (
                 f"the speaker of {len(unknown):,} of {format_count(len(clips), 'clip')} of '{self.name}' is "
@@ -172,6 +145,10 @@ class TableCorpus:
                 f"{missing:,} of {format_count(len(self.files), 'row')} of {self.table.path.name} "
                 f"{choose_form(missing, 'is', 'are')} not used"
             )
+
+
+def _number(rating: float | None) -> str:
+    return "" if rating is None else f"{rating:g}"
 
 
 def _require_whole_recordings(table: RecordingTable) -> None:

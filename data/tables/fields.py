@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from data.own_recordings.table_fields import TABLE_FIELDS, TableField
+from data.own_recordings.table_fields import DIMENSIONS, TABLE_FIELDS, TableField
 from data.tables.table import RecordingTable
 from schemas.errors import CorpusError
 from schemas.messages.nearest import did_you_mean
@@ -17,6 +17,12 @@ _NAMES: Mapping[TableField, str] = {
     "gender": "gender sex speaker_gender",
     "sentence": "sentence text transcription transcript utterance sentence_id",
     "intensity": "intensity level emotion_intensity",
+    "language": "language lang",
+    "session": "session",
+    "split": "split",
+    "valence": "valence",
+    "arousal": "arousal activation",
+    "dominance": "dominance",
 }
 """Names of each field, the preferred one first; compared by :func:`schemas.names.fold_name`."""
 
@@ -29,8 +35,8 @@ KNOWN_COLUMNS = frozenset(name for names in _NAMES.values() for name in names.sp
 def match_columns(table: RecordingTable, own: Mapping[TableField, str]) -> dict[TableField, int]:
     """Index of the column of each field that the table has; ``own`` maps fields to columns with other names.
 
-    Raises :class:`CorpusError` if a column of ``own`` does not exist, or if there is no column with the file
-    or the emotion.
+    Raises :class:`CorpusError` if a column of ``own`` does not exist, if there is no column with the file, or
+    if there is none with the emotion or one of the dimensions.
     """
     places = {fold_name(name): index for index, name in reversed([*enumerate(table.columns)])}
     found: dict[TableField, int] = {}
@@ -49,7 +55,7 @@ def match_columns(table: RecordingTable, own: Mapping[TableField, str]) -> dict[
             found[field] = index
     required: tuple[TableField, ...] = ("file", "emotion")
     for field in required:
-        if field not in found:
+        if field not in found and not (field == "emotion" and found.keys() & {*DIMENSIONS}):
             raise CorpusError(
                 f"the table '{table.path}' has no column '{field}', but {_listed(table)}; name the column "
                 f"behind the path, as in NAME={table.path.name}:{field}=COLUMN"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -32,7 +32,7 @@ from featurestore.format.layout import (
     unit_record_path,
     unit_statistics_path,
 )
-from featurestore.format.manifest import plain_rows
+from featurestore.format.manifest import ManifestRow, manifest_table
 from featurestore.format.seal import unseal
 from featurestore.format.statistics import STATISTICS_SCHEMA, read_statistics
 from featurestore.format.sweep import sweep, withdraw
@@ -40,7 +40,7 @@ from featurestore.format.tables import parquet_bytes
 from featurestore.places.place import REMOTE_THREADS, Place
 from schemas.clip import Status
 from schemas.spec import StoreSpec
-from schemas.tables import MANIFEST_SCHEMA, views_schema
+from schemas.tables import views_schema
 
 LIBRARIES = (
     "torch",
@@ -70,7 +70,7 @@ def finalise(
     ordered = {dataset: records[dataset] for dataset in sorted(records)}
     withdraw(place)
     small = {
-        MANIFEST: parquet_bytes(_manifest(ordered)),
+        MANIFEST: parquet_bytes(manifest_table(_clips(ordered))),
         VIEWS: parquet_bytes(_views(spec, ordered)),
         STATISTICS: parquet_bytes(_statistics(place, spec, ordered)),
         **hierarchy(spec, corpora),
@@ -124,9 +124,8 @@ def write_if_changed(place: Place, name: str, data: bytes, present: Mapping[str,
         place.write(name, data)
 
 
-def _manifest(records: Mapping[str, Sequence[UnitRecord]]) -> pa.Table:
-    rows = (clip for units in records.values() for record in units for clip in record.clips)
-    return pa.Table.from_pylist(plain_rows(rows), schema=MANIFEST_SCHEMA)
+def _clips(records: Mapping[str, Sequence[UnitRecord]]) -> Iterator[ManifestRow]:
+    return (clip for units in records.values() for record in units for clip in record.clips)
 
 
 def _views(spec: StoreSpec, records: Mapping[str, Sequence[UnitRecord]]) -> pa.Table:

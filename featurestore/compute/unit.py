@@ -15,7 +15,7 @@ import pyarrow as pa
 from featurestore.compute.processing import ProcessedClip
 from featurestore.compute.reader import ReadClip
 from featurestore.compute.stages import Stages
-from featurestore.format.manifest import ManifestRow
+from featurestore.format.manifest import ManifestRow, planned_row
 from featurestore.format.statistics import STATISTICS_SCHEMA, Statistics, merge
 from featurestore.plan.growth import UnitWork
 from featurestore.plan.units import SourceClip, Unit, fingerprint
@@ -107,19 +107,8 @@ def _leave_empty(arrays: Mapping[str, npt.NDArray[np.floating]], row: int) -> No
 def _manifest_row(read: ReadClip, row: int) -> ManifestRow:
     clip, header = read.source.clip, read.recording or read.error
     quality = read.recording.quality if read.recording else None
-    return ManifestRow(
-        clip_id=clip.clip_id,
-        dataset=clip.dataset,
-        row=row,
-        path=clip.path,
-        audio_sha256=read.audio_sha256,
-        speaker=clip.speaker,
-        gender=str(clip.gender),
-        emotion=str(clip.emotion),
-        label=clip.label,
-        intensity=clip.intensity,
-        sentence=clip.sentence,
-        repetition=clip.repetition,
+    return replace(
+        planned_row(clip, row, read.audio_sha256),
         duration_s=header.duration_s if header else None,
         sample_rate=header.sample_rate if header else None,
         channels=header.channels if header else None,

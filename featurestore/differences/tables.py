@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from featurestore.store import FeatureStore
-from schemas.tables import VIEWS_SCHEMA
+from schemas.tables import OPTIONAL_COLUMNS, VIEWS_SCHEMA
 
 ABSENT = "absent"
 """The value shown for a field that only the other store has."""
@@ -89,6 +89,14 @@ def compare_names(a: Iterable[str], b: Iterable[str]) -> OnlyIn:
     """The names that only A or only B has, in their order."""
     in_a, in_b = dict.fromkeys(a), dict.fromkeys(b)
     return OnlyIn(tuple(n for n in in_a if n not in in_b), tuple(n for n in in_b if n not in in_a))
+
+
+def fill_optional(manifest: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
+    """The manifest with the optional columns ``names``; one that it lacks has no values."""
+    fields = [OPTIONAL_COLUMNS.field(name) for name in names if name not in manifest]
+    return manifest.assign(
+        **{field.name: "" if pa.types.is_string(field.type) else np.nan for field in fields}
+    )
 
 
 def compare_columns(

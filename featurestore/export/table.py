@@ -17,12 +17,13 @@ from featurestore.export.content import Content, encoder_layers
 from featurestore.places.durable import make_folders, sync_folder
 from featurestore.places.partials import flush, write_partial
 from featurestore.progress import Advance
+from schemas.tables import OPTIONAL_COLUMNS
 
 FACTS = (
     *("clip_id", "path", "dataset", "speaker", "gender"),
     *("emotion", "label", "intensity", "sentence", "repetition", "duration_s"),
 )
-"""Columns of the manifest that come first, followed by ``view``."""
+"""Columns of the manifest that come first, followed by the optional ones that it has, and ``view``."""
 
 
 def write_table(content: Content, path: Path, form: Literal["csv", "parquet"], advance: Advance) -> int:
@@ -57,8 +58,9 @@ def _value_columns(content: Content) -> Iterator[str]:
 
 def _frames(content: Content, values: tuple[str, ...], advance: Advance) -> Iterator[pd.DataFrame]:
     spec = content.store.spec
+    optional = [name for name in OPTIONAL_COLUMNS.names if name in content.store.manifest]
     for block in content.blocks():
-        facts = block.clips[list(FACTS)].reset_index(drop=True).assign(view=block.view)
+        facts = block.clips[[*FACTS, *optional]].reset_index(drop=True).assign(view=block.view)
         parts = [
             clip_values(block.arrays[name], block.valid_frames[name], pooled=is_pooled(spec, name))
             for name in content.features

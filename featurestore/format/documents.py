@@ -11,7 +11,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 
 from featurestore.format.json_limits import parse_json_document
 from featurestore.format.layout import FORMAT_VERSION, format_version
-from featurestore.format.manifest import ManifestRow
+from featurestore.format.manifest import ManifestRow, omit_empty
 from featurestore.format.seal import seal, unseal
 from featurestore.places.place import Place
 from schemas.errors import StoreDamagedError
@@ -76,9 +76,10 @@ class UnitRecord(Model):
     """``records/<dataset>/<unit>.json``: proof that a unit is finished, and its part of the tables.
 
     ``fingerprint`` identifies the recordings, ``spec`` what was computed from them. ``clips`` are rows of
-    the manifest. ``parameters``, ``keys``, ``samples`` and ``valid_frames`` are indexed [view][clip]; a
-    parameter is null if the view has none or the recording is unusable. Only format version 4 has
-    ``samples``, the length of each view at the store's sample rate.
+    the manifest, with those of its optional columns in which one of them has a value. ``parameters``,
+    ``keys``, ``samples`` and ``valid_frames`` are indexed [view][clip]; a parameter is null if the view has
+    none or the recording is unusable. Only format version 4 has ``samples``, the length of each view at the
+    store's sample rate.
     """
 
     format_version: Literal[3, 4] = FORMAT_VERSION
@@ -102,10 +103,11 @@ class UnitRecord(Model):
         return self
 
     @model_serializer(mode="wrap")
-    def _omit_samples(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _omit_absent(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
         values: dict[str, Any] = serialise(self)
         if self.samples is None:
             del values["samples"]
+        omit_empty(values["clips"])
         return values
 
 

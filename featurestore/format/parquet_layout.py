@@ -66,6 +66,14 @@ class Layout:
     columns: tuple[tuple[Chunk, ...], ...]
 
 
+def read_column_names(data: bytes) -> tuple[bytes, ...]:
+    """Names of the columns, or of the parts of those that are lists. Raises :class:`ValueError`."""
+    names = [part.get(4) for part in _structs(_footer(data), 2)[1:]]  # the first is the table itself
+    if not all(isinstance(name, bytes) for name in names):
+        raise ValueError("its footer lacks the name of a column")
+    return tuple(name for name in names if isinstance(name, bytes))
+
+
 def read_layout(data: bytes, columns: int) -> Layout:
     """Read the layout of a file with ``columns`` columns. Raises :class:`ValueError` if anything is wrong."""
     footer = _footer(data)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from featurestore.format.parquet_layout import Chunk, read_layout
+from featurestore.format.parquet_layout import Chunk, read_column_names, read_layout
 from schemas.errors import StoreDamagedError
 
 MOST_TEXT = 32_768
@@ -28,12 +28,20 @@ _MOST_NAME = 2**20
 
 
 def read_table(
-    data: bytes, name: str, schema: pa.Schema, rows: int, *, exact: bool = True, most_values: int = 0
+    data: bytes,
+    name: str,
+    schema: pa.Schema,
+    rows: int,
+    *,
+    exact: bool = True,
+    most_values: int = 0,
+    optional: Sequence[pa.Field] = (),
 ) -> pa.Table:
     """Decode the Parquet file ``data``, the object ``name`` of a store.
 
     The result has exactly ``schema`` (text, whole numbers, floats, lists of floats), without metadata. It has
     ``rows`` rows, or at most ``rows`` if not ``exact``. ``most_values`` is the most values a list may hold.
+    Those of the columns ``optional`` that the file has follow the others, in this order.
 
     Nothing is decoded before the footer and the header of every page have been checked: columns, rows, values
     and decompressed bytes must add up, and only PLAIN, RLE and dictionary encodings with zstd are allowed.
@@ -45,6 +53,7 @@ def read_table(
     Raises :class:`StoreDamagedError`, naming the object and what is wrong with it.
     """
     with table_errors(name):
+        schema = _with_optional(data, schema, optional)
         table = _decode(data, schema, rows, exact=exact, most_values=most_values)
         table.validate(full=True)
         return _plain(table, schema)
@@ -74,6 +83,13 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
     """The table as a pandas frame, from its types alone: pandas metadata stored in the file is ignored."""
     frame: pd.DataFrame = table.replace_schema_metadata(None).to_pandas(ignore_metadata=True)
     return frame
+
+
+def _with_optional(data: bytes, schema: pa.Schema, optional: Sequence[pa.Field]) -> pa.Schema:
+    if not optional:
+        return schema
+    found = read_column_names(data)
+    return pa.schema([*schema, *(field for field in optional if field.name.encode() in found)])
 
 
 def _decode(data: bytes, schema: pa.Schema, rows: int, *, exact: bool, most_values: int) -> pa.Table:

@@ -30,7 +30,7 @@ from featurestore.format.layout import (
     unit_statistics_path,
 )
 from featurestore.format.limits import MOST_STORE_JSON, declaration_problem, most_bytes, text_problem
-from featurestore.format.manifest import ManifestRow
+from featurestore.format.manifest import ManifestRow, manifest_table, planned_row
 from featurestore.format.tables import MEAN_TEXT, MOST_TEXT, parquet_bytes, require_bounded_text
 from featurestore.plan.units import Unit
 from featurestore.plan.worklist import Worklist
@@ -38,7 +38,6 @@ from featurestore.read.table_values import read_manifest
 from schemas.clip import Status
 from schemas.errors import CorpusError, StoreDamagedError
 from schemas.spec import StoreSpec
-from schemas.tables import MANIFEST_SCHEMA
 
 _OBJECT_JSON = 140
 """Bytes that ``store.json`` takes per object, besides its name."""
@@ -95,18 +94,16 @@ def _check_corpora(entries: Mapping[str, DatasetEntry]) -> None:
 def _check_manifest(spec: StoreSpec, rows: Rows, entries: Mapping[str, DatasetEntry]) -> None:
     """Check every clip, and the manifest of all of them."""
     clips = [row for key in sorted(rows) for row in rows[key]]
-    columns = {name: [getattr(row, name) for row in clips] for name in MANIFEST_SCHEMA.names}
-    for name in (field.name for field in MANIFEST_SCHEMA if pa.types.is_string(field.type)):
-        for row, text in zip(clips, columns[name], strict=True):
-            if text is not None and len(text) > MOST_TEXT // 4 and (size := len(text.encode())) > MOST_TEXT:
+    for row in clips:
+        for name, text in _texts_of(row).items():
+            if len(text) > MOST_TEXT // 4 and (size := len(text.encode())) > MOST_TEXT:
                 _refuse(
                     f"the {name} of the clip '{row.path[:100]}' has {size:,} bytes, but at most "
                     f"{MOST_TEXT:,} are possible",
                     "shorten it",
                 )
-    columns["status"] = [str(status) for status in columns["status"]]
     try:
-        data = parquet_bytes(pa.table(columns, schema=MANIFEST_SCHEMA))
+        data = parquet_bytes(manifest_table(clips))
         _check_size(MANIFEST, len(data), most_bytes(MANIFEST, spec, _counts(entries)), "shorten the texts")
         read_manifest(data, entries)
     except UnicodeEncodeError:
@@ -142,8 +139,7 @@ def _check_text(name: str, column: str, lengths: Sequence[int], times: int) -> N
 def _check_unit(unit: Unit, spec: StoreSpec, counts: Mapping[str, int]) -> None:
     """Check the record of a unit, if its clips have so much text that it could reach a limit."""
     rows = _rows_of(unit)
-    texts = (text for row in rows for text in (row.clip_id, row.path, row.speaker, row.label, row.problem))
-    if sum(map(len, texts)) + sum(len(row.sentence) + len(row.intensity) for row in rows) < _LITTLE_TEXT:
+    if sum(len(text) for row in rows for text in _texts_of(row).values()) < _LITTLE_TEXT:
         return
     views, count = len(spec.view_names), len(rows)
     record = UnitRecord(
@@ -205,34 +201,28 @@ def _counts(entries: Mapping[str, DatasetEntry]) -> dict[str, int]:
 
 def _rows_of(unit: Unit) -> tuple[ManifestRow, ...]:
     """The unit's rows of the manifest, as far as they are known before its recordings are read."""
-    placed = [(row, source) for row, source in enumerate(unit.rows, unit.first_row) if source is not None]
     return tuple(
-        ManifestRow(
-            clip_id=source.clip.clip_id,
-            dataset=source.clip.dataset,
-            row=row,
-            path=source.clip.path,
-            audio_sha256=source.audio_sha256,
-            speaker=source.clip.speaker,
-            gender=str(source.clip.gender),
-            emotion=str(source.clip.emotion),
-            label=source.clip.label,
-            intensity=source.clip.intensity,
-            sentence=source.clip.sentence,
-            repetition=source.clip.repetition,
-            duration_s=None,
-            sample_rate=None,
-            channels=None,
-            snr_db=None,
-            clipping_ratio=None,
-            silence_ratio=None,
-            peak=None,
-            loudness_lufs=None,
-            status=Status.OK,
-            problem=source.clip.note,
-        )
-        for row, source in placed
+        planned_row(source.clip, row, source.audio_sha256)
+        for row, source in enumerate(unit.rows, unit.first_row)
+        if source is not None
     )
+
+
+def _texts_of(row: ManifestRow) -> dict[str, str]:
+    """Column → text of the columns that have texts of any length."""
+    return {
+        "clip_id": row.clip_id,
+        "path": row.path,
+        "speaker": row.speaker,
+        "emotion": row.emotion,
+        "label": row.label,
+        "intensity": row.intensity,
+        "sentence": row.sentence,
+        "problem": row.problem,
+        "language": row.language,
+        "session": row.session,
+        "split": row.split,
+    }
 
 
 def _refuse(what: str, step: str) -> NoReturn:

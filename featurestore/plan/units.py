@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,7 +70,10 @@ def fingerprint(rows: Sequence[SourceClip | None], feature_version: int) -> str:
         {
             "format_version": FORMAT_VERSION,  # of all versions: a store that grows keeps its units
             "feature_version": feature_version,
-            "clips": [[*_metadata(row.clip), row.audio_sha256] if row else None for row in rows],
+            "clips": [
+                [*_metadata(row.clip), row.audio_sha256, *_optional(row.clip)] if row else None
+                for row in rows
+            ],
         }
     )
 
@@ -100,3 +103,9 @@ def _metadata(clip: Clip) -> list[str | int | None]:
         clip.repetition,
         clip.note,
     ]
+
+
+def _optional(clip: Clip) -> Iterator[dict[str, str | float]]:
+    """What only some corpora say about a clip; without it, the fingerprint is the one of earlier versions."""
+    if values := clip.optional_values():
+        yield values

@@ -18,7 +18,7 @@ from featurestore.format.tables import read_table, table_errors, to_frame
 from schemas.clip import Status
 from schemas.labels import Gender, is_emotion_name
 from schemas.spec import StoreSpec
-from schemas.tables import MANIFEST_SCHEMA, views_schema
+from schemas.tables import MANIFEST_SCHEMA, OPTIONAL_COLUMNS, views_schema
 
 _SHA256 = "^[0-9a-f]{64}$"
 _KEY = "^[0-9a-f]{32}$"
@@ -28,14 +28,17 @@ _LEADS_OUT = r"(^/)|((^|/)\.\.(/|$))|\x00|^$"
 
 
 def read_manifest(data: bytes, datasets: Mapping[str, DatasetEntry]) -> pd.DataFrame:
-    """Decode ``manifest.parquet``, with the columns of :data:`schemas.tables.MANIFEST_SCHEMA`.
+    """Decode ``manifest.parquet``, with the columns of :data:`schemas.tables.MANIFEST_SCHEMA` and those of
+    :data:`schemas.tables.OPTIONAL_COLUMNS` that it has.
 
     Guaranteed: corpora are sorted by name, each with the number of clips given in ``datasets``; rows increase
     within a corpus and lie within its arrays; clip ids are unique; paths stay inside the corpus folder;
-    gender and status are known words, and emotions have possible names. Raises
-    :class:`~schemas.errors.StoreDamagedError` otherwise.
+    gender and status are known words, and emotions have possible names; an optional column has a value, its
+    numbers are finite, and a clip ends after its start. Raises :class:`~schemas.errors.StoreDamagedError`
+    otherwise.
     """
-    table = read_table(data, MANIFEST, MANIFEST_SCHEMA, sum(extent.clips for extent in datasets.values()))
+    rows = sum(extent.clips for extent in datasets.values())
+    table = read_table(data, MANIFEST, MANIFEST_SCHEMA, rows, optional=tuple(OPTIONAL_COLUMNS))
     with table_errors(MANIFEST):
         start = 0
         for name, extent in sorted(datasets.items()):
@@ -52,6 +55,7 @@ def read_manifest(data: bytes, datasets: Mapping[str, DatasetEntry]) -> pd.DataF
         _require(table, "path", within, "a path within the corpus")
         _require_pattern(table, "audio_sha256", _SHA256)
         _require_unique(table, "clip_id")
+        _require_optional(table)
     return to_frame(table)
 
 
@@ -112,6 +116,28 @@ def read_statistics(data: bytes, manifest: pd.DataFrame, spec: StoreSpec) -> pd.
         for column in ("mean", "m2"):
             _require_moments(table, column, lengths)
     return to_frame(table)
+
+
+def _require_optional(table: pa.Table) -> None:
+    """Check the values of the optional columns that the table has."""
+    present = [field for field in OPTIONAL_COLUMNS if field.name in table.column_names]
+    for field in present:
+        column = table[field.name]
+        has_value = pc.not_equal(column, "") if pa.types.is_string(field.type) else column.is_valid()
+        if not pc.any(has_value).as_py():
+            raise ValueError(f"no row has a value in its column {field.name!r}")
+        if pa.types.is_floating(field.type):
+            _require_if_known(table, field.name, pc.is_finite(column), "a finite number")
+    names = [field.name for field in present]
+    if "start_s" in names:
+        _require_if_known(table, "start_s", pc.greater_equal(table["start_s"], 0.0), "0 or more seconds")
+    if "end_s" in names:
+        start = pc.fill_null(table["start_s"], 0.0) if "start_s" in names else 0.0
+        _require_if_known(table, "end_s", pc.greater(table["end_s"], start), "more seconds than start_s")
+
+
+def _require_if_known(table: pa.Table, column: str, right: pa.ChunkedArray, wanted: str) -> None:
+    _require(table, column, pc.or_kleene(table[column].is_null(), right), wanted)
 
 
 def _require_samples(table: pa.Table, spec: StoreSpec) -> None:

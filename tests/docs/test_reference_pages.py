@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from schemas.tables import MANIFEST_SCHEMA, VIEWS_SCHEMA
+from schemas.tables import MANIFEST_SCHEMA, OPTIONAL_COLUMNS, VIEWS_SCHEMA
 from tests.conftest import REPOSITORY
 from tests.docs.reference_pages import AGAIN, commands_page, pages, recipe_page
 
@@ -20,10 +20,17 @@ def test_a_page_that_is_written_from_the_code_is_current(path: Path) -> None:
     assert path.read_text(encoding="utf-8") == pages()[path], f"run {AGAIN}"
 
 
-@pytest.mark.parametrize(("table", "schema"), [("manifest", MANIFEST_SCHEMA), ("views", VIEWS_SCHEMA)])
+@pytest.mark.parametrize(
+    ("table", "schema"),
+    [
+        ("`manifest.parquet`", MANIFEST_SCHEMA),
+        ("Optional columns of `manifest.parquet`", OPTIONAL_COLUMNS),
+        ("`views.parquet`", VIEWS_SCHEMA),
+    ],
+)
 def test_the_page_of_tables_names_all_columns_with_their_types(table: str, schema: pa.Schema) -> None:
     page = (REFERENCE / "manifest.md").read_text(encoding="utf-8")
-    section = page.partition(f"## `{table}.parquet`")[2].partition("\n## ")[0]
+    section = page.partition(f"## {table}\n")[2].partition("\n## ")[0]
     rows = dict(re.findall(r"^\| `([a-z0-9_]+)` \| ([^|]+?) \|", section, re.MULTILINE))
     names = {"string": "string", "int64": "int64", "double": "float64"}
     assert rows == {

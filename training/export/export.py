@@ -90,8 +90,8 @@ def export_run(
     require_independent_clips(folder, record)  # before any weights are looked for
     if record.dimensions:
         raise RunError(
-            f"{run} predicts values (labels.target regression), but only classifiers can be exported; predict "
-            f"with ser-predict or training.predict.Predictor"
+            f"{run} predicts values (labels.target regression), but only classifiers can be exported; "
+            f"predict with ser-predict or training.predict.Predictor"
         )
     predictor = Predictor.open(run, "cpu", encoders)
     beside = encoder_paths(features_of_encoders(predictor), onnx)

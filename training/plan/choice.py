@@ -7,7 +7,7 @@ from pathlib import Path
 
 from featurestore.store import FeatureStore
 from schemas.errors import RunError, UsageError
-from schemas.labels import sort_emotions
+from schemas.labels import UNKNOWN_EMOTION, sort_emotions
 from schemas.labels_spec import ALL_EMOTIONS
 from schemas.overrides import override
 from schemas.recipe import Recipe
@@ -78,10 +78,12 @@ def _with_known_labels(store: FeatureStore, recipe: Recipe) -> Recipe:
     if recipe.labels.set != ALL_EMOTIONS:
         return recipe
     clips = candidates(store.manifest, recipe.where, recipe.datasets)
+    given = (clips["emotion"] != UNKNOWN_EMOTION) | (clips["label"] != "")
+    emotions = clips["emotion"][given].unique()
     try:
-        labels = recipe.labels.resolve(clips["emotion"].unique())
+        labels = recipe.labels.resolve(emotions)
     except ValueError as error:
-        held = ", ".join(sort_emotions(clips["emotion"].unique())) or "none"
+        held = ", ".join(sort_emotions(emotions)) or "none"
         raise RunError(
             f"label set 'all' needs clips of at least two emotions, but the store has {held}; add clips, or "
             f"change where and datasets"

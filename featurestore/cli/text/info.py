@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
+import pandas as pd
 from rich.console import Group, RenderableType
 from rich.table import Table
 
@@ -13,9 +15,11 @@ from featurestore.format.documents import StoreDocument
 from featurestore.store import FeatureStore
 from schemas.encoders import EncoderSpec
 from schemas.features import FeatureSpec
-from schemas.messages.counts import choose_form
+from schemas.messages.counts import choose_form, format_count
+from schemas.tables import OPTIONAL_COLUMNS
 
 _TABLES = "tables and metadata"
+_MOST_VALUES = 8
 
 
 def info_text(store: FeatureStore) -> RenderableType:
@@ -41,10 +45,26 @@ def info_text(store: FeatureStore) -> RenderableType:
             for feature in spec.features
         ),
         f"tables    {sizes[_TABLES] / 1e6:,.1f} MB",
+        *(f"column    {escape(line)}" for line in _optional_columns(store.manifest)),
         f"views     {', '.join(f'{i} {name}' for i, name in enumerate(spec.view_names))}",
         f"storage   {spec.storage.dtype}, {spec.storage.codec}; seed {spec.seed}",
         f"built by  {', '.join(f'{name} {number}' for name, number in document.libraries.items())}",
     )
+
+
+def _optional_columns(manifest: pd.DataFrame) -> Iterator[str]:
+    """One line for each optional column that the manifest has: its values, or their range."""
+    for name in (name for name in OPTIONAL_COLUMNS.names if name in manifest):
+        column = manifest[name]
+        if pd.api.types.is_numeric_dtype(column):
+            known = column.dropna()
+            values = f"{known.min():g} to {known.max():g}"
+        else:
+            known = column[column != ""]
+            different = sorted(known.unique())
+            shown = ", ".join(different[:_MOST_VALUES])
+            values = f"{shown}, …" if len(different) > _MOST_VALUES else shown
+        yield f"{name}: {values} ({len(known):,} of {format_count(len(manifest), 'clip')})"
 
 
 def _layers(feature: FeatureSpec) -> str:

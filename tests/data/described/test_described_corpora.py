@@ -73,6 +73,10 @@ def test_iemocap_is_read_from_its_sessions_and_evaluation_files(tree: Tree) -> N
         ("iemocap/Ses02M_impro01_F000", "iemocap/ses02_f", "female", "neutral", "neu"),
         ("iemocap/Ses02M_impro01_M001", "iemocap/ses02_m", "male", "frustrated", "fru"),
     ]
+    assert [(c.session, c.valence, c.arousal, c.dominance) for c in scan.clips] == [
+        ("2", 2.5, 2.5, 2.5),
+        ("2", 1.5, 3.5, 3.5),
+    ]
     reasons = {item.path.rpartition("/")[2]: item.reason for item in scan.ignored}
     assert reasons["Ses02M_impro01_M002.wav"] == "emotion xxx: the raters do not agree on one"
     assert reasons["Ses02M_impro01_M003.wav"] == "no list of the corpus gives Ses02M_impro01_M003 an emotion"
@@ -89,6 +93,7 @@ def test_msp_improv_is_read_with_its_evaluation(tree: Tree) -> None:
     assert (clip.clip_id, clip.speaker, clip.gender, clip.emotion) == (
         *("mspimprov/S01A-F01-P-FM01", "mspimprov/f01", "female", "happy"),
     )
+    assert (clip.session, clip.valence, clip.arousal, clip.dominance) == ("01", 3.8, 2.4, 3.2)
 
 
 def test_lists_that_contradict_each_other_are_refused(tree: Tree) -> None:

@@ -7,11 +7,14 @@ import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pandas as pd
 import pytest
+from hypothesis import strategies as st
 
 from data.locate import locate
 from data.scanning import scan_corpus
+from data.tables.numbers import parse_number
 from schemas.clip import Scan
 from schemas.errors import CorpusError, CorpusNotFoundError, UsageError
 from schemas.labels import Gender
@@ -79,6 +82,61 @@ def test_columns_are_named_behind_the_path_or_in_the_description(tree: Tree) -> 
     for given in (f"{root}/t.csv", str(root)):
         (clip,) = scan(f"mine={given}:emotion=Mood", root).clips
         assert (clip.emotion, clip.label, clip.speaker) == ("angry", "cross", "mine/anna")
+
+
+@pytest.mark.parametrize("name", ["t.csv", "semicolons.csv", "t.parquet", "t.jsonl"])
+def test_ratings_language_session_and_split_are_kept(tree: Tree, name: str) -> None:
+    root = tree("a.wav", "b.wav", "c.wav")
+    rows = pd.DataFrame(
+        {
+            "file": ["a.wav", "b.wav", "c.wav"],
+            "emotion": ["sad", None, "happy"],
+            "speaker": ["s", "s", "t"],
+            "Lang": ["de", "de", None],
+            "session": [1, 1, 2],
+            "split": ["train", "train", "test"],
+            "valence": [1.5, -0.25, None],
+            "Activation": [3, 2, None],
+            "power": [0.001, None, None],
+        }
+    )
+    FORMS[name](root / name, rows)
+    found = scan(f"mine={root}/{name}:dominance=power", root)
+    assert [(c.emotion, c.label, c.language, c.session, c.split) for c in found.clips] == [
+        ("sad", "sad", "de", "1", "train"),
+        ("unknown", "", "de", "1", "train"),
+        ("happy", "happy", "", "2", "test"),
+    ]
+    assert [(c.valence, c.arousal, c.dominance) for c in found.clips] == [
+        (1.5, 3.0, 0.001),
+        (-0.25, 2.0, None),
+        (None, None, None),
+    ]
+    assert found.notices == ()
+
+
+def test_a_table_of_ratings_needs_no_emotions(tree: Tree) -> None:
+    root = tree("a.wav", "b.wav")
+    (root / "t.csv").write_text("file,speaker,arousal\na.wav,s,2\nb.wav,s,\n")
+    found = scan(f"mine={root}/t.csv", root)
+    assert [(clip.emotion, clip.label, clip.arousal) for clip in found.clips] == [("unknown", "", 2.0)]
+    assert [item.reason for item in found.ignored] == ["line 3 of t.csv names no emotion and has no rating"]
+
+
+@pytest.mark.parametrize("cell", ["high", "nan", "inf", "1_0", "1.2.3", "1e999", "0x10", "٣"])
+def test_a_rating_that_is_not_a_number_is_reported_with_its_line(tree: Tree, cell: str) -> None:
+    root = tree("a.wav", "b.wav")
+    (root / "t.csv").write_text(f"file;emotion;valence\na.wav;sad;1,5\nb.wav;sad;{cell}\n")
+    found = scan(f"mine={root}/t.csv", root)
+    assert [clip.valence for clip in found.clips] == [1.5]
+    assert [item.reason for item in found.ignored] == [
+        f"line 3 of t.csv: '{cell}' is not a number; leave the cell of valence empty if it is not known"
+    ]
+
+
+@hypothesis.given(st.floats(allow_nan=False, allow_infinity=False))
+def test_numbers_are_read_as_python_writes_them(number: float) -> None:
+    assert parse_number(repr(number)) == parse_number(repr(number).replace(".", ",")) == number
 
 
 def test_all_finds_a_folder_whose_description_names_a_table(tree: Tree) -> None:
@@ -159,12 +217,14 @@ def test_a_table_without_speakers_says_what_that_means(tree: Tree) -> None:
             "has no column 'file', but a, b; name the column behind the path, as in NAME=t",
         ),
         ("file,mood\na.wav,sad\n", "has no column 'emotion', but file, mood"),
+        ("file,speaker,split\na.wav,x,test\n", "has no column 'emotion', but file, speaker, split"),
         ("file,emotion,start,end\na.wav,sad,0,1\n", "cuts recordings by its column 'start'"),
         (
             "file,emotion\na.wav,sad\na.wav,happy\n",
             "the emotion 'sad' in line 2 and 'happy' in line 3",
         ),
         ("file,emotion,speaker\na.wav,sad,x\na.wav,sad,y\n", "the speaker 'mine/x' in line 2"),
+        ("file,valence\na.wav,1\na.wav,2\n", "the valence '1' in line 2 and '2' in line 3"),
         ("file,emotion\na.wav,fröhlich\n".encode("cp1252"), "looks like Windows-1252"),
     ],
 )

@@ -6,16 +6,15 @@ import dataclasses
 import json
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from featurestore.format.documents import UnitRecord, document_bytes, parse_document
 from featurestore.format.layout import unit_record_path
-from featurestore.format.manifest import ManifestRow, plain_rows
+from featurestore.format.manifest import ManifestRow, manifest_table
 from featurestore.format.seal import seal
 from schemas.errors import StoreDamagedError
-from schemas.tables import MANIFEST_SCHEMA
+from schemas.tables import MANIFEST_SCHEMA, OPTIONAL_COLUMNS
 
 FIELDS = {field.name: str(field.type) for field in dataclasses.fields(ManifestRow)}
 
@@ -26,8 +25,8 @@ def record(tiny_store: Path) -> bytes:
 
 
 def test_fields_are_the_columns_in_order() -> None:
-    assert list(FIELDS) == MANIFEST_SCHEMA.names
-    for column in MANIFEST_SCHEMA:
+    assert list(FIELDS) == [*MANIFEST_SCHEMA.names, *OPTIONAL_COLUMNS.names]
+    for column in (*MANIFEST_SCHEMA, *OPTIONAL_COLUMNS):
         assert ("None" in FIELDS[column.name]) == column.nullable, column.name
 
 
@@ -40,10 +39,22 @@ def test_rows_give_the_stored_table(tiny_store: Path) -> None:
         parse_document((tiny_store / unit_record_path("demo", unit)).read_bytes(), "record", UnitRecord)
         for unit in range(3)
     ]
-    table = pa.Table.from_pylist(
-        plain_rows(clip for unit in records for clip in unit.clips), schema=MANIFEST_SCHEMA
-    )
+    table = manifest_table(clip for unit in records for clip in unit.clips)
     assert table.equals(pq.read_table(tiny_store / "manifest.parquet"))
+
+
+def test_a_unit_has_the_optional_fields_of_which_a_clip_has_a_value(record: bytes) -> None:
+    document = parse_document(record, "record", UnitRecord)
+    first, *others = document.clips
+    rated = dataclasses.replace(first, valence=0.0, session="1")
+    changed = document.model_copy(update={"clips": (rated, *others)})
+    data = document_bytes(changed)
+    rows = json.loads(data)["clips"]
+    assert (rows[0]["valence"], rows[0]["session"]) == (0.0, "1")
+    assert {(row["valence"], row["session"]) for row in rows[1:]} == {(None, "")}
+    assert {*rows[0]} == {*MANIFEST_SCHEMA.names, "session", "valence"}
+    assert parse_document(data, "record", UnitRecord) == changed
+    assert manifest_table(changed.clips).column_names == [*MANIFEST_SCHEMA.names, "session", "valence"]
 
 
 @pytest.mark.parametrize("change", ["clip_id", "row", "colour", "status"])

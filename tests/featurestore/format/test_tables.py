@@ -19,7 +19,7 @@ from featurestore.format.tables import read_table
 from featurestore.read.table_values import read_manifest, read_statistics, read_views
 from schemas.errors import StoreDamagedError
 from schemas.spec import StoreSpec
-from schemas.tables import MANIFEST_SCHEMA, VIEWS_SCHEMA
+from schemas.tables import MANIFEST_SCHEMA, OPTIONAL_COLUMNS, VIEWS_SCHEMA, manifest_schema
 from tests.hostile.parquet import data_page, dictionary_page, varint, with_chunk, write
 
 SPEC = StoreSpec.model_validate(
@@ -167,6 +167,84 @@ def test_a_manifest_that_cannot_be_true_is_refused(
     change(rows)
     with pytest.raises(StoreDamagedError, match=message):
         read_manifest(write(table(rows, MANIFEST_SCHEMA)), entries())
+
+
+OPTIONAL: dict[str, Any] = {
+    "language": "de",
+    "session": "1",
+    "split": "",
+    "start_s": 0.5,
+    "end_s": 2.0,
+    "valence": 3.5,
+    "arousal": None,
+    "dominance": -1.0,
+}
+
+
+def _with_optional(*names: str) -> list[dict[str, Any]]:
+    return [
+        row
+        | {
+            name: OPTIONAL[name] if index % 2 else "" if isinstance(OPTIONAL[name], str) else None
+            for name in names
+        }
+        for index, row in enumerate(manifest_rows())
+    ]
+
+
+@pytest.mark.parametrize("names", [("valence",), ("language", "session"), ("start_s", "end_s", "dominance")])
+def test_a_manifest_may_have_optional_columns(names: tuple[str, ...]) -> None:
+    data = write(table(_with_optional(*names), manifest_schema(names)))
+    frame = read_manifest(data, entries())
+    pd.testing.assert_frame_equal(frame, pd.read_parquet(pa.BufferReader(data)))
+    assert [*frame.columns] == [*MANIFEST_SCHEMA.names, *names]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"valence": float("nan")}, "row 9 has nan as valence, expected a finite number"),
+        ({"arousal": float("inf")}, "row 9 has inf as arousal"),
+        ({"start_s": -0.5}, "row 9 has -0.5 as start_s"),
+        ({"end_s": 0.0}, "row 9 has 0.0 as end_s"),
+        ({"start_s": 2.0, "end_s": 2.0}, "row 9 has 2.0 as end_s, expected more seconds than start_s"),
+        ({"valence": None}, "no row has a value in its column 'valence'"),
+        ({"session": ""}, "no row has a value in its column 'session'"),
+    ],
+)
+def test_optional_columns_that_cannot_be_true_are_refused(values: dict[str, Any], message: str) -> None:
+    rows = [row | ({"session": ""} if "session" in values else {}) for row in manifest_rows()]
+    rows[9] |= values
+    with pytest.raises(StoreDamagedError, match=message):
+        read_manifest(write(table(rows, manifest_schema(values))), entries())
+
+
+@pytest.mark.parametrize(
+    ("schema", "message"),
+    [
+        (
+            pa.schema([*MANIFEST_SCHEMA, pa.field("colour", pa.string())]),
+            "do not add up to 300 rows of 22 columns",
+        ),
+        (
+            pa.schema([*MANIFEST_SCHEMA, pa.field("valence", pa.string())]),
+            "its column 'valence' has the type string, expected double",
+        ),
+        (
+            pa.schema(
+                [*MANIFEST_SCHEMA, OPTIONAL_COLUMNS.field("valence"), OPTIONAL_COLUMNS.field("start_s")]
+            ),
+            "has a column 'valence', expected 'start_s'",
+        ),
+        (
+            pa.schema([OPTIONAL_COLUMNS.field("valence"), *MANIFEST_SCHEMA]),
+            "has a column 'valence', expected",
+        ),
+    ],
+)
+def test_other_columns_are_refused(schema: pa.Schema, message: str) -> None:
+    with pytest.raises(StoreDamagedError, match=message):
+        read_manifest(write(table(manifest_rows(), schema)), entries())
 
 
 @pytest.mark.parametrize(
