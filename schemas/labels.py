@@ -124,7 +124,12 @@ class LabelSet:
         return self.rule.get(emotion)
 
     def class_names(self, target: Target) -> tuple[str, ...]:
-        """Names of all classes of ``target``, in index order; ``female_angry`` for gender × emotion."""
+        """Names of all classes of ``target``, in index order; ``female_angry`` for gender × emotion.
+
+        Raises ValueError for a regression, which has no classes.
+        """
+        if target is Target.REGRESSION:
+            raise ValueError("a regression has no classes")
         if target is Target.EMOTION:
             return tuple(str(emotion) for emotion in self.classes)
         return tuple(f"{g}_{e}" for g in (Gender.FEMALE, Gender.MALE) for e in self.classes)

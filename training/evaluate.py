@@ -142,7 +142,8 @@ def prepare(request: EvaluationRequest) -> Trial:
     held_out = own_test_clips(request.runs, splits, store) if own else unheard_clips(splits, records, store)
     chosen = [_targets(request, record, store, own=own) for record in (records if own else records[:1])]
     for path, other in zip(request.runs, chosen, strict=False):
-        if not np.array_equal(other.of_clips[held_out.clips], chosen[0].of_clips[held_out.clips]):
+        one, two = other.of_clips[held_out.clips], chosen[0].of_clips[held_out.clips]
+        if not np.array_equal(one, two, equal_nan=True):
             raise RunError(
                 f"{path} and {request.runs[0]} select different clips of the test side; choose with --where"
             )

@@ -28,7 +28,7 @@ def dimension_summary_text(summary: DimensionSummary) -> str:
     """Text for a terminal: mean over folds, pooled result with interval, folds, details."""
     lines = [
         f"{summary.title}: CCC {plus_minus(summary.ccc)} {_over(summary)}",
-        f"RMSE {rmse(summary.rmse.mean)}",
+        f"RMSE {rmse_plus_minus(summary.rmse)}",
         wrap(_pooled_sentence(summary)),
     ]
     if caution := warning(summary.claim):
@@ -118,14 +118,21 @@ def fold_rows(summary: DimensionSummary) -> list[tuple[str, ...]]:
         rows.append((name, ccc(found.ccc), *each, rmse(found.rmse), *size))
     if len(summary.folds) > 1:
         over = tuple(map(plus_minus, summary.ccc_of_dimensions.values())) if several else ()
-        error = f"{rmse(summary.rmse.mean)} ± {rmse(summary.rmse.sd or 0.0)}"
-        rows.insert(-1, ("mean ± sd", plus_minus(summary.ccc), *over, error, "", "", ""))
+        errors = rmse_plus_minus(summary.rmse)
+        rows.insert(-1, ("mean ± sd", plus_minus(summary.ccc), *over, errors, "", "", ""))
     return rows
 
 
 def plus_minus(value: MeanAndDeviation) -> str:
     """``0.613 ± 0.052``, or ``0.613`` for a single fold."""
     return ccc(value.mean) if value.sd is None else f"{ccc(value.mean)} ± {ccc(value.sd)}"
+
+
+def rmse_plus_minus(value: MeanAndDeviation) -> str:
+    """``0.781 ± 0.060``, or ``0.781`` for a single fold; the deviation has the decimals of the mean."""
+    mean = rmse(value.mean)
+    decimals = len(mean.partition(".")[2]) if "e" not in mean else 0
+    return mean if value.sd is None else f"{mean} ± {value.sd:.{decimals}f}"
 
 
 def _over(summary: DimensionSummary) -> str:
