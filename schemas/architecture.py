@@ -110,18 +110,19 @@ class MlpSpec(_Named):
 
 
 class LinearSpec(_Named):
-    """A linear classifier of functionals or embeddings, trained without epochs."""
+    """A linear classifier or ridge regression of functionals or embeddings, trained without epochs."""
 
     family: Literal["linear"] = "linear"
-    classifier: Literal["svm", "lda", "logistic"]
-    """A linear support vector machine, linear discriminant analysis, or logistic regression."""
+    classifier: Literal["svm", "lda", "logistic", "ridge"]
+    """A linear support vector machine, linear discriminant analysis, or logistic regression. ``ridge``: ridge
+    regression, for dimensions."""
     statistics: tuple[Statistic, ...] = ()
     """Statistics of each frame descriptor, for functionals; none for embeddings."""
     c: float = Field(_C, gt=0)
     """``svm`` and ``logistic`` only: inverse strength of the L2 penalty."""
     shrinkage: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = _SHRINKAGE
-    """``lda`` only: share of a multiple of the identity in the covariance (Ledoit & Wolf 2004); ``auto``: the
-    share that makes held-out speakers most likely."""
+    """``lda`` and ``ridge`` only: share of a multiple of the identity in the covariance (Ledoit & Wolf 2004).
+    ``auto``: the share that makes held-out speakers most likely, or for ``ridge`` their CCC highest."""
     calibration: Literal["none", "temperature"] = "none"
     """``temperature``: the scores are divided by one number, under which held-out speakers are most likely
     (Guo et al. 2017).
@@ -138,10 +139,11 @@ class LinearSpec(_Named):
 
     @model_validator(mode="after")
     def _check_unused(self) -> Self:
-        if self.classifier != "lda" and self.shrinkage != _SHRINKAGE:
-            raise ValueError(f"shrinkage applies to lda, not to {self.classifier}; remove it")
-        if self.classifier == "lda" and self.c != _C:
-            raise ValueError("c applies to svm and logistic, not to lda; remove it")
+        shrinks = self.classifier in ("lda", "ridge")
+        if not shrinks and self.shrinkage != _SHRINKAGE:
+            raise ValueError(f"shrinkage applies to lda and ridge, not to {self.classifier}; remove it")
+        if shrinks and self.c != _C:
+            raise ValueError(f"c applies to svm and logistic, not to {self.classifier}; remove it")
         return self
 
 

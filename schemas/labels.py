@@ -92,10 +92,19 @@ class Gender(StrEnum):
 
 
 class Target(StrEnum):
-    """What a model predicts."""
+    """What a model predicts: classes, or with ``regression`` the values of dimensions."""
 
     EMOTION = "emotion"
     GENDER_EMOTION = "gender_emotion"
+    REGRESSION = "regression"
+
+
+class Dimension(StrEnum):
+    """A dimension of emotion that clips may have values of: columns of the manifest, in its order."""
+
+    VALENCE = "valence"
+    AROUSAL = "arousal"
+    DOMINANCE = "dominance"
 
 
 @dataclass(frozen=True)
@@ -115,7 +124,12 @@ class LabelSet:
         return self.rule.get(emotion)
 
     def class_names(self, target: Target) -> tuple[str, ...]:
-        """Names of all classes of ``target``, in index order; ``female_angry`` for gender × emotion."""
+        """Names of all classes of ``target``, in index order; ``female_angry`` for gender × emotion.
+
+        Raises ValueError for a regression, which has no classes.
+        """
+        if target is Target.REGRESSION:
+            raise ValueError("a regression has no classes")
         if target is Target.EMOTION:
             return tuple(str(emotion) for emotion in self.classes)
         return tuple(f"{g}_{e}" for g in (Gender.FEMALE, Gender.MALE) for e in self.classes)

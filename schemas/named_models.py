@@ -73,6 +73,13 @@ MODELS: Mapping[str, ModelSpec] = MappingProxyType(
                 classifier="lda",
                 statistics=("mean", "std", "step_size", "step_std", "slope", "curvature", "time_skew"),
             ),
+            LinearSpec(
+                name="functionals-ridge",
+                classifier="ridge",
+                shrinkage="auto",
+                statistics=("mean", "std", "step_size", "step_std", "slope", "curvature", "time_skew"),
+            ),
+            LinearSpec(name="ridge", classifier="ridge", shrinkage="auto"),
             LinearSpec(name="lda", classifier="lda", shrinkage="auto", calibration="temperature"),
             LinearSpec(name="svm", classifier="svm", calibration="temperature"),
             LinearSpec(name="logistic", classifier="logistic", calibration="temperature"),

@@ -68,6 +68,7 @@ class Recipe(Model):
             known = tuple(f for f in self.features if not isinstance(f, EncoderSpec) or f.architecture)
             self.model_copy(update={"features": known or (RmsSpec(),)}).store_spec()
         self._check_representation()
+        self._check_target()
         return self
 
     def _check_representation(self) -> None:
@@ -87,6 +88,47 @@ class Recipe(Model):
                 if embedding
                 else f"model {self.model.name} needs statistics of functionals, or features of encoders and "
                 f'input.representation = "embedding"'
+            )
+
+    def _check_target(self) -> None:
+        """Raise ValueError if the model or its training is for classes but the target is not, or reversed."""
+        model, train = self.model, self.train
+        ridge = isinstance(model, LinearSpec) and model.classifier == "ridge"
+        if not self.labels.is_regression:
+            if ridge:
+                raise ValueError(
+                    f"model {model.name} is a ridge regression, but labels.target is {self.labels.target}; "
+                    f"set labels.target=regression, or choose another model.classifier"
+                )
+            return
+        if isinstance(model, LinearSpec) and not ridge:
+            raise ValueError(
+                f"model {model.name} classifies ({model.classifier}), but labels.target is regression; set "
+                f"model.classifier=ridge"
+            )
+        if isinstance(model, LinearSpec) and model.calibration != "none":
+            raise ValueError(
+                f"model {model.name} has the calibration {model.calibration}, which is for probabilities, "
+                f"but labels.target is regression; set model.calibration=none"
+            )
+        for field, value, neutral in (
+            ("class_weights", train.class_weights, "none"),
+            ("label_smoothing", train.label_smoothing, 0),
+        ):
+            if value != neutral:
+                raise ValueError(
+                    f"train.{field} {value} is for classes, but labels.target is regression; set "
+                    f"train.{field}={neutral}"
+                )
+        if train.monitor in ("ua", "wa"):
+            raise ValueError(
+                f"train.monitor {train.monitor} is for classes, but labels.target is regression; set "
+                f"train.monitor=loss, which is 1 - CCC"
+            )
+        if train.batch_size == 1 and not isinstance(model, LinearSpec):
+            raise ValueError(
+                "train.batch_size 1 is too small for labels.target regression, whose loss compares the clips "
+                "of a batch; give at least 2"
             )
 
     def _check_layers(self) -> None:

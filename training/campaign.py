@@ -14,8 +14,7 @@ from schemas.messages.printable import escape_line
 from training.loop.ranks import is_one_of_several
 from training.plan.choice import Choice, choose
 from training.report.files import write_series
-from training.report.series_summary import summary_of
-from training.report.summary_text import summary_text
+from training.report.series_summary import summary_of, summary_text_of
 from training.runs.hashes import notes_on_hashes, require_resumable, take_out_results
 from training.runs.observer import Observer
 from training.runs.request import TrainRequest, resume_command
@@ -118,4 +117,4 @@ def _train_series(
         summary = summary_of([folder])
         for problem in write_series(folder, summary):
             observer.notice(problem)
-    return Outcome("series", folder.path, summary_text(summary), summary.to_json())
+    return Outcome("series", folder.path, summary_text_of(summary), summary.to_json())

@@ -24,19 +24,21 @@ from pipelines.device import choose_device
 from schemas.errors import RunError
 from training.audits.sentences import SharedSentences, shared_sentences
 from training.metrics.ensemble_weights import EnsembleWeights, Weighting, weigh_by_validation
-from training.metrics.evaluation import evaluate_predictions
 from training.metrics.predictions import Predictions
-from training.metrics.scores import Evaluation
+from training.metrics.side import AnyEvaluation, AnyPredictions, evaluate_side
+from training.metrics.value_predictions import ValuePredictions
 from training.plan.requirements import require_features
 from training.predict.trained import TrainedModel
+from training.report.series_summary import require_single
 from training.report.tested import Tested, corpora_heard
 from training.runs.request import Hardware
 from training.runs.run import RunRecord, require_once
 from training.runs.same_store import open_same_store
 from training.samples.datasets import require_datasets
+from training.samples.dimensions import dimension_targets
 from training.samples.held_out import own_test_clips, unheard_clips
-from training.samples.samples import Samples
-from training.samples.targets import NO_CLASS, Targets, targets_of
+from training.samples.samples import AnyTargets, Samples
+from training.samples.targets import targets_of
 from training.splits.claim import Claim
 from training.splits.split import Split
 
@@ -81,20 +83,19 @@ class Trial:
         """Records of the runs; all have the same labels."""
         return tuple(model.record for model in self.models)
 
-    def predict(self, samples: Samples) -> Predictions:
+    def predict(self, samples: Samples) -> AnyPredictions:
         """Predictions of the model, or of the mean of several, for ``samples`` of the store."""
         device = choose_device(self.hardware.device or "auto")
         shares = [1.0] * len(self.models) if self.weights is None else self.weights.shares
         total = sum(
-            share * model.probabilities(self.store, samples, device, self.hardware)
+            share * model.results(self.store, samples, device, self.hardware)
             for share, model in zip(shares, self.models, strict=True)
         )
-        return predictions_of(self.store, samples, self.records[0].classes, np.asarray(total) / sum(shares))
+        return predictions_of(self.store, samples, self.records[0].outputs, np.asarray(total) / sum(shares))
 
-    def evaluate(self, predictions: Predictions) -> Evaluation:
+    def evaluate(self, predictions: AnyPredictions) -> AnyEvaluation:
         """Metrics of predictions."""
-        labels = self.records[0].recipe.labels
-        return evaluate_predictions(predictions, labels.label_set(), labels.target)
+        return evaluate_side(predictions, self.records[0].recipe.labels)
 
 
 def evaluate_runs(request: EvaluationRequest) -> Tested:
@@ -121,13 +122,15 @@ def prepare(request: EvaluationRequest) -> Trial:
     UsageError
         If a run is given twice, or the store lacks a named corpus.
     RunError
-        If the store's features differ from those that a model was trained on, if it has no clips to test on,
-        if the runs differ in their labels or, on their own store, in their test clips, if clips of a run's
-        split have changed in its own store, or if there is nothing to weigh the runs by.
+        If several regressions are given, if the store's features differ from those that a model was trained
+        on, if it has no clips to test on, if the runs differ in their labels or, on their own store, in their
+        test clips, if clips of a run's split have changed in its own store, or if there is nothing to weigh
+        the runs by.
     """
     require_once(request.runs)
     models = tuple(TrainedModel.open(path) for path in request.runs)
     records = tuple(model.record for model in models)
+    require_single(request.runs, records[0].recipe.labels)
     _require_same_labels(request.runs, records)
     splits = [Split.from_json(model.folder.read_json("split.json")) for model in models]
     first, split = records[0], splits[0]
@@ -139,13 +142,15 @@ def prepare(request: EvaluationRequest) -> Trial:
     held_out = own_test_clips(request.runs, splits, store) if own else unheard_clips(splits, records, store)
     chosen = [_targets(request, record, store, own=own) for record in (records if own else records[:1])]
     for path, other in zip(request.runs, chosen, strict=False):
-        if not np.array_equal(other.classes[held_out.clips], chosen[0].classes[held_out.clips]):
+        one, two = other.of_clips[held_out.clips], chosen[0].of_clips[held_out.clips]
+        if not np.array_equal(one, two, equal_nan=True):
             raise RunError(
                 f"{path} and {request.runs[0]} select different clips of the test side; choose with --where"
             )
-    classes, notices = chosen[0].classes[held_out.clips], (*chosen[0].notices, *held_out.notices)
-    kept = classes != NO_CLASS
-    samples = Samples(held_out.clips[kept], held_out.views[kept], classes[kept])
+    notices = (*chosen[0].notices, *held_out.notices)
+    kept = chosen[0].kept[held_out.clips]
+    clips = held_out.clips[kept]
+    samples = Samples(clips, held_out.views[kept], chosen[0].of_clips[clips])
     if not len(samples):
         raise RunError(f"store {store.place} has no clips to test on ({'; '.join(notices)})")
     tested = store.manifest.iloc[samples.clips]
@@ -165,16 +170,15 @@ def prepare(request: EvaluationRequest) -> Trial:
     )
 
 
-def _targets(request: EvaluationRequest, record: RunRecord, store: FeatureStore, *, own: bool) -> Targets:
-    """The class of each clip that a run would be tested on."""
+def _targets(request: EvaluationRequest, record: RunRecord, store: FeatureStore, *, own: bool) -> AnyTargets:
+    """The class or values of each clip that a run would be tested on."""
     recipe = record.recipe
-    return targets_of(
-        store.manifest,
-        recipe.labels.label_set(),
-        recipe.labels.target,
-        recipe.where if request.where is None else request.where or None,
-        request.datasets or (recipe.datasets if own else None),
-    )
+    where = recipe.where if request.where is None else request.where or None
+    datasets = request.datasets or (recipe.datasets if own else None)
+    if record.dimensions:
+        return dimension_targets(store.manifest, record.outputs, where, datasets)
+    labels = recipe.labels
+    return targets_of(store.manifest, labels.label_set(), labels.target, where, datasets)
 
 
 def _require_same_labels(runs: Sequence[Path], records: Sequence[RunRecord]) -> None:
@@ -205,8 +209,13 @@ def _claim_on_other_clips(records: Sequence[RunRecord], tested: Sequence[str]) -
 
 
 def predictions_of(
-    store: FeatureStore, samples: Samples, classes: Sequence[str], probabilities: NDArray[np.float64]
-) -> Predictions:
-    """Predictions for ``samples`` from ``probabilities`` (samples, classes)."""
+    store: FeatureStore, samples: Samples, outputs: Sequence[str], results: NDArray[np.float64]
+) -> AnyPredictions:
+    """Predictions for ``samples`` from probabilities (samples, classes) or values (samples, dimensions).
+
+    ``outputs`` are the names of the classes or dimensions.
+    """
     clips = store.manifest.iloc[samples.clips]
-    return Predictions.of(classes, clips, samples.views, samples.targets, probabilities)
+    if samples.targets.ndim == 1:
+        return Predictions.of(outputs, clips, samples.views, samples.classes, results)
+    return ValuePredictions.of(outputs, clips, samples.views, samples.values, results)

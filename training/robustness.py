@@ -20,7 +20,8 @@ import numpy as np
 from schemas.errors import UsageError
 from training.evaluate import EvaluationRequest, Trial, prepare
 from training.metrics.predictions import Predictions
-from training.metrics.scores import Scores
+from training.metrics.scores import Evaluation, Scores
+from training.metrics.side import AnyEvaluation, AnyPredictions
 from training.report.result import subject_of
 from training.report.robustness import Robustness, ViewScores, setting_of
 from training.report.series_summary import require_alike
@@ -80,14 +81,19 @@ def _measure(
     predictions: list[Predictions] = []
     views: tuple[int, ...] = ()
     for name, trial in folds:
+        if trial.records[0].dimensions:
+            raise UsageError(
+                f"{trial.runs[0]} predicts values (labels.target regression), but --views compares UA; leave "
+                "out --views"
+            )
         if trial.draws_views:
             raise UsageError(
                 f"the split of {trial.runs[0]} puts views of one recording on several sides, so training has "
                 "heard views of its test clips; --views needs a run without --leak-views"
             )
         views = choose_views(text, trial.store.spec.view_names)
-        tested = [trial.predict(_in_view(trial.samples, view)) for view in views]
-        scores.append([trial.evaluate(each).emotion for each in tested])
+        tested = [_classes(trial.predict(_in_view(trial.samples, view))) for view in views]
+        scores.append([_emotion_scores(trial.evaluate(each)) for each in tested])
         predictions += tested
         names.append(name)
         trials.append(trial)
@@ -119,6 +125,18 @@ def _measure(
         store_digest=first.store.digest,
         notices=tuple(dict.fromkeys(notice for trial in trials for notice in trial.notices)),
     )
+
+
+def _classes(found: AnyPredictions) -> Predictions:
+    if not isinstance(found, Predictions):
+        raise TypeError("a regression has no classes")
+    return found
+
+
+def _emotion_scores(found: AnyEvaluation) -> Scores:
+    if not isinstance(found, Evaluation):
+        raise TypeError("a regression has no UA")
+    return found.emotion
 
 
 def _in_view(samples: Samples, view: int) -> Samples:

@@ -23,25 +23,26 @@ from featurestore.places.durable import storage_errors
 from featurestore.places.partials import sweep_folder
 from pipelines.float32_products import float32_products
 from schemas.architecture import LinearSpec
-from schemas.errors import RunError, StoppedError
+from schemas.errors import RunError, StoppedError, UsageError
 from training.evaluate import predictions_of
 from training.linear.training import train_linear
 from training.loop.fabric import OneProcess, processes_for
 from training.loop.graphed import require_capturable
 from training.loop.network import TrainingOutcome, new_network, require_room, train_network
 from training.loop.normalise import normalisation_of
-from training.metrics.evaluation import evaluate_predictions
+from training.loop.ranks import is_one_of_several
+from training.metrics.side import evaluate_side
 from training.plan.make import plan
 from training.plan.plan import Plan
 from training.report.files import write_result
 from training.report.result import RunResult
+from training.report.result_text import result_text
 from training.report.sentences import sentence_note
 from training.report.temperature import temperature_sentences
-from training.report.text import report
 from training.runs.hashes import notes_on_hashes, require_resumable, take_out_results
 from training.runs.observer import Observer, SilentObserver, Start
 from training.runs.request import TrainRequest
-from training.runs.run import RunFolder, run_name
+from training.runs.run import RunFolder, RunRecord, run_name
 from training.samples.samples import Samples
 from training.splits.side import SIDES
 from training.vectors.clip_vectors import clip_vectors
@@ -63,7 +64,8 @@ def train(request: TrainRequest, observer: Observer | None = None) -> RunResult:
     Raises
     ------
     SerError
-        What :func:`training.plan.make.plan` raises; :class:`RunError` if another process is training the run
+        What :func:`training.plan.make.plan` raises; :class:`UsageError` for a regression under ``torchrun``;
+        :class:`RunError` if another process is training the run
         or its loss is no longer finite; :class:`StorageError` if it cannot be written; :class:`StoppedError`
         on Ctrl-C, once there is a run to resume.
     """
@@ -71,6 +73,7 @@ def train(request: TrainRequest, observer: Observer | None = None) -> RunResult:
     if request.resume is not None:
         _check_hashes(request.resume, observer)
     planned = plan(request)
+    _require_one_process(planned.record)
     torch.set_num_threads(planned.record.threads)
     linear = isinstance(planned.record.recipe.model, LinearSpec)
     fabric = processes_for(planned.device, planned.record.recipe.train, linear=linear)
@@ -89,6 +92,15 @@ def train(request: TrainRequest, observer: Observer | None = None) -> RunResult:
                 return _train(fabric, planned, folder, network, observer, resume)
         except KeyboardInterrupt:
             raise StoppedError(f"stopped; resume with: {resume}") from None
+
+
+def _require_one_process(record: RunRecord) -> None:
+    """Raise :class:`UsageError` for a regression by several processes: its loss needs the whole batch."""
+    if record.dimensions and is_one_of_several():
+        raise UsageError(
+            "torchrun splits each batch among processes, but the CCC of labels.target regression needs the "
+            "whole batch; train with ser-train alone"
+        )
 
 
 def _check_hashes(path: Path, observer: Observer) -> None:
@@ -194,13 +206,10 @@ def _result(planned: Plan, folder: RunFolder, trained: TrainingOutcome) -> RunRe
     labels = record.recipe.labels
     manifest = planned.store.manifest
     predictions = {
-        side: predictions_of(planned.store, planned.samples[side], record.classes, probabilities)
-        for side, probabilities in trained.probabilities.items()
+        side: predictions_of(planned.store, planned.samples[side], record.outputs, results)
+        for side, results in trained.results.items()
     }
-    tested = {
-        side: evaluate_predictions(found, labels.label_set(), labels.target)
-        for side, found in predictions.items()
-    }
+    tested = {side: evaluate_side(found, labels) for side, found in predictions.items()}
     return RunResult(
         folder=folder,
         record=record,
@@ -213,9 +222,9 @@ def _result(planned: Plan, folder: RunFolder, trained: TrainingOutcome) -> RunRe
         corpora={side: _unique_values(manifest["dataset"], planned.samples[side]) for side in SIDES},
         audit=planned.audit,
         notices=planned.notices,
-        report=report(
+        report=result_text(
             tested["test"],
-            labels.target,
+            labels,
             claim,
             trained.best_epoch,
             remarks=[sentence_note([planned.audit.sentences], claim)],

@@ -95,7 +95,7 @@ def test_linear_classifiers_need_a_penalty_and_known_statistics() -> None:
 @pytest.mark.parametrize(
     ("classifier", "fields", "sentence"),
     [
-        ("svm", {"shrinkage": 0.5}, "shrinkage applies to lda, not to svm"),
+        ("svm", {"shrinkage": 0.5}, "shrinkage applies to lda and ridge, not to svm"),
         ("lda", {"c": 1.0}, "c applies to svm and logistic, not to lda"),
     ],
 )

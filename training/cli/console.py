@@ -9,7 +9,7 @@ from typing import Self
 
 from featurestore.cli.console import ConsoleProgress, err, note
 from schemas.messages.counts import choose_form
-from training.runs.observer import EpochResult, Start
+from training.runs.observer import AnyEpochResult, EpochResult, Start
 
 
 class ConsoleObserver:
@@ -63,13 +63,16 @@ class ConsoleObserver:
         """Advance the bar of the epoch."""
         self._advance(1)
 
-    def epoch_done(self, result: EpochResult) -> None:
+    def epoch_done(self, result: AnyEpochResult) -> None:
         """Close the bar and print one line."""
         self._bar.close()
+        if isinstance(result, EpochResult):
+            reached = f"UA {100 * result.validation_ua:.1f} %  WA {100 * result.validation_wa:.1f} %"
+        else:
+            reached = f"CCC {result.validation_ccc:.3f}  RMSE {result.validation_rmse:#.3g}"
         err.print(
             f"epoch {result.epoch:3}  loss {result.train_loss:.3f}  validation loss "
-            f"{result.validation_loss:.3f}  UA {100 * result.validation_ua:.1f} %  "
-            f"WA {100 * result.validation_wa:.1f} %  lr {result.learning_rate:.2e}  "
+            f"{result.validation_loss:.3f}  {reached}  lr {result.learning_rate:.2e}  "
             f"{result.seconds:.1f} s{'  best' if result.best else ''}"
         )
 

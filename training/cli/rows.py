@@ -11,7 +11,7 @@ from schemas.messages.printable import escape_line
 
 if TYPE_CHECKING:
     from training.predict.predictor import Prediction  # takes seconds to import
-    from training.predict.worth import WorthJson
+    from training.predict.worth import ValueWorthJson, WorthJson
 
 
 class PredictionWriter(Protocol):
@@ -62,6 +62,60 @@ class TextWriter:
         self._stream.flush()
 
 
+class ValueTextWriter:
+    """Columns for a terminal: the value of every dimension of a regression."""
+
+    def __init__(self, stream: TextIO, dimensions: Sequence[str]) -> None:
+        self._stream, self._dimensions = stream, tuple(dimensions)
+        self._has_header = False
+
+    def write_prediction(self, name: str, prediction: Prediction) -> None:
+        """Write one line, after the header if it is the first."""
+        if not self._has_header:
+            self._write_row("from", "to", self._dimensions, "clip")
+            self._has_header = True
+        span = (f"{prediction.start_s:.1f} s", f"{prediction.stop_s:.1f} s")
+        if prediction.values is None:
+            self._write_row(*span, ("silence", *[""] * (len(self._dimensions) - 1)), name)
+        else:
+            self._write_row(*span, [f"{value:#.3g}" for value in prediction.values], name)
+
+    def write_problem(self, name: str, problem: str) -> None:
+        """Leave the problem to the command, which reports it on standard error."""
+
+    def finish(self) -> None:
+        """End the table: every line has been written."""
+
+    def _write_row(self, start: str, stop: str, cells: Sequence[str], name: str) -> None:
+        values = "  ".join(f"{cell:>9}" for cell in cells)
+        self._stream.write(f"{start:>8}  {stop:>8}  {values}  {escape_line(name)}\n")
+        self._stream.flush()
+
+
+class ValueCsvWriter:
+    """The value of every dimension of a regression; the cells are empty for silence."""
+
+    def __init__(self, stream: TextIO, dimensions: Sequence[str]) -> None:
+        self._stream, self._dimensions = stream, tuple(dimensions)
+        self._writer = csv.writer(stream, lineterminator="\n")
+        self._writer.writerow(("clip", "start_s", "stop_s", *dimensions))
+        stream.flush()
+
+    def write_prediction(self, name: str, prediction: Prediction) -> None:
+        """Write one row."""
+        row = (escape_line(name), f"{prediction.start_s:.3f}", f"{prediction.stop_s:.3f}")
+        silent = [""] * len(self._dimensions)
+        values = silent if prediction.values is None else [f"{value:.6f}" for value in prediction.values]
+        self._writer.writerow((*row, *values))
+        self._stream.flush()
+
+    def write_problem(self, name: str, problem: str) -> None:
+        """Leave the problem to the command, which reports it on standard error."""
+
+    def finish(self) -> None:
+        """End the table: every row has been written."""
+
+
 class CsvWriter:
     """The probability of every emotion; the cells are empty for silence."""
 
@@ -103,32 +157,44 @@ class PredictionJson(TypedDict):
     probabilities: dict[str, float] | None
 
 
+class ValuesJson(TypedDict):
+    """One prediction of a clip by a regression; ``values`` is null for silence."""
+
+    start_s: float
+    stop_s: float
+    unheard_s: float
+    values: dict[str, float] | None
+
+
 class ClipJson(TypedDict):
     """One clip with its predictions, or with the problem that prevents any."""
 
     clip: str
     problem: str | None
-    predictions: list[PredictionJson]
+    predictions: list[PredictionJson | ValuesJson]
 
 
 class JsonWriter:
-    """One document, at the end: models and how well they were tested, emotions, clips with predictions."""
+    """One document, at the end: models and how well they were tested, emotions, clips with predictions.
 
-    def __init__(self, stream: TextIO, emotions: Sequence[str], models: Sequence[WorthJson]) -> None:
-        self._stream, self._emotions, self._models = stream, list(emotions), list(models)
+    That of a regression has ``dimensions`` instead of ``emotions``.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        emotions: Sequence[str],
+        models: Sequence[WorthJson | ValueWorthJson],
+        dimensions: Sequence[str] = (),
+    ) -> None:
+        self._stream, self._models = stream, list(models)
+        self._outputs = {"dimensions": list(dimensions)} if dimensions else {"emotions": list(emotions)}
         self._clips: dict[str, ClipJson] = {}
 
     def write_prediction(self, name: str, prediction: Prediction) -> None:
         """Keep a prediction for the document."""
-        ranked = prediction.ranked
         self._clip(name)["predictions"].append(
-            {
-                "start_s": prediction.start_s,
-                "stop_s": prediction.stop_s,
-                "unheard_s": prediction.unheard_s,
-                "emotion": ranked[0][0] if ranked else None,
-                "probabilities": dict(ranked) if ranked else None,
-            }
+            _values_json(prediction) if prediction.dimensions else _emotion_json(prediction)
         )
 
     def write_problem(self, name: str, problem: str) -> None:
@@ -140,7 +206,7 @@ class JsonWriter:
         document = {
             "format": JSON_FORMAT,
             "models": self._models,
-            "emotions": self._emotions,
+            **self._outputs,
             "clips": list(self._clips.values()),
         }
         self._stream.write(json_text(document) + "\n")
@@ -148,6 +214,28 @@ class JsonWriter:
 
     def _clip(self, name: str) -> ClipJson:
         return self._clips.setdefault(name, {"clip": utf8_name(name), "problem": None, "predictions": []})
+
+
+def _emotion_json(prediction: Prediction) -> PredictionJson:
+    ranked = prediction.ranked
+    return {
+        "start_s": prediction.start_s,
+        "stop_s": prediction.stop_s,
+        "unheard_s": prediction.unheard_s,
+        "emotion": ranked[0][0] if ranked else None,
+        "probabilities": dict(ranked) if ranked else None,
+    }
+
+
+def _values_json(prediction: Prediction) -> ValuesJson:
+    values = prediction.values
+    named = None if values is None else dict(zip(prediction.dimensions, values.tolist(), strict=True))
+    return {
+        "start_s": prediction.start_s,
+        "stop_s": prediction.stop_s,
+        "unheard_s": prediction.unheard_s,
+        "values": named,
+    }
 
 
 def utf8_name(name: str) -> str:

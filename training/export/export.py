@@ -86,7 +86,13 @@ def export_run(
     paths = _output_paths(onnx, force=force)
     _require_libraries()
     folder = RunFolder.open(run)
-    require_independent_clips(folder, folder.record())  # before any weights are looked for
+    record = folder.record()
+    require_independent_clips(folder, record)  # before any weights are looked for
+    if record.dimensions:
+        raise RunError(
+            f"{run} predicts values (labels.target regression), but only classifiers can be exported; "
+            f"predict with ser-predict or training.predict.Predictor"
+        )
     predictor = Predictor.open(run, "cpu", encoders)
     beside = encoder_paths(features_of_encoders(predictor), onnx)
     _require_free([path for _, path in beside], force=force)

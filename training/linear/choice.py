@@ -59,15 +59,7 @@ def fit_by_units(
     Raises :class:`RunError` for fewer than two units, or if the samples without a group of units are all of
     one class.
     """
-    names = sorted(set(units))
-    if len(names) < 2:
-        raise RunError(
-            f"model {spec.name} is chosen by held-out speakers or sentences, but training and validation "
-            "have one speaker and fewer than two known sentences; choose a protocol with more, or set "
-            "model.shrinkage and model.calibration"
-        )
-    group_of = {name: index % FOLDS for index, name in enumerate(names)}
-    groups = np.array([group_of[name] for name in units])
+    groups = groups_of(spec, units)
     candidates = len(SHRINKAGES) if spec.shrinkage == "auto" else 1
     scores = np.zeros((candidates, len(targets), classes))
     for group in np.unique(groups):
@@ -85,3 +77,19 @@ def fit_by_units(
     final = fit_classifier(spec.model_copy(update=fixed), values, targets, classes, class_weights)
     chosen = replace(final, temperature=decided[best])
     return Chosen(chosen, scores[best])
+
+
+def groups_of(spec: LinearSpec, units: Sequence[str]) -> NDArray[np.int64]:
+    """The group (n,) that holds out each sample, of at most :data:`FOLDS`; a unit is in one group.
+
+    Raises :class:`RunError` for fewer than two units.
+    """
+    names = sorted(set(units))
+    if len(names) < 2:
+        raise RunError(
+            f"model {spec.name} is chosen by held-out speakers or sentences, but training and validation "
+            "have one speaker and fewer than two known sentences; choose a protocol with more, or set "
+            "model.shrinkage and model.calibration"
+        )
+    group_of = {name: index % FOLDS for index, name in enumerate(names)}
+    return np.array([group_of[name] for name in units], dtype=np.int64)

@@ -50,7 +50,8 @@ class LinearClassifier:
     """Fitted classifier, float64: ``mean``, ``scale`` (D,), ``coef`` (classes, D), ``intercept`` (classes,).
 
     A class without training samples has an intercept of −∞, so its probability is 0. Scores are divided by
-    ``temperature``.
+    ``temperature``. Of a ridge regression (:mod:`training.linear.ridge`), classes are dimensions and scores
+    are their values.
     """
 
     mean: Floats
@@ -145,8 +146,7 @@ def fit_all(
             f"all {len(targets)} training samples are of class {', '.join(map(str, present))}, but a "
             "classifier needs two classes; choose another label set, or a store with more emotions"
         )
-    mean, scale = _standard(values)
-    standard = (values - mean) / scale
+    mean, scale, standard = standardise(values)
     if spec.classifier == "lda" and not spec.statistics:
         fitted = _analyse(spec, standard, targets, classes, class_weights)
     else:
@@ -200,11 +200,15 @@ def _by_scikit_learn(
     return coef, intercept
 
 
-def _standard(values: NDArray[np.floating]) -> tuple[Floats, Floats]:
-    """Mean and population deviation of each column, (D,) float64; a constant column has deviation 1."""
+def standardise(values: NDArray[np.floating]) -> tuple[Floats, Floats, Floats]:
+    """Mean and population deviation of each column, (D,) float64, and the standardised values (n, D).
+
+    A constant column has deviation 1.
+    """
     exact = values.astype(np.float64)
     mean, deviation = exact.mean(axis=0), exact.std(axis=0)
-    return mean, np.where(deviation < SMALLEST_DEVIATION + ROUNDING * np.abs(mean), 1.0, deviation)
+    scale = np.where(deviation < SMALLEST_DEVIATION + ROUNDING * np.abs(mean), 1.0, deviation)
+    return mean, scale, (values - mean) / scale
 
 
 def _estimator(

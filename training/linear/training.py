@@ -1,4 +1,4 @@
-"""Training of a linear classifier by a plan, and its predictions."""
+"""Training of a linear classifier or regression by a plan, and its predictions."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from schemas.architecture import LinearSpec
 from training.linear.calibration import measure_temperature
 from training.linear.choice import fit_by_units
 from training.linear.classifier import LinearClassifier, fit_classifier
-from training.linear.held_out import units_to_hold_out
+from training.linear.held_out import HeldOutUnits, units_to_hold_out
 from training.linear.load import load_classifier
+from training.linear.ridge import fit_ridge, fit_ridge_by_units
 from training.loop.network import TrainingOutcome
 from training.metrics.temperature import TemperatureEffect
 from training.plan.plan import Plan
@@ -25,6 +26,9 @@ from training.samples.samples import Samples
 from training.splits.side import ORIGINAL_VIEW, Side
 from training.vectors.clip_vectors import vectors_of
 from training.vectors.source import read_vectors
+
+_KNOWN: tuple[Side, ...] = ("train", "validation")
+"""Sides that a model with choices is fitted on."""
 
 
 def train_linear(planned: Plan, folder: RunFolder, spec: LinearSpec, observer: Observer) -> TrainingOutcome:
@@ -37,14 +41,20 @@ def train_linear(planned: Plan, folder: RunFolder, spec: LinearSpec, observer: O
     values: dict[Side, NDArray[np.float32]] = {
         side: _values(store, read, record, observer.loaded) for side, read in samples.items()
     }
-    fitted, validation, calibrated = _fit(planned, spec, values)
+    if planned.record.dimensions:
+        calibrated = None
+        fitted, validation = _fit_regression(planned, spec, values)
+        tested = fitted.scores(values["test"])
+    else:
+        fitted, validation, calibrated = _fit(planned, spec, values)
+        tested = fitted.predict(values["test"])
     with storage_errors(folder.path, retry=f"run {planned.resume_command(folder.path)}"):
         fitted.save(folder.linear)
     return TrainingOutcome(
         history=(),
         best_epoch=None,
         parameters=fitted.parameters,
-        probabilities={"validation": validation, "test": fitted.predict(values["test"])},
+        results={"validation": validation, "test": tested},
         temperature=calibrated,
     )
 
@@ -56,17 +66,13 @@ def _fit(
     record, samples = planned.record, planned.samples
     classes, weights = len(record.classes), record.recipe.train.class_weights
     if not spec.chooses:
-        fitted = fit_classifier(spec, values["train"], samples["train"].targets, classes, weights)
+        fitted = fit_classifier(spec, values["train"], samples["train"].classes, classes, weights)
         return fitted, fitted.predict(values["validation"]), None
-    known: tuple[Side, ...] = ("train", "validation")
-    targets = np.concatenate([samples[side].targets for side in known])
-    originals = np.concatenate([samples[side].views == ORIGINAL_VIEW for side in known])
-    units = units_to_hold_out(
-        planned.store.manifest.iloc[np.concatenate([samples[side].clips for side in known])]
-    )
+    targets = np.concatenate([samples[side].classes for side in _KNOWN])
+    originals, units = _originals_and_units(planned)
     chosen = fit_by_units(
         spec,
-        np.concatenate([values[side] for side in known]),
+        np.concatenate([values[side] for side in _KNOWN]),
         targets,
         units.names,
         originals,
@@ -81,17 +87,48 @@ def _fit(
             chosen.scores[originals],
             targets[originals],
             tested,
-            samples["test"].targets,
+            samples["test"].classes,
             units.by,
         )
     return chosen.classifier, chosen.held_out[len(samples["train"]) :], effect
 
 
+def _fit_regression(
+    planned: Plan, spec: LinearSpec, values: Mapping[Side, NDArray[np.float32]]
+) -> tuple[LinearClassifier, NDArray[np.float64]]:
+    """The regression, and values of the validation clips by one without their units."""
+    samples = planned.samples
+    if spec.shrinkage != "auto":
+        (fitted,) = fit_ridge(values["train"], samples["train"].values, [spec.shrinkage])
+        return fitted, fitted.scores(values["validation"])
+    originals, units = _originals_and_units(planned)
+    chosen = fit_ridge_by_units(
+        spec,
+        np.concatenate([values[side] for side in _KNOWN]),
+        np.concatenate([samples[side].values for side in _KNOWN]),
+        units.names,
+        originals,
+    )
+    return chosen.regression, chosen.held_out[len(samples["train"]) :]
+
+
+def _originals_and_units(planned: Plan) -> tuple[NDArray[np.bool_], HeldOutUnits]:
+    """Which samples of training and validation are originals, and what each is held out with."""
+    samples = planned.samples
+    originals = np.concatenate([samples[side].views == ORIGINAL_VIEW for side in _KNOWN])
+    clips = np.concatenate([samples[side].clips for side in _KNOWN])
+    return originals, units_to_hold_out(planned.store.manifest.iloc[clips])
+
+
 def predict_linear(
     folder: RunFolder, record: RunRecord, store: FeatureStore, samples: Samples
 ) -> NDArray[np.float64]:
-    """Probabilities (samples, classes) by a run's classifier. Raises :class:`RunError` if it has none."""
-    return load_classifier(folder).predict(_values(store, samples, record))
+    """Probabilities (samples, classes), or values (samples, dimensions), by a run's linear model.
+
+    Raises :class:`RunError` if it has none.
+    """
+    fitted, values = load_classifier(folder), _values(store, samples, record)
+    return fitted.scores(values) if record.dimensions else fitted.predict(values)
 
 
 def _values(

@@ -91,7 +91,8 @@ class Order:
         facts = ["loader", _ALGORITHM, store.digest, batch_size, view_sampling, window]
         sha = hashlib.sha256(json.dumps(facts).encode())
         for part in (samples.clips, samples.views, samples.targets):
-            sha.update(np.ascontiguousarray(part, dtype="<i8").tobytes())
+            dtype = "<f8" if part.dtype.kind == "f" else "<i8"
+            sha.update(np.ascontiguousarray(part, dtype=dtype).tobytes())
         fingerprint = f"sha256:{sha.hexdigest()}"
         return cls(cells, batch_size, view_sampling, store.digest, window, fingerprint)
 

@@ -18,7 +18,7 @@ _READ_AT_ONCE = 1024
 
 
 class RamSource:
-    """A source with samples in memory: ``features`` (n, C, T), ``valid_frames`` and ``targets`` (n,) int64.
+    """A source with samples in memory: ``features`` (n, C, T), ``valid_frames`` (n,) int64, ``targets``.
 
     The features may be in CPU memory while training runs on a GPU; they are then copied batch by batch.
     """
@@ -44,15 +44,15 @@ class RamSource:
         raises.
         """
         features = torch.empty((len(stream), *stream.shape), dtype=stream.dtype, device=home)
-        valid_frames, targets = (torch.empty(len(stream), dtype=torch.int64) for _ in range(2))
+        valid_frames = torch.empty(len(stream), dtype=torch.int64)
         start = 0
         for batch in stream.in_order(_READ_AT_ONCE):
             part = slice(start, start + batch.total)
             features[part] = batch.features.squeeze(1).to(home)
-            valid_frames[part], targets[part] = batch.valid_frames, batch.targets
+            valid_frames[part] = batch.valid_frames
             loaded(batch.total)
             start = part.stop
-        return cls(features, valid_frames, targets, device)
+        return cls(features, valid_frames, stream.targets, device)
 
     def __len__(self) -> int:
         return len(self.features)

@@ -17,8 +17,9 @@ from training.loader.order import Order, Position
 class Batch:
     """One rank's share of a batch, on the training device.
 
-    ``features`` (B, 1, C, T) in the store's dtype, ``valid_frames`` (B,) int64, ``targets`` (B,) int64.
-    ``total`` is the size of the whole batch over all ranks; B may be 0 if the batch is small.
+    ``features`` (B, 1, C, T) in the store's dtype, ``valid_frames`` (B,) int64, ``targets`` classes (B,)
+    int64 or values (B, dimensions) float32. ``total`` is the size of the whole batch over all ranks; B may be
+    0 if the batch is small.
     """
 
     features: Tensor

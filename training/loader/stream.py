@@ -32,6 +32,7 @@ from training.loader.memory import allocate_pages, default_budget, stored_dtype,
 from training.loader.order import Order, Position
 from training.loader.reading import ReadingPlan
 from training.loader.source import WHOLE, Batch, Share
+from training.loader.targets import target_tensor
 from training.loader.wire import Wire
 from training.samples.samples import Samples
 
@@ -78,7 +79,7 @@ class StreamSource:
         self._rows = store.manifest["row"].to_numpy()[samples.clips].astype(np.int64)
         self._views = samples.views
         self._valid_frames = torch.from_numpy(valid_frames_of(store, samples, features[0])).to(device)
-        self._targets = torch.from_numpy(samples.targets.astype(np.int64)).to(device)
+        self.targets = target_tensor(samples).to(device)
         self._spare: list[Tensor] = []
 
     def __len__(self) -> int:
@@ -127,7 +128,7 @@ class StreamSource:
                 yield Batch(
                     features=wire.send(target),
                     valid_frames=self._valid_frames.index_select(0, at),
-                    targets=self._targets.index_select(0, at),
+                    targets=self.targets.index_select(0, at),
                     total=int(total),
                 )
         finally:

@@ -40,10 +40,10 @@ class Augment(nn.Module):
     ) -> tuple[Tensor, Tensor, MixedTargets]:
         """Augment normalised ``x`` (B, 1, C, T), which is 0 in padded frames; return x, frames and targets.
 
-        ``valid_frames`` (B,) and ``targets`` (B,) are int64. A mixture is as long as the longer of its two
-        samples. The inputs are not changed.
+        ``valid_frames`` (B,) and classes ``targets`` (B,) are int64; values are (B, dimensions). A mixture is
+        as long as the longer of its two samples. The inputs are not changed.
         """
-        mixed = MixedTargets.of_classes(targets)
+        mixed = MixedTargets.unmixed(targets)
         if not self.training:
             return x, valid_frames, mixed
         draws = _Draws(rows or (len(x), 0, 1), x.device, generator)

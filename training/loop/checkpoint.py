@@ -28,7 +28,7 @@ from training.loop import checkpoint_hash
 from training.loop.average import AveragedWeights
 from training.loop.optimise import Schedule
 from training.loop.progress import TrainingProgress
-from training.runs.observer import EpochResult
+from training.runs.observer import AnyEpochResult, DimensionEpochResult, EpochResult
 
 LAST, BEST = "last.safetensors", "best.safetensors"
 
@@ -116,7 +116,7 @@ def resume_last(folder: Path, trainee: Trainee, fingerprint: str) -> TrainingPro
     return progress
 
 
-def read_history(folder: Path) -> list[EpochResult]:
+def read_history(folder: Path) -> list[AnyEpochResult]:
     """Read the history of ``last.safetensors``; empty if there is no such file.
 
     Raises :class:`RunError` if the file is damaged or lost.
@@ -148,14 +148,25 @@ def is_intact(path: Path) -> bool:
     return True
 
 
-def _history(folder: Path, state: Mapping[str, Any]) -> list[EpochResult]:
+def _history(folder: Path, state: Mapping[str, Any]) -> list[AnyEpochResult]:
     try:
         return [_epoch_result(row) for row in state["history"]]
     except (KeyError, TypeError) as error:
         raise RunError(f"{folder / LAST} has no valid history: {error!r}; start a new run") from error
 
 
-def _epoch_result(row: Mapping[str, Any]) -> EpochResult:
+def _epoch_result(row: Mapping[str, Any]) -> AnyEpochResult:
+    if "validation_ccc" in row:
+        return DimensionEpochResult(
+            epoch=row["epoch"],
+            train_loss=row["train_loss"],
+            validation_loss=row["validation_loss"],
+            validation_ccc=row["validation_ccc"],
+            validation_rmse=row["validation_rmse"],
+            learning_rate=row["learning_rate"],
+            seconds=row["seconds"],
+            best=row["best"],
+        )
     return EpochResult(
         epoch=row["epoch"],
         train_loss=row["train_loss"],

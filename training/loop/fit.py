@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 
 import torch
 import torch.distributed
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from schemas.errors import RunError
@@ -31,6 +30,7 @@ from training.loader.source import Source
 from training.loop.augment import Augment
 from training.loop.average import AveragedWeights
 from training.loop.checkpoint import Trainee, resume_last, save_best, save_last
+from training.loop.concordance import DimensionLoss
 from training.loop.fabric import share_of
 from training.loop.graphed import use_cuda_graphs
 from training.loop.loss import Loss
@@ -38,8 +38,8 @@ from training.loop.normalise import Normaliser
 from training.loop.optimise import optimiser_of, schedule_of
 from training.loop.progress import TrainingProgress
 from training.loop.step import Step
-from training.metrics.confusion import unweighted_average_recall
-from training.runs.observer import EpochObserver, EpochResult
+from training.loop.validate import ClassValidation, Validate, Validation, validate_classes
+from training.runs.observer import AnyEpochResult, DimensionEpochResult, EpochObserver, EpochResult
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -49,15 +49,17 @@ if TYPE_CHECKING:
 class Problem:
     """What to train on: sources of training and validation, order of training, normaliser, loss and seed.
 
-    Normaliser and loss are on the device of the sources' batches.
+    Normaliser and loss are on the device of the sources' batches. ``validate`` computes the metrics of the
+    validation side.
     """
 
     train: Source
     validation: Source
     order: Order
     normaliser: Normaliser
-    loss: Loss
+    loss: Loss | DimensionLoss
     seed: int
+    validate: Validate = validate_classes
 
 
 @dataclass(frozen=True)
@@ -99,16 +101,15 @@ def fit(
         _train_epoch(step, problem, progress, saving, observer)
         train_loss = progress.loss / progress.weight
         with _use_validated_weights(trainee):
-            scores = _validate(fabric, model, problem, spec.batch_size)
-            result = EpochResult(
-                epoch=progress.epoch + 1,
-                train_loss=train_loss,
-                validation_loss=scores.loss,
-                validation_ua=scores.ua,
-                validation_wa=scores.wa,
-                learning_rate=float(trainee.optimizer.param_groups[0]["lr"]),
-                seconds=round(time.perf_counter() - started, 3),
-                best=False,
+            outputs, true = forward_all(
+                fabric, model, problem.normaliser, problem.validation, spec.batch_size
+            )
+            result = _epoch_result(
+                progress.epoch + 1,
+                train_loss,
+                problem.validate(outputs, true),
+                float(trainee.optimizer.param_groups[0]["lr"]),
+                round(time.perf_counter() - started, 3),
             )
             _require_finite(result, spec)
             result = replace(result, best=progress.improves(result, spec.monitor))
@@ -126,7 +127,7 @@ def fit(
 def forward_all(
     fabric: Fabric, model: nn.Module, normaliser: Normaliser, source: Source, batch_size: int
 ) -> tuple[Tensor, Tensor]:
-    """Logits (n, classes) float32 and targets (n,) int64 of all samples of ``source``, on the CPU.
+    """Outputs (n, outputs) float32 and targets of all samples of ``source``, on the CPU.
 
     ``model`` is put in evaluation mode. Each process computes its batches, and all processes return all
     results. ``model`` and ``normaliser`` are on the device of the source's batches.
@@ -142,7 +143,7 @@ def forward_all(
             if not done:
                 # Allocated at once: small tensors between large batches would fragment the heap.
                 logits = torch.empty((len(source), found.shape[1]))
-                targets = torch.empty(len(source), dtype=torch.int64)
+                targets = torch.empty((len(source), *batch.targets.shape[1:]), dtype=batch.targets.dtype)
             part = slice(done, done + len(found))
             logits[part], targets[part] = found, batch.targets
             own.append((logits[part], targets[part]))
@@ -190,27 +191,34 @@ def _train_epoch(
     progress.loss, progress.weight = total.tolist()
 
 
-@dataclass(frozen=True)
-class _ValidationScores:
-    """Mean cross-entropy in nats, unweighted average recall and accuracy of the validation side."""
-
-    loss: float
-    ua: float
-    wa: float
-
-
-def _validate(fabric: Fabric, model: nn.Module, problem: Problem, batch_size: int) -> _ValidationScores:
-    """Score ``model`` on the validation side."""
-    logits, true = forward_all(fabric, model, problem.normaliser, problem.validation, batch_size)
-    predicted = logits.argmax(dim=1).numpy()
-    return _ValidationScores(
-        loss=float(F.cross_entropy(logits, true)),
-        ua=unweighted_average_recall(true.numpy(), predicted),
-        wa=float((true.numpy() == predicted).mean()),
+def _epoch_result(
+    epoch: int, train_loss: float, found: Validation, learning_rate: float, seconds: float
+) -> AnyEpochResult:
+    """The row of an epoch; whether it is the best so far is not known yet."""
+    if isinstance(found, ClassValidation):
+        return EpochResult(
+            epoch=epoch,
+            train_loss=train_loss,
+            validation_loss=found.loss,
+            validation_ua=found.ua,
+            validation_wa=found.wa,
+            learning_rate=learning_rate,
+            seconds=seconds,
+            best=False,
+        )
+    return DimensionEpochResult(
+        epoch=epoch,
+        train_loss=train_loss,
+        validation_loss=found.loss,
+        validation_ccc=found.ccc,
+        validation_rmse=found.rmse,
+        learning_rate=learning_rate,
+        seconds=seconds,
+        best=False,
     )
 
 
-def _require_finite(result: EpochResult, spec: TrainSpec) -> None:
+def _require_finite(result: AnyEpochResult, spec: TrainSpec) -> None:
     if not (math.isfinite(result.train_loss) and math.isfinite(result.validation_loss)):
         raise RunError(
             f"the loss is no longer finite in epoch {result.epoch} (training {result.train_loss}, "

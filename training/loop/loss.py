@@ -24,7 +24,8 @@ from schemas.training import TrainSpec
 class MixedTargets(NamedTuple):
     """Sample ``i`` belongs to class ``first[i]`` by ``share[i]``, to class ``second[i]`` by the rest.
 
-    ``first``, ``second`` (B,) int64, ``share`` (B,) float32 in 0…1.
+    ``first``, ``second`` (B,) int64, ``share`` (B,) float32 in 0…1. Values of dimensions (B, dimensions) are
+    mixed in the same way.
     """
 
     first: Tensor
@@ -32,9 +33,9 @@ class MixedTargets(NamedTuple):
     share: Tensor
 
     @classmethod
-    def of_classes(cls, targets: Tensor) -> MixedTargets:
-        """Targets that are not mixed: each sample belongs entirely to its class."""
-        return cls(targets, targets, torch.ones(targets.shape, device=targets.device))
+    def unmixed(cls, targets: Tensor) -> MixedTargets:
+        """Targets that are not mixed: each sample belongs entirely to its class, or has its own values."""
+        return cls(targets, targets, torch.ones(len(targets), device=targets.device))
 
 
 class LossSum(NamedTuple):
@@ -61,7 +62,7 @@ class Loss(nn.Module):
 
     def each(self, logits: Tensor, targets: MixedTargets | Tensor) -> tuple[Tensor, Tensor]:
         """Weighted loss and weight of every sample, (B,) float32 each."""
-        first, second, share = MixedTargets.of_classes(targets) if isinstance(targets, Tensor) else targets
+        first, second, share = MixedTargets.unmixed(targets) if isinstance(targets, Tensor) else targets
         log_p = F.log_softmax(logits.float(), dim=1)
         weighted = -log_p * self.class_weights
         own = torch.lerp(_of(weighted, second), _of(weighted, first), share)

@@ -18,14 +18,17 @@ from training.loader.open import choose_home, open_source
 from training.loader.order import Order
 from training.loader.source import Source
 from training.loop.checkpoint import load_best, read_history
+from training.loop.concordance import DimensionLoss
 from training.loop.fit import Problem, Saving, fit, forward_all
-from training.loop.loss import loss_of
+from training.loop.loss import Loss, loss_of
 from training.loop.normalise import Normalisation, Normaliser
+from training.loop.outputs import results_of
+from training.loop.validate import DimensionValidator, validate_classes
 from training.metrics.temperature import TemperatureEffect
 from training.models.layer_weights import LayerShares, layer_shares
 from training.models.registry import build_model
 from training.plan.plan import Plan
-from training.runs.observer import EpochResult, Observer, SilentObserver
+from training.runs.observer import AnyEpochResult, Observer, SilentObserver
 from training.runs.recorder import Recorder
 from training.runs.request import Hardware
 from training.runs.run import RunFolder, RunRecord
@@ -45,14 +48,15 @@ own nodes of 16 bytes per value."""
 
 @dataclass(frozen=True, eq=False)
 class TrainingOutcome:
-    """Result of a training run: its history, and the probabilities of the held-out sides."""
+    """Result of a training run: its history, and its results for the held-out sides."""
 
-    history: tuple[EpochResult, ...]
+    history: tuple[AnyEpochResult, ...]
     best_epoch: int | None
     """None for a model without epochs."""
     parameters: int
-    probabilities: Mapping[Side, NDArray[np.float64]]
-    """(samples, classes) for validation and test, in the plan's order of samples."""
+    results: Mapping[Side, NDArray[np.float64]]
+    """Probabilities (samples, classes) or values (samples, dimensions) for validation and test, in the plan's
+    order of samples."""
     temperature: TemperatureEffect | None = None
     """None for a model without a temperature."""
     layer_shares: tuple[LayerShares, ...] = ()
@@ -63,7 +67,7 @@ def new_network(record: RunRecord) -> nn.Module:
     """The recipe's network, initialised from the run's seed. Raises :class:`SpecError`."""
     torch.manual_seed(record.seed)
     states = states_of(record.recipe, record.store_spec, record.features)
-    return build_model(record.recipe.model, *input_size(record), classes=len(record.classes), states=states)
+    return build_model(record.recipe.model, *input_size(record), classes=len(record.outputs), states=states)
 
 
 def train_network(
@@ -79,8 +83,9 @@ def train_network(
         validation=sources["validation"],
         order=Order.of(planned.store, samples, train.batch_size, train.view_sampling),
         normaliser=normaliser,
-        loss=loss_of(train, samples.targets, len(record.classes)).to(fabric.device),
+        loss=_loss_of(record, samples).to(fabric.device),
         seed=record.seed,
+        validate=DimensionValidator(record.dimensions) if record.dimensions else validate_classes,
     )
     saving = Saving(folder.checkpoints, planned.hardware.save_every)
     graphs = planned.hardware.cuda_graphs
@@ -94,15 +99,21 @@ def train_network(
     best_epoch = load_best(folder.checkpoints, model)
     held_out: dict[Side, NDArray[np.float64]] = {}
     for side in ("validation", "test"):
-        logits, _ = forward_all(fabric, model, normaliser, sources[side], train.batch_size)
-        held_out[side] = logits.double().softmax(dim=1).numpy()
+        outputs, _ = forward_all(fabric, model, normaliser, sources[side], train.batch_size)
+        held_out[side] = results_of(record, outputs)
     return TrainingOutcome(
         history=tuple(progress.history),
         best_epoch=best_epoch,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
-        probabilities=held_out,
+        results=held_out,
         layer_shares=layer_shares(model),
     )
+
+
+def _loss_of(record: RunRecord, samples: Samples) -> Loss | DimensionLoss:
+    if record.dimensions:
+        return DimensionLoss(record.dimensions)
+    return loss_of(record.recipe.train, samples.classes, len(record.classes))
 
 
 def input_size(record: RunRecord) -> tuple[int, int]:

@@ -21,6 +21,7 @@ from training.loader.order import Position
 from training.loader.source import Batch
 from training.loop.augment import Augment
 from training.loop.checkpoint import Trainee
+from training.loop.concordance import DimensionLoss
 from training.loop.fabric import share_of, sum_over_ranks
 from training.loop.loss import Loss
 from training.loop.normalise import Normaliser
@@ -40,7 +41,7 @@ class Step:
     trainee: Trainee
     normaliser: Normaliser
     augment: Augment
-    loss: Loss
+    loss: Loss | DimensionLoss
     spec: TrainSpec
 
     def __call__(self, batch: Batch, position: Position, epoch_share: float) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,5 @@
-"""Speaker bootstrap: how much UA, WA, macro-F1 and the rates of a class would vary with other test speakers.
+"""Speaker bootstrap: how much UA, WA, macro-F1, the rates of a class or the CCC would vary with other test
+speakers.
 
 No torch.
 
@@ -21,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
+from training.metrics.concordance import AgreementSums
 from training.metrics.confusion import ConfusionCounts
 
 REPLICATES = 10_000
@@ -35,7 +37,7 @@ _SEED = 0x5EEDB007
 
 @dataclass(frozen=True)
 class Interval:
-    """Bounds of a share, 0…1."""
+    """Bounds of a figure, such as a share of 0…1 or a CCC."""
 
     low: float
     high: float
@@ -48,6 +50,28 @@ class SpeakerIntervals:
     ua: Interval
     wa: Interval
     macro_f1: Interval
+    speakers: int
+    replicates: int
+    level: float
+    """Share of such tests whose interval should contain the true value."""
+
+
+@dataclass(frozen=True)
+class AgreementIntervals:
+    """Expanded percentile intervals of CCC and RMSE: of one dimension, or of their means over dimensions."""
+
+    ccc: Interval
+    rmse: Interval
+
+
+@dataclass(frozen=True)
+class DimensionIntervals:
+    """Intervals of a regression, from ``replicates`` resamples of ``speakers`` speakers."""
+
+    mean: AgreementIntervals
+    """Of the means over the dimensions."""
+    each: tuple[AgreementIntervals, ...]
+    """Of every dimension, in order."""
     speakers: int
     replicates: int
     level: float
@@ -109,6 +133,31 @@ def class_intervals(by_speaker: NDArray[np.int64]) -> tuple[ClassIntervals | Non
         precision, recall, f1 = (_percentiles(rate[present, i], speakers) for rate in rates)
         found.append(ClassIntervals(precision, recall, f1, speakers))
     return tuple(found)
+
+
+def dimension_intervals(by_speaker: AgreementSums) -> DimensionIntervals | None:
+    """Intervals of CCC and RMSE, over the draws of :func:`speaker_intervals`.
+
+    ``by_speaker`` : sums of each speaker, (speakers, dimensions). A replicate is their sum, each counted as
+    often as its speaker was drawn. None for fewer than :data:`FEWEST_SPEAKERS`.
+    """
+    speakers = len(by_speaker.clips)
+    if speakers < FEWEST_SPEAKERS:
+        return None
+    drawn = by_speaker.weight(_draws(speakers))
+    ccc, rmse = drawn.ccc, drawn.rmse
+    return DimensionIntervals(
+        mean=AgreementIntervals(
+            _percentiles(ccc.mean(axis=1), speakers), _percentiles(rmse.mean(axis=1), speakers)
+        ),
+        each=tuple(
+            AgreementIntervals(_percentiles(one, speakers), _percentiles(two, speakers))
+            for one, two in zip(ccc.T, rmse.T, strict=True)
+        ),
+        speakers=speakers,
+        replicates=REPLICATES,
+        level=LEVEL,
+    )
 
 
 @lru_cache(maxsize=4)

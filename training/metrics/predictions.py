@@ -30,10 +30,10 @@ _COLUMNS = ("clip_id", "view", "dataset", "speaker", "gender", "true", "predicte
 _TOLERANCE = 1e-3
 """Largest deviation from 1 of a clip's sum of probabilities: float32 rounding stays far below."""
 
-_MOST_BYTES = 2**28
+MOST_BYTES = 2**28
 """About two million clips."""
 
-_AGAIN = "write them again with ser-train --resume RUN"
+AGAIN = "write them again with ser-train --resume RUN"
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ class Predictions:
 
     def __post_init__(self) -> None:
         if problem := _problem(self):
-            raise RunError(f"invalid predictions: {problem}; {_AGAIN}")
+            raise RunError(f"invalid predictions: {problem}; {AGAIN}")
 
     def __len__(self) -> int:
         return len(self.clip_id)
@@ -182,7 +182,7 @@ class Predictions:
         try:
             return cls._parse(text)
         except (ValueError, OverflowError, csv.Error) as error:
-            raise RunError(f"{name}: invalid predictions: {error}; {_AGAIN}") from error
+            raise RunError(f"{name}: invalid predictions: {error}; {AGAIN}") from error
         except RunError as error:
             raise RunError(f"{name}: {error}") from error
 
@@ -190,11 +190,11 @@ class Predictions:
     def read(cls, path: Path) -> Predictions:
         """Read predictions from a file. Raises :class:`RunError` if it cannot be read or holds none."""
         try:
-            text = read_regular_file(path, _MOST_BYTES).decode()
+            text = read_regular_file(path, MOST_BYTES).decode()
         except OSError as error:
-            raise RunError(f"cannot read {path}: {error.strerror or error}; {_AGAIN}") from error
+            raise RunError(f"cannot read {path}: {error.strerror or error}; {AGAIN}") from error
         except UnicodeDecodeError as error:
-            raise RunError(f"{path} is not a UTF-8 text file; {_AGAIN}") from error
+            raise RunError(f"{path} is not a UTF-8 text file; {AGAIN}") from error
         return cls.from_csv(text, str(path))
 
     @classmethod

@@ -14,6 +14,7 @@ from schemas.recipe import Recipe
 from training.plan.requirements import InputSelection, selection_of
 from training.runs.request import TrainRequest
 from training.samples.datasets import require_datasets
+from training.samples.dimensions import dimensions_of
 from training.samples.targets import candidates
 from training.splits.choose import splits_of
 from training.splits.split import Split
@@ -67,7 +68,13 @@ def choose(request: TrainRequest) -> Choice:
 
 
 def _with_known_labels(store: FeatureStore, recipe: Recipe) -> Recipe:
-    """The recipe with the map that the label set ``all`` means in this store."""
+    """The recipe with what its labels mean in this store: the map of the label set ``all``, or dimensions."""
+    if recipe.labels.is_regression:
+        if recipe.labels.dimensions is not None:
+            return recipe
+        found = dimensions_of(store.manifest, recipe.where, recipe.datasets)
+        labels = recipe.labels.model_copy(update={"dimensions": found})
+        return recipe.model_copy(update={"labels": labels})
     if recipe.labels.set != ALL_EMOTIONS:
         return recipe
     clips = candidates(store.manifest, recipe.where, recipe.datasets)
@@ -76,9 +83,9 @@ def _with_known_labels(store: FeatureStore, recipe: Recipe) -> Recipe:
     try:
         labels = recipe.labels.resolve(emotions)
     except ValueError as error:
-        found = ", ".join(sort_emotions(emotions)) or "none"
+        held = ", ".join(sort_emotions(emotions)) or "none"
         raise RunError(
-            f"label set 'all' needs clips of at least two emotions, but the store has {found}; add clips, or "
+            f"label set 'all' needs clips of at least two emotions, but the store has {held}; add clips, or "
             f"change where and datasets"
         ) from error
     return recipe.model_copy(update={"labels": labels})

@@ -18,10 +18,11 @@ from training.plan.choice import choose
 from training.plan.plan import Plan
 from training.runs.options import require_untouched
 from training.runs.request import TrainRequest
-from training.runs.run import RunFolder, RunRecord, library_versions, now
+from training.runs.run import DimensionScale, RunFolder, RunRecord, library_versions, now
 from training.runs.same_store import is_relative, open_same_store, recorded_store
-from training.samples.samples import Samples, samples_of
-from training.samples.targets import Targets, targets_of
+from training.samples.dimensions import DimensionTargets, dimension_targets
+from training.samples.samples import AnyTargets, Samples, samples_of
+from training.samples.targets import targets_of
 from training.splits.side import ORIGINAL_VIEW
 from training.splits.split import Split
 
@@ -35,7 +36,7 @@ def plan(request: TrainRequest) -> Plan:
         If the request contradicts itself, or would write into a store.
     RunError
         If the store does not fit the recipe or the run, if a side has no clips, or if all training clips are
-        of one class.
+        of one class, or have the same value of a dimension.
     SplitError, LeakageError
         If there is no split, or if the split leaks.
     """
@@ -61,7 +62,7 @@ def _plan_new(request: TrainRequest) -> Plan:
         store_digest=store.digest,
         store_spec=store.spec,
         features=selection.features,
-        classes=recipe.labels.label_set().class_names(recipe.labels.target),
+        classes=_class_names(recipe),
         heard=_training_speakers(store, split),
         versions=library_versions(),
     )
@@ -109,12 +110,11 @@ def _plan_resumed(request: TrainRequest, path: Path) -> Plan:
     record = folder.record()
     store = open_same_store(path, request.store, record.store, record.store_digest)
     split = Split.from_json(folder.read_json("split.json"))
-    labels = record.recipe.labels
-    names = labels.label_set().class_names(labels.target)
+    names = _class_names(record.recipe)
     if names != record.classes:
         raise RunError(
             f"{path} was trained on the classes {', '.join(record.classes)}, but label set "
-            f"'{labels.set}' now has {', '.join(names)}; start a new run"
+            f"'{record.recipe.labels.set}' now has {', '.join(names)}; start a new run"
         )
     device = choose_device(request.hardware.device or record.device)
     _require_gpu_for_graphs(request, device)
@@ -138,7 +138,10 @@ def _make_plan(
         )
     targets = targets_for(store, recipe)
     samples = samples_of(split, store.manifest, targets, recipe.train.views or (ORIGINAL_VIEW,))
-    _require_two_classes(record, samples["train"])
+    if isinstance(targets, DimensionTargets):
+        record = record.model_copy(update={"dimensions": _scales(targets, samples["train"])})
+    else:
+        _require_two_classes(record, samples["train"])
     return Plan(
         store=store,
         store_option=store_option,
@@ -157,7 +160,7 @@ def _make_plan(
 
 def _require_two_classes(record: RunRecord, train: Samples) -> None:
     """Raise :class:`RunError` if all training clips are of one class, which a model would always predict."""
-    present = np.unique(train.targets)
+    present = np.unique(train.classes)
     if len(present) == 1:
         raise RunError(
             f"all training clips are of the class '{record.classes[present[0]]}', but a model needs two; "
@@ -165,9 +168,35 @@ def _require_two_classes(record: RunRecord, train: Samples) -> None:
         )
 
 
-def targets_for(store: FeatureStore, recipe: Recipe) -> Targets:
-    """Class of every clip of ``store`` under ``recipe``."""
+def _class_names(recipe: Recipe) -> tuple[str, ...]:
+    """Names of the classes in index order; none for a regression."""
     labels = recipe.labels
+    return () if labels.is_regression else labels.label_set().class_names(labels.target)
+
+
+def _scales(targets: DimensionTargets, train: Samples) -> tuple[DimensionScale, ...]:
+    """How the values of each dimension are standardised: over the training clips, each once.
+
+    Raises :class:`RunError` if all training clips have the same value, which a model would always predict.
+    """
+    values = targets.values[np.unique(train.clips)]
+    for name, column in zip(targets.names, values.T, strict=True):
+        if column.min() == column.max():
+            raise RunError(
+                f"all training clips have the same {name}, {column[0]:g}, but a model needs values that "
+                f"differ; choose other dimensions with --set labels.dimensions, or other corpora"
+            )
+    return tuple(
+        DimensionScale(name=name, mean=float(column.mean()), deviation=float(column.std()))
+        for name, column in zip(targets.names, values.T, strict=True)
+    )
+
+
+def targets_for(store: FeatureStore, recipe: Recipe) -> AnyTargets:
+    """What is learnt of every clip of ``store`` under ``recipe``: its class, or its values."""
+    labels = recipe.labels
+    if labels.is_regression:
+        return dimension_targets(store.manifest, labels.dimensions or (), recipe.where, recipe.datasets)
     return targets_of(store.manifest, labels.label_set(), labels.target, recipe.where, recipe.datasets)
 
 

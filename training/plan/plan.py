@@ -14,8 +14,8 @@ from training.audits.audit import Audit
 from training.runs.observer import SideSize
 from training.runs.request import Hardware, resume_command
 from training.runs.run import RunRecord
-from training.samples.samples import Samples
-from training.samples.targets import Targets
+from training.samples.dimensions import DimensionTargets
+from training.samples.samples import AnyTargets, Samples
 from training.splits.side import SIDES, Side
 from training.splits.split import Split
 
@@ -29,7 +29,7 @@ class Plan:
     """Value of ``--store`` needed to resume the run; None if the run finds its store."""
     record: RunRecord
     split: Split
-    targets: Targets
+    targets: AnyTargets
     samples: dict[Side, Samples]
     audit: Audit
     device: torch.device
@@ -65,8 +65,26 @@ class Plan:
     @property
     def notices(self) -> tuple[str, ...]:
         """Sentences about clips left out, missing classes, the split and the audit."""
-        absent = _absent_classes(self.targets.names, self.samples)
+        if isinstance(self.targets, DimensionTargets):
+            absent = _constant_dimensions(self.targets.names, self.samples)
+        else:
+            absent = _absent_classes(self.targets.names, self.samples)
         return (*self.targets.notices, *absent, *self.split.notices, *self.audit.notices, *self.remarks)
+
+
+def _constant_dimensions(names: tuple[str, ...], samples: dict[Side, Samples]) -> list[str]:
+    """One sentence per held-out side on which all clips have the same value of dimensions."""
+    sentences = []
+    sides: tuple[Side, ...] = ("validation", "test")
+    for side in sides:
+        values = samples[side].values
+        alike = [name for name, column in zip(names, values.T, strict=True) if column.min() == column.max()]
+        if alike:
+            sentences.append(
+                f"all {side} clips have the same {' and '.join(alike)}: its CCC there is 0 whatever the "
+                f"model predicts"
+            )
+    return sentences
 
 
 def _absent_classes(names: tuple[str, ...], samples: dict[Side, Samples]) -> list[str]:
@@ -79,7 +97,7 @@ def _absent_classes(names: tuple[str, ...], samples: dict[Side, Samples]) -> lis
     untrained: set[int] = set()
     sentences = []
     for side in SIDES:
-        absent = sorted(set(range(len(names))) - set(np.unique(samples[side].targets).tolist()) - untrained)
+        absent = sorted(set(range(len(names))) - set(np.unique(samples[side].classes).tolist()) - untrained)
         if absent:
             sentences.append(consequences[side].format(" or ".join(names[i] for i in absent)))
         if side == "train":

@@ -1,4 +1,4 @@
-"""Predictions of several runs together: the mean of their probabilities.
+"""Predictions of several runs together: the mean of their probabilities, or of the values of regressions.
 
 ::
 
@@ -81,6 +81,11 @@ class Ensemble:
         return self.predictors[0].emotions
 
     @property
+    def dimensions(self) -> tuple[str, ...]:
+        """What regressions predict; empty for classifiers."""
+        return self.predictors[0].dimensions
+
+    @property
     def window_s(self) -> float:
         """Seconds of a clip that every run hears."""
         return min(predictor.window_s for predictor in self.predictors)
@@ -158,15 +163,15 @@ class Ensemble:
     def _mean(self, found: Sequence[Prediction]) -> Prediction:
         """Mean of one prediction per predictor, weighted by its number of runs."""
         heard = [
-            (share, each.probabilities)
+            (share, each.results)
             for share, each in zip(self.shares, found, strict=True)
-            if each.probabilities is not None
+            if each.results is not None
         ]
         if not heard:
             return found[0]
-        total = sum(share * probabilities for share, probabilities in heard)
+        total = sum(share * results for share, results in heard)
         mean = np.asarray(total / sum(share for share, _ in heard))
-        return replace(found[0], probabilities=mean, unheard_s=max(each.unheard_s for each in found))
+        return replace(found[0].with_results(mean), unheard_s=max(each.unheard_s for each in found))
 
 
 def _folds(run: Path) -> list[Path]:
@@ -186,6 +191,13 @@ def _folds(run: Path) -> list[Path]:
 
 def _require_same_emotions(first: Path, wanted: Predictor, path: Path, predictor: Predictor) -> None:
     one, two = wanted.record.recipe.labels, predictor.record.recipe.labels
+    if wanted.dimensions != predictor.dimensions:
+        raise RunError(
+            f"{path} predicts {_described(predictor)}, but {first} predicts {_described(wanted)}; give runs "
+            "that predict the same"
+        )
+    if wanted.dimensions:
+        return
     if one.label_set() != two.label_set():
         raise RunError(
             f"{path} predicts the emotions of {two.described}, but {first} those of {one.described}; give "
@@ -193,10 +205,14 @@ def _require_same_emotions(first: Path, wanted: Predictor, path: Path, predictor
         )
 
 
+def _described(predictor: Predictor) -> str:
+    return f"values of {', '.join(predictor.dimensions)}" if predictor.dimensions else "emotions"
+
+
 def _hear_the_same(one: Predictor, two: Predictor) -> bool:
-    """Whether both models have the same input and the same classes."""
+    """Whether both models have the same input and the same classes or dimensions."""
     first, second = one.record, two.record
-    return (one.spec, first.features, first.classes) == (two.spec, second.features, second.classes)
+    return (one.spec, first.features, first.outputs) == (two.spec, second.features, second.outputs)
 
 
 def _mean_of(scorers: Sequence[Scorer]) -> Callable[[Tensor, Tensor], NDArray[np.float64]]:

@@ -63,7 +63,8 @@ class Prediction:
     """Prediction for a recording from ``start_s`` to ``stop_s``.
 
     ``probabilities`` (emotions,) float64 sum to 1, in the order of :attr:`Predictor.emotions`; None if the
-    window is silent.
+    window is silent, and for a regression. ``values`` (dimensions,) float64 are a regression's, in the units
+    of its labels; None if the window is silent, and for a classifier.
     """
 
     start_s: float
@@ -74,6 +75,18 @@ class Prediction:
     """Seconds of sound after the part of a clip that the model hears."""
     note: str = ""
     """An oddity of the recording, such as a wrong length in its header."""
+    dimensions: tuple[str, ...] = ()
+    """What a regression predicts; empty for a classifier."""
+    values: NDArray[np.float64] | None = None
+
+    @property
+    def results(self) -> NDArray[np.float64] | None:
+        """Probabilities, or values of a regression; None if the window is silent."""
+        return self.values if self.dimensions else self.probabilities
+
+    def with_results(self, results: NDArray[np.float64] | None) -> Prediction:
+        """The same part of a recording with other probabilities or values."""
+        return replace(self, values=results) if self.dimensions else replace(self, probabilities=results)
 
     @property
     def ranked(self) -> list[tuple[str, float]]:
@@ -91,10 +104,11 @@ class Predictor:
     record: RunRecord
     spec: StoreSpec
     emotions: tuple[str, ...]
+    """Empty for a regression."""
     pipeline: Pipeline
     """From samples to the features of the store."""
     score: Scorer
-    """From stored features to the probabilities of the classes of :attr:`record`."""
+    """From stored features to the probabilities of the classes of :attr:`record`, or to values."""
 
     @classmethod
     def open(cls, run: str | Path, device: str = "auto", encoders: Mapping[str, Path] | None = None) -> Self:
@@ -108,14 +122,19 @@ class Predictor:
         record = folder.record()
         chosen_device = choose_device(device)
         spec = _needed_spec(record)
-        labels = record.recipe.labels.label_set()
+        labels = record.recipe.labels
         return cls(
             record=record,
             spec=spec,
-            emotions=tuple(str(emotion) for emotion in labels.classes),
+            emotions=() if record.dimensions else tuple(map(str, labels.label_set().classes)),
             pipeline=Pipeline(spec, torch.device("cpu"), _encoder_folders(spec, encoders or {})),
             score=scorer_of(folder, chosen_device, spec),
         )
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """What a regression predicts; empty for a classifier."""
+        return self.record.outputs if self.record.dimensions else ()
 
     @property
     def window_s(self) -> float:
@@ -189,9 +208,10 @@ class Predictor:
         coming = iter(clips)
         while part := list(islice(coming, _BATCH)):
             heard = [samples for _, samples in part if samples is not None]
-            scored = iter(self._probabilities(heard)) if heard else iter(())
+            scored = iter(self._results(heard)) if heard else iter(())
             for (start, stop), samples in part:
-                yield Prediction(start, stop, self.emotions, None if samples is None else next(scored))
+                silent = Prediction(start, stop, self.emotions, None, dimensions=self.dimensions)
+                yield silent if samples is None else silent.with_results(next(scored))
 
     def inputs(self, clips: Sequence[Waveform]) -> tuple[NDArray[np.floating], NDArray[np.int64]]:
         """Input of :attr:`score` for clips: stacked features (clips, C, T) as stored, valid frames (clips,).
@@ -209,10 +229,11 @@ class Predictor:
         labels = self.record.recipe.labels
         return emotion_marginal(probabilities, labels.label_set(), labels.target)
 
-    def _probabilities(self, clips: Sequence[Waveform]) -> NDArray[np.float64]:
-        """Probabilities of :attr:`emotions`, (clips, emotions)."""
+    def _results(self, clips: Sequence[Waveform]) -> NDArray[np.float64]:
+        """Probabilities of :attr:`emotions`, (clips, emotions), or values of :attr:`dimensions`."""
         features, valid = self.inputs(clips)
-        return self.marginal(self.score(torch.from_numpy(features), torch.from_numpy(valid)))
+        found = self.score(torch.from_numpy(features), torch.from_numpy(valid))
+        return found if self.dimensions else self.marginal(found)
 
 
 def _with_note(found: Iterator[Prediction], note: str) -> Iterator[Prediction]:

@@ -1,8 +1,8 @@
-"""A run's model, of any family, as a function from stored features to probabilities.
+"""A run's model, of any family, as a function from stored features to probabilities or values.
 
 ::
 
-    features (B, C, T), valid frames (B,) ─┬▶ normalise ▶ network              ─┬▶ (B, classes)
+    features (B, C, T), valid frames (B,) ─┬▶ normalise ▶ network              ─┬▶ (B, classes or dimensions)
                                            ├▶ vectors ▶ normalise ▶ perceptron  ─┤
                                            └▶ vectors ▶ linear classifier       ─┘
 """
@@ -26,7 +26,7 @@ from training.vectors.clip_vectors import clip_vectors
 
 Scorer = Callable[[Tensor, Tensor], NDArray[np.float64]]
 """Features (B, C, T) as stored, stacked in the run's order, and valid frames (B,) int64 → probabilities
-(B, classes) that sum to 1."""
+(B, classes) that sum to 1, or values (B, dimensions) of a regression."""
 
 
 def scorer_of(folder: RunFolder, device: torch.device, spec: StoreSpec | None = None) -> Scorer:
@@ -45,9 +45,11 @@ def scorer_of(folder: RunFolder, device: torch.device, spec: StoreSpec | None = 
 
         @torch.inference_mode()
         def linear(features: Tensor, valid: Tensor) -> NDArray[np.float64]:
-            return classifier.predict(vectors(features, valid).numpy())
+            found = vectors(features, valid).numpy()
+            return classifier.scores(found) if record.dimensions else classifier.predict(found)
 
         return linear
+    from training.loop.outputs import results_of
     from training.predict.trained import TrainedModel  # needs the libraries of stores, which take a second
 
     network, normaliser = TrainedModel(folder, record).network(device)
@@ -60,9 +62,8 @@ def scorer_of(folder: RunFolder, device: torch.device, spec: StoreSpec | None = 
             x = on_device(x, frames)[:, :, None]
             frames = torch.ones_like(frames)
         with float32_products(tf32=record.recipe.train.tf32):
-            logits = network(normaliser(x[:, None], frames), frames)
-        probabilities: NDArray[np.float64] = logits.double().softmax(dim=1).cpu().numpy()
-        return probabilities
+            outputs = network(normaliser(x[:, None], frames), frames)
+        return results_of(record, outputs)
 
     return score
 

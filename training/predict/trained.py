@@ -19,6 +19,7 @@ from training.loop.fabric import hide_banners
 from training.loop.fit import forward_all, move_to
 from training.loop.network import new_network, sources_of
 from training.loop.normalise import Normalisation, Normaliser
+from training.loop.outputs import results_of
 from training.runs.observer import SilentObserver
 from training.runs.request import Hardware
 from training.runs.run import RunFolder, RunRecord
@@ -50,10 +51,10 @@ class TrainedModel:
         load_best(self.folder.checkpoints, model)
         return model.eval(), Normaliser(Normalisation.load(self.folder.normalisation)).to(device)
 
-    def probabilities(
+    def results(
         self, store: FeatureStore, samples: Samples, device: torch.device, hardware: Hardware
     ) -> NDArray[np.float64]:
-        """Probabilities (samples, classes) for samples of a store that fits the run.
+        """Probabilities (samples, classes) or values (samples, dimensions) for samples of a fitting store.
 
         Functionals normalised by speaker are normalised over all clips of each speaker in ``store``. Raises
         :class:`RunError` if the run has no finished epoch, or if a speaker has too few clips.
@@ -69,6 +70,5 @@ class TrainedModel:
         source = sources_of(record, store, sides, device, hardware, SilentObserver())["test"]
         model, normaliser = self.network(device)
         with float32_products(tf32=record.recipe.train.tf32):
-            logits, _ = forward_all(fabric, model, normaliser, source, record.recipe.train.batch_size)
-        probabilities: NDArray[np.float64] = logits.double().softmax(dim=1).numpy()
-        return probabilities
+            outputs, _ = forward_all(fabric, model, normaliser, source, record.recipe.train.batch_size)
+        return results_of(record, outputs)

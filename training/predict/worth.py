@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self, TypedDict
+from typing import Literal, Self, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -20,7 +20,7 @@ _UNTESTED = "not tested yet: how good its predictions are is unknown"
 
 
 class Worth(BaseModel):
-    """Test result of a run, or of the folds of a series, over emotions."""
+    """Test result of a run, or of the folds of a series: over emotions, or of a regression."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
@@ -28,12 +28,14 @@ class Worth(BaseModel):
     """Folder, as given."""
     claim: Claim
     """Protocol, and what training shared with the test."""
-    ua: float = Field(ge=0, le=1)
-    """Unweighted average recall; for a series over the test clips of all folds, each predicted by a model
-    that was not trained on it."""
+    headline: Literal["UA", "CCC"]
+    """What :attr:`value` is: UA of a classifier, mean CCC of a regression."""
+    value: float = Field(ge=-1, le=1)
+    """Unweighted average recall or mean CCC; for a series over the test clips of all folds, each predicted by
+    a model that was not trained on it."""
     low: float | None
     high: float | None
-    """Bounds of the interval of ``ua``; None if there is no interval."""
+    """Bounds of the interval of ``value``; None if there is no interval."""
     level: float | None
     folds: int | None = None
     """Number of models of a series; None for a single run."""
@@ -62,17 +64,23 @@ class Worth(BaseModel):
         claim = found.claim
         if claim is None:  # written before results kept their claim
             claim = claim_of_series(SeriesFolder(run)) if series else claim_of_run(RunFolder(run))
-        scores = tested.emotion
-        interval = scores.intervals
+        scores = tested.emotion if isinstance(tested, _Tested) else tested
+        bounds = None if scores.intervals is None else scores.intervals.bounds
         return cls(
             run=str(run),
             claim=claim,
-            ua=scores.ua,
-            low=None if interval is None else interval.ua.low,
-            high=None if interval is None else interval.ua.high,
-            level=None if interval is None else interval.level,
+            headline="UA" if isinstance(tested, _Tested) else "CCC",
+            value=scores.value,
+            low=None if bounds is None else bounds.low,
+            high=None if bounds is None else bounds.high,
+            level=None if scores.intervals is None else scores.intervals.level,
             folds=len(found.folds) if series else None,
         )
+
+    @property
+    def ua(self) -> float | None:
+        """Unweighted average recall; None for a regression."""
+        return self.value if self.headline == "UA" else None
 
     @property
     def warning(self) -> str | None:
@@ -83,10 +91,13 @@ class Worth(BaseModel):
     def sentence(self) -> str:
         """``speaker-independent (protocol: speaker): UA 49.6 % (95 % interval 42.9 to 57.1)``."""
         known = "no interval"
+        shares = self.headline == "UA"
         if self.low is not None and self.high is not None and self.level is not None:
-            known = f"{100 * self.level:.0f} % interval {100 * self.low:.1f} to {100 * self.high:.1f}"
+            low, high = (f"{100 * x:.1f}" if shares else f"{x:.3f}" for x in (self.low, self.high))
+            known = f"{100 * self.level:.0f} % interval {low} to {high}"
         of = " over the clips of all folds" if self.folds else ""
-        what = f"{self.claim.title}: UA {percent(self.ua)}{of} ({known})"
+        reached = percent(self.value) if shares else f"{self.value:.3f}"
+        what = f"{self.claim.title}: {self.headline} {reached}{of} ({known})"
         return what if self.warning is None else f"{what}; {self.warning}"
 
 
@@ -120,17 +131,37 @@ class WorthJson(TypedDict):
     warning: str | None
 
 
-def worth_json(run: Path, worth: Worth | None) -> WorthJson:
+class ValueWorthJson(TypedDict):
+    """Result of a regression; null if it is not tested."""
+
+    run: str
+    protocol: str | None
+    ccc: float | None
+    interval: IntervalJson | None
+    warning: str | None
+
+
+def worth_json(run: Path, worth: Worth | None, *, regression: bool = False) -> WorthJson | ValueWorthJson:
     """Plain values of a result; all but ``run`` and ``warning`` are None if the model is not tested."""
+    if worth is None and regression:
+        return {"run": str(run), "protocol": None, "ccc": None, "interval": None, "warning": _UNTESTED}
     if worth is None:
         return {"run": str(run), "protocol": None, "ua": None, "interval": None, "warning": _UNTESTED}
     interval: IntervalJson | None = None
     if worth.low is not None and worth.high is not None:
         interval = {"low": worth.low, "high": worth.high, "level": worth.level}
+    if regression:
+        return {
+            "run": worth.run,
+            "protocol": worth.claim.title,
+            "ccc": worth.value,
+            "interval": interval,
+            "warning": worth.warning,
+        }
     return {
         "run": worth.run,
         "protocol": worth.claim.title,
-        "ua": worth.ua,
+        "ua": worth.value,
         "interval": interval,
         "warning": worth.warning,
     }
@@ -148,12 +179,12 @@ class _Interval(_Read):
 
 
 class _Intervals(_Read):
-    ua: _Interval
+    bounds: _Interval = Field(alias="ua")
     level: float
 
 
 class _Scores(_Read):
-    ua: float = Field(ge=0, le=1)
+    value: float = Field(alias="ua", ge=0, le=1)
     intervals: _Intervals | None
 
 
@@ -161,8 +192,27 @@ class _Tested(_Read):
     emotion: _Scores
 
 
+class _Agreement(_Read):
+    ccc: _Interval
+
+
+class _ValueIntervals(_Read):
+    mean: _Agreement
+    level: float
+
+    @property
+    def bounds(self) -> _Interval:
+        """Of the mean over the dimensions."""
+        return self.mean.ccc
+
+
+class _TestedValues(_Read):
+    value: float = Field(alias="ccc", ge=-1, le=1)
+    intervals: _ValueIntervals | None
+
+
 class _Result(_Read):
     claim: Claim | None = None
-    test: _Tested | None = None
-    pooled: _Tested | None = None
+    test: _Tested | _TestedValues | None = None
+    pooled: _Tested | _TestedValues | None = None
     folds: tuple[object, ...] = ()

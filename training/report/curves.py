@@ -1,4 +1,4 @@
-"""Figures of a training run: losses, validation UA and WA, and learning rate over epochs."""
+"""Figures of a training run: losses, validation UA and WA or CCC, and learning rate over epochs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from training.report.drawing import encode_png
-from training.runs.observer import EpochResult
+from training.runs.observer import AnyEpochResult, DimensionEpochResult, EpochResult
 
 
-def curves_png(history: Sequence[EpochResult], title: str, reason: str | None = None) -> bytes:
-    """Losses, validation UA and WA, and learning rate against at least one epoch, with the best marked.
+def curves_png(history: Sequence[AnyEpochResult], title: str, reason: str | None = None) -> bytes:
+    """Losses, validation metrics, and learning rate against at least one epoch, with the best marked.
 
     The best epoch is the last one recorded as the best so far; ``reason`` says why, such as ``lowest
     validation loss``.
@@ -25,15 +25,17 @@ def curves_png(history: Sequence[EpochResult], title: str, reason: str | None = 
     return encode_png(figure)
 
 
-def curve_figures(history: Sequence[EpochResult], reason: str | None = None) -> tuple[Figure, Figure, Figure]:
-    """The three diagrams of :func:`curves_png`, one figure each: losses, shares, learning rate."""
+def curve_figures(
+    history: Sequence[AnyEpochResult], reason: str | None = None
+) -> tuple[Figure, Figure, Figure]:
+    """The three diagrams of :func:`curves_png`, one figure each: losses, validation, learning rate."""
     loss, share, rate = (Figure(figsize=(4.6, 3.5), layout="constrained") for _ in _CURVES)
     for draw, figure in zip(_CURVES, (loss, share, rate), strict=True):
         _draw_curve(draw, figure.subplots(), history, reason)
     return loss, share, rate
 
 
-def _draw_curve(draw: _Draw, axes: Axes, history: Sequence[EpochResult], reason: str | None) -> None:
+def _draw_curve(draw: _Draw, axes: Axes, history: Sequence[AnyEpochResult], reason: str | None) -> None:
     """Draw one diagram against epochs, with the best marked."""
     epochs = [result.epoch for result in history]
     draw(axes, epochs, history)
@@ -48,24 +50,31 @@ def _draw_curve(draw: _Draw, axes: Axes, history: Sequence[EpochResult], reason:
         axes.legend()
 
 
-def _draw_losses(axes: Axes, epochs: Sequence[int], history: Sequence[EpochResult]) -> None:
+def _draw_losses(axes: Axes, epochs: Sequence[int], history: Sequence[AnyEpochResult]) -> None:
     axes.plot(epochs, [r.train_loss for r in history], marker=".", label="training")
     axes.plot(epochs, [r.validation_loss for r in history], marker="x", label="validation")
-    axes.set(xlabel="epoch", ylabel="cross-entropy (nats)")
+    of_classes = isinstance(history[0], EpochResult)
+    axes.set(xlabel="epoch", ylabel="cross-entropy (nats)" if of_classes else "1 − CCC")
 
 
-def _draw_shares(axes: Axes, epochs: Sequence[int], history: Sequence[EpochResult]) -> None:
-    axes.plot(epochs, [100 * r.validation_ua for r in history], marker=".", label="UA, validation")
-    axes.plot(epochs, [100 * r.validation_wa for r in history], marker="x", label="WA, validation")
-    axes.set(xlabel="epoch", ylabel="%", ylim=(0, 100))
+def _draw_validation(axes: Axes, epochs: Sequence[int], history: Sequence[AnyEpochResult]) -> None:
+    shares = [r for r in history if isinstance(r, EpochResult)]
+    if shares:
+        axes.plot(epochs, [100 * r.validation_ua for r in shares], marker=".", label="UA, validation")
+        axes.plot(epochs, [100 * r.validation_wa for r in shares], marker="x", label="WA, validation")
+        axes.set(xlabel="epoch", ylabel="%", ylim=(0, 100))
+        return
+    agreement = [r.validation_ccc for r in history if isinstance(r, DimensionEpochResult)]
+    axes.plot(epochs, agreement, marker=".", label="CCC, validation")
+    axes.set(xlabel="epoch", ylabel="CCC", ylim=(min(0.0, *agreement, 0.0) * 1.05, 1))
 
 
-def _draw_rates(axes: Axes, epochs: Sequence[int], history: Sequence[EpochResult]) -> None:
+def _draw_rates(axes: Axes, epochs: Sequence[int], history: Sequence[AnyEpochResult]) -> None:
     rates = [r.learning_rate for r in history]
     axes.plot(epochs, rates, marker=".", color="tab:green")
     axes.set(xlabel="epoch", ylabel="learning rate", yscale="log" if min(rates) > 0 else "linear")
 
 
-_Draw = Callable[[Axes, Sequence[int], Sequence[EpochResult]], None]
+_Draw = Callable[[Axes, Sequence[int], Sequence[AnyEpochResult]], None]
 
-_CURVES: tuple[_Draw, ...] = (_draw_losses, _draw_shares, _draw_rates)
+_CURVES: tuple[_Draw, ...] = (_draw_losses, _draw_validation, _draw_rates)

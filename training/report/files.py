@@ -8,8 +8,13 @@ from featurestore.places.durable import storage_errors
 from featurestore.places.partials import sweep_folder
 from schemas.labels import Target
 from schemas.messages.printable import escape_controls
-from training.metrics.scores import Evaluation
+from training.metrics.dimensions import DimensionEvaluation
+from training.metrics.side import AnyEvaluation, AnyPredictions
+from training.metrics.value_predictions import ValuePredictions
 from training.report.curves import curves_png
+from training.report.dimensions.figures import scatter_png
+from training.report.dimensions.summary import DimensionSummary
+from training.report.dimensions.summary_text import write_dimension_summary
 from training.report.extras import Extras
 from training.report.figures import confusion_png, reliability_png
 from training.report.model_card import model_card
@@ -21,7 +26,7 @@ from training.report.result import RunResult
 from training.report.robustness import Robustness
 from training.report.robustness_figure import robustness_png
 from training.report.robustness_text import robustness_text
-from training.report.summary import Summary
+from training.report.series_summary import AnySummary
 from training.report.summary_text import write_summary
 from training.report.tested import Tested
 from training.runs.hashes import DRAWN, take_out_results, write_hashes
@@ -49,7 +54,7 @@ def write_result(result: RunResult) -> tuple[str, ...]:
     if result.history:
         reason = BEST_BY[result.record.recipe.train.monitor]
         extras.write("curves.png", lambda: curves_png(result.history, heading, reason))
-    _draw_test(extras, result.test, result.record.recipe.labels.target, heading)
+    _draw_test(extras, result.test, result.predictions, result.record.recipe.labels.target, heading)
     extras.write("README.md", lambda: model_card(result))
     extras.write(PAGE, lambda: run_page(result))
     extras.write_hashes()
@@ -70,7 +75,7 @@ def write_tested(path: Path, tested: Tested) -> tuple[str, ...]:
         folder.write_text("report.txt", escape_controls(tested.report))
         folder.write_json("metrics.json", tested.to_json())
     extras = Extras(folder)
-    _draw_test(extras, tested.evaluation, tested.target, heading)
+    _draw_test(extras, tested.evaluation, tested.predictions, tested.target, heading)
     return extras.problems
 
 
@@ -93,21 +98,21 @@ def write_robustness(path: Path, found: Robustness) -> tuple[str, ...]:
     return extras.problems
 
 
-def write_series(folder: SeriesFolder, summary: Summary) -> tuple[str, ...]:
+def write_series(folder: SeriesFolder, summary: AnySummary) -> tuple[str, ...]:
     """Write the summary of a series into its folder, its page and, last, the hashes.
 
     Returns a sentence for each figure, for the page and for the hashes, if they failed.
     """
     files = RunFolder(folder.path)
     take_out_results(folder.path)
-    problems = write_summary(summary, files)
+    problems = _write_summary(summary, files)
     page = Extras(files)
     page.write(PAGE, lambda: series_page(summary, folder))
     page.write_hashes()
     return (*problems, *page.problems)
 
 
-def write_tested_series(path: Path, summary: Summary) -> tuple[str, ...]:
+def write_tested_series(path: Path, summary: AnySummary) -> tuple[str, ...]:
     """Write a summary into a folder, created if missing.
 
     Returns a sentence for each figure that failed. Raises :class:`StorageError`.
@@ -115,10 +120,27 @@ def write_tested_series(path: Path, summary: Summary) -> tuple[str, ...]:
     with storage_errors(path):
         path.mkdir(parents=True, exist_ok=True)
         sweep_folder(path)
-        return write_summary(summary, RunFolder(path))
+        return _write_summary(summary, RunFolder(path))
 
 
-def _draw_test(extras: Extras, test: Evaluation, target: Target, heading: str) -> None:
+def _write_summary(summary: AnySummary, folder: RunFolder) -> tuple[str, ...]:
+    if isinstance(summary, DimensionSummary):
+        return write_dimension_summary(summary, folder)
+    return write_summary(summary, folder)
+
+
+def _draw_test(
+    extras: Extras,
+    test: AnyEvaluation,
+    predictions: AnyPredictions | None,
+    target: Target,
+    heading: str,
+) -> None:
+    if isinstance(test, DimensionEvaluation):
+        if isinstance(predictions, ValuePredictions):
+            values = predictions
+            extras.write("scatter.png", lambda: scatter_png(values, test, heading))
+        return
     extras.write("confusion-emotion.png", lambda: confusion_png(test.emotion, heading))
     if target is Target.GENDER_EMOTION:
         extras.write("confusion.png", lambda: confusion_png(test.own, heading))

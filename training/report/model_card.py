@@ -12,29 +12,17 @@ from schemas.labels import Target
 from schemas.labels_spec import LabelsSpec
 from schemas.messages.printable import escape_controls
 from schemas.recipe import Recipe
+from training.metrics.dimensions import DimensionEvaluation
+from training.metrics.scores import Evaluation
+from training.report.class_card import class_section
+from training.report.dimensions.card import dimension_section
 from training.report.recipe_prose import BEST_BY, input_prose, model_prose, training_prose
 from training.report.result import RunResult
 from training.report.sentences import sentence_note
 from training.report.tables import markdown_table
-from training.report.temperature import temperature_sentences
-from training.report.text import (
-    CLASS_HEADER,
-    GROUP_HEADER,
-    RATE_HEADER,
-    SUMMARY_HEADER,
-    class_rows,
-    group_rows,
-    rate_rows,
-    size_of_test,
-    summary_rows,
-)
 from training.report.wording import (
-    AVERAGES,
-    calibration_sentence,
     capitalise,
-    interval_note,
     layer_sentence,
-    speaker_spread,
     warning,
 )
 from training.splits.claim import Claim
@@ -42,44 +30,35 @@ from training.splits.claim import Claim
 _LIMITS = """\
 - Trained on acted speech recorded in studios: expect lower accuracy on spontaneous speech, other languages,
   other microphones and telephone lines.
-- The classes are what actors were asked to portray, not what anyone felt. Do not judge people by the model.
+{labels}
 - Results under different protocols cannot be compared, nor can they be compared with published figures from
   random splits, in which the same speaker is on both sides.
 """
 
 
+_OF_CLASSES = (
+    "- The classes are what actors were asked to portray, not what anyone felt. Do not judge people by the "
+    "model."
+)
+_OF_DIMENSIONS = (
+    "- The values are what listeners heard, on the scale of these labels, not what anyone felt. Do not judge "
+    "people by the model."
+)
+
+
 def model_card(result: RunResult) -> str:
     """Markdown of a run's ``README.md``."""
-    record, recipe, test = result.record, result.record.recipe, result.test
-    target = recipe.labels.target
-    what = "gender × emotion" if target is Target.GENDER_EMOTION else "emotion"
+    record, recipe = result.record, result.record.recipe
+    kind = "regression" if record.dimensions else "classifier"
     left_out = "".join(f"\n- {notice}" for notice in result.notices) + "\n" if result.notices else ""
-    groups = (*test.emotion.by_corpus, *test.emotion.by_gender)
     return escape_controls(f"""\
-# Speech emotion classifier: {result.subject}
+# Speech emotion {kind}: {result.subject}
 
 Trained by `ser-train` on {record.device}, {record.created}, ser-features {record.versions["ser-features"]}.
 
 ## Result: {result.title}
 
-{size_of_test(test.own, result.claim)}; {weights_of(result)}.
-{_caution(result.claim)}
-{markdown_table(("test", *SUMMARY_HEADER), summary_rows(test, target))}
-
-{interval_note(test.emotion)} {AVERAGES}
-
-{markdown_table(("test, emotion in", *GROUP_HEADER), group_rows(groups))}
-
-{_sentence(speaker_spread(test.emotion) or "there is only one test speaker")}
-{_sentence(". ".join(_calibration(result)))}
-
-{markdown_table(("validation", *RATE_HEADER), rate_rows(result.validation, target))}
-
-{_validation_note(result)}
-
-{_class_tables(result)}
-
-{_files(result)}
+{_result_section(result)}
 
 ## Split
 
@@ -97,8 +76,7 @@ Seed {record.seed}, CPU threads {record.threads}.
 
 ## Model
 
-Predicts {what} in {len(record.classes)} classes: {", ".join(record.classes)} (label set
-`{recipe.labels.set}`{_merged(recipe.labels)}).
+{_predicts(result)}
 {_sentence(model_prose(recipe.model))}{_parameters(result)}{_layers(result)}
 Features: {features_of(result)}. Input: {input_of(recipe)}.
 Store `{record.store_digest}`.
@@ -113,7 +91,34 @@ Store `{record.store_digest}`.
 
 ## Limits
 
-{_LIMITS}""")
+{_LIMITS.format(labels=_OF_DIMENSIONS if record.dimensions else _OF_CLASSES)}""")
+
+
+def _result_section(result: RunResult) -> str:
+    """Sizes, figures and tables of the test, of classes or of dimensions."""
+    tested = f"; {weights_of(result)}.\n{_caution(result.claim)}"
+    note = validation_note(result)
+    if isinstance(result.test, Evaluation) and isinstance(result.validation, Evaluation):
+        return class_section(result, result.test, result.validation, tested, note)
+    if isinstance(result.test, DimensionEvaluation) and isinstance(result.validation, DimensionEvaluation):
+        return dimension_section(result, result.test, result.validation, tested, note)
+    raise TypeError("test and validation have different metrics")
+
+
+def _predicts(result: RunResult) -> str:
+    """What the model predicts, and how its labels were made of those of the corpora."""
+    record, labels = result.record, result.record.recipe.labels
+    if record.dimensions:
+        scales = "; ".join(
+            f"{scale.name} (training clips: mean {scale.mean:.3g}, sd {scale.deviation:.3g})"
+            for scale in record.dimensions
+        )
+        return f"Predicts the values of {scales}, in the units of the labels."
+    what = "gender × emotion" if labels.target is Target.GENDER_EMOTION else "emotion"
+    return (
+        f"Predicts {what} in {len(record.classes)} classes: {', '.join(record.classes)} (label set\n"
+        f"`{labels.set}`{_merged(labels)})."
+    )
 
 
 def _merged(labels: LabelsSpec) -> str:
@@ -122,11 +127,6 @@ def _merged(labels: LabelsSpec) -> str:
         return ""
     sources = {kept: [e for e, each in labels.map.items() if each == kept] for kept in labels.map.values()}
     return ": " + "; ".join(f"{kept} from {', '.join(emotions)}" for kept, emotions in sources.items())
-
-
-def _calibration(result: RunResult) -> list[str]:
-    clauses = (calibration_sentence(result.test.emotion), *temperature_sentences([result.temperature]))
-    return [capitalise(clause) for clause in clauses]
 
 
 def _seconds(result: RunResult) -> float:
@@ -151,29 +151,12 @@ def _caution(claim: Claim) -> str:
     return f"\n**Warning.** {_sentence(caution)}\n" if caution else ""
 
 
-def _validation_note(result: RunResult) -> str:
+def validation_note(result: RunResult) -> str:
+    """What the validation clips were used for."""
     if result.best_epoch is None:
         return "The validation clips were not used to choose anything."
     return (
         "The validation clips were used to choose the epoch, so their result is not an estimate of accuracy."
-    )
-
-
-def _class_tables(result: RunResult) -> str:
-    test = result.test
-    tables = [markdown_table(("emotion", *CLASS_HEADER), class_rows(test.emotion))]
-    if result.record.recipe.labels.target is Target.GENDER_EMOTION:
-        tables.insert(0, markdown_table(("gender × emotion", *CLASS_HEADER), class_rows(test.own)))
-    return "\n\n".join(tables)
-
-
-def _files(result: RunResult) -> str:
-    both = result.record.recipe.labels.target is Target.GENDER_EMOTION
-    matrices = "`confusion.png`, `confusion-emotion.png`" if both else "`confusion-emotion.png`"
-    clips = " Every test clip: `predictions.csv`." if result.predictions is not None else ""
-    return (
-        f"Confusion matrices: {matrices}. Calibration: `reliability.png`. All figures, including each "
-        f"speaker: `metrics.json`.{clips} Everything on one page: `report.html`."
     )
 
 

@@ -101,7 +101,7 @@ def _frame_head(spec: FrameHeadSpec) -> str:
 
 
 def _linear(spec: LinearSpec) -> list[str]:
-    """The classifier, and what validation clips decide about it."""
+    """The classifier or regression, and what validation clips decide about it."""
     if spec.shrinkage == "auto":
         shrinkage = "shrinkage chosen by cross-validation"
     else:
@@ -110,6 +110,7 @@ def _linear(spec: LinearSpec) -> list[str]:
         "svm": f"linear SVM, C {spec.c:g}",
         "lda": f"linear discriminant analysis, {shrinkage}",
         "logistic": f"logistic regression, C {spec.c:g}",
+        "ridge": f"ridge regression, {shrinkage}",
     }[spec.classifier]
     return [
         classifier,

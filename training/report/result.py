@@ -9,11 +9,10 @@ from typing import Any, Literal
 
 from schemas.messages.counts import choose_form
 from training.audits.audit import Audit
-from training.metrics.predictions import Predictions
-from training.metrics.scores import Evaluation
+from training.metrics.side import AnyEvaluation, AnyPredictions
 from training.metrics.temperature import TemperatureEffect
 from training.models.layer_weights import LayerShares
-from training.runs.observer import EpochResult, SideSize
+from training.runs.observer import AnyEpochResult, SideSize
 from training.runs.run import RunFolder, RunRecord
 from training.splits.claim import Claim
 from training.splits.side import Side
@@ -28,11 +27,11 @@ class RunResult:
     folder: RunFolder
     record: RunRecord
     claim: Claim
-    test: Evaluation
-    validation: Evaluation
+    test: AnyEvaluation
+    validation: AnyEvaluation
     best_epoch: int | None
     """None for a model without epochs."""
-    history: tuple[EpochResult, ...]
+    history: tuple[AnyEpochResult, ...]
     """Empty for a model without epochs."""
     sides: Mapping[Side, SideSize]
     corpora: Mapping[Side, tuple[str, ...]]
@@ -41,9 +40,9 @@ class RunResult:
     notices: tuple[str, ...]
     report: str
     """The result as text."""
-    predictions: Predictions | None = None
+    predictions: AnyPredictions | None = None
     """Predictions for the test clips, as in ``predictions.csv``; None: not kept."""
-    validation_predictions: Predictions | None = None
+    validation_predictions: AnyPredictions | None = None
     """Predictions for the validation clips, as in ``validation.csv``; None: not kept."""
     parameters: int | None = None
     """Number of trained parameters; None: not counted."""

@@ -11,32 +11,45 @@ The models averaged in a fold have the same test clips, which none of them has h
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 from schemas.errors import RunError
+from schemas.labels_spec import LabelsSpec
 from training.audits.sentences import SharedSentences
 from training.audits.stored import read_audit
+from training.metrics.dimensions import evaluate_values
 from training.metrics.ensemble_weights import Weighting, weigh_by_validation
 from training.metrics.predictions import Predictions
 from training.metrics.temperature import TemperatureEffect
+from training.metrics.value_predictions import ValuePredictions
+from training.report.dimensions.summary import DimensionFold, DimensionSummary, summarise_dimensions
+from training.report.dimensions.summary_text import dimension_summary_text
 from training.report.result import subject_of
 from training.report.summary import FoldResult, Summary, summarise
+from training.report.summary_text import summary_text
 from training.runs.hashes import require_intact
 from training.runs.recorded_claim import claim_of_run, claim_of_series
 from training.runs.run import RunFolder
 from training.runs.series import SeriesFolder, SeriesRecord
 
+AnySummary = Summary | DimensionSummary
+"""Summary of the folds of a classifier, or of a regression."""
 
-def summary_of(series: Sequence[SeriesFolder], weighting: Weighting = "equal") -> Summary:
+
+def summary_of(series: Sequence[SeriesFolder], weighting: Weighting = "equal") -> AnySummary:
     """Summary of a finished series; for several, of the mean of their probabilities.
 
     With the ``weighting`` validation, each fold has its own weights, from the validation clips of its runs.
 
-    Raises :class:`RunError` if a fold is not finished, a file has changed since it was written, or the series
-    differ in their folds, test clips or labels.
+    Raises :class:`RunError` if a fold is not finished, a file has changed since it was written, the series
+    differ in their folds, test clips or labels, or several regressions are given.
     """
     records = require_alike(series)
     first, record = series[0], records[0]
+    if record.recipe.labels.is_regression:
+        require_single([folder.path for folder in series], record.recipe.labels)
+        return _regression_summary(first, record)
     folds = [_fold(series, number, name, weighting) for number, name in enumerate(record.folds, start=1)]
     claim = claim_of_series(first).with_inputs([each.recipe.input for each in records])
     corpora = sorted({name for fold in folds for name in fold.predictions.dataset})
@@ -45,6 +58,42 @@ def summary_of(series: Sequence[SeriesFolder], weighting: Weighting = "equal") -
     labels = record.recipe.labels
     members = tuple(folder.path.name for folder in series) if len(series) > 1 else ()
     return summarise(folds, labels.label_set(), labels.target, claim, subject, members)
+
+
+def summary_text_of(summary: AnySummary) -> str:
+    """Text of a summary for a terminal."""
+    if isinstance(summary, DimensionSummary):
+        return dimension_summary_text(summary)
+    return summary_text(summary)
+
+
+def require_single(runs: Sequence[Path], labels: LabelsSpec) -> None:
+    """Raise :class:`RunError` for several regressions, whose values are not averaged."""
+    if labels.is_regression and len(runs) > 1:
+        raise RunError(
+            f"{runs[0]} predicts values (labels.target regression), and only probabilities of several models "
+            f"are averaged; give one run or series"
+        )
+
+
+def _regression_summary(series: SeriesFolder, record: SeriesRecord) -> DimensionSummary:
+    folds = []
+    for number, name in enumerate(record.folds, start=1):
+        run = RunFolder.open(series.fold(number))
+        predictions = ValuePredictions.read(run.path / "predictions.csv")
+        folds.append(
+            DimensionFold(
+                name=name,
+                evaluation=evaluate_values(predictions),
+                predictions=predictions,
+                best_epoch=run.read_json("metrics.json")["best_epoch"],
+                run=run.path.name,
+                sentences=_sentences([run]),
+            )
+        )
+    corpora = sorted({name for fold in folds for name in fold.predictions.dataset})
+    claim = claim_of_series(series).with_inputs([record.recipe.input])
+    return summarise_dimensions(folds, claim, subject_of([record.recipe.model.name], corpora))
 
 
 def require_alike(series: Sequence[SeriesFolder]) -> list[SeriesRecord]:

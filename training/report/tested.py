@@ -9,11 +9,10 @@ from typing import Any, Literal
 from schemas.labels import Target
 from training.audits.sentences import SharedSentences
 from training.metrics.ensemble_weights import EnsembleWeights
-from training.metrics.predictions import Predictions
-from training.metrics.scores import Evaluation
+from training.metrics.side import AnyEvaluation, AnyPredictions
 from training.report.result import subject_of
+from training.report.result_text import result_text
 from training.report.sentences import sentence_note
-from training.report.text import report
 from training.report.weights import weight_note
 from training.report.wording import capitalise, wrap
 from training.runs.run import RunRecord
@@ -27,8 +26,8 @@ class Tested:
     records: tuple[RunRecord, ...]
     """Records of the runs; all have the same labels."""
     claim: Claim
-    evaluation: Evaluation
-    predictions: Predictions
+    evaluation: AnyEvaluation
+    predictions: AnyPredictions
     notices: tuple[str, ...]
     sentences: tuple[SharedSentences, ...]
     """By tested corpus; training is that of all runs."""
@@ -58,9 +57,9 @@ class Tested:
     def report(self) -> str:
         """The result as text."""
         remarks = [sentence_note([self.sentences], self.claim)]
-        headline, rest = report(self.evaluation, self.target, self.claim, None, remarks=remarks).split(
-            "\n\n", 1
-        )
+        labels = self.records[0].recipe.labels
+        text = result_text(self.evaluation, labels, self.claim, None, remarks=remarks)
+        headline, rest = text.split("\n\n", 1)
         subject = f"{capitalise(self.subject)}."
         if self.weights is not None:
             subject += f"\n{wrap(weight_note(self.weights, self.members))}"

@@ -18,7 +18,7 @@ from training.report.wording import (
     layer_sentence,
     percent,
     speaker_spread,
-    speakers,
+    tested_clips,
     ua_with_interval,
     warning,
     wrap,
@@ -106,13 +106,9 @@ def rate_rows(evaluation: Evaluation, target: Target) -> list[tuple[str, ...]]:
 
 
 def size_of_test(scores: Scores, claim: Claim) -> str:
-    """``940 test clips of 5 speakers``, with the number of classes if some have no clips.
-
-    ``940 test samples (views of clips) of …`` if views of one clip are on several sides.
-    """
-    what = "samples (views of clips)" if claim.is_leaky else "clips"
+    """:func:`training.report.wording.tested_clips`, with the number of classes if some have no clips."""
     lacking = "" if scores.tested == len(scores.per_class) else f", UA over {classes(scores)}"
-    return f"{scores.support:,} test {what} of {speakers(scores.speakers)}{lacking}"
+    return f"{tested_clips(scores.support, scores.speakers, claim)}{lacking}"
 
 
 def class_rows(scores: Scores) -> list[tuple[str, ...]]:

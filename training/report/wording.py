@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from schemas.messages.counts import choose_form, format_count
-from training.metrics.bootstrap import FEWEST_SPEAKERS, Interval, SpeakerIntervals
+from training.metrics.bootstrap import FEWEST_SPEAKERS, DimensionIntervals, Interval, SpeakerIntervals
+from training.metrics.dimensions import DimensionEvaluation
 from training.metrics.scores import Scores
 from training.models.layer_weights import LayerShares
 from training.splits.claim import Claim, Independence
@@ -65,9 +66,9 @@ def ua_with_interval(scores: Scores) -> str:
     return f"UA {percent(scores.ua)} ({level} interval {100 * found.ua.low:.1f} to {100 * found.ua.high:.1f})"
 
 
-def interval_note(scores: Scores) -> str:
+def interval_note(scores: Scores | DimensionEvaluation) -> str:
     """How the interval was computed, or why there is none."""
-    found: SpeakerIntervals | None = scores.intervals
+    found: SpeakerIntervals | DimensionIntervals | None = scores.intervals
     if found is None:
         return (
             f"No interval: the speaker bootstrap needs at least {FEWEST_SPEAKERS} test speakers; this test "
@@ -127,6 +128,15 @@ def speaker_spread(scores: Scores) -> str | None:
         f"UA by speaker: {percent(low.ua)} ({low.name}) to {percent(high.ua)} ({high.name}), "
         f"median {percent(middle)}"
     )
+
+
+def tested_clips(support: int, of_speakers: int, claim: Claim) -> str:
+    """``940 test clips of 5 speakers``.
+
+    ``940 test samples (views of clips) of …`` if views of one clip are on several sides.
+    """
+    what = "samples (views of clips)" if claim.is_leaky else "clips"
+    return f"{support:,} test {what} of {speakers(of_speakers)}"
 
 
 def wrap(sentence: str) -> str:

@@ -56,6 +56,7 @@ WRITTEN_AGAIN = (
     "confusion-emotion.png",
     "confusion.png",
     "reliability.png",
+    "scatter.png",
     "metrics.json",
     "README.md",
     "folds.png",
@@ -72,6 +73,7 @@ DRAWN = (
     "confusion-emotion.png",
     "confusion.png",
     "reliability.png",
+    "scatter.png",
     "README.md",
     "report.html",
 )

@@ -46,6 +46,27 @@ class EpochResult:
     """Whether the monitored validation metric is the best so far."""
 
 
+@dataclass(frozen=True)
+class DimensionEpochResult:
+    """One row of ``history.csv`` of a regression. Losses are means of 1 - CCC over the dimensions.
+
+    ``validation_ccc`` and ``validation_rmse`` are means over the dimensions, of all validation clips.
+    """
+
+    epoch: int
+    train_loss: float
+    validation_loss: float
+    validation_ccc: float
+    validation_rmse: float
+    learning_rate: float
+    seconds: float
+    best: bool
+    """Whether the validation loss is the lowest so far."""
+
+
+AnyEpochResult = EpochResult | DimensionEpochResult
+
+
 class EpochObserver(Protocol):
     """Receives the events of the training loop. Every method returns quickly and changes nothing."""
 
@@ -55,7 +76,7 @@ class EpochObserver(Protocol):
     def batch_done(self) -> None:
         """Another training batch is done."""
 
-    def epoch_done(self, result: EpochResult) -> None:
+    def epoch_done(self, result: AnyEpochResult) -> None:
         """An epoch was trained, validated and saved."""
 
 
@@ -96,5 +117,5 @@ class SilentObserver:
     def batch_done(self) -> None:
         """Ignore the event."""
 
-    def epoch_done(self, result: EpochResult) -> None:
+    def epoch_done(self, result: AnyEpochResult) -> None:
         """Ignore the event."""

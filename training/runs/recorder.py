@@ -9,7 +9,7 @@ from dataclasses import asdict, fields
 from types import TracebackType
 from typing import Self
 
-from training.runs.observer import EpochObserver, EpochResult
+from training.runs.observer import AnyEpochResult, EpochObserver, EpochResult
 from training.runs.run import RunFolder
 
 
@@ -20,7 +20,7 @@ class Recorder:
     which a killed run may have written.
     """
 
-    def __init__(self, folder: RunFolder, history: Sequence[EpochResult], observer: EpochObserver) -> None:
+    def __init__(self, folder: RunFolder, history: Sequence[AnyEpochResult], observer: EpochObserver) -> None:
         from training.runs.tensorboard_events import EventFile  # slow to import
 
         self._folder = folder
@@ -44,7 +44,7 @@ class Recorder:
         """Forward the event."""
         self._observer.batch_done()
 
-    def epoch_done(self, result: EpochResult) -> None:
+    def epoch_done(self, result: AnyEpochResult) -> None:
         """Record the epoch, then forward the event."""
         self._history.append(result)
         self._folder.write_text("history.csv", history_csv(self._history))
@@ -53,18 +53,25 @@ class Recorder:
             {
                 "loss/train": result.train_loss,
                 "loss/validation": result.validation_loss,
-                "validation/UA": result.validation_ua,
-                "validation/WA": result.validation_wa,
+                **_validation(result),
                 "learning rate": result.learning_rate,
             },
         )
         self._observer.epoch_done(result)
 
 
-def history_csv(history: Sequence[EpochResult]) -> str:
+def _validation(result: AnyEpochResult) -> dict[str, float]:
+    """Validation metrics, by TensorBoard's tag."""
+    if isinstance(result, EpochResult):
+        return {"validation/UA": result.validation_ua, "validation/WA": result.validation_wa}
+    return {"validation/CCC": result.validation_ccc, "validation/RMSE": result.validation_rmse}
+
+
+def history_csv(history: Sequence[AnyEpochResult]) -> str:
     """One row per epoch, with a header."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, [f.name for f in fields(EpochResult)], lineterminator="\n")
+    kind = type(history[0]) if history else EpochResult
+    writer = csv.DictWriter(text, [f.name for f in fields(kind)], lineterminator="\n")
     writer.writeheader()
     writer.writerows(asdict(result) for result in history)
     return text.getvalue()

@@ -29,7 +29,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from featurestore.format.layout import STORE_JSON
 from featurestore.format.outside import require_outside
@@ -52,6 +52,16 @@ _ROWS = re.compile(r"\[\n\s*-?\d+(?:,\n\s*-?\d+)*\n\s*\]")
 """A list of whole numbers as ``json.dumps`` indents it; no JSON string has a line break in it."""
 
 
+class DimensionScale(Model):
+    """A dimension that a model learns, and how its values are standardised."""
+
+    name: str
+    mean: float
+    """Over the training clips."""
+    deviation: float = Field(gt=0)
+    """Population standard deviation over the training clips."""
+
+
 class RunRecord(Model):
     """Content of ``run.json``; written once, before training starts."""
 
@@ -71,10 +81,17 @@ class RunRecord(Model):
     features: tuple[str, ...]
     """In the order in which they are stacked."""
     classes: tuple[str, ...]
-    """In index order."""
+    """In index order; empty for a regression."""
+    dimensions: tuple[DimensionScale, ...] = ()
+    """Dimensions of a regression, in the order of the model's outputs; empty for classes."""
     heard: tuple[str, ...]
     """Speakers of the training and validation sides; results on others are speaker-independent."""
     versions: dict[str, str]
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the model's outputs: its classes, or its dimensions."""
+        return self.classes or tuple(scale.name for scale in self.dimensions)
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.clip import Status
 from schemas.errors import RunError
 from schemas.labels import LABEL_SETS, Gender, LabelSet, Target, sort_emotions
 from schemas.messages.counts import choose_form
+from training.samples.selection import Selection
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,21 +45,37 @@ class Targets:
     own map."""
 
     @property
+    def kept(self) -> NDArray[np.bool_]:
+        """(clips,) bool: which clips have a class."""
+        kept: NDArray[np.bool_] = self.classes != NO_CLASS
+        return kept
+
+    @property
+    def of_clips(self) -> NDArray[np.int64]:
+        """What is learnt of each clip: its class."""
+        return self.classes
+
+    @property
     def notices(self) -> tuple[str, ...]:
         """One sentence per reason why clips were left out."""
         total = len(self.classes)
-        reasons = (
-            (self.bad, "marked bad in the store"),
-            (self.other_corpus, "from corpora that the recipe does not train on"),
-            (self.unmet, "excluded by the recipe's where query"),
-            (self.other_emotion, "with an emotion that is not in the label set"),
-            (self.unknown_gender, "from speakers of unknown gender"),
-        )
-        left_out = tuple(
-            f"left out {n} of {total} {choose_form(total, 'clip')}: {why}" for n, why in reasons if n
+        left_out = left_out_notices(
+            total,
+            (
+                (self.bad, "marked bad in the store"),
+                (self.other_corpus, "from corpora that the recipe does not train on"),
+                (self.unmet, "excluded by the recipe's where query"),
+                (self.other_emotion, "with an emotion that is not in the label set"),
+                (self.unknown_gender, "from speakers of unknown gender"),
+            ),
         )
         unused = (f"the label map names {', '.join(self.unused)}, but no clip has this emotion",)
         return (*left_out, *(unused if self.unused else ()))
+
+
+def left_out_notices(total: int, reasons: Iterable[tuple[int, str]]) -> tuple[str, ...]:
+    """One sentence per reason, a number of ``total`` clips and why they were left out; none for 0."""
+    return tuple(f"left out {n} of {total} {choose_form(total, 'clip')}: {why}" for n, why in reasons if n)
 
 
 def candidates(
@@ -68,12 +84,7 @@ def candidates(
     """Usable clips of the corpora ``datasets`` that match ``where``. Raises :class:`UsageError` if ``where``
     is not a valid query.
     """
-    from training.samples.where import matching_clips  # needs pandas, and predictions do not
-
-    kept = (manifest["status"] == Status.OK).to_numpy()
-    if datasets is not None:
-        kept = kept & manifest["dataset"].isin(list(datasets)).to_numpy()
-    return manifest[kept & matching_clips(manifest, where)] if where is not None else manifest[kept]
+    return manifest[Selection.of(manifest, where, datasets).met]
 
 
 def targets_of(
@@ -92,16 +103,8 @@ def targets_of(
     """
     index_of = {str(source): labels.classes.index(kept) for source, kept in labels.rule.items()}
     emotion = manifest["emotion"].map(index_of).fillna(NO_CLASS).to_numpy(dtype=np.int64)
-    of = np.ones(len(manifest), dtype=bool)
-    if datasets is not None:
-        of = manifest["dataset"].isin(list(datasets)).to_numpy()
-    ok = (manifest["status"] == Status.OK).to_numpy()
-    usable = of & ok
-    met = usable
-    if where is not None:
-        from training.samples.where import matching_clips  # needs pandas, and predictions do not
-
-        met = usable & matching_clips(manifest, where)
+    selection = Selection.of(manifest, where, datasets)
+    met = selection.met
     kept = met & (emotion != NO_CLASS)
     known = np.ones(len(manifest), dtype=bool)
     classes = emotion
@@ -113,9 +116,9 @@ def targets_of(
     found = Targets(
         names=labels.class_names(target),
         classes=np.where(kept & known, classes, NO_CLASS),
-        bad=int((of & ~ok).sum()),
-        other_corpus=int((~of).sum()),
-        unmet=int((usable & ~met).sum()),
+        bad=selection.bad,
+        other_corpus=selection.other_corpus,
+        unmet=selection.unmet,
         other_emotion=int((met & ~kept).sum()),
         unknown_gender=int((kept & ~known).sum()),
         unused=()

@@ -19,6 +19,7 @@ from schemas.errors import RunError
 from training.loader.memory import default_budget, gpu_budget
 from training.loader.open import open_source
 from training.loader.ram import RamSource
+from training.loader.targets import target_tensor
 from training.samples.samples import Samples
 from training.vectors.clip_vectors import ClipVectors, Functionals
 from training.vectors.speaker import normalise_by_speaker, whole_speakers
@@ -102,4 +103,4 @@ def vectors_source(
     """Source of the vectors of :func:`read_vectors`, (n, D, 1), one valid frame per sample."""
     found = read_vectors(store, samples, features, vectors, device, loaded, by_speaker=by_speaker)
     ones = torch.ones(len(samples), dtype=torch.int64)
-    return RamSource(found[..., None], ones, torch.from_numpy(samples.targets.astype("int64")), device)
+    return RamSource(found[..., None], ones, target_tensor(samples), device)

@@ -59,9 +59,9 @@ class Facts:
 
 def _ua(worth: Worth) -> str:
     if worth.low is None or worth.high is None or worth.level is None:
-        return f"UA {percent(worth.ua)} (no interval: too few test speakers)"
+        return f"UA {percent(worth.value)} (no interval: too few test speakers)"
     return (
-        f"UA {percent(worth.ua)} ({100 * worth.level:.0f} % interval "
+        f"UA {percent(worth.value)} ({100 * worth.level:.0f} % interval "
         f"{100 * worth.low:.1f} to {100 * worth.high:.1f})"
     )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from schemas.errors import RunError
 from training.web.limits import Limits
 from training.web.server import (
     PORT,
@@ -65,6 +66,11 @@ def show(request: DemoRequest, announce: Announce, note: Announce) -> None:
         from training.web.sessions import Sessions
 
         predictor = Predictor.open(request.run, request.device, request.encoders)
+        if predictor.dimensions:
+            raise RunError(
+                f"{request.run} predicts values (labels.target regression), but the page shows emotions; "
+                f"use ser-predict"
+            )
         facts = Facts.of(request.run, predictor)
         limits = request.limits
         uploads, sessions = Uploads(limits.room_bytes), Sessions()

@@ -45,7 +45,7 @@ def test_loss_and_gradient_are_those_of_torchs_cross_entropy(
     got = mean(loss, ours, targets)
     expected = F.cross_entropy(theirs, targets, weight=weights, label_smoothing=smoothing)
     torch.testing.assert_close(got, expected)
-    torch.testing.assert_close(mean(loss, logits, MixedTargets.of_classes(targets)), expected)
+    torch.testing.assert_close(mean(loss, logits, MixedTargets.unmixed(targets)), expected)
     got.backward()
     expected.backward()
     torch.testing.assert_close(ours.grad, theirs.grad)
@@ -109,6 +109,6 @@ def test_nothing_waits_for_the_device() -> None:
         got = there(torch.empty(4, CLASSES, device="cuda"), MixedTargets(whole, whole, share))
     assert {tensor.device.type for tensor in got} == {"cuda"}
     logits, targets = drawn(4, 7)
-    mixed = MixedTargets.of_classes(targets)
+    mixed = MixedTargets.unmixed(targets)
     compiled = torch.compile(loss, fullgraph=True, backend="eager")
     assert torch.equal(compiled(logits, mixed).summed, loss(logits, mixed).summed)

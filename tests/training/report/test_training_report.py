@@ -71,7 +71,7 @@ def test_the_interval_is_explained_and_few_speakers_are_a_caveat() -> None:
     assert "too narrow" not in report(evaluation(Target.EMOTION, speakers=5), Target.EMOTION, CLAIM, 4)
 
 
-@pytest.mark.parametrize("target", Target)
+@pytest.mark.parametrize("target", [Target.EMOTION, Target.GENDER_EMOTION])
 def test_a_report_fits_a_terminal_of_100_columns(target: Target) -> None:
     for tested in (CLAIM, claim("speaker-dependent", "random"), claim("leaky", "random")):
         for speakers in (2, 5, 12):

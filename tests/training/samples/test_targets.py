@@ -12,7 +12,7 @@ from training.samples.targets import NO_CLASS, candidates, emotion_marginal, tar
 
 
 @pytest.mark.parametrize("name", LABEL_SETS)
-@pytest.mark.parametrize("target", Target)
+@pytest.mark.parametrize("target", [Target.EMOTION, Target.GENDER_EMOTION])
 def test_every_clip_gets_the_class_that_its_name_says(make_manifest: Any, name: str, target: Target) -> None:
     labels = label_set(name)
     emotions = ["neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised", "bored"]

@@ -197,8 +197,7 @@ def _require_series(runs: list[Path], given: list[str]) -> None:
 def _evaluate_series(runs: list[Path], weights: WeightingName, output: Path | None, json: bool) -> None:
     """Test series of folds from the stored predictions on the test sides of their folds."""
     from training.report.files import write_tested_series
-    from training.report.series_summary import summary_of
-    from training.report.summary_text import summary_text
+    from training.report.series_summary import summary_of, summary_text_of
     from training.runs.hashes import notes_on_hashes
     from training.runs.run import require_once
     from training.runs.series import SeriesFolder
@@ -210,7 +209,7 @@ def _evaluate_series(runs: list[Path], weights: WeightingName, output: Path | No
     with nullcontext() if output is None else after_result():
         for sentence in (*notes_on_hashes(runs), *problems):
             note(sentence)
-        print_json(summary.to_json()) if json else out.print(summary_text(summary), markup=False)
+        print_json(summary.to_json()) if json else out.print(summary_text_of(summary), markup=False)
 
 
 def _verify(runs: list[Path], given: list[str], json: bool) -> None:

@@ -1,4 +1,4 @@
-"""``ser-predict``: predict emotions from recordings or from the microphone."""
+"""``ser-predict``: predict emotions or dimensions from recordings or from the microphone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,14 @@ from training.cli.choices import DeviceName
 from training.cli.hear import hear_microphone, hear_recordings
 from training.cli.options import Device
 from training.cli.recordings import list_recordings
-from training.cli.rows import CsvWriter, JsonWriter, PredictionWriter, TextWriter
+from training.cli.rows import (
+    CsvWriter,
+    JsonWriter,
+    PredictionWriter,
+    TextWriter,
+    ValueCsvWriter,
+    ValueTextWriter,
+)
 
 if TYPE_CHECKING:
     from training.predict.ensemble import Ensemble
@@ -76,11 +83,13 @@ def predict(
     device: Device = DeviceName.AUTO,
     json: Annotated[bool, typer.Option("--json", help="Print machine-readable JSON at the end.")] = False,
     csv_: Annotated[
-        bool, typer.Option("--csv", help="Print CSV with the probability of every emotion.")
+        bool, typer.Option("--csv", help="Print CSV with the probability of every emotion, or every value.")
     ] = False,
     version: Version = False,
 ) -> None:
-    """Predict the emotion that each recording sounds like. Unreadable files are reported and skipped.
+    """Predict the emotion, or the valence and so on, that each recording sounds like.
+
+    Unreadable files are reported and skipped.
 
     The model's test result and its protocol are printed first, on standard error, and are part of the JSON.
 
@@ -140,11 +149,14 @@ def _writer(model: Ensemble, runs: list[Path], json: bool, csv: bool) -> Predict
     # Not through rich, which would send output to the progress bar instead of a redirected standard output.
     stream = sys.stdout
     if json:
-        return JsonWriter(
-            stream, model.emotions, [worth_json(*each) for each in zip(runs, worths, strict=True)]
-        )
+        known = [
+            worth_json(*each, regression=bool(model.dimensions)) for each in zip(runs, worths, strict=True)
+        ]
+        return JsonWriter(stream, model.emotions, known, model.dimensions)
     for sentence in worth_notes(runs, worths):
         note(sentence)
+    if model.dimensions:
+        return (ValueCsvWriter if csv else ValueTextWriter)(stream, model.dimensions)
     return (CsvWriter if csv else TextWriter)(stream, model.emotions)
 
 

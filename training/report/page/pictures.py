@@ -12,18 +12,21 @@ from training.report.curves import curve_figures
 from training.report.figures import confusion_figure, reliability_figure
 from training.report.summary import Summary
 from training.report.wording import percent, speaker_spread
-from training.runs.observer import EpochResult
+from training.runs.observer import AnyEpochResult, EpochResult
 
 
-def curves(history: Sequence[EpochResult], reason: str) -> tuple[Picture, ...]:
-    """Losses, validation UA and WA, and learning rate against epochs, at least one."""
+def curves(history: Sequence[AnyEpochResult], reason: str) -> tuple[Picture, ...]:
+    """Losses, validation metrics, and learning rate against epochs, at least one."""
     last = history[-1]
     epochs = f"over {len(history)} {choose_form(len(history), 'epoch')}; at the end,"
     losses = f"{last.train_loss:.3f} in training and {last.validation_loss:.3f} in validation"
-    shares = f"UA {percent(last.validation_ua)} and WA {percent(last.validation_wa)}"
+    if isinstance(last, EpochResult):
+        reached = f"UA {percent(last.validation_ua)} and WA {percent(last.validation_wa)}"
+    else:
+        reached = f"CCC {last.validation_ccc:.3f}"
     alternatives = (
         f"Losses {epochs} {losses}",
-        f"Validation {epochs} {shares}",
+        f"Validation {epochs} {reached}",
         f"Learning rate {epochs} {last.learning_rate:.2e}",
     )
     return tuple(map(svg_picture, curve_figures(history, reason), alternatives))

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from featurestore.page.render import render
+from training.metrics.dimensions import DimensionEvaluation
+from training.metrics.scores import Evaluation
+from training.metrics.value_predictions import ValuePredictions
+from training.report.dimensions.text import score_rows
+from training.report.dimensions.wording import ccc_with_interval
 from training.report.model_card import audit_sentences, how_trained, input_of, weights_of
 from training.report.page import pictures, results, split_facts
+from training.report.page.class_values import class_values
 from training.report.page.commands import commands_of
+from training.report.page.dimension_values import agreement_facts, dimension_values
 from training.report.page.shared import shared_values
 from training.report.recipe_prose import BEST_BY, model_prose
 from training.report.result import RunResult
 from training.report.sentences import sentence_note
 from training.report.text import size_of_test
-from training.report.wording import capitalise, layer_sentence, ua_with_interval
+from training.report.wording import capitalise, layer_sentence, tested_clips, ua_with_interval
+from training.runs.run import RunRecord
 from training.splits.side import SIDES
 
 
 def run_page(result: RunResult) -> str:
     """HTML of a run's ``report.html``; the same bytes for equal runs, except for their start time."""
-    record, recipe, emotion = result.record, result.record.recipe, result.test.emotion
-    known, split = result.predictions, result.split
+    record, recipe, split = result.record, result.record.recipe, result.split
     drawn = split is None or (
         (split.protocol, split.seed, split.store_digest)
         == (recipe.split.protocol, record.seed, record.store_digest)
@@ -31,14 +40,10 @@ def run_page(result: RunResult) -> str:
     )
     return render(
         "training.report.page",
-        "run.html",
-        headline=ua_with_interval(emotion),
-        tested=f"{size_of_test(emotion, result.claim)}; {weights_of(result)}",
+        "dimension_run.html" if record.dimensions else "run.html",
         notices=result.notices,
-        facts_of_run=(*results.rate_facts(emotion), *_facts(result)),
         curves=pictures.curves(result.history, BEST_BY[recipe.train.monitor]) if result.history else (),
         ending=capitalise(result.ending),
-        validation=results.sets_of(result.validation, recipe.labels.target),
         validation_note=_validation_note(result),
         sides=split_facts.side_rows(result),
         speakers=[(side, ", ".join(result.speakers[side])) for side in SIDES if side in result.speakers],
@@ -54,14 +59,38 @@ def run_page(result: RunResult) -> str:
             created=record.created,
             record=record,
             recipe=recipe,
-            evaluation=result.test,
-            temperatures=[result.temperature],
-            genders={} if known is None else results.genders_of(known.speaker, known.gender),
             commands=commands,
             curves=bool(result.history),
             series=False,
         ),
+        **_measured(result),
     )
+
+
+def _measured(result: RunResult) -> dict[str, Any]:
+    """Values of the test and the validation side, of classes or of dimensions."""
+    test, validation, known = result.test, result.validation, result.predictions
+    genders = {} if known is None else results.genders_of(known.speaker, known.gender)
+    weights = weights_of(result)
+    if isinstance(test, Evaluation) and isinstance(validation, Evaluation):
+        target = result.record.recipe.labels.target
+        return {
+            "headline": ua_with_interval(test.emotion),
+            "tested": f"{size_of_test(test.emotion, result.claim)}; {weights}",
+            "facts_of_run": (*results.rate_facts(test.emotion), *_facts(result)),
+            "validation": results.sets_of(validation, target),
+            **class_values(test, target, [result.temperature], genders),
+        }
+    if isinstance(test, DimensionEvaluation) and isinstance(validation, DimensionEvaluation):
+        values = known if isinstance(known, ValuePredictions) else None
+        return {
+            "headline": ccc_with_interval(test),
+            "tested": f"{tested_clips(test.support, test.speakers, result.claim)}; {weights}",
+            "facts_of_run": (*agreement_facts(test), *_facts(result)),
+            "validation_rows": score_rows(validation),
+            **dimension_values(test, values, genders),
+        }
+    raise TypeError("test and validation have different metrics")
 
 
 def _facts(result: RunResult) -> results.Facts:
@@ -85,12 +114,26 @@ def _model(result: RunResult) -> list[tuple[str, str]]:
             (f"layers of {shares.feature}", capitalise(layer_sentence(shares)))
             for shares in result.layer_shares
         ),
-        ("classes", f"{len(record.classes)}: {', '.join(name.replace('_', ' ') for name in record.classes)}"),
-        ("label set", f"{recipe.labels.set}, target {recipe.labels.target}"),
+        *_labels(record),
         ("input", input_of(recipe).replace("`", "")),
-        ("clips", recipe.where or "all with a class"),
+        ("clips", recipe.where or f"all with {'values' if record.dimensions else 'a class'}"),
         (
             "corpora of the recipe",
             ", ".join(recipe.datasets) if recipe.datasets else "all in the store",
         ),
+    ]
+
+
+def _labels(record: RunRecord) -> list[tuple[str, str]]:
+    """What the model predicts: classes of a label set, or dimensions."""
+    labels = record.recipe.labels
+    if record.dimensions:
+        return [
+            (scale.name, f"training clips: mean {scale.mean:.3g}, standard deviation {scale.deviation:.3g}")
+            for scale in record.dimensions
+        ]
+    names = ", ".join(name.replace("_", " ") for name in record.classes)
+    return [
+        ("classes", f"{len(record.classes)}: {names}"),
+        ("label set", f"{labels.set}, target {labels.target}"),
     ]

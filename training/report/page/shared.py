@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from schemas.messages.counts import format_count
 from schemas.recipe import Recipe
 from schemas.recipe_toml import recipe_toml
-from training.metrics.scores import Evaluation
-from training.metrics.temperature import TemperatureEffect
-from training.report.page import pictures, results
 from training.report.page.commands import ReproductionCommands, next_commands
 from training.report.page.request_again import as_requested, differences
-from training.report.temperature import temperature_sentences
 from training.report.wording import (
-    AVERAGES,
-    calibration_sentence,
     capitalise,
-    interval_note,
-    speaker_spread,
     warning,
 )
 from training.runs.run import RunRecord
@@ -33,40 +25,21 @@ def shared_values(
     created: str,
     record: RunRecord,
     recipe: Recipe,
-    evaluation: Evaluation,
-    temperatures: Sequence[TemperatureEffect | None],
-    genders: Mapping[str, str],
     commands: ReproductionCommands,
     curves: bool,
     series: bool,
 ) -> dict[str, Any]:
-    """Values for the templates of both pages: a tested ``evaluation`` and its origin.
+    """Values for the templates of both pages: where a result is from, whatever the model predicts.
 
-    ``record`` is that of the run, or of a series' first fold; ``temperatures`` are of the run, or of its
-    folds; ``genders`` maps speakers to genders; ``commands`` reproduce the result; ``curves`` says whether
-    the page has training curves.
+    ``record`` is that of the run, or of a series' first fold; ``commands`` reproduce the result; ``curves``
+    says whether the page has training curves.
     """
-    emotion, sets = evaluation.emotion, results.sets_of(evaluation, recipe.labels.target)
     return {
         "subject": capitalise(subject),
         "title": claim.title,
         "created": created,
         "version": record.versions.get("ser-features", "unknown"),
         "warning": warning(claim),
-        "chance": results.chance_sentence(emotion),
-        "sets": sets,
-        "interval_note": interval_note(emotion),
-        "averages": AVERAGES,
-        "results": results,
-        "confusion_matrices": [(name, scores, pictures.confusion(name, scores)) for name, scores in sets],
-        "by_speaker": pictures.by_speaker(emotion, genders),
-        "speaker_spread": speaker_spread(emotion),
-        "genders": genders,
-        "calibrations": [pictures.reliability(name, scores) for name, scores in sets],
-        "calibration": [
-            capitalise(clause)
-            for clause in (calibration_sentence(emotion), *temperature_sentences(temperatures))
-        ],
         "recipe": recipe,
         "differences": differences(as_requested(recipe, record.store_spec)),
         "recipe_toml": recipe_toml(recipe),
@@ -75,7 +48,7 @@ def shared_values(
             commands.store,
             curves=curves,
             series=series,
-            views=bool(record.store_spec.views) and not claim.is_leaky,
+            views=bool(record.store_spec.views) and not claim.is_leaky and not record.dimensions,
         ),
         "provenance": _provenance(record, recipe),
     }
