@@ -309,7 +309,9 @@ def _prepare_store(store: ExistingStore, spec: StoreSpec, work: Worklist, scans:
         # Without the arrays: the root lists them once they are complete.
         write_if_changed(place, ROOT_METADATA, hierarchy(spec, {})[ROOT_METADATA], store.present)
     stale = [
-        unit_record_path(todo.unit.dataset, todo.unit.index) for todo in work.todo if todo.existing is None
+        unit_record_path(todo.unit.dataset, todo.unit.index)
+        for todo in work.todo
+        if todo.existing is None and not (todo.before and todo.before.spec.imported)
     ]
     place.delete(name for name in stale if name in store.present)
     for scan in scans:

@@ -9,6 +9,7 @@ from pydantic import Field, TypeAdapter, model_validator
 
 from schemas.encoders import EncoderSpec
 from schemas.errors import UnknownNameError, UsageError
+from schemas.imported import ImportedSpec
 from schemas.messages.nearest import did_you_mean
 from schemas.model import Model
 
@@ -103,7 +104,7 @@ class ZcrSpec(_SignalFeature):
 
 
 _Signal = MelSpec | MfccSpec | DeltaSpec | Delta2Spec | ChromaSpec | RmsSpec | ZcrSpec
-FeatureSpec = Annotated[_Signal | EncoderSpec, Field(discriminator="kind")]
+FeatureSpec = Annotated[_Signal | EncoderSpec | ImportedSpec, Field(discriminator="kind")]
 
 FEATURE_KINDS: tuple[str, ...] = tuple(
     get_args(kind.model_fields["kind"].annotation)[0] for kind in get_args(_Signal)
@@ -124,7 +125,7 @@ def coefficients(feature: FeatureSpec, features: tuple[FeatureSpec, ...]) -> int
             return next(other.n_mfcc for other in features if isinstance(other, MfccSpec))
         case ChromaSpec():
             return feature.n_chroma
-        case EncoderSpec():
+        case EncoderSpec() | ImportedSpec():
             return feature.coefficients
         case _:
             return 1

@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from schemas.encoders import ENCODER_RATE, EncoderSpec, WhisperArchitecture
 from schemas.errors import UsageError
 from schemas.features import Delta2Spec, DeltaSpec, FeatureSpec, MelSpec, MfccSpec, coefficients
+from schemas.imported import ImportedSpec
 from schemas.model import Model, canonical_digest
 from schemas.views import ORIGINAL, UntrimmedSpec, ViewSpec
 
@@ -185,6 +186,17 @@ class StoreSpec(Model):
         return self
 
     @model_validator(mode="after")
+    def _check_imported(self) -> Self:
+        for feature in self.imported:
+            if not feature.is_complete:
+                raise ValueError(f"only the store knows the shape of the imported feature {feature.name}")
+            if self.storage.codec == "fixed":
+                raise ValueError(
+                    "codec fixed has no steps for imported features; choose bitround, blosc or zstd"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _check_encoders(self) -> Self:
         encoders = [feature for feature in self.features if isinstance(feature, EncoderSpec)]
         if not encoders:
@@ -218,7 +230,7 @@ class StoreSpec(Model):
 
     @property
     def frames(self) -> int:
-        """Frames of every feature but those of encoders: 1 + ⌊length / hop⌋."""
+        """Frames of every feature but encoders and imported ones: 1 + ⌊length / hop⌋."""
         return 1 + self.length // self.spectral.hop_length
 
     @property
@@ -231,13 +243,14 @@ class StoreSpec(Model):
         """(coefficients, frames) of a clip by feature, in the order of :attr:`features`."""
         frames = {
             feature.name: feature.frames(self.length, self.audio.sample_rate) for feature in self.encoders
-        }
+        } | {feature.name: feature.frames for feature in self.imported}
         return {name: (count, frames.get(name, self.frames)) for name, count in self.coefficients.items()}
 
     @property
     def layer_counts(self) -> dict[str, int]:
-        """Number of layers by feature, each stored by itself; 1 for features that are not an encoder's."""
+        """Number of layers by feature, each stored by itself; 1 for features that have none."""
         counts = {feature.name: len(feature.all_layers) for feature in self.encoders}
+        counts |= {feature.name: feature.layers for feature in self.imported}
         return {feature.name: counts.get(feature.name, 1) for feature in self.features}
 
     @property
@@ -246,10 +259,21 @@ class StoreSpec(Model):
         return tuple(feature for feature in self.features if isinstance(feature, EncoderSpec))
 
     @property
+    def imported(self) -> tuple[ImportedSpec, ...]:
+        """The features that another tool computed; they exist for the original view alone."""
+        return tuple(feature for feature in self.features if isinstance(feature, ImportedSpec))
+
+    @property
+    def computed(self) -> StoreSpec:
+        """The specification without imported features: what the pipeline computes. Not checked again."""
+        kept = tuple(feature for feature in self.features if not isinstance(feature, ImportedSpec))
+        return self if len(kept) == len(self.features) else self.model_copy(update={"features": kept})
+
+    @property
     def signal_columns(self) -> dict[str, slice]:
-        """Slice of the coefficients by feature, if all but those of encoders are concatenated in order."""
-        encoders = {feature.name for feature in self.encoders}
-        counts = {name: count for name, count in self.coefficients.items() if name not in encoders}
+        """Slice of the coefficients by feature, if those of the signal alone are concatenated in order."""
+        others = {feature.name for feature in (*self.encoders, *self.imported)}
+        counts = {name: count for name, count in self.coefficients.items() if name not in others}
         stops = accumulate(counts.values())
         return {name: slice(stop - counts[name], stop) for name, stop in zip(counts, stops, strict=True)}
 

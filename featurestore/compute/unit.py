@@ -89,7 +89,7 @@ def gather_unit(
     return UnitResult(
         work,
         fingerprint(seen, unit.feature_version),
-        {(feature, view): arrays[feature][computed[name]] for feature, view, name in work.missing},
+        {(feature, view): arrays[feature][computed[name]] for feature, view, name in work.computed},
         rows,
         {name: [_none_if_nan(value) for value in parameters[index]] for name, index in computed.items()},
         {name: _stream_keys(unit, spec.seed, name) for name in spec.view_names},
@@ -166,7 +166,7 @@ class UnitMoments:
             pairs = zip(self._speakers, self._clips, strict=True)
             clips = [clip for other, clip in pairs if other == speaker]
             moments = {feature: _merge(clips, feature, spec) for feature in spec.coefficients}
-            for feature, view, name in self._work.missing:
+            for feature, view, name in self._work.computed:
                 merged = moments[feature][computed[name]]
                 out["speaker"].append(str(speaker))
                 out["view"].append(view)
