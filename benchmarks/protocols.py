@@ -36,7 +36,7 @@ class Experiment:
     store: str
     options: tuple[str, ...] = ()
     mean_of: tuple[str, ...] = ()
-    """Names of the experiments that this one averages."""
+    """Names of the experiments that this one averages, with ``options`` of ``ser-evaluate``."""
 
 
 STORES = {
@@ -44,8 +44,11 @@ STORES = {
     "r4": ("--recipe", "tess-delta", "--datasets", "tess"),
     "functionals": ("--recipe", "ravdess-functionals", "--datasets", "ravdess"),
     "r1": ("--recipe", "four-corpora-a", "--datasets", "ravdess,tess"),
-    "whisper": ("--recipe", "whisper-base", "--datasets", "ravdess", "--augment", "6"),
-    "whisper-tiny": ("--recipe", "whisper-tiny", "--datasets", "ravdess", "--augment", "3"),
+    "whisper": ("--recipe", "whisper-robust", "--datasets", "ravdess", "--augment", "7"),
+    "whisper-tiny": (
+        *("--recipe", "whisper-robust", "--datasets", "ravdess", "--augment", "7"),
+        *("--features", "whisper-tiny.en", "--layers", "1-3"),
+    ),
     "whisper-frames": ("--recipe", "whisper-frames", "--datasets", "ravdess"),
     "whisper-states": (
         *("--recipe", "whisper-base", "--datasets", "ravdess", "--augment", "0"),
@@ -144,6 +147,18 @@ EXPERIMENTS = (
         "whisper-tiny",
         (*_TINY, "--views", "0-3"),
     ),
+    Experiment(
+        "whisper-untrimmed",
+        "Whisper-base, with copies and untrimmed",
+        "whisper",
+        ("--recipe", "whisper-robust"),
+    ),
+    Experiment(
+        "whisper-tiny-untrimmed",
+        "Whisper-tiny.en, with copies and untrimmed",
+        "whisper-tiny",
+        (*_TINY, "--views", "0-3,7"),
+    ),
     Experiment("whisper-logistic", "Whisper-base, logistic", "whisper", (*_WHISPER, "--model", "logistic")),
     Experiment("whisper-layers", "Whisper-base, learnt weights", "whisper", ("--recipe", "whisper-layers")),
     Experiment("whisper-frames", "Whisper-base, frames", "whisper-frames", ("--recipe", "whisper-frames")),
@@ -205,6 +220,19 @@ EXPERIMENTS = (
         "whisper",
         mean_of=("whisper-base", "whisper-tiny", "whisper-layers"),
     ),
+    Experiment(
+        "whisper-mean-untrimmed",
+        "mean of four, copies with untrimmed",
+        "whisper",
+        mean_of=("whisper-base", "whisper-untrimmed", "whisper-tiny", "whisper-tiny-untrimmed"),
+    ),
+    Experiment(
+        "whisper-mean-functionals",
+        "mean of base, tiny and functionals",
+        "whisper",
+        ("--weights", "validation"),
+        mean_of=("whisper-base", "whisper-tiny", "lda-emobox"),
+    ),
 )  # fmt: skip
 
 
@@ -243,7 +271,7 @@ def _row(experiment: Experiment, arguments: argparse.Namespace) -> dict[str, Any
         done.write_text(json.dumps({**_figures(values), "machine": machine()}))
     command = f"ser-train --store {experiment.store}.zarr {shlex.join(experiment.options)}"
     if experiment.mean_of:
-        command = f"ser-evaluate {shlex.join(experiment.mean_of)}"
+        command = f"ser-evaluate {shlex.join([*experiment.mean_of, *experiment.options])}"
     row = {"machine": UNRECORDED, **json.loads(done.read_text())}
     row.pop("folder")
     return {"name": experiment.name, "system": experiment.system, "command": command, **row}
@@ -262,7 +290,7 @@ def _mean(experiment: Experiment, arguments: argparse.Namespace) -> dict[str, An
     if absent := [row.stem for row in rows if not row.exists()]:
         sys.exit(f"{experiment.name} needs {', '.join(absent)}: name them with --only, too")
     folders = [json.loads(row.read_text())["folder"] for row in rows]
-    return _run("training.cli.evaluate", *folders, "--json")
+    return _run("training.cli.evaluate", *folders, *experiment.options, "--json")
 
 
 def _figures(values: dict[str, Any]) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
     python benchmarks/robustness.py --corpora corpora --recipe whisper-robust
 
-Builds a store with every view of the recipe, trains the folds of its protocol, and tests each fold on all
-views of its test clips. The store and the series are kept in `--work`, and another call resumes from there.
-Recipes of Whisper need its weights: `ser-features encoder get whisper-base`.
+Builds a store with every view of the recipe, or of `--views-of`, trains the folds of its protocol, and
+tests each fold on all views of its test clips. The store and the series are kept in `--work`, and another
+call resumes from there. Recipes of Whisper need its weights: `ser-features encoder get whisper-base`.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--corpora", type=Path, default=Path("corpora"))
     parser.add_argument("--datasets", default="ravdess")
     parser.add_argument("--recipe", default="whisper-robust", help="name or file of a recipe")
+    parser.add_argument("--views-of", metavar="RECIPE", help="build the views of another recipe")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", dest="changes")
     parser.add_argument("--encoder", action="append", default=[], metavar="NAME=FOLDER")
     parser.add_argument("--work", type=Path, default=Path("robustness"))
@@ -49,10 +50,12 @@ def main() -> None:
 
 def measure(arguments: argparse.Namespace) -> Robustness:
     """Build, train and test; what is finished in ``--work`` is used again."""
-    recipe = load_recipe(arguments.recipe)
-    store = arguments.work / f"{recipe.name}.zarr"
+    recipe, built = load_recipe(arguments.recipe), load_recipe(arguments.views_of or arguments.recipe)
+    store = arguments.work / f"{built.name}.zarr"
     folders = {name: Path(folder) for name, folder in (each.split("=", 1) for each in arguments.encoder)}
-    spec = SpecRequest(recipe=arguments.recipe, augment=len(recipe.views), encoders=folders)
+    spec = SpecRequest(
+        recipe=arguments.views_of or arguments.recipe, augment=len(built.views), encoders=folders
+    )
     build(BuildRequest(store, arguments.corpora, arguments.datasets, spec))
     series = arguments.work / recipe.name
     resumed = TrainRequest(store=store, resume=series)
@@ -66,6 +69,7 @@ def measure(arguments: argparse.Namespace) -> Robustness:
 
 def _row(found: Robustness, arguments: argparse.Namespace) -> dict[str, Any]:
     options = [f"--datasets {arguments.datasets}", f"--recipe {Path(arguments.recipe).name}"]
+    options += [f"--views-of {Path(arguments.views_of).name}"] if arguments.views_of else []
     options += [f"--set {change}" for change in arguments.changes]
     command = f"python benchmarks/robustness.py --corpora corpora {' '.join(options)}"
     return {"machine": machine(), "command": command, **found.to_json()}

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from schemas.encoders import Architecture
@@ -19,7 +20,7 @@ class Encoder(ABC):
 
     ``states`` : the states to compute, in ascending order; blocks above the last are not loaded.
     ``network`` : the loaded layers, frozen.
-    ``masks`` : whether clips of different lengths can be computed in one batch, by :meth:`masked_states`.
+    ``masks`` : whether :meth:`masked_states` computes clips of different lengths in one pass.
     """
 
     network: nn.Module
@@ -41,6 +42,8 @@ class Encoder(ABC):
         """Hidden states of waveforms that end after ``lengths`` samples each, and are zero from there on.
 
         The first ``architecture.frames(length)`` frames of a clip are those it has alone, apart from
-        rounding; later ones mean nothing. Raises NotImplementedError unless :attr:`masks`.
+        rounding; later ones mean nothing. Unless :attr:`masks`, each clip is a pass of its own.
         """
-        raise NotImplementedError
+        clips = [self.hidden_states(waveforms[row : row + 1, :end])[0] for row, end in enumerate(lengths)]
+        longest = max(clip.shape[1] for clip in clips)
+        return torch.stack([F.pad(clip, (0, 0, 0, longest - clip.shape[1])) for clip in clips])

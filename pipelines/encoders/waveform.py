@@ -58,7 +58,9 @@ class WaveformEncoder(Encoder):
 
     @torch.inference_mode()
     def masked_states(self, waveforms: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
-        """As :meth:`hidden_states`, of clips of different lengths, if :attr:`masks`."""
+        """As :meth:`hidden_states`, of clips of different lengths: one pass if :attr:`masks`."""
+        if not self.masks:
+            return super().masked_states(waveforms, lengths)
         heard = [max(samples, self._waveform.shortest) for samples in lengths]
         padded = F.pad(waveforms, (0, max(heard) - waveforms.shape[1]))
         ends = send(heard, waveforms.device)

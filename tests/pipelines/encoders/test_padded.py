@@ -86,6 +86,17 @@ def test_neighbours_and_padding_do_not_matter_to_whisper_tiny(whisper_tiny: Enco
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
+def test_every_encoder_computes_clips_of_different_lengths(saved: Saved, kind: str) -> None:
+    encoder = find_weights(saved(kind)[1]).load((1, 2), CPU)
+    view, lengths = view_of((16_000, 9_000)), (16_000, 9_000)
+    found = encoder.masked_states(view.waveforms, lengths)
+    for row, samples in enumerate(lengths):
+        expected = encoder.hidden_states(view.waveforms[row : row + 1, :samples])[0]
+        error = (found[row, :, : expected.shape[1]] - expected).abs().max() / expected.abs().max()
+        assert error <= TOLERANCE
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
 def test_encoders_that_normalise_over_time_pad_nothing(saved: Saved, kind: str) -> None:
     found = _extractor(find_weights(saved(kind)[1]), MOST_FRAMES).batches(LENGTHS)
     assert found == ([[2, 4, 6, 0, 5, 3]] if kind in MASKING else [[0, 5], [2], [3], [4], [6]])
