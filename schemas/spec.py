@@ -272,7 +272,7 @@ class StoreSpec(Model):
     @property
     def signal_columns(self) -> dict[str, slice]:
         """Slice of the coefficients by feature, if those of the signal alone are concatenated in order."""
-        others = {feature.name for feature in (*self.encoders, *self.imported)}
+        others = {one.name for one in self.encoders} | {one.name for one in self.imported}
         counts = {name: count for name, count in self.coefficients.items() if name not in others}
         stops = accumulate(counts.values())
         return {name: slice(stop - counts[name], stop) for name, stop in zip(counts, stops, strict=True)}

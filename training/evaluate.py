@@ -37,6 +37,7 @@ from training.samples.datasets import require_datasets
 from training.samples.held_out import own_test_clips, unheard_clips
 from training.samples.samples import Samples
 from training.samples.targets import NO_CLASS, Targets, targets_of
+from training.samples.without_values import imported_values
 from training.splits.claim import Claim
 from training.splits.split import Split
 
@@ -174,6 +175,7 @@ def _targets(request: EvaluationRequest, record: RunRecord, store: FeatureStore,
         recipe.labels.target,
         recipe.where if request.where is None else request.where or None,
         request.datasets or (recipe.datasets if own else None),
+        imported_values(store, record.features),
     )
 
 

@@ -85,6 +85,7 @@ def _measure(
                 f"the split of {trial.runs[0]} puts views of one recording on several sides, so training has "
                 "heard views of its test clips; --views needs a run without --leak-views"
             )
+        _require_all_views(trial)
         views = choose_views(text, trial.store.spec.view_names)
         tested = [trial.predict(_in_view(trial.samples, view)) for view in views]
         scores.append([trial.evaluate(each).emotion for each in tested])
@@ -119,6 +120,16 @@ def _measure(
         store_digest=first.store.digest,
         notices=tuple(dict.fromkeys(notice for trial in trials for notice in trial.notices)),
     )
+
+
+def _require_all_views(trial: Trial) -> None:
+    imported = {feature.name for feature in trial.store.spec.imported}
+    for path, record in zip(trial.runs, trial.records, strict=True):
+        if found := sorted(imported & {*record.features}):
+            raise UsageError(
+                f"{path} was trained on {found[0]}, which was imported for the original view alone; leave "
+                "out --views"
+            )
 
 
 def _in_view(samples: Samples, view: int) -> Samples:

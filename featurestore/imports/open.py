@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from featurestore.imports.arrays import read_folder
+from featurestore.imports.kaldi import ARK, SCP, read_archives
 from featurestore.imports.source import FeatureSource
 from featurestore.imports.tables import PARQUET_SUFFIX, TEXT_SUFFIXES, TableOptions, read_tables
 from schemas.errors import FeatureSourceError, UsageError
@@ -30,7 +31,7 @@ def open_source(paths: Sequence[Path], options: TableOptions) -> FeatureSource:
         raise UsageError(f"--key and --drop are for tables, but '{paths[0]}' is none; leave them out")
     if kind == "table":
         return read_tables(paths, options)
-    return read_folder(paths[0])
+    return read_archives(paths) if kind == "archive" else read_folder(paths[0])
 
 
 def _kind(path: Path) -> str:
@@ -39,4 +40,6 @@ def _kind(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix in (*TEXT_SUFFIXES, PARQUET_SUFFIX):
         return "table"
+    if suffix in (ARK, SCP):
+        return "archive"
     raise UsageError(f"'{path}' is none of the sources that can be imported: {_KINDS}")

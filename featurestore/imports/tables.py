@@ -200,9 +200,10 @@ def _clean(name: Any) -> str:
 
 def _moments(column: pd.Series[Any]) -> Array:
     """A column of times as numbers: seconds, or durations such as ``0 days 00:00:01.5``."""
-    if pd.api.types.is_numeric_dtype(column):
-        return column.to_numpy(np.float64)
-    return pd.to_timedelta(column, errors="coerce").dt.total_seconds().to_numpy(np.float64)
+    if not pd.api.types.is_numeric_dtype(column):
+        column = pd.to_timedelta(column, errors="coerce").dt.total_seconds()
+    moments: Array = column.to_numpy(np.float64)
+    return moments
 
 
 def _list(names: Sequence[str]) -> str:

@@ -22,6 +22,7 @@ from training.runs.run import RunFolder, RunRecord, library_versions, now
 from training.runs.same_store import is_relative, open_same_store, recorded_store
 from training.samples.samples import Samples, samples_of
 from training.samples.targets import Targets, targets_of
+from training.samples.without_values import imported_values
 from training.splits.side import ORIGINAL_VIEW
 from training.splits.split import Split
 
@@ -166,9 +167,16 @@ def _require_two_classes(record: RunRecord, train: Samples) -> None:
 
 
 def targets_for(store: FeatureStore, recipe: Recipe) -> Targets:
-    """Class of every clip of ``store`` under ``recipe``."""
+    """Class of every clip of ``store`` under ``recipe``; none for clips without values of its features."""
     labels = recipe.labels
-    return targets_of(store.manifest, labels.label_set(), labels.target, recipe.where, recipe.datasets)
+    return targets_of(
+        store.manifest,
+        labels.label_set(),
+        labels.target,
+        recipe.where,
+        recipe.datasets,
+        imported_values(store, [feature.name for feature in recipe.features]),
+    )
 
 
 def _resume_remarks(record: RunRecord, device: torch.device) -> tuple[str, ...]:

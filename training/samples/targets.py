@@ -24,6 +24,14 @@ _GENDERS = (Gender.FEMALE, Gender.MALE)
 
 
 @dataclass(frozen=True, eq=False)
+class ImportedValues:
+    """Which clips of a manifest have values of the imported features ``names``, (clips,) bool."""
+
+    names: tuple[str, ...]
+    has_values: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
 class Targets:
     """Class of every clip of a manifest, in its order.
 
@@ -40,6 +48,10 @@ class Targets:
     """Clips that do not meet the recipe's ``where``."""
     other_emotion: int
     unknown_gender: int
+    lacking: int = 0
+    """Clips without values of :attr:`imported`."""
+    imported: tuple[str, ...] = ()
+    """Imported features that are read."""
     unused: tuple[str, ...] = ()
     """Emotions of the label set that no clip has which could be trained on, if the label set is a recipe's
     own map."""
@@ -51,6 +63,7 @@ class Targets:
         reasons = (
             (self.bad, "marked bad in the store"),
             (self.other_corpus, "from corpora that the recipe does not train on"),
+            (self.lacking, f"without values of {' and '.join(self.imported)} in the store"),
             (self.unmet, "excluded by the recipe's where query"),
             (self.other_emotion, "with an emotion that is not in the label set"),
             (self.unknown_gender, "from speakers of unknown gender"),
@@ -82,10 +95,12 @@ def targets_of(
     target: Target,
     where: str | None = None,
     datasets: Collection[str] | None = None,
+    imported: ImportedValues | None = None,
 ) -> Targets:
     """Class of every clip of ``manifest`` under a label set and target.
 
-    Clips that do not match ``where``, and clips outside the corpora ``datasets``, have no class.
+    Clips that do not match ``where``, clips outside the corpora ``datasets``, and clips that lack values of
+    ``imported`` features have no class.
 
     Gender × emotion classes are female first: index = gender · emotions + emotion. Raises :class:`RunError`
     if no clip is left, :class:`UsageError` if ``where`` is not a valid query.
@@ -96,7 +111,8 @@ def targets_of(
     if datasets is not None:
         of = manifest["dataset"].isin(list(datasets)).to_numpy()
     ok = (manifest["status"] == Status.OK).to_numpy()
-    usable = of & ok
+    present = of & ok
+    usable = present if imported is None else present & imported.has_values
     met = usable
     if where is not None:
         from training.samples.where import matching_clips  # needs pandas, and predictions do not
@@ -115,6 +131,8 @@ def targets_of(
         classes=np.where(kept & known, classes, NO_CLASS),
         bad=int((of & ~ok).sum()),
         other_corpus=int((~of).sum()),
+        lacking=int((present & ~usable).sum()),
+        imported=() if imported is None else imported.names,
         unmet=int((usable & ~met).sum()),
         other_emotion=int((met & ~kept).sum()),
         unknown_gender=int((kept & ~known).sum()),
@@ -138,6 +156,7 @@ def _remedy(found: Targets, where: str | None, emotions: Sequence[str]) -> str:
     """
     remedies = {
         "": (found.bad, found.other_corpus),
+        "; import a file that has these clips": (found.lacking,),
         f"; loosen the query {where!r}": (found.unmet,),
         f"; the clips are {', '.join(emotions)}: train on all of them with --set labels.set=all": (
             found.other_emotion,
