@@ -205,7 +205,7 @@ class FeatureStore:
             select_features(self.spec, [feature])
         if any(imported.name == name for imported in self.spec.imported):
             return self._imported_frames(name)[positions][:, indices].T
-        encoded = any(encoder.name == name for encoder in self.spec.encoders)
+        encoded = any(other.name == name for other in self.spec.own_frames)
         column = self.views["samples" if encoded else "valid_frames"].to_numpy()
         table = column.reshape(len(self.manifest), len(self.spec.view_names))
         frames: npt.NDArray[np.int64] = table[positions][:, indices].T

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from importlib import metadata
 from importlib.util import find_spec
-from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from pipelines.batch import ViewBatch
-from schemas.errors import FeatureError
+from schemas.errors import UsageError
 from schemas.opensmile import FEATURE_SETS, LICENCE, OpenSmileSpec
 
 if TYPE_CHECKING:
@@ -25,13 +24,11 @@ LARGEST = 1 - 2**-15
 SHORTEST_S = 0.1
 """Shorter waveforms are padded with silence: openSMILE gives no values for less than its longest window."""
 
-_ONE_AT_A_TIME = Lock()
-
 
 class OpenSmileExtractor:
     """Computes one feature for waveforms of ``sample_rate`` Hz.
 
-    Raises :class:`FeatureError` if the package is missing, or is not the version of ``feature``.
+    Raises :class:`UsageError` if the package is missing, or is not the version of ``feature``.
     """
 
     def __init__(self, feature: OpenSmileSpec, sample_rate: int) -> None:
@@ -39,7 +36,7 @@ class OpenSmileExtractor:
         self._rate = sample_rate
         found = complete(feature)
         if found != feature:
-            raise FeatureError(
+            raise UsageError(
                 f"the store's {feature.name} is of opensmile {feature.version}, but {found.version} is "
                 f"installed; pip install opensmile=={feature.version}"
             )
@@ -59,28 +56,21 @@ class OpenSmileExtractor:
             return np.zeros(self._smile.num_features, np.float32)
         silence = max(0, round(SHORTEST_S * self._rate) - len(waveform))
         padded = np.pad(np.clip(waveform, -1.0, LARGEST), (0, silence))
-        with _ONE_AT_A_TIME:
-            values = self._smile(padded, self._rate)
-        return np.asarray(values, dtype=np.float32).reshape(-1)
+        return np.asarray(self._smile(padded, self._rate), dtype=np.float32).reshape(-1)
 
 
 def complete(feature: OpenSmileSpec) -> OpenSmileSpec:
     """The feature with version and columns of the installed package.
 
-    Raises :class:`FeatureError` if the package is missing.
+    Raises :class:`UsageError` if the package is missing.
     """
     columns = tuple(_open(feature.name).feature_names)
     return OpenSmileSpec(name=feature.name, version=metadata.version("opensmile"), columns=columns)
 
 
-def licence_note(features: tuple[OpenSmileSpec, ...]) -> str | None:
-    """The sentence that a build prints; None if it computes no such feature."""
-    return f"{' and '.join(f.name for f in features)}: {LICENCE}" if features else None
-
-
 def _open(name: str) -> Smile:
     if find_spec("opensmile") is None:
-        raise FeatureError(
+        raise UsageError(
             f"{name} is computed by openSMILE, which is not installed; pip install 'ser-features[opensmile]' "
             f"({LICENCE})"
         )

@@ -11,7 +11,7 @@ from schemas.model import Model
 FEATURE_SETS = {"egemaps": "eGeMAPSv02", "compare": "ComParE_2016"}
 """Name of a feature → the feature set of openSMILE."""
 
-LICENCE = "openSMILE licence: free for research and private use; products need audEERING's commercial licence"
+LICENCE = "openSMILE is free for research and private use; products need a licence from audEERING"
 
 
 class OpenSmileSpec(Model):
@@ -50,6 +50,6 @@ class OpenSmileSpec(Model):
             raise ValueError(f"the columns of {self.name} are not known yet")
         return len(self.columns)
 
-    def frames(self, samples: int, sample_rate: int) -> int:
+    def frames(self, samples: int, sample_rate: int) -> int:  # noqa: ARG002 as encoders have it
         """Stored frames of ``samples`` samples at ``sample_rate`` Hz: one, and none for no samples."""
         return int(samples > 0)

@@ -25,6 +25,7 @@ from schemas.messages.counts import format_count
 from schemas.messages.nearest import did_you_mean
 from schemas.model import Model
 from schemas.named_models import named_model
+from schemas.opensmile import OpenSmileSpec
 from schemas.protocol import SplitSpec
 from schemas.spec import AudioSpec, SpectralSpec, StorageSpec, StoreSpec
 from schemas.training import InputSpec, TrainSpec
@@ -76,8 +77,8 @@ class Recipe(Model):
         embedding = self.input.representation == "embedding"
         if embedding and not all(_can_embed(feature) for feature in self.features):
             raise ValueError(
-                "input.representation embedding needs features of encoders with pooling mean or mean+std, or "
-                "imported ones, and no others"
+                "input.representation embedding needs features of encoders with pooling mean or mean+std, of "
+                "openSMILE, or imported ones, and no others"
             )
         self._check_layers()
         if isinstance(self.model, LinearSpec) and bool(self.model.statistics) == embedding:
@@ -113,20 +114,10 @@ class Recipe(Model):
         """The recipe with what it leaves out of the features that a store with ``spec`` holds.
 
         Of encoders, that is their architecture, their hash, and layers: those that the store holds. Of
-        imported features, it is everything but the name.
+        imported features and those of openSMILE, it is everything but the name.
         """
-        stored = {encoder.name: encoder for encoder in spec.encoders}
-        imported = {feature.name: feature for feature in spec.imported}
-        features = tuple(
-            feature.model_copy(update={"layers": feature.layers or stored[feature.name].layers}).complete(
-                stored[feature.name].known_architecture, str(stored[feature.name].sha256)
-            )
-            if isinstance(feature, EncoderSpec) and feature.architecture is None and feature.name in stored
-            else imported.get(feature.name, feature)
-            if isinstance(feature, ImportedSpec)
-            else feature
-            for feature in self.features
-        )
+        stored = {feature.name: feature for feature in spec.features}
+        features = tuple(_completed(feature, stored.get(feature.name)) for feature in self.features)
         return self.model_copy(update={"features": features})
 
     @property
@@ -163,17 +154,31 @@ def _is_complete(feature: FeatureSpec) -> bool:
     match feature:
         case EncoderSpec():
             return feature.architecture is not None
-        case ImportedSpec():
+        case ImportedSpec() | OpenSmileSpec():
             return feature.is_complete
         case _:
             return True
+
+
+def _completed(feature: FeatureSpec, stored: FeatureSpec | None) -> FeatureSpec:
+    """The feature of a recipe with what it leaves out, as the store holds it."""
+    match feature, stored:
+        case EncoderSpec(architecture=None), EncoderSpec():
+            layers = feature.model_copy(update={"layers": feature.layers or stored.layers})
+            return layers.complete(stored.known_architecture, str(stored.sha256))
+        case ImportedSpec(), ImportedSpec():
+            return stored
+        case OpenSmileSpec(version=None), OpenSmileSpec():
+            return stored
+        case _:
+            return feature
 
 
 def _can_embed(feature: FeatureSpec) -> bool:
     """Whether a feature may have one vector per clip; of an imported one, the store knows."""
     if isinstance(feature, EncoderSpec):
         return feature.pooling != "frames"
-    return isinstance(feature, ImportedSpec)
+    return isinstance(feature, ImportedSpec | OpenSmileSpec)
 
 
 def shipped_recipes() -> tuple[str, ...]:

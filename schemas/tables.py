@@ -62,12 +62,12 @@ null if the view has none). ``key`` is the 128-bit key of its random stream, as 
 def views_schema(spec: StoreSpec) -> pa.Schema:
     """Columns of ``views.parquet`` of a store with ``spec``.
 
-    With features of encoders, ``samples`` precedes ``valid_frames``: the length of the view at the store's
-    sample rate, from which the valid frames of each feature follow. Each imported feature adds a column at
-    the end (:func:`imported_column`).
+    With features of encoders or openSMILE, ``samples`` precedes ``valid_frames``: the length of the view at
+    the store's sample rate, from which the valid frames of each feature follow. Each imported feature adds a
+    column at the end (:func:`imported_column`).
     """
     schema = VIEWS_SCHEMA
-    if spec.encoders:
+    if spec.own_frames:
         samples = pa.field("samples", pa.int64(), nullable=False)
         schema = schema.insert(schema.get_field_index("valid_frames"), samples)
     for feature in spec.imported:

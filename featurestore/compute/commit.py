@@ -81,7 +81,7 @@ def commit_unit(
         parameters=_by_view(work, result.parameters, existing.parameters if existing else ()),
         keys=_by_view(work, result.keys, existing.keys if existing else ()),
         samples=_by_view(work, result.samples, existing.samples or () if existing else ())
-        if work.spec.encoders
+        if work.spec.own_frames
         else None,
         valid_frames=_by_view(work, result.valid_frames, existing.valid_frames if existing else ()),
         imported_frames=imported.frames or None,

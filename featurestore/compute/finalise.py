@@ -105,9 +105,10 @@ def finalise(
 
 
 def _libraries(spec: StoreSpec) -> tuple[str, ...]:
-    """Libraries that numbers depend on; a machine that grows other features than encoders may lack one."""
-    needed = any(feature.needs_transformers for feature in spec.encoders)
-    return (*LIBRARIES, "transformers") if needed and find_spec("transformers") else LIBRARIES
+    """Libraries that numbers depend on; a machine that grows other features than theirs may lack one."""
+    needed = {"transformers": any(feature.needs_transformers for feature in spec.encoders)}
+    needed["opensmile"] = bool(spec.opensmile)
+    return (*LIBRARIES, *(name for name, wanted in needed.items() if wanted and find_spec(name)))
 
 
 def _record_object(place: Place, name: str) -> StoredObject:

@@ -183,7 +183,7 @@ class UnitMoments:
 def _merge(clips: Sequence[FeatureBatch], feature: str, spec: StoreSpec) -> list[Statistics]:
     """Moments of a feature over ``clips``, one per view."""
     counts = np.concatenate([clip.valid_frames for clip in clips], axis=1)
-    if feature in {encoder.name for encoder in spec.encoders}:  # they have frames of their own
+    if feature in {other.name for other in spec.own_frames}:
         samples = np.concatenate([clip.samples for clip in clips], axis=1)
         counts = count_valid_frames(spec, feature, samples)
     mean = np.concatenate([clip.mean[feature] for clip in clips], axis=1)

@@ -77,9 +77,9 @@ class UnitRecord(Model):
 
     ``fingerprint`` identifies the recordings, ``spec`` what was computed from them. ``clips`` are rows of
     the manifest. ``parameters``, ``keys``, ``samples`` and ``valid_frames`` are indexed [view][clip]; a
-    parameter is null if the view has none or the recording is unusable. Only a store with encoders has
-    ``samples``, the length of each view at the store's sample rate. Only one with imported features has
-    ``imported_frames``: feature → frames of each clip, 0 if it has no values.
+    parameter is null if the view has none or the recording is unusable. Only a store with encoders or
+    openSMILE has ``samples``, the length of each view at the store's sample rate. Only one with imported
+    features has ``imported_frames``: feature → frames of each clip, 0 if it has no values.
     """
 
     format_version: Literal[3, 4, 5] = FORMAT_VERSION
@@ -99,7 +99,7 @@ class UnitRecord(Model):
     @model_validator(mode="after")
     def _check_version(self) -> Self:
         _require_version(self.format_version, self.spec)
-        if (self.samples is None) == bool(self.spec.encoders):
+        if (self.samples is None) == bool(self.spec.own_frames):
             raise ValueError(f"format version {self.format_version} and samples do not fit together")
         if set(self.imported_frames or {}) != {feature.name for feature in self.spec.imported}:
             raise ValueError("the specification and imported_frames do not name the same features")

@@ -13,8 +13,8 @@ FORMAT = "ser-feature-store"
 FORMAT_VERSION: Final = 3
 """Version of the format of stores without features of encoders."""
 ENCODER_FORMAT_VERSION: Final = 4
-"""Version of stores with features of encoders: their features have different numbers of frames, so that
-records and ``views.parquet`` also hold the samples of each view."""
+"""Version of stores with features of encoders or openSMILE: their features have different numbers of
+frames, so that records and ``views.parquet`` also hold the samples of each view."""
 IMPORTED_FORMAT_VERSION: Final = 5
 """Version of stores with imported features: records and ``views.parquet`` also hold the frames of each clip,
 as nothing else gives them."""
@@ -35,7 +35,7 @@ def format_version(spec: StoreSpec) -> Literal[3, 4, 5]:
     """Version of the format of a store with ``spec``: the lowest that can hold it."""
     if spec.imported:
         return IMPORTED_FORMAT_VERSION
-    return ENCODER_FORMAT_VERSION if spec.encoders else FORMAT_VERSION
+    return ENCODER_FORMAT_VERSION if spec.own_frames else FORMAT_VERSION
 
 
 def corpus_record_path(dataset: str) -> str:

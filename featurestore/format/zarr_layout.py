@@ -15,6 +15,7 @@ from featurestore.format.coordinates import frame_dimension, row_coordinates, ro
 from schemas.encoders import EncoderSpec
 from schemas.features import FeatureSpec
 from schemas.imported import ImportedSpec
+from schemas.opensmile import OpenSmileSpec
 from schemas.spec import StoreSpec
 
 COEFFICIENT_NAMES = {
@@ -37,13 +38,14 @@ _UNITS = {
     "rms": "amplitude of full scale",
     "zcr": "crossings per sample",
     "encoder": "value of the network",
+    "opensmile": "as openSMILE gives it",
     "imported": "as its source gives it",
 }
 
 
 def dimension_names(feature: FeatureSpec) -> tuple[str, str]:
     """Names of the coefficients and of the frames; encoders and imported features have their own."""
-    if isinstance(feature, EncoderSpec | ImportedSpec):
+    if isinstance(feature, EncoderSpec | ImportedSpec | OpenSmileSpec):
         return row_dimension(feature), frame_dimension(feature)
     return COEFFICIENT_NAMES[feature.kind], "frame"
 

@@ -82,7 +82,7 @@ def read_views(data: bytes, manifest: pd.DataFrame, spec: StoreSpec) -> pd.DataF
         frames = table["valid_frames"].to_numpy()
         right = pa.chunked_array([(frames >= 0) & (frames <= most)])
         _require(table, "valid_frames", right, f"0 to {spec.frames}, or 0 for a bad recording")
-        if spec.encoders:
+        if spec.own_frames:
             _require_samples(table, spec)
         for feature in spec.imported:
             _require_imported(table, manifest, feature)

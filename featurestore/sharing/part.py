@@ -130,7 +130,7 @@ def _take_unit(
             "parameters": tuple(record.parameters[view] for view in views),
             "keys": tuple(record.keys[view] for view in views),
             "samples": tuple(record.samples[view] for view in views)
-            if record.samples and spec.encoders
+            if record.samples and spec.own_frames
             else None,
             "valid_frames": tuple(record.valid_frames[view] for view in views),
             "imported_frames": {one.name: (record.imported_frames or {})[one.name] for one in spec.imported}

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 
 from featurestore.build import BuildReport
-from featurestore.cli.text.lines import escape, first_lines, ignored_lines, summary_line
+from featurestore.cli.text.lines import escape, first_lines, ignored_lines, licence_lines, summary_line
 from schemas.clip import Remark, Scan
 from schemas.messages.counts import format_count
 
@@ -26,6 +26,7 @@ def build_text(report: BuildReport) -> RenderableType:
             f"[yellow]{format_count(count, 'recording')} read by soundfile instead[/]: {escape(reason)}"
             for reason, count in report.fallbacks.items()
         ),
+        *licence_lines(report.document.spec),
         f"[bold]{escape(report.store)}[/]: {summary_line(report.document)}",
         f"  {_work(report)}",
         f"  {report.document.digest}",

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from featurestore.cli.text.lines import escape, part_lines, summary_line
+from featurestore.cli.text.lines import escape, licence_lines, part_lines, summary_line
 from featurestore.format.documents import StoreDocument
 from featurestore.store import FeatureStore
 from schemas.encoders import EncoderSpec
@@ -43,6 +43,7 @@ def info_text(store: FeatureStore) -> RenderableType:
         f"tables    {sizes[_TABLES] / 1e6:,.1f} MB",
         f"views     {', '.join(f'{i} {name}' for i, name in enumerate(spec.view_names))}",
         f"storage   {spec.storage.dtype}, {spec.storage.codec}; seed {spec.seed}",
+        *licence_lines(spec),
         f"built by  {', '.join(f'{name} {number}' for name, number in document.libraries.items())}",
     )
 
