@@ -1,8 +1,8 @@
 """Kaldi archives: binary and text matrices and vectors in ``.ark`` files, and ``.scp`` lists that point into
 them.
 
-Written here because the readers on PyPI have other terms than this program, run shell commands that an
-``.scp`` names, or unpickle what an archive holds. Format: ``kaldi-matrix.cc`` and ``kaldi-io.cc`` of Kaldi.
+Written here because the readers on PyPI run shell commands that an ``.scp`` names or unpickle what an archive
+holds, or have terms that forbid most uses. Format: ``kaldi-matrix.cc`` and ``kaldi-io.cc`` of Kaldi.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -35,7 +35,7 @@ ARK, SCP = ".ark", ".scp"
 _MOST_TOKEN = 4096
 _MOST_SCP = 2**30
 _MOST_TEXT = 2**32
-_DTYPES = {b"F": np.dtype("<f4"), b"D": np.dtype("<f8")}
+_DTYPES = {b"F": "<f4", b"D": "<f8"}
 _COMPRESSED = (b"CM", b"CM2", b"CM3")
 
 
@@ -138,7 +138,7 @@ def _entry(file: BinaryIO, key: str, path: Path) -> Entry:
         raise FeatureSourceError(
             f"'{key}' in '{path}' is neither a matrix nor a vector of floating-point numbers"
         )
-    dtype = _DTYPES[kind[:1]]
+    dtype = np.dtype(_DTYPES[kind[:1]])
     shape = tuple(_read_size(file, key, path) for _ in range(2 if kind[1:] == b"M" else 1))
     size, start = dtype.itemsize * int(np.prod(shape)), file.tell()
     data = file.read(size)
@@ -156,7 +156,7 @@ def _read_size(file: BinaryIO, key: str, path: Path) -> int:
 
 
 def _load(
-    path: Path, start: int, size: int, sha256: str, dtype: np.dtype[np.floating], shape: tuple[int, ...]
+    path: Path, start: int, size: int, sha256: str, dtype: np.dtype[Any], shape: tuple[int, ...]
 ) -> Array:
     return np.frombuffer(read_again(path, start, size, sha256), dtype).reshape(shape)
 
@@ -164,24 +164,21 @@ def _load(
 def _text_entries(path: Path) -> Iterator[Entry]:
     """The entries of a text archive: ``KEY [ 1 2 ]`` for a vector, rows on lines of their own otherwise."""
     try:
-        text = decode_text(read_regular_file(path, _MOST_TEXT))
-        rest = text
-        while (opening := rest.find("[")) >= 0:
-            key, body, rest = rest[:opening].strip(), *_split_body(rest, opening)
-            is_matrix = body.lstrip(" \t").startswith(("\n", "\r"))
-            rows = [line.split() for line in body.splitlines() if line.strip()]
-            array = np.array(rows if is_matrix else sum(rows, []), dtype=np.float64)
-            if not key:
-                raise ValueError("an array has no key")
+        rest = decode_text(read_regular_file(path, _MOST_TEXT))
+        while rest.strip():
+            key, array, rest = _parse_text(rest)
             yield Entry(key, array.shape, partial(np.asarray, array))
-        if rest.strip():
-            raise ValueError(f"'{rest.strip()[:40]}' is no array")
     except (TextError, ValueError) as error:
         raise FeatureSourceError(f"'{path}' is not a Kaldi archive ({error})") from error
 
 
-def _split_body(text: str, opening: int) -> tuple[str, str]:
-    closing = text.find("]", opening)
-    if closing < 0:
-        raise ValueError("a bracket is not closed")
-    return text[opening + 1 : closing], text[closing + 1 :]
+def _parse_text(text: str) -> tuple[str, Array, str]:
+    """Key and array of the first entry, and the text after it. Raises ValueError."""
+    key, opening, after = text.partition("[")
+    body, closing, rest = after.partition("]")
+    if not opening or not closing or not key.strip():
+        raise ValueError(f"'{text.strip()[:40]}' is no entry such as KEY [ 1 2 ]")
+    if body.lstrip(" \t").startswith(("\n", "\r")):
+        rows = [line.split() for line in body.splitlines() if line.strip()]
+        return key.strip(), np.array(rows, np.float64), rest
+    return key.strip(), np.array(body.split(), np.float64), rest

@@ -43,7 +43,7 @@ from featurestore.plan.units import Unit
 from featurestore.plan.worklist import Worklist
 from featurestore.progress import Progress, Silent
 from schemas.clip import Status
-from schemas.errors import StoreNotFoundError, StoreUnfinishedError, UsageError
+from schemas.errors import FeatureSourceError, StoreNotFoundError, StoreUnfinishedError, UsageError
 from schemas.imported import ImportedSpec
 from schemas.recipe import first_problem
 from schemas.spec import StoreSpec
@@ -128,8 +128,8 @@ def import_feature(request: ImportRequest, progress: Progress | None = None) -> 
         )
         usable, unusable = usable_entries(found.entries, wanted.storage, progress)
         if not usable:
-            raise UsageError(
-                f"no entry of {', '.join(source.names)} has only finite numbers; check the values"
+            raise FeatureSourceError(
+                f"no clip of the store has only finite numbers in {', '.join(source.names)}; check the values"
             )
         values = SourceValues(usable, wanted.storage)
         todo = [

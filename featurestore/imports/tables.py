@@ -108,7 +108,7 @@ def _parse_text(text: str) -> pd.DataFrame:
     if header.lower().startswith("@relation"):
         raise TextError("is an ARFF file; let openSMILE write CSV (-csvoutput), or convert it")
     separator = max(_SEPARATORS, key=header.count)
-    return pd.read_csv(io.StringIO(text), sep=separator, float_precision="round_trip", low_memory=False)
+    return pd.read_csv(io.StringIO(text), sep=separator, low_memory=False)
 
 
 def _find_key(table: pd.DataFrame, given: str | None, path: Path) -> str:
@@ -184,11 +184,13 @@ def _entries(
 
 
 def _row(numbers: Array, row: int) -> Array:
-    return numbers[row]
+    values: Array = numbers[row]
+    return values
 
 
 def _frames(numbers: Array, rows: tuple[int, ...]) -> Array:
-    return numbers[list(rows)]
+    frames: Array = numbers[list(rows)]
+    return frames
 
 
 def _clean(name: Any) -> str:
@@ -202,7 +204,7 @@ def _moments(column: pd.Series[Any]) -> Array:
     """A column of times as numbers: seconds, or durations such as ``0 days 00:00:01.5``."""
     if not pd.api.types.is_numeric_dtype(column):
         column = pd.to_timedelta(column, errors="coerce").dt.total_seconds()
-    moments: Array = column.to_numpy(np.float64)
+    moments: Array = np.array(column, dtype=np.float64)
     return moments
 
 

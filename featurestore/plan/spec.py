@@ -14,6 +14,7 @@ from schemas.defaults import DEFAULT_RECIPE
 from schemas.encoders import EncoderSpec
 from schemas.errors import SpecError, StoreConflictError, UsageError
 from schemas.features import FeatureSpec, named_features
+from schemas.imported import ImportedSpec
 from schemas.known_encoders import KNOWN_ENCODERS
 from schemas.opensmile import OpenSmileSpec
 from schemas.recipe import first_problem, load_recipe
@@ -115,6 +116,7 @@ def _features(
             features = (*(new.pop(feature.name, feature) for feature in before), *new.values())
     elif request.layers is not None or request.pooling is not None:
         raise UsageError("--layers and --pooling apply to encoders that --features names; add --features")
+    features = _without_unknown_imports(features, before)
     if any(isinstance(feature, OpenSmileSpec) for feature in features):
         from featurestore.plan.opensmile import fill_in_opensmile
 
@@ -124,6 +126,25 @@ def _features(
 
         features = fill_in_encoders(features, before, request.encoders)
     return features
+
+
+def _without_unknown_imports(
+    features: tuple[FeatureSpec, ...], before: tuple[FeatureSpec, ...]
+) -> tuple[FeatureSpec, ...]:
+    """The features without imported ones that the store lacks: those come from files, after the build."""
+    held = {feature.name: feature for feature in before if isinstance(feature, ImportedSpec)}
+    kept = tuple(
+        held[feature.name] if isinstance(feature, ImportedSpec) else feature
+        for feature in features
+        if not isinstance(feature, ImportedSpec) or feature.name in held
+    )
+    if all(isinstance(feature, ImportedSpec) for feature in kept):
+        names = ", ".join(feature.name for feature in features)
+        raise UsageError(
+            f"a build computes no imported features, and there are no others ({names}); name some with "
+            f"--features"
+        )
+    return kept
 
 
 def _encoders(request: SpecRequest) -> dict[str, EncoderSpec]:

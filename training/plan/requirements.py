@@ -10,11 +10,16 @@ from pathlib import Path
 from featurestore.store import FeatureStore
 from schemas.encoders import EncoderSpec
 from schemas.errors import RunError, UsageError
+from schemas.features import FeatureSpec
 from schemas.imported import ImportedSpec
 from schemas.model import Model
+from schemas.opensmile import OpenSmileSpec
 from schemas.recipe import Recipe
 from schemas.spec import StoreSpec
 from training.plan.imported import as_from_same_file, imported_names, require_imported
+
+MOST_LISTED = 32
+"""Most values that a message lists."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ def selection_of(store: FeatureStore, recipe: Recipe, source: str) -> InputSelec
         held_one = stored[feature.name]
         if isinstance(held_one, EncoderSpec) and isinstance(feature, EncoderSpec):
             _require_part(store, recipe, source, held_one, feature)
-        elif not isinstance(feature, ImportedSpec):
+        elif not isinstance(feature, ImportedSpec) and not _leaves_out(feature, held_one):
             _require_equal(store, recipe, source, feature.name, held_one, feature)
     count = len(spec.view_names)
     if max(views) >= count:
@@ -171,11 +176,21 @@ def _given(feature: EncoderSpec) -> set[str]:
     return {name for name in ("architecture", "sha256") if feature.model_dump()[name] is not None}
 
 
+def _leaves_out(feature: FeatureSpec, held: FeatureSpec) -> bool:
+    """Whether the recipe leaves it to the store which version of openSMILE computed a feature."""
+    return isinstance(feature, OpenSmileSpec) and isinstance(held, OpenSmileSpec) and not feature.is_complete
+
+
 def _differences(held: Model, needed: Model, by: str) -> str:
     """Fields that differ, as ``n_fft 512 (recipe: 2048)``; empty if none differs."""
     have, need = held.model_dump(), needed.model_dump()
     names = [name for name in sorted({*have, *need}) if have.get(name) != need.get(name)]
-    return ", ".join(f"{name} {have.get(name)} ({by}: {need.get(name)})" for name in names)
+    return ", ".join(f"{name} {_short(have.get(name))} ({by}: {_short(need.get(name))})" for name in names)
+
+
+def _short(value: object) -> str:
+    """A value of a specification, which may list thousands of columns."""
+    return f"{len(value):,} values" if isinstance(value, tuple) and len(value) > MOST_LISTED else str(value)
 
 
 def _mismatch(store: FeatureStore, recipe: Recipe, source: str, why: str) -> RunError:

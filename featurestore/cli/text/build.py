@@ -27,6 +27,11 @@ def build_text(report: BuildReport) -> RenderableType:
             for reason, count in report.fallbacks.items()
         ),
         *licence_lines(report.document.spec),
+        *(
+            f"[yellow]{format_count(count, 'usable clip')} without values of {escape(name)}[/], which was "
+            f"imported: a build cannot compute it; import a file that has them with ser-features import"
+            for name, count in report.lacking.items()
+        ),
         f"[bold]{escape(report.store)}[/]: {summary_line(report.document)}",
         f"  {_work(report)}",
         f"  {report.document.digest}",
@@ -45,6 +50,7 @@ def build_json(report: BuildReport) -> dict[str, Any]:
         "clips_built": report.clips_built,
         "seconds": round(report.seconds, 3),
         "stages": {stage: round(seconds, 3) for stage, seconds in report.stages.items()},
+        **({"lacking": dict(report.lacking)} if report.lacking else {}),
         "fallbacks": dict(report.fallbacks),
         "bad": _json_remarks(report.bad),
         "noted": _json_remarks(report.noted),

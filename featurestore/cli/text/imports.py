@@ -34,7 +34,9 @@ def imported_text(feature: ImportedSpec) -> str:
     """Shape, source and provenance of an imported feature, as markup."""
     names = ("values", "frames × values", "layers × frames × values")[len(feature.shape or (0,)) - 1]
     shape = " × ".join(f"{size:,}" for size in feature.shape or ())
-    return f"{shape} {names}; {escape(feature.provenance or '')} (SHA-256 {str(feature.sha256)[:12]})"
+    return (
+        f"{shape} {names}, imported: {escape(feature.provenance or '')}, SHA-256 {str(feature.sha256)[:12]}"
+    )
 
 
 def import_json(report: ImportReport) -> dict[str, Any]:

@@ -8,11 +8,13 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from featurestore.cli.text.imports import imported_text
 from featurestore.cli.text.lines import escape, licence_lines, part_lines, summary_line
 from featurestore.format.documents import StoreDocument
 from featurestore.store import FeatureStore
 from schemas.encoders import EncoderSpec
 from schemas.features import FeatureSpec
+from schemas.imported import ImportedSpec
 from schemas.messages.counts import choose_form
 
 _TABLES = "tables and metadata"
@@ -36,7 +38,7 @@ def info_text(store: FeatureStore) -> RenderableType:
         f"n_fft {spec.spectral.n_fft}, hop {spec.spectral.hop_length}, "
         f"{spec.frames} {choose_form(spec.frames, 'frame')}",
         *(
-            f"feature   {feature.name} × {spec.coefficients[feature.name]}{_layers(feature)}: "
+            f"feature   {feature.name} × {spec.coefficients[feature.name]}{_origin(feature)}: "
             f"{sizes[feature.name] / 1e6:,.1f} MB"
             for feature in spec.features
         ),
@@ -48,8 +50,10 @@ def info_text(store: FeatureStore) -> RenderableType:
     )
 
 
-def _layers(feature: FeatureSpec) -> str:
-    """The layers of an encoder, and what is kept of them; empty for other features."""
+def _origin(feature: FeatureSpec) -> str:
+    """Layers and weights of an encoder, shape and source of an imported feature; empty for other features."""
+    if isinstance(feature, ImportedSpec):
+        return f" ({imported_text(feature)})"
     if not isinstance(feature, EncoderSpec):
         return ""
     numbers = ", ".join(map(str, feature.all_layers))
