@@ -77,6 +77,8 @@ class BuildReport:
     clips_built: int
     bad: tuple[Remark, ...]
     noted: tuple[Remark, ...]
+    lacking: Mapping[str, int]
+    """Imported feature → usable clips that have no values of it, if any."""
     fallbacks: Mapping[str, int]
     """Reason why soundfile read recordings instead of the requested decoder → number of recordings."""
     seconds: float
@@ -154,6 +156,7 @@ def build(request: BuildRequest, progress: Progress | None = None) -> BuildRepor
         clips_built=sum(len(record.clips) for record in built),
         bad=bad,
         noted=_remarks(records, Status.OK),
+        lacking=_lacking(records),
         fallbacks=fallbacks,
         stages=stages.seconds(),
         seconds=time.monotonic() - started,
@@ -309,11 +312,22 @@ def _prepare_store(store: ExistingStore, spec: StoreSpec, work: Worklist, scans:
         # Without the arrays: the root lists them once they are complete.
         write_if_changed(place, ROOT_METADATA, hierarchy(spec, {})[ROOT_METADATA], store.present)
     stale = [
-        unit_record_path(todo.unit.dataset, todo.unit.index) for todo in work.todo if todo.existing is None
+        unit_record_path(todo.unit.dataset, todo.unit.index)
+        for todo in work.todo
+        if todo.existing is None and not (todo.before and todo.before.spec.imported)
     ]
     place.delete(name for name in stale if name in store.present)
     for scan in scans:
         write_document(place, corpus_record_path(scan.dataset), work.corpora[scan.dataset])
+
+
+def _lacking(records: Mapping[str, Sequence[UnitRecord]]) -> dict[str, int]:
+    lacking: Counter[str] = Counter()
+    for record in (record for units in records.values() for record in units):
+        for name, frames in (record.imported_frames or {}).items():
+            clips = zip(record.clips, frames, strict=True)
+            lacking[name] += sum(clip.status == Status.OK and not count for clip, count in clips)
+    return {name: count for name, count in lacking.items() if count}
 
 
 def _remarks(records: Mapping[str, Sequence[UnitRecord]], status: Status) -> tuple[Remark, ...]:

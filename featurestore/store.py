@@ -31,6 +31,7 @@ from schemas.clip import Status
 from schemas.errors import UsageError
 from schemas.names import is_utf8
 from schemas.spec import StoreSpec
+from schemas.tables import imported_column
 from schemas.valid_frames import count_valid_frames
 
 if TYPE_CHECKING:
@@ -112,8 +113,9 @@ class FeatureStore:
 
         ``clips`` are positions in :attr:`manifest`, in any order; ``views`` are indices into
         ``spec.view_names``. ``layers`` are hidden states of the encoders among ``features``, in the order to
-        read them, or a mapping from encoder to layers; None: all that are stored. Only their objects are
-        fetched. Each chunk is read once. Bad recordings are NaN.
+        read them, or a mapping from feature to layers; None: all that are stored. Only their objects are
+        fetched. Each chunk is read once. Bad recordings are NaN, and imported features of clips that have no
+        values (:meth:`has_values`).
 
         Raises :class:`UsageError` for a clip, view, feature or layer that the store does not have,
         :class:`StoreDamagedError`, naming the object, if a chunk is missing or damaged, and
@@ -124,7 +126,6 @@ class FeatureStore:
         positions = select_positions(len(self.manifest), clips)
         datasets = self.manifest["dataset"].to_numpy()[positions]
         rows = self.manifest["row"].to_numpy()[positions]
-        usable = (self.manifest["status"] == Status.OK).to_numpy()[positions]
         storage = self.spec.storage
         out = {
             one.name: np.empty(
@@ -148,6 +149,7 @@ class FeatureStore:
                     dataset, one, self._files[dataset][one.name], storage.chunk_clips, storage.shard_clips
                 )
                 for view, part in zip(indices, out[one.name], strict=True):
+                    usable = self.has_values([one.name], view)[positions]
                     block = np.empty((len(inside), *part.shape[1:]), storage.dtype)
                     array.read_into(block, view, rows[inside], usable[inside])
                     part[inside] = block
@@ -162,21 +164,48 @@ class FeatureStore:
         """
         wanted = select_features(self.spec, features, layers)
         self.spec.common_frames(features)
-        return SpanReader(self.objects, self.manifest, self._files, wanted, self.spec.storage.shard_clips)
+        return SpanReader(self.objects, self.manifest, self._files, wanted, self.spec, self.has_values)
+
+    def has_values(self, features: Sequence[str], view: int = 0) -> npt.NDArray[np.bool_]:
+        """Which clips of the manifest have values of all ``features`` in a view, (clips,) bool.
+
+        All usable clips have those of computed features. Imported features exist for the original view
+        alone, and for the clips that their source had. Raises :class:`UsageError` for an unknown feature.
+        """
+        select_features(self.spec, features)
+        found = self._usable
+        for feature in self.spec.imported:
+            if feature.name in features:
+                found = found & (self._imported_frames(feature.name)[:, view] > 0)
+        return found
+
+    @cached_property
+    def _usable(self) -> npt.NDArray[np.bool_]:
+        """Which recordings are usable, (clips,) bool."""
+        usable: npt.NDArray[np.bool_] = (self.manifest["status"] == Status.OK).to_numpy()
+        return usable
+
+    def _imported_frames(self, feature: str) -> npt.NDArray[np.int64]:
+        """Frames of an imported feature, (clip, view) int64."""
+        column: npt.NDArray[np.int64] = self.views[imported_column(feature)].to_numpy()
+        return column.reshape(len(self.manifest), len(self.spec.view_names))
 
     def valid_frames(
         self, clips: Positions, views: Sequence[int] = (0,), feature: str | None = None
     ) -> npt.NDArray[np.int64]:
         """Number of frames centred on sound rather than padding, (view, clip) int64; 0 for bad recordings.
 
-        ``feature`` : whose frames; None: of all features but those of encoders, which have their own. A
-        pooled feature has 1. Raises :class:`UsageError` for a feature that the store does not have.
+        ``feature`` : whose frames; None: of all features but encoders and imported ones, which have their
+        own. A pooled feature has 1, an imported one 0 if the clip has no values. Raises :class:`UsageError`
+        for a feature that the store does not have.
         """
         positions, indices = select_positions(len(self.manifest), clips), select_views(self.spec, views)
         name = feature or ""
         if feature is not None:
             select_features(self.spec, [feature])
-        encoded = any(encoder.name == name for encoder in self.spec.encoders)
+        if any(imported.name == name for imported in self.spec.imported):
+            return self._imported_frames(name)[positions][:, indices].T
+        encoded = any(other.name == name for other in self.spec.own_frames)
         column = self.views["samples" if encoded else "valid_frames"].to_numpy()
         table = column.reshape(len(self.manifest), len(self.spec.view_names))
         frames: npt.NDArray[np.int64] = table[positions][:, indices].T

@@ -19,7 +19,6 @@ from featurestore.progress import Progress, Silent
 from featurestore.read.opening import open_place
 from featurestore.store import FeatureStore
 from pipelines.machine import usable_cores
-from schemas.clip import Status
 from schemas.errors import SerError, StorageError, StoreDamagedError
 
 
@@ -214,9 +213,9 @@ def _check_values(store: FeatureStore, progress: Progress) -> Iterator[Finding]:
     names = [feature.name for feature in store.spec.features]
     with progress.task("decode", len(manifest), "clips") as advance:
         for _, part in manifest.groupby([manifest["dataset"], manifest["row"] // size]):
-            usable = (part["status"] == Status.OK).to_numpy()
             for view in views:
                 for name in names:
+                    usable = store.has_values([name], view)[part.index.to_numpy()]
                     where = f"{part['dataset'].iloc[0]}/{name}, view {view}"
                     try:
                         values = store.read(part.index.to_numpy(), (view,), (name,))[name][0]
@@ -226,6 +225,6 @@ def _check_values(store: FeatureStore, progress: Progress) -> Iterator[Finding]:
                     finite = np.isfinite(values).all(axis=(1, 2))
                     wrong = part["clip_id"].to_numpy()[finite != usable]
                     if len(wrong):
-                        detail = "a usable clip has non-finite values, or a bad recording has values"
+                        detail = "a usable clip has non-finite values, or a clip without values has some"
                         yield Finding(where, Fault.VALUES, detail, tuple(map(str, wrong)))
             advance(len(part))

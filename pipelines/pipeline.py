@@ -16,11 +16,13 @@ from pipelines.encoders.extract import encoder_extractors
 from pipelines.feature_batch import FeatureBatch, join_batches
 from pipelines.features.extract import FeatureExtractor
 from pipelines.moments import clip_moments
+from pipelines.opensmile import OpenSmileExtractor
 from pipelines.process import single_threaded
 from pipelines.quantise import quantiser
 from pipelines.transfer import Transfer, send_words
 from pipelines.views.compute import original, plan_view, untrimmed_samples, window_samples
 from schemas.errors import DeviceError, UsageError
+from schemas.features import FEATURE_KINDS
 from schemas.spec import StoreSpec
 from schemas.valid_frames import count_valid_frames
 
@@ -47,6 +49,7 @@ class Pipeline:
         self.clips_at_once = clips_on(spec, device)
         self._extract = FeatureExtractor(spec, device)
         self._encoders = encoder_extractors(spec, encoders or {}, device) if spec.encoders else ()
+        self._opensmile = [OpenSmileExtractor(one, spec.audio.sample_rate) for one in spec.opensmile]
         self._dtype = torch.float16 if spec.storage.dtype == "float16" else torch.float32
         self._quantise = quantiser(spec, device)
         self._has_halved = False
@@ -157,7 +160,7 @@ class Pipeline:
         first = original(batch)
         lengths = np.array([first.lengths, *(plan.lengths for plan in plans)])
         # Features of one table have as many frames each; every feature of an encoder has a table of its own.
-        tables = [*list(self._extract.columns)[:1], *(feature.name for feature in self.spec.encoders)]
+        tables = [*list(self._extract.columns)[:1], *(feature.name for feature in self.spec.own_frames)]
         frames = [count_valid_frames(self.spec, name, lengths) for name in tables]
         words = send_words(np.concatenate([*(plan.words for plan in plans), *frames]), self.device)
         rows = torch.split(words, [*(len(plan.words) for plan in plans), *map(len, frames)])
@@ -216,6 +219,8 @@ class Pipeline:
             found = [extract(view) for view in views]
             for name in found[0]:
                 yield {name: slice(None)}, torch.cat([numbers[name] for numbers in found])
+        for smile in self._opensmile:
+            yield {smile.name: slice(None)}, torch.cat([smile(view) for view in views])
 
     def _round(self, table: torch.Tensor) -> torch.Tensor:
         """The numbers that the store holds."""
@@ -238,6 +243,6 @@ class Pipeline:
                 raise UsageError(
                     f"{names[0]} of {clip_id} exceeds float16; set its precision to bfloat16 in the recipe"
                 )
-            if self._dtype == torch.float16 and names[0] in precisions:
+            if self._dtype == torch.float16 and names[0] not in FEATURE_KINDS:
                 raise UsageError(f"{names[0]} of {clip_id} exceeds float16; build with --dtype float32")
             raise FloatingPointError(f"{', '.join(names)} of {clip_id} are not finite; please report this")

@@ -114,5 +114,9 @@ class EncoderError(SerError):
     """The weights of an encoder are missing, damaged or of a kind that is not supported."""
 
 
+class FeatureSourceError(SerError):
+    """A file with features of another tool is unusable, or does not fit the clips of a store."""
+
+
 class MissingWeightsError(EncoderError):
     """The weights of an encoder are not on this machine."""

@@ -9,8 +9,10 @@ from pydantic import Field, TypeAdapter, model_validator
 
 from schemas.encoders import EncoderSpec
 from schemas.errors import UnknownNameError, UsageError
+from schemas.imported import ImportedSpec
 from schemas.messages.nearest import did_you_mean
 from schemas.model import Model
+from schemas.opensmile import FEATURE_SETS, OpenSmileSpec
 
 
 class _HasKind(Protocol):
@@ -103,7 +105,7 @@ class ZcrSpec(_SignalFeature):
 
 
 _Signal = MelSpec | MfccSpec | DeltaSpec | Delta2Spec | ChromaSpec | RmsSpec | ZcrSpec
-FeatureSpec = Annotated[_Signal | EncoderSpec, Field(discriminator="kind")]
+FeatureSpec = Annotated[_Signal | EncoderSpec | OpenSmileSpec | ImportedSpec, Field(discriminator="kind")]
 
 FEATURE_KINDS: tuple[str, ...] = tuple(
     get_args(kind.model_fields["kind"].annotation)[0] for kind in get_args(_Signal)
@@ -124,7 +126,7 @@ def coefficients(feature: FeatureSpec, features: tuple[FeatureSpec, ...]) -> int
             return next(other.n_mfcc for other in features if isinstance(other, MfccSpec))
         case ChromaSpec():
             return feature.n_chroma
-        case EncoderSpec():
+        case EncoderSpec() | OpenSmileSpec() | ImportedSpec():
             return feature.coefficients
         case _:
             return 1
@@ -136,13 +138,14 @@ def named_features(
     """Features by name: ``all`` or a comma-separated list, with the parameters that ``listed`` gives them.
 
     A feature that is not in ``listed`` gets its defaults, an encoder those of ``encoders``. ``all`` means all
-    features that need no encoder. Raises :class:`UnknownNameError` for an unknown feature and
+    features of the signal. Raises :class:`UnknownNameError` for an unknown feature and
     :class:`UsageError` for a feature given twice.
     """
     wanted = [name.strip() for name in names.split(",")]
     chosen = list(FEATURE_KINDS) if wanted == ["all"] else wanted
     known: dict[str, FeatureSpec] = {
         **(encoders or {}),
+        **{name: _ADAPTER.validate_python({"kind": "opensmile", "name": name}) for name in FEATURE_SETS},
         **{name: _ADAPTER.validate_python({"kind": name}) for name in FEATURE_KINDS},
         **{feature.name: feature for feature in listed},
     }
@@ -150,8 +153,8 @@ def named_features(
         if name not in known:
             raise UnknownNameError(
                 f"unknown feature '{name}'; {did_you_mean(name, tuple(known))}choose all, or a "
-                f"comma-separated list from {', '.join(FEATURE_KINDS)} and the encoders that `ser-features "
-                f"encoders` lists"
+                f"comma-separated list from {', '.join((*FEATURE_KINDS, *FEATURE_SETS))} and the encoders "
+                f"that `ser-features encoders` lists"
             )
         if chosen.count(name) > 1:
             raise UsageError(f"the feature '{name}' appears twice in '{names}'; list it once")

@@ -19,11 +19,13 @@ from schemas.features import FeatureSpec, RmsSpec
 from schemas.files.regular_file import read_regular_file
 from schemas.files.text import TextError, decode_text
 from schemas.files.toml_text import TomlError, parse_toml
+from schemas.imported import ImportedSpec
 from schemas.labels_spec import LabelsSpec
 from schemas.messages.counts import format_count
 from schemas.messages.nearest import did_you_mean
 from schemas.model import Model
 from schemas.named_models import named_model
+from schemas.opensmile import OpenSmileSpec
 from schemas.protocol import SplitSpec
 from schemas.spec import AudioSpec, SpectralSpec, StorageSpec, StoreSpec
 from schemas.training import InputSpec, TrainSpec
@@ -65,7 +67,7 @@ class Recipe(Model):
         if self.is_complete:
             self.store_spec()
         else:
-            known = tuple(f for f in self.features if not isinstance(f, EncoderSpec) or f.architecture)
+            known = tuple(f for f in self.features if _is_complete(f))
             self.model_copy(update={"features": known or (RmsSpec(),)}).store_spec()
         self._check_representation()
         self._check_target()
@@ -74,11 +76,10 @@ class Recipe(Model):
     def _check_representation(self) -> None:
         """Raise ValueError if the model cannot read the features in the representation that is chosen."""
         embedding = self.input.representation == "embedding"
-        pooled = [isinstance(f, EncoderSpec) and f.pooling != "frames" for f in self.features]
-        if embedding and not all(pooled):
+        if embedding and not all(_can_embed(feature) for feature in self.features):
             raise ValueError(
-                "input.representation embedding needs features of encoders with pooling mean or mean+std, "
-                "and no others"
+                "input.representation embedding needs features of encoders with pooling mean or mean+std, of "
+                "openSMILE, or imported ones, and no others"
             )
         self._check_layers()
         if isinstance(self.model, LinearSpec) and bool(self.model.statistics) == embedding:
@@ -141,7 +142,10 @@ class Recipe(Model):
                 f"features of encoders with pooling mean or mean+std, and input.representation = "
                 f'"embedding"'
             )
-        frames = [isinstance(f, EncoderSpec) and f.pooling == "frames" for f in self.features]
+        frames = [
+            isinstance(f, ImportedSpec) or (isinstance(f, EncoderSpec) and f.pooling == "frames")
+            for f in self.features
+        ]
         if isinstance(self.model, FrameHeadSpec) and (representation != "frames" or frames != [True]):
             raise ValueError(
                 f"model {self.model.name} reads frames of one encoder, but the input is {given}; give one "
@@ -149,25 +153,19 @@ class Recipe(Model):
             )
 
     def complete(self, spec: StoreSpec) -> Recipe:
-        """The recipe with what it leaves out of the encoders that a store with ``spec`` holds.
+        """The recipe with what it leaves out of the features that a store with ``spec`` holds.
 
-        That is their architecture, their hash, and layers: those that the store holds.
+        Of encoders, that is their architecture, their hash, and layers: those that the store holds. Of
+        imported features and those of openSMILE, it is everything but the name.
         """
-        stored = {encoder.name: encoder for encoder in spec.encoders}
-        features = tuple(
-            feature.model_copy(update={"layers": feature.layers or stored[feature.name].layers}).complete(
-                stored[feature.name].known_architecture, str(stored[feature.name].sha256)
-            )
-            if isinstance(feature, EncoderSpec) and feature.architecture is None and feature.name in stored
-            else feature
-            for feature in self.features
-        )
+        stored = {feature.name: feature for feature in spec.features}
+        features = tuple(_completed(feature, stored.get(feature.name)) for feature in self.features)
         return self.model_copy(update={"features": features})
 
     @property
     def is_complete(self) -> bool:
-        """Whether architecture and hash of all its encoders are known."""
-        return all(not isinstance(feature, EncoderSpec) or feature.architecture for feature in self.features)
+        """Whether a store can have its features as they are: what a store knows is filled in."""
+        return all(_is_complete(feature) for feature in self.features)
 
     def store_spec(
         self, augment: int | None = None, seed: int = 0, storage: StorageSpec | None = None
@@ -191,6 +189,38 @@ class Recipe(Model):
             seed=seed,
             storage=storage or StorageSpec(),
         )
+
+
+def _is_complete(feature: FeatureSpec) -> bool:
+    """Whether a store can have the feature as it is; a recipe may leave out what the store knows."""
+    match feature:
+        case EncoderSpec():
+            return feature.architecture is not None
+        case ImportedSpec() | OpenSmileSpec():
+            return feature.is_complete
+        case _:
+            return True
+
+
+def _completed(feature: FeatureSpec, stored: FeatureSpec | None) -> FeatureSpec:
+    """The feature of a recipe with what it leaves out, as the store holds it."""
+    match feature, stored:
+        case EncoderSpec(architecture=None), EncoderSpec():
+            layers = feature.model_copy(update={"layers": feature.layers or stored.layers})
+            return layers.complete(stored.known_architecture, str(stored.sha256))
+        case ImportedSpec(), ImportedSpec():
+            return stored
+        case OpenSmileSpec(version=None), OpenSmileSpec():
+            return stored
+        case _:
+            return feature
+
+
+def _can_embed(feature: FeatureSpec) -> bool:
+    """Whether a feature may have one vector per clip; of an imported one, the store knows."""
+    if isinstance(feature, EncoderSpec):
+        return feature.pooling != "frames"
+    return isinstance(feature, ImportedSpec | OpenSmileSpec)
 
 
 def shipped_recipes() -> tuple[str, ...]:

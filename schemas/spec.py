@@ -16,7 +16,9 @@ from pydantic import Field, model_validator
 from schemas.encoders import ENCODER_RATE, EncoderSpec, WhisperArchitecture
 from schemas.errors import UsageError
 from schemas.features import Delta2Spec, DeltaSpec, FeatureSpec, MelSpec, MfccSpec, coefficients
+from schemas.imported import ImportedSpec
 from schemas.model import Model, canonical_digest
+from schemas.opensmile import OpenSmileSpec
 from schemas.views import ORIGINAL, UntrimmedSpec, ViewSpec
 
 MOST_SECONDS, MOST_FRAMES = 60, 20_000
@@ -185,6 +187,26 @@ class StoreSpec(Model):
         return self
 
     @model_validator(mode="after")
+    def _check_imported(self) -> Self:
+        for feature in self.imported:
+            if not feature.is_complete:
+                raise ValueError(f"only the store knows the shape of the imported feature {feature.name}")
+            if self.storage.codec == "fixed":
+                raise ValueError(
+                    "codec fixed has no steps for imported features; choose bitround, blosc or zstd"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _check_opensmile(self) -> Self:
+        for feature in self.opensmile:
+            if not feature.is_complete:
+                raise ValueError(f"the version of openSMILE that computes {feature.name} is not known yet")
+            if self.storage.codec == "fixed":
+                raise ValueError("codec fixed has no steps for openSMILE; choose bitround, blosc or zstd")
+        return self
+
+    @model_validator(mode="after")
     def _check_encoders(self) -> Self:
         encoders = [feature for feature in self.features if isinstance(feature, EncoderSpec)]
         if not encoders:
@@ -218,7 +240,7 @@ class StoreSpec(Model):
 
     @property
     def frames(self) -> int:
-        """Frames of every feature but those of encoders: 1 + ⌊length / hop⌋."""
+        """Frames of every feature of the signal: 1 + ⌊length / hop⌋."""
         return 1 + self.length // self.spectral.hop_length
 
     @property
@@ -230,14 +252,15 @@ class StoreSpec(Model):
     def shapes(self) -> dict[str, tuple[int, int]]:
         """(coefficients, frames) of a clip by feature, in the order of :attr:`features`."""
         frames = {
-            feature.name: feature.frames(self.length, self.audio.sample_rate) for feature in self.encoders
-        }
+            feature.name: feature.frames(self.length, self.audio.sample_rate) for feature in self.own_frames
+        } | {feature.name: feature.frames for feature in self.imported}
         return {name: (count, frames.get(name, self.frames)) for name, count in self.coefficients.items()}
 
     @property
     def layer_counts(self) -> dict[str, int]:
-        """Number of layers by feature, each stored by itself; 1 for features that are not an encoder's."""
+        """Number of layers by feature, each stored by itself; 1 for features that have none."""
         counts = {feature.name: len(feature.all_layers) for feature in self.encoders}
+        counts |= {feature.name: feature.layers for feature in self.imported}
         return {feature.name: counts.get(feature.name, 1) for feature in self.features}
 
     @property
@@ -246,10 +269,31 @@ class StoreSpec(Model):
         return tuple(feature for feature in self.features if isinstance(feature, EncoderSpec))
 
     @property
+    def opensmile(self) -> tuple[OpenSmileSpec, ...]:
+        """The features that openSMILE computes."""
+        return tuple(feature for feature in self.features if isinstance(feature, OpenSmileSpec))
+
+    @property
+    def own_frames(self) -> tuple[EncoderSpec | OpenSmileSpec, ...]:
+        """The features that the pipeline computes and whose frames are not those of the signal's features."""
+        return tuple(feature for feature in self.features if isinstance(feature, EncoderSpec | OpenSmileSpec))
+
+    @property
+    def imported(self) -> tuple[ImportedSpec, ...]:
+        """The features that another tool computed; they exist for the original view alone."""
+        return tuple(feature for feature in self.features if isinstance(feature, ImportedSpec))
+
+    @property
+    def computed(self) -> StoreSpec:
+        """The specification without imported features: what the pipeline computes. Not checked again."""
+        kept = tuple(feature for feature in self.features if not isinstance(feature, ImportedSpec))
+        return self if len(kept) == len(self.features) else self.model_copy(update={"features": kept})
+
+    @property
     def signal_columns(self) -> dict[str, slice]:
-        """Slice of the coefficients by feature, if all but those of encoders are concatenated in order."""
-        encoders = {feature.name for feature in self.encoders}
-        counts = {name: count for name, count in self.coefficients.items() if name not in encoders}
+        """Slice of the coefficients by feature, if those of the signal alone are concatenated in order."""
+        others = {one.name for one in self.own_frames} | {one.name for one in self.imported}
+        counts = {name: count for name, count in self.coefficients.items() if name not in others}
         stops = accumulate(counts.values())
         return {name: slice(stop - counts[name], stop) for name, stop in zip(counts, stops, strict=True)}
 
@@ -277,7 +321,7 @@ class StoreSpec(Model):
 
     def valid_frames_of(self, name: str, samples: int) -> int:
         """Frames of a feature that ``samples`` samples give; 1 if it is pooled, 0 for no samples."""
-        for feature in self.encoders:
+        for feature in self.own_frames:
             if feature.name == name:
                 return feature.frames(min(samples, self.length), self.audio.sample_rate)
         return self.valid_frames(samples)

@@ -87,10 +87,19 @@ null if the view has none). ``key`` is the 128-bit key of its random stream, as 
 def views_schema(spec: StoreSpec) -> pa.Schema:
     """Columns of ``views.parquet`` of a store with ``spec``.
 
-    With features of encoders, ``samples`` precedes ``valid_frames``: the length of the view at the store's
-    sample rate, from which the valid frames of each feature follow.
+    With features of encoders or openSMILE, ``samples`` precedes ``valid_frames``: the length of the view at
+    the store's sample rate, from which the valid frames of each feature follow. Each imported feature adds a
+    column at the end (:func:`imported_column`).
     """
-    if not spec.encoders:
-        return VIEWS_SCHEMA
-    samples = pa.field("samples", pa.int64(), nullable=False)
-    return VIEWS_SCHEMA.insert(VIEWS_SCHEMA.get_field_index("valid_frames"), samples)
+    schema = VIEWS_SCHEMA
+    if spec.own_frames:
+        samples = pa.field("samples", pa.int64(), nullable=False)
+        schema = schema.insert(schema.get_field_index("valid_frames"), samples)
+    for feature in spec.imported:
+        schema = schema.append(pa.field(imported_column(feature.name), pa.int64(), nullable=False))
+    return schema
+
+
+def imported_column(feature: str) -> str:
+    """Column of ``views.parquet`` with the frames that an imported feature has; 0 if it has no values."""
+    return f"{feature}_frames"

@@ -39,6 +39,7 @@ from training.samples.dimensions import dimension_targets
 from training.samples.held_out import own_test_clips, unheard_clips
 from training.samples.samples import AnyTargets, Samples
 from training.samples.targets import targets_of
+from training.samples.without_values import imported_values
 from training.splits.claim import Claim
 from training.splits.split import Split
 
@@ -175,10 +176,11 @@ def _targets(request: EvaluationRequest, record: RunRecord, store: FeatureStore,
     recipe = record.recipe
     where = recipe.where if request.where is None else request.where or None
     datasets = request.datasets or (recipe.datasets if own else None)
+    imported = imported_values(store, record.features)
     if record.dimensions:
-        return dimension_targets(store.manifest, record.outputs, where, datasets)
+        return dimension_targets(store.manifest, record.outputs, where, datasets, imported)
     labels = recipe.labels
-    return targets_of(store.manifest, labels.label_set(), labels.target, where, datasets)
+    return targets_of(store.manifest, labels.label_set(), labels.target, where, datasets, imported)
 
 
 def _require_same_labels(runs: Sequence[Path], records: Sequence[RunRecord]) -> None:

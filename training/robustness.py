@@ -91,6 +91,7 @@ def _measure(
                 f"the split of {trial.runs[0]} puts views of one recording on several sides, so training has "
                 "heard views of its test clips; --views needs a run without --leak-views"
             )
+        _require_all_views(trial)
         views = choose_views(text, trial.store.spec.view_names)
         tested = [_classes(trial.predict(_in_view(trial.samples, view))) for view in views]
         scores.append([_emotion_scores(trial.evaluate(each)) for each in tested])
@@ -137,6 +138,16 @@ def _emotion_scores(found: AnyEvaluation) -> Scores:
     if not isinstance(found, Evaluation):
         raise TypeError("a regression has no UA")
     return found.emotion
+
+
+def _require_all_views(trial: Trial) -> None:
+    imported = {feature.name for feature in trial.store.spec.imported}
+    for path, record in zip(trial.runs, trial.records, strict=True):
+        if found := sorted(imported & {*record.features}):
+            raise UsageError(
+                f"{path} was trained on {found[0]}, which was imported for the original view alone; leave "
+                "out --views"
+            )
 
 
 def _in_view(samples: Samples, view: int) -> Samples:

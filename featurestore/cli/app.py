@@ -10,6 +10,7 @@ from featurestore.cli.corpora import datasets, demo
 from featurestore.cli.download import download
 from featurestore.cli.encoders import encoders, get
 from featurestore.cli.export import export
+from featurestore.cli.imports import import_
 from featurestore.cli.listen import listen
 from featurestore.cli.report import report
 from featurestore.cli.sharing import pack, pull, push, unpack
@@ -29,6 +30,7 @@ for _command in (
 ):
     app.command(cls=Command)(_command)
 
+app.command("import", cls=Command)(import_)
 app.command(cls=Command)(encoders)
 _encoder = typer.Typer(
     cls=Commands, help="Weights of pretrained encoders.", no_args_is_help=True, rich_markup_mode="rich"

@@ -7,12 +7,14 @@ from typing import TypeVar
 
 import pyarrow as pa
 
+from featurestore.compute.imported import ImportedPart
 from featurestore.compute.stages import Stages
 from featurestore.compute.unit import UnitResult
 from featurestore.format.arrays import ShardEncoder
 from featurestore.format.documents import StoredObject, UnitRecord, write_document
 from featurestore.format.layout import (
     format_version,
+    is_shard,
     shard_path,
     unit_record_path,
     unit_statistics_path,
@@ -29,9 +31,16 @@ Value = TypeVar("Value")
 
 
 def commit_unit(
-    place: Place, result: UnitResult, encoder: ShardEncoder, fence: Fence, stages: Stages
+    place: Place,
+    result: UnitResult,
+    imported: ImportedPart,
+    encoder: ShardEncoder,
+    fence: Fence,
+    stages: Stages,
 ) -> UnitRecord:
     """Write a unit. The record is written last: a unit without a matching record does not exist.
+
+    ``imported`` : the missing shards of imported features, which ``result`` lacks.
 
     Any number of processes may write the same unit at the same time: each object is replaced as a whole, by
     the same bytes. Raises :class:`StoreChangedError` if the unit partly exists and its recordings have
@@ -44,9 +53,9 @@ def commit_unit(
             f"recordings of {unit.dataset} changed while features were added to unit {unit.index}; "
             f"run the same command again"
         )
-    objects: dict[str, StoredObject] = dict(existing.objects) if existing is not None else {}
+    objects = _kept_objects(work)
     with write_group(place) as group:
-        for (feature, view), values in result.shards.items():
+        for (feature, view), values in (*result.shards.items(), *imported.shards.items()):
             with stages.measure("encode"):
                 encoded = encoder.encode(feature, values)
             for layer, data in enumerate(encoded):
@@ -55,7 +64,8 @@ def commit_unit(
                 objects[name] = _write(group, name, data, stages)
         statistics_name = unit_statistics_path(unit.dataset, unit.index)
         with stages.measure("encode"):
-            data = parquet_bytes(sort_statistics(_statistics(place, result), work.spec))
+            found = _statistics(place, result, imported)
+            data = parquet_bytes(sort_statistics(found, work.spec))
         objects[statistics_name] = _write(group, statistics_name, data, stages)
         fence.require()
         with stages.measure("store"):
@@ -71,15 +81,28 @@ def commit_unit(
         parameters=_by_view(work, result.parameters, existing.parameters if existing else ()),
         keys=_by_view(work, result.keys, existing.keys if existing else ()),
         samples=_by_view(work, result.samples, existing.samples or () if existing else ())
-        if work.spec.encoders
+        if work.spec.own_frames
         else None,
         valid_frames=_by_view(work, result.valid_frames, existing.valid_frames if existing else ()),
+        imported_frames=imported.frames or None,
         objects=dict(sorted(objects.items())),
     )
     fence.require()
     with stages.measure("store"):
         write_document(place, unit_record_path(unit.dataset, unit.index), record)
     return record
+
+
+def _kept_objects(work: UnitWork) -> dict[str, StoredObject]:
+    """The objects of the existing record without the shards that are about to be replaced."""
+    if work.existing is None:
+        return {}
+    replaced = {(feature, str(view)) for feature, view, _ in work.missing}
+    return {
+        name: stored
+        for name, stored in work.existing.objects.items()
+        if not is_shard(name) or (name.split("/")[1], name.split("/")[3]) not in replaced
+    }
 
 
 def _write(group: WriteGroup, name: str, data: bytes, stages: Stages) -> StoredObject:
@@ -90,14 +113,16 @@ def _write(group: WriteGroup, name: str, data: bytes, stages: Stages) -> StoredO
     return stored
 
 
-def _statistics(place: Place, result: UnitResult) -> pa.Table:
-    """Statistics of the whole unit: those that exist, and those that were computed."""
-    work = result.work
+def _statistics(place: Place, result: UnitResult, imported: ImportedPart) -> pa.Table:
+    """Statistics of the whole unit: those that exist, and those that were computed or imported."""
+    work, new = result.work, [result.moments.statistics(), imported.statistics]
     if work.existing is None:
-        return result.moments.statistics()
+        return pa.concat_tables(new)
     name = unit_statistics_path(work.unit.dataset, work.unit.index)
-    existing = _without(read_statistics(place, name, work.spec), set(work.missing))
-    return pa.concat_tables([existing, result.moments.statistics()])
+    # A feature that is replaced may have had more coefficients.
+    most = max((*work.spec.coefficients.values(), *work.existing.spec.coefficients.values()))
+    existing = _without(read_statistics(place, name, work.spec, most), set(work.missing))
+    return pa.concat_tables([existing, *new])
 
 
 def _without(table: pa.Table, missing: set[tuple[str, int, str]]) -> pa.Table:

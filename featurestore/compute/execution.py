@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from featurestore.compute.commit import commit_unit
+from featurestore.compute.imported import take_over
 from featurestore.compute.processing import ProcessedClip, compute_clips, launch_clips
 from featurestore.compute.read_ahead import read_ahead
 from featurestore.compute.reader import ReadClip, ReadSettings
@@ -150,7 +151,9 @@ class Execution:
 
     def _write(self, result: UnitResult, encoder: ShardEncoder) -> UnitRecord:
         with self.stages.measure("write"):
-            return commit_unit(self.place, result, encoder, Fence(self.place, self.token), self.stages)
+            imported = take_over(self.place, result.work, result.clips)
+            fence = Fence(self.place, self.token)
+            return commit_unit(self.place, result, imported, encoder, fence, self.stages)
 
     def _wait_for_write(self, pending: Future[UnitRecord]) -> UnitRecord:
         with self.stages.measure("waiting for write"):

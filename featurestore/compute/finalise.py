@@ -40,7 +40,7 @@ from featurestore.format.tables import parquet_bytes
 from featurestore.places.place import REMOTE_THREADS, Place
 from schemas.clip import Status
 from schemas.spec import StoreSpec
-from schemas.tables import views_schema
+from schemas.tables import imported_column, views_schema
 
 LIBRARIES = (
     "torch",
@@ -105,9 +105,10 @@ def finalise(
 
 
 def _libraries(spec: StoreSpec) -> tuple[str, ...]:
-    """Libraries that numbers depend on; a machine that grows other features than encoders may lack one."""
-    needed = any(feature.needs_transformers for feature in spec.encoders)
-    return (*LIBRARIES, "transformers") if needed and find_spec("transformers") else LIBRARIES
+    """Libraries that numbers depend on; a machine that grows other features than theirs may lack one."""
+    needed = {"transformers": any(feature.needs_transformers for feature in spec.encoders)}
+    needed["opensmile"] = bool(spec.opensmile)
+    return (*LIBRARIES, *(name for name, wanted in needed.items() if wanted and find_spec(name)))
 
 
 def _record_object(place: Place, name: str) -> StoredObject:
@@ -142,6 +143,7 @@ def _views(spec: StoreSpec, records: Mapping[str, Sequence[UnitRecord]]) -> pa.T
             "key": record.keys[view][position],
             "samples": record.samples[view][position] if record.samples else None,
             "valid_frames": record.valid_frames[view][position],
+            **_imported_frames(record, view, position),
         }
         for dataset, units in records.items()
         for record in units
@@ -149,6 +151,12 @@ def _views(spec: StoreSpec, records: Mapping[str, Sequence[UnitRecord]]) -> pa.T
         for view, name in enumerate(spec.view_names)
     ]
     return pa.Table.from_pylist(rows, schema=views_schema(spec))
+
+
+def _imported_frames(record: UnitRecord, view: int, position: int) -> dict[str, int]:
+    """Frames of the imported features of a clip; 0 but for the original view."""
+    frames = record.imported_frames or {}
+    return {imported_column(name): 0 if view else counts[position] for name, counts in frames.items()}
 
 
 def _statistics(place: Place, spec: StoreSpec, records: Mapping[str, Sequence[UnitRecord]]) -> pa.Table:

@@ -92,7 +92,7 @@ def gather_unit(
     return UnitResult(
         work,
         fingerprint(seen, unit.feature_version),
-        {(feature, view): arrays[feature][computed[name]] for feature, view, name in work.missing},
+        {(feature, view): arrays[feature][computed[name]] for feature, view, name in work.computed},
         [rows[row] for row in sorted(rows)],
         {name: [_none_if_nan(value) for value in parameters[index]] for name, index in computed.items()},
         {name: _stream_keys(unit, spec.seed, name) for name in spec.view_names},
@@ -158,7 +158,7 @@ class UnitMoments:
             pairs = zip(self._speakers, self._clips, strict=True)
             clips = [clip for other, clip in pairs if other == speaker]
             moments = {feature: _merge(clips, feature, spec) for feature in spec.coefficients}
-            for feature, view, name in self._work.missing:
+            for feature, view, name in self._work.computed:
                 merged = moments[feature][computed[name]]
                 out["speaker"].append(str(speaker))
                 out["view"].append(view)
@@ -175,7 +175,7 @@ class UnitMoments:
 def _merge(clips: Sequence[FeatureBatch], feature: str, spec: StoreSpec) -> list[Statistics]:
     """Moments of a feature over ``clips``, one per view."""
     counts = np.concatenate([clip.valid_frames for clip in clips], axis=1)
-    if feature in {encoder.name for encoder in spec.encoders}:  # they have frames of their own
+    if feature in {other.name for other in spec.own_frames}:
         samples = np.concatenate([clip.samples for clip in clips], axis=1)
         counts = count_valid_frames(spec, feature, samples)
     mean = np.concatenate([clip.mean[feature] for clip in clips], axis=1)

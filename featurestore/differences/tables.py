@@ -64,7 +64,11 @@ def specification_fields(store: FeatureStore) -> dict[str, Any]:
     ``feature_version`` is the version of the code that computed the features.
     """
     fields: dict[str, Any] = store.spec.model_dump(mode="json")
-    fields["features"] = {feature["kind"]: feature for feature in fields["features"]}
+    imported = {feature.name for feature in store.spec.imported}
+    fields["features"] = {
+        feature["name"] if feature.get("name") in imported else feature["kind"]: feature
+        for feature in fields["features"]
+    }
     fields["views"] = {view.pop("name"): view for view in fields["views"]}
     return flatten_fields({"feature_version": store.document.feature_version, **fields})
 

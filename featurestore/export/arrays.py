@@ -20,6 +20,7 @@ def write_arrays(content: Content, out: Path, advance: Advance) -> None:
     """Fill the new folder ``out`` with ``FEATURE/CLIP.npy``, and ``FEATURE/CLIP@VIEW.npy`` for other views.
 
     An array is (frame, coefficient) as stored, of valid frames alone, or (coefficient,) of a pooled feature.
+    A clip without values of an imported feature gets no file.
     ``out`` appears when everything is in it. Raises :class:`StoreDamagedError` for a clip id that leads out
     of the folder.
     """
@@ -32,6 +33,8 @@ def write_arrays(content: Content, out: Path, advance: Advance) -> None:
                 for row, (clip_id, frames) in enumerate(
                     zip(block.clips["clip_id"], block.valid_frames[name].tolist(), strict=True)
                 ):
+                    if not frames:
+                        continue
                     target = partial / name / _inside(clip_id, block.view)
                     target.parent.mkdir(parents=True, exist_ok=True)
                     values = array[row, :, 0] if pooled else array[row, :, :frames].T

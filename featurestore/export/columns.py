@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.encoders import EncoderSpec
+from schemas.imported import ImportedSpec
 from schemas.spec import StoreSpec
 
 
@@ -17,7 +18,9 @@ def find_encoder(spec: StoreSpec, feature: str) -> EncoderSpec | None:
 
 
 def is_pooled(spec: StoreSpec, feature: str) -> bool:
-    """Whether the feature has one frame per clip: that of an encoder, pooled."""
+    """Whether the feature has one frame per clip: that of an encoder, pooled, or an imported vector."""
+    if (imported := find_imported(spec, feature)) is not None:
+        return imported.frames == 1
     encoder = find_encoder(spec, feature)
     return encoder is not None and bool(encoder.statistics)
 
@@ -25,9 +28,12 @@ def is_pooled(spec: StoreSpec, feature: str) -> bool:
 def column_names(spec: StoreSpec, feature: str, layers: Sequence[int] | None = None) -> tuple[str, ...]:
     """Names of the values of a clip, in the order of :func:`clip_values`.
 
-    ``mel.mean.0`` to ``mel.std.127``; of an encoder ``whisper-base.3.mean.0``, with the layer. ``layers``:
-    those that are read; None: all that are stored.
+    ``mel.mean.0`` to ``mel.std.127``; of an encoder ``whisper-base.3.mean.0``, with the layer; of an imported
+    vector ``egemaps.0``, or with the column of its table instead of the number. ``layers``: those that are
+    read; None: all that are stored.
     """
+    if (imported := find_imported(spec, feature)) is not None and imported.frames == 1:
+        return _imported_names(imported)
     encoder = find_encoder(spec, feature)
     if encoder is None:
         rows = [str(index) for index in range(spec.coefficients[feature])]
@@ -40,19 +46,33 @@ def column_names(spec: StoreSpec, feature: str, layers: Sequence[int] | None = N
     return tuple(f"{feature}.{layer}.{kind}.{i}" for kind in kinds for layer in chosen for i in places)
 
 
+def find_imported(spec: StoreSpec, feature: str) -> ImportedSpec | None:
+    """The imported feature of this name; None for other features."""
+    return next((each for each in spec.imported if each.name == feature), None)
+
+
+def _imported_names(feature: ImportedSpec) -> tuple[str, ...]:
+    if feature.columns is not None:
+        return tuple(f"{feature.name}.{column}" for column in feature.columns)
+    places = range(feature.width)
+    if feature.layers == 1:
+        return tuple(f"{feature.name}.{i}" for i in places)
+    return tuple(f"{feature.name}.{layer}.{i}" for layer in range(feature.layers) for i in places)
+
+
 def clip_values(
     block: npt.NDArray[np.floating], valid_frames: npt.NDArray[np.int64], *, pooled: bool
 ) -> npt.NDArray[np.float32]:
     """Values of clips: ``block`` (clip, coefficient, frame) as stored → (clip, values) float32.
 
     Those of a pooled feature as they are; otherwise mean and population deviation over the ``valid_frames``
-    (clip,) of each clip.
+    (clip,) of each clip, NaN for a clip that has none.
     """
     if pooled:
         return block[:, :, 0].astype(np.float32)
     valid = (np.arange(block.shape[2]) < valid_frames[:, None])[:, None]
     numbers = np.where(valid, block, 0.0).astype(np.float64)
-    count = np.maximum(valid_frames, 1)[:, None]
+    count = np.where(valid_frames > 0, valid_frames, np.nan)[:, None]
     mean = numbers.sum(axis=2) / count
     squares = np.where(valid, np.square(numbers - mean[:, :, None]), 0.0).sum(axis=2)
     return np.concatenate([mean, np.sqrt(squares / count)], axis=1).astype(np.float32)

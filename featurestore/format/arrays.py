@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import zarr
 import zarr.storage
-from zarr.core.buffer import Buffer
+from zarr.core.buffer import Buffer, default_buffer_prototype
 
 from featurestore.format.coordinate_values import Values, coordinate_values
 from featurestore.format.coordinates import Coordinate, coordinates
@@ -76,6 +76,18 @@ class ShardEncoder:
         if shards.assemble is None:
             return shards.encode_with_zarr(values, layers)
         return [shards.assemble(part) for part in np.split(values, layers, axis=1)]
+
+
+def decode_shards(
+    feature: FeatureSpec, spec: StoreSpec, shards: Sequence[bytes]
+) -> npt.NDArray[np.floating[Any]]:
+    """The values of a shard per layer, (clip, coefficient, frame), for all clips that a shard can hold."""
+    objects: dict[str, Buffer] = {}
+    root = zarr.create_group(zarr.storage.MemoryStore(objects), zarr_format=3)
+    array = create_feature(root, feature, spec, 1, spec.storage.shard_clips)
+    for layer, data in enumerate(shards):
+        objects[f"{array.path}/c/0/0/{layer}/0"] = default_buffer_prototype().buffer.from_bytes(data)
+    return np.asarray(array[0])
 
 
 class _FeatureShards:

@@ -9,6 +9,8 @@ import numpy as np
 
 from schemas.encoders import EncoderSpec
 from schemas.features import MelSpec
+from schemas.imported import ImportedSpec
+from schemas.opensmile import OpenSmileSpec
 from schemas.spec import StoreSpec
 
 Attributes = Mapping[str, str | Sequence[int]]
@@ -55,13 +57,13 @@ def row_coordinates(feature: EncoderSpec) -> tuple[str, ...]:
     return (layer, statistic) if feature.statistics else (layer,)
 
 
-def row_dimension(feature: EncoderSpec) -> str:
-    """Name of the dimension of an encoder's rows."""
+def row_dimension(feature: EncoderSpec | ImportedSpec | OpenSmileSpec) -> str:
+    """Name of the dimension of the rows of an encoder or an imported feature."""
     return f"{feature.name}_value"
 
 
-def frame_dimension(feature: EncoderSpec) -> str:
-    """Name of the dimension of an encoder's frames."""
+def frame_dimension(feature: EncoderSpec | ImportedSpec | OpenSmileSpec) -> str:
+    """Name of the dimension of the frames of an encoder or an imported feature."""
     return f"{feature.name}_frame"
 
 

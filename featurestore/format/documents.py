@@ -78,11 +78,12 @@ class UnitRecord(Model):
     ``fingerprint`` identifies the recordings, ``spec`` what was computed from them. ``clips`` are rows of
     the manifest, with those of its optional columns in which one of them has a value. ``parameters``,
     ``keys``, ``samples`` and ``valid_frames`` are indexed [view][clip]; a parameter is null if the view has
-    none or the recording is unusable. Only format version 4 has ``samples``, the length of each view at the
-    store's sample rate.
+    none or the recording is unusable. Only a store with encoders or openSMILE has ``samples``, the length of
+    each view at the store's sample rate. Only one with imported features has ``imported_frames``: feature →
+    frames of each clip, 0 if it has no values.
     """
 
-    format_version: Literal[3, 4] = FORMAT_VERSION
+    format_version: Literal[3, 4, 5] = FORMAT_VERSION
     feature_version: int
     dataset: str
     unit: int
@@ -93,13 +94,16 @@ class UnitRecord(Model):
     keys: tuple[tuple[str, ...], ...]
     samples: tuple[tuple[int, ...], ...] | None = None
     valid_frames: tuple[tuple[int, ...], ...]
+    imported_frames: dict[str, tuple[int, ...]] | None = None
     objects: dict[str, StoredObject]
 
     @model_validator(mode="after")
     def _check_version(self) -> Self:
         _require_version(self.format_version, self.spec)
-        if (self.samples is None) != (self.format_version == FORMAT_VERSION):
+        if (self.samples is None) == bool(self.spec.own_frames):
             raise ValueError(f"format version {self.format_version} and samples do not fit together")
+        if set(self.imported_frames or {}) != {feature.name for feature in self.spec.imported}:
+            raise ValueError("the specification and imported_frames do not name the same features")
         return self
 
     @model_serializer(mode="wrap")
@@ -108,6 +112,8 @@ class UnitRecord(Model):
         if self.samples is None:
             del values["samples"]
         omit_empty(values["clips"])
+        if self.imported_frames is None:
+            del values["imported_frames"]
         return values
 
 
@@ -129,7 +135,7 @@ class StoreDocument(Model):
     """``store.json``: written last, makes a store valid."""
 
     format: Literal["ser-feature-store"] = "ser-feature-store"
-    format_version: Literal[3, 4] = FORMAT_VERSION
+    format_version: Literal[3, 4, 5] = FORMAT_VERSION
     digest: str = Field(pattern=_DIGEST)
     part_of: str | None = Field(None, pattern=_DIGEST)
     """Digest of the store that this one is a part of; not included in this store's digest."""

@@ -1,4 +1,4 @@
-"""Paths of the objects in a store (format versions 3 and 4), relative to the store, with forward slashes."""
+"""Paths of the objects in a store (format versions 3 to 5), relative to the store, with forward slashes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ FORMAT = "ser-feature-store"
 FORMAT_VERSION: Final = 3
 """Version of the format of stores without features of encoders."""
 ENCODER_FORMAT_VERSION: Final = 4
-"""Version of stores with features of encoders: their features have different numbers of frames, so that
-records and ``views.parquet`` also hold the samples of each view."""
-FORMAT_VERSIONS = (FORMAT_VERSION, ENCODER_FORMAT_VERSION)
+"""Version of stores with features of encoders or openSMILE: their features have different numbers of
+frames, so that records and ``views.parquet`` also hold the samples of each view."""
+IMPORTED_FORMAT_VERSION: Final = 5
+"""Version of stores with imported features: records and ``views.parquet`` also hold the frames of each clip,
+as nothing else gives them."""
+FORMAT_VERSIONS = (FORMAT_VERSION, ENCODER_FORMAT_VERSION, IMPORTED_FORMAT_VERSION)
+FORMAT_VERSIONS_TEXT = "3 to 5"
 
 STORE_JSON = "store.json"
 MANIFEST = "manifest.parquet"
@@ -27,9 +31,11 @@ VERSIONS, LATEST = "versions", "latest.json"
 """At a place with published versions: the folder of the versions; the file that names the newest."""
 
 
-def format_version(spec: StoreSpec) -> Literal[3, 4]:
+def format_version(spec: StoreSpec) -> Literal[3, 4, 5]:
     """Version of the format of a store with ``spec``: the lowest that can hold it."""
-    return ENCODER_FORMAT_VERSION if spec.encoders else FORMAT_VERSION
+    if spec.imported:
+        return IMPORTED_FORMAT_VERSION
+    return ENCODER_FORMAT_VERSION if spec.own_frames else FORMAT_VERSION
 
 
 def corpus_record_path(dataset: str) -> str:
@@ -50,7 +56,7 @@ def unit_statistics_path(dataset: str, unit: int) -> str:
 def shard_path(dataset: str, feature: str, view: int, unit: int, layer: int = 0) -> str:
     """Path of the shard that holds one feature in one view for all clips of a unit.
 
-    ``layer`` : position of an encoder's layer among those stored; each has its own shard.
+    ``layer`` : position of a layer among those stored; each has its own shard.
     """
     return f"{dataset}/{feature}/c/{view}/{unit}/{layer}/0"
 

@@ -29,6 +29,8 @@ _TABLE = 16 * 2**20
 _CLIP_JSON = 8 * 2**10
 _CLIP_ROW = 2 * 2**10
 _VIEW_ROW = 256
+_SPEC_COPIES = 8
+"""What is said of an imported feature, such as thousands of columns, is in metadata and records, indented."""
 
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -99,7 +101,8 @@ class _Bounds:
         total = sum(rows.values())
         moments = views * (features * 512 + 16 * sum(spec.coefficients.values()))
         names = len(coordinates(spec))
-        metadata = (3 + features + names) * 2**15 + 8 * MOST_TITLE * 3 + views * 512
+        described = _SPEC_COPIES * sum(len(one.model_dump_json()) for one in spec.imported)
+        metadata = (3 + features + names) * 2**15 + 8 * MOST_TITLE * 3 + views * 512 + described
         chunks = ceil(spec.storage.shard_clips / spec.storage.chunk_clips)
         self._rows = rows
         self._store = {
@@ -109,7 +112,8 @@ class _Bounds:
             STORE_JSON: MOST_STORE_JSON,
             ROOT_METADATA: _RECORD + (1 + len(rows)) * metadata,
         }
-        self._unit = _RECORD + _SHARD_CLIPS * (_CLIP_JSON + views * _VIEW_ROW) + views * features * 1024
+        per_unit = _SHARD_CLIPS * (_CLIP_JSON + views * _VIEW_ROW) + views * features * 1024
+        self._unit = _RECORD + per_unit + described
         self._unit_table = _RECORD + _SHARD_CLIPS * moments
         self._metadata = _RECORD + metadata
         self._coordinates = {one.name: 64 * 2**10 + 16 * max(one.size, 512) for one in coordinates(spec)}

@@ -29,15 +29,17 @@ STATISTICS_SCHEMA = pa.schema(
 """``statistics.parquet``: number of valid frames, and mean and M2 = Σ (x − mean)² of each coefficient."""
 
 
-def read_statistics(place: Place, name: str, spec: StoreSpec) -> pa.Table:
+def read_statistics(place: Place, name: str, spec: StoreSpec, most: int | None = None) -> pa.Table:
     """Read the statistics of one unit, for all or some of the features and views of ``spec``.
+
+    ``most`` : most coefficients of a feature; None: those of ``spec``.
 
     Raises :class:`StoreDamagedError` if the table cannot be such statistics.
     """
     rows = spec.storage.shard_clips * len(spec.view_names) * len(spec.features)
     data = place.read(name, _MOST_BYTES)
-    most = max(spec.coefficients.values())
-    return read_table(data, name, STATISTICS_SCHEMA, rows, exact=False, most_values=most)
+    most_values = most or max(spec.coefficients.values())
+    return read_table(data, name, STATISTICS_SCHEMA, rows, exact=False, most_values=most_values)
 
 
 def sort_statistics(table: pa.Table, spec: StoreSpec) -> pa.Table:

@@ -14,6 +14,8 @@ from featurestore.format.codecs import compressors
 from featurestore.format.coordinates import frame_dimension, row_coordinates, row_dimension
 from schemas.encoders import EncoderSpec
 from schemas.features import FeatureSpec
+from schemas.imported import ImportedSpec
+from schemas.opensmile import OpenSmileSpec
 from schemas.spec import StoreSpec
 
 COEFFICIENT_NAMES = {
@@ -25,7 +27,7 @@ COEFFICIENT_NAMES = {
     "rms": "rms_index",
     "zcr": "zcr_index",
 }
-"""Name of the coefficient dimension of each feature but those of encoders."""
+"""Name of the coefficient dimension of each feature of the signal."""
 
 _UNITS = {
     "mel": "dB re 1.0",
@@ -36,12 +38,14 @@ _UNITS = {
     "rms": "amplitude of full scale",
     "zcr": "crossings per sample",
     "encoder": "value of the network",
+    "opensmile": "as openSMILE gives it",
+    "imported": "as its source gives it",
 }
 
 
 def dimension_names(feature: FeatureSpec) -> tuple[str, str]:
-    """Names of the coefficients and of the frames; those of an encoder are its own."""
-    if isinstance(feature, EncoderSpec):
+    """Names of the coefficients and of the frames; encoders and imported features have their own."""
+    if isinstance(feature, EncoderSpec | ImportedSpec | OpenSmileSpec):
         return row_dimension(feature), frame_dimension(feature)
     return COEFFICIENT_NAMES[feature.kind], "frame"
 

@@ -16,25 +16,36 @@ class UnitWork:
     """A unit that is incomplete.
 
     ``spec``     : what the unit will hold.
-    ``compute``  : the part of ``spec`` that the pipeline computes.
+    ``compute``  : the part of ``spec`` that the pipeline computes; never imported features.
     ``existing`` : the unit's record if some of its shards are kept, else None.
+    ``before``   : the record that the unit had, whatever has changed since: imported features are taken over
+    from it, because they cannot be computed again.
+    ``rewrite``  : features to write again although ``existing`` has them.
     """
 
     unit: Unit
     spec: StoreSpec
     compute: StoreSpec
     existing: UnitRecord | None
+    before: UnitRecord | None = None
+    rewrite: frozenset[str] = frozenset()
 
     @property
     def missing(self) -> Iterator[tuple[str, int, str]]:
         """Feature, view index and view name of every shard to write."""
         old = self.existing.spec if self.existing else None
-        features = {feature.name for feature in old.features} if old else set()
+        features = {feature.name for feature in old.features} - self.rewrite if old else set()
         views = set(old.view_names) if old else set()
         for feature in self.spec.features:
             for view, name in enumerate(self.spec.view_names):
                 if feature.name not in features or name not in views:
                     yield feature.name, view, name
+
+    @property
+    def computed(self) -> Iterator[tuple[str, int, str]]:
+        """As :attr:`missing`, of the features that the pipeline computes."""
+        imported = {feature.name for feature in self.spec.imported}
+        return (part for part in self.missing if part[0] not in imported)
 
 
 def extends(wanted: StoreSpec, existing: StoreSpec) -> bool:
@@ -46,25 +57,31 @@ def extends(wanted: StoreSpec, existing: StoreSpec) -> bool:
     )
 
 
-def plan_work(unit: Unit, wanted: StoreSpec, existing: UnitRecord | None) -> UnitWork | None:
+def plan_work(
+    unit: Unit, wanted: StoreSpec, existing: UnitRecord | None, before: UnitRecord | None = None
+) -> UnitWork | None:
     """The work that makes ``unit`` hold ``wanted``; None if it already does.
 
     ``existing`` : the unit's record if it has the unit's clips and its objects are intact, else None.
+    ``before`` : the record that it has, whatever has changed since.
     """
+    all_of_it = wanted.computed
     if existing is None or not extends(wanted, existing.spec):
-        return UnitWork(unit, wanted, wanted, None)
+        return UnitWork(unit, wanted, all_of_it, None, before)
     features = tuple(feature for feature in wanted.features if feature not in existing.spec.features)
     views = wanted.views[len(existing.spec.views) :]
     if features and views:  # the new features of the old views need nearly all of the work
-        compute = wanted
+        compute = all_of_it
     elif views:
-        compute = wanted.model_copy(update={"views": views})
+        compute = all_of_it.model_copy(update={"views": views})
     elif features:
         slopes = any(isinstance(feature, DeltaSpec | Delta2Spec) for feature in features)
-        needed = tuple(f for f in wanted.features if f in features or (slopes and isinstance(f, MfccSpec)))
-        compute = wanted.model_copy(update={"features": needed})
+        needed = tuple(f for f in all_of_it.features if f in features or (slopes and isinstance(f, MfccSpec)))
+        # Only imported features, after an import that was stopped: something has to be computed.
+        compute = all_of_it.model_copy(update={"features": needed or all_of_it.features[:1]})
     else:  # the same parts; at most, the specification lists the features in another order
-        return None if wanted == existing.spec else UnitWork(unit, wanted, wanted, None)
+        same = wanted == existing.spec
+        return None if same else UnitWork(unit, wanted, all_of_it, None, before)
     return UnitWork(unit, wanted, compute, existing)
 
 

@@ -152,8 +152,9 @@ def _check_unit(unit: Unit, spec: StoreSpec, counts: Mapping[str, int]) -> None:
         clips=rows,
         parameters=((0.1234567890123456,) * count,) * views,
         keys=(("0" * 32,) * count,) * views,
-        samples=((spec.length,) * count,) * views if spec.encoders else None,
+        samples=((spec.length,) * count,) * views if spec.own_frames else None,
         valid_frames=((spec.frames,) * count,) * views,
+        imported_frames={one.name: (one.frames,) * count for one in spec.imported} or None,
         objects={},
     )
     _check_document(unit_record_path(unit.dataset, unit.index), record, spec, counts, _NUMBERS)

@@ -14,7 +14,9 @@ from schemas.defaults import DEFAULT_RECIPE
 from schemas.encoders import EncoderSpec
 from schemas.errors import SpecError, StoreConflictError, UsageError
 from schemas.features import FeatureSpec, named_features
+from schemas.imported import ImportedSpec
 from schemas.known_encoders import KNOWN_ENCODERS
+from schemas.opensmile import OpenSmileSpec
 from schemas.recipe import first_problem, load_recipe
 from schemas.spec import StorageSpec, StoreSpec
 
@@ -47,9 +49,12 @@ def choose_spec(request: SpecRequest, existing: StoreSpec | None, store: str) ->
     invalid options, :class:`StoreConflictError` for options that contradict the existing store.
     """
     try:
-        return new_spec(request) if existing is None else extended_spec(request, existing, store)
+        spec = new_spec(request) if existing is None else extended_spec(request, existing, store)
     except ValidationError as error:
         raise SpecError(first_problem(error)) from error
+    if spec.storage.dtype == "float16" and any(feature.name == "compare" for feature in spec.opensmile):
+        raise SpecError("compare has values far beyond float16; add --dtype float32")
+    return spec
 
 
 def new_spec(request: SpecRequest) -> StoreSpec:
@@ -100,7 +105,7 @@ def _recipe_spec(
 def _features(
     request: SpecRequest, listed: tuple[FeatureSpec, ...], existing: StoreSpec | None
 ) -> tuple[FeatureSpec, ...]:
-    """The requested features (not given: those ``listed``), with complete encoders."""
+    """The requested features (not given: those ``listed``), complete."""
     before = existing.features if existing else ()
     features = listed
     if request.features is not None:
@@ -111,11 +116,35 @@ def _features(
             features = (*(new.pop(feature.name, feature) for feature in before), *new.values())
     elif request.layers is not None or request.pooling is not None:
         raise UsageError("--layers and --pooling apply to encoders that --features names; add --features")
-    if not any(isinstance(feature, EncoderSpec) for feature in features):
-        return features
-    from featurestore.plan.encoders import fill_in_encoders
+    features = _without_unknown_imports(features, before)
+    if any(isinstance(feature, OpenSmileSpec) for feature in features):
+        from featurestore.plan.opensmile import fill_in_opensmile
 
-    return fill_in_encoders(features, before, request.encoders)
+        features = fill_in_opensmile(features, before)
+    if any(isinstance(feature, EncoderSpec) for feature in features):
+        from featurestore.plan.encoders import fill_in_encoders
+
+        features = fill_in_encoders(features, before, request.encoders)
+    return features
+
+
+def _without_unknown_imports(
+    features: tuple[FeatureSpec, ...], before: tuple[FeatureSpec, ...]
+) -> tuple[FeatureSpec, ...]:
+    """The features without imported ones that the store lacks: those come from files, after the build."""
+    held = {feature.name: feature for feature in before if isinstance(feature, ImportedSpec)}
+    kept = tuple(
+        held[feature.name] if isinstance(feature, ImportedSpec) else feature
+        for feature in features
+        if not isinstance(feature, ImportedSpec) or feature.name in held
+    )
+    if all(isinstance(feature, ImportedSpec) for feature in kept):
+        names = ", ".join(feature.name for feature in features)
+        raise UsageError(
+            f"a build computes no imported features, and there are no others ({names}); name some with "
+            f"--features"
+        )
+    return kept
 
 
 def _encoders(request: SpecRequest) -> dict[str, EncoderSpec]:

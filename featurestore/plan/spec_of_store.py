@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from featurestore.format.documents import MOST_DOCUMENT
-from featurestore.format.layout import FORMAT, FORMAT_VERSIONS, LATEST, ROOT_METADATA
+from featurestore.format.layout import FORMAT, FORMAT_VERSIONS, FORMAT_VERSIONS_TEXT, LATEST, ROOT_METADATA
 from featurestore.places.folder import Folder
 from featurestore.places.names import LOCK, PARTIAL_SUFFIX, TOKEN
 from featurestore.places.place import Place
@@ -58,8 +58,7 @@ def _spec_in_root(root: bytes, place: Place) -> StoreSpec:
     if attributes.format_version not in FORMAT_VERSIONS:
         raise StoreConflictError(
             f"{place} has format version {attributes.format_version}, but this program writes "
-            f"versions {FORMAT_VERSIONS[0]} and {FORMAT_VERSIONS[1]}; install the release that wrote it, or "
-            f"build a new store"
+            f"versions {FORMAT_VERSIONS_TEXT}; install the release that wrote it, or build a new store"
         )
     try:
         return StoreSpec.model_validate(attributes.spec)

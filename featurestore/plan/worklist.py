@@ -69,13 +69,13 @@ def make_worklist(
         for unit in units:
             record = existing.get(unit.index)
             usable = record is not None and record.fingerprint == unit.fingerprint
-            record = record if record and usable and store.is_intact(record, check=check) else None
-            work = plan_work(unit, spec, record)
+            intact = record if record and usable and store.is_intact(record, check=check) else None
+            work = plan_work(unit, spec, intact, record)
             if work is not None:
                 todo.append(work)
                 changed.add(dataset)
-            elif record is not None:
-                kept[dataset, unit.index] = record
+            elif intact is not None:
+                kept[dataset, unit.index] = intact
     corpora = dict(described)
     for dataset in store.datasets() - planned.keys():
         corpora[dataset], others = _keep_corpus(store, spec, dataset, records.get(dataset, {}), check=check)

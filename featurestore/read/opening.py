@@ -13,6 +13,7 @@ from featurestore.format.json_limits import parse_json_document
 from featurestore.format.layout import (
     FORMAT_VERSION,
     FORMAT_VERSIONS,
+    FORMAT_VERSIONS_TEXT,
     ROOT_METADATA,
     STORE_JSON,
     object_names,
@@ -177,7 +178,6 @@ def _refuse_other_version(data: bytes, place: Place) -> None:
         return
     if version not in FORMAT_VERSIONS:
         raise StoreConflictError(
-            f"{place} has format version {version}, but this program reads versions {FORMAT_VERSIONS[0]} "
-            f"and {FORMAT_VERSIONS[1]}; "
-            f"install the release that wrote it, or build it again"
+            f"{place} has format version {version}, but this program reads versions "
+            f"{FORMAT_VERSIONS_TEXT}; install the release that wrote it, or build it again"
         )

@@ -16,15 +16,15 @@ Positions = Sequence[int] | npt.NDArray[np.integer]
 
 
 Layers = Sequence[int] | Mapping[str, Sequence[int]] | None
-"""Layers of encoders: of all that are read, or by feature; None: all that are stored."""
+"""Layers of encoders and imported features: of all that are read, or by feature; None: all stored ones."""
 
 
 @dataclass(frozen=True)
 class SelectedFeature:
     """A feature and which of its layers to read.
 
-    ``layers`` : positions among the stored layers, in the order to read them; (0,) for a feature that is not
-    an encoder's. ``height`` : coefficients of one layer.
+    ``layers`` : positions among the stored layers, in the order to read them; (0,) for a feature that has
+    none. ``height`` : coefficients of one layer.
     """
 
     name: str
@@ -65,7 +65,7 @@ def _layer_positions(spec: StoreSpec, names: Sequence[str], layers: Layers) -> d
     """Encoder → positions of its requested layers among the stored ones; only those with a request."""
     if layers is None:
         return {}
-    stored = {encoder.name: encoder.all_layers for encoder in spec.encoders if encoder.name in names}
+    stored = {name: layers for name, layers in _stored_layers(spec).items() if name in names}
     wanted = layers if isinstance(layers, Mapping) else dict.fromkeys(stored, layers)
     if not stored:
         raise UsageError(f"layers are of encoders, but {', '.join(names)} have none; leave the layers out")
@@ -83,6 +83,12 @@ def _layer_positions(spec: StoreSpec, names: Sequence[str], layers: Layers) -> d
                 raise UsageError(f"the store has no layer {number} of {name}; it has {held}")
         out[name] = tuple(stored[name].index(number) for number in numbers)
     return out
+
+
+def _stored_layers(spec: StoreSpec) -> dict[str, tuple[int, ...]]:
+    """Feature → its layers, of encoders and of imported features that have several."""
+    imported = {one.name: tuple(range(one.layers)) for one in spec.imported if one.layers > 1}
+    return imported | {encoder.name: encoder.all_layers for encoder in spec.encoders}
 
 
 def select_views(spec: StoreSpec, views: Sequence[int]) -> list[int]:

@@ -16,14 +16,14 @@ itself handles one region at a time, which costs ten times as much as decoding a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import zarr
+from numpy.typing import NDArray
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.buffer.cpu import NDBuffer
 from zarr.core.sync import sync
@@ -32,8 +32,8 @@ from featurestore.format.layout import shard_path
 from featurestore.read.objects import Objects
 from featurestore.read.opening import REPAIR
 from featurestore.read.selection import SelectedFeature
-from schemas.clip import Status
 from schemas.errors import StoreDamagedError
+from schemas.spec import StoreSpec
 
 _DECODING_ERRORS = (RuntimeError, ValueError, IndexError, OSError)
 
@@ -67,27 +67,32 @@ class SpanReader:
         manifest: pd.DataFrame,
         arrays: Mapping[str, Mapping[str, zarr.Array[Any]]],
         features: Sequence[SelectedFeature],
-        shard_clips: int,
+        spec: StoreSpec,
+        has_values: Callable[[Sequence[str], int], NDArray[np.bool_]],
     ) -> None:
         self._objects = objects
         self._manifest = manifest
         self._features = tuple(features)
-        self._shard_clips = shard_clips
+        self._shard_clips = spec.storage.shard_clips
         self._arrays = {
             dataset: {one.name: _Chunks(one, of[one.name]) for one in features}
             for dataset, of in arrays.items()
         }
-        self._usable = {dataset: np.zeros(_rows(of), bool) for dataset, of in arrays.items()}
-        sound = manifest[manifest["status"] == Status.OK]
-        for dataset, rows in sound.groupby("dataset")["row"]:
-            self._usable[str(dataset)][rows.to_numpy()] = True
+        imported = {feature.name for feature in spec.imported}
+        self._usable = {
+            one.name: [
+                _rows_with_values(manifest, arrays, has_values([one.name], view))
+                for view in range(len(spec.view_names) if one.name in imported else 1)
+            ]
+            for one in features
+        }
         self.coefficients = sum(feature.coefficients for feature in features)
 
     def ensure(self, spans: Sequence[Span]) -> None:
         """Fetch and hash the objects of ``spans``. Raises what :meth:`Objects.ensure` raises."""
         self._objects.ensure(self._names(spans))
 
-    def read_into(self, out: npt.NDArray[np.floating], spans: Sequence[Span]) -> None:
+    def read_into(self, out: NDArray[np.floating], spans: Sequence[Span]) -> None:
         """Fill ``out`` (n, coefficients, frames) with ``spans``, features stacked in order.
 
         ``out`` must be contiguous and have the store's dtype. Rows outside all spans are left unchanged. Bad
@@ -115,7 +120,7 @@ class SpanReader:
             first += feature.coefficients
         self._objects.require_unchanged(names)
 
-    def _decode(self, chunks: _Chunks, parts: Sequence[_Part], out: npt.NDArray[np.floating]) -> None:
+    def _decode(self, chunks: _Chunks, parts: Sequence[_Part], out: NDArray[np.floating]) -> None:
         try:
             chunks.read_into(out, parts, self._shard_clips)
         except _DECODING_ERRORS as error:
@@ -129,12 +134,14 @@ class SpanReader:
                 self._decode(chunks, [part], out)
 
     def _require_numbers(
-        self, feature: str, layer: int, spans: Sequence[Span], probe: npt.NDArray[np.floating]
+        self, feature: str, layer: int, spans: Sequence[Span], probe: NDArray[np.floating]
     ) -> None:
         """Make sure that no usable clip is NaN, which would be Zarr's fill value for a missing chunk."""
+        views = self._usable[feature]
         for span in spans:
             lost = np.isnan(probe[span.at : span.at + len(span)])
-            missing = lost & self._usable[span.dataset][span.start : span.stop]
+            usable = views[min(span.view, len(views) - 1)]  # one for all, but of imported features
+            missing = lost & usable[span.dataset][span.start : span.stop]
             if missing.any():
                 row = span.start + int(np.flatnonzero(missing)[0])
                 one = Span(span.dataset, span.view, row, row + 1, 0)
@@ -190,7 +197,7 @@ class _Chunks:
         self._spec = array.metadata.get_chunk_spec((0, 0, 0, 0), array.config, default_buffer_prototype())
         self._height, self._frames = feature.height, array.shape[3]
 
-    def read_into(self, out: npt.NDArray[np.floating], parts: Sequence[_Part], shard_clips: int) -> None:
+    def read_into(self, out: NDArray[np.floating], parts: Sequence[_Part], shard_clips: int) -> None:
         """Decode ``parts`` into ``out``."""
         frames, all_of_it = slice(0, self._frames), slice(0, self._height)
         batch = []
@@ -208,6 +215,16 @@ class _Chunks:
                 )
             )
         sync(self._pipeline.read(batch, NDBuffer.from_numpy_array(out[np.newaxis])))
+
+
+def _rows_with_values(
+    manifest: pd.DataFrame, arrays: Mapping[str, Mapping[str, zarr.Array[Any]]], found: NDArray[np.bool_]
+) -> dict[str, NDArray[np.bool_]]:
+    """Corpus → which rows of its arrays have values; ``found`` (clips,) says so of the manifest."""
+    usable = {dataset: np.zeros(_rows(of), bool) for dataset, of in arrays.items()}
+    for dataset, rows in manifest[found].groupby("dataset")["row"]:
+        usable[str(dataset)][rows.to_numpy()] = True
+    return usable
 
 
 def _rows(arrays: Mapping[str, zarr.Array[Any]]) -> int:

@@ -16,9 +16,10 @@ from featurestore.format.layout import MANIFEST, STATISTICS, VIEWS
 from featurestore.format.statistics import STATISTICS_SCHEMA
 from featurestore.format.tables import read_table, table_errors, to_frame
 from schemas.clip import Status
+from schemas.imported import ImportedSpec
 from schemas.labels import Gender, is_emotion_name
 from schemas.spec import StoreSpec
-from schemas.tables import MANIFEST_SCHEMA, OPTIONAL_COLUMNS, views_schema
+from schemas.tables import MANIFEST_SCHEMA, OPTIONAL_COLUMNS, imported_column, views_schema
 
 _SHA256 = "^[0-9a-f]{64}$"
 _KEY = "^[0-9a-f]{32}$"
@@ -85,8 +86,10 @@ def read_views(data: bytes, manifest: pd.DataFrame, spec: StoreSpec) -> pd.DataF
         frames = table["valid_frames"].to_numpy()
         right = pa.chunked_array([(frames >= 0) & (frames <= most)])
         _require(table, "valid_frames", right, f"0 to {spec.frames}, or 0 for a bad recording")
-        if spec.encoders:
+        if spec.own_frames:
             _require_samples(table, spec)
+        for feature in spec.imported:
+            _require_imported(table, manifest, feature)
         _require(table, "parameter", pc.or_(pc.not_equal(views, 0), table["parameter"].is_null()), "null")
     return to_frame(table)
 
@@ -147,6 +150,16 @@ def _require_samples(table: pa.Table, spec: StoreSpec) -> None:
     expected = np.where(samples > 0, np.minimum(spec.frames, 1 + (samples - 1) // hop), 0)
     right = pa.chunked_array([(samples >= 0) & (samples <= spec.length) & (frames == expected)])
     _require(table, "samples", right, f"0 to {spec.length:,}, and those of its valid frames")
+
+
+def _require_imported(table: pa.Table, manifest: pd.DataFrame, feature: ImportedSpec) -> None:
+    """Check that only usable clips have frames of an imported feature, and only in the original view."""
+    column = imported_column(feature.name)
+    frames = table[column].to_numpy()
+    usable = (manifest["status"] == Status.OK).to_numpy().repeat(len(frames) // max(1, len(manifest)))
+    most = np.where(usable & (table["view"].to_numpy() == 0), feature.frames, 0)
+    right = pa.chunked_array([(frames >= 0) & (frames <= most)])
+    _require(table, column, right, f"0 to {feature.frames:,}, or 0 for a bad recording or another view")
 
 
 def _require_rows(part: pa.Table, name: str, extent: DatasetEntry) -> None:

@@ -28,6 +28,7 @@ from featurestore.report.tables import (
     corpora_table,
     counts_table,
     formats_table,
+    imported_table,
     layers_table,
     libraries_table,
     licences_table,
@@ -110,6 +111,7 @@ def render_page(name: str, found: StoreFindings) -> str:
         ],
         undrawn_views=max(0, len(spec.view_names) - MOST_DRAWN_VIEWS),
         licences=licences_table(held),
+        imported=imported_table(spec.imported),
         libraries=libraries_table(found.provenance.libraries),
         recipe_file=RECIPE_FILE,
     )

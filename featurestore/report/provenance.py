@@ -11,6 +11,7 @@ from data.registry import CORPORA
 from featurestore.format.layout import STORE_JSON
 from featurestore.places.folder import Folder
 from featurestore.store import FeatureStore
+from schemas.imported import ImportedSpec
 from schemas.recipe_toml import store_toml
 
 RECIPE_FILE = "again.toml"
@@ -55,7 +56,7 @@ def collect_provenance(store: FeatureStore) -> Provenance:
         bytes=sum(entry.bytes for entry in document.objects.values()),
         copied=_written_at(store),
         libraries=dict(document.libraries),
-        recipe=store_toml(store.spec, Path(RECIPE_FILE).stem),
+        recipe=store_toml(store.spec.computed, Path(RECIPE_FILE).stem),
         verify=f"ser-features verify {shlex.quote(where)} --full",
         rebuild=_rebuild(store, where),
     )
@@ -70,8 +71,15 @@ def _rebuild(store: FeatureStore, where: str) -> tuple[str, ...]:
     datasets = shlex.quote(",".join(names))
     return (
         f"ser-features build --corpora CORPORA --datasets {datasets} {options} --out again.zarr",
+        *(_import_command(feature) for feature in spec.imported),
         f"ser-features compare {shlex.quote(where)} again.zarr",
     )
+
+
+def _import_command(feature: ImportedSpec) -> str:
+    files = " ".join(map(shlex.quote, feature.source or ()))
+    provenance = shlex.quote(feature.provenance or "")
+    return f"ser-features import again.zarr {feature.name} {files} --provenance {provenance}"
 
 
 def _shown_path(store: FeatureStore) -> str:

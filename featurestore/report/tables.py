@@ -13,6 +13,7 @@ from featurestore.report.findings import StoreFindings
 from featurestore.report.layers import LayerProfile
 from featurestore.report.measures import DURATION, Measure
 from schemas.clip import Remark
+from schemas.imported import ImportedSpec
 from schemas.spec import StoreSpec
 
 MOST_TABLE_ROWS = 40
@@ -175,6 +176,21 @@ def licences_table(held: Contents) -> Table:
     """Title, licence and home page of each corpus."""
     rows = [(corpus.name, corpus.title, corpus.licence, corpus.home_page) for corpus in held.corpora]
     return Table.of(("corpus", "title", "licence", "home page"), rows)
+
+
+def imported_table(features: Sequence[ImportedSpec]) -> Table:
+    """Where the numbers of imported features come from; empty if there are none."""
+    rows = [
+        (
+            one.name,
+            " × ".join(f"{size:,}" for size in one.shape or ()),
+            one.provenance or "",
+            ", ".join(one.source or ()),
+            one.sha256 or "",
+        )
+        for one in features
+    ]
+    return Table.of(("imported feature", "shape", "provenance", "source", "SHA-256"), rows)
 
 
 def libraries_table(libraries: Mapping[str, str]) -> Table:

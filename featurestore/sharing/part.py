@@ -97,11 +97,13 @@ def _layers(whole: StoreSpec, spec: StoreSpec) -> dict[str, list[int]]:
     """Feature of the part → positions of its layers among those of the store."""
     stored = {encoder.name: encoder.all_layers for encoder in whole.encoders}
     kept = {encoder.name: encoder.all_layers for encoder in spec.encoders}
-    return {
+    imported = {feature.name: list(range(feature.layers)) for feature in spec.imported}
+    return imported | {
         feature.name: [stored[feature.name].index(layer) for layer in kept[feature.name]]
         if feature.name in kept
         else [0]
         for feature in spec.features
+        if feature.name not in imported
     }
 
 
@@ -128,9 +130,11 @@ def _take_unit(
             "parameters": tuple(record.parameters[view] for view in views),
             "keys": tuple(record.keys[view] for view in views),
             "samples": tuple(record.samples[view] for view in views)
-            if record.samples and spec.encoders
+            if record.samples and spec.own_frames
             else None,
             "valid_frames": tuple(record.valid_frames[view] for view in views),
+            "imported_frames": {one.name: (record.imported_frames or {})[one.name] for one in spec.imported}
+            or None,
             "objects": dict(sorted(objects.items())),
         }
     )
@@ -147,6 +151,7 @@ def _require_fit(record: UnitRecord, document: StoreDocument, dataset: str, unit
         and record.spec == document.spec
         and record.feature_version == document.feature_version
         and all(len(table) == views and all(len(row) == clips for row in table) for table in by_view)
+        and all(len(frames) == clips for frames in (record.imported_frames or {}).values())
     )
     if not fits:
         raise _unfit(source)

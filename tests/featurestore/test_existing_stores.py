@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from featurestore.build import BuildRequest, build
-from featurestore.format.layout import ENCODER_FORMAT_VERSION, MANIFEST, ROOT_METADATA, STORE_JSON
+from featurestore.format.layout import IMPORTED_FORMAT_VERSION, MANIFEST, ROOT_METADATA, STORE_JSON
 from featurestore.plan.spec import SpecRequest
 from featurestore.plan.units import SourceClip, plan_units
 from featurestore.store import FeatureStore
@@ -295,11 +295,11 @@ class TestReadingArguments:
 
 def test_a_later_format_is_named_as_such(own_store: Path) -> None:
     document = json.loads((own_store / STORE_JSON).read_text())
-    document["format_version"] = ENCODER_FORMAT_VERSION + 1
+    document["format_version"] = IMPORTED_FORMAT_VERSION + 1
     (own_store / STORE_JSON).write_text(json.dumps(document))
     with pytest.raises(
         StoreConflictError,
-        match=f"format version {ENCODER_FORMAT_VERSION + 1}, but this program reads versions 3 and 4",
+        match=f"format version {IMPORTED_FORMAT_VERSION + 1}, but this program reads versions 3 to 5",
     ):
         FeatureStore.open(own_store)
 

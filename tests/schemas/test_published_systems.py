@@ -165,6 +165,7 @@ FRAMES = {
 
 def test_every_system_is_shipped() -> None:
     own = {
+        "egemaps",
         "ravdess-functionals",
         "whisper-base",
         "whisper-tiny",

@@ -53,7 +53,7 @@ from training.export.vector import Chirp
 from training.predict.predictor import Predictor
 from training.predict.scorer import require_independent_clips
 from training.predict.worth import Worth
-from training.runs.run import RunFolder, library_versions
+from training.runs.run import RunFolder, RunRecord, library_versions
 
 _LIBRARIES = ("onnx", "onnxruntime", "onnxscript")
 
@@ -93,6 +93,7 @@ def export_run(
             f"{run} predicts values (labels.target regression), but only classifiers can be exported; "
             f"predict with ser-predict or training.predict.Predictor"
         )
+    _require_own_features(folder, record)
     predictor = Predictor.open(run, "cpu", encoders)
     beside = encoder_paths(features_of_encoders(predictor), onnx)
     _require_free([path for _, path in beside], force=force)
@@ -150,6 +151,16 @@ def _require_free(paths: Sequence[Path], *, force: bool) -> None:
         require_outside(path, "")
         if path.exists() and not force:
             raise UsageError(f"{path} already exists; give another name, or --force to replace it")
+
+
+def _require_own_features(folder: RunFolder, record: RunRecord) -> None:
+    """Raise :class:`RunError` if others than this project's code compute the features from a recording."""
+    for feature in record.store_spec.opensmile:
+        if feature.name in record.features:
+            raise RunError(
+                f"{folder.path} was trained on {feature.name}, which openSMILE computes and no exported file "
+                f"describes; predict with ser-predict, or train on other features"
+            )
 
 
 def _require_libraries() -> None:

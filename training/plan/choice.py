@@ -11,6 +11,7 @@ from schemas.labels import UNKNOWN_EMOTION, sort_emotions
 from schemas.labels_spec import ALL_EMOTIONS
 from schemas.overrides import override
 from schemas.recipe import Recipe
+from training.plan.imported import imported_names
 from training.plan.requirements import InputSelection, selection_of
 from training.runs.request import TrainRequest
 from training.samples.datasets import require_datasets
@@ -57,13 +58,13 @@ def choose(request: TrainRequest) -> Choice:
     if request.split is not None:
         split = Split.read(request.split)
         split.require_unchanged(store.manifest)
-        _require_normalisable(store, recipe, (split,))
+        _require_normalisable(store, recipe, selection.features, (split,))
         return Choice(store, request.store, recipe, remarks, selection, (split,))
     manifest = store.manifest
     if recipe.datasets is not None:
         manifest = manifest[manifest["dataset"].isin(recipe.datasets)]
     splits = splits_of(manifest, recipe.split, request.seed or 0, store.digest, selection.views)
-    _require_normalisable(store, recipe, splits)
+    _require_normalisable(store, recipe, selection.features, splits)
     return Choice(store, request.store, recipe, remarks, selection, splits)
 
 
@@ -91,15 +92,20 @@ def _with_known_labels(store: FeatureStore, recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"labels": labels})
 
 
-def _require_normalisable(store: FeatureStore, recipe: Recipe, splits: tuple[Split, ...]) -> None:
+def _require_normalisable(
+    store: FeatureStore, recipe: Recipe, features: tuple[str, ...], splits: tuple[Split, ...]
+) -> None:
     if recipe.input.normalise == "speaker":
-        require_whole_speakers(store.manifest, splits)
+        require_whole_speakers(store, features, splits)
 
 
 def _missing_views(store: FeatureStore, recipe: Recipe) -> tuple[str, ...]:
     """One sentence if all views of the store are read, but the recipe lists more."""
     held, listed = len(store.spec.views), len(recipe.views)
-    if recipe.train.views is not None or held >= listed:
+    imported = imported_names(store.spec, recipe)
+    if imported and held:
+        return (f"{imported[0]} was imported for the original view alone; the augmented views are not read",)
+    if imported or recipe.train.views is not None or held >= listed:
         return ()
     sentence = (
         f"the store holds {held} of the recipe's {listed} augmented views; to use all of them, "

@@ -23,6 +23,7 @@ from training.runs.same_store import is_relative, open_same_store, recorded_stor
 from training.samples.dimensions import DimensionTargets, dimension_targets
 from training.samples.samples import AnyTargets, Samples, samples_of
 from training.samples.targets import targets_of
+from training.samples.without_values import imported_values
 from training.splits.side import ORIGINAL_VIEW
 from training.splits.split import Split
 
@@ -193,11 +194,17 @@ def _scales(targets: DimensionTargets, train: Samples) -> tuple[DimensionScale, 
 
 
 def targets_for(store: FeatureStore, recipe: Recipe) -> AnyTargets:
-    """What is learnt of every clip of ``store`` under ``recipe``: its class, or its values."""
+    """What is learnt of every clip of ``store`` under ``recipe``: its class, or its values.
+
+    Clips without values of the recipe's features have neither.
+    """
     labels = recipe.labels
+    imported = imported_values(store, [feature.name for feature in recipe.features])
     if labels.is_regression:
-        return dimension_targets(store.manifest, labels.dimensions or (), recipe.where, recipe.datasets)
-    return targets_of(store.manifest, labels.label_set(), labels.target, recipe.where, recipe.datasets)
+        dimensions = labels.dimensions or ()
+        return dimension_targets(store.manifest, dimensions, recipe.where, recipe.datasets, imported)
+    label_set, target = labels.label_set(), labels.target
+    return targets_of(store.manifest, label_set, target, recipe.where, recipe.datasets, imported)
 
 
 def _resume_remarks(record: RunRecord, device: torch.device) -> tuple[str, ...]:

@@ -10,9 +10,16 @@ from pathlib import Path
 from featurestore.store import FeatureStore
 from schemas.encoders import EncoderSpec
 from schemas.errors import RunError, UsageError
+from schemas.features import FeatureSpec
+from schemas.imported import ImportedSpec
 from schemas.model import Model
+from schemas.opensmile import OpenSmileSpec
 from schemas.recipe import Recipe
 from schemas.spec import StoreSpec
+from training.plan.imported import as_from_same_file, imported_names, require_imported
+
+MOST_LISTED = 32
+"""Most values that a message lists."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +41,16 @@ def selection_of(store: FeatureStore, recipe: Recipe, source: str) -> InputSelec
         If audio, framing, features or views of the store differ from the recipe, or if the store lacks views;
         the message contains the command that builds the right store.
     UsageError
-        If views are requested that neither the store nor the recipe has.
+        If views are requested that neither the store nor the recipe has, or augmented views with an imported
+        feature.
     """
     spec = store.spec
     views = _views(store, recipe)
-    _require_equal(store, recipe, source, "audio", spec.audio, recipe.audio)
-    _require_equal(store, recipe, source, "framing", spec.spectral, recipe.spectral)
+    if not all(isinstance(feature, ImportedSpec) for feature in recipe.features):
+        _require_equal(store, recipe, source, "audio", spec.audio, recipe.audio)
+        _require_equal(store, recipe, source, "framing", spec.spectral, recipe.spectral)
     stored = {feature.name: feature for feature in spec.features}
+    require_imported(store, recipe)
     for feature in recipe.features:
         if feature.name not in stored:
             held = ", ".join(stored)
@@ -53,7 +63,7 @@ def selection_of(store: FeatureStore, recipe: Recipe, source: str) -> InputSelec
         held_one = stored[feature.name]
         if isinstance(held_one, EncoderSpec) and isinstance(feature, EncoderSpec):
             _require_part(store, recipe, source, held_one, feature)
-        else:
+        elif not isinstance(feature, ImportedSpec) and not _leaves_out(feature, held_one):
             _require_equal(store, recipe, source, feature.name, held_one, feature)
     count = len(spec.view_names)
     if max(views) >= count:
@@ -90,11 +100,19 @@ def require_features(store: FeatureStore, learnt: StoreSpec, features: Sequence[
         if feature.name not in features:
             continue
         if feature.name not in held:
+            step = (
+                f"import {store.place} {feature.name} FILE"
+                if isinstance(feature, ImportedSpec)
+                else f"build --features {','.join([*held, feature.name])} --out {store.place}"
+            )
             raise RunError(
                 f"store {store.place} lacks the feature {feature.name}, which {run} was trained on; add it "
-                f"with: ser-features build --features {','.join([*held, feature.name])} --out {store.place}"
+                f"with: ser-features {step}"
             )
-        _require_same(store, run, feature.name, held[feature.name], feature)
+        found = held[feature.name]
+        if isinstance(found, ImportedSpec) and isinstance(feature, ImportedSpec):
+            found = as_from_same_file(found, feature)
+        _require_same(store, run, feature.name, found, feature)
     _require_same(store, run, "audio", store.spec.audio, learnt.audio)
     _require_same(store, run, "framing", store.spec.spectral, learnt.spectral)
 
@@ -110,7 +128,9 @@ def _require_same(store: FeatureStore, run: Path, what: str, held: Model, learnt
 def _views(store: FeatureStore, recipe: Recipe) -> tuple[int, ...]:
     """Views to read. Raises :class:`UsageError` for repeated views or views that nothing defines."""
     count, listed = len(store.spec.view_names), len(recipe.views)
-    views = tuple(range(count)) if recipe.train.views is None else recipe.train.views
+    imported = imported_names(store.spec, recipe)
+    every = (0,) if imported else tuple(range(count))
+    views = every if recipe.train.views is None else recipe.train.views
     if not views or len(set(views)) < len(views) or min(views) < 0:
         raise UsageError(f"views {_format_views(views)}: give view indices from 0, without repeats")
     if max(views) > max(count - 1, listed):
@@ -118,6 +138,11 @@ def _views(store: FeatureStore, recipe: Recipe) -> tuple[int, ...]:
         raise UsageError(
             f"there is no view {max(views)}: recipe '{recipe.name}' has {recipes}, and store {store.place} "
             f"has views 0 to {count - 1}; choose from these with --views"
+        )
+    if imported and views != (0,):
+        raise UsageError(
+            f"views {_format_views(views)}: {imported[0]} was imported, and exists for the original view "
+            f"alone; train with --views 0"
         )
     return views
 
@@ -151,11 +176,21 @@ def _given(feature: EncoderSpec) -> set[str]:
     return {name for name in ("architecture", "sha256") if feature.model_dump()[name] is not None}
 
 
+def _leaves_out(feature: FeatureSpec, held: FeatureSpec) -> bool:
+    """Whether the recipe leaves it to the store which version of openSMILE computed a feature."""
+    return isinstance(feature, OpenSmileSpec) and isinstance(held, OpenSmileSpec) and not feature.is_complete
+
+
 def _differences(held: Model, needed: Model, by: str) -> str:
     """Fields that differ, as ``n_fft 512 (recipe: 2048)``; empty if none differs."""
     have, need = held.model_dump(), needed.model_dump()
     names = [name for name in sorted({*have, *need}) if have.get(name) != need.get(name)]
-    return ", ".join(f"{name} {have.get(name)} ({by}: {need.get(name)})" for name in names)
+    return ", ".join(f"{name} {_short(have.get(name))} ({by}: {_short(need.get(name))})" for name in names)
+
+
+def _short(value: object) -> str:
+    """A value of a specification, which may list thousands of columns."""
+    return f"{len(value):,} values" if isinstance(value, tuple) and len(value) > MOST_LISTED else str(value)
 
 
 def _mismatch(store: FeatureStore, recipe: Recipe, source: str, why: str) -> RunError:

@@ -25,7 +25,7 @@ from pipelines.pipeline import Pipeline
 from pipelines.recording.source import RecordingFile, opened
 from pipelines.stream import Stream, find_duration
 from schemas.encoders import EncoderSpec
-from schemas.errors import UsageError
+from schemas.errors import RunError, UsageError
 from schemas.features import FeatureSpec
 from schemas.spec import AudioSpec, StoreSpec
 from schemas.valid_frames import count_valid_frames
@@ -120,6 +120,7 @@ class Predictor:
         """
         folder = RunFolder.open(Path(run))
         record = folder.record()
+        _require_computed(folder, record)
         chosen_device = choose_device(device)
         spec = _needed_spec(record)
         labels = record.recipe.labels
@@ -264,10 +265,21 @@ def _decode(file: RecordingFile, audio: AudioSpec) -> DecodedSound:
         raise error.without_setting() from error
 
 
+def _require_computed(folder: RunFolder, record: RunRecord) -> None:
+    """Raise :class:`RunError` for a model that reads what only another tool can compute."""
+    for feature in record.store_spec.imported:
+        if feature.name in record.features:
+            raise RunError(
+                f"{folder.path} was trained on {feature.name}, which was imported ({feature.provenance}) and "
+                f"cannot be computed here for new recordings; test it on a store with ser-evaluate, or "
+                f"train on computed features"
+            )
+
+
 def _needed_spec(record: RunRecord) -> StoreSpec:
     """The store's specification without views, and without layers of encoders that are not read."""
-    spec = record.store_spec
-    wanted = {feature.name: feature for feature in record.recipe.complete(spec).features}
+    spec = record.store_spec.computed
+    wanted = {feature.name: feature for feature in record.recipe.complete(record.store_spec).features}
     features: list[FeatureSpec] = []
     for feature in spec.features:
         if isinstance(feature, EncoderSpec):

@@ -10,7 +10,11 @@ from typing import Any
 
 from schemas.defaults import DEFAULT_RECIPE
 from schemas.errors import UsageError
+from schemas.features import FEATURE_KINDS
+from schemas.imported import require_imported_name
+from schemas.known_encoders import KNOWN_ENCODERS
 from schemas.recipe import Recipe, load_recipe, shipped_recipes
+from schemas.recipe_toml import toml_value
 
 _VIEWS = re.compile(r"\s*([0-9]{1,3})(?:\s*-\s*([0-9]{1,3}))?\s*")
 
@@ -21,6 +25,7 @@ class Options:
 
     recipe: str | None = None
     model: str | None = None
+    features: str | None = None
     datasets: str | None = None
     views: str | None = None
     where: str | None = None
@@ -68,6 +73,7 @@ class Options:
         """
         given: tuple[tuple[str, object, Callable[[Any], str]], ...] = (
             ("model.name", None if self.model == recipe.model.name else self.model, str),
+            ("features", self.features, lambda text: features_of(text, recipe)),
             ("datasets", self.datasets, lambda text: "null" if text == "all" else _names(text)),
             ("train.views", self.views, views_of),
             ("where", self.where, lambda text: json.dumps(text) if text else "null"),
@@ -99,6 +105,33 @@ def require_no_protocol(options: Sequence[str], fold: int | None) -> None:
     given += ["--fold"] if fold is not None else []
     if given:
         raise UsageError(f"--split already defines the sides; leave out {', '.join(given)}")
+
+
+def features_of(text: str, recipe: Recipe) -> str:
+    """The named features, as a recipe's ``features``: those of ``recipe`` as it has them.
+
+    A name that this program does not know is an imported feature of the store. Raises :class:`UsageError`
+    for a name that no feature can have, or that is given twice.
+    """
+    names = [name.strip() for name in text.split(",")]
+    listed = {feature.name: feature for feature in recipe.features}
+    parts: list[dict[str, Any]] = []
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"--features {text}: name each feature once")
+        if name in listed:
+            parts.append(listed[name].model_dump(mode="json", exclude_none=True))
+        elif name in FEATURE_KINDS:
+            parts.append({"kind": name})
+        elif name in KNOWN_ENCODERS:
+            parts.append({"kind": "encoder", "name": name})
+        else:
+            try:
+                require_imported_name(name)
+            except ValueError as error:
+                raise UsageError(f"--features {text}: {error}") from error
+            parts.append({"kind": "imported", "name": name})
+    return toml_value(parts)
 
 
 def views_of(text: str) -> str:

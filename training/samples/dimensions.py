@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from schemas.errors import RunError
 from schemas.labels import Dimension
-from training.samples.selection import Selection
+from training.samples.selection import ImportedValues, Selection
 from training.samples.targets import candidates, left_out_notices
 
 if TYPE_CHECKING:
@@ -28,9 +28,7 @@ class DimensionTargets:
 
     names: tuple[str, ...]
     values: NDArray[np.float64]
-    bad: int
-    other_corpus: int
-    unmet: int
+    selection: Selection
     unknown: int
     """Clips that lack a value of any of the dimensions."""
 
@@ -50,9 +48,7 @@ class DimensionTargets:
         return left_out_notices(
             len(self.values),
             (
-                (self.bad, "marked bad in the store"),
-                (self.other_corpus, "from corpora that the recipe does not train on"),
-                (self.unmet, "excluded by the recipe's where query"),
+                *self.selection.reasons,
                 (self.unknown, f"without a value of {' or '.join(self.names)}"),
             ),
         )
@@ -63,23 +59,22 @@ def dimension_targets(
     dimensions: Sequence[str],
     where: str | None = None,
     datasets: Collection[str] | None = None,
+    imported: ImportedValues | None = None,
 ) -> DimensionTargets:
     """Values of ``dimensions`` of every clip of ``manifest``.
 
-    Clips that do not match ``where``, clips outside the corpora ``datasets`` and clips that lack a value of
-    any of the dimensions are left out. Raises :class:`RunError` if no clip is left, :class:`UsageError` if
-    ``where`` is not a valid query.
+    Clips that do not match ``where``, clips outside the corpora ``datasets``, clips without values of
+    ``imported`` features and clips that lack a value of any of the dimensions are left out. Raises
+    :class:`RunError` if no clip is left, :class:`UsageError` if ``where`` is not a valid query.
     """
-    selection = Selection.of(manifest, where, datasets)
+    selection = Selection.of(manifest, where, datasets, imported)
     values = np.column_stack([_column(manifest, name) for name in dimensions])
     known = np.isfinite(values).all(axis=1)
     kept = selection.met & known
     found = DimensionTargets(
         names=tuple(map(str, dimensions)),
         values=np.where(kept[:, None], values, np.nan),
-        bad=selection.bad,
-        other_corpus=selection.other_corpus,
-        unmet=selection.unmet,
+        selection=selection,
         unknown=int((selection.met & ~known).sum()),
     )
     if not kept.any():

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from schemas.errors import RunError
 from schemas.labels import LABEL_SETS, Gender, LabelSet, Target, sort_emotions
 from schemas.messages.counts import choose_form
-from training.samples.selection import Selection
+from training.samples.selection import ImportedValues, Selection
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,11 +33,7 @@ class Targets:
 
     names: tuple[str, ...]
     classes: NDArray[np.int64]
-    bad: int
-    other_corpus: int
-    """Clips of corpora that the recipe does not train on."""
-    unmet: int
-    """Clips that do not meet the recipe's ``where``."""
+    selection: Selection
     other_emotion: int
     unknown_gender: int
     unused: tuple[str, ...] = ()
@@ -62,9 +58,7 @@ class Targets:
         left_out = left_out_notices(
             total,
             (
-                (self.bad, "marked bad in the store"),
-                (self.other_corpus, "from corpora that the recipe does not train on"),
-                (self.unmet, "excluded by the recipe's where query"),
+                *self.selection.reasons,
                 (self.other_emotion, "with an emotion that is not in the label set"),
                 (self.unknown_gender, "from speakers of unknown gender"),
             ),
@@ -93,17 +87,19 @@ def targets_of(
     target: Target,
     where: str | None = None,
     datasets: Collection[str] | None = None,
+    imported: ImportedValues | None = None,
 ) -> Targets:
     """Class of every clip of ``manifest`` under a label set and target.
 
-    Clips that do not match ``where``, and clips outside the corpora ``datasets``, have no class.
+    Clips that do not match ``where``, clips outside the corpora ``datasets``, and clips without values of
+    ``imported`` features have no class.
 
     Gender × emotion classes are female first: index = gender · emotions + emotion. Raises :class:`RunError`
     if no clip is left, :class:`UsageError` if ``where`` is not a valid query.
     """
     index_of = {str(source): labels.classes.index(kept) for source, kept in labels.rule.items()}
     emotion = manifest["emotion"].map(index_of).fillna(NO_CLASS).to_numpy(dtype=np.int64)
-    selection = Selection.of(manifest, where, datasets)
+    selection = Selection.of(manifest, where, datasets, imported)
     met = selection.met
     kept = met & (emotion != NO_CLASS)
     known = np.ones(len(manifest), dtype=bool)
@@ -116,9 +112,7 @@ def targets_of(
     found = Targets(
         names=labels.class_names(target),
         classes=np.where(kept & known, classes, NO_CLASS),
-        bad=selection.bad,
-        other_corpus=selection.other_corpus,
-        unmet=selection.unmet,
+        selection=selection,
         other_emotion=int((met & ~kept).sum()),
         unknown_gender=int((kept & ~known).sum()),
         unused=()
@@ -140,8 +134,8 @@ def _remedy(found: Targets, where: str | None, emotions: Sequence[str]) -> str:
     ``emotions`` are those of the clips whose emotion is not in the label set, or whose gender is unknown.
     """
     remedies = {
-        "": (found.bad, found.other_corpus),
-        f"; loosen the query {where!r}": (found.unmet,),
+        "": (found.selection.bad, found.selection.other_corpus, found.selection.lacking),
+        f"; loosen the query {where!r}": (found.selection.unmet,),
         f"; the clips are {', '.join(emotions)}: train on all of them with --set labels.set=all": (
             found.other_emotion,
         ),

@@ -45,7 +45,7 @@ class Functionals(ClipVectors):
 
 
 class Embeddings(ClipVectors):
-    """The wanted statistics of pooled encoder features, side by side.
+    """The wanted statistics of pooled encoder features, and vectors as they are stored, side by side.
 
     ``layers`` : encoder → layers that are read. ``rows`` : coefficients of the wanted statistics among them.
     """
@@ -76,7 +76,9 @@ def clip_vectors(recipe: Recipe, spec: StoreSpec, features: Sequence[str]) -> Cl
 
 def vectors_of(recipe: Recipe, spec: StoreSpec, features: Sequence[str]) -> ClipVectors:
     """As :func:`clip_vectors`, for a model that sees vectors, as all linear ones do."""
-    if recipe.input.representation == "embedding":
+    vectors = {feature.name for feature in spec.imported if feature.frames == 1}
+    vectors |= {feature.name for feature in spec.opensmile}
+    if recipe.input.representation == "embedding" or {*features} <= vectors:  # nothing to take statistics of
         return _embeddings(recipe, spec, features)
     rows = {name: spec.coefficients[name] for name in features}
     return (
@@ -99,9 +101,14 @@ def _embeddings(recipe: Recipe, spec: StoreSpec, features: Sequence[str]) -> Emb
     """Layers and statistics that the recipe wants of ``features``."""
     wanted = {feature.name: feature for feature in recipe.features}
     stored = {feature.name: feature for feature in spec.encoders}
+    vectors = {name: spec.coefficients[name] for name in features if name not in stored}
     layers: dict[str, tuple[int, ...]] = {}
     rows, first = [], 0
     for name in features:
+        if name in vectors:
+            rows.append(first + torch.arange(vectors[name]))
+            first += vectors[name]
+            continue
         held, want = stored[name], cast("EncoderSpec", wanted[name])
         layers[name] = want.layers or held.all_layers
         shape = len(layers[name]), len(held.statistics), held.known_architecture.width

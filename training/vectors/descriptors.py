@@ -4,10 +4,10 @@
 
     mel (dB)  ──▶ 32 wide bands · 40 lowest bands · centre of the low bands · crest
               ──▶ flux of the wide bands · roll-off · shares of five regions
-    mfcc · 5 delta · 20 delta2 · 20 chroma · 50 zcr · 5 ln rms
+    mfcc · 5 delta · 20 delta2 · 20 chroma · 50 zcr · 5 ln rms · imported features
 
-The factors give all descriptors a spread similar to that of decibels. Descriptors of features that are not in
-the store are left out.
+The factors give all descriptors a spread similar to that of decibels. Imported features keep their units.
+Descriptors of features that are not in the store are left out.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ LOW_BANDS = 40
 _FACTORS = {"mfcc": 1.0, "delta": 5.0, "delta2": 20.0, "chroma": 20.0, "zcr": 50.0}
 """Factors of the stored features that are used as descriptors, in order."""
 
+_COMPUTED = {"mel", "rms", *_FACTORS}
+
 _CENTRED = slice(2, 34)
 """Bands whose centre of energy reflects the pitch and the first formant."""
 
@@ -42,7 +44,7 @@ _FLOOR = 1e-8
 def descriptors(x: Tensor, columns: Mapping[str, slice]) -> Tensor:
     """Stored features (B, C, T) → descriptors (B, D, T) float32.
 
-    ``columns`` gives the rows of each feature in C; its order does not matter.
+    ``columns`` gives the rows of each feature in C; its order matters only for imported ones.
     """
     found = []
     if "mel" in columns:
@@ -52,12 +54,13 @@ def descriptors(x: Tensor, columns: Mapping[str, slice]) -> Tensor:
             found.append(factor * x[:, columns[name]].float())
     if "rms" in columns:
         found.append(5.0 * (x[:, columns["rms"]].float() + 1e-5).log())
+    found += [x[:, rows].float() for name, rows in columns.items() if name not in _COMPUTED]
     return torch.cat(found, dim=1)
 
 
 def descriptor_count(coefficients: Mapping[str, int]) -> int:
     """Number of descriptors D for features with these numbers of rows."""
-    found = sum(rows for name, rows in coefficients.items() if name in {*_FACTORS, "rms"})
+    found = sum(rows for name, rows in coefficients.items() if name != "mel")
     if "mel" in coefficients:
         low = min(LOW_BANDS, coefficients["mel"])
         found += 2 * WIDE_BANDS + low + 2 + len(_ROLL_OFF) + len(_REGIONS) - 1

@@ -74,7 +74,7 @@ def read_vectors(
     and what reading a store raises.
     """
     if by_speaker:
-        wider, rows_of_samples = whole_speakers(store, samples)
+        wider, rows_of_samples = whole_speakers(store, samples, features)
         found = read_vectors(store, wider, features, vectors, device, loaded)
         normalise_by_speaker(found, store, wider)
         return found[torch.from_numpy(rows_of_samples).to(device)]

@@ -10,7 +10,7 @@ angry, anger is removed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from featurestore.store import FeatureStore
-from schemas.clip import Status
 from schemas.errors import RunError, UsageError
 from training.samples.samples import Samples
 from training.splits.split import Split
@@ -29,15 +28,18 @@ FEWEST_CLIPS = 5
 """Fewest clips per speaker; with fewer, mean and deviation describe the clips rather than the voice."""
 
 
-def whole_speakers(store: FeatureStore, samples: Samples) -> tuple[Samples, NDArray[np.int64]]:
+def whole_speakers(
+    store: FeatureStore, samples: Samples, features: Sequence[str]
+) -> tuple[Samples, NDArray[np.int64]]:
     """All usable clips of the speakers of ``samples`` in the same views, and the rows of ``samples`` in them.
 
-    Raises :class:`RunError` if a speaker has fewer than :data:`FEWEST_CLIPS` usable clips.
+    Usable clips have values of all ``features``. Raises :class:`RunError` if a speaker has fewer than
+    :data:`FEWEST_CLIPS` of them.
     """
     manifest = store.manifest
-    usable = (manifest["status"] == Status.OK).to_numpy()
+    usable = store.has_values(features)
     speakers = manifest["speaker"].to_numpy()
-    _require_clips(manifest, set(speakers[samples.clips]))
+    _require_clips(manifest[usable], set(speakers[samples.clips]))
     views = samples.view_indices
     clips = np.flatnonzero(usable & np.isin(speakers, speakers[samples.clips])).astype(np.int64)
     no_target = np.zeros(len(clips) * len(views), dtype=np.int64)
@@ -63,7 +65,7 @@ def normalise_by_speaker(vectors: Tensor, store: FeatureStore, samples: Samples)
             vectors[rows] = torch.where(constant, 0.0, (own - mean) / deviation)
 
 
-def require_whole_speakers(manifest: pd.DataFrame, splits: Iterable[Split]) -> None:
+def require_whole_speakers(store: FeatureStore, features: Sequence[str], splits: Iterable[Split]) -> None:
     """Check, before anything is read, that splits can be normalised by speaker.
 
     Raises :class:`UsageError` if a split has clips of one speaker on several sides, as under random, and
@@ -77,12 +79,12 @@ def require_whole_speakers(manifest: pd.DataFrame, splits: Iterable[Split]) -> N
                 f"{split.protocol} puts them on several; choose --protocol speaker, kfold:K or loso"
             )
         heard.update((*split.train, *split.validation, *split.test))
-    _require_clips(manifest, set(manifest["speaker"][manifest["clip_id"].isin(heard)]))
+    usable = store.manifest[store.has_values(features)]
+    _require_clips(usable, set(usable["speaker"][usable["clip_id"].isin(heard)]))
 
 
-def _require_clips(manifest: pd.DataFrame, speakers: set[str]) -> None:
-    usable = manifest[(manifest["status"] == Status.OK) & manifest["speaker"].isin(speakers)]
-    counts = usable["speaker"].value_counts()
+def _require_clips(usable: pd.DataFrame, speakers: set[str]) -> None:
+    counts = usable[usable["speaker"].isin(speakers)]["speaker"].value_counts()
     few = sorted(speaker for speaker in speakers if counts.get(speaker, 0) < FEWEST_CLIPS)
     if few:
         raise RunError(

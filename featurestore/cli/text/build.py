@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 
 from featurestore.build import BuildReport
-from featurestore.cli.text.lines import escape, first_lines, ignored_lines, summary_line
+from featurestore.cli.text.lines import escape, first_lines, ignored_lines, licence_lines, summary_line
 from schemas.clip import Remark, Scan
 from schemas.messages.counts import format_count
 
@@ -25,6 +25,12 @@ def build_text(report: BuildReport) -> RenderableType:
         *(
             f"[yellow]{format_count(count, 'recording')} read by soundfile instead[/]: {escape(reason)}"
             for reason, count in report.fallbacks.items()
+        ),
+        *licence_lines(report.document.spec),
+        *(
+            f"[yellow]{format_count(count, 'usable clip')} without values of {escape(name)}[/], which was "
+            f"imported: a build cannot compute it; import a file that has them with ser-features import"
+            for name, count in report.lacking.items()
         ),
         f"[bold]{escape(report.store)}[/]: {summary_line(report.document)}",
         f"  {_work(report)}",
@@ -44,6 +50,7 @@ def build_json(report: BuildReport) -> dict[str, Any]:
         "clips_built": report.clips_built,
         "seconds": round(report.seconds, 3),
         "stages": {stage: round(seconds, 3) for stage, seconds in report.stages.items()},
+        **({"lacking": dict(report.lacking)} if report.lacking else {}),
         "fallbacks": dict(report.fallbacks),
         "bad": _json_remarks(report.bad),
         "noted": _json_remarks(report.noted),

@@ -10,11 +10,13 @@ import pandas as pd
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from featurestore.cli.text.lines import escape, part_lines, summary_line
+from featurestore.cli.text.imports import imported_text
+from featurestore.cli.text.lines import escape, licence_lines, part_lines, summary_line
 from featurestore.format.documents import StoreDocument
 from featurestore.store import FeatureStore
 from schemas.encoders import EncoderSpec
 from schemas.features import FeatureSpec
+from schemas.imported import ImportedSpec
 from schemas.messages.counts import choose_form, format_count
 from schemas.tables import OPTIONAL_COLUMNS
 
@@ -40,7 +42,7 @@ def info_text(store: FeatureStore) -> RenderableType:
         f"n_fft {spec.spectral.n_fft}, hop {spec.spectral.hop_length}, "
         f"{spec.frames} {choose_form(spec.frames, 'frame')}",
         *(
-            f"feature   {feature.name} × {spec.coefficients[feature.name]}{_layers(feature)}: "
+            f"feature   {feature.name} × {spec.coefficients[feature.name]}{_origin(feature)}: "
             f"{sizes[feature.name] / 1e6:,.1f} MB"
             for feature in spec.features
         ),
@@ -48,6 +50,7 @@ def info_text(store: FeatureStore) -> RenderableType:
         *(f"column    {escape(line)}" for line in _optional_columns(store.manifest)),
         f"views     {', '.join(f'{i} {name}' for i, name in enumerate(spec.view_names))}",
         f"storage   {spec.storage.dtype}, {spec.storage.codec}; seed {spec.seed}",
+        *licence_lines(spec),
         f"built by  {', '.join(f'{name} {number}' for name, number in document.libraries.items())}",
     )
 
@@ -67,8 +70,10 @@ def _optional_columns(manifest: pd.DataFrame) -> Iterator[str]:
         yield f"{name}: {values} ({len(known):,} of {format_count(len(manifest), 'clip')})"
 
 
-def _layers(feature: FeatureSpec) -> str:
-    """The layers of an encoder, and what is kept of them; empty for other features."""
+def _origin(feature: FeatureSpec) -> str:
+    """Layers and weights of an encoder, shape and source of an imported feature; empty for other features."""
+    if isinstance(feature, ImportedSpec):
+        return f" ({imported_text(feature)})"
     if not isinstance(feature, EncoderSpec):
         return ""
     numbers = ", ".join(map(str, feature.all_layers))

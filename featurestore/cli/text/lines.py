@@ -8,6 +8,8 @@ from featurestore.format.documents import StoreDocument
 from schemas.clip import Scan
 from schemas.messages.counts import format_count
 from schemas.messages.printable import escape_line
+from schemas.opensmile import LICENCE
+from schemas.spec import StoreSpec
 
 LISTED = 20
 """Lines of a long list that are printed; ``--json`` has all."""
@@ -45,3 +47,9 @@ def summary_line(document: StoreDocument) -> str:
 def part_lines(part_of: str | None) -> list[str]:
     """The line that names the store that this one is a part of; none for a whole store."""
     return [f"  part of {part_of}"] if part_of else []
+
+
+def licence_lines(spec: StoreSpec) -> list[str]:
+    """The licence of what computed features of openSMILE; nothing for other features."""
+    names = [feature.name for feature in spec.opensmile]
+    return [f"[yellow]{' and '.join(names)}[/]: {LICENCE}"] if names else []

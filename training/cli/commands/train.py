@@ -57,6 +57,13 @@ def train(
             autocompletion=completion.models,
         ),
     ] = None,
+    features: Annotated[
+        str | None,
+        typer.Option(
+            help="Features of the store to train on, comma-separated; also imported ones.",
+            show_default="the recipe's",
+        ),
+    ] = None,
     datasets: Annotated[
         str | None,
         typer.Option(
@@ -213,6 +220,7 @@ def train(
     options = Options(
         recipe=recipe,
         model=model,
+        features=features,
         datasets=datasets,
         views=views,
         where=where,

@@ -1,0 +1,1 @@
+"""Features that other tools computed become features of a store."""
