@@ -12,6 +12,7 @@ from tests.servers import (
     Sftp,
     Web,
     new_bucket,
+    point_s3_clients,
     proxy_server,
     s3_clients_at,
     s3_server,
@@ -38,6 +39,7 @@ def s3_clients(s3_address: str) -> Iterator[str]:
 @pytest.fixture
 def s3_url(s3_clients: str) -> str:
     """A folder in a bucket of the test's own."""
+    point_s3_clients(s3_clients)
     return f"s3://{new_bucket(s3_clients)}/stores/one"
 
 
@@ -50,7 +52,8 @@ def s3_clients_of_proxy(s3_address: str) -> Iterator[Proxy]:
 
 @pytest.fixture
 def s3_proxy(s3_clients_of_proxy: Proxy) -> Proxy:
-    """The proxy, with no faults in store. A module uses either this one or :func:`s3_url`."""
+    """The proxy, with no faults in store."""
+    point_s3_clients(s3_clients_of_proxy.url)
     s3_clients_of_proxy.forget()
     return s3_clients_of_proxy
 

@@ -213,6 +213,15 @@ def s3_clients_at(address: str) -> Iterator[None]:
         S3FileSystem.clear_instance_cache()
 
 
+def point_s3_clients(address: str) -> None:
+    """Let clients within :func:`s3_clients_at` find S3 at ``address``, also if another one was set later."""
+    from s3fs import S3FileSystem
+
+    if os.environ["AWS_ENDPOINT_URL"] != address:
+        S3FileSystem.clear_instance_cache()
+        os.environ["AWS_ENDPOINT_URL"] = address
+
+
 def new_bucket(address: str) -> str:
     """Make a bucket at an S3 server of ours, which asks for no signature. Returns its name."""
     name = f"bucket-{uuid.uuid4().hex[:12]}"
