@@ -72,12 +72,14 @@ def _layers(run: RunResult) -> tuple[str, tuple[int, ...]]:
 
 
 def test_it_learns(run: RunResult) -> None:
-    """Seven emotions of synthetic voices, by an encoder that never heard speech: by chance one in seven.
-
-    Frames of such an encoder say little of the fourteen test clips, so that head must only learn its own.
-    """
     assert run.history[-1].train_loss < 0.9 * run.history[0].train_loss
-    assert run.test.emotion.ua > (0.25 if run.record.recipe.model.name == "layer-mlp" else 0)
+
+
+def test_layers_say_something_of_other_speakers(run: RunResult) -> None:
+    """Seven emotions of synthetic voices, by an encoder that never heard speech: by chance one in seven."""
+    if run.record.recipe.model.name == "frame-head":
+        pytest.skip("frames of such an encoder say little of fourteen clips")
+    assert run.test.emotion.ua > 0.25
 
 
 def test_the_weights_of_the_layers_are_in_results_report_card_and_page(run: RunResult) -> None:
