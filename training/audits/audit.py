@@ -94,8 +94,8 @@ class Audit:
     def notices(self) -> tuple[str, ...]:
         """One sentence each on copies that the recipe accepts, and on segments of one recording."""
         segments = tuple(
-            f"segments of {format_count(check.count, 'recording')} are on different sides, which share its "
-            f"room and microphone: {'; '.join(check.offenders[:3])}"
+            f"segments of {format_count(check.count, 'recording')} are on different sides; they share "
+            f"a room and a microphone: {'; '.join(check.offenders[:3])}"
             for check in self.checks
             if check.name == SEGMENTS and check.count
         )
