@@ -20,13 +20,13 @@ from data.tables.table import RecordingTable, read_table
 from schemas.errors import CorpusError
 from schemas.files.regular_file import read_regular_file
 from schemas.files.text import TextError, decode_text
+from schemas.folds import TRAIN, VALIDATION, name_fold, number_of_fold
 from schemas.messages.counts import choose_form, format_count
 
 LABEL_MAP = "label_map.json"
 
 Part = Literal["train", "valid", "test"]
 
-_FOLD = re.compile(r"fold_([1-9][0-9]{0,2})")
 _LIST = re.compile(rf"(.+)_({'|'.join(get_args(Part))})_fold_([0-9]+)\.jsonl")
 _PARTS: Mapping[str, Part] = {part: part for part in get_args(Part)}
 _FIELDS = ("key", "wav", "emo")
@@ -114,13 +114,13 @@ def read_metadata(folder: Path) -> Metadata:
 def _lists(folder: Path) -> Iterator[tuple[Path, str, Part, int]]:
     """Path, corpus, part and fold of each list."""
     for inner in list_visible(folder):
-        number = _FOLD.fullmatch(inner.name)
+        number = number_of_fold(inner.name)
         if number is None or not inner.is_dir():
             continue
         for path in list_visible(inner):
             named = _LIST.fullmatch(path.name)
-            if named is not None and named[3] == number[1]:
-                yield path, named[1], _PARTS[named[2]], int(number[1])
+            if named is not None and named[3] == str(number):
+                yield path, named[1], _PARTS[named[2]], number
 
 
 def _add_list(entries: dict[str, _Entry], path: Path, fold: int, part: Part) -> None:
@@ -167,8 +167,8 @@ def _split_of(folder: Path, key: str, entry: _Entry, folds: int) -> str:
             f"in one fold only; leave out the folder of one fold"
         )
     if tested:
-        return f"fold_{tested[0]}"
-    return "validation" if folds == 1 and entry.parts[1] == "valid" else "train"
+        return name_fold(tested[0])
+    return VALIDATION if folds == 1 and entry.parts[1] == "valid" else TRAIN
 
 
 def _read_label_map(path: Path) -> dict[str, str]:

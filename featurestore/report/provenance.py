@@ -11,6 +11,7 @@ from data.registry import CORPORA
 from featurestore.format.layout import STORE_JSON
 from featurestore.places.folder import Folder
 from featurestore.store import FeatureStore
+from schemas.folds import number_of_fold
 from schemas.imported import ImportedSpec
 from schemas.recipe_toml import store_toml
 
@@ -64,7 +65,11 @@ def collect_provenance(store: FeatureStore) -> Provenance:
 
 def _rebuild(store: FeatureStore, where: str) -> tuple[str, ...]:
     spec = store.spec
-    names = [name if name in CORPORA else f"{name}=PATH" for name in store.document.datasets]
+    from_lists = _with_folds(store)
+    names = [
+        name if name in CORPORA and name not in from_lists else f"{name}=PATH"
+        for name in store.document.datasets
+    ]
     options = (
         f"--recipe {RECIPE_FILE} --seed {spec.seed} --dtype {spec.storage.dtype} --codec {spec.storage.codec}"
     )
@@ -80,6 +85,14 @@ def _import_command(feature: ImportedSpec) -> str:
     files = " ".join(map(shlex.quote, feature.source or ()))
     provenance = shlex.quote(feature.provenance or "")
     return f"ser-features import again.zarr {feature.name} {files} --provenance {provenance}"
+
+
+def _with_folds(store: FeatureStore) -> set[str]:
+    """Corpora that a build found in lists of folds, and so not by their names alone."""
+    if "split" not in store.manifest:
+        return set()
+    pairs = store.manifest[["dataset", "split"]].drop_duplicates()
+    return {name for name, split in pairs.itertuples(index=False) if number_of_fold(split) is not None}
 
 
 def _shown_path(store: FeatureStore) -> str:

@@ -6,11 +6,10 @@ clips of its own validation list. All others train (:mod:`data.emobox.metadata`)
 
 from __future__ import annotations
 
-import re
-
 import pandas as pd
 
 from schemas.errors import SplitError
+from schemas.folds import VALIDATION, name_fold, number_of_fold
 from training.splits.assemble import Draw, assemble
 from training.splits.side import SIDES
 from training.splits.sounds import sounds_of
@@ -18,15 +17,14 @@ from training.splits.split import Fold, Split
 from training.splits.validation import Validation, validation_of
 
 _TRAIN, _VALIDATION, _TEST = SIDES
-_FOLD = re.compile(r"fold_([0-9]+)")
 
 
 def numbers_of_folds(usable: pd.DataFrame) -> tuple[int, ...]:
     """Numbers of the folds that ``usable`` lists, ascending; none if it lists no folds."""
     if "split" not in usable:
         return ()
-    found = (_FOLD.fullmatch(value) for value in usable["split"].dropna().unique())
-    return tuple(sorted(int(match[1]) for match in found if match))
+    found = map(number_of_fold, usable["split"].dropna().unique())
+    return tuple(sorted(number for number in found if number is not None))
 
 
 def listed_folds(usable: pd.DataFrame, draw: Draw) -> tuple[Split, ...]:
@@ -49,8 +47,8 @@ def listed_folds(usable: pd.DataFrame, draw: Draw) -> tuple[Split, ...]:
             f"emobox needs all {max(numbers)} folds of {corpus} to be comparable, but the store has no "
             f"usable clip of fold_{missing[0]}; build it with the whole corpus"
         )
-    tested = {number: usable["split"] == f"fold_{number}" for number in numbers}
-    listed = usable["split"] == "validation"
+    tested = {number: usable["split"] == name_fold(number) for number in numbers}
+    listed = usable["split"] == VALIDATION
     for number, in_test in tested.items():
         _require_apart(usable, in_test, number)
     shares = any(_share_speakers(usable, in_test, listed) for in_test in tested.values())

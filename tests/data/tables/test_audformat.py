@@ -93,7 +93,9 @@ def test_tables_that_are_splits_are_read_together(tree: Tree) -> None:
         made[name]["emotion"] = audformat.Column(scheme_id="emotion")
         made[name]["emotion"].set(labels)
     made.save(str(root))
-    assert facts(scan(f"calls={root}", root)) == EXPECTED
+    found = scan(f"calls={root}", root)
+    assert facts(found) == EXPECTED
+    assert [clip.split for clip in found.clips] == ["train", "train", "test"]
 
 
 def test_another_column_is_named_behind_the_path(tree: Tree) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import audformat
@@ -15,6 +16,7 @@ from featurestore.sharing.selection import PartSelection
 from featurestore.store import FeatureStore
 from schemas.clip import Scan
 from schemas.errors import UnknownNameError, UsageError
+from tests.tiny_store import Builder
 
 SELECTED = PartSelection.of(features="mel", views="original,fast")
 
@@ -163,6 +165,44 @@ def test_an_audformat_database_is_read_by_its_library_and_as_a_corpus(
     speakers = [speaker.split("/")[1] for speaker in manifest["speaker"]]
     expected = zip(manifest["path"], speakers, manifest["gender"], manifest["emotion"], strict=True)
     assert read == {path: (speaker, gender, emotion) for path, speaker, gender, emotion in expected}
+
+
+def test_segments_and_several_corpora_return_from_an_audformat_database(
+    small_demo: Path, tmp_path: Path, tiny_build: Builder
+) -> None:
+    """audformat → store → audformat: the same segments, speakers and emotions, under the names of corpora."""
+    voices = sorted((small_demo / "demo").glob("f01/*.wav"))[:3]
+    for corpus, parts in (("talks", [(0.0, 0.4), (0.4, None)]), ("calls", [(None, None)])):
+        folder = tmp_path / corpus
+        (folder / "wav").mkdir(parents=True)
+        shutil.copy(voices[0], folder / "wav" / "a.wav")
+        shutil.copy(voices[1 if corpus == "talks" else 2], folder / "wav" / "b.wav")
+        made = audformat.Database(corpus, license=f"licence of {corpus}")
+        made.schemes["speaker"] = audformat.Scheme(labels={"ann": {"gender": "female"}})
+        for name, values in (("emotion", ["anger", "neutral"]), ("speaker", ["ann"] * 2)):
+            files = ["wav/a.wav", "wav/b.wav"] if len(parts) == 1 else ["wav/b.wav"] * 2
+            index = audformat.filewise_index(files)
+            if len(parts) > 1:
+                index = audformat.segmented_index(
+                    files, [start for start, _ in parts], [pd.NaT if end is None else end for _, end in parts]
+                )
+            made[name] = audformat.Table(index)
+            made[name][name] = audformat.Column(scheme_id="speaker" if name == "speaker" else None)
+            made[name][name].set(values)
+        made.save(str(folder))
+    tiny_build(tmp_path / "s.zarr", tmp_path, f"talks={tmp_path}/talks,calls={tmp_path}/calls")
+    export(tmp_path / "s.zarr", tmp_path / "out", "audformat")
+    again = audformat.Database.load(str(tmp_path / "out"))
+    clips = again["clips"].get(map={"speaker": ["speaker", "gender"]}).reset_index()
+    clips["end"] = clips["end"].dt.total_seconds().fillna(-1)
+    assert clips[["file", "end", "speaker", "gender", "emotion"]].to_numpy().tolist() == [
+        ["calls/wav/a.wav", -1, "calls/ann", "female", "angry"],
+        ["calls/wav/b.wav", -1, "calls/ann", "female", "neutral"],
+        ["talks/wav/b.wav", 0.4, "talks/ann", "female", "angry"],
+        ["talks/wav/b.wav", -1, "talks/ann", "female", "neutral"],
+    ]
+    assert clips["start"].dt.total_seconds().tolist() == [0, 0, 0, 0.4]
+    assert again.license == "licence of calls; licence of talks"
 
 
 def test_an_audformat_database_has_one_view_a_new_folder_and_its_library(

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from featurestore.report.provenance import collect_provenance
+from featurestore.store import FeatureStore
 from schemas.errors import SplitError, UsageError
 from schemas.protocol import SplitSpec
+from tests.data.emobox.lists import Listed, take_turns, write_metadata
+from tests.tiny_store import Builder
 from tests.training.splits.manifests import ravdess, require_sound, spoken
 from training.audits.audit import audit
 from training.splits.choose import splits_of
@@ -142,3 +147,23 @@ def test_a_recording_on_both_sides_a_missing_fold_and_nothing_to_train_on_are_re
 def test_a_column_of_other_splits_lists_no_folds(make_listed: Manifests, make_manifest: Any) -> None:
     clips = [{**clip, "split": "train"} for clip in ravdess()]
     assert splits_of(make_listed(clips), SPEC, 0) == splits_of(make_manifest(ravdess()), SPEC, 0)
+
+
+def test_a_store_built_from_metadata_has_its_folds_and_its_page_asks_for_the_path(
+    small_demo: Path, tmp_path: Path, tiny_build: Builder
+) -> None:
+    voices = sorted(path.relative_to(small_demo / "demo") for path in (small_demo / "demo").rglob("*.wav"))
+    by_speaker: dict[str, list[Listed]] = {}
+    for path in voices:
+        by_speaker.setdefault(path.parent.name, []).append((path.stem, str(path), path.stem.split("_")[2]))
+    tests = [*by_speaker.values()]
+    labels = {label for listed in tests for *_, label in listed}
+    metadata = write_metadata(tmp_path / "demo", take_turns(tests), {label: label for label in labels})
+    tiny_build(tmp_path / "s.zarr", small_demo, f"demo={metadata}")
+    store = FeatureStore.open(tmp_path / "s.zarr")
+    splits = splits_of(store.manifest, SPEC, 0)
+    assert [spoken(split, store.manifest, "test") for split in splits] == [
+        {f"demo/{speaker}"} for speaker in by_speaker
+    ]
+    assert {split.independence for split in splits} == {"speaker-independent"}
+    assert any("--datasets demo=PATH" in command for command in collect_provenance(store).rebuild)
