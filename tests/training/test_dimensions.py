@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from onnxruntime import InferenceSession
 
+from featurestore.store import FeatureStore
 from schemas.errors import RunError, StoppedError, UsageError
 from tests import commands
 from tests.once import Once
@@ -234,6 +236,32 @@ def test_predictions_are_printed_with_their_names(ridge: RunResult, rated_corpus
     assert f"{prediction['values']['arousal']:#.3g}" in line
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["ridge", "perceptron"])
+def test_an_exported_graph_gives_the_values_of_the_table(
+    model: str, request: pytest.FixtureRequest, rated_store: Path, tmp_path: Path
+) -> None:
+    result: RunResult = request.getfixturevalue(model)
+    onnx = tmp_path / "model.onnx"
+    commands.run("ser-export", result.folder.path, onnx)
+    document = json.loads((tmp_path / "model.json").read_text())
+    assert document["dimensions"] == ["valence", "arousal"]
+    assert (
+        document["result"]["ccc"]
+        == json.loads((result.folder.path / "metrics.json").read_text())["test"]["ccc"]
+    )
+    store, table = FeatureStore.open(rated_store), read_table(result)
+    clips = pd.Index(store.manifest["clip_id"]).get_indexer(table["clip_id"])
+    arrays = store.read(clips, views=(0,), features=result.record.features)
+    features = np.concatenate([arrays[name][0] for name in result.record.features], axis=1)
+    inputs = {
+        "features": features.astype(np.float32),
+        "valid_frames": store.valid_frames(clips, (0,), result.record.features[0])[0],
+    }
+    (values,) = InferenceSession(onnx).run(["values"], inputs)
+    np.testing.assert_allclose(values, table[["predicted_valence", "predicted_arousal"]], atol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -264,21 +292,18 @@ def test_ratings_that_a_store_lacks_are_refused_before_a_folder_is_made(
     assert not [*request.output.iterdir()]
 
 
-def test_several_processes_views_averages_exports_and_pages_are_refused(
+def test_several_processes_views_averages_and_pages_are_refused(
     request_of: Callable[..., TrainRequest],
     ridge: RunResult,
     perceptron: RunResult,
     rated_store: Path,
     monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
 ) -> None:
     one, two = ridge.folder.path, perceptron.folder.path
     with pytest.raises(RunError, match="only probabilities of several models are averaged"):
         evaluate_runs(EvaluationRequest(runs=(one, two), store=rated_store, hardware=CPU))
     views = commands.run("ser-evaluate", one, "--views", "all", "--store", rated_store, status=2)
     assert "but --views compares UA; leave out --views" in " ".join(views.stderr.split())
-    export = commands.run("ser-export", one, tmp_path / "model.onnx", status=1)
-    assert "only classifiers can be exported" in " ".join(export.stderr.split())
     with pytest.raises(RunError, match="the page shows emotions; use ser-predict"):
         show(DemoRequest(run=one, device="cpu", port=0), lambda _: None, lambda _: None)
     monkeypatch.setenv("WORLD_SIZE", "2")
