@@ -13,11 +13,11 @@ from pipelines.decode import prepare
 from schemas.errors import RunError
 from schemas.telemetry import disable_telemetry
 from training.predict.predictor import Predictor
-from training.samples.targets import emotion_marginal
 
 TOLERANCE = 1e-4
-"""Largest allowed difference of a probability. Networks differ by about 1e-7; counts and sorting in
-functionals are steps, at which the last bit of a sum can decide."""
+"""Largest allowed difference of a probability, or of a value as a share of its size or of the labels'
+deviation, whichever is larger. Networks differ by about 1e-7; counts and sorting in functionals are steps, at
+which the last bit of a sum can decide."""
 
 BATCH_SIZES = (1, 2, 7)
 
@@ -44,29 +44,46 @@ def require_same(onnx: bytes, predictor: Predictor) -> float:
 
     Inputs are sounds of all lengths from the run's pipeline, and random numbers in each feature's range with
     one to all frames valid and NaN in the rest; functionals count one frame as two. Raises
-    :class:`RunError` if a probability differs by more than :data:`TOLERANCE`.
+    :class:`RunError` if a probability or a value differs by more than :data:`TOLERANCE`.
     """
     disable_telemetry()
     from onnxruntime import InferenceSession
 
     session = InferenceSession(onnx, providers=["CPUExecutionProvider"])
-    labels = predictor.record.recipe.labels
     largest = 0.0
     for case in _cases(predictor):
-        expected = predictor.score(torch.from_numpy(case.features), torch.from_numpy(case.valid_frames))
-        emotions = emotion_marginal(expected, labels.label_set(), labels.target)
-        found = session.run(
-            ["probabilities", "emotions"], {"features": case.features, "valid_frames": case.valid_frames}
-        )
-        for ours, its in zip((expected, emotions), found, strict=True):
-            difference = float(np.abs(ours - its).max()) if its.shape == ours.shape else np.nan
+        expected = outputs_of(predictor, case.features, case.valid_frames)
+        found = session.run(list(expected), {"features": case.features, "valid_frames": case.valid_frames})
+        for ours, its in zip(expected.values(), found, strict=True):
+            difference = _difference(predictor, ours, its) if its.shape == ours.shape else np.nan
             if not difference <= TOLERANCE:  # NaN too
+                what = "value, as a share" if predictor.dimensions else "probability"
                 raise RunError(
-                    f"the exported graph differs from the model by {difference:.1g} in a probability "
+                    f"the exported graph differs from the model by {difference:.1g} in a {what} "
                     f"(allowed: {TOLERANCE:g}) and is not written; please report this with the run's run.json"
                 )
             largest = max(largest, difference)
     return largest
+
+
+def outputs_of(
+    predictor: Predictor, features: NDArray[np.floating], valid_frames: NDArray[np.int64]
+) -> dict[str, NDArray[np.float64]]:
+    """What the model says of features (B, C, T) as stored, by the name of the graph's output."""
+    found = predictor.score(torch.from_numpy(features), torch.from_numpy(valid_frames))
+    if predictor.dimensions:
+        return {"values": found}
+    return {"probabilities": found, "emotions": predictor.marginal(found)}
+
+
+def _difference(predictor: Predictor, ours: NDArray[np.float64], its: NDArray[np.floating]) -> float:
+    """Largest difference: of probabilities, or of values as shares of their deviation or size.
+
+    A linear model extrapolates: on random features its values may be thousands of deviations away.
+    """
+    scales = predictor.record.dimensions
+    units = np.maximum(np.abs(ours), [scale.deviation for scale in scales]) if scales else np.ones(1)
+    return float((np.abs(ours - its) / units).max())
 
 
 def _cases(predictor: Predictor) -> Iterator[Case]:

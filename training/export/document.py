@@ -48,10 +48,12 @@ class EmotionOf(Model):
 
 
 class Result(Model):
-    """Test result of the run; null: not known."""
+    """Test result of the run; null: not known, or not of this kind of model."""
 
     protocol: str | None
     ua: float | None
+    ccc: float | None = None
+    """Mean over the dimensions of a regression."""
     interval: tuple[float, float] | None
     level: float | None
     warning: str | None
@@ -83,6 +85,8 @@ class TestVector(Model):
     valid_frames: int
     probabilities: tuple[float, ...]
     emotions: tuple[float, ...]
+    values: tuple[float, ...] = ()
+    """Of a regression, whose other outputs are empty."""
     file: ExportedFile
 
 
@@ -116,6 +120,8 @@ class ExportDocument(Model):
     outputs: tuple[Tensor, ...]
     classes: tuple[str, ...]
     emotions: tuple[EmotionOf, ...]
+    dimensions: tuple[str, ...] = ()
+    """Of a regression, in the order of its values; it has no classes and emotions."""
     audio: AudioSpec
     length: int
     """Samples of the window."""

@@ -31,7 +31,7 @@ from schemas.encoders import ENCODER_RATE
 from schemas.errors import RunError, UsageError
 from schemas.names import is_utf8
 from schemas.telemetry import disable_telemetry
-from training.export.check import BATCH_SIZES, TOLERANCE, require_same
+from training.export.check import BATCH_SIZES, TOLERANCE, outputs_of, require_same
 from training.export.convert import OPSET, to_onnx
 from training.export.document import (
     EmotionOf,
@@ -48,7 +48,7 @@ from training.export.document import (
     steps_of,
 )
 from training.export.encoders import encoder_paths, export_encoders, features_of_encoders
-from training.export.graph import Graph, graph_of
+from training.export.graph import Graph, ValueGraph, graph_of
 from training.export.vector import Chirp
 from training.predict.predictor import Predictor
 from training.predict.scorer import require_independent_clips
@@ -88,11 +88,6 @@ def export_run(
     folder = RunFolder.open(run)
     record = folder.record()
     require_independent_clips(folder, record)  # before any weights are looked for
-    if record.dimensions:
-        raise RunError(
-            f"{run} predicts values (labels.target regression), but only classifiers can be exported; "
-            f"predict with ser-predict or training.predict.Predictor"
-        )
     _require_own_features(folder, record)
     predictor = Predictor.open(run, "cpu", encoders)
     beside = encoder_paths(features_of_encoders(predictor), onnx)
@@ -113,8 +108,9 @@ def export_run(
         TestVector(
             sound=sound,
             valid_frames=int(vector["valid_frames"][0]),
-            probabilities=tuple(map(float, vector["probabilities"][0])),
-            emotions=tuple(map(float, vector["emotions"][0])),
+            probabilities=_first(vector, "probabilities"),
+            emotions=_first(vector, "emotions"),
+            values=_first(vector, "values"),
             file=ExportedFile(name=paths[1].name, sha256=hashlib.sha256(packed.getvalue()).hexdigest()),
         ),
     )
@@ -125,13 +121,18 @@ def export_run(
     return Exported(paths[0], paths[2], paths[1], tuple(read), document)
 
 
-def onnx_bytes(graph: Graph, coefficients: int, frames: int) -> bytes:
+def _first(vector: Mapping[str, NDArray[Any]], name: str) -> tuple[float, ...]:
+    """An output for the test sound; empty if the graph has none of that name."""
+    return tuple(map(float, vector[name][0])) if name in vector else ()
+
+
+def onnx_bytes(graph: Graph | ValueGraph, coefficients: int, frames: int) -> bytes:
     """``graph`` as ONNX for any number of clips of (coefficients, frames). Raises :class:`RunError`."""
     batch = torch.export.Dim("batch")
     return to_onnx(
         graph,
         {"features": torch.zeros(2, coefficients, frames), "valid_frames": torch.tensor([frames, 1])},
-        ["probabilities", "emotions"],
+        ["values"] if isinstance(graph, ValueGraph) else ["probabilities", "emotions"],
         {"features": {0: batch}, "valid_frames": {0: batch}},
     )
 
@@ -182,14 +183,13 @@ def _vector(predictor: Predictor, sound: Chirp) -> dict[str, NDArray[Any]]:
     """The sound at every step: ``samples`` (n,), and the graph's inputs and outputs for a batch of one."""
     samples = sound.waveform
     features, valid = predictor.inputs([samples])
-    probabilities = predictor.score(torch.from_numpy(features), torch.from_numpy(valid))
+    outputs = outputs_of(predictor, features, valid)
     heard = {"waveform": _at_encoder_rate(samples, predictor)} if features_of_encoders(predictor) else {}
     return heard | {
         "samples": samples,
         "features": features.astype(np.float32),
         "valid_frames": valid,
-        "probabilities": probabilities.astype(np.float32),
-        "emotions": predictor.marginal(probabilities).astype(np.float32),
+        **{name: found.astype(np.float32) for name, found in outputs.items()},
     }
 
 
@@ -210,8 +210,10 @@ def _document(
     vector: TestVector,
 ) -> ExportDocument:
     record, spec = predictor.record, predictor.spec
-    labels = record.recipe.labels.label_set()
-    emotions: tuple[EmotionOf, ...] = emotions_of(labels, record.recipe.labels.target)
+    labels = record.recipe.labels
+    emotions: tuple[EmotionOf, ...] = ()
+    if not record.dimensions:
+        emotions = emotions_of(labels.label_set(), labels.target)
     coefficients, frames = _size(predictor)
     interval = None if worth is None or worth.low is None or worth.high is None else (worth.low, worth.high)
     return ExportDocument(
@@ -231,22 +233,10 @@ def _document(
                 meaning="frames that hold sound, 1 to frames; later frames are ignored",
             ),
         ),
-        outputs=(
-            Tensor(
-                name="probabilities",
-                dtype="float32",
-                shape=("batch", len(record.classes)),
-                meaning="probability of each of classes",
-            ),
-            Tensor(
-                name="emotions",
-                dtype="float32",
-                shape=("batch", len(emotions)),
-                meaning="probability of each of emotions: the sum over its classes",
-            ),
-        ),
+        outputs=_outputs(record, len(emotions)),
         classes=record.classes,
         emotions=emotions,
+        dimensions=predictor.dimensions,
         audio=spec.audio,
         length=spec.length,
         steps=steps_of(spec, record.features),
@@ -258,6 +248,7 @@ def _document(
         result=Result(
             protocol=None if worth is None else worth.claim.title,
             ua=None if worth is None else worth.ua,
+            ccc=None if worth is None else worth.ccc,
             interval=interval,
             level=None if worth is None else worth.level,
             warning=None if worth is None else worth.warning,
@@ -273,4 +264,30 @@ def _document(
         exported_with=library_versions() | {name: metadata.version(name) for name in _LIBRARIES},
         check=check,
         test_vector=vector,
+    )
+
+
+def _outputs(record: RunRecord, emotions: int) -> tuple[Tensor, ...]:
+    if record.dimensions:
+        return (
+            Tensor(
+                name="values",
+                dtype="float32",
+                shape=("batch", len(record.outputs)),
+                meaning="value of each of dimensions, in the units of the labels",
+            ),
+        )
+    return (
+        Tensor(
+            name="probabilities",
+            dtype="float32",
+            shape=("batch", len(record.classes)),
+            meaning="probability of each of classes",
+        ),
+        Tensor(
+            name="emotions",
+            dtype="float32",
+            shape=("batch", emotions),
+            meaning="probability of each of emotions: the sum over its classes",
+        ),
     )

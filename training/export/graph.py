@@ -1,4 +1,4 @@
-"""A run's model as one graph, from stored features to probabilities, in operations that ONNX supports.
+"""A run's model as one graph, from stored features to probabilities or values, in operations of ONNX.
 
 ::
 
@@ -12,6 +12,7 @@ the training code, which works in place and on the bits of numbers for speed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -25,7 +26,7 @@ from training.linear.load import load_classifier
 from training.loop.normalise import Normaliser
 from training.predict.scorer import require_independent_clips
 from training.predict.trained import TrainedModel
-from training.runs.run import RunFolder
+from training.runs.run import RunFolder, RunRecord
 from training.vectors.clip_vectors import ClipVectors, Functionals, clip_vectors
 from training.vectors.rounding import ROUNDING, SMALLEST_DEVIATION
 
@@ -33,7 +34,7 @@ _FOURIER_FRAMES = 128
 """Frames of the modulation spectrum. The exporter loses torch's padding, so short inputs are padded first."""
 
 
-def graph_of(run: Path, spec: StoreSpec | None = None) -> Graph:
+def graph_of(run: Path, spec: StoreSpec | None = None) -> Graph | ValueGraph:
     """The best epoch's model of the run at ``run``, in evaluation, on the CPU.
 
     ``spec`` : of the features that it will be given; None: of the store that it was trained on.
@@ -46,14 +47,40 @@ def graph_of(run: Path, spec: StoreSpec | None = None) -> Graph:
     require_independent_clips(folder, record)
     found = clip_vectors(record.recipe, spec or record.store_spec, record.features)
     vectors = OfPadded(found) if isinstance(found, Functionals) else found
-    emotions = len(record.recipe.labels.label_set().classes)
     if vectors is not None and isinstance(record.recipe.model, LinearSpec):
-        return Graph(LinearScores(vectors, load_classifier(folder)), emotions).eval()
+        fitted = LinearScores(vectors, load_classifier(folder))
+        if record.dimensions:  # its scores are values
+            return ValueGraph(fitted, [0.0] * len(record.dimensions), [1.0] * len(record.dimensions)).eval()
+        return _graph(fitted, record)
     network, normaliser = TrainedModel(folder, record).network(torch.device("cpu"))
     scores = NetworkScores(normaliser, network)
-    if vectors is not None:
-        return Graph(OfVectors(vectors, scores), emotions).eval()
-    return Graph(scores, emotions).eval()
+    return _graph(scores if vectors is None else OfVectors(vectors, scores), record)
+
+
+def _graph(scores: nn.Module, record: RunRecord) -> Graph | ValueGraph:
+    if record.dimensions:
+        means = [scale.mean for scale in record.dimensions]
+        return ValueGraph(scores, means, [scale.deviation for scale in record.dimensions]).eval()
+    return Graph(scores, len(record.recipe.labels.label_set().classes)).eval()
+
+
+class ValueGraph(nn.Module):
+    """From stored features to the values of a regression."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, scores: nn.Module, means: Sequence[float], deviations: Sequence[float]) -> None:
+        super().__init__()
+        self.scores = scores
+        self.register_buffer("mean", torch.tensor(means))
+        self.register_buffer("deviation", torch.tensor(deviations))
+
+    def forward(self, features: Tensor, valid_frames: Tensor) -> Tensor:
+        """Values (B, dimensions) float32, in the units of the labels; inputs as of :class:`Graph`."""
+        valid = valid_frames.clamp(min=1, max=features.shape[2])
+        values: Tensor = self.scores(features, valid) * self.deviation + self.mean
+        return values
 
 
 class Graph(nn.Module):

@@ -83,6 +83,11 @@ class Worth(BaseModel):
         return self.value if self.headline == "UA" else None
 
     @property
+    def ccc(self) -> float | None:
+        """Mean CCC over the dimensions; None for a classifier."""
+        return self.value if self.headline == "CCC" else None
+
+    @property
     def warning(self) -> str | None:
         """Warning to show with the result; None if it is speaker-independent."""
         return warning(self.claim)

@@ -10,7 +10,7 @@
       history.csv  curves.png  tensorboard/
       metrics.json  predictions.csv   results, and the prediction for every test clip
       validation.csv              the same for every validation clip
-      confusion-emotion.png  confusion.png  reliability.png
+      confusion-emotion.png  confusion.png  reliability.png; of a regression scatter.png
       README.md                   model card
       report.html                 all of it on one page
       hashes.json                 size and SHA-256 of each of these files

@@ -124,7 +124,7 @@ def test_a_named_model_computes_what_its_description_says(name: str, make_networ
 
 def test_every_named_network_has_a_description() -> None:
     """Heads on features of encoders have theirs in tests of their own."""
-    linear = {"functionals", "functionals-lda", "lda", "svm", "logistic"}
+    linear = {"functionals", "functionals-lda", "functionals-ridge", "lda", "svm", "logistic", "ridge"}
     assert {*DESCRIPTIONS, "layer-mlp", "frame-head"} | linear == set(MODELS)
 
 

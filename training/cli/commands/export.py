@@ -29,7 +29,7 @@ def export(
     json: Json = False,
     version: Version = False,
 ) -> None:
-    """Export a trained model as ONNX: from features to probabilities, normalisation included.
+    """Export a trained model as ONNX: from features to probabilities or values, normalisation included.
 
     MODEL.json, written next to it, describes the features, the outputs and the test result.
 
@@ -75,8 +75,9 @@ def _show(done: Exported, json: bool) -> None:
     )
     out.print(f"{done.onnx}: {done.onnx.stat().st_size / 1e6:.1f} MB, opset {document.opset}", markup=False)
     out.print(f"  {shapes}", markup=False)
+    differs = "a value, as a share" if document.dimensions else "a probability"
     out.print(
-        f"  largest difference from the model: {document.check.largest_difference:.1e} in a probability "
+        f"  largest difference from the model: {document.check.largest_difference:.1e} in {differs} "
         f"(allowed: {document.check.tolerance:g}), in batches of "
         f"{', '.join(map(str, document.check.batch_sizes))}",
         markup=False,
@@ -93,4 +94,5 @@ def _show(done: Exported, json: bool) -> None:
             f"largest value (allowed: {encoder.check.tolerance:g})",
             markup=False,
         )
-    out.print(f"  {done.json}: features, classes, result; {done.npz}: test vector", markup=False)
+    outputs = "dimensions" if document.dimensions else "classes"
+    out.print(f"  {done.json}: features, {outputs}, result; {done.npz}: test vector", markup=False)
