@@ -18,7 +18,7 @@ def import_(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE...",
+            metavar="FILE",
             help="CSV or Parquet tables, a folder of .npy files, or Kaldi archives.",
             parser=path_type,
         ),
