@@ -18,7 +18,7 @@ def import_(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE...",
+            metavar="FILE",
             help="CSV or Parquet tables, a folder of .npy files, or Kaldi archives.",
             parser=path_type,
         ),
@@ -42,15 +42,16 @@ def import_(
 ) -> None:
     """Add a feature that another tool computed to a store.
 
-    Tables of openSMILE, audinterface or nkululeko, folders of .npy files named after
-    the clips, and Kaldi archives. Entries are matched with clips by id, path or file
-    name. Clips that are not in the files get no values, and training leaves them out.
+    Tables of openSMILE, audinterface or nkululeko, folders of .npy files named
+    after the clips, and Kaldi archives. Entries are matched with clips by id,
+    path or file name. Clips that are not in the files get no values, and
+    training leaves them out.
 
     [bold]Examples[/]
 
       ser-features import features.zarr egemaps egemaps.csv
 
-      ser-features import features.zarr wav2vec2 arrays --provenance "wav2vec2-base, layer 9"
+      ser-features import features.zarr wav2vec2 arrays --provenance "layer 9"
 
       ser-features import features.zarr xvector xvectors.ark
     """

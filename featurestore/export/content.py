@@ -78,11 +78,13 @@ class Content:
     def blocks(self) -> Iterator[Block]:
         """All clips and views, up to 256 clips at once; views of a clip follow each other by block."""
         names = self.store.spec.view_names
+        encoders = [name for name in self.features if find_encoder(self.store.spec, name)]
+        layers = None if self.layers is None else dict.fromkeys(encoders, self.layers)
         for start in range(0, len(self.clips), _CLIPS_AT_ONCE):
             some = self.clips[start : start + _CLIPS_AT_ONCE]
             for view in self.views:
                 index = (names.index(view),)
-                found = self.store.read(some, index, self.features, self.layers)
+                found = self.store.read(some, index, self.features, layers)
                 yield Block(
                     view,
                     self.store.manifest.iloc[some],

@@ -20,6 +20,7 @@ from featurestore.imports.source import (
 )
 from schemas.errors import FeatureSourceError
 from schemas.files.regular_file import read_regular_file
+from schemas.names import is_utf8
 
 MOST_ARRAY = 2**31
 """Bytes of the array of one clip."""
@@ -36,6 +37,8 @@ def read_folder(folder: Path) -> FeatureSource:
     entries = []
     for path in paths:
         name = path.relative_to(folder).as_posix()
+        if not is_utf8(name):
+            raise FeatureSourceError(f"the file name {name!a} is not UTF-8; rename the file")
         try:
             data = read_regular_file(path, MOST_ARRAY)
         except OSError as error:

@@ -6,6 +6,7 @@ clip are its frames, in their order.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 from collections.abc import Sequence
@@ -59,7 +60,7 @@ def read_tables(paths: Sequence[Path], options: TableOptions) -> FeatureSource:
     for name, path in zip(names, paths, strict=True):
         data = _read(path)
         hashes[name] = hashlib.sha256(data).hexdigest()
-        frames.append(_parse(data, path, parquet=parquet))
+        frames.append(_parse(data, path, options.key, parquet=parquet))
         if list(frames[-1].columns) != list(frames[0].columns):
             raise FeatureSourceError(f"'{path}' has other columns than '{paths[0]}'; import them one by one")
     table = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
@@ -83,12 +84,12 @@ def _read(path: Path) -> bytes:
         ) from error
 
 
-def _parse(data: bytes, path: Path, *, parquet: bool) -> pd.DataFrame:
+def _parse(data: bytes, path: Path, key: str | None, *, parquet: bool) -> pd.DataFrame:
     try:
-        table = _parse_parquet(data) if parquet else _parse_text(decode_text(data))
+        table = _parse_parquet(data) if parquet else _parse_text(decode_text(data), key)
     except TextError as error:
         raise FeatureSourceError(f"the table '{path}' {error}") from error
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, OSError, ValueError, csv.Error) as error:
         why = str(error).partition("\n")[0][:200]
         raise FeatureSourceError(f"'{path}' is not a table that can be read ({why})") from error
     table.columns = pd.Index([str(name).strip() for name in table.columns])
@@ -103,12 +104,19 @@ def _parse_parquet(data: bytes) -> pd.DataFrame:
     return table.reset_index() if named else table
 
 
-def _parse_text(text: str) -> pd.DataFrame:
+def _parse_text(text: str, key: str | None) -> pd.DataFrame:
     header = text.lstrip("\n\r").partition("\n")[0]
     if header.lower().startswith("@relation"):
         raise TextError("is an ARFF file; let openSMILE write CSV (-csvoutput), or convert it")
     separator = max(_SEPARATORS, key=header.count)
-    return pd.read_csv(io.StringIO(text), sep=separator, low_memory=False)
+    columns = next(csv.reader([header.strip()], delimiter=separator), [])
+    names = [name for name in columns if name.strip() == key or name.strip().lower() in KEYS]
+    # Names stay text: 0001 is not 1. A separator at the end of each row does not shift the columns.
+    words = dict.fromkeys(names, str)
+    table = pd.read_csv(io.StringIO(text), sep=separator, dtype=words, index_col=False, low_memory=False)
+    # Columns without a name are row numbers that pandas has written, or behind a separator at the end.
+    nameless = [f"Unnamed: {place}" for place, name in enumerate(columns) if not name.strip()]
+    return table.drop(columns=nameless, errors="ignore")
 
 
 def _find_key(table: pd.DataFrame, given: str | None, path: Path) -> str:

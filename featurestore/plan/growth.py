@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from featurestore.format.documents import UnitRecord
 from featurestore.plan.units import Unit
-from schemas.features import Delta2Spec, DeltaSpec, MfccSpec
+from schemas.encoders import EncoderSpec
+from schemas.features import Delta2Spec, DeltaSpec, FeatureSpec, MfccSpec
 from schemas.spec import StoreSpec
 
 
@@ -77,12 +78,17 @@ def plan_work(
     elif features:
         slopes = any(isinstance(feature, DeltaSpec | Delta2Spec) for feature in features)
         needed = tuple(f for f in all_of_it.features if f in features or (slopes and isinstance(f, MfccSpec)))
-        # Only imported features, after an import that was stopped: something has to be computed.
-        compute = all_of_it.model_copy(update={"features": needed or all_of_it.features[:1]})
+        compute = all_of_it.model_copy(update={"features": needed or _one_of(all_of_it.features)})
     else:  # the same parts; at most, the specification lists the features in another order
         same = wanted == existing.spec
         return None if same else UnitWork(unit, wanted, all_of_it, None, before)
     return UnitWork(unit, wanted, compute, existing)
+
+
+def _one_of(features: tuple[FeatureSpec, ...]) -> tuple[FeatureSpec, ...]:
+    """A feature that is quick to compute: something has to be, if only imported ones are missing."""
+    quick = [one for one in features if not isinstance(one, DeltaSpec | Delta2Spec | EncoderSpec)]
+    return tuple(quick[:1]) or features
 
 
 def _without_parts(spec: StoreSpec) -> StoreSpec:

@@ -8,6 +8,7 @@ from data.registry import find_corpus
 from schemas.architecture import LinearSpec
 from schemas.encoders import EncoderSpec
 from schemas.features import FeatureSpec
+from schemas.imported import ImportedSpec
 from schemas.labels import Target
 from schemas.labels_spec import LabelsSpec
 from schemas.messages.printable import escape_controls
@@ -202,11 +203,15 @@ def features_of(result: RunResult) -> str:
     described = ("; " if encoded else ", ").join(encoder_prose(wanted[name]) for name in record.features)
     if record.recipe.input.representation == "embedding":
         return f"{described},\nfrom up to {heard}"
+    if all(isinstance(wanted[name], ImportedSpec) for name in record.features):
+        return f"{described},\nup to {record.store_spec.common_frames(record.features):,} frames"
     return f"{described} from {heard} in\n{record.store_spec.common_frames(record.features)} frames"
 
 
 def encoder_prose(feature: FeatureSpec) -> str:
-    """An encoder feature: its layers, its statistics and its weights."""
+    """An encoder feature: its layers, its statistics and its weights. An imported one: its origin."""
+    if isinstance(feature, ImportedSpec):
+        return f"{feature.name}, imported from {feature.provenance} (SHA-256 `{str(feature.sha256)[:12]}`)"
     if not isinstance(feature, EncoderSpec):
         return feature.name
     layers = ", ".join(map(str, feature.all_layers))
@@ -220,6 +225,8 @@ def input_of(recipe: Recipe) -> str:
     if isinstance(recipe.model, LinearSpec):
         speaker = ", normalised over all clips of the speaker" if recipe.input.normalise == "speaker" else ""
         values = "pooled layers" if recipe.input.representation == "embedding" else "functionals"
+        if all(isinstance(feature, ImportedSpec) for feature in recipe.features):
+            values = "imported numbers"
         return f"{values}{speaker}, zero mean and unit deviation over the training samples"
     return f"{input_prose(recipe.input)} (`normalisation.safetensors`)"
 

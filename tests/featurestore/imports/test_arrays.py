@@ -53,6 +53,12 @@ def test_pickles_and_words_are_refused(tmp_path: Path) -> None:
         read_folder(tmp_path)
 
 
+def test_a_name_that_no_document_can_hold_is_refused(tmp_path: Path) -> None:
+    np.save(_write(tmp_path, a=np.zeros(1)) / "b\udcff.npy", np.zeros(1))
+    with pytest.raises(FeatureSourceError, match=r"'b\\udcff.npy' is not UTF-8; rename the file"):
+        read_folder(tmp_path)
+
+
 def test_impossible_and_unequal_shapes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FeatureSourceError, match=r"has no \.npy files"):
         read_folder(tmp_path)

@@ -97,6 +97,24 @@ def test_the_column_of_names_is_found_by_name_or_given(tmp_path: Path) -> None:
     assert _read(path, key="recording").entries[0].key == "/data/clip0.wav"
 
 
+def test_names_of_digits_stay_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("name,x,y,\n0001,1,2,\n0002,3,4,\n")
+    source = _read(path)
+    assert source.columns == ("x", "y")
+    assert {entry.key: entry.load().tolist() for entry in source.entries} == {"0001": [1, 2], "0002": [3, 4]}
+    path.write_text("take;x\n007;1\n")
+    assert [entry.key for entry in _read(path, key="take").entries] == ["007"]
+
+
+def test_row_numbers_that_pandas_wrote_are_no_feature(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    _index().reset_index().to_csv(path)
+    source = _read(path)
+    assert source.columns == COLUMNS
+    np.testing.assert_array_equal([entry.load() for entry in source.entries], VALUES)
+
+
 def test_two_rows_without_a_time_are_not_frames(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("file,x\na,1\nb,2\na,3\n")

@@ -44,6 +44,7 @@ def set_stage(root: Path, demo: Path) -> None:
     clips = sorted((root / "corpora" / "demo").rglob("*.wav"))
     _write_corpora(root, clips)
     _write_recordings(root, clips[0])
+    _write_tables(root)
     (root / "typo.toml").write_text(_CHROMA + "[train]\nlearning_rate = 1e-3\n")
     (root / "broken.toml").write_text("name = mine\n")
     (root / "chroma.toml").write_text(_CHROMA)
@@ -88,6 +89,19 @@ def _write_recordings(root: Path, clip: Path) -> None:
     soundfile.write(folder / "short.wav", np.random.default_rng(0).normal(0, 0.1, 400), 22050)
     soundfile.write(folder / "silent.wav", np.zeros(22050), 22050)
     (root / "emptied").mkdir()
+
+
+def _write_tables(root: Path) -> None:
+    """Tables of features that cannot be imported."""
+    (root / "tables").mkdir()
+    for name, text in {
+        "words": "file;emotion;F0\ncall0.wav;angry;1.5\n",
+        "others": "file,F0\ntake1.wav,1.5\n",
+        "twice": "file,F0\ncall0.wav,1.5\ncall1.wav,1\ncall0.wav,1.4\n",
+        "large": "file,F0\ncall0.wav,1e6\n",
+        "nameless": "recording,F0\ncall0.wav,1.5\n",
+    }.items():
+        (root / "tables" / f"{name}.csv").write_text(text)
 
 
 def _write_newer(name: str) -> None:

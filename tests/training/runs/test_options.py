@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from schemas.errors import UsageError
 from schemas.overrides import override
 from schemas.recipe import load_recipe
 from training.runs.options import Options
@@ -61,3 +62,25 @@ def test_views_that_cannot_be_read_are_refused(views: str) -> None:
 
     with pytest.raises(UsageError, match=f"--views {views}"):
         Options(views=views).changes(load_recipe("cremad"))
+
+
+def test_features_are_those_of_the_recipe_computed_ones_encoders_or_imported() -> None:
+    recipe = load_recipe("four-corpora-a")
+    given = override(recipe, Options(features="mfcc, chroma,egemaps,whisper-base").changes(recipe))
+    listed = next(feature for feature in recipe.features if feature.name == "mfcc")
+    assert given.features[0] == listed
+    assert [(feature.kind, feature.name) for feature in given.features] == [
+        ("mfcc", "mfcc"),
+        ("chroma", "chroma"),
+        ("imported", "egemaps"),
+        ("encoder", "whisper-base"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("features", "message"), [("mel,mel", "name each feature once"), ("eGeMAPS", "unlike 'eGeMAPS'")]
+)
+def test_features_that_cannot_be_are_refused(features: str, message: str) -> None:
+    recipe = load_recipe("four-corpora-a")
+    with pytest.raises(UsageError, match=message):
+        Options(features=features).changes(recipe)
