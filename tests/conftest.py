@@ -33,8 +33,10 @@ USUAL_SLOW_TEST_S = 10
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
-# A busy machine is slow, and no test may fail for that.
-settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A busy machine is slow, and no test may fail for that. Every run draws other examples, so fifty are enough.
+settings.register_profile(
+    "tests", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("tests")
 
 

@@ -1,12 +1,13 @@
-"""kill -9 at random moments: whatever a build was doing, the next one ends with the same store, and no more.
+"""kill -9 in the middle: whatever a build was doing, the next one ends with the same store, and no more.
 
-Moments are of two kinds: just before the n-th operation on the disk (a file opened for writing, a rename, a
-removal, a folder made), spread over all of them; and after a random time, spread over the whole duration.
+Moments are of two kinds: just before an operation on the disk (a file opened for writing, a rename, a
+removal, a folder made), in every stage or spread over all of them; and after a random time.
 """
 
 from __future__ import annotations
 
 import random
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -30,8 +31,23 @@ from tests.faults.children import Children, operations
 from tests.faults.conftest import Sound, copied
 from tests.faults.damage import draw
 
-BY_OPERATION, BY_TIME, FINALISING = 10, 7, 3
-"""Kills of a build: 20."""
+STAGES = (
+    r"os\.rename /\.build\.token",  # the store is being taken
+    r"os\.rename /records/demo/corpus\.json",
+    r"open /demo/rms/c/1/0/",  # the first unit: three of its shards are written
+    r"os\.rename /demo/rms/c/0/1/",  # the second unit: three of its shards have their names
+    r"os\.rename /records/demo/00001\.parquet",  # all its shards have, its statistics do not
+    r"open /records/demo/00001\.json",  # all of it but its record
+    r"os\.remove /records/demo/00002\.json",  # the record of the last unit has two names
+    r"os\.rename /manifest\.parquet",  # finalising
+    r"open /demo/frame/c/0",  # all tables, no coordinates
+    r"open /zarr\.json",  # once more, with everything that it lists
+    r"os\.rename /store\.json",  # all but the last rename
+    r"os\.remove /store\.json\.",  # that, too
+)
+"""The stages of a build, each as the last operation that begins so: a kill comes just before it."""
+
+BY_TIME = 3
 
 
 @dataclass(frozen=True)
@@ -45,19 +61,17 @@ class Course:
         """From its start to its last operation."""
         return self.done[-1][0]
 
-    @property
-    def finalising(self) -> int:
-        """Index of the first operation after the last record of a unit got its name."""
-        renamed = [i for i, (_, what) in enumerate(self.done) if what.startswith("os.rename /records/demo/0")]
-        return renamed[-1] + 1
+    def last(self, pattern: str) -> int:
+        """Index of the last operation that begins as ``pattern`` says."""
+        return max(i for i, (_, what) in enumerate(self.done) if re.match(pattern, what))
 
-    def moments(self, label: str, by_operation: int, finalising: int = 0) -> Iterator[int]:
-        """Operations to die at: one in each of ``by_operation`` equal parts, and some of finalising."""
+    def moments(self, label: str, parts: int) -> Iterator[int]:
+        """Operations to die at: one in each of ``parts`` equal parts, and one of finalising."""
         rng = random.Random(label)
         count = len(self.done)
-        for part in range(by_operation):
-            yield rng.randrange(part * count // by_operation, (part + 1) * count // by_operation)
-        yield from rng.sample(range(self.finalising, count), finalising)
+        for part in range(parts):
+            yield rng.randrange(part * count // parts, (part + 1) * count // parts)
+        yield rng.randrange(self.last(r"os\.rename /records/demo/0") + 1, count)
 
 
 @pytest.fixture(scope="module")
@@ -76,42 +90,55 @@ def course_of(children: Children, request: BuildRequest) -> Course:
     return Course(done)
 
 
-@pytest.mark.slow(seconds=100)
-def test_twenty_kills_of_a_build(sound: Sound, course: Course, children: Children, tmp_path: Path) -> None:
-    labels: list[str] = []
-    for number, operation in enumerate(course.moments("build", BY_OPERATION, FINALISING)):
+@pytest.mark.slow(seconds=30)
+def test_kills_in_every_stage_of_a_build(
+    sound: Sound, course: Course, children: Children, tmp_path: Path
+) -> None:
+    for number, stage in enumerate(STAGES):
         out = tmp_path / f"{number}.zarr"
+        operation = course.last(stage)
         label = f"operation {operation} of {len(course.done)}: {course.done[operation][1]}"
         child = children.start(digest_of, sound.request(out), die_at=operation, root=str(out))
-        _comes_back(out, child.result(), label, sound.request(out), {sound.digest})
-        labels.append(label)
+        assert child.result() is None, f"{label}: the build was not killed"
+        _comes_back(out, None, label, sound.request(out), {sound.digest})
         shutil.rmtree(out)
-    rng = random.Random("times")
-    for part in range(BY_TIME):
-        out = tmp_path / f"time-{part}.zarr"
-        moment = course.seconds * (part + rng.random()) / BY_TIME
-        moment = _killed_after(children, sound.request(out), moment)
-        _comes_back(out, None, f"{moment:.3f} s", sound.request(out), {sound.digest})
-        labels.append(f"{moment:.3f} s")
-        shutil.rmtree(out)
-    assert len(labels) == 20, labels
 
 
 @pytest.mark.slow
-def test_kills_while_worker_processes_compute(sound: Sound, children: Children, tmp_path: Path) -> None:
+def test_kills_of_a_build_at_random_times(
+    sound: Sound, course: Course, children: Children, tmp_path: Path
+) -> None:
+    rng = random.Random("times")
+    for part in range(BY_TIME):
+        out = tmp_path / f"{part}.zarr"
+        moment = course.seconds * (part + rng.random()) / BY_TIME
+        moment = _killed_after(children, sound.request(out), moment)
+        _comes_back(out, None, f"{moment:.3f} s", sound.request(out), {sound.digest})
+        shutil.rmtree(out)
+
+
+WHILE_PROCESSES_COMPUTE: dict[str, Callable[[Path], object]] = {
+    "the processes start": lambda out: True,
+    "the first unit has its record": lambda out: (out / "records/demo/00000.json").exists(),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", WHILE_PROCESSES_COMPUTE)
+def test_kills_while_worker_processes_compute(
+    moment: str, sound: Sound, children: Children, tmp_path: Path
+) -> None:
     """672 clips with --jobs 2 take the pool of processes: these end with the build that was killed."""
-    rng = random.Random("pool")
-    for number in range(3):
-        out = tmp_path / f"{number}.zarr"
-        request = sound.request(out, jobs=2)
-        child = children.start(digest_of, request)
-        workers = _workers_of(child.pid)
-        moment = rng.uniform(0, 2.5)
-        time.sleep(moment)
-        child.process.kill()
-        _comes_back(out, child.result(), f"{moment:.3f} s", sound.request(out), {sound.digest})
-        _, alive = psutil.wait_procs(workers, timeout=30)
-        assert alive == [], f"workers outlive a build that was killed after {moment:.3f} s"
+    out = tmp_path / "s.zarr"
+    child = children.start(digest_of, sound.request(out, jobs=2))
+    workers = _workers_of(child.pid)
+    while not WHILE_PROCESSES_COMPUTE[moment](out):
+        assert child.process.is_alive(), child.result()
+        time.sleep(0.001)
+    child.process.kill()
+    _comes_back(out, child.result(), moment, sound.request(out), {sound.digest})
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    assert alive == [], f"workers outlive a build that was killed when {moment}"
 
 
 @pytest.mark.slow
@@ -153,7 +180,7 @@ def test_kills_of_an_extension(growth: str, sound: Sound, children: Children, tm
     course = course_of(children, request)
     new = FeatureStore.open(truth).digest
     assert new != old
-    for operation in course.moments(f"growth {growth}", 5, 1):
+    for operation in course.moments(f"growth {growth}", 3):
         out = copied(before, tmp_path / "killed.zarr")
         label = f"{growth}, operation {operation} of {len(course.done)}: {course.done[operation][1]}"
         again = replace(request, out=out)
@@ -171,7 +198,7 @@ def test_kills_of_a_repair(sound: Sound, children: Children, tmp_path: Path) -> 
     truth = copied(damaged, tmp_path / "truth.zarr")
     course = course_of(children, sound.request(truth, check=True))
     assert FeatureStore.open(truth).digest == sound.digest
-    for operation in course.moments("repair", 5, 1):
+    for operation in course.moments("repair", 3):
         out = copied(damaged, tmp_path / "killed.zarr")
         request = sound.request(out, check=True)
         label = f"operation {operation} of {len(course.done)}: {course.done[operation][1]}"

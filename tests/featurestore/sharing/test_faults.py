@@ -179,8 +179,8 @@ def test_killed_at_random_moments_it_ends_as_if_it_had_not_been(
     if verb == "unpack":
         source = tmp_path / "tiny.tar"
         pack(tiny_store, source)
-    codes = [_killed(verb, source, out, moment) for moment in _spread(8)]
-    assert codes.count(-9) >= 3
+    codes = [_killed(verb, source, out, moment) for moment in _spread(5)]
+    assert codes.count(-9) >= 2
     if verb == "push":
         push(source, out)
         assert verify(out, full=True).digest == digest_of(tiny_store)

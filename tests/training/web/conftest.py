@@ -11,12 +11,14 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from schemas.overrides import override
 from schemas.recipe import load_recipe
+from tests.once import Once
 from training.report.result import RunResult
 from training.runs.request import Hardware, TrainRequest
 from training.train import train
@@ -65,8 +67,10 @@ def trained(store: Path, out: Path, *changes: str) -> RunResult:
 
 
 @pytest.fixture(scope="package")
-def run(demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return trained(demo_store, tmp_path_factory.mktemp("runs")).folder.path
+def run(demo_store: Path, once: Once) -> Path:
+    """A finished run. Shared: do not change it."""
+    (found,) = once("web-runs", partial(trained, demo_store)).iterdir()
+    return found
 
 
 @pytest.fixture(scope="package")
