@@ -43,6 +43,7 @@ STORES = {
     "r3": ("--recipe", "ravdess-attention", "--datasets", "ravdess"),
     "r4": ("--recipe", "tess-delta", "--datasets", "tess"),
     "functionals": ("--recipe", "ravdess-functionals", "--datasets", "ravdess"),
+    "egemaps": ("--recipe", "egemaps", "--datasets", "ravdess", "--augment", "0"),
     "r1": ("--recipe", "four-corpora-a", "--datasets", "ravdess,tess"),
     "whisper": ("--recipe", "whisper-robust", "--datasets", "ravdess", "--augment", "7"),
     "whisper-tiny": (
@@ -132,6 +133,10 @@ EXPERIMENTS = (
         "functionals, linear SVM",
         "r1",
         (*_SVM, "--protocol", "speaker+sentence:6", "--views", "0"),
+    ),
+    Experiment("egemaps", "eGeMAPS, linear discriminant analysis", "egemaps", ("--recipe", "egemaps")),
+    Experiment(
+        "egemaps-svm", "eGeMAPS, linear SVM", "egemaps", ("--recipe", "egemaps", "--model", "svm")
     ),
     Experiment("whisper-base", "Whisper-base, layers 1 to 4", "whisper", _WHISPER),
     Experiment("whisper-tiny", "Whisper-tiny.en, layers 1 to 3", "whisper-tiny", _TINY),
