@@ -21,6 +21,8 @@ from schemas.messages.counts import choose_form, format_count
 from schemas.names import fold_name
 
 _UNKNOWN = "unknown"
+_NO_EMOTION = frozenset({"noagreement", "unknown"})
+"""Words of the maps for labels that name no emotion."""
 
 
 @dataclass(frozen=True)
@@ -202,5 +204,7 @@ def corpus_of(dataset: str) -> Corpus | None:
 def emotion_of(label: str, label_map: Mapping[str, str]) -> str | None:
     """Canonical emotion of a label: of the first word if the map gives several; None if it has none."""
     word = label_map.get(label.casefold(), "").partition(",")[0].strip()
-    emotion = COMMON_WORDS.get(word_key(word), word.lower()) if word else ""
+    if word_key(word) in _NO_EMOTION:
+        return None
+    emotion = COMMON_WORDS.get(word_key(word), word.lower())
     return str(emotion) if is_emotion_name(emotion) else None
