@@ -21,6 +21,36 @@ from schemas.messages.counts import choose_form, format_count
 from schemas.names import fold_name
 
 _UNKNOWN = "unknown"
+_NO_EMOTION = frozenset({"noagreement", "unknown"})
+"""Words of the maps for labels that name no emotion."""
+
+
+@dataclass(frozen=True)
+class _Files:
+    """Files of a folder, and what the corpus's own rules say of them."""
+
+    clips: RecordingFinder
+    """Finds the clips of a known corpus, by path or by clip id."""
+    audio: RecordingFinder
+    other: RecordingFinder
+    """Finds files that are not read as audio."""
+    described: Mapping[str, Clip]
+    """Path → clip of a known corpus."""
+    why: Mapping[str, str]
+    """Path → why it is no clip of a known corpus."""
+
+    @classmethod
+    def of(cls, root: Path, known: Corpus | None, wanted: Sequence[str]) -> _Files:
+        tree = walk(root)
+        own = known.scan(root) if known else Scan("", root, ())
+        names = [(name, clip.path) for clip in own.clips for name in (clip.path, clip.clip_id)]
+        return cls(
+            clips=RecordingFinder(wanted, names),
+            audio=RecordingFinder(wanted, zip(tree.audio, tree.audio, strict=True)),
+            other=RecordingFinder(wanted, zip(tree.other, tree.other, strict=True)),
+            described={clip.path: clip for clip in own.clips},
+            why={entry.path: entry.reason for entry in own.ignored},
+        )
 
 
 @dataclass(frozen=True)
@@ -85,38 +115,21 @@ class EmoboxCorpus:
 
         Raises :class:`CorpusNotFoundError` if there is none of them.
         """
-        tree = walk(root)
-        own = self.known.scan(root) if self.known else Scan(self.metadata.dataset, root, ())
-        described = {clip.path: clip for clip in own.clips}
-        why = {entry.path: entry.reason for entry in own.ignored}
-        wanted = [listed.wav for listed in self.metadata.clips]
-        names = [(name, clip.path) for clip in own.clips for name in (clip.path, clip.clip_id)]
-        clips = RecordingFinder(wanted, names)
-        audio = RecordingFinder(wanted, zip(tree.audio, tree.audio, strict=True))
-        other = RecordingFinder(wanted, zip(tree.other, tree.other, strict=True))
+        files = _Files.of(root, self.known, [listed.wav for listed in self.metadata.clips])
         kept: dict[str, Clip] = {}
         ignored: list[Ignored] = []
         for listed in self.metadata.clips:
-            files = clips.find(listed.wav) or audio.find(listed.wav)
-            if not files:
-                converted = other.find(listed.wav)
-                missing = Ignored(listed.wav, "there is no such file")
-                ignored.append(not_audio(converted[0]) if converted else missing)
-            elif len(files) > 1:
-                ignored.append(Ignored(listed.wav, f"may be {files[0]} or {files[1]}; remove one of them"))
-            elif self.known and files[0] not in described:
-                ignored.append(Ignored(files[0], why.get(files[0], f"no clip of {self.known.name}")))
-            else:
-                found = self._clip_of(listed, files[0], described.get(files[0]))
-                if isinstance(found, Ignored):
-                    ignored.append(found)
-                elif kept.setdefault(found.clip_id, found) is not found:
-                    ignored.append(Ignored(found.path, f"the lists name it again as {listed.key}"))
+            found = self._take(listed, files)
+            if isinstance(found, Ignored):
+                ignored.append(found)
+            elif kept.setdefault(found.clip_id, found) is not found:
+                ignored.append(Ignored(found.path, f"the lists name it again as {listed.key}"))
         if not kept:
             first = ignored[0]
+            many = format_count(self.expected_clips, "recording")
             raise CorpusNotFoundError(
-                f"none of the {format_count(len(wanted), 'recording')} in '{self.metadata.folder}' can be "
-                f"used from '{root}' ({first.path}: {first.reason}); put them there, named as in the lists"
+                f"none of the {many} in '{self.metadata.folder}' can be used from '{root}' ({first.path}: "
+                f"{first.reason}); put them there, named as in the lists"
             )
         return Scan(
             dataset=self.name,
@@ -125,6 +138,18 @@ class EmoboxCorpus:
             ignored=tuple(sorted(ignored, key=lambda item: item.path)),
             notices=(*self.metadata.notices, *self._notices([*kept.values()], len(ignored))),
         )
+
+    def _take(self, listed: ListedClip, files: _Files) -> Clip | Ignored:
+        paths = files.clips.find(listed.wav) or files.audio.find(listed.wav)
+        if not paths:
+            converted = files.other.find(listed.wav)
+            return not_audio(converted[0]) if converted else Ignored(listed.wav, "there is no such file")
+        if len(paths) > 1:
+            return Ignored(listed.wav, f"may be {paths[0]} or {paths[1]}; remove one of them")
+        (path,) = paths
+        if self.known and path not in files.described:
+            return Ignored(path, files.why.get(path, f"no clip of {self.known.name}"))
+        return self._clip_of(listed, path, files.described.get(path))
 
     def _clip_of(self, listed: ListedClip, path: str, own: Clip | None) -> Clip | Ignored:
         emotion = emotion_of(listed.label, self.metadata.label_map)
@@ -179,5 +204,7 @@ def corpus_of(dataset: str) -> Corpus | None:
 def emotion_of(label: str, label_map: Mapping[str, str]) -> str | None:
     """Canonical emotion of a label: of the first word if the map gives several; None if it has none."""
     word = label_map.get(label.casefold(), "").partition(",")[0].strip()
-    emotion = COMMON_WORDS.get(word_key(word), word.lower()) if word else ""
+    if word_key(word) in _NO_EMOTION:
+        return None
+    emotion = COMMON_WORDS.get(word_key(word), word.lower())
     return str(emotion) if is_emotion_name(emotion) else None

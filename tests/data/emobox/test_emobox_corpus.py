@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from data.emobox.corpus import emotion_of
 from data.locate import locate
 from data.scanning import scan_corpus
 from schemas.clip import Scan
@@ -121,6 +122,23 @@ def test_the_map_merges_labels_whatever_their_case(tree: Tree, tmp_path: Path) -
         "boredem": "bored",
         "anger": "angry",
     }
+
+
+@pytest.mark.parametrize(
+    ("word", "emotion"),
+    [
+        ("Boredom", "bored"),
+        ("Enthusiastic", "enthusiastic"),
+        ("pain, groan", "pain"),
+        ("disappointment, disapproval", "disappointment"),
+        ("No-agreement", None),
+        ("UnKnown", None),
+        ("", None),
+    ],
+)
+def test_words_of_emobox_s_maps(word: str, emotion: str | None) -> None:
+    assert emotion_of("X", {"x": word}) == emotion
+    assert emotion_of("absent", {"x": word}) is None
 
 
 def test_without_rules_for_the_corpus_nobody_is_known(tree: Tree, tmp_path: Path) -> None:
