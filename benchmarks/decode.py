@@ -17,7 +17,8 @@ from corpus import corpora_of
 from machine import write_result
 
 from data.locate import locate
-from featurestore.compute.reader import ReadSettings, read_ahead
+from featurestore.compute.read_ahead import read_ahead
+from featurestore.compute.reader import ReadSettings
 from featurestore.compute.stages import Stages
 from featurestore.plan.recordings import hash_recordings
 from featurestore.plan.units import SourceClip

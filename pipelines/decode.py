@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,22 @@ SILENCE_PEAK = 1e-4
 
 LOUDEST_PEAK = 100.0
 """A recording with a sample beyond this (+40 dB full scale) is not audio within ±1."""
+
+
+class Header(Protocol):
+    """What is known of a recording, or of a part of it, before or while it is decoded."""
+
+    @property
+    def frames(self) -> int:
+        """Samples per channel, or :data:`UNKNOWN_FRAMES` and more."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Sample rate in Hz."""
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +78,7 @@ class UnusableRecordingError(RecordingError):
     ``setting`` : field of a recipe that would allow the recording, added to the message in parentheses.
     """
 
-    def __init__(self, problem: str, header: SoundFile | None = None, setting: str | None = None) -> None:
+    def __init__(self, problem: str, header: Header | None = None, setting: str | None = None) -> None:
         super().__init__(f"{problem} ({setting})" if setting else problem)
         self.problem = problem
         """The message without ``setting``, for readers who cannot change it."""
@@ -101,18 +118,7 @@ def decode(data: Bytes | ByteSource, audio: AudioSpec, decoded: Decoded | None =
     cannot be read. What the header rules out is not read any further. A truncated MP3 is read as far as
     possible, as its header does not reliably give its length.
     """
-    found = _decode(data, audio, decoded)
-    sound = found.sound
-    return Recording(
-        sound.samples,
-        sound.untrimmed,
-        sound.duration_s,
-        sound.sample_rate,
-        sound.channels,
-        sound.container,
-        sound.note,
-        quality=measure_quality(found.channels, found.mono, audio.sample_rate),
-    )
+    return _decode(data, audio, decoded).measured(audio)
 
 
 def decode_sound(data: Bytes | ByteSource, audio: AudioSpec) -> DecodedSound:
@@ -128,24 +134,62 @@ class _Found:
     channels: npt.NDArray[np.float32]
     mono: npt.NDArray[np.float32]
 
+    def measured(self, audio: AudioSpec) -> Recording:
+        """The sound with its quality."""
+        sound = self.sound
+        return Recording(
+            sound.samples,
+            sound.untrimmed,
+            sound.duration_s,
+            sound.sample_rate,
+            sound.channels,
+            sound.container,
+            sound.note,
+            quality=measure_quality(self.channels, self.mono, audio.sample_rate),
+        )
+
 
 def _decode(data: Bytes | ByteSource, audio: AudioSpec, decoded: Decoded | None) -> _Found:
     source = data if isinstance(data, ByteSource) else MemorySource(data)
     with open_usable(source) as file:
         note = check_header(file, audio)
         channels = _read(file, audio) if decoded is None else decoded.channels[: file.frames]
-        _check_samples(channels, file, audio)
-        rate, duration = file.sample_rate, len(channels) / file.sample_rate
+        check_count(len(channels), file, audio)
+        _check_samples(channels, file)
     mono = mean_of_channels(channels) if decoded is None else decoded.mono[: file.frames]
+    return _finish(channels, mono, file, file.container, note, audio)
+
+
+def finish_segment(
+    channels: npt.NDArray[np.float32], header: Header, container: str, note: str, audio: AudioSpec
+) -> Recording:
+    """Do to the samples (n, channel) of a part of a file what :func:`decode` does to those of a whole one.
+
+    ``header`` : of the part, whose length :func:`check_length` accepts. Raises
+    :class:`UnusableRecordingError`.
+    """
+    _check_samples(channels, header)
+    return _finish(channels, mean_of_channels(channels), header, container, note, audio).measured(audio)
+
+
+def _finish(
+    channels: npt.NDArray[np.float32],
+    mono: npt.NDArray[np.float32],
+    header: Header,
+    container: str,
+    note: str,
+    audio: AudioSpec,
+) -> _Found:
+    rate, duration = header.sample_rate, len(channels) / header.sample_rate
     if rate != audio.sample_rate:
         mono = soxr.resample(mono, rate, audio.sample_rate, quality="HQ")
-    check_mono(float(np.abs(mono).max(initial=0.0)), audio.sample_rate, file)
+    check_mono(float(np.abs(mono).max(initial=0.0)), audio.sample_rate, header)
     samples, untrimmed = _prepare(mono, audio)
-    sound = DecodedSound(samples, untrimmed, duration, rate, channels.shape[1], file.container, note)
+    sound = DecodedSound(samples, untrimmed, duration, rate, channels.shape[1], container, note)
     return _Found(sound, channels, mono)
 
 
-def check_mono(peak: float, rate: int, file: SoundFile) -> None:
+def check_mono(peak: float, rate: int, file: Header) -> None:
     """Raise if nothing is left of a recording as mono at ``rate`` Hz but rounding errors.
 
     Then the channels cancel out, or the sound is above half the rate.
@@ -202,12 +246,18 @@ def open_usable(source: ByteSource) -> SoundFile:
 
 def check_header(file: SoundFile, audio: AudioSpec) -> str:
     """Check lengths; returns a note or "". Raises if the recording is truncated, too short or too long."""
+    note = check_whole(file)
+    if file.frames < UNKNOWN_FRAMES:
+        check_length(file.frames, file, audio)
+    return note
+
+
+def check_whole(file: SoundFile) -> str:
+    """Check that the file holds what it announces; returns a note or "". Raises if it is truncated."""
     seconds = file.frames / file.sample_rate if 0 < file.frames < UNKNOWN_FRAMES else None
     lengths = compare_lengths(file.layout.extent, seconds)
     if lengths.problem:
         raise UnusableRecordingError(lengths.problem, file)
-    if file.frames < UNKNOWN_FRAMES:
-        _check_length(file.frames, file, audio)
     return lengths.note
 
 
@@ -216,13 +266,17 @@ def _read(file: SoundFile, audio: AudioSpec) -> npt.NDArray[np.float32]:
     try:
         return file.read(audio.max_duration_s * file.sample_rate)
     except SamplesLostError as error:
-        announced = f" of {file.frames}" if file.frames < UNKNOWN_FRAMES else ""
-        raise UnusableRecordingError(
-            f"truncated or damaged: {error.readable}{announced} samples readable", file
-        ) from error
+        raise lost_samples(error, file) from error
 
 
-def _check_length(frames: int, file: SoundFile, audio: AudioSpec) -> None:
+def lost_samples(error: SamplesLostError, file: SoundFile) -> UnusableRecordingError:
+    """The error for a recording that stops being readable before its end."""
+    announced = f" of {file.frames}" if file.frames < UNKNOWN_FRAMES else ""
+    return UnusableRecordingError(f"truncated or damaged: {error.readable}{announced} samples readable", file)
+
+
+def check_length(frames: int, file: Header, audio: AudioSpec) -> None:
+    """Raise if a recording of ``frames`` samples per channel is empty, too long or too short."""
     if frames == 0:
         raise UnusableRecordingError("no samples (0 s)", file)
     seconds = frames / file.sample_rate
@@ -242,8 +296,7 @@ def _check_length(frames: int, file: SoundFile, audio: AudioSpec) -> None:
         )
 
 
-def _check_samples(channels: npt.NDArray[np.float32], file: SoundFile, audio: AudioSpec) -> None:
-    check_count(len(channels), file, audio)
+def _check_samples(channels: npt.NDArray[np.float32], file: Header) -> None:
     peak = max(float(channels.max()), -float(channels.min()))  # NaN if any sample is NaN
     broken = 0 if np.isfinite(peak) else int(np.count_nonzero(~np.isfinite(channels)))
     check_levels(peak, broken, file)
@@ -251,12 +304,17 @@ def _check_samples(channels: npt.NDArray[np.float32], file: SoundFile, audio: Au
 
 def check_count(frames: int, file: SoundFile, audio: AudioSpec) -> None:
     """Raise if a file whose ``frames`` samples per channel were read is truncated, too short or too long."""
+    check_readable(frames, file)
+    check_length(frames, file, audio)
+
+
+def check_readable(frames: int, file: SoundFile) -> None:
+    """Raise if a file gave fewer than the announced samples; ``frames`` per channel were read to its end."""
     if frames < file.frames < UNKNOWN_FRAMES and file.container != "MP3":  # MP3 headers only estimate
         raise UnusableRecordingError(f"truncated: {frames} of {file.frames} samples readable", file)
-    _check_length(frames, file, audio)
 
 
-def check_levels(peak: float, broken: int, file: SoundFile) -> None:
+def check_levels(peak: float, broken: int, file: Header) -> None:
     """Raise if the samples cannot be sound. ``broken`` of all channels are not finite.
 
     ``peak`` : the largest magnitude of all channels; 1 is full scale.

@@ -53,6 +53,11 @@ class Clip:
     arousal: float | None = None
     dominance: float | None = None
 
+    @property
+    def is_segment(self) -> bool:
+        """Whether the clip is a part of its recording."""
+        return self.start_s is not None or self.end_s is not None
+
     def optional_values(self) -> dict[str, str | float]:
         """Optional column of the manifest → value, for those of which this clip has a value."""
         every = {

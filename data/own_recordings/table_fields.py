@@ -14,6 +14,8 @@ TableField = Literal[
     "language",
     "session",
     "split",
+    "start",
+    "end",
     "valence",
     "arousal",
     "dominance",

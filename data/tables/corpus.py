@@ -1,4 +1,4 @@
-"""A corpus from a table: one row per recording."""
+"""A corpus from a table: one row per recording, or per segment of one."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from data.collect import not_audio
 from data.files import is_audio
 from data.own_recordings.description import DESCRIPTION, Description, require_own_name
 from data.own_recordings.table_fields import TableField
-from data.tables.fields import KNOWN_COLUMNS, SEGMENTS, match_columns
+from data.tables.fields import KNOWN_COLUMNS, match_columns
 from data.tables.rows import UNKNOWN_SPEAKER, RowError, RowReader
 from data.tables.table import RecordingTable, read_table
 from schemas.clip import Clip, Ignored, Scan
 from schemas.errors import CorpusError
 from schemas.files.user_path import as_on_disk
 from schemas.messages.counts import choose_form, format_count
-from schemas.names import fold_name, is_utf8, nfc
+from schemas.names import is_utf8, nfc
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,6 @@ class TableCorpus:
         columns = {**description.columns, **(own or {})}
         table = read_table(path, KNOWN_COLUMNS | {*columns.values()})
         matched = match_columns(table, columns)
-        _require_whole_recordings(table)
         written = [row[matched["file"]] for row in table.rows]
         root, files = _locate_files(table.path.parent, written)
         return cls(
@@ -149,17 +148,6 @@ class TableCorpus:
 
 def _number(rating: float | None) -> str:
     return "" if rating is None else f"{rating:g}"
-
-
-def _require_whole_recordings(table: RecordingTable) -> None:
-    """Raise :class:`CorpusError` if the rows are parts of recordings."""
-    segments = [index for index, name in enumerate(table.columns) if fold_name(name) in SEGMENTS]
-    for index in segments:
-        if any(row[index] for row in table.rows):
-            raise CorpusError(
-                f"the table '{table.path}' cuts recordings by its column '{table.columns[index]}', but a row "
-                f"must be a whole recording; cut the recordings first, and leave out that column"
-            )
 
 
 def _locate_files(folder: Path, written: Sequence[str]) -> tuple[Path, tuple[str, ...]]:

@@ -20,14 +20,13 @@ _NAMES: Mapping[TableField, str] = {
     "language": "language lang",
     "session": "session",
     "split": "split",
+    "start": "start start_time starts",
+    "end": "end end_time ends",
     "valence": "valence",
     "arousal": "arousal activation",
     "dominance": "dominance",
 }
 """Names of each field, the preferred one first; compared by :func:`schemas.names.fold_name`."""
-
-SEGMENTS = frozenset({"start", "end", "starts", "ends", "starttime", "endtime"})
-"""Columns that cut clips out of recordings, as :func:`schemas.names.fold_name` writes them."""
 
 KNOWN_COLUMNS = frozenset(name for names in _NAMES.values() for name in names.split())
 

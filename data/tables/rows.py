@@ -10,7 +10,7 @@ from data.own_recordings.description import DESCRIPTION, Description
 from data.own_recordings.emotion_words import COMMON_WORDS, word_key
 from data.own_recordings.speakers import gender_of
 from data.own_recordings.table_fields import DIMENSIONS, Dimension, TableField
-from data.tables.numbers import parse_number
+from data.tables.numbers import parse_number, parse_time
 from data.tables.table import RecordingTable
 from schemas.clip import Clip
 from schemas.labels import UNKNOWN_EMOTION, Gender, is_emotion_name
@@ -52,8 +52,9 @@ class RowReader:
         label, emotion = self._emotion(index, rated=bool(ratings))
         speaker = nfc(self.value(index, "speaker")) or UNKNOWN_SPEAKER
         gender = self._gender(index)
+        start, end = self._cut(index)
         return Clip(
-            clip_id=f"{self.corpus}/{path.removesuffix(suffix_of(path))}",
+            clip_id=f"{self.corpus}/{path.removesuffix(suffix_of(path))}{name_cut(start, end)}",
             dataset=self.corpus,
             path=path,
             speaker=f"{self.corpus}/{speaker}",
@@ -65,6 +66,8 @@ class RowReader:
             language=self.value(index, "language"),
             session=self.value(index, "session"),
             split=self.value(index, "split"),
+            start_s=start,
+            end_s=end,
             valence=ratings.get("valence"),
             arousal=ratings.get("arousal"),
             dominance=ratings.get("dominance"),
@@ -94,6 +97,22 @@ class RowReader:
                 ) from error
         return found
 
+    def _cut(self, index: int) -> tuple[float | None, float | None]:
+        """Start and end of a segment, in seconds; both None for a whole recording."""
+        try:
+            start, end = parse_time(self.value(index, "start")), parse_time(self.value(index, "end"))
+        except ValueError as error:
+            raise RowError(f"{self.at(index)}: {error}") from error
+        if not start and end is None:
+            return None, None
+        start = start or 0.0
+        if end is not None and end <= start:
+            raise RowError(
+                f"{self.at(index)}: the segment ends at {end:g} s, but it starts at {start:g} s; give an end "
+                f"after the start"
+            )
+        return start, end
+
     def _emotion(self, index: int, *, rated: bool) -> tuple[str, str]:
         """The corpus's word and the emotion. A clip with a rating needs none."""
         label = self.value(index, "emotion")
@@ -115,3 +134,18 @@ class RowReader:
         if gender is None:
             raise RowError(f"{self.at(index)}: '{word[:60]}' is not a gender; use female, male or unknown")
         return gender
+
+
+def name_cut(start: float | None, end: float | None) -> str:
+    """End of the clip id of a segment: ``#0001500-0003250``, in milliseconds; empty for a whole recording.
+
+    Times with fractions of a millisecond have decimals, and ``end`` stands for the end of the recording.
+    """
+    if start is None:
+        return ""
+    return f"#{_milliseconds(start)}-{'end' if end is None else _milliseconds(end)}"
+
+
+def _milliseconds(seconds: float) -> str:
+    whole, fraction = divmod(round(seconds * 1e6), 1000)
+    return f"{whole:07d}" + (f".{fraction:03d}".rstrip("0") if fraction else "")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.own_recordings.spreadsheet import read_rows
-from data.tables.kaldi import SCP, read_kaldi
+from data.tables.kaldi import COLUMNS, SCP, read_kaldi
 from schemas.errors import CorpusError
 from schemas.files.regular_file import read_regular_file
 from schemas.files.text import TextError, decode_text
@@ -51,7 +51,8 @@ def read_table(path: Path, known: Collection[str]) -> RecordingTable:
     """
     path = as_on_disk(path)
     if path.name == SCP:
-        return _table(path, *read_kaldi(path))
+        lists = read_kaldi(path)
+        return _table(lists.path, COLUMNS, lists.rows)
     try:
         data = read_regular_file(path, MOST_TABLE_FILE)
         match path.suffix.lower():

@@ -15,7 +15,9 @@ import torch
 
 from featurestore.compute.commit import commit_unit
 from featurestore.compute.processing import ProcessedClip, compute_clips, launch_clips
-from featurestore.compute.reader import ReadClip, ReadSettings, read_ahead
+from featurestore.compute.read_ahead import read_ahead
+from featurestore.compute.reader import ReadClip, ReadSettings
+from featurestore.compute.reading_order import clips_in_reading_order, longest_group
 from featurestore.compute.stages import Stages
 from featurestore.compute.unit import UnitResult, gather_unit
 from featurestore.compute.worker_pool import WorkerPool
@@ -69,7 +71,7 @@ class Execution:
                 yield from self._run(spec, list(group), advance)
 
     def _run(self, spec: StoreSpec, units: Sequence[UnitWork], advance: Advance) -> Generator[UnitRecord]:
-        sources = [source for work in units for source in work.unit.clips]
+        sources = [source for work in units for source in clips_in_reading_order(work.unit)]
         encoder = ShardEncoder(units[0].spec)
         count = self.writers or choose_writers(spec)
         with (
@@ -94,7 +96,14 @@ class Execution:
         by_processes = use_processes(self.decoder, self.jobs, len(sources))
         started = self.started.take() if self.started and by_processes else None
         if on_cpu and by_processes:
-            with WorkerPool(spec, self.jobs, self.stages, encoders=self.encoders, started=started) as pool:
+            with WorkerPool(
+                spec,
+                self.jobs,
+                self.stages,
+                encoders=self.encoders,
+                started=started,
+                most_segments=longest_group(sources),
+            ) as pool:
                 yield from pool.process(sources)
             return
         pipeline = _pipeline(spec, self.device, tuple(sorted(self.encoders.items())))
@@ -108,7 +117,14 @@ class Execution:
             with closing(alone) as clips:
                 yield from clips
         elif by_processes:
-            with WorkerPool(spec, self.jobs, self.stages, "samples", started=started) as pool:
+            with WorkerPool(
+                spec,
+                self.jobs,
+                self.stages,
+                "samples",
+                started=started,
+                most_segments=longest_group(sources),
+            ) as pool:
                 yield from self._compute_batches(pipeline, pool.read(sources))
         else:
             with closing(read_ahead(sources, settings, lambda read: read)) as reads:

@@ -1,19 +1,14 @@
-"""Decodes recordings ahead of the pipeline, in order, in a few threads."""
+"""Reads one recording: compares it with its planned hash, decodes it and cuts it to the window."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import repeat
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from featurestore.compute.stages import Stages
 from featurestore.plan.units import SourceClip
 from pipelines.decode import Decoded, Recording, UnusableRecordingError, decode, require_usable_header
 from pipelines.decoders import Decoder
-from pipelines.process import compute_alone
 from pipelines.recording.source import ByteSource, FileSource, MemorySource, open_recording
 from schemas.errors import MemoryShortError
 from schemas.files.formats import CONTAINERS
@@ -22,12 +17,7 @@ from schemas.spec import AudioSpec
 if TYPE_CHECKING:  # it loads torch
     from pipelines.dali import DaliClip, Refused
 
-Finished = TypeVar("Finished")
-
-AHEAD = 64
-"""Clips decoded in advance: two batches."""
-
-_CHANGED = "changed while the store was built; build again"
+CHANGED = "changed while the store was built; build again"
 
 
 @dataclass(frozen=True)
@@ -67,46 +57,6 @@ class ReadSettings:
     untrimmed: int = 0
 
 
-def read_ahead(
-    sources: Sequence[SourceClip], settings: ReadSettings, finish: Callable[[ReadClip], Finished]
-) -> Generator[Finished]:
-    """Read and decode recordings in the given order, up to :data:`AHEAD` of them in advance.
-
-    Each thread passes the clip that it has read to ``finish``; the results keep the order. An unusable
-    recording is a :class:`ReadClip` with a problem, never an exception. Files that the decoder cannot read
-    are read by soundfile; the clip's ``fallback`` gives the reason.
-    """
-    pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="clip", initializer=compute_alone)
-    pending: deque[Future[Finished]] = deque()
-    files = _decode_batches(sources, settings)
-
-    def work(source: SourceClip, file: DaliClip | Refused | None) -> Finished:
-        return finish(read_clip(source, settings, file))
-
-    try:
-        for source, file in zip(sources, files, strict=True):
-            pending.append(pool.submit(work, source, file))
-            if len(pending) > AHEAD:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-        files.close()
-
-
-def _decode_batches(
-    sources: Sequence[SourceClip], settings: ReadSettings
-) -> Generator[DaliClip | Refused | None]:
-    """The result of a batch decoder for each recording; None if the thread decodes it itself."""
-    if settings.decoder == "dali":
-        from pipelines.dali import dali_clips
-
-        yield from dali_clips([source.file for source in sources], settings.threads)
-    else:
-        yield from repeat(None, len(sources))
-
-
 def read_clip(source: SourceClip, settings: ReadSettings, file: DaliClip | Refused | None = None) -> ReadClip:
     """Read one recording. ``file`` : DALI's result for it; None: soundfile reads it."""
     with settings.stages.measure("decode"):
@@ -116,11 +66,21 @@ def read_clip(source: SourceClip, settings: ReadSettings, file: DaliClip | Refus
             with open_recording(source.file) as opened:
                 return _judge(source, opened, settings)
         except OSError as error:
-            return ReadClip(source, None, problem=f"cannot be read: {error.strerror or error}")
+            return unreadable_clip(source, error)
         except MemoryError as error:
-            raise MemoryShortError(
-                f"not enough memory to decode '{source.file}'; free some, or use fewer --jobs; build again"
-            ) from error
+            raise memory_short(source) from error
+
+
+def unreadable_clip(source: SourceClip, error: OSError) -> ReadClip:
+    """A clip whose recording cannot be read."""
+    return ReadClip(source, None, problem=f"cannot be read: {error.strerror or error}")
+
+
+def memory_short(source: SourceClip) -> MemoryShortError:
+    """The error if the memory does not suffice to decode a recording."""
+    return MemoryShortError(
+        f"not enough memory to decode '{source.file}'; free some, or use fewer --jobs; build again"
+    )
 
 
 def _read_from_dali(source: SourceClip, settings: ReadSettings, file: DaliClip | Refused) -> ReadClip:
@@ -144,12 +104,21 @@ def _judge(
         if isinstance(opened, FileSource):
             require_usable_header(opened, settings.audio)
         if opened.sha256() != source.audio_sha256:
-            return ReadClip(source, None, problem=_CHANGED)
+            return ReadClip(source, None, problem=CHANGED)
         recording = decode(opened, settings.audio, decoded)
     except UnusableRecordingError as error:
-        return ReadClip(source, source.audio_sha256, problem=str(error), error=error)
+        return judged_clip(source, error, settings)
     if isinstance(opened, FileSource) and opened.has_changed():
-        return ReadClip(source, None, problem=_CHANGED)
+        return ReadClip(source, None, problem=CHANGED)
+    return judged_clip(source, recording, settings)
+
+
+def judged_clip(
+    source: SourceClip, recording: Recording | UnusableRecordingError, settings: ReadSettings
+) -> ReadClip:
+    """A clip whose recording was decoded, cut to the window, or found unusable."""
+    if isinstance(recording, UnusableRecordingError):
+        return ReadClip(source, source.audio_sha256, problem=str(recording), error=recording)
     kept = replace(
         recording,
         samples=recording.samples[: settings.window].copy(),

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from featurestore.compute.processing import ProcessedClip
 from featurestore.compute.reader import ReadClip
+from featurestore.compute.reading_order import rows_in_reading_order
 from featurestore.compute.stages import Stages
 from featurestore.format.manifest import ManifestRow, planned_row
 from featurestore.format.statistics import STATISTICS_SCHEMA, Statistics, merge
@@ -53,7 +54,7 @@ class UnitResult:
 def gather_unit(
     work: UnitWork, clips: Iterator[ProcessedClip], advance: Advance, stages: Stages
 ) -> UnitResult:
-    """Take the unit's clips, the next ones of ``clips``, and put each into its row."""
+    """Take the unit's clips, the next ones of ``clips`` in reading order, and put each into its row."""
     unit, spec = work.unit, work.compute
     views, count = len(spec.view_names), len(unit.rows)
     arrays = {
@@ -63,18 +64,18 @@ def gather_unit(
     parameters = np.full((views, len(unit.clips)), np.nan)
     samples, valid_frames = np.zeros((2, views, len(unit.clips)), dtype=np.int64)
     moments = UnitMoments(work)
-    rows: list[ManifestRow] = []
-    seen: list[SourceClip | None] = []
-    for row, source in enumerate(unit.rows):
-        if source is None:
-            seen.append(None)
-            _leave_empty(arrays, row)
-            continue
+    rows: dict[int, ManifestRow] = {}
+    seen: list[SourceClip | None] = [None] * count
+    features: dict[int, tuple[str, FeatureBatch]] = {}
+    positions = {row: at for at, row in enumerate(row for row, each in enumerate(unit.rows) if each)}
+    for row in set(range(count)) - positions.keys():
+        _leave_empty(arrays, row)
+    for row in rows_in_reading_order(unit):
         with stages.measure("waiting for clips"):
             clip = next(clips)
-        position = len(rows)
-        seen.append(replace(clip.read.source, audio_sha256=clip.read.audio_sha256))
-        rows.append(_manifest_row(clip.read, unit.first_row + row))
+        position = positions[row]
+        seen[row] = replace(clip.read.source, audio_sha256=clip.read.audio_sha256)
+        rows[row] = _manifest_row(clip.read, unit.first_row + row)
         advance(1)
         if clip.features is None:
             _leave_empty(arrays, row)
@@ -84,13 +85,15 @@ def gather_unit(
         samples[:, position] = clip.features.samples[:, 0]
         parameters[:, position] = clip.features.parameters[:, 0]
         valid_frames[:, position] = clip.features.valid_frames[:, 0]
-        moments.add(clip.read.source.clip.speaker, clip.features)
+        features[row] = (clip.read.source.clip.speaker, replace(clip.features, arrays={}))
+    for row in sorted(features):  # sums depend on the order
+        moments.add(*features[row])
     computed = {name: index for index, name in enumerate(spec.view_names)}
     return UnitResult(
         work,
         fingerprint(seen, unit.feature_version),
         {(feature, view): arrays[feature][computed[name]] for feature, view, name in work.missing},
-        rows,
+        [rows[row] for row in sorted(rows)],
         {name: [_none_if_nan(value) for value in parameters[index]] for name, index in computed.items()},
         {name: _stream_keys(unit, spec.seed, name) for name in spec.view_names},
         {name: samples[index].tolist() for name, index in computed.items()},
@@ -141,7 +144,7 @@ class UnitMoments:
     def add(self, speaker: str, clip: FeatureBatch) -> None:
         """Add a clip."""
         self._speakers.append(speaker)
-        self._clips.append(replace(clip, arrays={}))
+        self._clips.append(clip)
 
     def statistics(self) -> pa.Table:
         """The moments of the unit's missing parts, one row per speaker × view × feature.

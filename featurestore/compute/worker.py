@@ -23,7 +23,9 @@ import numpy.typing as npt
 
 from featurestore.compute.portable import make_portable
 from featurestore.compute.processing import ProcessedClip, compute_clips
-from featurestore.compute.reader import ReadClip, ReadSettings, read_clip
+from featurestore.compute.read_ahead import read_group
+from featurestore.compute.reader import ReadClip, ReadSettings
+from featurestore.compute.reading_order import split_by_recording
 from featurestore.compute.stages import Stages
 from featurestore.plan.units import SourceClip
 from pipelines.process import compute_alone, keep_freed_memory
@@ -88,9 +90,11 @@ class Setup:
 
 @dataclass(frozen=True)
 class Task:
-    """Clips to process, and the slot of the shared memory for their features or samples."""
+    """Clips to process, and the slots of the shared memory for their features or samples, one per
+    ``Setup.clips`` clips.
+    """
 
-    slot: int
+    slots: tuple[int, ...]
     sources: tuple[SourceClip, ...]
 
 
@@ -130,11 +134,11 @@ class Processor:
         setup = self._setup
         settings = ReadSettings(setup.spec.audio, setup.window, 1, "soundfile", stages, setup.untrimmed)
         clips, samples, untrimmed = [], [], []
-        for index, source in enumerate(task.sources):
-            read = read_clip(source, settings)
+        reads = (read for group in split_by_recording(task.sources) for read in read_group(group, settings))
+        for index, read in enumerate(reads):
             samples.append(len(read.recording.samples) if read.recording else 0)
             untrimmed.append(len(read.recording.untrimmed) if read.recording else 0)
-            slot = self._slots[task.slot, index]
+            slot = self._slots[task.slots[index // setup.clips], index % setup.clips]
             clips.append(self._finish(read, slot, stages))
         return ComputedClips(tuple(clips), tuple(samples), tuple(untrimmed), stages.seconds())
 

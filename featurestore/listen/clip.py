@@ -16,8 +16,9 @@ from data.scanning import scan_corpus
 from featurestore.format.layout import LATEST, ROOT_METADATA, STORE_JSON
 from featurestore.places.choose import is_url
 from featurestore.store import FeatureStore
+from pipelines.segments import Segment
 from pipelines.version import FEATURE_VERSION
-from schemas.clip import Scan, Status
+from schemas.clip import Clip, Scan, Status
 from schemas.defaults import DEFAULT_RECIPE
 from schemas.errors import CorpusNotFoundError, SpecError, StoreConflictError, UnknownNameError, UsageError
 from schemas.files.formats import AUDIO_SUFFIXES
@@ -66,6 +67,8 @@ class Subject:
     spec: StoreSpec
     sha256: str | None = None
     stored: Mapping[str, StoredView] | None = None
+    segment: Segment | None = None
+    """Part of the recording; None: all of it."""
 
 
 def find_subject(request: ListenRequest) -> Subject:
@@ -110,8 +113,8 @@ def _of_store(request: ListenRequest) -> Subject:
             f"{clip_id} has no views because its recording is bad ({clip['problem']}); choose another clip"
         )
     scan = _scan_of_store(request, clip_id, dataset)
-    paths = {found.clip_id: found.path for found in scan.clips}
-    if clip_id not in paths:
+    clips = {found.clip_id: found for found in scan.clips}
+    if clip_id not in clips:
         raise CorpusNotFoundError(
             f"the recording of {clip_id} is not in '{scan.root}'; complete the corpus, or give the folder "
             f"that has the recording as --datasets {dataset}=PATH"
@@ -121,7 +124,13 @@ def _of_store(request: ListenRequest) -> Subject:
         str(name): StoredView(None if isnan(value) else float(value), str(key))
         for name, value, key in zip(views["name"], views["parameter"], views["key"], strict=True)
     }
-    return Subject(clip_id, scan.root / paths[clip_id], store.spec, str(clip["audio_sha256"]), stored)
+    found = clips[clip_id]
+    sha256 = str(clip["audio_sha256"])
+    return Subject(clip_id, scan.root / found.path, store.spec, sha256, stored, _segment_of(found))
+
+
+def _segment_of(clip: Clip) -> Segment | None:
+    return Segment(clip.start_s or 0.0, clip.end_s) if clip.is_segment else None
 
 
 def _scan_of_store(request: ListenRequest, clip_id: str, dataset: str) -> Scan:
@@ -150,7 +159,7 @@ def _of_corpus(request: ListenRequest) -> Subject:
     scan = _scan(request.what, request.corpora)
     ids, paths = [clip.clip_id for clip in scan.clips], [clip.path for clip in scan.clips]
     clip = scan.clips[find_clip(request.clip, ids, paths, scan.dataset)]
-    return Subject(clip.clip_id, scan.root / clip.path, spec)
+    return Subject(clip.clip_id, scan.root / clip.path, spec, segment=_segment_of(clip))
 
 
 def _scan(request: str, corpora: Path) -> Scan:

@@ -72,7 +72,7 @@ def _derive(subject: Subject, request: ListenRequest) -> Waveforms:
                 f"restore that recording, or run `ser-features build` again"
             )
         try:
-            return derive(source, subject.clip_id, subject.spec)
+            return derive(source, subject.clip_id, subject.spec, subject.segment)
         except RecordingError as error:
             raise RecordingError(f"'{subject.recording}' cannot be used: {error}") from error
 

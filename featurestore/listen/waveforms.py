@@ -9,12 +9,13 @@ import numpy.typing as npt
 import torch
 
 from pipelines.batch import ClipBatch, ViewBatch
-from pipelines.decode import decode
+from pipelines.decode import Recording, UnusableRecordingError, decode
 from pipelines.process import single_threaded
-from pipelines.recording.source import ByteSource
+from pipelines.recording.source import ByteSource, MemorySource
+from pipelines.segments import Segment, decode_segments
 from pipelines.trim import trim_bounds
 from pipelines.views.compute import augment, original, untrimmed_samples, window_samples
-from schemas.spec import StoreSpec
+from schemas.spec import AudioSpec, StoreSpec
 from schemas.views import ORIGINAL
 
 
@@ -44,14 +45,16 @@ class Waveforms:
 
 
 @torch.inference_mode()
-def derive(data: bytes | ByteSource, clip_id: str, spec: StoreSpec) -> Waveforms:
-    """Derive the views of a recording from its bytes, or a source of them.
+def derive(
+    data: bytes | ByteSource, clip_id: str, spec: StoreSpec, segment: Segment | None = None
+) -> Waveforms:
+    """Derive the views of a recording, or of a segment of it, from its bytes or a source of them.
 
     Raises :class:`~pipelines.decode.UnusableRecordingError` if a build would mark the recording as bad.
     """
-    recording = decode(data, spec.audio)
+    recording = _decode(data, spec.audio, segment)
     samples = recording.samples
-    start_s, end_s = _trimmed_seconds(data, spec)
+    start_s, end_s = _trimmed_seconds(data, spec, segment)
     with single_threaded():
         kept = torch.from_numpy(samples[: window_samples(spec)])[None]
         whole = torch.from_numpy(recording.untrimmed[: untrimmed_samples(spec)])[None]
@@ -76,11 +79,24 @@ def _waveform(batch: ClipBatch, name: str, kind: str, view: ViewBatch) -> Wavefo
     return Waveform(name, kind, parameter, key.hex, view.waveforms[0, :length].numpy())
 
 
-def _trimmed_seconds(data: bytes | ByteSource, spec: StoreSpec) -> tuple[float, float]:
+def _decode(data: bytes | ByteSource, audio: AudioSpec, segment: Segment | None) -> Recording:
+    if segment is None:
+        return decode(data, audio)
+    source = data if isinstance(data, ByteSource) else MemorySource(data)
+    (found,) = decode_segments(source, (segment,), audio)
+    if isinstance(found, UnusableRecordingError):
+        raise found
+    return found
+
+
+def _trimmed_seconds(
+    data: bytes | ByteSource, spec: StoreSpec, segment: Segment | None
+) -> tuple[float, float]:
     """Seconds that trimming removes at the start and the end."""
     if spec.audio.trim_db is None:
         return 0.0, 0.0
-    whole = decode(data, spec.audio.model_copy(update={"trim_db": None, "normalise": "none"})).samples
+    plain = spec.audio.model_copy(update={"trim_db": None, "normalise": "none"})
+    whole = _decode(data, plain, segment).samples
     start, stop = trim_bounds(whole, spec.audio.trim_db)
     rate = spec.audio.sample_rate
     return start / rate, (len(whole) - stop) / rate

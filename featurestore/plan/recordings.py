@@ -6,7 +6,7 @@ import hashlib
 import os
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -25,6 +25,10 @@ _STATES_AT_ONCE = 256
 """Files per task of a thread that reads states: on a network file system each state takes a while."""
 
 _TWINS_NAMED = 3
+
+_Sound = tuple[str | None, float | None, float | None]
+"""Hash of a recording, start and end of a segment."""
+
 _EMPTY = hashlib.sha256(b"").hexdigest()
 
 
@@ -40,16 +44,17 @@ def hash_recordings(scan: Scan, progress: Progress, *, trust: bool = True) -> tu
     before = load(scan.root)
     after = {path: before[path] for path in paths if path in before}
     hashes: dict[str, str | None] = dict(_unchanged(root, after)) if trust else {}
-    unread = [path for path in paths if path not in hashes]
+    unread = [path for path in dict.fromkeys(paths) if path not in hashes]
     try:
         with progress.task(f"hash {scan.dataset}", len(paths), "clips") as advance:
-            advance(len(hashes))
+            clips = Counter(paths)
+            advance(sum(clips[path] for path in hashes))
             with closing(_read(root, unread)) as read:
                 for path, digest, known in read:
                     hashes[path] = digest
                     if known is not None:
                         after[path] = known
-                    advance(1)
+                    advance(clips[path])
     finally:  # a stopped build keeps its hashes too: a large corpus takes minutes
         if after != before:
             save(scan.root, after)
@@ -105,13 +110,16 @@ def _hash(root: str, path: str) -> tuple[str, str | None, KnownHash | None]:
 
 
 def _notes(clips: Sequence[Clip], hashes: Mapping[str, str | None]) -> Iterator[str]:
-    """The clips' notes, each with the names of other clips that have the same bytes."""
-    twins: dict[str | None, list[str]] = defaultdict(list)
+    """The clips' notes, each with the names of other clips that have the same sound.
+
+    That is the same bytes, and the same part of them: segments of one recording are no copies of each other.
+    """
+    twins: dict[_Sound, list[str]] = defaultdict(list)
     for clip in clips:
-        twins[hashes[clip.path]].append(clip.clip_id)
+        twins[hashes[clip.path], clip.start_s, clip.end_s].append(clip.clip_id)
     for clip in clips:
         digest = hashes[clip.path]
-        group = [] if digest in {None, _EMPTY} else twins[digest]
+        group = [] if digest in {None, _EMPTY} else twins[digest, clip.start_s, clip.end_s]
         named = [other for other in group[: _TWINS_NAMED + 1] if other != clip.clip_id][:_TWINS_NAMED]
         more = f" and {left} more" if (left := len(group) - 1 - _TWINS_NAMED) > 0 else ""
         same = f"same audio as {', '.join(named)}{more}" if named else ""

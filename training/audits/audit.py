@@ -27,11 +27,16 @@ from training.audits.sentences import SharedSentences, shared_sentences
 from training.audits.view_source import check_view_source
 from training.samples.samples import Samples
 from training.splits.side import SIDES, Side
+from training.splits.sounds import is_segment, sounds_of
 from training.splits.split import Split
 
 Verdict = Literal["clean", "leak", "admitted", "reported"]
 """``admitted``: an overlap inherent in the protocol and stated in its title; ``reported``: an overlap that is
 not a leak."""
+
+
+SEGMENTS = "segments"
+"""Name of the check that only splits of segmented recordings have."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +91,14 @@ class Audit:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """One sentence if there are copies of recordings that the recipe accepts."""
-        return tuple(
+        """One sentence each on copies that the recipe accepts, and on segments of one recording."""
+        segments = tuple(
+            f"segments of {format_count(check.count, 'recording')} are on different sides; they share "
+            f"a room and a microphone: {'; '.join(check.offenders[:3])}"
+            for check in self.checks
+            if check.name == SEGMENTS and check.count
+        )
+        return segments + tuple(
             f"{format_count(check.count, 'pair')} of clips on different sides "
             f"{choose_form(check.count, 'sounds', 'sound')} the same: "
             f"{'; '.join(check.offenders[:3])}"
@@ -143,6 +154,7 @@ def audit(
     recording on several sides, if views were drawn; and training speakers in validation, but never in the
     test, if too few speakers were left. Reported are training sentences that are in validation or test too;
     in the test they are leaks under ``speaker+sentence``.
+    Segments of one recording that do not overlap are reported if they are on different sides.
 
     ``near_duplicates`` come from :func:`training.audits.near_duplicates.near_duplicates`; None skips the
     check. They are leaks, or admitted if the rule is ``report``.
@@ -151,7 +163,8 @@ def audit(
         [pd.DataFrame({"clip_id": list(split.side(name)), "side": name}) for name in SIDES],
         ignore_index=True,
     )
-    clips = sides.merge(manifest, on="clip_id", how="left", validate="many_to_one")
+    known_sounds = manifest.assign(sound=sounds_of(manifest))
+    clips = sides.merge(known_sounds, on="clip_id", how="left", validate="many_to_one")
     same_recordings = SIDES if split.views is not None else ()
     hashed = clips[clips["audio_sha256"].fillna("") != ""]
     checks = [
@@ -166,8 +179,9 @@ def audit(
         _check(
             "audio overlap",
             "Is each recording, by the SHA-256 of its file, on one side?",
-            find_straddling(hashed, "audio_sha256", same_recordings),
+            find_straddling(hashed, "sound", same_recordings),
         ),
+        *_segments_check(hashed),
         _check(
             "recordings",
             "Is each clip still the recording that was split?",
@@ -201,6 +215,19 @@ def audit(
         test_sentences_heard=len(in_test & in_training),
         sentences=shared_sentences(manifest, split.train, split.test),
     )
+
+
+def _segments_check(hashed: pd.DataFrame) -> tuple[Check, ...]:
+    """The check of the segments of one recording, if there are any. Its sides share a room, not sound."""
+    cut = hashed[is_segment(hashed)]
+    if cut.empty:
+        return ()
+    named = cut["dataset"] + "/" + cut["path"]
+    recording = named.groupby(cut["audio_sha256"]).transform("first")
+    found = find_straddling(cut.assign(recording=recording), "recording", SIDES)
+    question = "Are the segments of each recording on one side?"
+    verdict: Verdict = "reported" if found.admitted else "clean"
+    return (Check(SEGMENTS, question, verdict, found.sentences, found.admitted),)
 
 
 def _sharing_speakers(split: Split) -> tuple[Side, ...]:

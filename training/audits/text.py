@@ -56,9 +56,9 @@ def _split_text(one: AuditedSplit) -> str:
 
 
 def _check_lines(check: Check) -> list[str]:
-    if check.verdict == "reported":
-        return [f"  {check.verdict:9} {check.name}: {'; '.join(check.offenders)}"]
     more = check.count - min(len(check.offenders), LISTED)
+    if check.verdict == "reported" and not more:
+        return [f"  {check.verdict:9} {check.name}: {'; '.join(check.offenders)}"]
     return [
         f"  {check.verdict:9} {check.name}: {check.count:,}",
         *(f"  {'':9}   {offender}" for offender in check.offenders[:LISTED]),

@@ -8,6 +8,7 @@ import pandas as pd
 
 from training.metrics.temperature import HeldOutBy
 from training.splits.identical import join_identical
+from training.splits.sounds import sounds_of
 
 
 @dataclass(frozen=True)
@@ -27,5 +28,5 @@ def units_to_hold_out(clips: pd.DataFrame) -> HeldOutUnits:
     named = clips["sentence"].fillna("").astype(str)
     if len(speakers.unique()) > 1 or (named == "").any():
         return HeldOutUnits(tuple(speakers), "speaker")
-    sentences = join_identical(clips["dataset"].astype(str) + "/" + named, clips["audio_sha256"])
+    sentences = join_identical(clips["dataset"].astype(str) + "/" + named, sounds_of(clips))
     return HeldOutUnits(tuple(sentences), "sentence")

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from featurestore.store import FeatureStore
 from schemas.errors import RunError, UsageError
-from schemas.labels import UNKNOWN_EMOTION, sort_emotions
 from schemas.labels_spec import ALL_EMOTIONS
 from schemas.overrides import override
 from schemas.recipe import Recipe
@@ -15,7 +14,7 @@ from training.plan.requirements import InputSelection, selection_of
 from training.runs.request import TrainRequest
 from training.samples.datasets import require_datasets
 from training.samples.dimensions import dimensions_of
-from training.samples.targets import candidates
+from training.samples.targets import candidates, given_emotions
 from training.splits.choose import splits_of
 from training.splits.split import Split
 from training.vectors.speaker import require_whole_speakers
@@ -78,12 +77,11 @@ def _with_known_labels(store: FeatureStore, recipe: Recipe) -> Recipe:
     if recipe.labels.set != ALL_EMOTIONS:
         return recipe
     clips = candidates(store.manifest, recipe.where, recipe.datasets)
-    given = (clips["emotion"] != UNKNOWN_EMOTION) | (clips["label"] != "")
-    emotions = clips["emotion"][given].unique()
+    emotions = given_emotions(clips)
     try:
         labels = recipe.labels.resolve(emotions)
     except ValueError as error:
-        held = ", ".join(sort_emotions(emotions)) or "none"
+        held = ", ".join(emotions) or "none"
         raise RunError(
             f"label set 'all' needs clips of at least two emotions, but the store has {held}; add clips, or "
             f"change where and datasets"

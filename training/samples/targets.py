@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.errors import RunError
-from schemas.labels import LABEL_SETS, Gender, LabelSet, Target, sort_emotions
+from schemas.labels import LABEL_SETS, UNKNOWN_EMOTION, Gender, LabelSet, Target, sort_emotions
 from schemas.messages.counts import choose_form
 from training.samples.selection import Selection
 
@@ -87,6 +87,15 @@ def candidates(
     return manifest[Selection.of(manifest, where, datasets).met]
 
 
+def given_emotions(clips: pd.DataFrame) -> tuple[str, ...]:
+    """Emotions that the corpora of ``clips`` give them, in the order of tables.
+
+    Without the unknown one of clips that only have ratings.
+    """
+    given = (clips["emotion"] != UNKNOWN_EMOTION) | (clips["label"] != "")
+    return sort_emotions(clips["emotion"][given].unique())
+
+
 def targets_of(
     manifest: pd.DataFrame,
     labels: LabelSet,
@@ -129,7 +138,7 @@ def targets_of(
         why = "; ".join(found.notices) or "the store is empty"
         raise RunError(
             f"no clips are left for label set '{labels.name}' and target '{target}' ({why})"
-            f"{_remedy(found, where, sort_emotions(manifest['emotion'][met].unique()))}"
+            f"{_remedy(found, where, given_emotions(manifest[met]))}"
         )
     return found
 
@@ -139,12 +148,13 @@ def _remedy(found: Targets, where: str | None, emotions: Sequence[str]) -> str:
 
     ``emotions`` are those of the clips whose emotion is not in the label set, or whose gender is unknown.
     """
+    other = f"; the clips are {', '.join(emotions)}: train on all of them with --set labels.set=all"
+    if not emotions:
+        other = "; their corpus gives no clip an emotion"
     remedies = {
         "": (found.bad, found.other_corpus),
         f"; loosen the query {where!r}": (found.unmet,),
-        f"; the clips are {', '.join(emotions)}: train on all of them with --set labels.set=all": (
-            found.other_emotion,
-        ),
+        other: (found.other_emotion,),
         "; add the speakers' genders to corpus.toml and build again, or train with --set "
         "labels.target=emotion": (found.unknown_gender,),
     }

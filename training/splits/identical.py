@@ -5,22 +5,22 @@ from __future__ import annotations
 import pandas as pd
 
 
-def join_identical(keys: pd.Series, audio_sha256: pd.Series) -> pd.Series:
+def join_identical(keys: pd.Series, recordings: pd.Series) -> pd.Series:
     """Replace keys that share an identical recording by one of them.
 
     Parameters
     ----------
     keys : Series of str
         What each clip belongs to: its speaker, its sentence, or the clip itself.
-    audio_sha256 : Series of str
-        Hash of each clip's recording; a missing or empty hash equals no other.
+    recordings : Series of str
+        Hash of each clip's recording, or its sound; a missing or empty one equals no other.
 
     Returns
     -------
     Series of str, like ``keys``: for each group of joined keys, the first in alphabetical order.
     """
-    known = audio_sha256.fillna("") != ""
-    twins = known & audio_sha256.where(known).duplicated(keep=False)
+    known = recordings.fillna("") != ""
+    twins = known & recordings.where(known).duplicated(keep=False)
     if not twins.any():
         return keys
     parent = {key: key for key in sorted(keys[twins].unique())}
@@ -30,7 +30,7 @@ def join_identical(keys: pd.Series, audio_sha256: pd.Series) -> pd.Series:
             key = parent[key]
         return key
 
-    for _, sharing in keys[twins].groupby(audio_sha256[twins], sort=True):
+    for _, sharing in keys[twins].groupby(recordings[twins], sort=True):
         first, *others = sorted({root(key) for key in sharing})
         parent.update(dict.fromkeys(others, first))
     return keys.map({key: root(key) for key in parent}).fillna(keys)

@@ -1,4 +1,4 @@
-"""Speakers as persons: speakers with identical recordings count as one."""
+"""Speakers as persons: speakers with identical recordings, or overlapping segments, count as one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from training.splits.identical import join_identical
+from training.splits.sounds import sounds_of
 
 SPEAKER_STRATA: tuple[tuple[str, ...], ...] = (("dataset", "gender"), ("dataset",), ())
 """Manifest columns within which speakers are drawn: the first that leave no side of a split empty."""
@@ -36,7 +37,7 @@ def people_of(usable: pd.DataFrame) -> tuple[Person, ...]:
     described = (
         usable.sort_values("clip_id").groupby("speaker")[["dataset", "gender"]].first().T.to_dict("list")
     )
-    together = join_identical(usable["speaker"], usable["audio_sha256"])
+    together = join_identical(usable["speaker"], sounds_of(usable))
     members = usable["speaker"].groupby(together).unique()
     return tuple(
         Person(tuple(sorted(speakers)), *map(str, described[first]))

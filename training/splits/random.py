@@ -27,7 +27,9 @@ Unit = TypeVar("Unit")
 
 
 def at_random(usable: pd.DataFrame, draw: Draw) -> Split:
-    """Draw the clips of each corpus and emotion into three sides; identical recordings stay together.
+    """Draw the clips of each corpus and emotion into three sides.
+
+    Identical recordings stay together, and so do the segments of a recording.
 
     If that leaves a side empty, emotions are drawn together, then corpora too.
 

@@ -14,6 +14,7 @@ from training.splits.folds import deal_speakers
 from training.splits.identical import join_identical
 from training.splits.people import Person, spoken_by
 from training.splits.side import SIDES
+from training.splits.sounds import sounds_of
 from training.splits.split import Fold, Split
 from training.splits.units import strata_of_units
 from training.splits.validation import Validation, validation_of
@@ -94,7 +95,7 @@ def _sentences_of(usable: pd.DataFrame) -> pd.Series:
             f"speaker+sentence needs the sentence of every clip, which {nameless[0]} does not tell; choose "
             "other corpora with --datasets, or use --protocol kfold:K"
         )
-    sentences = join_identical(usable["dataset"] + "/" + named, usable["audio_sha256"])
+    sentences = join_identical(usable["dataset"] + "/" + named, sounds_of(usable))
     for corpus, found in sentences.groupby(usable["dataset"]):
         if found.nunique() < GROUPS_OF_SENTENCES:
             raise SplitError(

@@ -11,6 +11,7 @@ from training.splits.assemble import Draw
 from training.splits.draw import shuffle, strata
 from training.splits.identical import join_identical
 from training.splits.people import SPEAKER_STRATA, Person, people_of, some_names, spoken_by
+from training.splits.sounds import sounds_of
 from training.splits.split_document import ValidationBy
 from training.splits.units import strata_of_units
 
@@ -68,7 +69,7 @@ def _of_the_same_speakers(rest: pd.DataFrame, draw: Draw, key: tuple[str, ...]) 
     if (rest["sentence"].fillna("") != "").all():
         by = (("sentence", sentence), *by)
     for name, unit in by:
-        units = join_identical(unit, rest["audio_sha256"])
+        units = join_identical(unit, rest["audio_sha256"] if name == "clip" else sounds_of(rest))
         chosen = _units(rest, units, draw, key)
         if chosen:
             return Validation(units.isin(chosen), name, ("dataset", "emotion"))

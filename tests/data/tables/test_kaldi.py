@@ -34,6 +34,27 @@ def test_the_lists_of_a_directory_give_its_clips(tree: Tree) -> None:
     ]
 
 
+def test_segments_give_parts_of_recordings(tree: Tree) -> None:
+    root = tree("audio/call 1.wav")
+    _lay(
+        root,
+        wav_scp="call-1 audio/call 1.wav\n",
+        segments="ann-1 call-1 0.00 1.50\nben-1 call-1 1.5 3.25\nann-2 call-1 3.25 -1\nben-2 call-1 2 1\n",
+        utt2emo="ann-1 ang\nben-1 hap\nann-2 sad\nben-2 sad\n",
+        utt2spk="ann-1 ann\nben-1 ben\nann-2 ann\nben-2\tben\n",
+        spk2gender="ann f\nben m\n",
+    )
+    ((corpus, found),) = locate(f"calls={root}", root).found
+    scan = corpus.scan(found)
+    assert [(c.clip_id, c.speaker, c.start_s, c.end_s, c.emotion) for c in scan.clips] == [
+        ("calls/audio/call 1#0000000-0001500", "calls/ann", 0.0, 1.5, "angry"),
+        ("calls/audio/call 1#0003250-end", "calls/ann", 3.25, None, "sad"),
+        ("calls/audio/call 1#0001500-0003250", "calls/ben", 1.5, 3.25, "happy"),
+    ]
+    (ignored,) = scan.ignored
+    assert ignored.reason.startswith("line 4 of segments: the segment ends at 1 s, but it starts at 2 s")
+
+
 def test_an_utterance_without_an_emotion_is_reported_with_its_line(tree: Tree) -> None:
     root = tree("a.wav", "b.wav")
     _lay(root, wav_scp="x a.wav\ny b.wav\n", utt2emo="x sad\n")
@@ -47,7 +68,8 @@ def test_an_utterance_without_an_emotion_is_reported_with_its_line(tree: Tree) -
     ("lists", "problem"),
     [
         ({"wav_scp": "x sox a.wav -t wav - |\n"}, "line 1 of '.*' is a command, not a path"),
-        ({"wav_scp": "x a.wav\n", "segments": "x-1 x 0 1\n"}, "cuts recordings by its file 'segments'"),
+        ({"wav_scp": "x a.wav\n", "segments": "x-1 x 0 1 2\n"}, "line 1 of '.*segments' is not a segment"),
+        ({"wav_scp": "x a.wav\n", "segments": "x-1 y 0 1\n"}, "'y', which wav.scp lacks"),
         ({"wav_scp": ""}, "has no rows"),
     ],
 )

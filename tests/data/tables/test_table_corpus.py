@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from data.locate import locate
 from data.scanning import scan_corpus
 from data.tables.numbers import parse_number
+from data.tables.rows import name_cut
 from schemas.clip import Scan
 from schemas.errors import CorpusError, CorpusNotFoundError, UsageError
 from schemas.labels import Gender
@@ -139,6 +140,93 @@ def test_numbers_are_read_as_python_writes_them(number: float) -> None:
     assert parse_number(repr(number)) == parse_number(repr(number).replace(".", ",")) == number
 
 
+NKULULEKO_SEGMENTS = """file,start,end,emotion,speaker,gender
+wav/a.wav,0 days 00:00:00,0 days 00:00:01.500000,anger,anna,female
+wav/a.wav,0 days 00:00:01.500000,0 days 00:00:03.250000,joy,ben,male
+wav/a.wav,0 days 00:00:02.000000,NaT,sadness,anna,female
+wav/b.wav,0 days 00:00:00,NaT,neutral,ben,male
+"""
+"""As nkululeko writes it, with an index of audformat."""
+
+
+def test_nkululeko_s_table_of_segments(tree: Tree) -> None:
+    root = tree("wav/a.wav", "wav/b.wav")
+    (root / "calls.csv").write_text(NKULULEKO_SEGMENTS)
+    found = scan(f"calls={root}/calls.csv", root)
+    assert [(c.clip_id, c.path, c.start_s, c.end_s, c.emotion) for c in found.clips] == [
+        ("calls/wav/a#0000000-0001500", "wav/a.wav", 0.0, 1.5, "angry"),
+        ("calls/wav/a#0002000-end", "wav/a.wav", 2.0, None, "sad"),
+        ("calls/wav/a#0001500-0003250", "wav/a.wav", 1.5, 3.25, "happy"),
+        ("calls/wav/b", "wav/b.wav", None, None, "neutral"),
+    ]
+    assert found.ignored == ()
+    assert found.notices == ()
+
+
+def _timedeltas(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.assign(**{name: pd.to_timedelta(rows[name], unit="s") for name in ("Start", "End")})
+
+
+SEGMENTED: dict[str, Callable[[Path, pd.DataFrame], None]] = {
+    "seconds.csv": lambda path, rows: rows.to_csv(path, index=False),
+    "commas.csv": lambda path, rows: rows.to_csv(path, index=False, sep=";", decimal=","),
+    "times.csv": lambda path, rows: _timedeltas(rows).to_csv(path, index=False),
+    "seconds.parquet": lambda path, rows: rows.to_parquet(path),
+    "times.parquet": lambda path, rows: _timedeltas(rows).to_parquet(path),
+    "seconds.jsonl": lambda path, rows: rows.to_json(path, orient="records", lines=True),
+    "clock.csv": lambda path, rows: rows.assign(
+        Start=["0:00:00", "00:00:00.0005", "24:00:00"], End=["00:00:01.5", "00:01:01.25", ""]
+    ).to_csv(path, index=False),
+}
+
+
+@pytest.mark.parametrize("form", SEGMENTED)
+def test_every_form_of_times_gives_the_same_segments(tree: Tree, form: str) -> None:
+    root = tree("a.wav")
+    rows = pd.DataFrame(
+        {
+            "file": ["a.wav"] * 3,
+            "emotion": ["happy", "sad", "angry"],
+            "speaker": ["s"] * 3,
+            "Start": [0.0, 0.0005, 86400.0],
+            "End": [1.5, 61.25, None],
+        }
+    )
+    SEGMENTED[form](root / form, rows)
+    found = scan(f"mine={root}/{form}", root)
+    assert [(c.clip_id, c.start_s, c.end_s) for c in found.clips] == [
+        ("mine/a#0000000-0001500", 0.0, 1.5),
+        ("mine/a#0000000.5-0061250", 0.0005, 61.25),
+        ("mine/a#86400000-end", 86400.0, None),
+    ]
+
+
+def test_segments_that_cannot_be_are_reported_with_their_line(tree: Tree) -> None:
+    root = tree("a.wav")
+    cuts = ("0,1", "2,1", "1,1", "-1,1", "1,soon", "-1 days +23:59:59,1", "0:61:00,", "0,1")
+    lines = "".join(f"a.wav,sad,x,{cut}\n" for cut in cuts)
+    (root / "t.csv").write_text(f"file,emotion,speaker,start,end\n{lines}")
+    found = scan(f"mine={root}/t.csv", root)
+    assert [clip.clip_id for clip in found.clips] == ["mine/a#0000000-0001000"]
+    assert [item.reason for item in found.ignored] == [
+        "line 3 of t.csv: the segment ends at 1 s, but it starts at 2 s; give an end after the start",
+        "line 4 of t.csv: the segment ends at 1 s, but it starts at 1 s; give an end after the start",
+        "line 5 of t.csv: '-1' is not a time; give seconds, or HH:MM:SS.mmm",
+        "line 6 of t.csv: 'soon' is not a time; give seconds, or HH:MM:SS.mmm",
+        "line 7 of t.csv: '-1 days +23:59:59' is not a time; give seconds, or HH:MM:SS.mmm",
+        "line 8 of t.csv: '0:61:00' is not a time; give seconds, or HH:MM:SS.mmm",
+        "line 9 of t.csv names it again, after line 2 of t.csv",
+    ]
+
+
+@hypothesis.given(
+    st.lists(st.tuples(st.integers(0, 10**9), st.integers(1, 10**9)), min_size=1, max_size=5, unique=True)
+)
+def test_different_cuts_have_different_names(cuts: list[tuple[int, int]]) -> None:
+    names = {name_cut(start / 1e6, (start + length) / 1e6) for start, length in cuts}
+    assert len(names) == len(cuts)
+
+
 def test_all_finds_a_folder_whose_description_names_a_table(tree: Tree) -> None:
     root = tree("calls/wav/a.wav")
     (root / "calls" / "t.tsv").write_text("wav\temotion\tspeaker\nwav/a.wav\tsad\tanna\n")
@@ -218,12 +306,15 @@ def test_a_table_without_speakers_says_what_that_means(tree: Tree) -> None:
         ),
         ("file,mood\na.wav,sad\n", "has no column 'emotion', but file, mood"),
         ("file,speaker,split\na.wav,x,test\n", "has no column 'emotion', but file, speaker, split"),
-        ("file,emotion,start,end\na.wav,sad,0,1\n", "cuts recordings by its column 'start'"),
         (
             "file,emotion\na.wav,sad\na.wav,happy\n",
             "the emotion 'sad' in line 2 and 'happy' in line 3",
         ),
         ("file,emotion,speaker\na.wav,sad,x\na.wav,sad,y\n", "the speaker 'mine/x' in line 2"),
+        (
+            "file,emotion,start,end\na.wav,sad,0,1\na.wav,happy,0,1.0\n",
+            "'sad' in line 2 and 'happy' in line 3",
+        ),
         ("file,valence\na.wav,1\na.wav,2\n", "the valence '1' in line 2 and '2' in line 3"),
         ("file,emotion\na.wav,fröhlich\n".encode("cp1252"), "looks like Windows-1252"),
     ],

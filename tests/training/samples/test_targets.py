@@ -8,7 +8,13 @@ import pytest
 from schemas.errors import RunError
 from schemas.labels import LABEL_SETS, Target, label_set
 from schemas.labels_spec import LabelsSpec
-from training.samples.targets import NO_CLASS, candidates, emotion_marginal, targets_of
+from training.samples.targets import (
+    NO_CLASS,
+    candidates,
+    emotion_marginal,
+    given_emotions,
+    targets_of,
+)
 
 
 @pytest.mark.parametrize("name", LABEL_SETS)
@@ -91,6 +97,17 @@ def test_a_store_of_other_emotions_says_how_to_train_on_them(make_manifest: Any)
         RunError, match="the clips are no stress, stress: train on all of them with --set labels"
     ):
         targets_of(manifest, label_set("common7"), Target.EMOTION)
+
+
+def test_clips_with_ratings_alone_have_no_emotion(make_manifest: Any) -> None:
+    manifest = make_manifest(
+        {"speaker": "x/0", "emotion": emotion, "label": label}
+        for emotion, label in (("unknown", ""), ("sad", "sad"), ("unknown", "unknown"), ("angry", "A"))
+    )
+    assert given_emotions(manifest) == ("sad", "angry", "unknown")
+    assert given_emotions(manifest.iloc[[0, 1]]) == ("sad",)
+    with pytest.raises(RunError, match="their corpus gives no clip an emotion"):
+        targets_of(manifest.iloc[:1], label_set("common7"), Target.EMOTION)
 
 
 def test_candidates_are_the_usable_clips_of_the_corpora_that_match(make_manifest: Any) -> None:
