@@ -144,7 +144,10 @@ def _remedy(found: Targets, where: str | None, emotions: Sequence[str]) -> str:
     """
     other = f"; the clips are {', '.join(emotions)}: train on all of them with --set labels.set=all"
     if not emotions:
-        other = "; their corpus gives no clip an emotion"
+        other = (
+            "; their corpus gives no clip an emotion: train on ratings, if it has any, with --set "
+            "labels.target=regression"
+        )
     remedies = {
         "": (found.selection.bad, found.selection.other_corpus, found.selection.lacking),
         f"; loosen the query {where!r}": (found.selection.unmet,),
