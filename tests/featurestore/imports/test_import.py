@@ -8,21 +8,27 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import zarr
 
 from featurestore.compare import compare
 from featurestore.export.export import export
 from featurestore.format.documents import UnitRecord
+from featurestore.format.layout import VIEWS
+from featurestore.format.tables import parquet_bytes
 from featurestore.imports import run
 from featurestore.imports.run import ImportReport, ImportRequest, import_feature
 from featurestore.progress import Silent
+from featurestore.read.table_values import read_views
 from featurestore.sharing.selection import PartSelection
 from featurestore.store import FeatureStore
 from featurestore.verify import verify
 from schemas.errors import (
     FeatureSourceError,
     StoreConflictError,
+    StoreDamagedError,
     StoreNotFoundError,
     StoreUnfinishedError,
     UsageError,
@@ -240,3 +246,21 @@ def test_an_unusable_source_leaves_the_store_as_it_was(
         _import(tmp_path / "none.zarr", path)
     assert not (tmp_path / "none.zarr").exists()
     assert FeatureStore.open(own_small_store).digest == digest
+
+
+@pytest.mark.parametrize(
+    ("row", "frames"), [(0, 2), (0, -1), (1, 1)], ids=["more than the shape", "negative", "in another view"]
+)
+def test_frames_that_cannot_be_are_refused(
+    own_small_store: Path, table: Table, row: int, frames: int
+) -> None:
+    _import(own_small_store, table[0])
+    store = FeatureStore.open(own_small_store)
+    views = pq.read_table(own_small_store / VIEWS)
+    counts = views["egemaps_frames"].to_pylist()
+    assert counts == [1, 0, 0] * 112
+    counts[row] = frames
+    place = views.schema.get_field_index("egemaps_frames")
+    forged = views.set_column(place, views.schema.field(place), pa.array(counts, pa.int64()))
+    with pytest.raises(StoreDamagedError, match=f"row {row} has {frames} as egemaps_frames, expected 0 to 1"):
+        read_views(parquet_bytes(forged), store.manifest, store.spec)
