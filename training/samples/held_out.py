@@ -15,6 +15,7 @@ from schemas.errors import RunError
 from schemas.messages.counts import choose_form
 from training.runs.run import RunRecord
 from training.splits.side import ORIGINAL_VIEW
+from training.splits.sounds import has_segments
 from training.splits.split import Split
 
 
@@ -54,11 +55,12 @@ def unheard_clips(splits: Sequence[Split], records: Sequence[RunRecord], store: 
     } - {""}
     known = manifest["audio_sha256"].isin(recordings).to_numpy() & ~of_speaker
     model = "the model was" if len(records) == 1 else "a model was"
+    under = "under other names, or other segments of them" if has_segments(manifest) else "under other names"
     notices = [
         f"left out {count} of {len(manifest)} {choose_form(len(manifest), 'clip')}: {what}"
         for count, what in (
             (int(of_speaker.sum()), f"{model} trained or validated on their speakers"),
-            (int(known.sum()), f"{model} trained or validated on the same recordings under other names"),
+            (int(known.sum()), f"{model} trained or validated on the same recordings {under}"),
         )
         if count
     ]
