@@ -15,7 +15,7 @@ from data.own_recordings.folder import FolderCorpus
 from data.own_recordings.table_fields import TableField
 from data.tables.audformat_database import HEADER
 from data.tables.corpus import TableCorpus
-from data.tables.kaldi import EMOTIONS, SCP
+from data.tables.kaldi import SCP
 from data.tables.table import is_table
 from schemas.errors import CorpusError, UsageError
 from schemas.files.user_path import as_on_disk
@@ -76,7 +76,7 @@ def _table_in(folder: Path) -> Path | None:
     named = read_description(folder).table
     if named is not None:
         return as_on_disk(folder / named)
-    if (folder / SCP).is_file() and (folder / EMOTIONS).is_file():
+    if (folder / SCP).is_file():
         return folder / SCP
     if (folder / HEADER).is_file():
         return folder / HEADER

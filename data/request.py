@@ -13,9 +13,11 @@ from pathlib import Path
 from data.own_recordings.table_fields import TABLE_FIELDS, TableField
 from schemas.errors import UsageError
 from schemas.files.user_path import user_path
+from schemas.messages.nearest import did_you_mean
 
 _QUOTE = '"'
 _FIELDS: Mapping[str, TableField] = {field: field for field in TABLE_FIELDS}
+_ANY_COLUMN = re.compile(r"(.+):(\w+)(?:=.*)?")
 _COLUMN = re.compile(rf":({'|'.join(TABLE_FIELDS)})=([^:]+)$")
 
 
@@ -69,7 +71,14 @@ def _parse_path(text: str) -> Asked:
     while found := _COLUMN.search(text):
         columns = {_FIELDS[found[1]]: _unquote(found[2]), **columns}
         text = text[: found.start()]
-    return Asked(user_path(_unquote(text)), columns)
+    path = user_path(_unquote(text))
+    if (found := _ANY_COLUMN.fullmatch(str(path))) and not path.exists() and Path(found[1]).is_file():
+        hint = did_you_mean(found[2], TABLE_FIELDS)
+        raise UsageError(
+            f"'{text}' does not say which column is what; {hint}write :FIELD=COLUMN behind the path, with a "
+            f"field from {', '.join(TABLE_FIELDS)}"
+        )
+    return Asked(path, columns)
 
 
 def comma_hint(request: str) -> str:

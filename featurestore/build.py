@@ -11,8 +11,9 @@ from pathlib import Path
 from data.corpus import Corpus
 from data.locate import Located, locate
 from data.own_recordings.description import DESCRIPTION
-from data.registry import CORPORA
+from data.own_recordings.folder import FolderCorpus
 from data.scanning import scan_corpus
+from data.tables.corpus import TableCorpus
 from featurestore.cluster.request import ClusterRequest
 from featurestore.compute.stages import Stages
 from featurestore.compute.worker_processes import WorkerProcesses, probably_on_gpu, start_early, use_processes
@@ -256,15 +257,23 @@ def _scan(located: Located) -> tuple[Scan, ...]:
     scans = tuple(scan_corpus(corpus, path) for corpus, path in located.found)
     for (corpus, _), scan in zip(located.found, scans, strict=True):
         if not scan.clips:
-            first = f" ({scan.ignored[0].path}: {scan.ignored[0].reason})" if scan.ignored else ""
-            step = (
-                f"{corpus.how_to_get}, or give its folder with --datasets {scan.dataset}=PATH"
-                if scan.dataset in CORPORA
-                else f"name its folders after emotions, or map their names to emotions under [emotions] in "
-                f"{scan.root}/{DESCRIPTION}"
-            )
-            raise CorpusNotFoundError(f"no file under {scan.root} is a clip of {scan.dataset}{first}; {step}")
+            raise _no_clips(corpus, scan)
     return scans
+
+
+def _no_clips(corpus: Corpus, scan: Scan) -> CorpusNotFoundError:
+    first = f" ({scan.ignored[0].path}: {scan.ignored[0].reason})" if scan.ignored else ""
+    if isinstance(corpus, TableCorpus):
+        return CorpusNotFoundError(
+            f"no row of the table '{corpus.table.path}' is a clip{first}; correct the table"
+        )
+    step = f"{corpus.how_to_get}, or give its folder with --datasets {scan.dataset}=PATH"
+    if isinstance(corpus, FolderCorpus):
+        step = (
+            f"name its folders after emotions, or map their names to emotions under [emotions] in "
+            f"{scan.root}/{DESCRIPTION}"
+        )
+    return CorpusNotFoundError(f"no file under {scan.root} is a clip of {scan.dataset}{first}; {step}")
 
 
 def _compare(

@@ -86,6 +86,11 @@ def _open(header: Path) -> audformat.Database:
         content = yaml.safe_load(decode_text(read_regular_file(header)))
     except TextError as error:
         raise CorpusError(f"'{header}' {error}") from error
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise CorpusError(
+            f"'{header}' is not valid YAML in line {line}; write it again with audformat"
+        ) from error
     return audformat.Database.load_header_from_yaml(content)
 
 

@@ -117,7 +117,7 @@ class TableCorpus:
     def _require_same(self, first: int, one: Clip, second: int, two: Clip) -> None:
         for what, a, b in (
             ("emotion", one.label, two.label),
-            ("speaker", one.speaker, two.speaker),
+            ("speaker", *(each.speaker.removeprefix(f"{self.name}/") for each in (one, two))),
             ("valence", _number(one.valence), _number(two.valence)),
             ("arousal", _number(one.arousal), _number(two.arousal)),
             ("dominance", _number(one.dominance), _number(two.dominance)),

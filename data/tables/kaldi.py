@@ -14,7 +14,7 @@ from schemas.files.regular_file import read_regular_file
 from schemas.files.text import TextError, decode_text
 
 SCP = "wav.scp"
-"""List of recordings; a folder that has it and :data:`EMOTIONS` is a Kaldi data directory."""
+"""List of recordings; a folder that has it is a Kaldi data directory."""
 
 EMOTIONS = "utt2emo"
 
@@ -110,6 +110,10 @@ def _pairs(path: Path) -> Iterator[tuple[str, str]]:
         text = decode_text(read_regular_file(path, MOST_FILE))
     except TextError as error:
         raise CorpusError(f"'{path}' {error}") from error
+    except FileNotFoundError as error:
+        raise CorpusError(
+            f"the Kaldi directory '{path.parent}' has no file {path.name}; add it, with one line per key"
+        ) from error
     except OSError as error:
         raise CorpusError(
             f"cannot read '{path}': {error.strerror or error}; write one line per key"

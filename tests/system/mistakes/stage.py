@@ -13,6 +13,7 @@ from featurestore.build import BuildRequest, build
 from featurestore.plan.spec import SpecRequest
 from schemas.overrides import override
 from schemas.recipe import load_recipe
+from tests.system.mistakes.stage_tables import write_tables
 from training.runs.request import Hardware, TrainRequest
 from training.train import train
 
@@ -45,6 +46,7 @@ def set_stage(root: Path, demo: Path) -> None:
     _write_corpora(root, clips)
     _write_recordings(root, clips[0])
     _write_tables(root)
+    write_tables(root, clips)
     (root / "typo.toml").write_text(_CHROMA + "[train]\nlearning_rate = 1e-3\n")
     (root / "broken.toml").write_text("name = mine\n")
     (root / "chroma.toml").write_text(_CHROMA)
