@@ -259,7 +259,9 @@ def test_an_exported_graph_gives_the_values_of_the_table(
         "valid_frames": store.valid_frames(clips, (0,), result.record.features[0])[0],
     }
     (values,) = InferenceSession(onnx).run(["values"], inputs)
-    np.testing.assert_allclose(values, table[["predicted_valence", "predicted_arousal"]], atol=1e-4)
+    # In float32, unlike the ridge regression: within a hundredth of the labels' deviations, 0.4 and 0.6.
+    expected = table[["predicted_valence", "predicted_arousal"]]
+    np.testing.assert_allclose(values, expected, atol=4e-3)
 
 
 @pytest.mark.parametrize(
