@@ -226,6 +226,18 @@ EXPERIMENTS = (
         mean_of=("whisper-base", "whisper-tiny", "whisper-layers"),
     ),
     Experiment(
+        "whisper-mean-frames",
+        "mean of base, tiny and the other network",
+        "whisper",
+        mean_of=("whisper-base", "whisper-tiny", "whisper-frames"),
+    ),
+    Experiment(
+        "whisper-mean-both-heads",
+        "mean of base, tiny and both networks",
+        "whisper",
+        mean_of=("whisper-base", "whisper-tiny", "whisper-layers", "whisper-frames"),
+    ),
+    Experiment(
         "whisper-mean-untrimmed",
         "mean of four, copies with untrimmed",
         "whisper",
