@@ -37,8 +37,8 @@ class OpenSmileExtractor:
         found = complete(feature)
         if found != feature:
             raise UsageError(
-                f"the store's {feature.name} is of opensmile {feature.version}, but {found.version} is "
-                f"installed; pip install opensmile=={feature.version}"
+                f"the store's {feature.name} was computed by opensmile {feature.version}, but "
+                f"{found.version} is installed; pip install opensmile=={feature.version}"
             )
         self._smile = _open(feature.name)
 

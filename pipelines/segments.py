@@ -146,12 +146,15 @@ def _place(cut: _Cut, header: SegmentHeader) -> str:
     seconds = cut.total / header.sample_rate
     if cut.start >= cut.total:
         raise UnusableRecordingError(
-            f"the segment starts at {cut.segment.start_s:g} s, but its recording has {seconds:.6g} s", header
+            f"the segment starts at {cut.segment.start_s:g} s, but its recording is only {seconds:.6g} s "
+            f"long",
+            header,
         )
     if cut.segment.end_s is None or cut.stop == cut.total:
         return ""
     if cut.segment.end_s - seconds > OVERSHOOT_S:
         raise UnusableRecordingError(
-            f"the segment ends at {cut.segment.end_s:g} s, but its recording has {seconds:.6g} s", header
+            f"the segment ends at {cut.segment.end_s:g} s, but its recording is only {seconds:.6g} s long",
+            header,
         )
     return f"the segment ends {cut.segment.end_s - seconds:.2g} s after its recording, and is cut there"

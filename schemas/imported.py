@@ -38,7 +38,7 @@ class ImportedSpec(Model):
     """Name of the feature, and of its arrays: lower-case letters, digits, dots and hyphens, at most 32."""
     shape: tuple[_Size, ...] | None = Field(None, min_length=1, max_length=3)
     """Of a clip: (values,), (frames, values) or (layers, frames, values), with the most frames of any clip. A
-    recipe leaves out this and all that follows: the store knows it."""
+    recipe leaves out this field and those below, because the store knows them."""
     source: tuple[Annotated[str, Field(min_length=1, max_length=255)], ...] | None = Field(
         None, min_length=1, max_length=MOST_FILES
     )
@@ -50,7 +50,7 @@ class ImportedSpec(Model):
     columns: tuple[Annotated[str, Field(max_length=MOST_COLUMN_NAME)], ...] | None = Field(
         None, max_length=MOST_COLUMNS
     )
-    """Columns of a table, in the order of the values; null if the source was no table."""
+    """Columns of a table, in the order of the values; null if the source is not a table."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

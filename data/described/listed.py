@@ -92,7 +92,7 @@ def _read_rows(path: Path, known: LabelTable) -> Iterator[tuple[str, Listed]]:
     table = read_table(path, {name.lower() for name in known.needed})
     if missing := [name for name in known.needed if name not in table.columns]:
         raise CorpusError(
-            f"the table '{path}' has no column '{missing[0]}', but {', '.join(table.columns[:12])}; get a "
+            f"the table '{path}' has no column '{missing[0]}', only {', '.join(table.columns[:12])}; get a "
             f"fresh copy of the corpus"
         )
     for cells in table.rows:

@@ -128,7 +128,7 @@ def _add_list(entries: dict[str, _Entry], path: Path, fold: int, part: Part) -> 
     places = {name: index for index, name in enumerate(table.columns)}
     if missing := [name for name in _FIELDS if name not in places]:
         raise CorpusError(
-            f"the list '{path}' has no field '{missing[0]}', but {', '.join(table.columns[:12])}; get a "
+            f"the list '{path}' has no field '{missing[0]}', only {', '.join(table.columns[:12])}; get a "
             f"fresh copy of EmoBox's metadata"
         )
     _require_whole_recordings(table, places)

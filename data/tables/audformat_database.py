@@ -113,7 +113,7 @@ def _tables_with_emotions(database: audformat.Database, header: Path, wanted: st
                 f"{name}.{column}" for name, table in database.tables.items() for column in table.columns
             ]
             raise CorpusError(
-                f"the audformat database '{header}' has no column '{wanted}', but {_listed(every)}"
+                f"the audformat database '{header}' has no column '{wanted}', only {_listed(every)}"
             )
         return [name], column
     if not found:

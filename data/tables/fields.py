@@ -56,7 +56,7 @@ def match_columns(table: RecordingTable, own: Mapping[TableField, str]) -> dict[
     for field in required:
         if field not in found and not (field == "emotion" and found.keys() & {*DIMENSIONS}):
             raise CorpusError(
-                f"the table '{table.path}' has no column '{field}', but {_listed(table)}; name the column "
+                f"the table '{table.path}' has no column '{field}', only {_listed(table)}; name the column "
                 f"behind the path, as in NAME={table.path.name}:{field}=COLUMN"
             )
     return found

@@ -39,8 +39,9 @@ def export(
     A table has one row per clip and view: speaker, emotion and so on, then the
     mean and standard deviation of each coefficient over the clip, or the numbers
     of a pooled feature. A folder gets one .npy file per clip and feature, (frames,
-    coefficients) as stored. An audformat database, of the extra audformat, has the
-    same numbers and the emotion, speaker and split of each recording.
+    coefficients) as stored. An audformat database has the same numbers as a table,
+    and the emotion, speaker and split of each recording; it needs the extra
+    audformat.
 
     [bold]Examples[/]
 

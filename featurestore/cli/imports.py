@@ -42,9 +42,9 @@ def import_(
 ) -> None:
     """Add a feature that another tool computed to a store.
 
-    Tables of openSMILE, audinterface or nkululeko, folders of .npy files named
-    after the clips, and Kaldi archives. Entries are matched with clips by id,
-    path or file name. Clips that are not in the files get no values, and
+    Sources are tables of openSMILE, audinterface or nkululeko, folders of .npy
+    files named after the clips, and Kaldi archives. Entries are matched with
+    clips by id, path or file name. Clips without an entry get no values, and
     training leaves them out.
 
     [bold]Examples[/]

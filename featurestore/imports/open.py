@@ -28,7 +28,7 @@ def open_source(paths: Sequence[Path], options: TableOptions) -> FeatureSource:
         raise UsageError("give files of one kind, or one folder; import other sources under another name")
     (kind,) = kinds
     if kind != "table" and options != TableOptions():
-        raise UsageError(f"--key and --drop are for tables, but '{paths[0]}' is none; leave them out")
+        raise UsageError(f"--key and --drop are for tables, but '{paths[0]}' is not a table; leave them out")
     if kind == "table":
         return read_tables(paths, options)
     return read_archives(paths) if kind == "archive" else read_folder(paths[0])
@@ -42,4 +42,4 @@ def _kind(path: Path) -> str:
         return "table"
     if suffix in (ARK, SCP):
         return "archive"
-    raise UsageError(f"'{path}' is none of the sources that can be imported: {_KINDS}")
+    raise UsageError(f"'{path}' cannot be imported; give {_KINDS}")

@@ -242,9 +242,9 @@ def test_segments_outside_their_recording_are_bad(corpora: Path, tiny_build: Bui
     assert [tuple(each) for each in facts] == [
         (0.0, "ok", "", 1.0),
         (1.0, "bad", "no samples (0 s)", 0.0),
-        (3.0, "bad", "the segment ends at 9 s, but its recording has 4 s", 1.0),
+        (3.0, "bad", "the segment ends at 9 s, but its recording is only 4 s long", 1.0),
         (3.5, "ok", "the segment ends 0.05 s after its recording, and is cut there", 0.5),
-        (5.0, "bad", "the segment starts at 5 s, but its recording has 4 s", 0.0),
+        (5.0, "bad", "the segment starts at 5 s, but its recording is only 4 s long", 0.0),
     ]
 
 

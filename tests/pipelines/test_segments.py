@@ -144,9 +144,9 @@ def test_what_is_wrong_with_a_segment_is_said_of_it_alone(sound: npt.NDArray[np.
         "silent: the loudest sample is 0 of full scale",
         "1.5 s long; the limit is 1.4 s (audio.max_duration_s)",
         "the segment ends 0.05 s after its recording, and is cut there",
-        "the segment ends at 3.2 s, but its recording has 3 s",
-        "the segment starts at 3 s, but its recording has 3 s",
-        "the segment ends at 3.5 s, but its recording has 3 s",
+        "the segment ends at 3.2 s, but its recording is only 3 s long",
+        "the segment starts at 3 s, but its recording is only 3 s long",
+        "the segment ends at 3.5 s, but its recording is only 3 s long",
     ]
     assert isinstance(found[1], UnusableRecordingError)
     assert (found[1].duration_s, found[1].sample_rate, found[1].channels) == (pytest.approx(0.9), RATE, 2)

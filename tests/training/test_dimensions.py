@@ -286,7 +286,7 @@ def test_ratings_that_a_store_lacks_are_refused_before_a_folder_is_made(
     request_of: Callable[..., TrainRequest], small_store: Path
 ) -> None:
     request = request_of(*RIDGE)
-    with pytest.raises(RunError, match="no clip of the store that the recipe trains on has any"):
+    with pytest.raises(RunError, match="none of the clips that the recipe trains on has any"):
         train(replace(request, store=small_store))
     with pytest.raises(RunError, match="112 of 112 clips: without a value of valence or dominance"):
         train(replace(request, changes=(*RIDGE, 'labels.dimensions=["valence", "dominance"]')))

@@ -159,8 +159,8 @@ def _require_own_features(folder: RunFolder, record: RunRecord) -> None:
     for feature in record.store_spec.opensmile:
         if feature.name in record.features:
             raise RunError(
-                f"{folder.path} was trained on {feature.name}, which openSMILE computes and no exported file "
-                f"describes; predict with ser-predict, or train on other features"
+                f"{folder.path} was trained on {feature.name}, which openSMILE computes and an exported file "
+                f"cannot describe; predict with ser-predict, or train on other features"
             )
 
 

@@ -78,7 +78,7 @@ def evaluate_values(predictions: ValuePredictions) -> DimensionEvaluation:
     """Metrics of predicted values. Raises :class:`RunError` if there are no clips."""
     if not len(predictions):
         raise RunError(
-            "there are no clips to test on; choose dimensions of which clips of the test speakers have values"
+            "there are no clips to test on; choose dimensions that the test speakers have values of"
         )
     true, predicted = predictions.true, predictions.predicted.astype(np.float64)
     groups = predictions.groups

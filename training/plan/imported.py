@@ -37,13 +37,13 @@ def require_imported(store: FeatureStore, recipe: Recipe) -> None:
 def _require_one(store: FeatureStore, recipe: Recipe, held: object | None, needed: ImportedSpec) -> None:
     if held is None:
         raise RunError(
-            f"store {store.place} has no feature {needed.name}, but {', '.join(store.spec.coefficients)}; "
+            f"store {store.place} has no feature {needed.name}, only {', '.join(store.spec.coefficients)}; "
             f"add it with: ser-features import {store.place} {needed.name} FILE"
         )
     if not isinstance(held, ImportedSpec):
         raise RunError(
             f"the recipe reads {needed.name} as an imported feature, but a build computed it in store "
-            f"{store.place}; give its kind in a recipe"
+            f"{store.place}; in the recipe, give the kind that computes it"
         )
     for field, value in needed:
         if value is not None and value != dict(held)[field]:

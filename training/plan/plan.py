@@ -81,8 +81,8 @@ def _constant_dimensions(names: tuple[str, ...], samples: dict[Side, Samples]) -
         alike = [name for name, column in zip(names, values.T, strict=True) if column.min() == column.max()]
         if alike:
             sentences.append(
-                f"all {side} clips have the same {' and '.join(alike)}: its CCC there is 0 whatever the "
-                f"model predicts"
+                f"all {side} clips have the same {' and '.join(alike)}, so the CCC there is 0, whatever "
+                f"the model predicts"
             )
     return sentences
 

@@ -80,8 +80,8 @@ def dimension_targets(
     if not kept.any():
         why = "; ".join(found.notices) or "the store is empty"
         raise RunError(
-            f"no clips are left for the dimensions {', '.join(found.names)} ({why}); build a store of a "
-            f"corpus whose table has these columns, or choose others with --set labels.dimensions"
+            f"no clips are left for the dimensions {', '.join(found.names)} ({why}); build a store "
+            f"from a table with these columns, or choose others with --set labels.dimensions"
         )
     return found
 
@@ -97,8 +97,8 @@ def dimensions_of(
     found = tuple(name for name in Dimension if np.isfinite(_column(clips, name)).any())
     if not found:
         raise RunError(
-            f"labels.target regression needs clips with values of {', '.join(Dimension)}, but no clip of the "
-            "store that the recipe trains on has any; build a store of a corpus whose table has these columns"
+            f"labels.target regression needs clips with values of {', '.join(Dimension)}, but none of the "
+            "clips that the recipe trains on has any; build a store from a table with one of these columns"
         )
     return found
 

@@ -125,7 +125,7 @@ def test_a_table_without_a_column_and_rows_that_contradict_each_other_are_refuse
     table = root / "meld" / "train_sent_emo.csv"
     table.write_text("Utterance,Emotion,Dialogue_ID,Utterance_ID\nHi,joy,0,0\n")
     ((corpus, found),) = locate("meld", root).found
-    with pytest.raises(CorpusError, match="has no column 'Speaker', but Utterance, Emotion"):
+    with pytest.raises(CorpusError, match="has no column 'Speaker', only Utterance, Emotion"):
         corpus.scan(found)
     rows = "Speaker,Utterance,Emotion,Dialogue_ID,Utterance_ID\nRoss,Hi,joy,0,0\nRoss,Hi,anger,0,0\n"
     table.write_text(rows)

@@ -223,7 +223,7 @@ def _break(metadata: Path, what: str) -> None:
         ("bad map", "label_map.json' is not a JSON object"),
         ("no train", "lacks the list fold_2/ravdess_train_fold_2.jsonl"),
         ("two corpora", "has lists of ravdess and tess"),
-        ("no field", "has no field 'emo', but key, dataset, wav"),
+        ("no field", "has no field 'emo', only key, dataset, wav"),
         ("two labels", "gives ravdess-03-01-05-01-01-01-11 the emotion 'Angry'.* earlier line 'Sad'"),
         ("tested twice", "tests ravdess-03-01-05-01-01-01-11 in fold_1 and in fold_2"),
         ("in both", "lists ravdess-.*, which is also in the test list of fold_1|also in the train list"),

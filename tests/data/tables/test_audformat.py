@@ -113,7 +113,7 @@ def test_another_column_is_named_behind_the_path(tree: Tree) -> None:
     ]
     other = scan(f"calls={root}:speaker=files.mood", root)
     assert {clip.speaker for clip in other.clips} == {"calls/joy", "calls/stress"}
-    with pytest.raises(CorpusError, match=r"has no column 'files.temper', but emotion.emotion, "):
+    with pytest.raises(CorpusError, match=r"has no column 'files.temper', only emotion.emotion, "):
         locate(f"calls={root}:emotion=files.temper", root)
 
 

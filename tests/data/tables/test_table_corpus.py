@@ -302,10 +302,10 @@ def test_a_table_without_speakers_says_what_that_means(tree: Tree) -> None:
         ("file,emotion\n", "has no rows"),
         (
             "a,b\n1,2\n",
-            "has no column 'file', but a, b; name the column behind the path, as in NAME=t",
+            "has no column 'file', only a, b; name the column behind the path, as in NAME=t",
         ),
-        ("file,mood\na.wav,sad\n", "has no column 'emotion', but file, mood"),
-        ("file,speaker,split\na.wav,x,test\n", "has no column 'emotion', but file, speaker, split"),
+        ("file,mood\na.wav,sad\n", "has no column 'emotion', only file, mood"),
+        ("file,speaker,split\na.wav,x,test\n", "has no column 'emotion', only file, speaker, split"),
         (
             "file,emotion\na.wav,sad\na.wav,happy\n",
             "the emotion 'sad' in line 2 and 'happy' in line 3",

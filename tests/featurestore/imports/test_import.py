@@ -240,7 +240,7 @@ def test_an_unusable_source_leaves_the_store_as_it_was(
         _import(own_small_store, tmp_path / "nothing.csv")
     other = tmp_path / "x.bin"
     other.touch()
-    with pytest.raises(UsageError, match="none of the sources that can be imported"):
+    with pytest.raises(UsageError, match="cannot be imported; give a CSV"):
         _import(own_small_store, other)
     with pytest.raises(StoreNotFoundError, match="no feature store at"):
         _import(tmp_path / "none.zarr", path)

@@ -175,7 +175,7 @@ def test_speakers_are_normalised_over_the_clips_that_have_values(
             ("train.views=[0, 1]",),
             "vector was imported, and exists for the original view alone; train",
         ),
-        ("vectr", (), r"has no feature vectr, but mel, rms, vector, .* ser-features import .* vectr FILE"),
+        ("vectr", (), r"has no feature vectr, only mel, rms, vector, .* ser-features import .* vectr FILE"),
         ("lld,vector", (), "the frames of lld, which was imported, are not those of other features"),
         ("lld", ("input.representation=embedding", "model.name=lda"), "lld has up to 11 frames; train with"),
         ("vector,mel", (), "does not fit recipe|cannot be stacked"),

@@ -83,11 +83,12 @@ def predict(
     device: Device = DeviceName.AUTO,
     json: Annotated[bool, typer.Option("--json", help="Print machine-readable JSON at the end.")] = False,
     csv_: Annotated[
-        bool, typer.Option("--csv", help="Print CSV with the probability of every emotion, or every value.")
+        bool,
+        typer.Option("--csv", help="Print CSV with the probability of every emotion, or with every value."),
     ] = False,
     version: Version = False,
 ) -> None:
-    """Predict the emotion, or the valence and so on, that each recording sounds like.
+    """Predict the emotion that each recording sounds like, or its valence, arousal and dominance.
 
     Unreadable files are reported and skipped.
 

@@ -60,7 +60,7 @@ def train(
     features: Annotated[
         str | None,
         typer.Option(
-            help="Features of the store to train on, comma-separated; also imported ones.",
+            help="Comma-separated features of the store to train on, including imported ones.",
             show_default="the recipe's",
         ),
     ] = None,

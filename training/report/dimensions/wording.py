@@ -8,7 +8,8 @@ from training.report.wording import speakers
 
 DEFINITIONS = (
     "CCC (concordance correlation coefficient, Lin 1989) is 1 if every prediction equals its label and 0 for "
-    "a model that does not listen. RMSE is in the units of the labels. Those of several dimensions are means."
+    "a model that does not listen. RMSE is in the units of the labels. For several dimensions, both are "
+    "means."
 )
 """Definitions of the figures."""
 
