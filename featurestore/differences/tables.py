@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,9 @@ from schemas.tables import OPTIONAL_COLUMNS, VIEWS_SCHEMA
 
 ABSENT = "absent"
 """The value shown for a field that only the other store has."""
+
+_NAMED = ("imported", "opensmile")
+"""Kinds whose features are known by their names alone."""
 
 _DRAWN_COLUMNS = ("parameter", "key", "valid_frames")
 
@@ -64,13 +68,20 @@ def specification_fields(store: FeatureStore) -> dict[str, Any]:
     ``feature_version`` is the version of the code that computed the features.
     """
     fields: dict[str, Any] = store.spec.model_dump(mode="json")
-    imported = {feature.name for feature in store.spec.imported}
-    fields["features"] = {
-        feature["name"] if feature.get("name") in imported else feature["kind"]: feature
-        for feature in fields["features"]
-    }
+    fields["features"] = _by_name(fields["features"])
     fields["views"] = {view.pop("name"): view for view in fields["views"]}
     return flatten_fields({"feature_version": store.document.feature_version, **fields})
+
+
+def _by_name(features: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Features by kind; imported ones, those of openSMILE and several of one kind by name."""
+    kinds = Counter(feature["kind"] for feature in features)
+    return {
+        feature["name"]
+        if feature["kind"] in _NAMED or kinds[feature["kind"]] > 1
+        else feature["kind"]: feature
+        for feature in features
+    }
 
 
 def flatten_fields(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -10,7 +10,7 @@ from schemas.errors import RunError, UsageError
 from schemas.labels_spec import ALL_EMOTIONS
 from schemas.overrides import override
 from schemas.recipe import Recipe
-from training.plan.imported import imported_names
+from training.plan.imported import as_computed, imported_names
 from training.plan.requirements import InputSelection, selection_of
 from training.runs.request import TrainRequest
 from training.samples.datasets import require_datasets
@@ -48,6 +48,7 @@ def choose(request: TrainRequest) -> Choice:
         raise UsageError("a new run needs a store and a recipe; give both, or give a run to resume")
     recipe = override(request.recipe, request.changes)
     store = FeatureStore.open(request.store)
+    recipe = as_computed(store.spec, recipe)
     if any(change.startswith("datasets=") for change in request.changes):
         require_datasets(store.document.datasets, recipe.datasets or ())
     selection = selection_of(store, recipe, request.recipe_source or recipe.name)

@@ -1,11 +1,14 @@
-"""Check that a store has the imported features that a recipe or a trained run needs."""
+"""The imported features that a recipe or a trained run needs: which they are, and that a store has them."""
 
 from __future__ import annotations
 
 from featurestore.store import FeatureStore
 from schemas.errors import RunError, UsageError
 from schemas.imported import ImportedSpec
+from schemas.opensmile import OpenSmileSpec
+from schemas.overrides import override
 from schemas.recipe import Recipe
+from schemas.recipe_toml import toml_value
 from schemas.spec import StoreSpec
 
 
@@ -13,6 +16,25 @@ def imported_names(spec: StoreSpec, recipe: Recipe) -> tuple[str, ...]:
     """The imported features of a store that a recipe reads."""
     wanted = {feature.name for feature in recipe.features}
     return tuple(feature.name for feature in spec.imported if feature.name in wanted)
+
+
+def as_computed(spec: StoreSpec, recipe: Recipe) -> Recipe:
+    """The recipe with features of openSMILE in place of imported ones of which it says the name alone, if the
+    store computed them: ``--features egemaps`` leaves it to the store, whose specification is ``spec``.
+
+    Raises :class:`UsageError` if the model cannot read them.
+    """
+    computed = {feature.name: OpenSmileSpec(name=feature.name) for feature in spec.opensmile}
+    meant = [
+        computed.get(feature.name, feature)
+        if isinstance(feature, ImportedSpec) and feature == ImportedSpec(name=feature.name)
+        else feature
+        for feature in recipe.features
+    ]
+    if tuple(meant) == recipe.features:
+        return recipe
+    listed = [feature.model_dump(mode="json", exclude_none=True) for feature in meant]
+    return override(recipe, [f"features={toml_value(listed)}"])
 
 
 def require_imported(store: FeatureStore, recipe: Recipe) -> None:

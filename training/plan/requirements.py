@@ -41,8 +41,8 @@ def selection_of(store: FeatureStore, recipe: Recipe, source: str) -> InputSelec
         If audio, framing, features or views of the store differ from the recipe, or if the store lacks views;
         the message contains the command that builds the right store.
     UsageError
-        If views are requested that neither the store nor the recipe has, or augmented views with an imported
-        feature.
+        If views are requested that neither the store nor the recipe has, augmented views with an imported
+        feature, or features with different numbers of frames.
     """
     spec = store.spec
     views = _views(store, recipe)
@@ -79,7 +79,9 @@ def selection_of(store: FeatureStore, recipe: Recipe, source: str) -> InputSelec
                 store, recipe, source, f"view {view}", spec.views[view - 1], recipe.views[view - 1]
             )
     wanted = {feature.name for feature in recipe.features}
-    return InputSelection(tuple(name for name in stored if name in wanted), tuple(sorted(views)))
+    features = tuple(name for name in stored if name in wanted)
+    spec.common_frames(features)
+    return InputSelection(features, tuple(sorted(views)))
 
 
 def build_command(recipe: Recipe, source: str) -> str:
@@ -113,6 +115,8 @@ def require_features(store: FeatureStore, learnt: StoreSpec, features: Sequence[
         if isinstance(found, ImportedSpec) and isinstance(feature, ImportedSpec):
             found = as_from_same_file(found, feature)
         _require_same(store, run, feature.name, found, feature)
+    if {*features} <= {feature.name for feature in learnt.imported}:  # whatever the store itself computes
+        return
     _require_same(store, run, "audio", store.spec.audio, learnt.audio)
     _require_same(store, run, "framing", store.spec.spectral, learnt.spectral)
 

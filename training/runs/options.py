@@ -110,7 +110,8 @@ def require_no_protocol(options: Sequence[str], fold: int | None) -> None:
 def features_of(text: str, recipe: Recipe) -> str:
     """The named features, as a recipe's ``features``: those of ``recipe`` as it has them.
 
-    A name that this program does not know is an imported feature of the store. Raises :class:`UsageError`
+    A name that this program does not know is an imported feature of the store, and so is one of openSMILE
+    unless the store has computed it (:func:`training.plan.imported.as_computed`). Raises :class:`UsageError`
     for a name that no feature can have, or that is given twice.
     """
     names = [name.strip() for name in text.split(",")]

@@ -159,6 +159,8 @@ def _format_value(value: Any) -> str:
             return "''"
         case float():
             return f"{value:.6g}"
+        case list() if len(value) > LISTED:
+            return f"{len(value):,} values, from {value[0]} to {value[-1]}"
         case _:
             return str(value)
 

@@ -2,18 +2,22 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import soundfile
 
 from featurestore.cli.text.compare import verdict
-from featurestore.differences.tables import FieldDifference
+from featurestore.differences.tables import FieldDifference, compare_fields, specification_fields
+from featurestore.store import FeatureStore
+from schemas.opensmile import OpenSmileSpec
 from tests.featurestore.differences.oracle import (
     MakeStore,
     compared,
     measured,
     require_the_errors_of_numpy,
     sections,
+    text,
 )
 from tests.tiny_store import TINY_RECIPE, Builder
 
@@ -112,3 +116,25 @@ class TestSpecification:
         assert FieldDifference("features.zcr.kind", "absent", "zcr") in result.spec
         assert set(measured(result)) == {("mel", "original"), ("mel", "noise")}
         assert not result.same
+
+    def test_features_of_one_kind_are_told_apart_and_long_lists_are_short(self, plain: Path) -> None:
+        """Both stores have eGeMAPS and ComParE, but of other versions of openSMILE."""
+        stores = [_with_opensmile(FeatureStore.open(plain), version) for version in ("2.5.0", "2.6.0")]
+        fields = [specification_fields(store) for store in stores]
+        found = compare_fields(*fields)
+        assert found == tuple(
+            FieldDifference(f"features.{name}.version", "2.5.0", "2.6.0") for name in ("egemaps", "compare")
+        )
+        grown = compare_fields(fields[0], specification_fields(FeatureStore.open(plain)))
+        lines = text(replace(compared(plain, plain), spec=grown))
+        assert "  features.compare.columns: 6,373 values, from c0 to c6372 | absent" in lines
+
+
+def _with_opensmile(store: FeatureStore, version: str) -> FeatureStore:
+    spec = store.spec
+    added = tuple(
+        OpenSmileSpec(name=name, version=version, columns=tuple(f"c{index}" for index in range(count)))
+        for name, count in (("egemaps", 88), ("compare", 6373))
+    )
+    spec = spec.model_copy(update={"features": (*spec.features, *added)})
+    return FeatureStore(store.place, store.document.model_copy(update={"spec": spec}))

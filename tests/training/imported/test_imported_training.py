@@ -14,10 +14,14 @@ import torch
 from featurestore.imports.run import ImportRequest, import_feature
 from featurestore.store import FeatureStore
 from schemas.errors import RunError, UsageError
+from schemas.opensmile import OpenSmileSpec
 from schemas.overrides import override
-from schemas.recipe import Recipe, load_recipe
+from schemas.recipe import Recipe, load_recipe, parse_recipe
 from tests.once import Once
+from tests.tiny_store import TINY_RECIPE
 from training.evaluate import EvaluationRequest, evaluate_runs
+from training.plan.imported import as_computed
+from training.plan.requirements import require_features
 from training.predict.predictor import Predictor
 from training.robustness import measure_runs
 from training.runs.options import Options
@@ -178,7 +182,6 @@ def test_speakers_are_normalised_over_the_clips_that_have_values(
         ("vectr", (), r"has no feature vectr, only mel, rms, vector, .* ser-features import .* vectr FILE"),
         ("lld,vector", (), "the frames of lld, which was imported, are not those of other features"),
         ("lld", ("input.representation=embedding", "model.name=lda"), "lld has up to 11 frames; train with"),
-        ("vector,mel", (), "does not fit recipe|cannot be stacked"),
     ],
 )
 def test_what_cannot_be_trained_is_said_before_a_run_exists(
@@ -187,6 +190,47 @@ def test_what_cannot_be_trained_is_said_before_a_run_exists(
     with pytest.raises((RunError, UsageError), match=message):
         _train(imported_store, tmp_path, _recipe(features, *changes))
     assert not (tmp_path / "run").exists()
+
+
+def test_features_of_different_lengths_are_refused_before_a_run_exists(
+    imported_store: Path, tmp_path: Path
+) -> None:
+    base = parse_recipe(TINY_RECIPE, "tiny.toml")
+    recipe = override(base, Options(model="functionals", features="mel,vector").changes(base))
+    message = r"different numbers of frames cannot be stacked \(mel 32, vector 1\)"
+    with pytest.raises(UsageError, match=message):
+        _train(imported_store, tmp_path, recipe)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_name_of_opensmile_is_an_imported_feature_unless_the_store_computed_it(
+    imported_store: Path,
+) -> None:
+    spec = FeatureStore.open(imported_store).spec
+    computed = OpenSmileSpec(name="egemaps", version="2.6.0", columns=("a", "b"))
+    holds = spec.model_copy(update={"features": (*spec.features, computed)})
+    recipe = _recipe("egemaps,vector")
+    assert [feature.kind for feature in recipe.features] == ["imported", "imported"]
+    assert as_computed(spec, recipe) is recipe
+    assert as_computed(holds, recipe).features == (OpenSmileSpec(name="egemaps"), recipe.features[1])
+    with pytest.raises(UsageError, match="model frame-head reads frames of one encoder"):
+        as_computed(holds, _recipe("egemaps", model="frame-head"))
+
+
+def test_a_model_is_tested_on_any_store_that_imported_its_feature(
+    imported_store: Path,
+) -> None:
+    store, run = FeatureStore.open(imported_store), Path("run")
+    spec = store.spec
+    other = spec.model_copy(
+        update={
+            "audio": spec.audio.model_copy(update={"trim_db": 20.0}),
+            "spectral": spec.spectral.model_copy(update={"hop_length": 100}),
+        }
+    )
+    require_features(store, other, ("vector",), run)
+    with pytest.raises(RunError, match="its audio has trim_db"):
+        require_features(store, other, ("mel", "vector"), run)
 
 
 def test_a_model_asks_another_store_for_its_feature(
