@@ -130,7 +130,7 @@ def build(request: BuildRequest, progress: Progress | None = None) -> BuildRepor
         spec = _current_spec(request, checked)
         store = ExistingStore(place)
         with stages.measure("hash recordings"):
-            scans, work = _compare(request, spec, located, scans, store, progress)
+            scans, work = _compare(request, spec, located, scans, store, stages, progress)
         document = work.up_to_date
         built: list[UnitRecord] = []
         if document is None:
@@ -280,6 +280,7 @@ def _compare(
     located: Located,
     scans: Sequence[Scan],
     store: ExistingStore,
+    stages: Stages,
     progress: Progress,
 ) -> tuple[tuple[Scan, ...], Worklist]:
     """The scans with their recordings cut into clips, and what the build keeps and computes of them."""
@@ -289,7 +290,10 @@ def _compare(
     for (corpus, _), whole in zip(located.found, scans, strict=True):
         segmentation = choose_segmentation(request.segment, store, whole)
         hashes = hash_files(whole, progress, trust=not request.check)
-        scan = cut_recordings(whole, hashes, segmentation, spec.audio, progress)
+        scan = whole
+        if segmentation is not None:
+            with stages.measure("segment recordings"):
+                scan = cut_recordings(whole, hashes, segmentation, spec.audio, progress)
         clips = source_clips(scan, hashes)
         units = plan_units(scan.dataset, clips, spec, FEATURE_VERSION, store.row_ids(scan.dataset))
         cut_scans.append(scan)

@@ -10,6 +10,9 @@ from schemas.errors import UsageError
 SPEECH = "silero"
 """Text of :class:`SpeechSegments`, after the voice activity detector."""
 
+NO_SPEECH = "no speech found by Silero VAD"
+"""What is said of a recording without segments of speech."""
+
 SHORTEST_WINDOW_S, LONGEST_WINDOW_S = 0.01, 3600.0
 
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")

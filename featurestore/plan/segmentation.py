@@ -24,7 +24,7 @@ from pipelines.stream import find_duration
 from schemas.clip import Clip, Ignored, Scan
 from schemas.errors import CorpusError, StoreConflictError, UsageError
 from schemas.messages.counts import format_count
-from schemas.segmentation import Segmentation, SpeechSegments, Windows, parse_segmentation
+from schemas.segmentation import NO_SPEECH, Segmentation, SpeechSegments, Windows, parse_segmentation
 from schemas.spec import AudioSpec
 
 _Part = tuple[float, float | None]
@@ -32,7 +32,6 @@ _Part = tuple[float, float | None]
 
 _DURATION = "duration"
 _ROUNDING_S = 1e-9
-NO_SPEECH = "no speech found by Silero VAD"
 
 
 def require_possible(segmentation: Segmentation, audio: AudioSpec) -> None:
@@ -85,7 +84,7 @@ def _require_uncut(store: ExistingStore, scan: Scan) -> None:
 
 
 def cut_recordings(
-    scan: Scan, hashes: Hashes, segmentation: Segmentation | None, audio: AudioSpec, progress: Progress
+    scan: Scan, hashes: Hashes, segmentation: Segmentation, audio: AudioSpec, progress: Progress
 ) -> Scan:
     """The scan with its recordings cut into clips; segments that it names already stay.
 
@@ -93,8 +92,6 @@ def cut_recordings(
     recording; one without speech is ignored. A recording that cannot be read stays whole, and is unusable
     when it is decoded. Raises :class:`CorpusError` if nothing is left.
     """
-    if segmentation is None:
-        return scan
     require_possible(segmentation, audio)
     whole = [clip for clip in scan.clips if not clip.is_segment]
     sounds = _find_sounds(scan, whole, hashes, segmentation, progress)

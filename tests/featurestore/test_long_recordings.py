@@ -117,6 +117,7 @@ def test_long_recordings_become_usable(cut: Cut, corpora: Path) -> None:
     whole = cut(corpora / "whole.zarr", corpora, request_of(corpora))
     assert [entry.clip_id for entry in whole.bad] == ["talks/long"]
     windows = cut(corpora / "cut.zarr", corpora, request_of(corpora), "2")
+    assert ("segment recordings" in whole.stages, "segment recordings" in windows.stages) == (False, True)
     (rest,) = windows.bad  # the recording ends with a second of silence
     assert (rest.clip_id, rest.problem[:6]) == ("talks/long#0012000-end", "silent")
 
