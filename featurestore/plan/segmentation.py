@@ -15,7 +15,7 @@ from pathlib import Path
 from data.tables.rows import name_cut
 from featurestore.format.layout import RECORDS
 from featurestore.plan.existing_store import ExistingStore
-from featurestore.plan.known_sounds import Sounds, Spans, load_sounds, save_sounds
+from featurestore.plan.known_sounds import Sounds, Spans, Unusable, load_sounds, save_sounds
 from featurestore.plan.recordings import Hashes
 from featurestore.progress import Progress
 from pipelines.decode import UnusableRecordingError
@@ -99,11 +99,11 @@ def cut_recordings(
     taken = {clip.clip_id for clip in kept}
     ignored, cut, parts_cut = list(scan.ignored), 0, 0
     for clip in whole:
-        spans = sounds.get(hashes[clip.path] or "")
-        if spans is None:
-            kept.append(clip)
+        found = sounds.get(hashes[clip.path] or "", Unusable("", None))
+        if isinstance(found, Unusable):
+            kept.append(_with_reason(clip, found, audio))
             continue
-        parts = list(_parts(spans, segmentation, audio))
+        parts = list(_parts(found, segmentation, audio))
         if parts == [(0.0, None)]:
             kept.append(clip)
         elif not parts:
@@ -133,6 +133,13 @@ def _notices(segmentation: Segmentation, cut: int, parts: int, without: int) -> 
         )
     if without:
         yield f"--segment {segmentation}: {format_count(without, 'recording')} without speech left out"
+
+
+def _with_reason(clip: Clip, found: Unusable, audio: AudioSpec) -> Clip:
+    """A recording that stays whole; if it is refused for its length then, a note says why it was not cut."""
+    if found.duration_s is None or found.duration_s <= audio.max_duration_s:
+        return clip
+    return replace(clip, note="; ".join(filter(None, (clip.note, f"not cut: {found.problem}"))))
 
 
 def _part(clip: Clip, part: _Part) -> Clip:
@@ -185,8 +192,8 @@ def _find_sounds(
             for sha256 in unknown:
                 try:
                     after[sha256] = find(scan.root / files[sha256])
-                except UnusableRecordingError:
-                    after[sha256] = None
+                except UnusableRecordingError as error:
+                    after[sha256] = Unusable(error.problem, error.duration_s)
                 except OSError:  # decoding reports it
                     pass
                 advance(1)
@@ -201,12 +208,14 @@ def _method(segmentation: Segmentation) -> str:
     return detector_settings()
 
 
-def _finder(segmentation: Segmentation) -> Callable[[Path], Spans | None]:
+def _finder(segmentation: Segmentation) -> Callable[[Path], Spans]:
     if isinstance(segmentation, Windows):
         return _all_of_it
     return SpeechDetector.open().find
 
 
-def _all_of_it(file: Path) -> Spans | None:
+def _all_of_it(file: Path) -> Spans:
     duration_s = find_duration(file)
-    return None if duration_s is None else ((0.0, duration_s),)
+    if duration_s is None:
+        raise UnusableRecordingError("its length is unknown")
+    return ((0.0, duration_s),)

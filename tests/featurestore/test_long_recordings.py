@@ -144,6 +144,20 @@ def test_a_second_build_decodes_nothing(cut: Cut, corpora: Path, monkeypatch: py
     assert first.document.digest == second.document.digest == other.document.digest
 
 
+@pytest.mark.parametrize("damage", [b"", b"{}", b"0\n{}"])
+def test_a_damaged_cache_is_ignored(
+    cut: Cut, corpora: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: bytes
+) -> None:
+    monkeypatch.setenv("SER_CACHE", str(tmp_path / "cache"))
+    first = cut(corpora / "s.zarr", corpora, request_of(corpora), WINDOWS)
+    (file,) = (tmp_path / "cache" / "sounds").iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(damage)
+    second = cut(corpora / "s.zarr", corpora, request_of(corpora))
+    assert (second.units_built, second.document.digest) == (0, first.document.digest)
+    assert file.read_bytes() == whole
+
+
 def test_lengths_are_read_once(cut: Cut, corpora: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = cut(corpora / "s.zarr", corpora, request_of(corpora), WINDOWS)
     monkeypatch.setattr(segmentation_module, "find_duration", lambda file: pytest.fail("read again"))
@@ -166,6 +180,22 @@ def test_recordings_without_speech_are_left_out_and_silent_ones_are_bad(cut: Cut
     ]
     assert scan.notices[-1] == "--segment silero: 1 recording without speech left out"
     assert {entry.clip_id for entry in report.bad} == {"talks/silent", "talks/broken"}
+
+
+def test_a_long_recording_that_cannot_be_cut_says_why(cut: Cut, corpora: Path, spoken: PausedSpeech) -> None:
+    pytest.importorskip("silero_vad")
+    soundfile.write(corpora / "talks" / "silent.wav", np.zeros(3 * RATE), RATE)
+    soundfile.write(corpora / "talks" / "half.flac", spoken.samples, RATE)
+    data = (corpora / "talks" / "half.flac").read_bytes()
+    (corpora / "talks" / "half.flac").write_bytes(data[: len(data) // 2])
+    with (corpora / "talks" / "t.csv").open("a") as table:
+        table.write("silent.wav,sad,x,,\nhalf.flac,sad,x,,\n")
+    first = cut(corpora / "s.zarr", corpora, request_of(corpora), "silero")
+    problems = {entry.clip_id: entry.problem for entry in first.bad}
+    limit = "the limit is 2 s (audio.max_duration_s); not cut: "
+    assert f"{limit}silent: the loudest sample is 0 of full scale" in problems["talks/silent"]
+    assert f"{limit}truncated or damaged: " in problems["talks/half"]
+    assert cut(corpora / "s.zarr", corpora, request_of(corpora)).units_built == 0
 
 
 def test_a_corpus_without_speech_is_refused(cut: Cut, corpora: Path) -> None:
