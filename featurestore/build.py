@@ -28,7 +28,8 @@ from featurestore.places.place import Place
 from featurestore.plan.existing_store import ExistingStore
 from featurestore.plan.growth import UnitWork
 from featurestore.plan.readable import require_readable
-from featurestore.plan.recordings import hash_recordings
+from featurestore.plan.recordings import hash_files, source_clips
+from featurestore.plan.segmentation import choose_segmentation, cut_recordings, require_possible
 from featurestore.plan.spec import SpecRequest, choose_spec
 from featurestore.plan.spec_of_store import spec_of_store
 from featurestore.plan.units import Unit, plan_units
@@ -41,6 +42,7 @@ from pipelines.version import FEATURE_VERSION
 from schemas.clip import Remark, Scan, Status
 from schemas.errors import BadRecordingsError, CorpusNotFoundError
 from schemas.messages.counts import choose_form, format_count
+from schemas.segmentation import Segmentation
 from schemas.spec import StoreSpec
 
 
@@ -61,6 +63,8 @@ class BuildRequest:
     """Dask workers that build units in parallel; None: this process builds, with ``jobs``."""
     check: bool = False
     """Hash every existing object and rebuild damaged ones, instead of comparing sizes."""
+    segment: Segmentation | None = None
+    """How recordings are cut into clips; None: as those of the store, for new corpora not at all."""
     strict: bool = False
     """Fail instead of finishing the store if any recording is unusable."""
 
@@ -127,7 +131,7 @@ def build(request: BuildRequest, progress: Progress | None = None) -> BuildRepor
         spec = _current_spec(request, checked)
         store = ExistingStore(place)
         with stages.measure("hash recordings"):
-            work = _compare(request, spec, located, scans, store, progress)
+            scans, work = _compare(request, spec, located, scans, store, stages, progress)
         document = work.up_to_date
         built: list[UnitRecord] = []
         if document is None:
@@ -188,7 +192,10 @@ def _check_request(request: BuildRequest) -> _CheckedRequest:
     place = place_at(request.out)
     require_apart(place, "--out")
     existing = spec_of_store(place)
-    return _CheckedRequest(place, existing, choose_spec(request.spec, existing, str(place)))
+    spec = choose_spec(request.spec, existing, str(place))
+    if request.segment is not None:
+        require_possible(request.segment, spec.audio)
+    return _CheckedRequest(place, existing, spec)
 
 
 def _current_spec(request: BuildRequest, checked: _CheckedRequest) -> StoreSpec:
@@ -282,19 +289,31 @@ def _compare(
     located: Located,
     scans: Sequence[Scan],
     store: ExistingStore,
+    stages: Stages,
     progress: Progress,
-) -> Worklist:
+) -> tuple[tuple[Scan, ...], Worklist]:
+    """The scans with their recordings cut into clips, and what the build keeps and computes of them."""
+    cut_scans: list[Scan] = []
     planned: dict[str, tuple[Unit, ...]] = {}
     described: dict[str, CorpusRecord] = {}
-    for (corpus, _), scan in zip(located.found, scans, strict=True):
-        clips = hash_recordings(scan, progress, trust=not request.check)
+    for (corpus, _), whole in zip(located.found, scans, strict=True):
+        segmentation = choose_segmentation(request.segment, store, whole)
+        hashes = hash_files(whole, progress, trust=not request.check)
+        scan = whole
+        if segmentation is not None:
+            with stages.measure("segment recordings"):
+                scan = cut_recordings(whole, hashes, segmentation, spec.audio, progress)
+        clips = source_clips(scan, hashes)
         units = plan_units(scan.dataset, clips, spec, FEATURE_VERSION, store.row_ids(scan.dataset))
+        cut_scans.append(scan)
         planned[scan.dataset] = units
-        described[scan.dataset] = _corpus_record(corpus, scan, units)
-    return make_worklist(store, spec, planned, described, check=request.check)
+        described[scan.dataset] = _corpus_record(corpus, scan, units, segmentation)
+    return tuple(cut_scans), make_worklist(store, spec, planned, described, check=request.check)
 
 
-def _corpus_record(corpus: Corpus, scan: Scan, units: Sequence[Unit]) -> CorpusRecord:
+def _corpus_record(
+    corpus: Corpus, scan: Scan, units: Sequence[Unit], segmentation: Segmentation | None
+) -> CorpusRecord:
     return CorpusRecord(
         dataset=scan.dataset,
         title=corpus.title,
@@ -304,6 +323,7 @@ def _corpus_record(corpus: Corpus, scan: Scan, units: Sequence[Unit]) -> CorpusR
         units=tuple(unit.fingerprint for unit in units),
         ignored=tuple(IgnoredFile(path=entry.path, reason=entry.reason) for entry in scan.ignored),
         notices=scan.notices,
+        segment=None if segmentation is None else str(segmentation),
     )
 
 

@@ -50,6 +50,14 @@ def build(
             parser=recipe_type,
         ),
     ] = None,
+    segment: Annotated[
+        str | None,
+        typer.Option(
+            help="Cut recordings into clips: silero (segments of speech), or WINDOW,STEP in seconds.",
+            metavar="silero|WINDOW,STEP",
+            show_default="whole recordings, or the store's own",
+        ),
+    ] = None,
     features: Annotated[
         str | None,
         typer.Option(
@@ -121,6 +129,8 @@ def build(
 
       ser-features build --datasets mine=/data/recordings --augment 0
 
+      ser-features build --datasets calls=/data/calls --segment 3,1.5
+
       ser-features build --features mfcc,delta,delta2,chroma --out mfcc.zarr
 
       ser-features build --features whisper-base --layers 1-4 --encoder whisper-base=~/models/whisper-base
@@ -136,6 +146,7 @@ def build(
     from featurestore.cli.text.build import build_json, build_text
     from featurestore.cluster.request import cluster_of
     from featurestore.plan.spec import SpecRequest
+    from schemas.segmentation import parse_segmentation
 
     request = BuildRequest(
         out=store,
@@ -157,6 +168,7 @@ def build(
         jobs=jobs or usable_jobs(),
         cluster=cluster_of(workers, scheduler),
         check=check,
+        segment=None if segment is None else parse_segmentation(segment),
         strict=strict,
     )
     report = run(request, ConsoleProgress())

@@ -11,6 +11,7 @@ from typing import Literal
 
 Stage = Literal[
     "hash recordings",
+    "segment recordings",
     "decode",
     "compute",
     "write",
@@ -21,9 +22,10 @@ Stage = Literal[
     "waiting for clips",
     "waiting for write",
 ]
-"""A stage's seconds are those of the threads that run it. ``write`` includes a unit's ``encode`` (Zarr,
-compression, Parquet), ``hash`` and ``store`` (until the bytes are on the disk). The last two are the
-coordinator's waiting times."""
+"""A stage's seconds are those of the threads that run it. ``hash recordings`` includes the
+``segment recordings`` of builds that cut them. ``write`` includes a unit's ``encode`` (Zarr, compression,
+Parquet), ``hash`` and ``store`` (until the bytes are on the disk). The last two are the coordinator's
+waiting times."""
 
 
 class Stages:

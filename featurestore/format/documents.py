@@ -7,15 +7,16 @@ import hashlib
 import json
 from typing import Any, Literal, Self, TypeVar
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from featurestore.format.json_limits import parse_json_document
 from featurestore.format.layout import FORMAT_VERSION, format_version
 from featurestore.format.manifest import ManifestRow, omit_empty
 from featurestore.format.seal import seal, unseal
 from featurestore.places.place import Place
-from schemas.errors import StoreDamagedError
+from schemas.errors import StoreDamagedError, UsageError
 from schemas.model import Model, canonical_digest
+from schemas.segmentation import parse_segmentation
 from schemas.spec import StoreSpec
 
 T = TypeVar("T", bound=Model)
@@ -70,6 +71,23 @@ class CorpusRecord(Model):
     units: tuple[str, ...]
     ignored: tuple[IgnoredFile, ...] = ()
     notices: tuple[str, ...] = ()
+    segment: str | None = None
+    """How recordings were cut into clips (:mod:`schemas.segmentation`); absent if they were not."""
+
+    @field_validator("segment")
+    @classmethod
+    def _check_segment(cls, text: str | None) -> str | None:
+        try:
+            return None if text is None else str(parse_segmentation(text))
+        except UsageError as error:
+            raise ValueError(str(error)) from error
+
+    @model_serializer(mode="wrap")
+    def _omit_absent(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = serialise(self)
+        if self.segment is None:
+            del values["segment"]
+        return values
 
 
 class UnitRecord(Model):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
 
+import pandas as pd
 from pydantic import ValidationError
 
 from data.locate import locate
@@ -113,8 +114,8 @@ def _of_store(request: ListenRequest) -> Subject:
             f"{clip_id} has no views because its recording is bad ({clip['problem']}); choose another clip"
         )
     scan = _scan_of_store(request, clip_id, dataset)
-    clips = {found.clip_id: found for found in scan.clips}
-    if clip_id not in clips:
+    found = _find_in(scan, clip_id, str(clip["path"]))
+    if found is None:
         raise CorpusNotFoundError(
             f"the recording of {clip_id} is not in '{scan.root}'; complete the corpus, or give the folder "
             f"that has the recording as --datasets {dataset}=PATH"
@@ -124,9 +125,25 @@ def _of_store(request: ListenRequest) -> Subject:
         str(name): StoredView(None if isnan(value) else float(value), str(key))
         for name, value, key in zip(views["name"], views["parameter"], views["key"], strict=True)
     }
-    found = clips[clip_id]
     sha256 = str(clip["audio_sha256"])
-    return Subject(clip_id, scan.root / found.path, store.spec, sha256, stored, _segment_of(found))
+    segment = _segment_of(found) if found.clip_id == clip_id else _stored_segment(clip)
+    return Subject(clip_id, scan.root / found.path, store.spec, sha256, stored, segment)
+
+
+def _find_in(scan: Scan, clip_id: str, path: str) -> Clip | None:
+    """The clip of a scan, or the whole recording from which the build cut it."""
+    whole = None
+    for clip in scan.clips:
+        if clip.clip_id == clip_id:
+            return clip
+        if clip.path == path and not clip.is_segment and clip_id.startswith(f"{clip.clip_id}#"):
+            whole = clip
+    return whole
+
+
+def _stored_segment(row: pd.Series) -> Segment:
+    """Part of its recording that a row of the manifest is; NaN as the end is the end of the recording."""
+    return Segment(float(row["start_s"]), None if isnan(row["end_s"]) else float(row["end_s"]))
 
 
 def _segment_of(clip: Clip) -> Segment | None:

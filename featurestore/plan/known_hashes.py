@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import tempfile
-import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from featurestore.read.cache_folder import cache_folder
+from featurestore.plan.cache_file import name_of_folder, read_cache_file, write_cache_file
 
 _SETTLED_NS = 2_000_000_000
 """The coarsest time resolution of any common file system (FAT)."""
 
-_LEFT_BEHIND_S = 86_400.0
 _FORMAT = "1"
 
 
@@ -47,57 +41,24 @@ def settled_state(status: os.stat_result, now_ns: int) -> str | None:
 def load(folder: Path) -> dict[str, KnownHash]:
     """The cached hashes of the files below ``folder``; none if the cache is unreadable or damaged."""
     try:
-        digest, body = _cache_file(folder).read_bytes().split(b"\n", 1)
-        if hashlib.sha256(body).hexdigest().encode() != digest:
-            return {}
-        columns = json.loads(body)
+        columns = read_cache_file(_cache_file(folder))
         if columns["format"] != _FORMAT:
             return {}
         return dict(zip(columns["paths"], map(KnownHash, columns["states"], columns["sha256"]), strict=True))
-    except (OSError, ValueError, TypeError, LookupError):
+    except (ValueError, TypeError, LookupError):
         return {}
 
 
 def save(folder: Path, known: KnownHashes) -> None:
-    """Cache the hashes of the files below ``folder``; an unwritable cache is ignored.
-
-    The cache file begins with the hash of its other bytes. A file that a crash left half-written therefore
-    counts as damaged, and no fsync is needed. Its name does not reveal the folder's name.
-    """
+    """Cache the hashes of the files below ``folder``; an unwritable cache is ignored."""
     columns = {
         "format": _FORMAT,
         "paths": list(known),
         "states": [entry.state for entry in known.values()],
         "sha256": [entry.sha256 for entry in known.values()],
     }
-    body = json.dumps(columns, separators=(",", ":")).encode()
-    with suppress(OSError):
-        path = _cache_file(folder)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(path)
-        _replace(path, hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+    write_cache_file(_cache_file(folder), columns)
 
 
-def _cache_file(folder: Path) -> Path:
-    name = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:32]
-    return cache_folder() / "recordings" / f"{name}.json"
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write to a file with a unique name, then rename it: other processes may do the same now."""
-    descriptor, partial = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".partial", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        Path(partial).replace(path)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise
-
-
-def _remove_leftovers(path: Path) -> None:
-    """Remove partial files of processes that were killed while writing."""
-    for partial in path.parent.glob(f"{path.name}.*.partial"):
-        with suppress(FileNotFoundError):
-            if time.time() - partial.stat().st_mtime > _LEFT_BEHIND_S:
-                partial.unlink()
+def _cache_file(folder: Path) -> str:
+    return f"recordings/{name_of_folder(folder)}.json"

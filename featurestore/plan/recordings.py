@@ -26,6 +26,9 @@ _STATES_AT_ONCE = 256
 
 _TWINS_NAMED = 3
 
+Hashes = Mapping[str, str | None]
+"""Path relative to the folder of a corpus → SHA-256, None if the file cannot be read."""
+
 _Sound = tuple[str | None, float | None, float | None]
 """Hash of a recording, start and end of a segment."""
 
@@ -33,7 +36,12 @@ _EMPTY = hashlib.sha256(b"").hexdigest()
 
 
 def hash_recordings(scan: Scan, progress: Progress, *, trust: bool = True) -> tuple[SourceClip, ...]:
-    """The recordings of a scan, in its order, with their SHA-256 and a note on others with the same bytes.
+    """The recordings of a scan: :func:`hash_files`, then :func:`source_clips`."""
+    return source_clips(scan, hash_files(scan, progress, trust=trust))
+
+
+def hash_files(scan: Scan, progress: Progress, *, trust: bool = True) -> Hashes:
+    """The SHA-256 of the files of a scan.
 
     A recording that cannot be read has the hash None; decoding reports the reason. Hashes are kept in the
     user's cache (:mod:`featurestore.plan.known_hashes`), and a file whose size, mtime, ctime and inode have
@@ -58,6 +66,11 @@ def hash_recordings(scan: Scan, progress: Progress, *, trust: bool = True) -> tu
     finally:  # a stopped build keeps its hashes too: a large corpus takes minutes
         if after != before:
             save(scan.root, after)
+    return hashes
+
+
+def source_clips(scan: Scan, hashes: Hashes) -> tuple[SourceClip, ...]:
+    """The clips of a scan, in its order, with a note on others that have the same sound."""
     notes = _notes(scan.clips, hashes)
     return tuple(
         SourceClip(replace(clip, note=note) if note else clip, scan.root / clip.path, hashes[clip.path])
@@ -109,7 +122,7 @@ def _hash(root: str, path: str) -> tuple[str, str | None, KnownHash | None]:
     return path, digest, KnownHash(state, digest) if state is not None else None
 
 
-def _notes(clips: Sequence[Clip], hashes: Mapping[str, str | None]) -> Iterator[str]:
+def _notes(clips: Sequence[Clip], hashes: Hashes) -> Iterator[str]:
     """The clips' notes, each with the names of other clips that have the same sound.
 
     That is the same bytes, and the same part of them: segments of one recording are no copies of each other.

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 
 from featurestore.cli.console import err, note
 from schemas.errors import RecordingError
+from schemas.messages.counts import choose_form, format_count
 from schemas.messages.printable import escape_line
+from schemas.segmentation import NO_SPEECH, Windows
 from training.cli.recordings import read_recording
 from training.cli.rows import PredictionWriter
 
 if TYPE_CHECKING:
+    from pipelines.speech import SpeechDetector
     from training.predict.ensemble import Ensemble
     from training.predict.predictor import Prediction
 
@@ -29,22 +32,27 @@ def hear_recordings(
     model: Ensemble,
     writer: PredictionWriter,
     names: Sequence[str],
-    windows: tuple[float, float] | None,
+    parts: Windows | SpeechDetector | None,
     advance: Callable[[int], None],
 ) -> int:
     """Write predictions for each recording; returns how many could not be read.
 
-    ``windows``: length and step in seconds; None: one prediction per recording.
+    ``parts``: what is predicted: windows, segments of speech, or whole recordings (None).
     """
     failed = 0
     for name in names:
-        for found in _predict_or_explain(model, name, windows):
+        answers = 0
+        for found in _predict_or_explain(model, name, parts):
+            answers += 1
             if isinstance(found, str):
                 failed += 1
                 err.print(f"{escape_line(name)}: {escape_line(found)}", markup=False)
                 writer.write_problem(name, found)
             else:
                 writer.write_prediction(name, found)
+        if not answers:
+            note(f"{name}: {NO_SPEECH}")
+            writer.write_problem(name, NO_SPEECH)
         advance(1)
     return failed
 
@@ -64,11 +72,11 @@ def hear_microphone(
 
 
 def _predict_or_explain(
-    model: Ensemble, name: str, windows: tuple[float, float] | None
+    model: Ensemble, name: str, parts: Windows | SpeechDetector | None
 ) -> Iterator[Prediction | str]:
     """Predictions for a recording; at the end, why it cannot be read, if it cannot."""
     try:
-        yield from _predict(model, name, windows)
+        yield from _predict(model, name, parts)
     except RecordingError as error:
         yield str(error)
     except OSError as error:
@@ -77,12 +85,14 @@ def _predict_or_explain(
         yield "needs more memory than is free; give a shorter recording, or free memory"
 
 
-def _predict(model: Ensemble, name: str, windows: tuple[float, float] | None) -> Iterator[Prediction]:
+def _predict(model: Ensemble, name: str, parts: Windows | SpeechDetector | None) -> Iterator[Prediction]:
     from training.predict.predictor import TooLongError
 
     file = read_recording(name)
-    if windows is not None:
-        return _note_first(name, model.timeline(file, *windows))
+    if isinstance(parts, Windows):
+        return _note_first(name, model.timeline(file, parts.window_s, parts.step_s))
+    if parts is not None:
+        return _note_unheard(name, model, _note_first(name, model.predict_speech(file, parts)))
     window = _format_window(model.window_s)
     try:
         prediction = model.predict(file)
@@ -107,6 +117,22 @@ def _note_first(name: str, found: Iterator[Prediction]) -> Iterator[Prediction]:
         if not place:
             _print_note(name, prediction)
         yield prediction
+
+
+def _note_unheard(name: str, model: Ensemble, found: Iterator[Prediction]) -> Iterator[Prediction]:
+    """The predictions of segments; a note follows if the model does not hear all of some."""
+    every = longer = 0
+    for prediction in found:
+        every += 1
+        longer += prediction.unheard_s > _LONGEST_UNHEARD_S
+        yield prediction
+    if longer:
+        window = _format_window(model.window_s)
+        note(
+            f"{name}: the model hears the first {window} s of a segment, and {longer:,} of "
+            f"{format_count(every, 'segment')} {choose_form(longer, 'is', 'are')} longer. "
+            f"Use --segment {window},1 to hear all of it"
+        )
 
 
 def _print_note(name: str, prediction: Prediction) -> None:

@@ -20,7 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipelines.decode import UnusableRecordingError
 from pipelines.recording.source import RecordingFile, opened
+from pipelines.speech import SpeechDetector, split_speech
 from schemas.errors import RunError
 from training.predict.predictor import Prediction, Predictor, is_longer, require_short
 from training.predict.scorer import Scorer
@@ -111,6 +113,21 @@ class Ensemble:
         else:
             with opened(file) as source:  # once for all predictors, which decode it at once
                 each = [predictor.timeline(source, window_s, step_s) for predictor in self.predictors]
+        return (self._mean(found) for found in zip(*each, strict=True))
+
+    def predict_speech(self, file: RecordingFile, detector: SpeechDetector) -> Iterator[Prediction]:
+        """Predict each segment of speech of a recording of any length, as a build with ``silero`` cuts them.
+
+        Segments are at most :attr:`longest_s` long. Nothing is predicted for a recording without speech.
+        Raises what :meth:`Predictor.predict` raises except :class:`TooLongError`.
+        """
+        try:
+            found = detector.find(file)
+        except UnusableRecordingError as error:
+            raise error.without_setting() from error
+        shortest_s = max(predictor.spec.audio.min_duration_s for predictor in self.predictors)
+        segments = list(split_speech(found, shortest_s, self.longest_s))
+        each = [predictor.predict_segments(file, segments) for predictor in self.predictors]
         return (self._mean(found) for found in zip(*each, strict=True))
 
     def listen(

@@ -23,6 +23,7 @@ from pipelines.decode import DecodedSound, UnusableRecordingError, decode_sound
 from pipelines.device import choose_device
 from pipelines.pipeline import Pipeline
 from pipelines.recording.source import RecordingFile, opened
+from pipelines.segments import Segment, decode_segments
 from pipelines.stream import Stream, find_duration
 from schemas.encoders import EncoderSpec
 from schemas.errors import RunError, UsageError
@@ -153,8 +154,7 @@ class Predictor:
         require_short(file, audio.max_duration_s)
         recording = _decode(file, audio)
         (found,) = self.predict_parts([((0.0, recording.duration_s), recording.samples)])
-        sound_s = len(recording.samples) / self.spec.audio.sample_rate
-        return replace(found, unheard_s=max(0.0, sound_s - self.window_s), note=recording.note)
+        return self._complete(found, recording)
 
     def timeline(
         self, file: RecordingFile, window_s: float | None = None, step_s: float = 1.0
@@ -181,6 +181,20 @@ class Predictor:
             for span in spans(recording.duration_s, window_s, step_s)
         )
         return _with_note(found, recording.note)
+
+    def predict_segments(self, file: RecordingFile, segments: Sequence[Span]) -> Iterator[Prediction]:
+        """Predict parts of a recording of any length, each like a file with its samples alone.
+
+        ``segments`` : starts and ends in seconds, sorted by their ends. The recording is decoded once. Raises
+        what :meth:`predict` raises, for a part that a store would refuse, too.
+        """
+        with opened(file) as source:
+            parts = [Segment(start, stop) for start, stop in segments]
+            for span, part in zip(segments, decode_segments(source, parts, self.spec.audio), strict=True):
+                if isinstance(part, UnusableRecordingError):
+                    raise part.without_setting() from part
+                (found,) = self.predict_parts([(span, part.samples)])
+                yield self._complete(found, part)
 
     def features(self, file: RecordingFile) -> dict[str, NDArray[np.floating]]:
         """Features of a recording as a store would hold them: feature → (coefficients, frames)."""
@@ -229,6 +243,11 @@ class Predictor:
         """Probabilities of classes (clips, classes) → of :attr:`emotions` (clips, emotions)."""
         labels = self.record.recipe.labels
         return emotion_marginal(probabilities, labels.label_set(), labels.target)
+
+    def _complete(self, found: Prediction, sound: DecodedSound) -> Prediction:
+        """A prediction with how much of its sound the model does not hear, and the note on the sound."""
+        sound_s = len(sound.samples) / self.spec.audio.sample_rate
+        return replace(found, unheard_s=max(0.0, sound_s - self.window_s), note=sound.note)
 
     def _results(self, clips: Sequence[Waveform]) -> NDArray[np.float64]:
         """Probabilities of :attr:`emotions`, (clips, emotions), or values of :attr:`dimensions`."""

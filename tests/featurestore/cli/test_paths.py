@@ -18,7 +18,7 @@ TYPES = {function for name, function in vars(paths).items() if name.endswith("_t
 WORDS = ("folder", "file", "store", "run", "recording")
 """What a help text that describes a path speaks of."""
 OTHER = {"datasets", "clip", "scheduler", "name", "host", "views", "features", "train_on", "test_on", "where"}
-OTHER |= {"decoder", "encoder", "layers", "pooling"}
+OTHER |= {"decoder", "encoder", "layers", "pooling", "segment"}
 
 
 def _parameters() -> Iterator[tuple[str, str, Any, Any]]:

@@ -16,6 +16,7 @@ from featurestore.cli.options import Encoders, encoder_folders_of
 from featurestore.cli.paths import path_type, recording_type
 from schemas.errors import UsageError
 from schemas.messages.counts import format_count
+from schemas.segmentation import Segmentation, Windows, parse_segmentation
 from training.cli.choices import DeviceName
 from training.cli.hear import hear_microphone, hear_recordings
 from training.cli.options import Device
@@ -30,7 +31,10 @@ from training.cli.rows import (
 )
 
 if TYPE_CHECKING:
+    from pipelines.speech import SpeechDetector
     from training.predict.ensemble import Ensemble
+
+_STEP_S = 1.0
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
 
@@ -79,6 +83,15 @@ def predict(
     step: Annotated[
         float | None, typer.Option(help="Seconds from one window to the next.", show_default="1")
     ] = None,
+    segment: Annotated[
+        str | None,
+        typer.Option(
+            help="One row per part of a recording: silero (segments of speech), or WINDOW,STEP: --window and "
+            "--step.",
+            metavar="silero|WINDOW,STEP",
+            show_default=False,
+        ),
+    ] = None,
     encoder: Encoders = None,
     device: Device = DeviceName.AUTO,
     json: Annotated[bool, typer.Option("--json", help="Print machine-readable JSON at the end.")] = False,
@@ -100,6 +113,8 @@ def predict(
 
       ser-predict RUN interview.flac --window 3 --step 1
 
+      ser-predict RUN interview.flac --segment silero
+
       ser-predict RUN recordings/ --csv > emotions.csv
 
       ser-predict RUN --microphone --seconds 60
@@ -109,8 +124,7 @@ def predict(
     if json and csv_:
         raise UsageError("--json and --csv are two output formats; choose one")
     _require_one_source(clips or [], microphone, seconds)
-    if step is not None and window is None and not microphone:
-        raise UsageError(f"--step {step:g} needs windows; add --window, or leave it out")
+    segmentation = _choose_segmentation(segment, window, step, microphone)
     runs = [run, *(others or [])]
     found = list_recordings([] if microphone else clips or [])
     files = found.names
@@ -120,23 +134,49 @@ def predict(
         from training.predict.microphone import import_sounddevice
 
         import_sounddevice()
+    parts: Windows | SpeechDetector | None = None
+    if isinstance(segmentation, Windows):
+        parts = segmentation
+    elif segmentation is not None:
+        from pipelines.speech import SpeechDetector
+
+        parts = SpeechDetector.open()
     model = Ensemble.open(runs, device.value, encoder_folders_of(encoder))
     writer = _writer(model, runs, json, csv_)
     for sentence in found.notes:
         note(sentence)
-    spacing = 1.0 if step is None else step
     if microphone:
-        hear_microphone(model, writer, window, spacing, seconds)
+        hear_microphone(model, writer, window, _STEP_S if step is None else step, seconds)
         return
     with ExitStack() as stack:
         advance: Callable[[int], None] = _ignore
         if len(files) > 1 and (json or not out.is_terminal):
             advance = stack.enter_context(ConsoleProgress().task("hear", len(files), "recordings"))
-        failed = hear_recordings(model, writer, files, None if window is None else (window, spacing), advance)
+        failed = hear_recordings(model, writer, files, parts, advance)
     writer.finish()
     if failed:
         err.print(f"{failed:,} of {format_count(len(files), 'recording')} could not be read", markup=False)
         raise typer.Exit(1)
+
+
+def _choose_segmentation(
+    segment: str | None, window: float | None, step: float | None, microphone: bool
+) -> Segmentation | None:
+    """What ``--segment``, or ``--window`` and ``--step``, say about recordings."""
+    if segment is None:
+        if step is not None and window is None and not microphone:
+            raise UsageError(f"--step {step:g} needs windows; add --window, or leave it out")
+        return None if window is None else Windows(window, _STEP_S if step is None else step)
+    if microphone:
+        raise UsageError(
+            f"--segment {segment} is for recordings; with --microphone, give --window and --step"
+        )
+    if window is not None or step is not None:
+        raise UsageError(
+            f"--segment {segment} and {'--step' if window is None else '--window'} both cut recordings; give "
+            f"one of them"
+        )
+    return parse_segmentation(segment)
 
 
 def _writer(model: Ensemble, runs: list[Path], json: bool, csv: bool) -> PredictionWriter:
