@@ -62,8 +62,8 @@ def choose_segmentation(
     if requested is not None and requested != recorded:
         how = "whole recordings" if recorded is None else f"--segment {recorded}"
         raise StoreConflictError(
-            f"{scan.dataset} in {store.place} was built with {how}, not with --segment {requested}; give "
-            f"another --out, or leave --segment out to keep its clips"
+            f"{scan.dataset} in {store.place} was built with {how}, not with --segment {requested}; leave "
+            f"--segment out to keep its clips, give it for new corpora alone, or give another --out"
         )
     return recorded
 

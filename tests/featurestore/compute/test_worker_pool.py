@@ -214,7 +214,7 @@ def test_processes_start_while_recordings_are_hashed(
 
         monkeypatch.setattr(module, name, watched)
 
-    watch(build_module, "hash_recordings")
+    watch(build_module, "hash_files")
     watch(execution, "gather_unit")
     monkeypatch.setattr(worker_processes, "_NVIDIA", small_demo)  # a GPU is expected, and not found
     monkeypatch.setattr("pipelines.device.choose_device", lambda _: torch.device("cpu"))
@@ -236,7 +236,7 @@ def test_a_build_that_ends_while_it_hashes_leaves_no_process(
         assert len(_workers(os.getpid())) == 2
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(build_module, "hash_recordings", interrupt)
+    monkeypatch.setattr(build_module, "hash_files", interrupt)
     request = BuildRequest(tmp_path / "s", small_demo, "demo", SpecRequest(recipe=tiny_recipe), jobs=2)
     with pytest.raises(KeyboardInterrupt):
         build(request)
