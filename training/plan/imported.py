@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from featurestore.store import FeatureStore
 from schemas.errors import RunError, UsageError
+from schemas.features import FeatureSpec
 from schemas.imported import ImportedSpec
 from schemas.opensmile import OpenSmileSpec
 from schemas.overrides import override
@@ -24,8 +25,10 @@ def as_computed(spec: StoreSpec, recipe: Recipe) -> Recipe:
 
     Raises :class:`UsageError` if the model cannot read them.
     """
-    computed = {feature.name: OpenSmileSpec(name=feature.name) for feature in spec.opensmile}
-    meant = [
+    computed: dict[str, OpenSmileSpec] = {
+        feature.name: OpenSmileSpec(name=feature.name) for feature in spec.opensmile
+    }
+    meant: list[FeatureSpec] = [
         computed.get(feature.name, feature)
         if isinstance(feature, ImportedSpec) and feature == ImportedSpec(name=feature.name)
         else feature

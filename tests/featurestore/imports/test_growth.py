@@ -13,7 +13,8 @@ import pytest
 from featurestore.build import BuildReport, BuildRequest, build
 from featurestore.cli.text.build import build_json
 from featurestore.compute import commit
-from featurestore.format.documents import StoredObject, UnitRecord
+from featurestore.compute.commit import commit_unit
+from featurestore.format.documents import StoredObject, UnitRecord, write_document
 from featurestore.imports import run
 from featurestore.imports.run import ImportReport, ImportRequest, import_feature
 from featurestore.places.place import Place
@@ -108,12 +109,11 @@ def test_a_build_that_is_stopped_before_a_record_loses_no_other_values(
     file = own_demo / "demo" / "f01" / "f01_s1_angry_1.wav"
     before = file.read_bytes()
     file.write_bytes(before[:-200] + bytes(200))
-    write = commit.write_document
 
     def stop(place: Place, name: str, document: UnitRecord) -> StoredObject:
         if document.fingerprint:
             raise KeyboardInterrupt
-        return write(place, name, document)
+        return write_document(place, name, document)
 
     with monkeypatch.context() as patch:
         patch.setattr(commit, "write_document", stop)
@@ -173,7 +173,6 @@ def test_a_build_finishes_an_import_that_was_stopped(
     path, other = tmp_path / "t.csv", Path(shutil.copytree(own_store, tmp_path / "other.zarr"))
     vectors_of(own_store).to_csv(path)
     whole = _import(other, path)
-    commit_unit = run.commit_unit
     written: list[int] = []
 
     def stop(*arguments: Any) -> UnitRecord:
