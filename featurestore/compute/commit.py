@@ -53,6 +53,7 @@ def commit_unit(
             f"recordings of {unit.dataset} changed while features were added to unit {unit.index}; "
             f"run the same command again"
         )
+    _announce(place, work, imported, encoder)
     objects = _kept_objects(work)
     with write_group(place) as group:
         for (feature, view), values in (*result.shards.items(), *imported.shards.items()):
@@ -91,6 +92,25 @@ def commit_unit(
     with stages.measure("store"):
         write_document(place, unit_record_path(unit.dataset, unit.index), record)
     return record
+
+
+def _announce(place: Place, work: UnitWork, imported: ImportedPart, encoder: ShardEncoder) -> None:
+    """Say in the record that is about to be replaced what its imported shards will be.
+
+    A build that is stopped between them and the new record would lose their values otherwise, as it
+    overwrites what the next one takes over.
+    """
+    before, unit = work.before, work.unit
+    if before is None or work.existing is not None or not before.imported_frames:
+        return
+    announced = dict(before.announced or {})
+    for (feature, view), values in imported.shards.items():
+        if not view:
+            for layer, data in enumerate(encoder.encode(feature, values)):
+                name = shard_path(unit.dataset, feature, view, unit.index, layer)
+                announced[name] = (*announced.get(name, ()), StoredObject.of(data))
+    record = before.model_copy(update={"fingerprint": "", "announced": announced})
+    write_document(place, unit_record_path(unit.dataset, unit.index), record)
 
 
 def _kept_objects(work: UnitWork) -> dict[str, StoredObject]:

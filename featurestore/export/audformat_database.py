@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,11 +52,14 @@ def write_database(content: Content, out: Path, advance: Advance) -> int:
     """
     values = tuple(value_columns(content))
     frame = pd.concat(read_frames(content, values, advance), ignore_index=True)
-    database = _database_of(content, frame, values)
     make_folders(out.parent)
     partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
-        database.save(str(partial), storage_format="parquet")
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", pd.errors.PerformanceWarning
+            )  # the library adds columns one by one
+            _database_of(content, frame, values).save(str(partial), storage_format="parquet")
         partial.chmod(0o755)
         if out.exists():
             out.rmdir()

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from schemas.encoders import EncoderSpec
 from schemas.imported import ImportedSpec
+from schemas.opensmile import OpenSmileSpec
 from schemas.spec import StoreSpec
 
 
@@ -18,7 +19,11 @@ def find_encoder(spec: StoreSpec, feature: str) -> EncoderSpec | None:
 
 
 def is_pooled(spec: StoreSpec, feature: str) -> bool:
-    """Whether the feature has one frame per clip: that of an encoder, pooled, or an imported vector."""
+    """Whether the feature has one frame per clip: that of an encoder, pooled, functionals of openSMILE, or an
+    imported vector.
+    """
+    if find_opensmile(spec, feature) is not None:
+        return True
     if (imported := find_imported(spec, feature)) is not None:
         return imported.frames == 1
     encoder = find_encoder(spec, feature)
@@ -29,9 +34,11 @@ def column_names(spec: StoreSpec, feature: str, layers: Sequence[int] | None = N
     """Names of the values of a clip, in the order of :func:`clip_values`.
 
     ``mel.mean.0`` to ``mel.std.127``; of an encoder ``whisper-base.3.mean.0``, with the layer; of an imported
-    vector ``egemaps.0``, or with the column of its table instead of the number. ``layers``: those that are
-    read; None: all that are stored.
+    vector ``wav2vec2.0``, or with the column of its table instead of the number; of openSMILE
+    ``egemaps.loudness_sma3_amean``. ``layers``: those that are read; None: all that are stored.
     """
+    if (smile := find_opensmile(spec, feature)) is not None:
+        return tuple(f"{feature}.{column}" for column in smile.columns or ())
     if (imported := find_imported(spec, feature)) is not None and imported.frames == 1:
         return _imported_names(imported)
     encoder = find_encoder(spec, feature)
@@ -49,6 +56,11 @@ def column_names(spec: StoreSpec, feature: str, layers: Sequence[int] | None = N
 def find_imported(spec: StoreSpec, feature: str) -> ImportedSpec | None:
     """The imported feature of this name; None for other features."""
     return next((each for each in spec.imported if each.name == feature), None)
+
+
+def find_opensmile(spec: StoreSpec, feature: str) -> OpenSmileSpec | None:
+    """The feature of openSMILE of this name; None for other features."""
+    return next((each for each in spec.opensmile if each.name == feature), None)
 
 
 def _imported_names(feature: ImportedSpec) -> tuple[str, ...]:

@@ -99,6 +99,9 @@ class UnitRecord(Model):
     none or the recording is unusable. Only a store with encoders or openSMILE has ``samples``, the length of
     each view at the store's sample rate. Only one with imported features has ``imported_frames``: feature →
     frames of each clip, 0 if it has no values.
+
+    While a build replaces a unit with imported features, its old record has no ``fingerprint``, and
+    ``announced`` gives what shards of these features may be by now besides what ``objects`` says.
     """
 
     format_version: Literal[3, 4, 5] = FORMAT_VERSION
@@ -114,6 +117,7 @@ class UnitRecord(Model):
     valid_frames: tuple[tuple[int, ...], ...]
     imported_frames: dict[str, tuple[int, ...]] | None = None
     objects: dict[str, StoredObject]
+    announced: dict[str, tuple[StoredObject, ...]] | None = None
 
     @model_validator(mode="after")
     def _check_version(self) -> Self:
@@ -132,6 +136,8 @@ class UnitRecord(Model):
         omit_empty(values["clips"])
         if self.imported_frames is None:
             del values["imported_frames"]
+        if self.announced is None:
+            del values["announced"]
         return values
 
 

@@ -8,6 +8,8 @@ holds, or have terms that forbid most uses. Format: ``kaldi-matrix.cc`` and ``ka
 from __future__ import annotations
 
 import hashlib
+import math
+import os
 import struct
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -140,11 +142,10 @@ def _entry(file: BinaryIO, key: str, path: Path) -> Entry:
         )
     dtype = np.dtype(_DTYPES[kind[:1]])
     shape = tuple(_read_size(file, key, path) for _ in range(2 if kind[1:] == b"M" else 1))
-    size, start = dtype.itemsize * int(np.prod(shape)), file.tell()
-    data = file.read(size)
-    if len(data) < size:
+    size, start = dtype.itemsize * math.prod(shape), file.tell()
+    if size > os.fstat(file.fileno()).st_size - start:
         raise FeatureSourceError(f"'{key}' in '{path}' is cut off: {shape} does not fit into the file")
-    digest = hashlib.sha256(data).hexdigest()
+    digest = hashlib.sha256(file.read(size)).hexdigest()
     return Entry(key, shape, partial(_load, path, start, size, digest, dtype, shape))
 
 

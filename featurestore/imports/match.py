@@ -27,6 +27,14 @@ class NamedClip(Protocol):
     def path(self) -> str:
         """Of its recording, relative to the corpus's folder."""
 
+    @property
+    def start_s(self) -> float | None:
+        """Start of a segment in its recording."""
+
+    @property
+    def end_s(self) -> float | None:
+        """End of a segment in its recording."""
+
 
 @dataclass(frozen=True)
 class Matches:
@@ -41,6 +49,7 @@ class Matches:
 
 def match_entries(entries: Sequence[Entry], clips: Sequence[NamedClip], usable: Iterable[str]) -> Matches:
     """Find the clip of each entry. An entry is tried as a clip's id, then as a path, then as a stem.
+    Segments have their ids alone, because a recording is not its segment.
 
     Raises :class:`FeatureSourceError` if an entry fits two clips, if two entries name one clip, or if no
     entry fits any clip.
@@ -59,9 +68,10 @@ def match_entries(entries: Sequence[Entry], clips: Sequence[NamedClip], usable: 
         else:
             found[clip_id] = entry
     if not found:
+        what = "segments by clip id" if _is_segment(clips[0]) else "entries by clip id, path or file name"
         raise FeatureSourceError(
             f"no entry names a clip of the store: the first entry is '{entries[0].key}', the first clip is "
-            f"{clips[0].clip_id} ({clips[0].path}); name entries by clip id, path or file name"
+            f"{clips[0].clip_id} ({clips[0].path}); name {what}"
         )
     missing = tuple(clip_id for clip_id in usable if clip_id not in found)
     return Matches(found, missing, tuple(unmatched))
@@ -76,10 +86,10 @@ class _Names:
         self._stems: dict[str, list[str]] = {}
         for clip in clips:
             path = nfc(clip.path)
-            paths = {path, _bare(path)}
+            paths = set() if _is_segment(clip) else {path, _bare(path)}
             for end in {nfc(clip.clip_id), *paths, *(f"{clip.dataset}/{each}" for each in paths)}:
                 self._ends.setdefault(end, []).append(clip.clip_id)
-            for stem in {PurePosixPath(_bare(path)).name, PurePosixPath(nfc(clip.clip_id)).name}:
+            for stem in {PurePosixPath(each).name for each in (nfc(clip.clip_id), *map(_bare, paths))}:
                 self._stems.setdefault(stem, []).append(clip.clip_id)
 
     def find(self, key: str) -> str | None:
@@ -105,6 +115,10 @@ class _Names:
                 f"'{key}' fits several clips, such as {found[0]} and {found[1]}; name the clips by their ids"
             )
         return found[0]
+
+
+def _is_segment(clip: NamedClip) -> bool:
+    return clip.start_s is not None or clip.end_s is not None
 
 
 def _bare(path: str) -> str:

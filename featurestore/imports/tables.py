@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -113,10 +114,24 @@ def _parse_text(text: str, key: str | None) -> pd.DataFrame:
     names = [name for name in columns if name.strip() == key or name.strip().lower() in KEYS]
     # Names stay text: 0001 is not 1. A separator at the end of each row does not shift the columns.
     words = dict.fromkeys(names, str)
-    table = pd.read_csv(io.StringIO(text), sep=separator, dtype=words, index_col=False, low_memory=False)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", pd.errors.ParserWarning)
+        table = pd.read_csv(io.StringIO(text), sep=separator, dtype=words, index_col=False, low_memory=False)
+    if any(issubclass(each.category, pd.errors.ParserWarning) for each in caught):
+        _require_empty_ends(text, separator, len(columns))
     # Columns without a name are row numbers that pandas has written, or behind a separator at the end.
     nameless = [f"Unnamed: {place}" for place, name in enumerate(columns) if not name.strip()]
     return table.drop(columns=nameless, errors="ignore")
+
+
+def _require_empty_ends(text: str, separator: str, columns: int) -> None:
+    """Raise :class:`TextError` if a row has values beyond the last column, which pandas drops."""
+    rows = csv.reader(io.StringIO(text), delimiter=separator)
+    for row in rows:
+        if any(cell.strip() for cell in row[columns:]):
+            raise TextError(
+                f"has {len(row)} values in line {rows.line_num}, but {columns} columns; correct the line"
+            )
 
 
 def _find_key(table: pd.DataFrame, given: str | None, path: Path) -> str:

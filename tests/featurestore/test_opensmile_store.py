@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import audformat
 import numpy as np
 import opensmile
 import pytest
@@ -92,3 +93,15 @@ def test_values_beyond_float16_are_refused_before_the_work(store: Path, corpora:
     common = ("build", "--datasets", "demo", "--corpora", corpora, "--out", store)
     done = run("ser-features", *common, "--features", "mel,rms,egemaps,compare", status=2)
     assert "compare has values far beyond float16; add --dtype float32" in done.stderr
+
+
+def test_exports_have_the_numbers_under_the_names_of_the_package(store: Path, tmp_path: Path) -> None:
+    opened = FeatureStore.open(store)
+    (feature,) = opened.spec.opensmile
+    numbers = opened.read(range(len(opened.manifest)), features=("egemaps",))["egemaps"][0, :, :, 0]
+    done = run("ser-features", "export", store, tmp_path / "database", "--format", "audformat")
+    assert "Warning" not in done.stderr
+    found = audformat.Database.load(str(tmp_path / "database"))["features"].get()
+    columns = [f"egemaps.{column}" for column in feature.columns or ()]
+    assert [column for column in found if column.startswith("egemaps.")] == columns
+    np.testing.assert_array_equal(found[columns].to_numpy(np.float32), numbers.astype(np.float32))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from pipelines.quantise import FIXED_STEPS
 from schemas.encoders import ENCODER_RATE, EncoderSpec
@@ -57,6 +59,13 @@ class Result(Model):
     interval: tuple[float, float] | None
     level: float | None
     warning: str | None
+
+    @model_serializer(mode="wrap")
+    def _omit_ccc(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = serialise(self)
+        if self.ccc is None:  # of a classifier, which never had this field
+            del values["ccc"]
+        return values
 
 
 class Origin(Model):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from data.described.description import person_of
 from schemas.errors import RunError
 from training.metrics.bootstrap import AgreementIntervals, DimensionIntervals, dimension_intervals
 from training.metrics.concordance import AgreementSums, Floats
@@ -81,9 +82,8 @@ def evaluate_values(predictions: ValuePredictions) -> DimensionEvaluation:
             "there are no clips to test on; choose dimensions that the test speakers have values of"
         )
     true, predicted = predictions.true, predictions.predicted.astype(np.float64)
-    groups = predictions.groups
-    speakers = np.asarray(groups["speaker"], dtype=str)
-    by_speaker = AgreementSums.of(true, predicted, _indices(speakers))
+    persons = np.array([person_of(speaker) for speaker in predictions.speaker])
+    by_speaker = AgreementSums.of(true, predicted, _indices(persons))
     everything = AgreementSums.of(true, predicted)
     intervals = dimension_intervals(by_speaker)
     ccc, rmse = everything.ccc[0], everything.rmse[0]
@@ -104,22 +104,22 @@ def evaluate_values(predictions: ValuePredictions) -> DimensionEvaluation:
             )
             for i, name in enumerate(predictions.names)
         ),
-        by_corpus=_group_scores(true, predicted, groups["corpus"], groups),
-        by_gender=_group_scores(true, predicted, groups["gender"], groups),
-        by_speaker=_group_scores(true, predicted, groups["speaker"], groups),
+        by_corpus=_group_scores(true, predicted, predictions.dataset, persons),
+        by_gender=_group_scores(true, predicted, predictions.gender, persons),
+        by_speaker=_group_scores(true, predicted, persons, persons),
     )
 
 
 def _group_scores(
-    true: Floats, predicted: Floats, kinds: ArrayLike, groups: Mapping[str, ArrayLike]
+    true: Floats, predicted: Floats, kinds: Sequence[str] | NDArray[np.str_], persons: NDArray[np.str_]
 ) -> tuple[DimensionGroupScore, ...]:
-    """Scores of every group, sorted by name; ``kinds`` (clips,) names the group of each clip."""
-    of, speakers = np.asarray(kinds, dtype=str), np.asarray(groups["speaker"], dtype=str)
+    """Scores of every group, sorted by name; ``kinds`` and ``persons`` (clips,) name group and speaker."""
+    of = np.asarray(kinds, dtype=str)
     found = []
     for name in np.unique(of):
         within = of == name
         sums = AgreementSums.of(true[within], predicted[within])
-        by_speaker = AgreementSums.of(true[within], predicted[within], _indices(speakers[within]))
+        by_speaker = AgreementSums.of(true[within], predicted[within], _indices(persons[within]))
         found.append(
             DimensionGroupScore(
                 name=str(name),

@@ -14,7 +14,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,11 +110,6 @@ class ValuePredictions:
     def heard(self) -> list[tuple[str, int]]:
         """Clip and view of each row."""
         return list(zip(self.clip_id, self.view.tolist(), strict=True))
-
-    @property
-    def groups(self) -> Mapping[str, tuple[str, ...]]:
-        """Corpus, gender and speaker of each clip."""
-        return {"corpus": self.dataset, "gender": self.gender, "speaker": self.speaker}
 
     def to_csv(self) -> str:
         """Content of ``predictions.csv``."""

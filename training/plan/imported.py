@@ -25,10 +25,10 @@ def as_computed(spec: StoreSpec, recipe: Recipe) -> Recipe:
 
     Raises :class:`UsageError` if the model cannot read them.
     """
-    computed: dict[str, FeatureSpec] = {
+    computed: dict[str, OpenSmileSpec] = {
         feature.name: OpenSmileSpec(name=feature.name) for feature in spec.opensmile
     }
-    meant = [
+    meant: list[FeatureSpec] = [
         computed.get(feature.name, feature)
         if isinstance(feature, ImportedSpec) and feature == ImportedSpec(name=feature.name)
         else feature

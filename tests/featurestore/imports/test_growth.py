@@ -12,9 +12,12 @@ import pytest
 
 from featurestore.build import BuildReport, BuildRequest, build
 from featurestore.cli.text.build import build_json
-from featurestore.format.documents import UnitRecord
+from featurestore.compute import commit
+from featurestore.compute.commit import commit_unit
+from featurestore.format.documents import StoredObject, UnitRecord, write_document
 from featurestore.imports import run
 from featurestore.imports.run import ImportReport, ImportRequest, import_feature
+from featurestore.places.place import Place
 from featurestore.plan.spec import SpecRequest
 from featurestore.store import FeatureStore
 from featurestore.verify import verify
@@ -91,6 +94,41 @@ def test_a_recording_that_changed_loses_its_values(
     np.testing.assert_array_equal(found.drop("demo/f01_s1_angry_1"), frame.drop("demo/f01_s1_angry_1"))
 
 
+@pytest.mark.parametrize("restored", [False, True])
+def test_a_build_that_is_stopped_before_a_record_loses_no_other_values(
+    own_small_store: Path,
+    own_demo: Path,
+    tiny_build: Builder,
+    table: Table,
+    monkeypatch: pytest.MonkeyPatch,
+    restored: bool,
+) -> None:
+    """Shards without the changed clip's values are written, but not the record that says so."""
+    path, frame = table
+    _import(own_small_store, path)
+    file = own_demo / "demo" / "f01" / "f01_s1_angry_1.wav"
+    before = file.read_bytes()
+    file.write_bytes(before[:-200] + bytes(200))
+
+    def stop(place: Place, name: str, document: UnitRecord) -> StoredObject:
+        if document.fingerprint:
+            raise KeyboardInterrupt
+        return write_document(place, name, document)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(commit, "write_document", stop)
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                tiny_build(own_small_store, own_demo)
+    if restored:
+        file.write_bytes(before)
+    assert tiny_build(own_small_store, own_demo).lacking == {"egemaps": 1}
+    found = _numbers(own_small_store)
+    assert found.loc["demo/f01_s1_angry_1"].isna().all()
+    np.testing.assert_array_equal(found.drop("demo/f01_s1_angry_1"), frame.drop("demo/f01_s1_angry_1"))
+    assert verify(own_small_store, full=True).ok
+
+
 def test_new_views_and_features_leave_it_as_it_is(
     small_demo: Path, tiny_recipe: str, own_small_store: Path, table: Table, tmp_path: Path
 ) -> None:
@@ -135,14 +173,13 @@ def test_a_build_finishes_an_import_that_was_stopped(
     path, other = tmp_path / "t.csv", Path(shutil.copytree(own_store, tmp_path / "other.zarr"))
     vectors_of(own_store).to_csv(path)
     whole = _import(other, path)
-    commit = run.commit_unit
     written: list[int] = []
 
     def stop(*arguments: Any) -> UnitRecord:
         if written:
             raise KeyboardInterrupt
         written.append(1)
-        return commit(*arguments)
+        return commit_unit(*arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(run, "commit_unit", stop)

@@ -75,6 +75,9 @@ def test_compressed_damaged_and_other_files_are_refused(tmp_path: Path) -> None:
     path.write_bytes(whole[:-5])
     with pytest.raises(FeatureSourceError, match=r"'clip2' in .* is cut off"):
         read_archives([path])
+    path.write_bytes(b"clip2 \0BFM " + 2 * b"\4\xff\xff\xff\x7f" + bytes(8))  # 16 EB
+    with pytest.raises(FeatureSourceError, match=r"'clip2' in .* is cut off"):
+        read_archives([path])
     path.write_bytes(whole.replace(b"FM ", b"CM ", 1))
     with pytest.raises(FeatureSourceError, match="compressed; write it again with copy-feats"):
         read_archives([path])

@@ -17,6 +17,8 @@ class _Clip:
     clip_id: str
     dataset: str
     path: str
+    start_s: float | None = None
+    end_s: float | None = None
 
 
 CLIPS = (
@@ -73,3 +75,12 @@ def test_missing_clips_and_strange_entries_are_listed() -> None:
     found = _match("one/a1", "zzz", "two/a1")
     assert found.missing == ("one/b1", "two/ü2")
     assert found.unmatched == ("zzz",)
+
+
+def test_a_recording_is_not_its_segment() -> None:
+    whole, cut = CLIPS[0], _Clip("one/a1#0001000-end", "one", "Actor_01/a1.wav", start_s=1.0)
+    entry, named = (Entry(key, (1,), lambda: np.zeros(1)) for key in ("a1.wav", "a1#0001000-end"))
+    found = match_entries([entry, named], [cut, whole], [cut.clip_id, whole.clip_id])
+    assert found.entries == {whole.clip_id: entry, cut.clip_id: named}
+    with pytest.raises(FeatureSourceError, match=r"first clip is one/a1#.*; name segments by clip id$"):
+        match_entries([entry], [cut], [cut.clip_id])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,10 @@ def test_names_of_digits_stay_as_they_are(tmp_path: Path) -> None:
     source = _read(path)
     assert source.columns == ("x", "y")
     assert {entry.key: entry.load().tolist() for entry in source.entries} == {"0001": [1, 2], "0002": [3, 4]}
+    path.write_text("name,x,y\n0001,1,2,\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert [entry.load().tolist() for entry in _read(path).entries] == [[1, 2]]
     path.write_text("take;x\n007;1\n")
     assert [entry.key for entry in _read(path, key="take").entries] == ["007"]
 
@@ -142,6 +147,7 @@ def test_several_tables_are_one_source_with_the_hash_of_the_list(tmp_path: Path)
         ("file,x\n", "has no rows"),
         ("@relation openSMILE\n", "is an ARFF file"),
         ("file,start\na,1\n", "no columns besides file, start"),
+        ("file,x\na,1,3\nb,2\n", "has 3 values in line 2, but 2 columns; correct the line"),
     ],
 )
 def test_what_is_no_table_of_features_is_refused(tmp_path: Path, text: str, message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,19 @@ def test_metrics_are_those_of_the_formula_also_by_group() -> None:
             expected = [ccc_by_formula(found.true[at, i], predicted[at, i]) for i in range(2)]
             assert group.ccc == pytest.approx(expected)
             assert group.support == at.sum()
+
+
+def test_a_speaker_of_two_corpora_is_one() -> None:
+    """Those of RAVDESS sing in ravdess-song, and intervals must not count them twice."""
+    speaks = predictions_of()
+    number = [name[-1] for name in speaks.speaker]
+    one, two = (
+        replace(speaks, speaker=tuple(f"{corpora[i // 6 % 2]}/{n}" for i, n in enumerate(number)))
+        for corpora in (("ravdess", "ravdess"), ("ravdess", "ravdess-song"))
+    )
+    assert len(set(two.speaker)) == 12
+    assert evaluate_values(two) == evaluate_values(one)
+    assert evaluate_values(one).speakers == 6
 
 
 def test_intervals_hold_the_result_and_depend_on_speakers_alone() -> None:
