@@ -45,7 +45,7 @@ def test_left_out_clips_are_counted_once_with_their_reason(make_manifest: Any) -
         ]
     )
     both = targets_of(manifest, label_set("common6"), Target.GENDER_EMOTION)
-    assert (both.bad, both.other_emotion, both.unknown_gender) == (1, 1, 1)
+    assert (both.selection.bad, both.other_emotion, both.unknown_gender) == (1, 1, 1)
     assert (both.classes != NO_CLASS).tolist() == [True, False, False, False]
     assert both.notices == (
         "left out 1 of 4 clips: marked bad in the store",
