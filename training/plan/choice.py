@@ -95,7 +95,7 @@ def _require_normalisable(
     store: FeatureStore, recipe: Recipe, features: tuple[str, ...], splits: tuple[Split, ...]
 ) -> None:
     if recipe.input.normalise == "speaker":
-        require_whole_speakers(store, features, splits)
+        require_whole_speakers(store.manifest[store.has_values(features)], splits)
 
 
 def _missing_views(store: FeatureStore, recipe: Recipe) -> tuple[str, ...]:

@@ -65,8 +65,10 @@ def normalise_by_speaker(vectors: Tensor, store: FeatureStore, samples: Samples)
             vectors[rows] = torch.where(constant, 0.0, (own - mean) / deviation)
 
 
-def require_whole_speakers(store: FeatureStore, features: Sequence[str], splits: Iterable[Split]) -> None:
+def require_whole_speakers(usable: pd.DataFrame, splits: Iterable[Split]) -> None:
     """Check, before anything is read, that splits can be normalised by speaker.
+
+    ``usable`` : rows of the manifest whose clips have values of the features.
 
     Raises :class:`UsageError` if a split has clips of one speaker on several sides, as under random, and
     :class:`RunError` if a speaker has fewer than :data:`FEWEST_CLIPS` usable clips.
@@ -79,7 +81,6 @@ def require_whole_speakers(store: FeatureStore, features: Sequence[str], splits:
                 f"{split.protocol} puts them on several; choose --protocol speaker, kfold:K or loso"
             )
         heard.update((*split.train, *split.validation, *split.test))
-    usable = store.manifest[store.has_values(features)]
     _require_clips(usable, set(usable["speaker"][usable["clip_id"].isin(heard)]))
 
 

@@ -23,14 +23,15 @@ def test_clips_without_all_values_are_left_out_and_counted_once(make_manifest: A
     np.testing.assert_array_equal(found.kept, [True, False, True, False])
     np.testing.assert_array_equal(found.values[[0, 2]], [[1, 5], [3, 7]])
     assert np.isnan(found.values[[1, 3]]).all()
-    assert (found.bad, found.unknown, found.other_corpus, found.unmet) == (1, 1, 0, 0)
+    why = found.selection
+    assert (why.bad, found.unknown, why.other_corpus, why.unmet) == (1, 1, 0, 0)
     assert found.notices == (
         "left out 1 of 4 clips: marked bad in the store",
         "left out 1 of 4 clips: without a value of valence or arousal",
     )
     some = dimension_targets(manifest, ["arousal"], where="arousal > 5", datasets=["x"])
     np.testing.assert_array_equal(some.kept, [False, True, False, False])
-    assert (some.bad, some.other_corpus, some.unmet) == (0, 2, 1)
+    assert (some.selection.bad, some.selection.other_corpus, some.selection.unmet) == (0, 2, 1)
 
 
 def test_the_dimensions_of_a_store_are_those_with_values_of_usable_clips(make_manifest: Any) -> None:
