@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
+from typing import TypeVar
 
 import dask
 from distributed import Client, LocalCluster
@@ -17,6 +19,8 @@ from schemas.errors import ClusterError, UsageError
 from schemas.messages.counts import format_count
 
 _CONNECT_SECONDS = 15
+
+_Opened = TypeVar("_Opened", LocalCluster, Client)
 
 _NO_PAGES: dict[str, list[str]] = {
     "distributed.scheduler.http.routes": [],
@@ -64,17 +68,16 @@ def dask_client(request: ClusterRequest, device: str) -> Iterator[Client]:
 def _start_workers(stack: ExitStack, cluster_class: type[LocalCluster], workers: int) -> Client:
     """Start workers on this machine and a client of them; ``stack`` ends both."""
     try:
-        cluster = stack.enter_context(
-            cluster_class(
-                n_workers=workers,
-                threads_per_worker=1,
-                dashboard_address="127.0.0.1:0",
-                memory_limit=0,
-                silence_logs=logging.CRITICAL,
-                security=True,  # every user of this machine can reach the port
-            )
+        cluster = cluster_class(
+            n_workers=workers,
+            threads_per_worker=1,
+            dashboard_address="127.0.0.1:0",
+            memory_limit=0,
+            silence_logs=logging.CRITICAL,
+            security=True,  # every user of this machine can reach the port
         )
-        client: Client = stack.enter_context(Client(cluster))
+        stack.enter_context(_ended(cluster))
+        client: Client = stack.enter_context(_ended(Client(cluster)))
     except (OSError, ImportError, RuntimeError) as error:
         raise ClusterError(
             f"{format_count(workers, 'worker')} cannot be started: {_first_line(error)}; they "
@@ -82,6 +85,20 @@ def _start_workers(stack: ExitStack, cluster_class: type[LocalCluster], workers:
             f"--workers out"
         ) from error
     return client
+
+
+@contextmanager
+def _ended(opened: _Opened) -> Iterator[_Opened]:
+    """End a cluster or a client with the block.
+
+    On a busy machine, Dask may give up waiting for its own thread, which no work needs any more.
+    """
+    opened.__enter__()
+    try:
+        yield opened
+    finally:
+        with suppress(TimeoutError):
+            opened.__exit__(*sys.exc_info())
 
 
 def _local_cluster(workers: int, device: str) -> type[LocalCluster]:

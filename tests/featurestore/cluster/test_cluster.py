@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from distributed.utils import LoopRunner
 
 from data.locate import locate
 from featurestore.build import BuildRequest, build
@@ -89,6 +90,25 @@ def test_any_number_of_local_workers_builds_the_same_store(
     assert digest == FeatureStore.open(tiny_store).digest
     assert verify(out, full=True).ok
     assert verify(out).strangers == ()
+
+
+@pytest.mark.slow
+def test_a_build_is_done_although_dask_does_not_end_in_time(
+    whole_demo: Path,
+    tiny_recipe: str,
+    tiny_store: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stop = LoopRunner.stop
+
+    def stop_too_late(runner: LoopRunner, timeout: float = 10) -> None:
+        stop(runner, timeout)
+        raise TimeoutError("join timed out")
+
+    monkeypatch.setattr(LoopRunner, "stop", stop_too_late)
+    digest = _build(tmp_path / "s.zarr", whole_demo, tiny_recipe, ClusterRequest(workers=1))
+    assert digest == FeatureStore.open(tiny_store).digest
 
 
 @pytest.mark.slow
