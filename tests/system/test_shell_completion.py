@@ -51,7 +51,11 @@ def test_names_that_an_option_takes_are_offered() -> None:
     found = [name for name in shipped_recipes() if name.startswith("ravdess")]
     assert offered("ser-features", "build", "--recipe", "ravdess") == found
     assert offered("ser-train", "--recipe", "ravdess") == found
-    assert offered("ser-train", "--model", "functionals-") == ["functionals-mlp", "functionals-lda"]
+    assert offered("ser-train", "--model", "functionals-") == [
+        "functionals-mlp",
+        "functionals-lda",
+        "functionals-ridge",
+    ]
     assert offered("ser-train", "--protocol", "emo") == ["emobox"]
 
 
