@@ -16,7 +16,7 @@ from data.scanning import scan_corpus
 from data.tables.corpus import TableCorpus
 from featurestore.cluster.request import ClusterRequest
 from featurestore.compute.stages import Stages
-from featurestore.compute.worker_processes import WorkerProcesses, probably_on_gpu, start_early, use_processes
+from featurestore.compute.worker_processes import WorkerProcesses, start_early, use_processes
 from featurestore.format.documents import CorpusRecord, IgnoredFile, StoreDocument, UnitRecord, write_document
 from featurestore.format.layout import ROOT_METADATA, corpus_record_path, unit_record_path
 from featurestore.format.outside import require_apart
@@ -36,7 +36,7 @@ from featurestore.plan.units import Unit, plan_units
 from featurestore.plan.worklist import Worklist, make_worklist
 from featurestore.progress import Progress, Silent
 from pipelines.decoders import choose_decoder, require_decoder
-from pipelines.device import require_device_name
+from pipelines.device import choose_device_kind, may_use_gpu, require_device_name
 from pipelines.process import keep_freed_memory, usable_jobs
 from pipelines.version import FEATURE_VERSION
 from schemas.clip import Remark, Scan, Status
@@ -183,9 +183,7 @@ class _CheckedRequest:
 def _check_request(request: BuildRequest) -> _CheckedRequest:
     """Check all options before anything is created. Raises a :class:`~schemas.errors.SerError`."""
     if request.device == "cuda" and request.cluster is None:
-        from pipelines.device import choose_device
-
-        choose_device(request.device)  # is there one?
+        choose_device_kind(request.device)  # is there one?
     else:
         require_device_name(request.device)  # "auto" imports torch only if there is something to compute
     require_decoder(request.decoder)
@@ -225,15 +223,17 @@ def _choose_engine(
             place, token, request.cluster, request.device, request.decoder, stages, fallbacks, encoders
         ).run
     from featurestore.compute.execution import Execution
-    from pipelines.device import choose_device
-    from pipelines.float32_products import float32_products
 
     keep_freed_memory()
-    device = choose_device(request.device)
-    decoder = choose_decoder(request.decoder, device.type)
+    device = choose_device_kind(request.device)
+    decoder = choose_decoder(request.decoder, device)
     execution = Execution(
         place, token, device, decoder, request.jobs, stages, fallbacks, encoders, started=early
     )
+
+    if device == "cpu":
+        return execution.run
+    from pipelines.float32_products import float32_products
 
     def run(units: Sequence[UnitWork], progress: Progress) -> Generator[UnitRecord]:
         with float32_products(tf32=False):
@@ -246,7 +246,7 @@ def _early_workers(request: BuildRequest, checked: _CheckedRequest, scans: Seque
     """Worker processes to start at once: of a new store, every clip will be computed."""
     clips = sum(len(scan.clips) for scan in scans)
     new = checked.existing is None and request.cluster is None
-    decoder = choose_decoder(request.decoder, "cuda" if probably_on_gpu(request.device) else "cpu")
+    decoder = choose_decoder(request.decoder, "cuda" if may_use_gpu(request.device) else "cpu")
     return request.jobs if new and use_processes(decoder, request.jobs, clips) else 0
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 
 from pipelines.features.tuning import tuning_bins
+from pipelines.ratio import ratio_bounds
 from pipelines.resample_by_clip import resample_bytes
-from pipelines.views.compute import untrimmed_samples, window_samples
 from pipelines.views.pitch import pitch_limits
-from pipelines.views.speed import ratio_bounds
 from pipelines.views.stretch import stretch_limits
+from pipelines.window import untrimmed_samples, window_samples
 from schemas.encoders import ENCODER_RATE
 from schemas.spec import StoreSpec
 from schemas.views import PitchSpec, SpeedSpec, StretchSpec, ViewSpec

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from schemas.errors import DeviceError
 
@@ -10,10 +11,29 @@ if TYPE_CHECKING:
     import torch
 
 
+DeviceKind = Literal["cpu", "cuda"]
+
+_GPU_FILES = tuple(map(Path, ("/dev/nvidiactl", "/dev/nvmap", "/dev/dxg", "/dev/kfd")))
+"""One of them exists if a GPU driver is loaded: on a server, an embedded board, in WSL, and AMD's."""
+
+
 def require_device_name(name: str) -> None:
     """Raise :class:`DeviceError` for an unknown device name, without checking which devices are available."""
     if name not in {"auto", "cpu", "cuda"}:
         raise DeviceError(f"unknown device '{name}'; choose auto, cpu or cuda")
+
+
+def may_use_gpu(name: str) -> bool:
+    """Whether a device name may mean a GPU, without the seconds that torch takes to find out."""
+    return name == "cuda" or (name == "auto" and any(file.exists() for file in _GPU_FILES))
+
+
+def choose_device_kind(name: str) -> DeviceKind:
+    """The kind of :func:`choose_device`; loads torch only if there may be a GPU. Raises the same."""
+    require_device_name(name)
+    if not may_use_gpu(name):
+        return "cpu"
+    return "cuda" if choose_device(name).type == "cuda" else "cpu"
 
 
 def choose_device(name: str) -> torch.device:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import torch
 
 
-def clip_moments(table: torch.Tensor, valid_frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def clip_moments(numbers: torch.Tensor, valid_frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and M2 = Σ (x − mean)² over each waveform's valid frames: two (waveform, coefficient) float64.
 
-    ``table`` : (waveform, frame, coefficient) as stored. ``valid_frames`` : (waveform,) int64; a waveform
-    without valid frames gives zeros. Two passes in float32 over at most a few hundred frames are exact enough
-    to be merged in float64 without loss.
+    ``numbers`` : (waveform, frame, coefficient) float32, as stored. ``valid_frames`` : (waveform,) int64; a
+    waveform without valid frames gives zeros. Two passes in float32 over at most a few hundred frames are
+    exact enough to be merged in float64 without loss.
     """
-    frames = torch.arange(table.shape[1], device=table.device)
+    frames = torch.arange(numbers.shape[1], device=numbers.device)
     valid = (frames < valid_frames[:, None]).to(torch.float32)[:, :, None]
-    numbers = table.to(torch.float32)
     mean = _sums(numbers * valid) / valid_frames.clamp(min=1).to(torch.float32)[:, None]
     squares = _sums((numbers - mean[:, None]).square_().mul_(valid))
     return mean.to(torch.float64), squares.to(torch.float64)

@@ -20,7 +20,8 @@ from pipelines.opensmile import OpenSmileExtractor
 from pipelines.process import single_threaded
 from pipelines.quantise import quantiser
 from pipelines.transfer import Transfer, send_words
-from pipelines.views.compute import original, plan_view, untrimmed_samples, window_samples
+from pipelines.views.compute import original, plan_view
+from pipelines.window import untrimmed_samples, window_samples
 from schemas.errors import DeviceError, UsageError
 from schemas.features import FEATURE_KINDS
 from schemas.spec import StoreSpec
@@ -178,8 +179,9 @@ class Pipeline:
     def _results(self, table: torch.Tensor, valid_frames: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """The numbers of a table for the host: as stored, mean, M2, and whether all are finite."""
         stored = self._round(table)
-        finite = torch.isfinite(stored.sum(dtype=torch.float32))
-        return stored.transpose(1, 2).contiguous(), *clip_moments(stored, valid_frames), finite
+        numbers = stored.to(torch.float32)
+        finite = torch.isfinite(numbers.sum())
+        return stored.transpose(1, 2).contiguous(), *clip_moments(numbers, valid_frames), finite
 
     def _collect(
         self,

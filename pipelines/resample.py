@@ -9,9 +9,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-LARGEST = 240
-"""Largest numerator and denominator of a ratio."""
-
 ZERO_CROSSINGS = 24
 ROLLOFF = 0.92
 KAISER_BETA = 9.0
@@ -19,8 +16,6 @@ KAISER_BETA = 9.0
 
 _BLOCK = 64
 """Smallest number of output samples per row of the matrix product."""
-
-_RATIO_TOLERANCE_CENTS = 0.1
 
 
 def resample(waveforms: torch.Tensor, numerator: int, denominator: int) -> torch.Tensor:
@@ -39,18 +34,6 @@ def resample(waveforms: torch.Tensor, numerator: int, denominator: int) -> torch
     padded = F.pad(waveforms, (before, rows * inputs - samples + kernel.shape[0] - inputs - before))
     resampled = padded.unfold(-1, kernel.shape[0], inputs) @ kernel
     return resampled.flatten(-2)[..., : -(-samples * numerator // denominator)]
-
-
-def rational_ratio(ratio: float) -> tuple[int, int]:
-    """A fraction close to ``ratio`` with both parts at most :data:`LARGEST`.
-
-    The fraction with the smallest denominator within 0.1 cents (1 cent is 1/1200 octave), or else the closest
-    one, which is less than 4 cents off for ratios from 1/2 to 2.
-    """
-    pairs = [(round(ratio * d), d) for d in range(1, LARGEST + 1) if 0 < round(ratio * d) <= LARGEST]
-    errors = [abs(1200 * math.log2(numerator / denominator / ratio)) for numerator, denominator in pairs]
-    good = next((i for i, error in enumerate(errors) if error <= _RATIO_TOLERANCE_CENTS), None)
-    return pairs[good if good is not None else errors.index(min(errors))]
 
 
 @lru_cache(maxsize=64)

@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 
 from pipelines.constants import positions
-from pipelines.resample import KAISER_BETA, LARGEST, ROLLOFF, ZERO_CROSSINGS
+from pipelines.ratio import LARGEST
+from pipelines.resample import KAISER_BETA, ROLLOFF, ZERO_CROSSINGS
 
 _BLOCK = 128
 """Smallest number of output samples per row of the matrix products."""

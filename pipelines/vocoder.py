@@ -87,7 +87,11 @@ def synthesise(analysis: Analysis, *, size: int, hop: int, length: int) -> torch
     frames = torch.fft.irfft(spectrum, n=size).mul_(_synthesis_window(size, analysis.size, device))
     start = size // 2
     sound = _overlap_add(frames, hop)[:, start : start + length]
-    return F.pad(sound / _weight(size, hop, start, sound.shape[-1], device), (0, length - sound.shape[-1]))
+    out = sound.new_empty(len(sound), length)
+    kept = sound.shape[-1]
+    torch.div(sound, _weight(size, hop, start, kept, device), out=out[:, :kept])
+    out[:, kept:] = 0
+    return out
 
 
 def window_scale(sample_rate: int) -> float:

@@ -108,17 +108,17 @@ def _build_unit(task: UnitTask) -> BuiltUnit:
     _require_same_setup(task)
     from featurestore.compute.execution import Execution
     from pipelines.decoders import choose_decoder
-    from pipelines.device import choose_device
+    from pipelines.device import choose_device_kind
     from pipelines.float32_products import float32_products
     from pipelines.process import compute_alone, keep_freed_memory, usable_jobs
 
     keep_freed_memory()
     compute_alone()
-    device = choose_device(task.device)
+    device = choose_device_kind(task.device)
     stages, fallbacks = Stages(), Counter[str]()
-    decoder = choose_decoder(task.decoder, device.type)
+    decoder = choose_decoder(task.decoder, device)
     # On a CPU, one thread per task: the cluster decides how many run in parallel.
-    on_cpu = device.type == "cpu"
+    on_cpu = device == "cpu"
     jobs = 1 if on_cpu else usable_jobs()
     execution = Execution(
         task.place, task.token, device, decoder, jobs, stages, fallbacks, task.encoders, device_lock=_GPU

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import groupby, islice
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from featurestore.compute.commit import commit_unit
 from featurestore.compute.imported import take_over
@@ -32,8 +31,11 @@ from featurestore.plan.growth import UnitWork
 from featurestore.plan.units import SourceClip
 from featurestore.progress import Advance, Progress
 from pipelines.decoders import Decoder
-from pipelines.pipeline import Pipeline
+from pipelines.device import DeviceKind, choose_device
 from schemas.spec import StoreSpec
+
+if TYPE_CHECKING:
+    from pipelines.pipeline import Pipeline
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Execution:
     place: Place
     token: str
     """Identifies this build; a unit is written only as long as no later build has started."""
-    device: torch.device
+    device: DeviceKind
     decoder: Decoder
     jobs: int
     stages: Stages
@@ -93,7 +95,7 @@ class Execution:
 
     def _process(self, spec: StoreSpec, sources: Sequence[SourceClip]) -> Generator[ProcessedClip]:
         """Compute the clips' features ahead; yields the clips in order."""
-        on_cpu = self.device.type == "cpu"
+        on_cpu = self.device == "cpu"
         by_processes = use_processes(self.decoder, self.jobs, len(sources))
         started = self.started.take() if self.started and by_processes else None
         if on_cpu and by_processes:
@@ -168,6 +170,8 @@ def _raise_failure(pending: Iterable[Future[UnitRecord]]) -> None:
 
 
 @lru_cache(maxsize=2)
-def _pipeline(spec: StoreSpec, device: torch.device, encoders: tuple[tuple[str, Path], ...]) -> Pipeline:
+def _pipeline(spec: StoreSpec, device: DeviceKind, encoders: tuple[tuple[str, Path], ...]) -> Pipeline:
     """Cached: a worker of a cluster computes many units, one after another, with the same pipeline."""
-    return Pipeline(spec, device, dict(encoders))
+    from pipelines.pipeline import Pipeline  # processes that only gather and write do not load torch
+
+    return Pipeline(spec, choose_device(device), dict(encoders))

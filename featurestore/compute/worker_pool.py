@@ -25,7 +25,7 @@ from featurestore.compute.stages import Stages
 from featurestore.compute.worker import ComputedClips, Setup, Task
 from featurestore.compute.worker_processes import WorkerProcess, WorkerProcesses
 from featurestore.plan.units import SourceClip
-from pipelines.views.compute import untrimmed_samples, window_samples
+from pipelines.window import untrimmed_samples, window_samples
 from schemas.spec import StoreSpec
 
 TASK_BYTES = 4 * 2**20

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from featurestore.compute.worker import ComputedClips, Setup, Task
 from pipelines.decoders import Decoder
+from pipelines.device import may_use_gpu
 from schemas.errors import WorkerLostError
 
 MANY_CLIPS = 600
@@ -28,18 +29,10 @@ MANY_CLIPS = 600
 _PROGRAM = "from featurestore.compute.worker import main; main()"
 """Not ``-m``: the classes of the messages must belong to the module, not to ``__main__``."""
 
-_NVIDIA = Path("/dev/nvidiactl")
-"""Exists if the driver of an NVIDIA GPU is loaded."""
-
 
 def use_processes(decoder: Decoder, jobs: int, clips: int) -> bool:
     """Whether worker processes read ``clips`` clips, instead of threads."""
     return decoder == "soundfile" and jobs > 1 and clips >= MANY_CLIPS
-
-
-def probably_on_gpu(device: str) -> bool:
-    """Whether a device name means a GPU, without the seconds that torch takes to find out."""
-    return device == "cuda" or (device == "auto" and _NVIDIA.exists())
 
 
 class WorkerProcesses:
@@ -85,7 +78,7 @@ class WorkerProcesses:
 @contextmanager
 def start_early(count: int, device: str) -> Iterator[WorkerProcesses | None]:
     """``count`` processes for the ``with`` block, which ends them; None for 0."""
-    started = WorkerProcesses(count, load_torch=not probably_on_gpu(device)) if count else None
+    started = WorkerProcesses(count, load_torch=not may_use_gpu(device)) if count else None
     try:
         yield started
     finally:

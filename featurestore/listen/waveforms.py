@@ -14,7 +14,8 @@ from pipelines.process import single_threaded
 from pipelines.recording.source import ByteSource, MemorySource
 from pipelines.segments import Segment, decode_segments
 from pipelines.trim import trim_bounds
-from pipelines.views.compute import augment, original, untrimmed_samples, window_samples
+from pipelines.views.compute import augment, original
+from pipelines.window import untrimmed_samples, window_samples
 from schemas.spec import AudioSpec, StoreSpec
 from schemas.views import ORIGINAL
 

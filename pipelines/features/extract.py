@@ -11,6 +11,7 @@ from pipelines.features.chroma import Chroma
 from pipelines.features.delta import Slope
 from pipelines.features.mel import MelBands, power_to_db
 from pipelines.features.mfcc import Mfcc
+from pipelines.features.padding import PaddedWaveforms, pad_waveforms
 from pipelines.features.spectrum import power_spectra
 from pipelines.features.temporal import Frames
 from schemas.features import ChromaSpec, Delta2Spec, DeltaSpec, MelSpec, MfccSpec
@@ -58,13 +59,15 @@ class FeatureExtractor:
         Each batch is (batch, samples) float32 with its own number of samples, at most the fixed length; the
         rest is silence.
         """
-        features: dict[str, torch.Tensor] = self._spectral(waveforms) | self._temporal(waveforms)
+        spectral = self.spec.spectral
+        padded = pad_waveforms(waveforms, spectral.n_fft, spectral.hop_length, self.spec.frames)
+        features: dict[str, torch.Tensor] = self._spectral(padded) | self._temporal(padded)
         return torch.cat([features[name] for name in self.columns], dim=-1)
 
-    def _spectral(self, waveforms: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
+    def _spectral(self, waveforms: PaddedWaveforms) -> dict[str, torch.Tensor]:
         if not self.columns.keys() - {"rms", "zcr"}:
             return {}
-        spectra = power_spectra(waveforms, self._window, self.spec.spectral.hop_length, self.spec.frames)
+        spectra = power_spectra(waveforms, self._window)
         mel = {
             n: power_to_db(spectra.spread(by_waveform(bands, spectra.power, spectra.counts)))
             for n, bands in self._bands.items()
@@ -80,11 +83,10 @@ class FeatureExtractor:
                     out["chroma"] = self._chroma(spectra)
         return out | {name: slope(out["mfcc"]) for name, slope in self._slopes.items()}
 
-    def _temporal(self, waveforms: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
+    def _temporal(self, waveforms: PaddedWaveforms) -> dict[str, torch.Tensor]:
         if not self.columns.keys() & {"rms", "zcr"}:
             return {}
-        spectral = self.spec.spectral
-        frames = Frames(waveforms, spectral.n_fft, spectral.hop_length, self.spec.frames, self.spec.length)
+        frames = Frames(waveforms, self.spec.length)
         out: dict[str, torch.Tensor] = {}
         if "rms" in self.columns:
             out["rms"] = frames.rms()

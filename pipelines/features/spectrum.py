@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
+
+from pipelines.features.padding import PaddedWaveforms
 
 
 @dataclass(frozen=True)
@@ -37,26 +37,18 @@ class Spectra:
         return all(count == self.frames for count in self.counts)
 
 
-def power_spectra(
-    waveforms: Sequence[torch.Tensor], window: torch.Tensor, hop_length: int, frames: int
-) -> Spectra:
-    """Squared magnitude of the Fourier transforms of batches of waveforms, each (batch, samples) float32.
+def power_spectra(waveforms: PaddedWaveforms, window: torch.Tensor) -> Spectra:
+    """Squared magnitude of the Fourier transforms of the frames, weighted by ``window``, (frame length,).
 
-    ``window`` has n_fft samples. Frame t is centred on sample t · ``hop_length``; the signal is padded with
-    zeros. The batches may have different numbers of samples; frames entirely after the end of a batch are
-    omitted.
+    Frames entirely after the end of a batch are omitted.
     """
-    n_fft = len(window)
-    counts = [min(frames, (batch.shape[-1] + n_fft // 2 - 1) // hop_length + 1) for batch in waveforms]
-    total = sum(len(batch) * count for batch, count in zip(waveforms, counts, strict=True))
-    power = torch.empty(total, n_fft // 2 + 1, device=window.device)
+    counts = waveforms.counts
+    power = torch.empty(sum(counts), len(window) // 2 + 1, device=window.device)
     start = 0
-    for batch, count in zip(waveforms, counts, strict=True):
-        after = max(0, n_fft // 2 + hop_length * (count - 1) - batch.shape[-1])
-        framed = F.pad(batch, (n_fft // 2, after)).unfold(-1, n_fft, hop_length)[:, :count]
-        squares = torch.view_as_real(torch.fft.rfft(framed * window)).flatten(0, 1).square_()
+    for rows, count in waveforms.batches:
+        frames = waveforms.samples[rows].unfold(-1, len(window), waveforms.hop_length)[:, :count]
+        squares = torch.view_as_real(torch.fft.rfft(frames * window)).flatten(0, 1).square_()
         stop = start + len(squares)
         torch.add(squares[..., 0], squares[..., 1], out=power[start:stop])
         start = stop
-    repeated = [count for batch, count in zip(waveforms, counts, strict=True) for _ in range(len(batch))]
-    return Spectra(power, tuple(repeated), frames)
+    return Spectra(power, counts, waveforms.frames)

@@ -7,13 +7,11 @@ import torch
 
 from pipelines.batch import ClipBatch, ViewPlan, silence_padding
 from pipelines.constants import positions
-from pipelines.resample import rational_ratio, resample
+from pipelines.ratio import ratio_bounds, rational_ratio, source_samples, valid_samples
+from pipelines.resample import resample
 from pipelines.resample_by_clip import resample_by_clip
 from pipelines.views.parameter import draw
 from schemas.views import SpeedSpec, span
-
-_FRACTION_ERROR = 2 ** (4 / 1200)
-"""The fraction that approximates a drawn factor is less than 4 cents off."""
 
 
 def speed(batch: ClipBatch, spec: SpeedSpec) -> ViewPlan:
@@ -45,23 +43,6 @@ def speed(batch: ClipBatch, spec: SpeedSpec) -> ViewPlan:
     sources = [source_samples(batch.length, ratio) for ratio in ratios]
     words = np.array([lengths, numerators, denominators, sources])
     return ViewPlan(lengths, factors, words, change_by_clip)
-
-
-def source_samples(length: int, ratio: tuple[int, int]) -> int:
-    """Samples of the recording that a view faster by ``ratio`` needs to fill ``length`` samples."""
-    faster, slower = ratio
-    return -(-length * faster // slower)
-
-
-def valid_samples(recorded: int, length: int, ratio: tuple[int, int]) -> int:
-    """Valid samples in a view faster by ``ratio`` of ``recorded`` samples."""
-    faster, slower = ratio
-    return min(length, -(-min(recorded, source_samples(length, ratio)) * slower // faster))
-
-
-def ratio_bounds(low: float, high: float) -> tuple[float, float]:
-    """Bounds of the fractions that approximate factors from ``low`` to ``high``."""
-    return low / _FRACTION_ERROR, high * _FRACTION_ERROR
 
 
 def cut_source(batch: ClipBatch, samples: torch.Tensor) -> torch.Tensor:

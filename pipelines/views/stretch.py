@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from pipelines.batch import ClipBatch, ViewPlan, silence_padding
-from pipelines.resample import LARGEST, rational_ratio
+from pipelines.ratio import LARGEST, ratio_bounds, rational_ratio, source_samples, valid_samples
 from pipelines.views.parameter import draw
-from pipelines.views.speed import cut_source, ratio_bounds, source_samples, valid_samples
+from pipelines.views.speed import cut_source
 from pipelines.vocoder import N_FFT, analyse, synthesise, window_scale
 from pipelines.vocoder_by_clip import VocoderLimits, change_by_clip
 from schemas.views import StretchSpec, span

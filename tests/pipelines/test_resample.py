@@ -7,7 +7,8 @@ import torchaudio.functional
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.resample import LARGEST, rational_ratio, resample
+from pipelines.ratio import LARGEST, rational_ratio
+from pipelines.resample import resample
 
 
 @given(ratio=st.floats(0.5, 2))

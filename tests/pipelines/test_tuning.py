@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from pipelines.constants import hann_window
+from pipelines.features.padding import pad_waveforms
 from pipelines.features.spectrum import Spectra, power_spectra
 from pipelines.features.tuning import TUNING_STEPS, TuningEstimator
 from tests.pipelines.speech import RATE, gliding_voice, harmonics
@@ -33,7 +34,8 @@ def _waveforms() -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def spectra() -> Spectra:
-    return power_spectra([_waveforms()], hann_window(N_FFT, torch.device("cpu")), HOP, FRAMES)
+    padded = pad_waveforms([_waveforms()], N_FFT, HOP, FRAMES)
+    return power_spectra(padded, hann_window(N_FFT, torch.device("cpu")))
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])

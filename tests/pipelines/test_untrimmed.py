@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pipelines.decode import Recording, decode
 from pipelines.pipeline import Pipeline
-from pipelines.views.compute import untrimmed_samples, window_samples
+from pipelines.window import untrimmed_samples, window_samples
 from schemas.features import MelSpec, RmsSpec
 from schemas.spec import AudioSpec, SpectralSpec, StoreSpec
 from schemas.views import SpeedSpec, UntrimmedSpec, ViewSpec

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.batch import ClipBatch, ViewBatch
-from pipelines.views.compute import augment, original, window_samples
+from pipelines.views.compute import augment, original
+from pipelines.window import window_samples
 from schemas.features import MelSpec
 from schemas.spec import StoreSpec
 from schemas.views import NoiseSpec, PitchSpec, ShiftSpec, SpeedSpec, StretchSpec, ViewSpec

@@ -28,7 +28,7 @@ from featurestore.store import FeatureStore
 from featurestore.verify import verify
 from pipelines.decode import decode
 from pipelines.pipeline import Pipeline
-from pipelines.views.compute import window_samples
+from pipelines.window import window_samples
 from schemas.clip import Clip
 from schemas.errors import WorkerLostError
 from schemas.labels import Emotion, Gender
@@ -216,7 +216,7 @@ def test_processes_start_while_recordings_are_hashed(
 
     watch(build_module, "hash_files")
     watch(execution, "gather_unit")
-    monkeypatch.setattr(worker_processes, "_NVIDIA", small_demo)  # a GPU is expected, and not found
+    monkeypatch.setattr("pipelines.device._GPU_FILES", (small_demo,))  # a GPU is expected, and not found
     monkeypatch.setattr("pipelines.device.choose_device", lambda _: torch.device("cpu"))
     out, spec = tmp_path / "s.zarr", SpecRequest(recipe=tiny_recipe)
     request = BuildRequest(out, small_demo, "demo", spec, jobs=2, device=device, decoder="soundfile")
