@@ -152,7 +152,7 @@ def find_version(published: AnyVersions[Any], wanted: str | None, place: Place) 
         return published.latest
     found = [version.id for version in published.versions if version.digest[7:].startswith(wanted)]
     if len(found) == 1:
-        return found[0]
+        return str(found[0])
     known = ", ".join(version.id for version in published.versions)
     problem = "matches several versions" if found else "matches no version"
     raise StoreNotFoundError(f"@{wanted} {problem} at {place}; choose one of {known}")

@@ -79,7 +79,7 @@ DRAWN = (
 )
 """Files of a run that are written for people, after its result."""
 
-_RESUMED_FROM = "checkpoints/last.safetensors"
+RESUMED_FROM = "checkpoints/last.safetensors"
 """The one of them that a resumed run starts from."""
 
 _MOST_DOCUMENT = 2**24
@@ -120,7 +120,7 @@ class Difference:
         of_fold = "/" in self.name and self.name.startswith("fold-")
         return (
             _matches(self.name, WRITTEN_AGAIN)
-            and self.name != _RESUMED_FROM
+            and self.name != RESUMED_FROM
             and not (of_fold and self.found is not None)
         )
 
@@ -231,9 +231,14 @@ def _folds(folder: Path) -> list[Path]:
     return sorted(path.parent for path in folder.glob("fold-*/run.json"))
 
 
-def _write(folder: Path, files: Mapping[str, StoredObject]) -> None:
+def hashes_bytes(files: Mapping[str, StoredObject]) -> bytes:
+    """``hashes.json`` for these files, sealed."""
     document = _Hashes(files=dict(sorted(files.items())))
-    write_durably(folder / HASHES, seal(json.dumps(document.model_dump(), indent=1, ensure_ascii=False)))
+    return seal(json.dumps(document.model_dump(), indent=1, ensure_ascii=False))
+
+
+def _write(folder: Path, files: Mapping[str, StoredObject]) -> None:
+    write_durably(folder / HASHES, hashes_bytes(files))
 
 
 def _hash_all(folder: Path, patterns: Iterable[str]) -> dict[str, StoredObject]:

@@ -190,6 +190,15 @@ def train(
             parser=path_type,
         ),
     ] = None,
+    push: Annotated[
+        str | None,
+        typer.Option(
+            help="Publish the finished run or series at this URL or folder, as ser-features push does.",
+            show_default=False,
+            rich_help_panel=_MACHINE,
+            parser=place_type,
+        ),
+    ] = None,
     json: Json = False,
     version: Version = False,
 ) -> None:
@@ -208,6 +217,8 @@ def train(
       ser-train --store features.zarr --where "snr_db > 10 and clipping_ratio == 0"
 
       ser-train --resume runs/20260131-140501-four-corpora-a-speaker
+
+      ser-train --store s3://lab/emotions --model A --push s3://lab/emotions
     """
     from pipelines.process import keep_freed_memory, spin_briefly
 
@@ -258,9 +269,15 @@ def train(
         ),
     )
     cluster = cluster_of(workers, scheduler)
+    if push is not None and is_first():
+        from training.sharing.push_run import require_place
+
+        require_place(push)
     # Only once the request is known to make sense: these take seconds to import.
     from training.campaign import train_all
     from training.cli.console import ConsoleObserver
+    from training.cli.publish import publish_outcome
+    from training.cli.share_text import run_push_text, run_report_json
     from training.runs.observer import SilentObserver
 
     keep_freed_memory()
@@ -269,9 +286,15 @@ def train(
         return
     with ConsoleObserver() as observer:
         outcome = train_all(request, cluster, observer)
+    published, failure = publish_outcome(outcome, push)
     with after_result():
         if json:
-            print_json(outcome.to_json())
+            told = {} if published is None else {"published": run_report_json(published)}
+            print_json(outcome.to_json() | told)
         else:
             out.print(outcome.text, markup=False)
             out.print(f"{outcome.kind} folder: {outcome.path}", markup=False)
+            if published is not None:
+                out.print(run_push_text(published))
+    if failure is not None:
+        raise failure
