@@ -12,9 +12,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from featurestore.format.documents import parse_document
 from featurestore.format.layout import RUN_LIST, RUNS
@@ -58,6 +58,12 @@ class RunVersions(AnyVersions[RunVersion]):
 
     format: Literal["ser-run-versions"] = "ser-run-versions"
     format_version: Literal[1] = 1
+
+    @model_validator(mode="after")
+    def _check_latest(self) -> Self:
+        if self.latest not in {version.id for version in self.versions}:
+            raise ValueError(f"it lists no version {self.latest}, which it names as the latest")
+        return self
 
     @classmethod
     def other_kind_error(cls, place: Place) -> SerError:

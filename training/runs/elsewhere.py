@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from featurestore.format.layout import LATEST
+from featurestore.format.layout import LATEST, RUN_LIST
 from featurestore.format.versions import split_version, version_id
 from featurestore.places.choose import is_url, place_at
 from featurestore.places.durable import storage_errors
@@ -58,13 +58,9 @@ def fetch_run(found: FoundRun, folder: Folder, progress: Progress) -> int:
 def _local_folder(where: str | Path) -> Path:
     """A folder of this machine, or that of a version published in it."""
     path = Path(where)
-    if (path / LATEST).is_file() and not (path / "run.json").exists():
-        return _in_place(path)
-    if not path.exists() and (Path(split_version(str(where))[0]) / LATEST).is_file():
-        return _in_place(path)
-    return path
-
-
-def _in_place(path: Path) -> Path:
-    place = find_run(str(path)).place
+    versioned = path if path.exists() else Path(split_version(str(where))[0])
+    is_run = any((path / name).is_file() for name in ("run.json", "series.json"))
+    if is_run or not any((versioned / name).is_file() for name in (LATEST, RUN_LIST)):
+        return path
+    place = find_run(str(where)).place
     return place.path if isinstance(place, Folder) else path

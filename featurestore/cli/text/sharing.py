@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import groupby
 from typing import Any, Protocol
 
 from rich.console import Group, RenderableType
@@ -117,38 +118,38 @@ def published_text(published: PublishedVersions) -> RenderableType:
 
 
 def runs_text(listed: ListedRuns) -> RenderableType:
-    """The runs at a place, those of one store together; stores in the order of their newest version."""
-    table = Table("run", "model", "result", "test", "store", "size", box=None)
-    for run in listed.runs:
-        facts = run.version.facts
-        table.add_row(
-            escape(run.name),
-            escape(facts.model) + (" (series)" if facts.kind == "series" else ""),
-            _result(facts),
-            escape(facts.tested),
-            run.store_version or "elsewhere",
-            _megabytes(run.version.bytes),
-        )
-    return Group(f"[bold]{escape(listed.url)}[/]: {format_count(len(listed.runs), 'run')}", table)
+    """The runs at a place, below the version of the store that each was trained on."""
+    lines = [f"[bold]{escape(listed.url)}[/]: {format_count(len(listed.runs), 'run')}"]
+    names = max(len(run.name) for run in listed.runs)
+    models = max(len(_model(run.version.facts)) for run in listed.runs)
+    for store, runs in groupby(listed.runs, key=lambda run: run.store_version):
+        lines.append(f"  trained on version {store}" if store else "  trained on stores that are elsewhere")
+        lines += [
+            f"    {run.name:{names}}  {escape(_model(run.version.facts)):{models}}  "
+            f"{_result(run.version.facts)}  {_megabytes(run.version.bytes)}"
+            for run in runs
+        ]
+    return Group(*lines)
 
 
 def run_versions_text(url: str, published: RunVersions) -> RenderableType:
-    """The versions of one run, the newest first."""
-    table = Table("version", "created", "model", "result", "test", "store", "size", "", box=None)
+    """What a run is, and its versions, the newest first."""
+    facts = next(version.facts for version in published.versions if version.id == published.latest)
+    table = Table("version", "created", "result", "size", "", box=None)
     for version in reversed(published.versions):
-        facts = version.facts
         table.add_row(
             version.id,
-            escape(facts.created),
-            escape(facts.model) + (" (series)" if facts.kind == "series" else ""),
-            _result(facts),
-            escape(facts.tested),
-            version_id(facts.store),
+            escape(version.facts.created),
+            _result(version.facts),
             _megabytes(version.bytes),
             "[bold]latest[/]" if version.id == published.latest else "",
         )
-    count = format_count(len(published.versions), "version")
-    return Group(f"[bold]{escape(url)}[/]: a run, {count}", table)
+    return Group(
+        f"[bold]{escape(url)}[/]: a {facts.kind}, {format_count(len(published.versions), 'version')}",
+        f"  {escape(_model(facts))}: {_result(facts)}, {escape(facts.tested)}",
+        f"  trained on {facts.store}",
+        table,
+    )
 
 
 def runs_json(listed: ListedRuns) -> list[dict[str, Any]]:
@@ -200,6 +201,10 @@ def _transfer_lines(verb: str, size: int, report: PullReport | UnpackReport) -> 
         f"  {report.digest}",
         *part_lines(report.part_of),
     ]
+
+
+def _model(facts: RunFacts) -> str:
+    return f"{facts.model}, a series" if facts.kind == "series" else facts.model
 
 
 def _result(facts: RunFacts) -> str:
