@@ -14,9 +14,10 @@ from featurestore.progress import Progress, Silent
 from featurestore.read.cache_folder import cache_folder
 from featurestore.sharing.bring import fetch_objects, missing_objects
 from featurestore.sharing.target import require_free
-from training.runs.published import PUBLISHED, FoundRun, find_run
+from training.runs.hashes import HASHES, PUBLISHED
+from training.runs.published import FoundRun, find_run
 
-_LAST = ("run.json", "series.json", "hashes.json")
+_LAST = ("run.json", "series.json", HASHES)
 
 
 def local_run(where: str | Path, progress: Progress | None = None) -> Path:

@@ -35,6 +35,9 @@ from schemas.recipe import first_problem
 
 HASHES = "hashes.json"
 
+PUBLISHED = "published.json"
+"""List of all files of a published run, folds included (:mod:`training.runs.published`)."""
+
 PLANNED = (
     "run.json",
     "split.json",
@@ -195,7 +198,7 @@ def is_listed(folder: Path, name: str) -> bool:
 
 def is_part(name: str) -> bool:
     """Whether a file of this name within a run or series was written by training."""
-    return name == HASHES or _matches(name, (*PLANNED, *WRITTEN_AGAIN))
+    return name in (HASHES, PUBLISHED) or _matches(name, (*PLANNED, *WRITTEN_AGAIN))
 
 
 def write_planned(folder: Path, coming: Mapping[str, bytes]) -> None:

@@ -40,9 +40,7 @@ from featurestore.places.folder import Folder
 from featurestore.places.place import Place
 from schemas.errors import RunError, SerError, StoreDamagedError
 from schemas.model import Model, canonical_digest
-from training.runs.hashes import HASHES, RESUMED_FROM, is_part
-
-PUBLISHED = "published.json"
+from training.runs.hashes import HASHES, PUBLISHED, RESUMED_FROM, is_part
 
 REPAIR = "ask its publisher, or push it again"
 
@@ -195,10 +193,10 @@ def _is_file_of_run(name: str) -> bool:
     if not name.isascii() or not name.isprintable() or "\\" in name or "/".join(parts) != name:
         return False
     within = parts[1:] if len(parts) > 1 and _FOLD.fullmatch(parts[0]) else parts
-    if len(within) > 2 or {".", ".."} & {*within} or within[0] == "/":
+    if not 1 <= len(within) <= 2 or ".." in within or within[0] == "/" or within[0].startswith("fold-"):
         return False
     inside = "/".join(within)
-    return is_part(inside) and inside != RESUMED_FROM
+    return is_part(inside) and inside not in (RESUMED_FROM, PUBLISHED)
 
 
 def _no_run(place: Place) -> SerError:

@@ -30,8 +30,8 @@ from featurestore.sharing.push import require_publishable, require_unversioned
 from featurestore.sharing.sending import Sending
 from schemas.errors import RunError, StoppedError, UsageError
 from training.predict.worth import Worth
-from training.runs.hashes import HASHES, RESUMED_FROM, hashes_bytes, read_hashes
-from training.runs.published import PUBLISHED, PublishedRun, read_published, require_possible
+from training.runs.hashes import HASHES, PUBLISHED, RESUMED_FROM, hashes_bytes, read_hashes
+from training.runs.published import PublishedRun, read_published, require_possible
 from training.runs.request import resume_command
 from training.runs.run import RunFolder
 from training.runs.series import SeriesFolder

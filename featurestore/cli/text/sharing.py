@@ -11,7 +11,6 @@ from rich.table import Table
 
 from featurestore.cli.text.lines import escape, part_lines
 from featurestore.format.run_versions import RunFacts, RunVersions
-from featurestore.format.versions import version_id
 from featurestore.sharing.listing import ListedRuns, PublishedVersions
 from featurestore.sharing.pack import PackReport
 from featurestore.sharing.pull import PullReport
