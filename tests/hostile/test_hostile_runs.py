@@ -12,7 +12,7 @@ import pytest
 
 from schemas.errors import SerError
 from schemas.model import canonical_digest
-from tests.servers import Web
+from tests.servers.web import Web
 from training.runs.elsewhere import local_run
 from training.sharing.pull_run import pull_run
 

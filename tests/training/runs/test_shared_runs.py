@@ -15,7 +15,9 @@ from featurestore.sharing.push import push as push_store
 from featurestore.store import FeatureStore
 from schemas.errors import RunError, SerError, StorageError, StoreDamagedError, StoreNotFoundError, UsageError
 from tests.commands import run as command
-from tests.servers import Proxy, Web, new_bucket
+from tests.servers.proxy import Proxy
+from tests.servers.s3 import new_bucket
+from tests.servers.web import Web
 from training.predict.ensemble import Ensemble
 from training.runs.elsewhere import local_run
 from training.runs.hashes import RESUMED_FROM
