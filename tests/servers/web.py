@@ -43,10 +43,10 @@ class _WebHandler(Handler):
         self.web = web
         super().__init__(*args)
 
-    def do_HEAD(self) -> None:
+    def do_HEAD(self) -> None:  # noqa: N802 named by http.server
         self._answer()
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 named by http.server
         self._answer()
 
     def _answer(self) -> None:

@@ -289,6 +289,7 @@ def test_an_unfinished_run_is_not_published(own: Path, own_series: Path, tmp_pat
         ("ser-features", ["push", "SOURCE", "LAB@1a2b"], 2, "published versions cannot be changed"),
         ("ser-features", ["push", "SOURCE", "STORE"], 2, "is itself a store"),
         ("ser-train", ["--store", "LAB/runs/RUN"], 1, "is a published run, not a feature store"),
+        ("ser-train", ["--resume", "s3://lab/runs/x"], 2, "published runs never change"),
         ("ser-train", ["--resume", "LAB/runs/RUN/versions/VERSION"], 2, "is inside the feature store"),
     ],
 )

@@ -10,7 +10,7 @@ import typer
 from featurestore.cli import completion
 from featurestore.cli.console import Command, Version, after_result, err, out, print_json
 from featurestore.cli.options import Json
-from featurestore.cli.paths import path_type, place_type, recipe_type
+from featurestore.cli.paths import path_type, place_type, recipe_type, resume_type
 from schemas.defaults import DEFAULT_RECIPE
 from training.cli.choices import DeviceName, LoaderName
 from training.cli.options import (
@@ -187,7 +187,7 @@ def train(
         typer.Option(
             help="Folder of a stopped run or series to resume.",
             rich_help_panel=_MACHINE,
-            parser=path_type,
+            parser=resume_type,
         ),
     ] = None,
     push: Annotated[
