@@ -7,19 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import (
-    Proxy,
-    Sftp,
-    Web,
-    new_bucket,
-    point_s3_clients,
-    proxy_server,
-    s3_clients_at,
-    s3_server,
-    sftp_client_of,
-    sftp_server,
-    web_server,
-)
+from tests.servers.proxy import Proxy, proxy_server
+from tests.servers.s3 import new_bucket, point_s3_clients, s3_clients_at, s3_server
+from tests.servers.sftp import Sftp, sftp_client_of, sftp_server
+from tests.servers.web import Web, web_server
 
 
 @pytest.fixture(scope="session")

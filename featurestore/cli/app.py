@@ -1,4 +1,4 @@
-"""The commands of ``ser-features``, except ``audit``, which :mod:`training.cli.features` adds."""
+"""The commands of ``ser-features``, except those that :mod:`training.cli.commands.features` adds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from featurestore.cli.export import export
 from featurestore.cli.imports import import_
 from featurestore.cli.listen import listen
 from featurestore.cli.report import report
-from featurestore.cli.sharing import pack, pull, push, unpack
+from featurestore.cli.sharing import pack, unpack
 from featurestore.cli.stores import compare, info, verify
 
 app = typer.Typer(
@@ -26,7 +26,7 @@ app = typer.Typer(
 
 for _command in (
     *(build, datasets, demo, info, verify, compare),
-    *(push, pull, pack, unpack, download, listen, report, export),
+    *(pack, unpack, download, listen, report, export),
 ):
     app.command(cls=Command)(_command)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from featurestore.places.choose import is_url
+from schemas.errors import UsageError
 from schemas.files.user_path import require_given, user_path
 
 STDIN = "-"
@@ -22,6 +23,13 @@ def path_type(text: str | Path) -> Path:
 def place_type(text: str) -> str:
     """A folder or a URL."""
     return require_given(text) if is_url(text) else _found(text)
+
+
+def resume_type(text: str | Path) -> Path:
+    """The folder of a run to resume. Raises :class:`UsageError` for a URL: published runs never change."""
+    if is_url(text):
+        raise UsageError(f"--resume {text} is a URL, and published runs never change; give a folder")
+    return user_path(text)
 
 
 def recipe_type(text: str) -> str:

@@ -1,4 +1,4 @@
-"""``ser-features push``, ``pull``, ``pack`` and ``unpack``: share stores with others."""
+"""``ser-features pack`` and ``unpack``: share stores as files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from featurestore.cli.console import ConsoleProgress, after_result, out, print_json
 from featurestore.cli.options import Json, StorePlace, layers_of
-from featurestore.cli.paths import path_type, place_type
+from featurestore.cli.paths import path_type
 
 Datasets = Annotated[
     str | None, typer.Option(help="Comma-separated corpora.", show_default="all of the store's")
@@ -30,63 +30,6 @@ Layers = Annotated[
         show_default="all of the store's",
     ),
 ]
-
-
-def push(
-    store: Annotated[str, typer.Argument(help="The store: a folder.", parser=place_type)],
-    url: Annotated[
-        str, typer.Argument(help="Where to publish the version: a URL or a folder.", parser=place_type)
-    ],
-    json: Json = False,
-) -> None:
-    """Publish a store as an immutable version, which becomes the latest.
-
-    Data that is already there is not sent again.
-
-    [bold]Examples[/]
-
-      ser-features push features.zarr s3://lab/emotions
-
-      ser-features push features.zarr sftp://me@server/data/emotions
-    """
-    from featurestore.cli.text.sharing import push_text, report_json
-    from featurestore.sharing.push import push as run
-
-    report = run(store, url, ConsoleProgress())
-    with after_result():
-        print_json(report_json(report)) if json else out.print(push_text(report))
-
-
-def pull(
-    url: Annotated[
-        str, typer.Argument(help="A URL or folder, or one version of it: URL@1a2b3c.", parser=place_type)
-    ],
-    store: Annotated[Path, typer.Argument(help="The folder to write the store to.", parser=path_type)],
-    datasets: Datasets = None,
-    features: Features = None,
-    views: Views = None,
-    layers: Layers = None,
-    json: Json = False,
-) -> None:
-    """Fetch a store or a part of it, and verify every byte. Resumes an interrupted pull.
-
-    [bold]Examples[/]
-
-      ser-features pull s3://lab/emotions features.zarr
-
-      ser-features pull https://lab.org/emotions@1a2b3c small.zarr --datasets ravdess --features mel,mfcc
-
-      ser-features pull s3://lab/emotions middle.zarr --features whisper-base --layers 2-4
-    """
-    from featurestore.cli.text.sharing import pull_text, report_json
-    from featurestore.sharing.pull import pull as run
-    from featurestore.sharing.selection import PartSelection
-
-    report = run(
-        url, store, PartSelection.of(datasets, features, views, layers_of(layers)), ConsoleProgress()
-    )
-    with after_result():
-        print_json(report_json(report)) if json else out.print(pull_text(report))
 
 
 def pack(

@@ -12,26 +12,47 @@ from featurestore.cli.paths import place_type
 
 
 def info(store: StorePlace, json: Json = False) -> None:
-    """Show what a store contains: corpora, clips, features, views, size, digest, and versions if published.
+    """Show what a store contains: corpora, clips, features, views, size, digest; what is published with it.
 
     [bold]Examples[/]
 
       ser-features info features.zarr
 
       ser-features info s3://lab/emotions
+
+      ser-features info s3://lab/emotions/runs/20260131-140501-four-corpora-a-speaker
     """
     from featurestore.cli.text.info import info_json, info_text
-    from featurestore.cli.text.sharing import published_json, published_text
-    from featurestore.sharing.listing import list_versions
+    from featurestore.cli.text.sharing import (
+        published_json,
+        published_text,
+        run_versions_json,
+        run_versions_text,
+        runs_json,
+        runs_text,
+    )
+    from featurestore.sharing.listing import list_run_versions, list_runs, list_versions
     from featurestore.store import FeatureStore
 
-    opened, versions = FeatureStore.open(store), list_versions(store)
-    if json:
-        print_json(info_json(opened) | ({"published": published_json(versions)} if versions else {}))
+    if (run := list_run_versions(store)) is not None:
+        print_json(run_versions_json(store, run)) if json else out.print(run_versions_text(store, run))
         return
-    out.print(info_text(opened))
+    versions = list_versions(store)
+    runs = list_runs(store, versions)
+    opened = None if runs is not None and versions is None else FeatureStore.open(store)
+    if json:
+        print_json(
+            ({} if opened is None else info_json(opened))
+            | ({"published": published_json(versions)} if versions else {})
+            | ({"runs": runs_json(runs)} if runs else {})
+        )
+        return
+    if opened is not None:
+        out.print(info_text(opened))
     if versions:
         out.print(published_text(versions))
+    if runs:
+        out.print(runs_text(runs))
 
 
 def verify(

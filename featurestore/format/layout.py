@@ -29,6 +29,8 @@ ROOT_METADATA = "zarr.json"
 RECORDS = "records"
 VERSIONS, LATEST = "versions", "latest.json"
 """At a place with published versions: the folder of the versions; the file that names the newest."""
+RUNS, RUN_LIST = "runs", "runs.json"
+"""At a place with published runs: the folder of the runs, each with its versions; the list of the runs."""
 
 
 def format_version(spec: StoreSpec) -> Literal[3, 4, 5]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from featurestore.format.documents import StoredObject
+from featurestore.format.layout import STORE_JSON
 from featurestore.places.durable import make_folders, storage_errors, sync_folder
 from featurestore.places.folder import Folder
 from featurestore.places.names import PARTIAL_SUFFIX
@@ -27,10 +28,12 @@ def fetch(
     entry: StoredObject,
     target: Path,
     advance: Callable[[int], None] | None = None,
+    record: str = STORE_JSON,
 ) -> int:
     """Fetch the object ``name`` of ``place`` into the file ``target``; returns the bytes transferred.
 
-    ``advance`` is called with the bytes as they arrive, including those left by an earlier call. Raises
+    ``advance`` is called with the bytes as they arrive, including those left by an earlier call. ``record``
+    names the document that lists the object, for messages. Raises
     :class:`StoreDamagedError` if the bytes do not match ``entry``, before more than its size is read, and
     :class:`ObjectGoneError` if there is no such object.
     """
@@ -41,15 +44,15 @@ def fetch(
             if _is_complete(target, entry):  # another call has fetched it meanwhile
                 partial.unlink(missing_ok=True)
                 return 0
-            moved, whole = _fill(file, place, name, entry, advance)
+            moved, whole = _fill(file, _blocks(place, name, record), entry, advance)
             if not whole and moved < entry.bytes:  # the partial file was of something else: start over
                 file.truncate(0)
-                again, whole = _fill(file, place, name, entry, None)
+                again, whole = _fill(file, _blocks(place, name, record), entry, None)
                 moved += again
             if not whole:
                 partial.unlink(missing_ok=True)
                 raise StoreDamagedError(
-                    f"{place}/{name} does not match its store.json; ask its publisher, or push it again"
+                    f"{place}/{name} does not match its {record}; ask its publisher, or push it again"
                 )
             os.fsync(file.fileno())
             partial.replace(target)
@@ -64,8 +67,7 @@ def _is_complete(target: Path, entry: StoredObject) -> bool:
 
 def _fill(
     file: BinaryIO,
-    place: Place,
-    name: str,
+    blocks_from: Callable[[int], Iterator[bytes]],
     entry: StoredObject,
     advance: Callable[[int], None] | None,
 ) -> tuple[int, bool]:
@@ -82,7 +84,7 @@ def _fill(
         advance(have)
     moved = 0
     if have < entry.bytes:
-        for block in _blocks(place, name, have):
+        for block in blocks_from(have):
             moved += len(block)
             if have + moved > entry.bytes:
                 return moved, False
@@ -94,13 +96,18 @@ def _fill(
     return moved, have + moved == entry.bytes and digest.hexdigest() == entry.sha256
 
 
-def _blocks(place: Place, name: str, start: int) -> Iterator[bytes]:
-    try:
-        yield from place.blocks(name, start)
-    except FileNotFoundError as error:
-        raise ObjectGoneError(
-            f"{place} has no {name}, which its store.json lists; ask its publisher, or push it again"
-        ) from error
+def _blocks(place: Place, name: str, record: str) -> Callable[[int], Iterator[bytes]]:
+    """Function from a byte to the blocks of the object that begin there."""
+
+    def blocks_from(start: int) -> Iterator[bytes]:
+        try:
+            yield from place.blocks(name, start)
+        except FileNotFoundError as error:
+            raise ObjectGoneError(
+                f"{place} has no {name}, which its {record} lists; ask its publisher, or push it again"
+            ) from error
+
+    return blocks_from
 
 
 def _open_alone(partial: Path) -> BinaryIO:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from featurestore.format.documents import StoredObject, StoreDocument, write_document
@@ -62,19 +62,16 @@ def _bring(
     threads: int,
 ) -> BringResult:
     existing = require_target(target, document, known)  # again: from now on nobody else changes it
-    missing = _missing(target, document, progress)
+    missing = missing_objects(target, document.objects, progress)
     require_space(target, document, missing)
     whole = existing is not None and existing.digest == document.digest
     corpora = {*document.datasets, *marked_corpora(target), *(existing.datasets if existing else ())}
     if not whole:
         mark_unfinished(target, existing)
         withdraw(target)
-    with move_objects(progress, "fetch", sum(document.objects[name].bytes for name in missing)) as mover:
-
-        def fetch_one(name: str) -> int:
-            return fetch(place, name, document.objects[name], target.path / name, mover.advance)
-
-        moved = sum(mover.each(fetch_one, missing, threads))
+    moved = fetch_objects(
+        place, target, {name: document.objects[name] for name in missing}, progress, threads
+    )
     sweep(target, corpora, document.objects)
     if not whole:
         write_document(target, STORE_JSON, document)
@@ -82,9 +79,30 @@ def _bring(
     return BringResult(moved, total - sum(document.objects[name].bytes for name in missing))
 
 
-def _missing(target: Folder, document: StoreDocument, progress: Progress) -> list[str]:
+def fetch_objects(
+    place: Place,
+    target: Folder,
+    objects: Mapping[str, StoredObject],
+    progress: Progress,
+    threads: int,
+    record: str = STORE_JSON,
+) -> int:
+    """Fetch objects into a folder with ``threads`` transfers in parallel; returns the bytes transferred.
+
+    ``record`` names the document that lists them, for messages. Raises what
+    :func:`featurestore.read.fetch.fetch` raises; completed objects are kept for the next call.
+    """
+    with move_objects(progress, "fetch", sum(entry.bytes for entry in objects.values())) as mover:
+
+        def fetch_one(name: str) -> int:
+            return fetch(place, name, objects[name], target.path / name, mover.advance, record)
+
+        return sum(mover.each(fetch_one, list(objects), threads))
+
+
+def missing_objects(target: Folder, objects: Mapping[str, StoredObject], progress: Progress) -> Sequence[str]:
     """Names of the objects that are missing or wrong in the folder."""
-    objects, present = document.objects, target.sizes()
+    present = target.sizes()
     there = [name for name, entry in objects.items() if present.get(name) == entry.bytes]
     with move_objects(progress, "check", sum(objects[name].bytes for name in there)) as mover:
 

@@ -6,19 +6,28 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from featurestore.format.documents import StoreDocument
-from featurestore.format.layout import STORE_JSON, VERSIONS
+from featurestore.format.documents import document_bytes
+from featurestore.format.layout import LATEST, RUN_LIST, RUNS, STORE_JSON, VERSIONS
 from featurestore.format.outside import require_apart
-from featurestore.format.versions import Versions, read_versions, split_version, version_folder, version_id
+from featurestore.format.versions import (
+    L,
+    Version,
+    Versions,
+    read_versions_of,
+    split_version,
+    version_folder,
+    version_id,
+)
 from featurestore.places.choose import place_at
 from featurestore.places.durable import storage_errors
 from featurestore.places.folder import Folder
 from featurestore.places.names import LOCK, PARTIAL_SUFFIX, TOKEN
 from featurestore.places.place import Place
 from featurestore.progress import Progress, Silent
-from featurestore.read.opening import open_place
+from featurestore.read.opening import REPAIR, open_place, read_document_at
+from featurestore.sharing.publication import Publication
 from featurestore.sharing.publish import publish
-from featurestore.sharing.sending import Sending, damage_error
+from featurestore.sharing.sending import Sending
 from schemas.errors import StoppedError, UsageError
 
 
@@ -57,20 +66,18 @@ def push(store: str | Path, url: str | Path, progress: Progress | None = None) -
     after Ctrl-C, and what :meth:`FeatureStore.open` raises.
     """
     progress, started = progress or Silent(), time.monotonic()
-    version = split_version(str(url))[1]
-    if version is not None and not Path(url).exists():
-        raise UsageError(f"published versions cannot be changed; push to the address without @{version}")
-    root = place_at(url)
-    require_apart(root, "")
+    root = require_unversioned(url)
     source, document = open_place(store)
-    published = _require_publishable(root)
-    _require_present(source, document)
-    folder = version_folder(version_id(document.digest))
-    sending = Sending(source, document, str(url).rstrip("/"), folder)
+    published = require_publishable(root, Versions)
+    publication = Publication(
+        source, document, STORE_JSON, document_bytes(document), read_document_at, REPAIR
+    )
+    _require_present(source, publication)
+    sending = Sending(publication, str(url).rstrip("/"), version_folder(version_id(document.digest)))
     try:
         with storage_errors(root):
             sending.send(published, progress)
-            versions = publish(root, document)
+            versions = publish(root, Version.of(document), Versions)
     except KeyboardInterrupt:
         raise StoppedError(
             f"stopped; this version is not published at {root} yet: run the same command again to resume"
@@ -89,7 +96,17 @@ def push(store: str | Path, url: str | Path, progress: Progress | None = None) -
     )
 
 
-def _require_publishable(root: Place) -> Versions | None:
+def require_unversioned(url: str | Path) -> Place:
+    """The place to push to. Raises :class:`UsageError` for ``URL@1a2b…`` and a folder inside a store."""
+    version = split_version(str(url))[1]
+    if version is not None and not Path(url).exists():
+        raise UsageError(f"published versions cannot be changed; push to the address without @{version}")
+    root = place_at(url)
+    require_apart(root, "")
+    return root
+
+
+def require_publishable(root: Place, kind: type[L]) -> L | None:
     """The versions at a place to which one more can be added; None for none. Raises :class:`UsageError`."""
     root.delete(())  # raises for a read-only place
     if isinstance(root, Folder) and root.path.exists() and not root.path.is_dir():
@@ -98,25 +115,32 @@ def _require_publishable(root: Place) -> Versions | None:
         raise UsageError(
             f"{root} is itself a store, which published versions would hide; push to another place"
         )
-    published = read_versions(root)
+    published = read_versions_of(root, kind)
     if published is None:
         for name in sorted(root.sizes()):
-            if not (
-                name.startswith(f"{VERSIONS}/") or name in {LOCK, TOKEN} or name.endswith(PARTIAL_SUFFIX)
-            ):
+            if not _is_published(name):
                 raise UsageError(f"{root} contains other files ({name}, …); push to another place")
     return published
 
 
-def _require_present(source: Place, document: StoreDocument) -> None:
+def _is_published(name: str) -> bool:
+    """Whether an object belongs to published versions and runs, or to a push that was interrupted."""
+    return (
+        name.startswith((f"{VERSIONS}/", f"{RUNS}/"))
+        or name in {LATEST, RUN_LIST, LOCK, TOKEN}
+        or name.endswith(PARTIAL_SUFFIX)
+    )
+
+
+def _require_present(source: Place, publication: Publication) -> None:
     """Check that all objects exist with their sizes, which can be known before anything is sent."""
     if isinstance(source, Folder):
         present = source.sizes()
-        for name, entry in document.objects.items():
+        for name, entry in publication.listing.objects.items():
             if present.get(name) != entry.bytes:
                 what = (
                     f"has {present[name]:,} bytes, expected {entry.bytes:,}"
                     if name in present
                     else "is missing"
                 )
-                raise damage_error(source, name, what)
+                raise publication.damage_error(name, what)

@@ -4,43 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from threading import Lock
+from typing import Any
 
-from featurestore.format.documents import StoredObject, StoreDocument, write_document
-from featurestore.format.layout import STORE_JSON
-from featurestore.format.versions import Versions, version_folder
+from featurestore.format.documents import StoredObject
+from featurestore.format.versions import AnyVersions, version_folder
 from featurestore.places.choose import place_at
 from featurestore.places.folder import Folder
 from featurestore.places.names import PARTIAL_SUFFIX
 from featurestore.places.place import FOLDER_THREADS, REMOTE_THREADS, Place
 from featurestore.progress import Progress
 from featurestore.read.fetch import fetch
-from featurestore.read.opening import REPAIR, read_document_at
 from featurestore.sharing.hashed import read_hashed
 from featurestore.sharing.moving import Budget, Mover, move_objects
+from featurestore.sharing.publication import Publication
 from schemas.errors import SerError, StoreDamagedError
 
 _IN_MEMORY = 256 * 2**20
 """Bytes of all objects that are being sent, together."""
 
 _VERSIONS_SEARCHED = 10
-"""Newest versions that are searched for objects to reuse; each search reads a ``store.json``."""
+"""Newest versions that are searched for objects to reuse; each search reads a document."""
 
 
 class Sending:
-    """The transfer of one version; ``sent``, ``reused``, ``there``: bytes, as in :class:`PushReport`."""
+    """The transfer of one version; ``sent``, ``reused``, ``there``: bytes, as in :class:`PushReport`.
 
-    def __init__(self, source: Place, document: StoreDocument, url: str, folder: str) -> None:
+    ``url`` is the place of all versions, ``folder`` that of this one below it.
+    """
+
+    def __init__(self, publication: Publication, url: str, folder: str) -> None:
         self.sent = self.reused = self.there = 0
-        self._source, self._document = source, document
+        self._publication, self._source = publication, publication.source
+        self._objects = publication.listing.objects
         self._url, self._folder = url, folder
         self._root, self._target = place_at(url), place_at(f"{url}/{folder}")
         self._left: list[str] = []
         self._budget = Budget(_IN_MEMORY)
         self._lock = Lock()
 
-    def send(self, published: Versions | None, progress: Progress) -> None:
-        """Complete the version: its objects first, then its ``store.json``."""
-        objects = self._document.objects
+    def send(self, published: AnyVersions[Any] | None, progress: Progress) -> None:
+        """Complete the version: its objects first, then the document that lists them."""
+        objects = self._objects
         threads = FOLDER_THREADS if isinstance(self._root, Folder) else REMOTE_THREADS
         missing = self._missing(progress)
         self.there = sum(e.bytes for e in objects.values()) - sum(objects[name].bytes for name in missing)
@@ -49,10 +53,11 @@ class Sending:
             mover.each(lambda name: self._bring(name, earlier, mover), missing, threads)
         self._target.delete(self._left)
         if not self._is_finished():
-            self.sent += write_document(self._target, STORE_JSON, self._document).bytes
+            self._target.write(self._publication.record, self._publication.content)
+            self.sent += len(self._publication.content)
 
     def _missing(self, progress: Progress) -> list[str]:
-        objects, present = self._document.objects, self._target.sizes()
+        objects, present = self._objects, self._target.sizes()
         # Left by a push that was killed. Those of a running push will be renamed before ours ends.
         self._left = [name for name in present if name.endswith(PARTIAL_SUFFIX)]
         there = [name for name, entry in objects.items() if present.get(name) == entry.bytes]
@@ -67,9 +72,9 @@ class Sending:
             good = mover.each(is_sound, there, FOLDER_THREADS)
         return sorted(objects.keys() - {name for name, sound in zip(there, good, strict=True) if sound})
 
-    def _earlier(self, published: Versions | None, missing: Iterable[str]) -> dict[StoredObject, str]:
+    def _earlier(self, published: AnyVersions[Any] | None, missing: Iterable[str]) -> dict[StoredObject, str]:
         """Missing content → the object of an earlier version that holds it."""
-        wanted = {self._document.objects[name] for name in missing}
+        wanted = {self._objects[name] for name in missing}
         found: dict[StoredObject, str] = {}
         versions = published.versions if published else ()
         for version in reversed(versions[-_VERSIONS_SEARCHED:]):
@@ -79,7 +84,7 @@ class Sending:
             if folder == self._folder:
                 continue
             try:
-                document = read_document_at(place_at(f"{self._url}/{folder}"))
+                document = self._publication.read(place_at(f"{self._url}/{folder}"))
             except SerError:  # a damaged version has nothing to reuse
                 continue
             for name, entry in document.objects.items():
@@ -88,7 +93,7 @@ class Sending:
         return found
 
     def _bring(self, name: str, earlier: dict[StoredObject, str], mover: Mover) -> None:
-        entry = self._document.objects[name]
+        entry = self._objects[name]
         if self._copy(name, entry, earlier.get(entry)):
             mover.advance(entry.bytes)
             with self._lock:
@@ -104,7 +109,9 @@ class Sending:
                     sent = len(data)
                 mover.advance(sent)
         except StoreDamagedError as error:
-            raise damage_error(self._source, name, "does not match store.json") from error
+            raise self._publication.damage_error(
+                name, f"does not match {self._publication.record}"
+            ) from error
         with self._lock:
             self.sent += sent
 
@@ -118,7 +125,7 @@ class Sending:
 
     def _is_finished(self) -> bool:
         try:
-            return read_document_at(self._target).digest == self._document.digest
+            return self._publication.read(self._target).digest == self._publication.listing.digest
         except SerError:
             return False
 
@@ -128,10 +135,3 @@ def _matches(place: Place, name: str, entry: StoredObject) -> bool:
         return StoredObject.at(place, name) == entry
     except (FileNotFoundError, SerError):
         return False
-
-
-def damage_error(source: Place, name: str, what: str) -> StoreDamagedError:
-    """The error for a damaged object of the store to be pushed."""
-    return StoreDamagedError(
-        f"{name} in {source} {what}, so nothing was published; {REPAIR}, then push again"
-    )

@@ -18,7 +18,7 @@ from tests.docs.differences import INSTEAD, serving
 from tests.docs.play import Player
 from tests.docs.stage import Stage, environment_of, make_stage, save_encoders
 from tests.prepared import prepared_commands
-from tests.servers import new_bucket, s3_server
+from tests.servers.s3 import new_bucket, s3_server
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 import soundfile
 
 from tests.docs.commands import Command, Running
-from tests.servers import AWS
+from tests.servers.s3 import AWS
 
 _RAVDESS = ("neutral", "", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 """Emotions 01 to 08; the demo voices are never calm."""

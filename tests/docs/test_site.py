@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.conftest import REPOSITORY
 from tests.docs.fences import fences_of
 from tests.pages import WIDTHS
-from tests.servers import web_server
+from tests.servers.web import web_server
 
 PAGES = (
     "index.html",

@@ -22,7 +22,7 @@ from featurestore.verify import verify
 from schemas.errors import StoreConflictError, StoreDamagedError, UsageError
 from tests.encoder_store import POOLED, build_with, encoder_recipe
 from tests.pipelines.encoders.saved import WHISPER
-from tests.servers import web_server
+from tests.servers.web import web_server
 
 WIDTH = WHISPER["d_model"]
 CLIPS = [0, 40, 3]

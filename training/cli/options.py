@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from featurestore.cli import completion
-from featurestore.cli.paths import path_type
+from featurestore.cli.paths import place_type
 from training.cli.choices import DeviceName
 
-RUN_HELP = "Folder of a run of ser-train."
+RUN_HELP = "A run of ser-train: a folder or a URL."
 
 STORE_HELP = "The feature store: a folder or a URL."
 
@@ -21,7 +20,7 @@ PROTOCOL_PANEL = "Test protocol"
 
 SPLIT_HELP = "A split.json to use instead of a protocol."
 
-Run = Annotated[Path, typer.Argument(metavar="RUN", help=RUN_HELP, parser=path_type)]
+Run = Annotated[str, typer.Argument(metavar="RUN", help=RUN_HELP, parser=place_type)]
 
 Device = Annotated[DeviceName, typer.Option(help="Device to compute on.")]
 

@@ -27,6 +27,7 @@ from schemas.errors import RunError
 from training.predict.predictor import Prediction, Predictor, is_longer, require_short
 from training.predict.scorer import Scorer
 from training.predict.windows import LiveSound, Waveform, spans, whole_windows
+from training.runs.elsewhere import local_run
 from training.runs.run import require_once
 from training.runs.series import SeriesFolder
 
@@ -51,14 +52,14 @@ class Ensemble:
         device: str = "auto",
         encoders: Mapping[str, Path] | None = None,
     ) -> Self:
-        """Open runs, and all folds of series, on ``device`` (``auto``, ``cpu``, ``cuda``).
+        """Open runs, and all folds of series, folders or URLs, on ``device`` (``auto``, ``cpu``, ``cuda``).
 
         ``encoders`` : folders of the weights of encoders by name; others are found by their hash.
 
         Raises :class:`UsageError` if a run is given twice, :class:`RunError` if a fold is not finished or a
         run has different emotions than the first, and what :meth:`Predictor.open` raises.
         """
-        paths = tuple(path for run in runs for path in _folds(Path(run)))
+        paths = tuple(path for run in runs for path in _folds(local_run(run)))
         require_once(paths)
         opened = [Predictor.open(path, device, encoders) for path in paths]
         for path, predictor in zip(paths, opened, strict=True):

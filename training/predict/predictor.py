@@ -32,6 +32,7 @@ from schemas.spec import AudioSpec, StoreSpec
 from schemas.valid_frames import count_valid_frames
 from training.predict.scorer import Scorer, scorer_of
 from training.predict.windows import Span, Waveform, spans, window_of, windows_of
+from training.runs.elsewhere import local_run
 from training.runs.run import RunFolder, RunRecord
 from training.samples.targets import emotion_marginal
 
@@ -113,13 +114,13 @@ class Predictor:
 
     @classmethod
     def open(cls, run: str | Path, device: str = "auto", encoders: Mapping[str, Path] | None = None) -> Self:
-        """Open the run at ``run`` on ``device`` (``auto``, ``cpu``, ``cuda``).
+        """Open the run at ``run``, a folder or a URL, on ``device`` (``auto``, ``cpu``, ``cuda``).
 
         ``encoders`` : folders of the weights of encoders by name; others are found by their hash. Raises
         :class:`RunError` if there is no finished run, or if its model cannot predict single clips, and
         :class:`EncoderError` if weights that it needs are not on this machine.
         """
-        folder = RunFolder.open(Path(run))
+        folder = RunFolder.open(local_run(run))
         record = folder.record()
         _require_computed(folder, record)
         chosen_device = choose_device(device)

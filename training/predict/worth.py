@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Self, TypedDict
 
@@ -106,7 +107,7 @@ class Worth(BaseModel):
         return what if self.warning is None else f"{what}; {self.warning}"
 
 
-def worth_notes(runs: list[Path], worths: list[Worth | None]) -> list[str]:
+def worth_notes(runs: Sequence[str | Path], worths: list[Worth | None]) -> list[str]:
     """Sentences to show before predictions: one per run, and one about the mean of several models."""
     notes = [
         f"{run}: {_UNTESTED if worth is None else worth.sentence}"
@@ -146,7 +147,9 @@ class ValueWorthJson(TypedDict):
     warning: str | None
 
 
-def worth_json(run: Path, worth: Worth | None, *, regression: bool = False) -> WorthJson | ValueWorthJson:
+def worth_json(
+    run: str | Path, worth: Worth | None, *, regression: bool = False
+) -> WorthJson | ValueWorthJson:
     """Plain values of a result; all but ``run`` and ``warning`` are None if the model is not tested."""
     if worth is None and regression:
         return {"run": str(run), "protocol": None, "ccc": None, "interval": None, "warning": _UNTESTED}
@@ -157,14 +160,14 @@ def worth_json(run: Path, worth: Worth | None, *, regression: bool = False) -> W
         interval = {"low": worth.low, "high": worth.high, "level": worth.level}
     if regression:
         return {
-            "run": worth.run,
+            "run": str(run),
             "protocol": worth.claim.title,
             "ccc": worth.value,
             "interval": interval,
             "warning": worth.warning,
         }
     return {
-        "run": worth.run,
+        "run": str(run),
         "protocol": worth.claim.title,
         "ua": worth.value,
         "interval": interval,

@@ -35,6 +35,9 @@ from schemas.recipe import first_problem
 
 HASHES = "hashes.json"
 
+PUBLISHED = "published.json"
+"""List of all files of a published run, folds included (:mod:`training.runs.published`)."""
+
 PLANNED = (
     "run.json",
     "split.json",
@@ -79,7 +82,7 @@ DRAWN = (
 )
 """Files of a run that are written for people, after its result."""
 
-_RESUMED_FROM = "checkpoints/last.safetensors"
+RESUMED_FROM = "checkpoints/last.safetensors"
 """The one of them that a resumed run starts from."""
 
 _MOST_DOCUMENT = 2**24
@@ -120,7 +123,7 @@ class Difference:
         of_fold = "/" in self.name and self.name.startswith("fold-")
         return (
             _matches(self.name, WRITTEN_AGAIN)
-            and self.name != _RESUMED_FROM
+            and self.name != RESUMED_FROM
             and not (of_fold and self.found is not None)
         )
 
@@ -195,7 +198,7 @@ def is_listed(folder: Path, name: str) -> bool:
 
 def is_part(name: str) -> bool:
     """Whether a file of this name within a run or series was written by training."""
-    return name == HASHES or _matches(name, (*PLANNED, *WRITTEN_AGAIN))
+    return name in (HASHES, PUBLISHED) or _matches(name, (*PLANNED, *WRITTEN_AGAIN))
 
 
 def write_planned(folder: Path, coming: Mapping[str, bytes]) -> None:
@@ -231,9 +234,14 @@ def _folds(folder: Path) -> list[Path]:
     return sorted(path.parent for path in folder.glob("fold-*/run.json"))
 
 
-def _write(folder: Path, files: Mapping[str, StoredObject]) -> None:
+def hashes_bytes(files: Mapping[str, StoredObject]) -> bytes:
+    """``hashes.json`` for these files, sealed."""
     document = _Hashes(files=dict(sorted(files.items())))
-    write_durably(folder / HASHES, seal(json.dumps(document.model_dump(), indent=1, ensure_ascii=False)))
+    return seal(json.dumps(document.model_dump(), indent=1, ensure_ascii=False))
+
+
+def _write(folder: Path, files: Mapping[str, StoredObject]) -> None:
+    write_durably(folder / HASHES, hashes_bytes(files))
 
 
 def _hash_all(folder: Path, patterns: Iterable[str]) -> dict[str, StoredObject]:

@@ -11,7 +11,8 @@ from featurestore.places.folder import Folder
 from featurestore.places.place import Place
 from featurestore.places.remote import Remote
 from featurestore.places.retry import Patience
-from tests.servers import Proxy, new_bucket
+from tests.servers.proxy import Proxy
+from tests.servers.s3 import new_bucket
 
 QUICK = Patience(attempts=5, first_s=0.01, longest_s=0.05)
 

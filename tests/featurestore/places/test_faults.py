@@ -11,7 +11,9 @@ from featurestore.places.place import BLOCK_BYTES
 from featurestore.places.remote import Remote
 from schemas.errors import StorageError
 from tests.featurestore.places.conftest import QUICK
-from tests.servers import Proxy, Sftp, Web, proxy_server
+from tests.servers.proxy import Proxy, proxy_server
+from tests.servers.sftp import Sftp
+from tests.servers.web import Web
 
 NAME = "ravdess/mel/c/0/0/0/0"
 DATA = random.Random(1).randbytes(1_000_000)

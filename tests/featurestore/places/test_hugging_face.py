@@ -8,7 +8,8 @@ import pytest
 from featurestore.places.remote import Remote
 from schemas.errors import StorageError
 from tests.featurestore.places.conftest import QUICK
-from tests.servers import Web, free_port
+from tests.servers.serving import free_port
+from tests.servers.web import Web
 
 hub = pytest.importorskip("huggingface_hub")
 

@@ -21,7 +21,7 @@ from featurestore.places.place import Place
 from featurestore.places.remote import Remote
 from schemas.errors import StorageError, StoreBusyError
 from tests.featurestore.places.conftest import QUICK
-from tests.servers import Web
+from tests.servers.web import Web
 
 TIMES = LeaseTimes(beat=0.1, patience=2.0, settle=0.25)
 """Patience is long beside a beat: on a busy machine a beat may come late."""

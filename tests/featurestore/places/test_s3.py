@@ -3,7 +3,7 @@
 import pytest
 
 from featurestore.places.remote import Remote
-from tests.servers import Proxy
+from tests.servers.proxy import Proxy
 
 MiB = 2**20
 

@@ -15,15 +15,10 @@ from featurestore.places.refusals import mask
 from featurestore.places.remote import Remote
 from schemas.errors import StorageError
 from tests.featurestore.places.conftest import QUICK
-from tests.servers import (
-    Sftp,
-    Web,
-    free_port,
-    s3_clients_at,
-    sftp_client_of,
-    sftp_server,
-    web_server,
-)
+from tests.servers.s3 import s3_clients_at
+from tests.servers.serving import free_port
+from tests.servers.sftp import Sftp, sftp_client_of, sftp_server
+from tests.servers.web import Web, web_server
 
 SECRET = "s3cr3t-w0rd"
 

@@ -12,7 +12,7 @@ from featurestore.places.place import BLOCK_BYTES
 from featurestore.places.remote import Remote
 from schemas.errors import StorageError, StoreDamagedError
 from tests.featurestore.places.conftest import QUICK
-from tests.servers import Web
+from tests.servers.web import Web
 
 DATA = bytes(range(256)) * 40_000
 MiB = 2**20

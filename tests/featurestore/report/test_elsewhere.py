@@ -18,7 +18,8 @@ from featurestore.report.make import make_report
 from featurestore.sharing.push import push
 from featurestore.store import FeatureStore
 from tests.featurestore.report.conftest import MEL, MFCC, RMS, MakeStore, run
-from tests.servers import Proxy, new_bucket
+from tests.servers.proxy import Proxy
+from tests.servers.s3 import new_bucket
 
 TABLES = {"manifest.parquet", "views.parquet", "statistics.parquet"}
 COORDINATES = {"demo/frame/c/0", "demo/mel_band/c/0"}

@@ -20,7 +20,9 @@ from featurestore.store import FeatureStore
 from featurestore.verify import verify
 from schemas.errors import SerError, StoppedError, StorageError, StoreDamagedError, StoreNotFoundError
 from tests.featurestore.sharing.conftest import digest_of, files_of
-from tests.servers import Proxy, Web, new_bucket, web_server
+from tests.servers.proxy import Proxy
+from tests.servers.s3 import new_bucket
+from tests.servers.web import Web, web_server
 
 SHARD = "demo/mel/c/0/1/0/0"
 

@@ -19,7 +19,7 @@ from featurestore.store import FeatureStore
 from featurestore.verify import verify
 from schemas.errors import SerError, StoreDamagedError, UnknownNameError, UsageError
 from tests.featurestore.sharing.conftest import digest_of, files_of
-from tests.servers import web_server
+from tests.servers.web import web_server
 
 RECIPE = """
 name = "parts"

@@ -16,7 +16,7 @@ from featurestore.sharing.push import push
 from featurestore.store import FeatureStore
 from featurestore.verify import verify
 from tests.featurestore.sharing.conftest import digest_of, files_of, size_of
-from tests.servers import Web, web_server
+from tests.servers.web import Web, web_server
 
 
 def test_what_was_pushed_is_pulled_byte_for_byte(url: str, tiny_store: Path, tmp_path: Path) -> None:

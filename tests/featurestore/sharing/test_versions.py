@@ -18,7 +18,8 @@ from featurestore.store import FeatureStore
 from featurestore.verify import verify
 from schemas.errors import StoreDamagedError, UsageError
 from tests.featurestore.sharing.conftest import digest_of, files_of, size_of
-from tests.servers import Proxy, new_bucket
+from tests.servers.proxy import Proxy
+from tests.servers.s3 import new_bucket
 
 
 @pytest.fixture

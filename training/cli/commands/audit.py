@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from featurestore.cli import completion
-from featurestore.cli.console import after_result, out, print_json
+from featurestore.cli.console import ConsoleProgress, after_result, out, print_json
 from featurestore.cli.options import Json, StorePlace
-from featurestore.cli.paths import path_type, recipe_type
+from featurestore.cli.paths import path_type, place_type, recipe_type
 from training.cli.options import PROTOCOL_HELP, PROTOCOL_PANEL, SPLIT_HELP, LeakViews, TestOn, TrainOn
 
 
@@ -53,11 +53,11 @@ def audit(
         typer.Option(help=SPLIT_HELP, show_default=False, parser=path_type),
     ] = None,
     run: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            help="Run whose split to audit, instead of a protocol.",
+            help="Run whose split to audit, instead of a protocol: a folder or a URL.",
             show_default=False,
-            parser=path_type,
+            parser=place_type,
         ),
     ] = None,
     save: Annotated[
@@ -86,6 +86,7 @@ def audit(
     """
     from training.audits.store_audit import AuditRequest, audit_store
     from training.audits.text import audit_json, audit_text
+    from training.runs.elsewhere import local_run
     from training.runs.options import Options
 
     found = audit_store(
@@ -101,7 +102,7 @@ def audit(
             ),
             seed=seed,
             split=split,
-            run=run,
+            run=None if run is None else local_run(run, ConsoleProgress()),
             save=save,
         )
     )

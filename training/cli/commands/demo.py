@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from featurestore.cli.console import Command, Version, note, out
+from featurestore.cli.console import Command, ConsoleProgress, Version, note, out
 from featurestore.cli.options import Encoders, encoder_folders_of
 from schemas.errors import RunError, UsageError
 from training.cli.choices import DeviceName
@@ -79,12 +79,13 @@ def demo(
     _require_url(public_url)
     if any(find_spec(name) is None for name in ("gradio", "uvicorn", "python_multipart")):
         raise RunError("the page needs Gradio, which is not installed; install ser-features[demo]")
+    from training.runs.elsewhere import local_run
     from training.web.limits import Limits
     from training.web.show import DemoRequest, show
 
     show(
         DemoRequest(
-            run=run,
+            run=local_run(run, ConsoleProgress()),
             device=device.value,
             encoders=encoder_folders_of(encoder),
             host=host,

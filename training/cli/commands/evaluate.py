@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from featurestore.cli import completion
-from featurestore.cli.console import Command, Version, after_result, note, out, print_json
+from featurestore.cli.console import Command, ConsoleProgress, Version, after_result, note, out, print_json
 from featurestore.cli.options import Json
 from featurestore.cli.paths import path_type, place_type
 from schemas.errors import UsageError
@@ -26,16 +26,18 @@ app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
 @app.command(cls=Command)
 def evaluate(
     runs: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(
             metavar="RUN...",
-            help="Folders of runs, or of series of folds. Several are averaged.",
-            parser=path_type,
+            help="Runs, or series of folds: folders or URLs. Several are averaged.",
+            parser=place_type,
         ),
     ],
     store: Annotated[
         str | None,
-        typer.Option(help=STORE_HELP, show_default="the run's own", parser=place_type),
+        typer.Option(
+            help=STORE_HELP, show_default="the run's own, or the one published with it", parser=place_type
+        ),
     ] = None,
     datasets: Annotated[
         str | None,
@@ -98,6 +100,7 @@ def evaluate(
 
       ser-evaluate runs/20260131-140501-four-corpora-a-speaker --verify
     """
+    from training.runs.elsewhere import local_run
     from training.runs.hashes import notes_on_hashes
     from training.runs.series import SeriesFolder
 
@@ -108,52 +111,66 @@ def evaluate(
         "--device": None if device is DeviceName.AUTO else device,
     }
     options = [name for name, value in given.items() if value is not None]
+    folders = [local_run(each, ConsoleProgress()) for each in runs]
     if verify:
         changed = {
             "--weights": weights is not WeightingName.EQUAL,
             "--views": views is not None,
             "--out": output is not None,
         }
-        _verify(runs, [*options, *(name for name, is_given in changed.items() if is_given)], json)
+        _verify(folders, [*options, *(name for name, is_given in changed.items() if is_given)], json)
         return
     if weights is not WeightingName.EQUAL and len(runs) == 1:
         raise UsageError(
             f"--weights {weights.value} is for the mean of several runs, but only {runs[0]} is given; give "
             "another run, or leave out --weights"
         )
-    series = any(map(SeriesFolder.is_one, runs))
+    series = any(map(SeriesFolder.is_one, folders))
     if series:
         allowed = {"--store", "--device"} if views is not None else set()
-        _require_series(runs, [name for name in options if name not in allowed])
+        _require_series(folders, [name for name in options if name not in allowed])
     if series and views is None:
-        _evaluate_series(runs, weights, output, json)
+        _evaluate_series(folders, weights, output, json)
         return
     from training.evaluate import EvaluationRequest
     from training.runs.request import Hardware
 
     request = EvaluationRequest(
-        runs=() if series else tuple(runs),
-        store=store,
+        runs=() if series else tuple(folders),
+        store=_published_store(runs[0], folders[0]) if store is None else store,
         datasets=None if datasets is None else tuple(name.strip() for name in datasets.split(",")),
         where=where,
         weighting=weights.value,
         hardware=Hardware(device=device.value),
     )
     if views is not None:
-        _evaluate_views(runs, request, views, output, json)
+        _evaluate_views(folders, request, views, output, json)
         return
     from training.evaluate import evaluate_runs
     from training.report.files import write_tested
 
     _require_no_run(output)
     tested = evaluate_runs(request)
-    for sentence in (*notes_on_hashes(runs), *tested.notices):
+    for sentence in (*notes_on_hashes(folders), *tested.notices):
         note(sentence)
     problems = () if output is None else write_tested(output, tested)
     with nullcontext() if output is None else after_result():
         for sentence in problems:
             note(sentence)
         print_json(tested.to_json()) if json else out.print(tested.report, markup=False)
+
+
+def _published_store(run: str, folder: Path) -> str | None:
+    """URL of a published run's store if it is published at the same place; None for a run of this machine."""
+    from training.runs.published import store_beside
+    from training.runs.run import RunFolder
+    from training.runs.series import SeriesFolder
+
+    if folder == Path(run):
+        return None
+    is_series = SeriesFolder.is_one(folder)
+    record = SeriesFolder(folder).record() if is_series else RunFolder.find(folder).record()
+    return store_beside(run, record.store_digest)
 
 
 def _evaluate_views(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from featurestore.cli.console import Command, Version, after_result, note, out, print_json
+from featurestore.cli.console import Command, ConsoleProgress, Version, after_result, note, out, print_json
 from featurestore.cli.options import Encoders, Json, encoder_folders_of
 from featurestore.cli.paths import path_type
 from training.cli.options import Run
@@ -44,11 +44,13 @@ def export(
       ser-export runs/20260131-140501-four-corpora-a-speaker model.onnx
     """
     from training.export.export import export_run
+    from training.runs.elsewhere import local_run
     from training.runs.hashes import notes_on_hashes
 
-    done = export_run(run, model, force=force, encoders=encoder_folders_of(encoder))
+    folder = local_run(run, ConsoleProgress())
+    done = export_run(folder, model, force=force, encoders=encoder_folders_of(encoder))
     with after_result():
-        for sentence in notes_on_hashes([run]):
+        for sentence in notes_on_hashes([folder]):
             note(sentence)
         _show(done, json)
 

@@ -13,7 +13,7 @@ import typer
 
 from featurestore.cli.console import Command, ConsoleProgress, Version, err, note, out
 from featurestore.cli.options import Encoders, encoder_folders_of
-from featurestore.cli.paths import path_type, recording_type
+from featurestore.cli.paths import place_type, recording_type
 from schemas.errors import UsageError
 from schemas.messages.counts import format_count
 from schemas.segmentation import Segmentation, Windows, parse_segmentation
@@ -42,9 +42,11 @@ app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
 @app.command(cls=Command)
 def predict(
     run: Annotated[
-        Path,
+        str,
         typer.Argument(
-            metavar="RUN", help="Folder of a run of ser-train, or of a series of folds.", parser=path_type
+            metavar="RUN",
+            help="A run of ser-train, or a series of folds: a folder or a URL.",
+            parser=place_type,
         ),
     ],
     clips: Annotated[
@@ -57,12 +59,12 @@ def predict(
         ),
     ] = None,
     others: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
             "--with",
             metavar="RUN",
             help="Another run or series; predictions are averaged. Can be repeated.",
-            parser=path_type,
+            parser=place_type,
             show_default=False,
         ),
     ] = None,
@@ -120,6 +122,8 @@ def predict(
       ser-predict RUN --microphone --seconds 60
 
       ser-predict SERIES clip.wav --with RUN2
+
+      ser-predict s3://lab/emotions/runs/20260131-140501-four-corpora-a-speaker clip.wav
     """
     if json and csv_:
         raise UsageError("--json and --csv are two output formats; choose one")
@@ -141,8 +145,11 @@ def predict(
         from pipelines.speech import SpeechDetector
 
         parts = SpeechDetector.open()
-    model = Ensemble.open(runs, device.value, encoder_folders_of(encoder))
-    writer = _writer(model, runs, json, csv_)
+    from training.runs.elsewhere import local_run
+
+    folders = [local_run(each, ConsoleProgress()) for each in runs]
+    model = Ensemble.open(folders, device.value, encoder_folders_of(encoder))
+    writer = _writer(model, runs, folders, json, csv_)
     for sentence in found.notes:
         note(sentence)
     if microphone:
@@ -179,13 +186,13 @@ def _choose_segmentation(
     return parse_segmentation(segment)
 
 
-def _writer(model: Ensemble, runs: list[Path], json: bool, csv: bool) -> PredictionWriter:
+def _writer(model: Ensemble, runs: list[str], folders: list[Path], json: bool, csv: bool) -> PredictionWriter:
     """The writer of the requested format. How good the models are is printed here, or is part of the JSON."""
     from training.predict.worth import Worth, worth_json, worth_notes
     from training.runs.hashes import notes_on_hashes
 
-    worths = [Worth.of(each) for each in runs]
-    for sentence in notes_on_hashes(runs):
+    worths = [Worth.of(each) for each in folders]
+    for sentence in notes_on_hashes(folders):
         note(sentence)
     # Not through rich, which would send output to the progress bar instead of a redirected standard output.
     stream = sys.stdout

@@ -10,7 +10,7 @@ import typer
 from featurestore.cli import completion
 from featurestore.cli.console import Command, Version, after_result, err, out, print_json
 from featurestore.cli.options import Json
-from featurestore.cli.paths import path_type, place_type, recipe_type
+from featurestore.cli.paths import path_type, place_type, recipe_type, resume_type
 from schemas.defaults import DEFAULT_RECIPE
 from training.cli.choices import DeviceName, LoaderName
 from training.cli.options import (
@@ -187,7 +187,16 @@ def train(
         typer.Option(
             help="Folder of a stopped run or series to resume.",
             rich_help_panel=_MACHINE,
-            parser=path_type,
+            parser=resume_type,
+        ),
+    ] = None,
+    push: Annotated[
+        str | None,
+        typer.Option(
+            help="Publish the finished run or series at this URL or folder, as ser-features push does.",
+            show_default=False,
+            rich_help_panel=_MACHINE,
+            parser=place_type,
         ),
     ] = None,
     json: Json = False,
@@ -208,6 +217,8 @@ def train(
       ser-train --store features.zarr --where "snr_db > 10 and clipping_ratio == 0"
 
       ser-train --resume runs/20260131-140501-four-corpora-a-speaker
+
+      ser-train --store s3://lab/emotions --model A --push s3://lab/emotions
     """
     from pipelines.process import keep_freed_memory, spin_briefly
 
@@ -258,9 +269,15 @@ def train(
         ),
     )
     cluster = cluster_of(workers, scheduler)
+    if push is not None and is_first():
+        from training.sharing.push_run import require_place
+
+        require_place(push)
     # Only once the request is known to make sense: these take seconds to import.
     from training.campaign import train_all
     from training.cli.console import ConsoleObserver
+    from training.cli.publish import publish_outcome
+    from training.cli.share_text import run_push_text, run_report_json
     from training.runs.observer import SilentObserver
 
     keep_freed_memory()
@@ -269,9 +286,15 @@ def train(
         return
     with ConsoleObserver() as observer:
         outcome = train_all(request, cluster, observer)
+    published, failure = publish_outcome(outcome, push)
     with after_result():
         if json:
-            print_json(outcome.to_json())
+            told = {} if published is None else {"published": run_report_json(published)}
+            print_json(outcome.to_json() | told)
         else:
             out.print(outcome.text, markup=False)
             out.print(f"{outcome.kind} folder: {outcome.path}", markup=False)
+            if published is not None:
+                out.print(run_push_text(published))
+    if failure is not None:
+        raise failure

@@ -1,0 +1,1 @@
+"""Runs and series, pushed to a URL and pulled from there."""
