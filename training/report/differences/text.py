@@ -43,7 +43,7 @@ def comparison_text(found: ResultComparisons) -> str:
         wrap(one.sentence),
         "\n".join(member_lines(found)),
         "\n".join(map(wrap, remarks(found))),
-        text_table(("", *FIGURE_HEADER), figure_rows(one.figures.overall)),
+        text_table(("figure", *FIGURE_HEADER), figure_rows(one.figures.overall)),
         "\n".join(map(wrap, (method_note(found), *details(one)))),
         *(text_table((title, *PART_HEADER), part_rows(figures)) for title, figures in tables_of(one)),
         wrap(EXPLORATORY),
@@ -56,7 +56,7 @@ def _text_of_several(found: ResultComparisons) -> str:
         "\n".join(wrap(one.sentence) for one in found.comparisons),
         "\n".join(member_lines(found)),
         "\n".join(map(wrap, remarks(found))),
-        text_table(("", *overview_header(found)), overview_rows(found)),
+        text_table(("result", *overview_header(found)), overview_rows(found)),
         "\n".join(map(wrap, (ONE_BASELINE, method_note(found), mcnemar_caution(found)))),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -68,7 +68,7 @@ def comparison_page(found: ResultComparisons) -> str:
         remarks=remarks(found),
         method=method_note(found),
         overview=overview,
-        overview_table=(("", *overview_header(found)), overview_rows(found)) if several else None,
+        overview_table=(("result", *overview_header(found)), overview_rows(found)) if several else None,
         correction=ONE_BASELINE,
         caution=mcnemar_caution(found),
         sections=[
@@ -94,7 +94,7 @@ def _section(letter: str, found: ResultComparison) -> ComparisonSection:
         name=found.result.name,
         anchor=f"result-{letter.lower()}",
         sentence=found.sentence,
-        figures=(("", *FIGURE_HEADER), figure_rows(found.figures.overall)),
+        figures=(("figure", *FIGURE_HEADER), figure_rows(found.figures.overall)),
         details=tuple(details(found)),
         picture=svg_picture(forest_figure(found), _alternative(found.figures.overall, found)),
         tables=tuple(tables),
