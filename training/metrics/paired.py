@@ -146,11 +146,13 @@ def _rates(counts: ConfusionCounts) -> tuple[Floats, Floats, Floats]:
 
 def _difference(values: list[float], replicates: list[Floats], speakers: int) -> PairedDifference:
     """``values`` of both results, and replicates (replicates,) of both; without them there is no interval."""
+    first, second = values
     if not replicates:
-        return PairedDifference(*values, interval=None, p=None)
+        return PairedDifference(first, second, interval=None, p=None)
     differences = replicates[0] - replicates[1]
     return PairedDifference(
-        *values,
+        first,
+        second,
         interval=expanded_percentiles(differences, speakers),
         p=p_of_replicates(differences, speakers),
     )

@@ -34,14 +34,12 @@ def forest_figure(found: ResultComparison, heading: str = "") -> Figure:
     An interval that excludes 0 is blue, any other grey. RMSE is left out: it has other units than CCC.
     """
     figures = found.figures
-    groups = [
-        [(each.figure, each) for each in figures.overall],
-        *(
-            [(part_name(each), each) for each in group]
-            for group in (figures.by_part, figures.by_corpus, figures.by_gender)
-        ),
+    overall: list[Row] = [(each.figure, each) for each in figures.overall]
+    parts: list[list[Row]] = [
+        [(part_name(each), each) for each in group]
+        for group in (figures.by_part, figures.by_corpus, figures.by_gender)
     ]
-    kept = [[row for row in group if row[1].figure != "RMSE"] for group in groups]
+    kept = [[row for row in group if row[1].figure != "RMSE"] for group in (overall, *parts)]
     return _forest(kept, "A − B", heading)
 
 
