@@ -66,8 +66,8 @@ def differing_conditions(result: ComparedResult, baseline: ComparedResult) -> tu
     """Sentences on what differs apart from the models, and must be read with a difference."""
     one, two = result.claim, baseline.claim
     found = []
-    if one.protocol != two.protocol:
-        found.append(f"The protocols differ: {one.protocol} (A), {two.protocol} (B).")
+    if one.title != two.title:
+        found.append(f"The results have different titles: {one.title} (A), {two.title} (B).")
     if one.trained_on != two.trained_on:
         found.append(
             f"The training corpora differ: {', '.join(one.trained_on)} (A), {', '.join(two.trained_on)} (B)."
