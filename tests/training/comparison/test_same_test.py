@@ -106,8 +106,7 @@ def test_other_conditions_are_allowed_and_said() -> None:
     )
     require_same_test(ONE, other, TWO, wanted)
     assert differing_conditions(other, wanted) == (
-        "The results have different titles: speaker-independent, normalised by speaker (protocol: split, 2 "
-        "folds) (A), speaker-independent (protocol: kfold:2, 2 folds) (B).",
+        f"The results have different titles: {other.claim.title} (A), {wanted.claim.title} (B).",
         "The training corpora differ: demo, tess (A), demo (B).",
         "Only A is normalised by speaker: it uses all clips of a test speaker, but no labels.",
     )
