@@ -33,6 +33,7 @@ from training.report.series_summary import require_single
 from training.report.tested import Tested, corpora_heard
 from training.runs.request import Hardware
 from training.runs.run import RunRecord, require_once
+from training.runs.same_labels import require_same_labels
 from training.runs.same_store import open_same_store
 from training.samples.datasets import require_datasets
 from training.samples.dimensions import dimension_targets
@@ -132,7 +133,7 @@ def prepare(request: EvaluationRequest) -> Trial:
     models = tuple(TrainedModel.open(path) for path in request.runs)
     records = tuple(model.record for model in models)
     require_single(request.runs, records[0].recipe.labels)
-    _require_same_labels(request.runs, records)
+    require_same_labels(request.runs, records)
     splits = [Split.from_json(model.folder.read_json("split.json")) for model in models]
     first, split = records[0], splits[0]
     store = _open_store(request, first)
@@ -181,16 +182,6 @@ def _targets(request: EvaluationRequest, record: RunRecord, store: FeatureStore,
         return dimension_targets(store.manifest, record.outputs, where, datasets, imported)
     labels = recipe.labels
     return targets_of(store.manifest, labels.label_set(), labels.target, where, datasets, imported)
-
-
-def _require_same_labels(runs: Sequence[Path], records: Sequence[RunRecord]) -> None:
-    for path, record in zip(runs[1:], records[1:], strict=True):
-        labels, wanted = record.recipe.labels, records[0].recipe.labels
-        if (record.classes, labels) != (records[0].classes, wanted):
-            raise RunError(
-                f"{path} predicts {labels.target} of {labels.described}, but {runs[0]} predicts "
-                f"{wanted.target} of {wanted.described}; give runs with the same labels"
-            )
 
 
 def _open_store(request: EvaluationRequest, record: RunRecord) -> FeatureStore:

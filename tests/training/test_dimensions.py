@@ -311,3 +311,25 @@ def test_several_processes_views_averages_and_pages_are_refused(
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(UsageError, match="torchrun splits each batch"):
         train(request_of(*RIDGE))
+
+
+def test_two_regressions_on_the_same_clips_are_compared(
+    ridge: RunResult, request_of: Callable[..., TrainRequest]
+) -> None:
+    """Against one that hears nothing but the mean, almost."""
+    deaf = train(request_of(*RIDGE, "split.test=0.25", "model.shrinkage=0.999"))
+    runs = (ridge.folder.path, "--against", deaf.folder.path)
+    found = json.loads(commands.run("ser-evaluate", *runs, "--json").stdout)["comparisons"][0]
+    both = [read_table(each) for each in (ridge, deaf)]
+    names = ("valence", "arousal")
+    ccc = [
+        np.mean(
+            [ccc_by_formula(*(t[f"{kind}_{n}"].to_numpy() for kind in ("true", "predicted"))) for n in names]
+        )
+        for t in both
+    ]
+    assert found["overall"][0]["figure"] == "CCC"
+    assert [found["overall"][0][side] for side in ("result", "baseline")] == pytest.approx(ccc, abs=1e-6)
+    assert found["mcnemar"] is None
+    assert found["overall"][0]["interval"]["low"] > 0
+    assert found["verdict"] == {"claim": None, "reason": "few speakers"}

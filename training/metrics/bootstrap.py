@@ -100,11 +100,11 @@ def speaker_intervals(by_speaker: NDArray[np.int64]) -> SpeakerIntervals | None:
     speakers = len(by_speaker)
     if speakers < FEWEST_SPEAKERS:
         return None
-    drawn = ConfusionCounts.of(by_speaker).weight(_draws(speakers))
+    drawn = ConfusionCounts.of(by_speaker).weight(draw_speakers(speakers))
     return SpeakerIntervals(
-        ua=_percentiles(drawn.ua, speakers),
-        wa=_percentiles(drawn.wa, speakers),
-        macro_f1=_percentiles(drawn.macro_f1, speakers),
+        ua=expanded_percentiles(drawn.ua, speakers),
+        wa=expanded_percentiles(drawn.wa, speakers),
+        macro_f1=expanded_percentiles(drawn.macro_f1, speakers),
         speakers=speakers,
         replicates=REPLICATES,
         level=LEVEL,
@@ -122,7 +122,7 @@ def class_intervals(by_speaker: NDArray[np.int64]) -> tuple[ClassIntervals | Non
     having = (counts.true > 0).sum(axis=0)
     if (having < FEWEST_SPEAKERS).all():
         return (None,) * len(having)
-    drawn = counts.weight(_draws(len(by_speaker)))
+    drawn = counts.weight(draw_speakers(len(by_speaker)))
     rates = (drawn.precision, drawn.recall, drawn.f1)
     found: list[ClassIntervals | None] = []
     for i, speakers in enumerate(having.tolist()):
@@ -130,7 +130,7 @@ def class_intervals(by_speaker: NDArray[np.int64]) -> tuple[ClassIntervals | Non
             found.append(None)
             continue
         present = drawn.true[:, i] > 0
-        precision, recall, f1 = (_percentiles(rate[present, i], speakers) for rate in rates)
+        precision, recall, f1 = (expanded_percentiles(rate[present, i], speakers) for rate in rates)
         found.append(ClassIntervals(precision, recall, f1, speakers))
     return tuple(found)
 
@@ -144,14 +144,15 @@ def dimension_intervals(by_speaker: AgreementSums) -> DimensionIntervals | None:
     speakers = len(by_speaker.clips)
     if speakers < FEWEST_SPEAKERS:
         return None
-    drawn = by_speaker.weight(_draws(speakers))
+    drawn = by_speaker.weight(draw_speakers(speakers))
     ccc, rmse = drawn.ccc, drawn.rmse
     return DimensionIntervals(
         mean=AgreementIntervals(
-            _percentiles(ccc.mean(axis=1), speakers), _percentiles(rmse.mean(axis=1), speakers)
+            expanded_percentiles(ccc.mean(axis=1), speakers),
+            expanded_percentiles(rmse.mean(axis=1), speakers),
         ),
         each=tuple(
-            AgreementIntervals(_percentiles(one, speakers), _percentiles(two, speakers))
+            AgreementIntervals(expanded_percentiles(one, speakers), expanded_percentiles(two, speakers))
             for one, two in zip(ccc.T, rmse.T, strict=True)
         ),
         speakers=speakers,
@@ -161,7 +162,7 @@ def dimension_intervals(by_speaker: AgreementSums) -> DimensionIntervals | None:
 
 
 @lru_cache(maxsize=4)
-def _draws(speakers: int) -> NDArray[np.float64]:
+def draw_speakers(speakers: int) -> NDArray[np.float64]:
     """(replicates, speakers): how often each speaker is in each replicate; read-only."""
     generator = np.random.Generator(np.random.PCG64([_SEED, speakers]))
     drawn = generator.multinomial(speakers, [1 / speakers] * speakers, size=REPLICATES).astype(np.float64)
@@ -169,7 +170,7 @@ def _draws(speakers: int) -> NDArray[np.float64]:
     return drawn
 
 
-def _percentiles(values: NDArray[np.float64], speakers: int) -> Interval:
+def expanded_percentiles(values: NDArray[np.float64], speakers: int) -> Interval:
     """Φ(−√(n / (n − 1)) · t) and its complement, t of n − 1 degrees of freedom."""
     quantile = np.sqrt(speakers / (speakers - 1)) * stdtrit(speakers - 1, (1 + LEVEL) / 2)
     tail = ndtr(-quantile)

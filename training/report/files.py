@@ -12,12 +12,16 @@ from training.metrics.dimensions import DimensionEvaluation
 from training.metrics.side import AnyEvaluation, AnyPredictions
 from training.metrics.value_predictions import ValuePredictions
 from training.report.curves import curves_png
+from training.report.differences.figure import differences_png
+from training.report.differences.record import ResultComparisons
+from training.report.differences.text import comparison_text, to_csv
 from training.report.dimensions.figures import scatter_png
 from training.report.dimensions.summary import DimensionSummary
 from training.report.dimensions.summary_text import write_dimension_summary
 from training.report.extras import Extras
 from training.report.figures import confusion_png, reliability_png
 from training.report.model_card import model_card
+from training.report.page.comparison_page import comparison_page
 from training.report.page.robustness_page import robustness_page
 from training.report.page.run_page import run_page
 from training.report.page.series_page import series_page
@@ -95,6 +99,24 @@ def write_robustness(path: Path, found: Robustness) -> tuple[str, ...]:
     extras = Extras(folder)
     extras.write("robustness.png", lambda: robustness_png(found))
     extras.write(PAGE, lambda: robustness_page(found))
+    return extras.problems
+
+
+def write_comparison(path: Path, found: ResultComparisons) -> tuple[str, ...]:
+    """Write differences as JSON, CSV and text into a folder, created if missing, then their figure and page.
+
+    Returns a sentence for each of these that failed. Raises :class:`StorageError`.
+    """
+    with storage_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+        sweep_folder(path)
+        folder = RunFolder(path)
+        folder.write_text("report.txt", escape_controls(comparison_text(found)))
+        folder.write_text("differences.csv", to_csv(found))
+        folder.write_json("comparison.json", found.to_json())
+    extras = Extras(folder)
+    extras.write("differences.png", lambda: differences_png(found))
+    extras.write(PAGE, lambda: comparison_page(found))
     return extras.problems
 
 

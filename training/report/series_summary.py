@@ -50,7 +50,7 @@ def summary_of(series: Sequence[SeriesFolder], weighting: Weighting = "equal") -
     if record.recipe.labels.is_regression:
         require_single([folder.path for folder in series], record.recipe.labels)
         return _regression_summary(first, record)
-    folds = [_fold(series, number, name, weighting) for number, name in enumerate(record.folds, start=1)]
+    folds = fold_results(series, record, weighting)
     claim = claim_of_series(first).with_inputs([each.recipe.input for each in records])
     corpora = sorted({name for fold in folds for name in fold.predictions.dataset})
     mean: Literal["mean", "weighted mean"] = "mean" if weighting == "equal" else "weighted mean"
@@ -58,6 +58,35 @@ def summary_of(series: Sequence[SeriesFolder], weighting: Weighting = "equal") -
     labels = record.recipe.labels
     members = tuple(folder.path.name for folder in series) if len(series) > 1 else ()
     return summarise(folds, labels.label_set(), labels.target, claim, subject, members)
+
+
+def fold_results(
+    series: Sequence[SeriesFolder], record: SeriesRecord, weighting: Weighting = "equal"
+) -> list[FoldResult]:
+    """Folds of finished series of classifiers with the same ``record``, averaged fold by fold.
+
+    Raises as :func:`summary_of` does.
+    """
+    return [_fold(series, number, name, weighting) for number, name in enumerate(record.folds, start=1)]
+
+
+def dimension_folds(series: SeriesFolder, record: SeriesRecord) -> list[DimensionFold]:
+    """Folds of a finished series of regressions. Raises as :func:`summary_of` does."""
+    folds = []
+    for number, name in enumerate(record.folds, start=1):
+        run = RunFolder.open(series.fold(number))
+        predictions = ValuePredictions.read(run.path / "predictions.csv")
+        folds.append(
+            DimensionFold(
+                name=name,
+                evaluation=evaluate_values(predictions),
+                predictions=predictions,
+                best_epoch=run.read_json("metrics.json")["best_epoch"],
+                run=run.path.name,
+                sentences=_sentences([run]),
+            )
+        )
+    return folds
 
 
 def summary_text_of(summary: AnySummary) -> str:
@@ -77,20 +106,7 @@ def require_single(runs: Sequence[Path], labels: LabelsSpec) -> None:
 
 
 def _regression_summary(series: SeriesFolder, record: SeriesRecord) -> DimensionSummary:
-    folds = []
-    for number, name in enumerate(record.folds, start=1):
-        run = RunFolder.open(series.fold(number))
-        predictions = ValuePredictions.read(run.path / "predictions.csv")
-        folds.append(
-            DimensionFold(
-                name=name,
-                evaluation=evaluate_values(predictions),
-                predictions=predictions,
-                best_epoch=run.read_json("metrics.json")["best_epoch"],
-                run=run.path.name,
-                sentences=_sentences([run]),
-            )
-        )
+    folds = dimension_folds(series, record)
     corpora = sorted({name for fold in folds for name in fold.predictions.dataset})
     claim = claim_of_series(series).with_inputs([record.recipe.input])
     return summarise_dimensions(folds, claim, subject_of([record.recipe.model.name], corpora))

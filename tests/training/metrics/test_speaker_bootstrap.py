@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 
-from training.metrics.bootstrap import LEVEL, REPLICATES, _draws, speaker_intervals
+from training.metrics.bootstrap import LEVEL, REPLICATES, draw_speakers, speaker_intervals
 from training.metrics.confusion import ConfusionCounts, confusions
 
 
@@ -33,7 +33,7 @@ def test_a_replicate_is_the_result_of_its_speakers_clips() -> None:
     # Some classes are spoken by few of the speakers, so that replicates lack them.
     group, true = np.repeat(np.arange(5), 12), generator.integers(0, 4, 60) * (generator.random(60) < 0.5)
     predicted = np.where(generator.random(60) < 0.5, true, generator.integers(0, 4, 60))
-    weights = _draws(5)
+    weights = draw_speakers(5)
     drawn = ConfusionCounts.of(confusions(true, predicted, 4, group)).weight(weights)
     for i, counts in enumerate(weights[:60].astype(int)):
         clips = np.concatenate([np.flatnonzero(group == g) for g, n in enumerate(counts) for _ in range(n)])

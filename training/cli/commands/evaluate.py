@@ -15,7 +15,9 @@ from featurestore.cli.paths import path_type, place_type
 from schemas.errors import UsageError
 from schemas.messages.printable import escape_line
 from training.cli.choices import DeviceName, WeightingName
+from training.cli.comparison import compare_and_print
 from training.cli.options import STORE_HELP, Device
+from training.cli.output_folder import require_no_run
 
 if TYPE_CHECKING:
     from training.evaluate import EvaluationRequest
@@ -65,6 +67,22 @@ def evaluate(
         WeightingName,
         typer.Option(help="Weights of several runs; validation: those that fit their validation clips best."),
     ] = WeightingName.EQUAL,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RUN",
+            help="Compare with this run or series, a folder or URL, on the same test clips. Repeated: with their mean.",
+            show_default="no comparison",
+            parser=place_type,
+        ),
+    ] = None,
+    each: Annotated[
+        bool,
+        typer.Option(
+            "--each",
+            help="With --against: compare every RUN, instead of their mean; p is corrected by Holm's method.",
+        ),
+    ] = False,
     device: Device = DeviceName.AUTO,
     output: Annotated[
         Path | None,
@@ -88,6 +106,9 @@ def evaluate(
 
     With --views, a table shows how much the model loses on noisy, faster or higher copies of the test clips.
 
+    With --against, nothing is tested again: the stored test predictions of two results are compared. One
+    sentence says what may be claimed, from a paired bootstrap over speakers.
+
     [bold]Examples[/]
 
       ser-evaluate runs/20260131-140501-four-corpora-a-speaker
@@ -98,10 +119,13 @@ def evaluate(
 
       ser-evaluate runs/lda-emobox --views all --out robustness
 
+      ser-evaluate runs/perceptron-emobox --against runs/lda-emobox --out compared
+
+      ser-evaluate runs/a-emobox runs/b-emobox runs/c-emobox --each --against runs/lda-emobox
+
       ser-evaluate runs/20260131-140501-four-corpora-a-speaker --verify
     """
     from training.runs.elsewhere import local_run
-    from training.runs.hashes import notes_on_hashes
     from training.runs.series import SeriesFolder
 
     given = {
@@ -111,15 +135,26 @@ def evaluate(
         "--device": None if device is DeviceName.AUTO else device,
     }
     options = [name for name, value in given.items() if value is not None]
-    folders = [local_run(each, ConsoleProgress()) for each in runs]
+    folders = [local_run(run, ConsoleProgress()) for run in runs]
     if verify:
         changed = {
             "--weights": weights is not WeightingName.EQUAL,
             "--views": views is not None,
+            "--against": bool(against),
+            "--each": each,
             "--out": output is not None,
         }
         _verify(folders, [*options, *(name for name, is_given in changed.items() if is_given)], json)
         return
+    if against:
+        views_given = [] if views is None else ["--views"]
+        baseline = [local_run(run, ConsoleProgress()) for run in against]
+        compare_and_print(folders, baseline, weights, [*options, *views_given], output, each=each, json=json)
+        return
+    if each:
+        raise UsageError(
+            "--each compares each run with the one of --against; give --against, or leave out --each"
+        )
     if weights is not WeightingName.EQUAL and len(runs) == 1:
         raise UsageError(
             f"--weights {weights.value} is for the mean of several runs, but only {runs[0]} is given; give "
@@ -148,8 +183,9 @@ def evaluate(
         return
     from training.evaluate import evaluate_runs
     from training.report.files import write_tested
+    from training.runs.hashes import notes_on_hashes
 
-    _require_no_run(output)
+    require_no_run(output)
     tested = evaluate_runs(request)
     for sentence in (*notes_on_hashes(folders), *tested.notices):
         note(sentence)
@@ -184,7 +220,7 @@ def _evaluate_views(
     from training.runs.run import require_once
 
     require_once(runs)
-    _require_no_run(output)
+    require_no_run(output)
     found = measure_runs(request, views) if request.runs else measure_series(runs, request, views)
     for sentence in (*notes_on_hashes(runs), *found.notices):
         note(sentence)
@@ -220,7 +256,7 @@ def _evaluate_series(runs: list[Path], weights: WeightingName, output: Path | No
     from training.runs.series import SeriesFolder
 
     require_once(runs)
-    _require_no_run(output)
+    require_no_run(output)
     summary = summary_of([SeriesFolder(path) for path in runs], weights.value)
     problems = () if output is None else write_tested_series(output, summary)
     with nullcontext() if output is None else after_result():
@@ -244,14 +280,3 @@ def _verify(runs: list[Path], given: list[str], json: bool) -> None:
             out.print(escape_line(line), markup=False)
     if not all(each.ok for each in found):
         raise typer.Exit(1)
-
-
-def _require_no_run(output: Path | None) -> None:
-    """Raise :class:`UsageError` if a result would go into the folder of a run or into a store."""
-    from featurestore.format.outside import require_outside
-
-    if output is not None:
-        require_outside(output, "--out")
-    for name in ("run.json", "series.json"):
-        if output is not None and (output / name).exists():
-            raise UsageError(f"--out {output} is the folder of a training run; choose another folder")

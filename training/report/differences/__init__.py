@@ -1,0 +1,1 @@
+"""Differences between results as records, sentences, text and figures."""
