@@ -40,7 +40,9 @@ PLANNED = (
     "split.json",
     "audit.json",
     "normalisation.safetensors",
+    "held-out.safetensors",
     "series.json",
+    "search.json",
 )
 """Files that training writes once."""
 
@@ -63,6 +65,9 @@ WRITTEN_AGAIN = (
     "summary.json",
     "summary.txt",
     "report.html",
+    "search-result.json",
+    "search.txt",
+    "search.html",
     "fold-*/run.json",
     "fold-*/split.json",
 )
