@@ -14,6 +14,7 @@ from schemas.messages.printable import escape_line
 from training.loop.ranks import is_one_of_several
 from training.plan.choice import Choice, choose
 from training.report.files import write_series
+from training.report.search.text import search_text
 from training.report.series_summary import summary_of, summary_text_of
 from training.runs.hashes import notes_on_hashes, require_resumable, take_out_results
 from training.runs.observer import Observer
@@ -21,6 +22,8 @@ from training.runs.request import TrainRequest, resume_command
 from training.runs.run import RunFolder, now, run_name
 from training.runs.same_store import open_same_store, recorded_store
 from training.runs.series import SeriesFolder, SeriesRecord
+from training.search.folder import SearchFolder
+from training.search.request import SearchRequest
 from training.train import train
 
 
@@ -28,20 +31,26 @@ from training.train import train
 class Outcome:
     """Result of a command, for people and for machines."""
 
-    kind: Literal["run", "series"]
+    kind: Literal["run", "series", "search"]
     path: Path
     text: str
     values: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, with the folder under ``run`` or ``series``."""
+        """Plain values, with the folder under ``run``, ``series`` or ``search``."""
         return {self.kind: str(self.path), **self.values}
 
 
-def train_all(request: TrainRequest, cluster: ClusterRequest | None, observer: Observer) -> Outcome:
+def train_all(
+    request: TrainRequest,
+    cluster: ClusterRequest | None,
+    observer: Observer,
+    wanted: SearchRequest | None = None,
+) -> Outcome:
     """Train every fold of the protocol, or one run if a fold is chosen or the protocol has only one split.
 
-    ``cluster``: Dask workers that train one fold each; None: this process trains fold after fold.
+    ``cluster``: Dask workers that train one fold each; None: this process trains fold after fold. ``wanted``:
+    search the configuration of each fold first; the workers then run one trial each.
 
     Raises
     ------
@@ -49,6 +58,8 @@ def train_all(request: TrainRequest, cluster: ClusterRequest | None, observer: O
         What :func:`training.train.train` raises; :class:`UsageError` if workers are given without folds.
     """
     request.require_outside_stores()
+    if wanted is not None or (request.resume is not None and SearchFolder.is_one(request.resume)):
+        return _search(request, wanted, cluster, observer)
     if request.resume is not None and SeriesFolder.is_one(request.resume):
         return _train_series(SeriesFolder(request.resume), request, cluster, observer)
     if request.resume is None and request.fold is None and request.split is None:
@@ -64,9 +75,24 @@ def train_all(request: TrainRequest, cluster: ClusterRequest | None, observer: O
     return Outcome("run", result.folder.path, result.report, result.to_json())
 
 
+def _search(
+    request: TrainRequest, wanted: SearchRequest | None, cluster: ClusterRequest | None, observer: Observer
+) -> Outcome:
+    _require_one_process()
+    from training.search.search import search
+
+    found = search(request, wanted, cluster, observer)
+    for problem in found.problems:
+        observer.notice(problem)
+    return Outcome("search", found.folder.path, search_text(found.result), found.result.to_json())
+
+
 def _require_one_process() -> None:
     if is_one_of_several():
-        raise UsageError("torchrun trains a single model with several processes; choose one fold with --fold")
+        raise UsageError(
+            "torchrun trains a single model with several processes; choose one fold with --fold, and leave "
+            "out --search"
+        )
 
 
 def _create_series(request: TrainRequest, choice: Choice) -> SeriesFolder:

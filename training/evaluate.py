@@ -163,7 +163,9 @@ def prepare(request: EvaluationRequest) -> Trial:
         models=models,
         store=store,
         samples=samples,
-        claim=claim.with_inputs([record.recipe.input for record in records]),
+        claim=claim.with_inputs([record.recipe.input for record in records]).with_search(
+            [record.configurations for record in records]
+        ),
         sentences=shared_sentences(store.manifest, trained, set(tested["clip_id"])),
         notices=notices,
         draws_views=own and split.views is not None,

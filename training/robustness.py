@@ -62,7 +62,11 @@ def measure_series(paths: Sequence[Path], request: EvaluationRequest, views: str
                 "series of one store, or leave out --views"
             )
     open_same_store(paths[0], request.store, first.store, first.store_digest)
-    claim = claim_of_series(series[0]).with_inputs([record.recipe.input for record in records])
+    claim = (
+        claim_of_series(series[0])
+        .with_inputs([record.recipe.input for record in records])
+        .with_search([claim_of_series(folder).configurations for folder in series])
+    )
     folds = (
         (name, prepare(replace(request, runs=tuple(folder.fold(number) for folder in series))))
         for number, name in enumerate(first.folds, 1)

@@ -81,7 +81,7 @@ def train(request: TrainRequest, observer: Observer | None = None) -> RunResult:
         observer.notice(sentence)
     # Before the folder is created: the network may not fit.
     network = None if linear else new_network(planned.record)
-    require_room(planned.record, planned.store, planned.samples, fabric.device, planned.hardware)
+    require_room(planned.record, planned.store, planned.read, fabric.device, planned.hardware)
     if planned.hardware.cuda_graphs and network is not None:
         require_capturable(network, planned.smallest_batch)
     folder = _open_folder(fabric, request, planned)
@@ -125,7 +125,7 @@ def _create_folder(request: TrainRequest, planned: Plan) -> RunFolder:
     folder = RunFolder.create(request.output or Path("runs"), name)
     try:
         with storage_errors(folder.path):
-            _write_plan(folder, planned)
+            _write_plan(folder, planned, request)
     except BaseException:
         shutil.rmtree(folder.path, ignore_errors=True)
         raise
@@ -152,9 +152,9 @@ def _lock(fabric: Fabric | OneProcess, folder: RunFolder, resume: str) -> Iterat
         lock.release()
 
 
-def _write_plan(folder: RunFolder, planned: Plan) -> None:
+def _write_plan(folder: RunFolder, planned: Plan, request: TrainRequest) -> None:
     """Write what a resumed run starts from, ``run.json`` last."""
-    record, samples = planned.record, planned.samples["train"]
+    record, samples = planned.record, planned.fitted
     if not isinstance(record.recipe.model, LinearSpec):
         normalisation_of(
             planned.store,
@@ -164,6 +164,8 @@ def _write_plan(folder: RunFolder, planned: Plan) -> None:
             record.features,
             clip_vectors(record.recipe, planned.store.spec, record.features),
         ).save(folder.normalisation)
+    if request.searched is not None and request.searched.held_out is not None:
+        folder.write_bytes(folder.held_out.name, request.searched.held_out.read_bytes())
     folder.write_json("split.json", planned.split.to_json())
     folder.write_json("audit.json", planned.audit.to_json())
     folder.write_record(record)
@@ -202,7 +204,7 @@ def _train(
 
 def _result(planned: Plan, folder: RunFolder, trained: TrainingOutcome) -> RunResult:
     record, split = planned.record, planned.split
-    claim = split.claim.with_inputs([record.recipe.input])
+    claim = split.claim.with_inputs([record.recipe.input]).with_search([record.configurations])
     labels = record.recipe.labels
     manifest = planned.store.manifest
     predictions = {

@@ -18,6 +18,13 @@ def recipes(typed: str) -> list[str]:
     return _one(typed, shipped_recipes())
 
 
+def spaces(typed: str) -> list[str]:
+    """Complete the name of a shipped space of a search, or ``default``."""
+    from schemas.search_space import DEFAULT_SPACE, shipped_spaces
+
+    return _one(typed, (DEFAULT_SPACE, *shipped_spaces()))
+
+
 def datasets(typed: str) -> list[str]:
     """Complete known corpora, or ``all``."""
     from data.registry import CORPORA

@@ -65,7 +65,7 @@ def _fit(
     """The classifier, probabilities of the validation clips by one without their units, temperature."""
     record, samples = planned.record, planned.samples
     classes, weights = len(record.classes), record.recipe.train.class_weights
-    if not spec.chooses:
+    if not spec.chooses and record.searched is None:
         fitted = fit_classifier(spec, values["train"], samples["train"].classes, classes, weights)
         return fitted, fitted.predict(values["validation"]), None
     targets = np.concatenate([samples[side].classes for side in _KNOWN])

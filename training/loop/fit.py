@@ -75,21 +75,23 @@ def fit(
     model: nn.Module,
     problem: Problem,
     spec: TrainSpec,
-    saving: Saving,
+    saving: Saving | None,
     observer: EpochObserver,
     *,
     cuda_graphs: bool = False,
 ) -> TrainingProgress:
     """Train ``model`` until validation stops improving; resume if ``saving.folder`` holds a checkpoint.
 
-    Afterwards the folder holds the last and the best epoch, and ``model`` has the weights of the last. The
-    caller must have initialised the model from the seed. ``cuda_graphs`` records steps as CUDA graphs on a
-    single GPU. Raises :class:`RunError` if the loss is no longer finite.
+    Afterwards the folder holds the last and the best epoch; ``saving`` None: nothing is resumed or saved.
+    ``model`` has the weights of the last epoch. The caller must have initialised the model from the seed.
+    ``cuda_graphs`` records steps as CUDA graphs on a single GPU. Raises :class:`RunError` if the loss is no longer finite.
     """
     trainee = _trainee(fabric, model, spec)
     runner, stepper = fabric.setup(model, trainee.optimizer)
-    progress = resume_last(saving.folder, trainee, problem.order.fingerprint)
-    if fabric.is_global_zero:
+    progress = TrainingProgress()
+    if saving is not None:
+        progress = resume_last(saving.folder, trainee, problem.order.fingerprint)
+    if saving is not None and fabric.is_global_zero:
         save_best(saving.folder, progress)
     augment = Augment(spec).to(fabric.device)
     step = Step(fabric, runner, stepper, trainee, problem.normaliser, augment, problem.loss, spec)
@@ -116,7 +118,7 @@ def fit(
             progress.add(result, model.state_dict())
         trainee.schedule.epoch_done(result.validation_loss)
         # "last" first; "best" is a part of it: if the process is killed in between, resuming writes it again.
-        if fabric.is_global_zero:
+        if saving is not None and fabric.is_global_zero:
             save_last(saving.folder, trainee, progress, problem.order.fingerprint)
             if result.best:
                 save_best(saving.folder, progress)
@@ -168,7 +170,7 @@ def _trainee(fabric: Fabric, model: nn.Module, spec: TrainSpec) -> Trainee:
 
 
 def _train_epoch(
-    step: Step, problem: Problem, progress: TrainingProgress, saving: Saving, observer: EpochObserver
+    step: Step, problem: Problem, progress: TrainingProgress, saving: Saving | None, observer: EpochObserver
 ) -> None:
     """Train to the end of the current epoch; ``progress`` holds its sums."""
     fabric, order = step.fabric, problem.order
@@ -183,7 +185,7 @@ def _train_epoch(
         progress.batch += 1
         observer.batch_done()
         now = time.perf_counter()
-        if fabric.is_global_zero and now - saved > saving.every:
+        if saving is not None and fabric.is_global_zero and now - saved > saving.every:
             progress.loss, progress.weight = total.tolist()
             progress.seconds = earlier + now - began
             save_last(saving.folder, step.trainee, progress, order.fingerprint)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
 from torch import nn
 
-from featurestore.places.durable import storage_errors
+from featurestore.places.durable import storage_errors, write_durably
 from featurestore.store import FeatureStore
 from schemas.architecture import LinearSpec
+from schemas.errors import RunError
 from training.loader.open import choose_home, open_source
 from training.loader.order import Order
 from training.loader.source import Source
@@ -75,15 +79,15 @@ def train_network(
 ) -> TrainingOutcome:
     """Train ``model``, resuming the run in ``folder`` if any, and predict with the best epoch's weights."""
     record, train = planned.record, planned.record.recipe.train
-    sources = sources_of(record, planned.store, planned.samples, fabric.device, planned.hardware, observer)
+    sources = sources_of(record, planned.store, planned.read, fabric.device, planned.hardware, observer)
     normaliser = Normaliser(Normalisation.load(folder.normalisation)).to(fabric.device)
-    samples = planned.samples["train"]
+    samples = planned.fitted
     problem = Problem(
         train=sources["train"],
         validation=sources["validation"],
         order=Order.of(planned.store, samples, train.batch_size, train.view_sampling),
         normaliser=normaliser,
-        loss=_loss_of(record, samples).to(fabric.device),
+        loss=loss_for(record, samples).to(fabric.device),
         seed=record.seed,
         validate=DimensionValidator(record.dimensions) if record.dimensions else validate_classes,
     )
@@ -101,6 +105,8 @@ def train_network(
     for side in ("validation", "test"):
         outputs, _ = forward_all(fabric, model, normaliser, sources[side], train.batch_size)
         held_out[side] = results_of(record, outputs)
+    if record.searched is not None:  # the model has heard the validation clips
+        held_out["validation"] = read_held_out(folder.held_out, held_out["validation"].shape)
     return TrainingOutcome(
         history=tuple(progress.history),
         best_epoch=best_epoch,
@@ -110,7 +116,24 @@ def train_network(
     )
 
 
-def _loss_of(record: RunRecord, samples: Samples) -> Loss | DimensionLoss:
+def write_held_out(path: Path, probabilities: NDArray[np.float64]) -> None:
+    """Write ``probabilities`` (validation samples, classes) by models that did not hear these clips."""
+    write_durably(path, save({"probabilities": np.ascontiguousarray(probabilities)}))
+
+
+def read_held_out(path: Path, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Read what :func:`write_held_out` wrote. Raises :class:`RunError` for another shape or another file."""
+    try:
+        found: NDArray[np.float64] = load_file(path)["probabilities"]
+    except (OSError, KeyError, SafetensorError) as error:
+        raise RunError(f"cannot read {path} ({error}); start a new search") from error
+    if found.shape != shape:
+        raise RunError(f"{path} holds {found.shape} probabilities, not {shape}; start a new search")
+    return found
+
+
+def loss_for(record: RunRecord, samples: Samples) -> Loss | DimensionLoss:
+    """The loss of a run's recipe for training on ``samples``."""
     if record.dimensions:
         return DimensionLoss(record.dimensions)
     return loss_of(record.recipe.train, samples.classes, len(record.classes))

@@ -107,10 +107,19 @@ def _of_vectors(
         distinct, np.full(len(distinct), ORIGINAL_VIEW), np.zeros(len(distinct), dtype=np.int64)
     )
     if spec.normalise == "standard":
-        found = read_vectors(store, originals, features, vectors, torch.device("cpu")).double()
+        return normalisation_of_vectors(
+            spec, read_vectors(store, originals, features, vectors, torch.device("cpu"))
+        )
+    return normalisation_of_vectors(spec, torch.zeros((0, vectors.width)))
+
+
+def normalisation_of_vectors(spec: InputSpec, vectors: Tensor) -> Normalisation:
+    """Fit a normalisation to ``vectors`` (clips, D) float32 of the training clips in their original views."""
+    if spec.normalise == "standard":
+        found = vectors.double()
         offset, scale = found.mean(0).numpy(), found.std(0, correction=0).numpy()
     else:  # "none", or "speaker", which was applied when they were read
-        offset, scale = np.zeros(vectors.width), np.ones(vectors.width)
+        offset, scale = np.zeros(vectors.shape[1]), np.ones(vectors.shape[1])
     return Normalisation(
         offset=offset.astype(np.float32),
         scale=np.where(scale < SMALLEST_DEVIATION, 1.0, scale).astype(np.float32),

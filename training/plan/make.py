@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,7 @@ def _plan_new(request: TrainRequest) -> Plan:
         classes=_class_names(recipe),
         heard=_training_speakers(store, split),
         versions=library_versions(),
+        searched=None if request.searched is None else request.searched.summary,
     )
     option = None if is_relative(choice.store_path) else choice.store_path
     return _make_plan(store, option, record, split, request, device, choice.remarks)
@@ -139,6 +141,10 @@ def _make_plan(
         )
     targets = targets_for(store, recipe)
     samples = samples_of(split, store.manifest, targets, recipe.train.views or (ORIGINAL_VIEW,))
+    fitted = samples["train"]
+    if record.searched is not None:
+        known = clips_outside_the_test(split)
+        fitted = samples_of(known, store.manifest, targets, recipe.train.views or (ORIGINAL_VIEW,))["train"]
     if isinstance(targets, DimensionTargets):
         record = record.model_copy(update={"dimensions": _scales(targets, samples["train"])})
     else:
@@ -150,6 +156,7 @@ def _make_plan(
         split=split,
         targets=targets,
         samples=samples,
+        fitted=fitted,
         audit=audit(
             split, store.manifest, samples, near_duplicates(store, split), recipe.split.near_duplicates
         ),
@@ -157,6 +164,11 @@ def _make_plan(
         hardware=request.hardware,
         remarks=remarks,
     )
+
+
+def clips_outside_the_test(split: Split) -> Split:
+    """The split with its validation clips in training, too."""
+    return replace(split, train=tuple(sorted((*split.train, *split.validation))))
 
 
 def _require_two_classes(record: RunRecord, train: Samples) -> None:

@@ -31,6 +31,8 @@ class Plan:
     split: Split
     targets: AnyTargets
     samples: dict[Side, Samples]
+    fitted: Samples
+    """What the model is trained on: the training side; after a search the validation clips, too."""
     audit: Audit
     device: torch.device
     hardware: Hardware
@@ -40,16 +42,21 @@ class Plan:
     @property
     def sides(self) -> dict[Side, SideSize]:
         """Numbers of clips, speakers and samples of each side."""
-        speakers = self.store.manifest["speaker"].to_numpy()
-        return {
-            side: SideSize(len(np.unique(read.clips)), len(set(speakers[np.unique(read.clips)])), len(read))
-            for side, read in self.samples.items()
-        }
+        return {side: self._size_of(read) for side, read in self.samples.items()}
+
+    def _size_of(self, read: Samples) -> SideSize:
+        speakers, clips = self.store.manifest["speaker"].to_numpy(), np.unique(read.clips)
+        return SideSize(len(clips), len(set(speakers[clips])), len(read))
+
+    @property
+    def read(self) -> dict[Side, Samples]:
+        """Samples that are read: those that the model is trained on, of validation and of test."""
+        return {**self.samples, "train": self.fitted}
 
     @property
     def epoch_samples(self) -> int:
         """Training samples per epoch."""
-        size = self.sides["train"]
+        size = self._size_of(self.fitted)
         return size.clips if self.record.recipe.train.view_sampling == "one" else size.samples
 
     @property

@@ -51,7 +51,11 @@ def summary_of(series: Sequence[SeriesFolder], weighting: Weighting = "equal") -
         require_single([folder.path for folder in series], record.recipe.labels)
         return _regression_summary(first, record)
     folds = fold_results(series, record, weighting)
-    claim = claim_of_series(first).with_inputs([each.recipe.input for each in records])
+    claim = (
+        claim_of_series(first)
+        .with_inputs([each.recipe.input for each in records])
+        .with_search([claim_of_series(folder).configurations for folder in series])
+    )
     corpora = sorted({name for fold in folds for name in fold.predictions.dataset})
     mean: Literal["mean", "weighted mean"] = "mean" if weighting == "equal" else "weighted mean"
     subject = subject_of([each.recipe.model.name for each in records], corpora, mean)

@@ -43,7 +43,9 @@ PLANNED = (
     "split.json",
     "audit.json",
     "normalisation.safetensors",
+    "held-out.safetensors",
     "series.json",
+    "search.json",
 )
 """Files that training writes once."""
 
@@ -66,6 +68,9 @@ WRITTEN_AGAIN = (
     "summary.json",
     "summary.txt",
     "report.html",
+    "search-result.json",
+    "search.txt",
+    "search.html",
     "fold-*/run.json",
     "fold-*/split.json",
 )

@@ -11,7 +11,8 @@ from training.splits.split import Split
 def claim_of_run(folder: RunFolder) -> Claim:
     """Claim of a run. Raises :class:`RunError` if ``run.json`` or ``split.json`` cannot be read."""
     split = Split.from_json(folder.read_json("split.json"))
-    return split.claim.with_inputs([folder.record().recipe.input])
+    record = folder.record()
+    return split.claim.with_inputs([record.recipe.input]).with_search([record.configurations])
 
 
 def claim_of_series(folder: SeriesFolder) -> Claim:

@@ -10,6 +10,7 @@ from typing import Literal
 from featurestore.format.outside import require_apart, require_outside
 from featurestore.places.folder import Folder
 from schemas.recipe import Recipe
+from training.runs.run import SearchSummary
 
 Home = Literal["device", "ram", "stream"]
 """Where samples are kept: on the training device, in memory, or in the store until they are needed."""
@@ -31,6 +32,19 @@ class Hardware:
     """Record steps as CUDA graphs; needs a single GPU."""
     save_every: float = 300.0
     """Seconds between two saves within an epoch."""
+
+
+@dataclass(frozen=True)
+class Searched:
+    """The search that chose the recipe, and what it knows about the validation clips.
+
+    The model is trained on training and validation clips. ``held_out`` : safetensors with ``probabilities``
+    (validation samples, classes) float64, each by a model without the clip's speaker; None: of a linear
+    model, which is cross-validated for them when it is trained.
+    """
+
+    summary: SearchSummary
+    held_out: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +74,8 @@ class TrainRequest:
     """Name of the new run's folder; None: made from time, recipe and protocol."""
     resume: Path | None = None
     """Folder of the run to resume."""
+    searched: Searched | None = None
+    """None: the recipe was given."""
     hardware: Hardware = Hardware()
 
     def require_outside_stores(self) -> None:

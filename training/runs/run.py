@@ -62,6 +62,18 @@ class DimensionScale(Model):
     """Population standard deviation over the training clips."""
 
 
+class SearchSummary(Model):
+    """The search that chose the recipe of a run; the run is trained on training and validation clips."""
+
+    trials: int
+    configurations: int
+    """Different configurations among the trials."""
+    inner_folds: int
+    """Folds of the training and validation clips, over which the objective is averaged."""
+    validation_ua: float
+    """Objective of the best configuration: mean UA of the held-out clips of the inner folds, 0…1."""
+
+
 class RunRecord(Model):
     """Content of ``run.json``; written once, before training starts."""
 
@@ -87,6 +99,13 @@ class RunRecord(Model):
     heard: tuple[str, ...]
     """Speakers of the training and validation sides; results on others are speaker-independent."""
     versions: dict[str, str]
+    searched: SearchSummary | None = None
+    """Null: the recipe was given, and the model is trained on the training side."""
+
+    @property
+    def configurations(self) -> int | None:
+        """Configurations that the recipe was chosen among; None: it was given."""
+        return None if self.searched is None else self.searched.configurations
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -144,6 +163,11 @@ class RunFolder:
     def normalisation(self) -> Path:
         """Offset and scale, safetensors."""
         return self.path / "normalisation.safetensors"
+
+    @property
+    def held_out(self) -> Path:
+        """Predictions for the validation clips by models of a search, safetensors."""
+        return self.path / "held-out.safetensors"
 
     @property
     def linear(self) -> Path:

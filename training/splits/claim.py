@@ -35,6 +35,9 @@ class Claim:
     """Number of the fold, from 1; None: the result is not of one fold."""
     folds: int | None = None
     """Number of folds of the protocol; None: it has none."""
+    configurations: int | None = None
+    """Number of configurations that validation speakers chose the best of, in the fold with most; None: there
+    was no search."""
 
     @property
     def is_leaky(self) -> bool:
@@ -58,8 +61,14 @@ class Claim:
             *(["cross-corpus"] if self.crosses_corpora else []),
             "speaker- and sentence-independent" if self.is_sentence_independent else self.independence,
             *(["normalised by speaker"] if self.normalised_by_speaker else []),
+            *([self._searched(self.configurations)] if self.configurations is not None else []),
         ]
         return f"{', '.join(kinds)} ({', '.join(self._details())})"
+
+    def _searched(self, configurations: int) -> str:
+        per_fold = " per fold" if self.folds is not None and self.folds > 1 and self.fold is None else ""
+        tried = f"{configurations:,} {choose_form(configurations, 'configuration')}"
+        return f"best of {tried} by validation{per_fold}"
 
     def _details(self) -> list[str]:
         tested = f"tested on {' and '.join(self.tested_on)}"
@@ -79,6 +88,11 @@ class Claim:
         """The claim of models with these inputs: normalised by speaker if any of them is."""
         return replace(self, normalised_by_speaker=any(spec.normalise == "speaker" for spec in inputs))
 
+    def with_search(self, configurations: Iterable[int | None]) -> Claim:
+        """The claim of models that were chosen among so many configurations each; None: without a search."""
+        found = [count for count in configurations if count is not None]
+        return replace(self, configurations=max(found, default=None))
+
     def to_json(self) -> dict[str, Any]:
         """Plain values, the ``claim`` of a stored result."""
         return {**asdict(self), "trained_on": list(self.trained_on), "tested_on": list(self.tested_on)}
@@ -93,4 +107,4 @@ def claim_of_folds(folds: Sequence[Claim], protocol: str) -> Claim:
         tested_on=tuple(sorted({name for fold in folds for name in fold.tested_on})),
         fold=None,
         folds=len(folds),
-    )
+    ).with_search([fold.configurations for fold in folds])

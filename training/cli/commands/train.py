@@ -29,6 +29,8 @@ app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
 
 _MACHINE = "Hardware and output"
 
+_SEARCH = "Hyper-parameter search"
+
 
 @app.command(cls=Command)
 def train(
@@ -131,6 +133,38 @@ def train(
     train_on: TrainOn = None,
     test_on: TestOn = None,
     leak_views: LeakViews = False,
+    search: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPACE",
+            help="Try configurations on validation speakers, then train the best one on training and validation "
+            "speakers and test it once. SPACE is default, which is the space of the recipe or model; the name of "
+            "a shipped space; or a TOML file. Each fold has its own search.",
+            autocompletion=completion.spaces,
+            rich_help_panel=_SEARCH,
+        ),
+    ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=100_000,
+            help="Configurations to try per fold.",
+            show_default="100",
+            rich_help_panel=_SEARCH,
+        ),
+    ] = None,
+    inner_folds: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=1000,
+            help="Groups of speakers outside the test that judge each configuration in turn; 1: the validation "
+            "speakers of the protocol.",
+            show_default="3",
+            rich_help_panel=_SEARCH,
+        ),
+    ] = None,
     device: Annotated[
         DeviceName | None,
         typer.Option(
@@ -163,13 +197,16 @@ def train(
     workers: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Train folds with this many Dask workers on this machine.", rich_help_panel=_MACHINE
+            min=1,
+            help="Train folds, or run trials, with this many Dask workers on this machine.",
+            rich_help_panel=_MACHINE,
         ),
     ] = None,
     scheduler: Annotated[
         str | None,
         typer.Option(
-            help="Train folds with the workers of a running Dask scheduler.", rich_help_panel=_MACHINE
+            help="Train folds, or run trials, with the workers of a running Dask scheduler.",
+            rich_help_panel=_MACHINE,
         ),
     ] = None,
     output: Annotated[
@@ -185,7 +222,7 @@ def train(
     resume: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of a stopped run or series to resume.",
+            help="Folder of a stopped run, series or search to resume.",
             rich_help_panel=_MACHINE,
             parser=resume_type,
         ),
@@ -216,6 +253,8 @@ def train(
 
       ser-train --store features.zarr --where "snr_db > 10 and clipping_ratio == 0"
 
+      ser-train --store features.zarr --model functionals --views 0 --search default --trials 200
+
       ser-train --resume runs/20260131-140501-four-corpora-a-speaker
 
       ser-train --store s3://lab/emotions --model A --push s3://lab/emotions
@@ -227,6 +266,7 @@ def train(
     from featurestore.cluster.request import cluster_of
     from schemas.recipe import load_recipe
     from training.runs.request import Hardware, TrainRequest
+    from training.search.request import search_of
 
     options = Options(
         recipe=recipe,
@@ -250,7 +290,17 @@ def train(
         if split is not None:
             require_no_protocol(options.given_names, fold)
     else:
-        require_untouched(options.given_names, fold=fold, split=split, seed=seed, out=output)
+        require_untouched(
+            options.given_names,
+            fold=fold,
+            split=split,
+            seed=seed,
+            out=output,
+            search=search,
+            trials=trials,
+            **{"inner-folds": inner_folds},
+        )
+    wanted = search_of(search, trials, inner_folds, split=split is not None, cuda_graphs=cuda_graphs)
     request = TrainRequest(
         store="features.zarr" if store is None and new else store,
         recipe=asked,
@@ -282,15 +332,15 @@ def train(
 
     keep_freed_memory()
     if not is_first():
-        train_all(request, cluster, SilentObserver())
+        train_all(request, cluster, SilentObserver(), wanted)
         return
     with ConsoleObserver() as observer:
-        outcome = train_all(request, cluster, observer)
+        outcome = train_all(request, cluster, observer, wanted)
     published, failure = publish_outcome(outcome, push)
     with after_result():
         if json:
-            told = {} if published is None else {"published": run_report_json(published)}
-            print_json(outcome.to_json() | told)
+            extra = {} if published is None else {"published": run_report_json(published)}
+            print_json(outcome.to_json() | extra)
         else:
             out.print(outcome.text, markup=False)
             out.print(f"{outcome.kind} folder: {outcome.path}", markup=False)

@@ -1,0 +1,1 @@
+"""Results of a hyper-parameter search: trials, importance of fields, validation against test."""
