@@ -18,7 +18,7 @@ from training.samples.dimensions import dimensions_of
 from training.samples.targets import candidates, given_emotions
 from training.splits.choose import splits_of
 from training.splits.split import Split
-from training.vectors.speaker import require_whole_speakers
+from training.vectors.groups import require_whole_groups
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +94,8 @@ def _with_known_labels(store: FeatureStore, recipe: Recipe) -> Recipe:
 def _require_normalisable(
     store: FeatureStore, recipe: Recipe, features: tuple[str, ...], splits: tuple[Split, ...]
 ) -> None:
-    if recipe.input.normalise == "speaker":
-        require_whole_speakers(store.manifest[store.has_values(features)], splits)
+    if recipe.input.within is not None:
+        require_whole_groups(store.manifest[store.has_values(features)], splits, recipe.input.within)
 
 
 def _missing_views(store: FeatureStore, recipe: Recipe) -> tuple[str, ...]:

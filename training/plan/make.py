@@ -20,6 +20,7 @@ from training.runs.options import require_untouched
 from training.runs.request import TrainRequest
 from training.runs.run import DimensionScale, RunFolder, RunRecord, library_versions, now
 from training.runs.same_store import is_relative, open_same_store, recorded_store
+from training.samples.balance import balance_corpora
 from training.samples.dimensions import DimensionTargets, dimension_targets
 from training.samples.samples import AnyTargets, Samples, samples_of
 from training.samples.targets import targets_of
@@ -139,6 +140,9 @@ def _make_plan(
         )
     targets = targets_for(store, recipe)
     samples = samples_of(split, store.manifest, targets, recipe.train.views or (ORIGINAL_VIEW,))
+    if recipe.train.balance == "corpus":
+        samples["train"], repeated = balance_corpora(samples["train"], store.manifest, record.seed)
+        remarks = (*remarks, *repeated)
     if isinstance(targets, DimensionTargets):
         record = record.model_copy(update={"dimensions": _scales(targets, samples["train"])})
     else:
