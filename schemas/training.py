@@ -39,8 +39,8 @@ class InputSpec(Model):
     ``normalise``: ``standard`` gives each coefficient zero mean and unit deviation over the training clips;
     ``minmax`` maps each coefficient's range over the training clips to 0…1; ``sample`` gives each sample zero
     mean and unit deviation over its valid values; ``speaker``, for vectors only, gives each speaker zero
-    mean and unit deviation over all clips of the speaker, without using labels; ``corpus``, for vectors only,
-    does the same over all clips of the corpus; ``none`` changes nothing.
+    mean and unit deviation over all clips of the speaker, without using labels; ``corpus`` does the same
+    over all clips of the corpus; ``none`` changes nothing.
     """
 
     representation: Literal["frames", "functionals", "embedding"] = "frames"
@@ -53,7 +53,8 @@ class InputSpec(Model):
         vectors = self.representation != "frames"
         if vectors and self.normalise not in {"standard", "speaker", "corpus", "none"}:
             raise ValueError(
-                f"{self.representation} are normalised by standard, speaker, corpus or none, not {self.normalise}"
+                f"{self.representation} are normalised by standard, speaker, corpus or none, not "
+                f"{self.normalise}"
             )
         if self.within is not None and not vectors:
             raise ValueError(

@@ -69,7 +69,7 @@ def scorer_of(folder: RunFolder, device: torch.device, spec: StoreSpec | None = 
 
 
 def require_independent_clips(folder: RunFolder, record: RunRecord) -> None:
-    """Raise :class:`RunError` if a model needs other clips of the same speaker or corpus to predict a clip."""
+    """Raise :class:`RunError` if a model needs other clips of its speaker or corpus to predict it."""
     within = record.recipe.input.within
     if within is not None:
         raise RunError(

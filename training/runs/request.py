@@ -11,6 +11,11 @@ from featurestore.format.outside import require_apart, require_outside
 from featurestore.places.folder import Folder
 from schemas.recipe import Recipe
 
+Step = Literal["normalise", "balance"]
+"""A way to bring corpora closer together: normalise each by its own clips, or hear each equally often."""
+
+STEPS: tuple[Step, ...] = ("normalise", "balance")
+
 Home = Literal["device", "ram", "stream"]
 """Where samples are kept: on the training device, in memory, or in the store until they are needed."""
 
@@ -34,6 +39,13 @@ class Hardware:
 
 
 @dataclass(frozen=True)
+class MatrixRequest:
+    """A matrix to train: the cells that a step changes are trained again with it."""
+
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True)
 class TrainRequest:
     """What to train. None: as in the recipe or the resumed run.
 
@@ -52,6 +64,8 @@ class TrainRequest:
     """Number of the split in a protocol with several, from 1; None: the only one."""
     split: Path | None = None
     """File of a split to use instead of the recipe's protocol."""
+    matrix: MatrixRequest | None = None
+    """Train every corpus against every other, instead of the recipe's protocol; None: no matrix."""
     seed: int | None = None
     """None: 0 for a new run."""
     output: Path | None = None

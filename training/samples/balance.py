@@ -20,7 +20,7 @@ from training.splits.draw import generator
 def balance_corpora(samples: Samples, manifest: pd.DataFrame, seed: int) -> tuple[Samples, tuple[str, ...]]:
     """Repeat clips of smaller corpora until each corpus has as many as the largest, and say how often.
 
-    Of n clips, each is repeated ``most // n`` times, and ``most mod n`` of them, drawn by ``seed`` and corpus,
+    Of n clips, each is used ``most // n`` times, and ``most mod n`` of them, drawn by ``seed`` and corpus,
     once more. A clip is repeated in all its views. Samples keep their order, copies next to each other.
 
     Returns a sentence per corpus with repeated clips.
@@ -38,7 +38,7 @@ def balance_corpora(samples: Samples, manifest: pd.DataFrame, seed: int) -> tupl
         copies[own[extra]] += 1
         if count < most:
             sentences.append(
-                f"the {count:,} training clips of {name} are repeated {most / count:.1f} times on average, so "
+                f"the {count:,} training clips of {name} are used {most / count:.1f} times on average, so "
                 f"that each corpus has {most:,}"
             )
     rows = np.repeat(np.arange(len(samples)), copies[samples.clips])

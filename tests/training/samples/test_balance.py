@@ -28,8 +28,8 @@ def test_each_corpus_has_as_many_clips_as_the_largest(make_manifest: MakeManifes
     assert sorted(copies[clip] for clip in range(10, 14)) == [2, 2, 3, 3]
     assert sorted(copies[clip] for clip in range(14, 19)) == [2] * 5
     assert sentences == (
-        "the 5 training clips of other are repeated 2.0 times on average, so that each corpus has 10",
-        "the 4 training clips of small are repeated 2.5 times on average, so that each corpus has 10",
+        "the 5 training clips of other are used 2.0 times on average, so that each corpus has 10",
+        "the 4 training clips of small are used 2.5 times on average, so that each corpus has 10",
     )
 
 

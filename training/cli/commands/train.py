@@ -19,6 +19,8 @@ from training.cli.options import (
     SPLIT_HELP,
     STORE_HELP,
     LeakViews,
+    Matrix,
+    Steps,
     TestOn,
     TrainOn,
 )
@@ -131,6 +133,8 @@ def train(
     train_on: TrainOn = None,
     test_on: TestOn = None,
     leak_views: LeakViews = False,
+    matrix: Matrix = False,
+    steps: Steps = None,
     device: Annotated[
         DeviceName | None,
         typer.Option(
@@ -203,6 +207,8 @@ def train(
 
       ser-train --store features.zarr --protocol cross-corpus --train-on ravdess --test-on tess
 
+      ser-train --store features.zarr --model functionals --protocol cross-corpus --matrix
+
       ser-train --store features.zarr --views 0 --epochs 15 --set train.lr=3e-4 --set train.mixup=0.2
 
       ser-train --store features.zarr --where "snr_db > 10 and clipping_ratio == 0"
@@ -230,11 +236,14 @@ def train(
         train_on=train_on,
         test_on=test_on,
         leak_views=leak_views,
+        matrix=matrix,
+        steps=steps,
         set=tuple(set_ or ()),
     )
     new = resume is None
-    asked = None
+    asked = wanted = None
     if new:
+        wanted = options.matrix_request(fold=fold, split=split)
         asked = load_recipe(options.recipe_name())
         if split is not None:
             require_no_protocol(options.given_names, fold)
@@ -247,6 +256,7 @@ def train(
         changes=() if asked is None else options.changes(asked),
         fold=fold,
         split=split,
+        matrix=wanted,
         seed=seed,
         output=output,
         resume=resume,
