@@ -8,8 +8,15 @@ from pydantic import Field, field_validator, model_validator
 
 from schemas.model import Model
 
-NormalisationMode = Literal["standard", "minmax", "sample", "speaker", "none"]
-"""What values are normalised over: training clips (two ways), the sample, the speaker, or nothing."""
+NormalisationGroup = Literal["speaker", "corpus"]
+"""Groups of clips that can be normalised by their own clips, whatever side of a split these are on."""
+
+NormalisationMode = Literal["standard", "minmax", "sample", NormalisationGroup, "none"]
+"""What values are normalised over: training clips (two ways), the sample, the speaker, the corpus, or
+nothing."""
+
+Balance = Literal["none", "corpus"]
+"""``corpus``: clips of smaller corpora are repeated until each corpus has as many."""
 
 ViewSampling = Literal["all", "one"]
 """``all``: every clip in every view once per epoch; ``one``: every clip once per epoch, in a view drawn for
@@ -32,7 +39,8 @@ class InputSpec(Model):
     ``normalise``: ``standard`` gives each coefficient zero mean and unit deviation over the training clips;
     ``minmax`` maps each coefficient's range over the training clips to 0…1; ``sample`` gives each sample zero
     mean and unit deviation over its valid values; ``speaker``, for vectors only, gives each speaker zero
-    mean and unit deviation over all clips of the speaker, without using labels; ``none`` changes nothing.
+    mean and unit deviation over all clips of the speaker, without using labels; ``corpus`` does the same
+    over all clips of the corpus; ``none`` changes nothing.
     """
 
     representation: Literal["frames", "functionals", "embedding"] = "frames"
@@ -43,15 +51,21 @@ class InputSpec(Model):
     @model_validator(mode="after")
     def _check(self) -> Self:
         vectors = self.representation != "frames"
-        if vectors and self.normalise not in {"standard", "speaker", "none"}:
+        if vectors and self.normalise not in {"standard", "speaker", "corpus", "none"}:
             raise ValueError(
-                f"{self.representation} are normalised by standard, speaker or none, not {self.normalise}"
+                f"{self.representation} are normalised by standard, speaker, corpus or none, not "
+                f"{self.normalise}"
             )
-        if self.normalise == "speaker" and not vectors:
+        if self.within is not None and not vectors:
             raise ValueError(
-                "normalise speaker applies to functionals; set input.representation=functionals, too"
+                f"normalise {self.within} applies to functionals; set input.representation=functionals, too"
             )
         return self
+
+    @property
+    def within(self) -> NormalisationGroup | None:
+        """Group that each clip is normalised with; None: it is normalised in another way."""
+        return self.normalise if self.normalise in {"speaker", "corpus"} else None
 
 
 class SpecAugmentSpec(Model):
@@ -77,6 +91,9 @@ class TrainSpec(Model):
     view_sampling: ViewSampling = "all"
     """``all``: every view of every clip is a sample; ``one``: every clip is used once per epoch, in a view
     drawn for that epoch (one draw per chunk of 32 clips)."""
+    balance: Balance = "none"
+    """``corpus``: training clips of smaller corpora are repeated until each corpus has as many training clips
+    as the largest."""
     batch_size: int = Field(32, ge=1, le=10**9)
     epochs: int = Field(200, ge=1, le=10**9)
     """Largest number of epochs."""

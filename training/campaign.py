@@ -1,4 +1,4 @@
-"""All of a ``ser-train`` command: one run, or a series of folds and its summary."""
+"""All of a ``ser-train`` command: one run, a series of folds and its summary, or a cross-corpus matrix."""
 
 from __future__ import annotations
 
@@ -7,37 +7,39 @@ from pathlib import Path
 from typing import Any, Literal
 
 from featurestore.cluster.request import ClusterRequest
-from featurestore.places.durable import storage_errors
-from featurestore.places.partials import sweep_folder
-from schemas.errors import StoppedError, UsageError
+from schemas.errors import UsageError
 from schemas.messages.printable import escape_line
 from training.loop.ranks import is_one_of_several
 from training.plan.choice import Choice, choose
-from training.report.files import write_series
+from training.plan.matrix import plan_matrix
+from training.report.files import write_matrix, write_series
+from training.report.matrix.read import matrix_of
+from training.report.matrix.text import matrix_text, refusals
 from training.report.search.text import search_text
 from training.report.series_summary import summary_of, summary_text_of
-from training.runs.hashes import notes_on_hashes, require_resumable, take_out_results
+from training.runs.matrix import MatrixFolder
 from training.runs.observer import Observer
-from training.runs.request import TrainRequest, resume_command
-from training.runs.run import RunFolder, now, run_name
-from training.runs.same_store import open_same_store, recorded_store
+from training.runs.request import TrainRequest
+from training.runs.run import now, run_name
+from training.runs.same_store import recorded_store
 from training.runs.series import SeriesFolder, SeriesRecord
 from training.search.folder import SearchFolder
 from training.search.request import SearchRequest
 from training.train import train
+from training.unfinished import train_unfinished, write_again
 
 
 @dataclass(frozen=True)
 class Outcome:
     """Result of a command, for people and for machines."""
 
-    kind: Literal["run", "series", "search"]
+    kind: Literal["run", "series", "search", "matrix"]
     path: Path
     text: str
     values: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, with the folder under ``run``, ``series`` or ``search``."""
+        """Plain values, with the folder under ``run``, ``series``, ``search`` or ``matrix``."""
         return {self.kind: str(self.path), **self.values}
 
 
@@ -49,7 +51,9 @@ def train_all(
 ) -> Outcome:
     """Train every fold of the protocol, or one run if a fold is chosen or the protocol has only one split.
 
-    ``cluster``: Dask workers that train one fold each; None: this process trains fold after fold. ``wanted``:
+    With ``request.matrix``, or if a matrix is resumed, train every cell of a cross-corpus matrix.
+
+    ``cluster``: Dask workers that train one run each; None: this process trains run after run. ``wanted``:
     search the configuration of each fold first; the workers then run one trial each.
 
     Raises
@@ -62,6 +66,10 @@ def train_all(
         return _search(request, wanted, cluster, observer)
     if request.resume is not None and SeriesFolder.is_one(request.resume):
         return _train_series(SeriesFolder(request.resume), request, cluster, observer)
+    if request.resume is not None and MatrixFolder.is_one(request.resume):
+        return _train_matrix(MatrixFolder(request.resume), request, cluster, observer)
+    if request.matrix is not None:
+        return _train_matrix(_create_matrix(request, observer), request, cluster, observer)
     if request.resume is None and request.fold is None and request.split is None:
         choice = choose(request)
         if len(choice.splits) > 1:
@@ -115,32 +123,32 @@ def _train_series(
     folder: SeriesFolder, request: TrainRequest, cluster: ClusterRequest | None, observer: Observer
 ) -> Outcome:
     """Train the unfinished folds of ``folder`` and summarise all of them."""
-    for sentence in (*require_resumable(folder.path), *notes_on_hashes([folder.path])):
-        observer.notice(sentence)
     record = folder.record()
-    for number in range(1, len(record.folds) + 1):
-        if folder.is_finished(number):
-            RunFolder.open(folder.fold(number))
-    open_same_store(folder.path, request.store, record.store, record.store_digest)
-    todo = [number for number in range(1, len(record.folds) + 1) if not folder.is_finished(number)]
-    try:
-        if cluster is None:
-            for number in todo:
-                fold = f"fold {number} of {len(record.folds)}"
-                name = record.folds[number - 1]
-                observer.notice(fold if name == str(number) else f"{fold}: {name}")
-                result = train(folder.request(number, request), observer)
-                observer.notice(f"{fold}: {result.report.splitlines()[0]}")
-        else:
-            from training.fold_cluster import train_folds
-
-            train_folds(folder, todo, request, cluster, observer)
-    except (StoppedError, KeyboardInterrupt):
-        raise StoppedError(f"stopped; resume with: {resume_command(folder.path, request.store)}") from None
-    with storage_errors(folder.path, retry=f"run {resume_command(folder.path, request.store)}"):
-        sweep_folder(folder.path)
-        take_out_results(folder.path)
+    train_unfinished(folder, (record.store, record.store_digest), request, cluster, observer)
+    with write_again(folder, request):
         summary = summary_of([folder])
         for problem in write_series(folder, summary):
             observer.notice(problem)
     return Outcome("series", folder.path, summary_text_of(summary), summary.to_json())
+
+
+def _create_matrix(request: TrainRequest, observer: Observer) -> MatrixFolder:
+    _require_one_process()
+    record, choice = plan_matrix(request, request.matrix.steps if request.matrix is not None else ())
+    for sentence in (*choice.remarks, *refusals(record)):
+        observer.notice(sentence)
+    name = request.name or run_name(record.created, record.recipe, "matrix", request.recipe)
+    return MatrixFolder.create(request.output or Path("runs"), name, record)
+
+
+def _train_matrix(
+    folder: MatrixFolder, request: TrainRequest, cluster: ClusterRequest | None, observer: Observer
+) -> Outcome:
+    """Train the unfinished runs of all cells of ``folder`` and compare the cells."""
+    record = folder.record()
+    train_unfinished(folder, (record.store, record.store_digest), request, cluster, observer)
+    with write_again(folder, request):
+        matrix = matrix_of(folder)
+        for problem in write_matrix(folder, matrix):
+            observer.notice(problem)
+    return Outcome("matrix", folder.path, matrix_text(matrix), matrix.to_json())

@@ -1,4 +1,4 @@
-"""Train folds with the workers of a Dask cluster, one task per fold."""
+"""Train folds, or the runs of a matrix, with the workers of a Dask cluster, one task per run."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from schemas.errors import SerError, WorkerLostError
 from schemas.messages.counts import format_count
 from training.runs.observer import Observer
 from training.runs.request import TrainRequest
-from training.runs.series import SeriesFolder
+from training.runs.several import SeveralRuns
 
 
 @dataclass(frozen=True)
 class FoldReport:
-    """Result of a fold from a worker: its headline, or why it failed."""
+    """Result of a run from a worker: its headline, or why it failed."""
 
     number: int
     headline: str = ""
@@ -29,19 +29,19 @@ class FoldReport:
 
 
 def train_folds(
-    folder: SeriesFolder,
+    folder: SeveralRuns,
     numbers: Sequence[int],
     request: TrainRequest,
     cluster: ClusterRequest,
     observer: Observer,
 ) -> None:
-    """Train folds ``numbers`` of ``folder``. Store and folder need the same path on every worker.
+    """Train runs ``numbers`` of ``folder``. Store and folder need the same path on every worker.
 
-    If a fold fails, the others are still trained; the first failure is raised when all are done.
+    If one fails, the others are still trained; the first failure is raised when all are done.
     """
     device = request.hardware.device or "auto"
     threads = max(1, usable_cores() // max(1, cluster.workers)) if cluster.scheduler is None else 0
-    shared = SeriesFolder(folder.path.absolute())
+    shared = replace(folder, path=folder.path.absolute())
     failures: list[SerError] = []
     with dask_client(cluster, device) as client:
         tasks = {
@@ -50,27 +50,27 @@ def train_folds(
             ): number
             for number in numbers
         }
-        observer.notice(f"sent {format_count(len(tasks), 'fold')} to the workers")
+        observer.notice(f"sent {format_count(len(tasks), folder.unit)} to the workers")
         for future in as_completed(tasks):
             number = tasks[future]
             try:
                 report: FoldReport = future.result()
             except KilledWorker as error:
                 raise WorkerLostError(
-                    f"the workers training fold {number} were lost, probably because memory ran out; resume "
-                    "with fewer workers per machine: finished folds are kept"
+                    f"the workers training {folder.unit} {number} were lost, probably because memory ran "
+                    f"out; resume with fewer workers per machine: finished {folder.unit}s are kept"
                 ) from error
             if report.error is not None:
                 failures.append(report.error)
-                observer.notice(f"fold {number} failed: {report.error}")
+                observer.notice(f"{folder.unit} {number} failed: {report.error}")
             else:
-                observer.notice(f"fold {number}: {report.headline}")
+                observer.notice(f"{folder.unit} {number}: {report.headline}")
     if failures:
         raise failures[0]
 
 
 def train_fold(number: int, request: TrainRequest, threads: int) -> FoldReport:
-    """Train one fold in a worker with ``threads`` threads; 0: as many as torch chooses."""
+    """Train one run in a worker with ``threads`` threads; 0: as many as torch chooses."""
     import torch
 
     from pipelines.process import keep_freed_memory

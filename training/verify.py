@@ -10,7 +10,8 @@ from typing import Any
 from featurestore.format.documents import StoredObject
 from schemas.errors import RunError
 from training.loop.checkpoint import BEST, LAST, is_intact
-from training.runs.hashes import differences, is_part, read_hashes
+from training.runs.hashes import differences, is_part, read_hashes, runs_within
+from training.runs.matrix import MatrixFolder
 from training.runs.request import resume_command
 from training.runs.run import RunFolder
 from training.runs.series import SeriesFolder
@@ -26,11 +27,11 @@ class DamagedFile:
 
 @dataclass(frozen=True)
 class RunVerification:
-    """The result of verifying a run, or a series with its folds; ``ok`` if nothing was found."""
+    """The result of verifying a run, or a series or matrix with its runs; ``ok`` if nothing was found."""
 
     path: Path
     files: int
-    """Files with a hash, those of all folds included."""
+    """Files with a hash, those of all folds or cells included."""
     bytes: int
     findings: tuple[DamagedFile, ...]
     strangers: tuple[Path, ...]
@@ -54,14 +55,14 @@ class RunVerification:
 
 
 def verify_run(path: Path) -> RunVerification:
-    """Compare every file of a run, or of a series and its folds, with its hash.
+    """Compare every file of a run, or of a series or matrix and its runs, with its hash.
 
     Checkpoints of a run that is not finished have a hash of their own, which is compared too. Raises
-    :class:`RunError` if ``path`` is neither, or if it or a fold carries no hashes.
+    :class:`RunError` if ``path`` is none of them, or if it or one of its runs carries no hashes.
     """
     folders = [path]
-    if SeriesFolder.is_one(path):
-        folders += sorted(found.parent for found in path.glob("fold-*/run.json"))
+    if SeriesFolder.is_one(path) or MatrixFolder.is_one(path):
+        folders += runs_within(path)
     else:
         RunFolder.find(path)
     parts = [_verify_folder(folder) for folder in folders]

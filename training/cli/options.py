@@ -43,6 +43,24 @@ TestOn = Annotated[
     ),
 ]
 
+Matrix = Annotated[
+    bool,
+    typer.Option(
+        "--matrix",
+        help="With cross-corpus: train and test every corpus against every other.",
+        rich_help_panel=PROTOCOL_PANEL,
+    ),
+]
+
+Steps = Annotated[
+    str | None,
+    typer.Option(
+        help="With --matrix: train again with normalise (by corpus), balance (corpora), or both, "
+        "comma-separated, and show the change.",
+        rich_help_panel=PROTOCOL_PANEL,
+    ),
+]
+
 LeakViews = Annotated[
     bool,
     typer.Option(

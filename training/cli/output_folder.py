@@ -13,6 +13,6 @@ def require_no_run(output: Path | None) -> None:
 
     if output is not None:
         require_outside(output, "--out")
-    for name in ("run.json", "series.json"):
+    for name in ("run.json", "series.json", "matrix.json"):
         if output is not None and (output / name).exists():
             raise UsageError(f"--out {output} is the folder of a training run; choose another folder")

@@ -145,7 +145,7 @@ def _values(
         vectors,
         torch.device("cpu"),
         loaded,
-        by_speaker=record.recipe.input.normalise == "speaker",
+        within=record.recipe.input.within,
     )
     values: NDArray[np.float32] = found.numpy()
     return values

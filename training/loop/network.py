@@ -188,7 +188,7 @@ def sources_of(
                 vectors,
                 device,
                 observer.loaded,
-                by_speaker=record.recipe.input.normalise == "speaker",
+                within=record.recipe.input.within,
             )
             for side, read in samples.items()
         }

@@ -1,8 +1,8 @@
 """Normalisation of a model's input by its ``InputSpec``, fitted on training clips, applied on the device.
 
 ``standard`` and ``minmax`` compute ``(x − offset) / scale`` with one offset and scale per coefficient;
-``sample`` takes both from the sample itself; ``none`` leaves values as stored. ``speaker`` is applied when
-functionals are read (:mod:`training.vectors.speaker`).
+``sample`` takes both from the sample itself; ``none`` leaves values as stored. ``speaker`` and ``corpus`` are
+applied when vectors are read (:mod:`training.vectors.groups`).
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def normalisation_of_vectors(spec: InputSpec, vectors: Tensor) -> Normalisation:
     if spec.normalise == "standard":
         found = vectors.double()
         offset, scale = found.mean(0).numpy(), found.std(0, correction=0).numpy()
-    else:  # "none", or "speaker", which was applied when they were read
+    else:  # "none", or "speaker" or "corpus", which were applied when they were read
         offset, scale = np.zeros(vectors.shape[1]), np.ones(vectors.shape[1])
     return Normalisation(
         offset=offset.astype(np.float32),

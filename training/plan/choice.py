@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from featurestore.store import FeatureStore
@@ -18,7 +18,7 @@ from training.samples.dimensions import dimensions_of
 from training.samples.targets import candidates, given_emotions
 from training.splits.choose import splits_of
 from training.splits.split import Split
-from training.vectors.speaker import require_whole_speakers
+from training.vectors.groups import require_whole_groups
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class Choice:
     """Sentences about parts of the recipe that the store lacks."""
     selection: InputSelection
     splits: tuple[Split, ...]
-    """Splits of the protocol."""
+    """Splits of the protocol; none if they have not been drawn."""
 
     @property
     def folds(self) -> tuple[str, ...]:
@@ -44,6 +44,23 @@ class Choice:
 
 def choose(request: TrainRequest) -> Choice:
     """Choose recipe, input and splits. Raises what :func:`training.plan.make.plan` raises."""
+    found = choose_input(request)
+    store, recipe, selection = found.store, found.recipe, found.selection
+    if request.split is not None:
+        split = Split.read(request.split)
+        split.require_unchanged(store.manifest)
+        splits: tuple[Split, ...] = (split,)
+    else:
+        manifest = store.manifest
+        if recipe.datasets is not None:
+            manifest = manifest[manifest["dataset"].isin(recipe.datasets)]
+        splits = splits_of(manifest, recipe.split, request.seed or 0, store.digest, selection.views)
+    _require_normalisable(store, recipe, selection.features, splits)
+    return replace(found, splits=splits)
+
+
+def choose_input(request: TrainRequest) -> Choice:
+    """Choose recipe and input, without drawing splits; raises what :func:`choose` does."""
     if request.store is None or request.recipe is None:
         raise UsageError("a new run needs a store and a recipe; give both, or give a run to resume")
     recipe = override(request.recipe, request.changes)
@@ -55,17 +72,7 @@ def choose(request: TrainRequest) -> Choice:
     remarks = (*_missing_views(store, recipe), *_missing_datasets(store, recipe))
     recipe = override(recipe, [f"train.views={list(selection.views)}", *_any_dataset(store, recipe)])
     recipe = _with_known_labels(store, recipe)
-    if request.split is not None:
-        split = Split.read(request.split)
-        split.require_unchanged(store.manifest)
-        _require_normalisable(store, recipe, selection.features, (split,))
-        return Choice(store, request.store, recipe, remarks, selection, (split,))
-    manifest = store.manifest
-    if recipe.datasets is not None:
-        manifest = manifest[manifest["dataset"].isin(recipe.datasets)]
-    splits = splits_of(manifest, recipe.split, request.seed or 0, store.digest, selection.views)
-    _require_normalisable(store, recipe, selection.features, splits)
-    return Choice(store, request.store, recipe, remarks, selection, splits)
+    return Choice(store, request.store, recipe, remarks, selection, ())
 
 
 def _with_known_labels(store: FeatureStore, recipe: Recipe) -> Recipe:
@@ -94,8 +101,8 @@ def _with_known_labels(store: FeatureStore, recipe: Recipe) -> Recipe:
 def _require_normalisable(
     store: FeatureStore, recipe: Recipe, features: tuple[str, ...], splits: tuple[Split, ...]
 ) -> None:
-    if recipe.input.normalise == "speaker":
-        require_whole_speakers(store.manifest[store.has_values(features)], splits)
+    if recipe.input.within is not None:
+        require_whole_groups(store.manifest[store.has_values(features)], splits, recipe.input.within)
 
 
 def _missing_views(store: FeatureStore, recipe: Recipe) -> tuple[str, ...]:

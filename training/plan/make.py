@@ -21,6 +21,7 @@ from training.runs.options import require_untouched
 from training.runs.request import TrainRequest
 from training.runs.run import DimensionScale, RunFolder, RunRecord, library_versions, now
 from training.runs.same_store import is_relative, open_same_store, recorded_store
+from training.samples.balance import balance_corpora
 from training.samples.dimensions import DimensionTargets, dimension_targets
 from training.samples.samples import AnyTargets, Samples, samples_of
 from training.samples.targets import targets_of
@@ -145,6 +146,14 @@ def _make_plan(
     if record.searched is not None:
         known = clips_outside_the_test(split)
         fitted = samples_of(known, store.manifest, targets, recipe.train.views or (ORIGINAL_VIEW,))["train"]
+    if recipe.train.balance == "corpus":
+        samples["train"], repeated = balance_corpora(samples["train"], store.manifest, record.seed)
+        fitted, repeated_of_fitted = (
+            balance_corpora(fitted, store.manifest, record.seed)
+            if record.searched is not None
+            else (samples["train"], repeated)
+        )
+        remarks = (*remarks, *repeated_of_fitted)
     if isinstance(targets, DimensionTargets):
         record = record.model_copy(update={"dimensions": _scales(targets, samples["train"])})
     else:

@@ -57,7 +57,10 @@ class Plan:
     def epoch_samples(self) -> int:
         """Training samples per epoch."""
         size = self._size_of(self.fitted)
-        return size.clips if self.record.recipe.train.view_sampling == "one" else size.samples
+        if self.record.recipe.train.view_sampling == "all":
+            return size.samples
+        # Each clip has the same views; a clip that is repeated counts as often.
+        return size.samples // len(self.fitted.view_indices)
 
     @property
     def smallest_batch(self) -> int:

@@ -69,9 +69,10 @@ def scorer_of(folder: RunFolder, device: torch.device, spec: StoreSpec | None = 
 
 
 def require_independent_clips(folder: RunFolder, record: RunRecord) -> None:
-    """Raise :class:`RunError` if a model needs other clips of the same speaker to predict a clip."""
-    if record.recipe.input.normalise == "speaker":
+    """Raise :class:`RunError` if a model needs other clips of its speaker or corpus to predict it."""
+    within = record.recipe.input.within
+    if within is not None:
         raise RunError(
-            f"{folder.path} was normalised by speaker and cannot predict single clips; give a run with "
+            f"{folder.path} was normalised by {within} and cannot predict single clips; give a run with "
             "input.normalise=standard"
         )

@@ -20,8 +20,12 @@ from training.report.dimensions.summary import DimensionSummary
 from training.report.dimensions.summary_text import write_dimension_summary
 from training.report.extras import Extras
 from training.report.figures import confusion_png, reliability_png
+from training.report.matrix.figure import matrix_png
+from training.report.matrix.result import Matrix
+from training.report.matrix.text import matrix_text
 from training.report.model_card import model_card
 from training.report.page.comparison_page import comparison_page
+from training.report.page.matrix_page import matrix_page
 from training.report.page.robustness_page import robustness_page
 from training.report.page.run_page import run_page
 from training.report.page.series_page import series_page
@@ -34,6 +38,7 @@ from training.report.series_summary import AnySummary
 from training.report.summary_text import write_summary
 from training.report.tested import Tested
 from training.runs.hashes import DRAWN, take_out_results, write_hashes
+from training.runs.matrix import MatrixFolder
 from training.runs.recorder import history_csv
 from training.runs.run import PAGE, VALIDATION, RunFolder
 from training.runs.series import SeriesFolder
@@ -132,6 +137,22 @@ def write_series(folder: SeriesFolder, summary: AnySummary) -> tuple[str, ...]:
     page.write(PAGE, lambda: series_page(summary, folder))
     page.write_hashes()
     return (*problems, *page.problems)
+
+
+def write_matrix(folder: MatrixFolder, matrix: Matrix) -> tuple[str, ...]:
+    """Write a matrix as JSON, CSV and text into its folder, then its figure and page and, last, the hashes.
+
+    Returns a sentence for the figure, for the page and for the hashes, if they failed.
+    """
+    files = RunFolder(folder.path)
+    files.write_text("summary.txt", escape_controls(matrix_text(matrix)))
+    files.write_text("matrix.csv", matrix.to_csv())
+    files.write_json("summary.json", matrix.to_json())
+    extras = Extras(files)
+    extras.write("matrix.png", lambda: matrix_png(matrix))
+    extras.write(PAGE, lambda: matrix_page(matrix, folder.record()))
+    extras.write_hashes()
+    return extras.problems
 
 
 def write_tested_series(path: Path, summary: AnySummary) -> tuple[str, ...]:

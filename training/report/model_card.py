@@ -223,11 +223,12 @@ def encoder_prose(feature: FeatureSpec) -> str:
 def input_of(recipe: Recipe) -> str:
     """How features become the input of the model."""
     if isinstance(recipe.model, LinearSpec):
-        speaker = ", normalised over all clips of the speaker" if recipe.input.normalise == "speaker" else ""
+        within = recipe.input.within
+        group = "" if within is None else f", normalised over all clips of the {within}"
         values = "pooled layers" if recipe.input.representation == "embedding" else "functionals"
         if all(isinstance(feature, ImportedSpec) for feature in recipe.features):
             values = "imported numbers"
-        return f"{values}{speaker}, zero mean and unit deviation over the training samples"
+        return f"{values}{group}, zero mean and unit deviation over the training samples"
     return f"{input_prose(recipe.input)} (`normalisation.safetensors`)"
 
 

@@ -33,6 +33,7 @@ _NORMALISED = MappingProxyType(
         "minmax": "each coefficient scaled from its range over the training clips to 0 to 1",
         "sample": "zero mean and unit deviation within each sample",
         "speaker": "zero mean and unit deviation of each functional over the clips of each speaker",
+        "corpus": "zero mean and unit deviation of each functional over the clips of each corpus",
         "none": "values as stored",
     }
 )

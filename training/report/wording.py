@@ -38,12 +38,21 @@ _BY_SPEAKER = (
     "result says nothing about a single clip of a new speaker"
 )
 
+_BY_CORPUS = (
+    "normalised by corpus: each clip is normalised with all clips of its corpus, test clips included (labels "
+    "are not used); the result says nothing about a single clip of a new corpus"
+)
+
 _FEW_SPEAKERS = 5
 
 
 def warning(claim: Claim) -> str | None:
     """What must be read with a result; None if it is speaker-independent and nothing else."""
-    found = [_INDEPENDENCE[claim.independence], _BY_SPEAKER if claim.normalised_by_speaker else None]
+    found = [
+        _INDEPENDENCE[claim.independence],
+        _BY_SPEAKER if claim.normalised_by_speaker else None,
+        _BY_CORPUS if claim.normalised_by_corpus else None,
+    ]
     return "; ".join(filter(None, found)) or None
 
 

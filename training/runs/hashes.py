@@ -46,6 +46,7 @@ PLANNED = (
     "held-out.safetensors",
     "series.json",
     "search.json",
+    "matrix.json",
 )
 """Files that training writes once."""
 
@@ -71,10 +72,18 @@ WRITTEN_AGAIN = (
     "search-result.json",
     "search.txt",
     "search.html",
+    "matrix.csv",
+    "matrix.png",
     "fold-*/run.json",
     "fold-*/split.json",
+    "cell-*/run.json",
+    "cell-*/split.json",
 )
-"""Files that a resumed run or series writes again. Those of folds reveal that a fold was exchanged."""
+"""Files that a resumed run, series or matrix writes again. Those of folds and cells reveal that one was
+exchanged."""
+
+PARTS = ("fold-*", "cell-*")
+"""Folders of the runs of a series or matrix."""
 
 DRAWN = (
     "curves.png",
@@ -125,7 +134,7 @@ class Difference:
     @property
     def is_written_again(self) -> bool:
         """Whether resuming the run writes the file again: a fold only if there is none in its place."""
-        of_fold = "/" in self.name and self.name.startswith("fold-")
+        of_fold = _matches(self.name.split("/")[0], PARTS)
         return (
             _matches(self.name, WRITTEN_AGAIN)
             and self.name != RESUMED_FROM
@@ -226,17 +235,17 @@ def write_hashes(folder: Path, *, without: Iterable[str] = ()) -> None:
 
 
 def notes_on_hashes(folders: Iterable[Path]) -> list[str]:
-    """A sentence for each run, or series with its folds, in which files lack hashes."""
+    """A sentence for each run, or series or matrix with its runs, in which files lack hashes."""
     return [
         f"{folder} carries no hashes, because an older version trained it: damage to its files is not noticed"
         for folder in folders
-        if not all((path / HASHES).is_file() for path in (folder, *_folds(folder)))
+        if not all((path / HASHES).is_file() for path in (folder, *runs_within(folder)))
     ]
 
 
-def _folds(folder: Path) -> list[Path]:
-    """Folders of the folds of a series; none for a run."""
-    return sorted(path.parent for path in folder.glob("fold-*/run.json"))
+def runs_within(folder: Path) -> list[Path]:
+    """Folders of the runs of a series or matrix; none for a run."""
+    return sorted(path.parent for part in PARTS for path in folder.glob(f"{part}/run.json"))
 
 
 def hashes_bytes(files: Mapping[str, StoredObject]) -> bytes:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from schemas.defaults import DEFAULT_RECIPE
@@ -15,6 +16,7 @@ from schemas.imported import require_imported_name
 from schemas.known_encoders import KNOWN_ENCODERS
 from schemas.recipe import Recipe, load_recipe, shipped_recipes
 from schemas.recipe_toml import toml_value
+from training.runs.request import STEPS, MatrixRequest, Step
 
 _VIEWS = re.compile(r"\s*([0-9]{1,3})(?:\s*-\s*([0-9]{1,3}))?\s*")
 
@@ -35,6 +37,8 @@ class Options:
     train_on: str | None = None
     test_on: str | None = None
     leak_views: bool = False
+    matrix: bool = False
+    steps: str | None = None
     set: Sequence[str] = ()
 
     @property
@@ -66,6 +70,33 @@ class Options:
                 return found[0]
         return DEFAULT_RECIPE
 
+    def matrix_request(self, *, fold: int | None, split: Path | None) -> MatrixRequest | None:
+        """The matrix to train; None: none.
+
+        Raises :class:`UsageError` for options that choose a single split, or unknown steps.
+        """
+        if not self.matrix:
+            if self.steps is not None:
+                raise UsageError("--steps compares cells of a matrix; add --protocol cross-corpus --matrix")
+            return None
+        if self.protocol not in {None, "cross-corpus"}:
+            raise UsageError(
+                f"--matrix is of the protocol cross-corpus, not {self.protocol}; leave out --protocol"
+            )
+        others = {
+            "--train-on": self.train_on,
+            "--test-on": self.test_on,
+            "--leak-views": self.leak_views or None,
+            "--fold": fold,
+            "--split": split,
+        }
+        if given := [name for name, value in others.items() if value is not None]:
+            raise UsageError(
+                f"--matrix tests every corpus against every other; leave out {', '.join(given)}, or choose "
+                f"the corpora with --datasets"
+            )
+        return MatrixRequest(() if self.steps is None else _steps(self.steps))
+
     def changes(self, recipe: Recipe) -> tuple[str, ...]:
         """Fields of ``recipe`` to replace, as :func:`schemas.overrides.override` takes them.
 
@@ -79,7 +110,7 @@ class Options:
             ("where", self.where, lambda text: json.dumps(text) if text else "null"),
             ("train.epochs", self.epochs, str),
             ("train.batch_size", self.batch_size, str),
-            ("split.protocol", self.protocol, str),
+            ("split.protocol", None if self.matrix else self.protocol, str),
             ("split.train_corpora", self.train_on, _names),
             ("split.test_corpora", self.test_on, _names),
             ("split.leak_views", "true" if self.leak_views else None, str),
@@ -155,6 +186,15 @@ def views_of(text: str) -> str:
     if len(set(indices)) < len(indices):
         raise UsageError(f"--views {text}: name each view once")
     return str(indices)
+
+
+def _steps(text: str) -> tuple[Step, ...]:
+    """Steps of a matrix from ``normalise,balance``."""
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in STEPS or names.count(name) > 1:
+            raise UsageError(f"--steps {text}: name each of {' and '.join(STEPS)} at most once")
+    return tuple(step for step in STEPS if step in names)
 
 
 def _names(text: str) -> str:

@@ -12,6 +12,11 @@ from featurestore.places.folder import Folder
 from schemas.recipe import Recipe
 from training.runs.run import SearchSummary
 
+Step = Literal["normalise", "balance"]
+"""A way to bring corpora closer together: normalise each by its own clips, or hear each equally often."""
+
+STEPS: tuple[Step, ...] = ("normalise", "balance")
+
 Home = Literal["device", "ram", "stream"]
 """Where samples are kept: on the training device, in memory, or in the store until they are needed."""
 
@@ -48,6 +53,13 @@ class Searched:
 
 
 @dataclass(frozen=True)
+class MatrixRequest:
+    """A matrix to train: the cells that a step changes are trained again with it."""
+
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True)
 class TrainRequest:
     """What to train. None: as in the recipe or the resumed run.
 
@@ -66,6 +78,8 @@ class TrainRequest:
     """Number of the split in a protocol with several, from 1; None: the only one."""
     split: Path | None = None
     """File of a split to use instead of the recipe's protocol."""
+    matrix: MatrixRequest | None = None
+    """Train every corpus against every other, instead of the recipe's protocol; None: no matrix."""
     seed: int | None = None
     """None: 0 for a new run."""
     output: Path | None = None

@@ -27,9 +27,10 @@ from featurestore.places.durable import storage_errors, write_durably
 from schemas.errors import RunError
 from schemas.model import Model
 from schemas.recipe import Recipe, first_problem
-from training.runs.hashes import is_listed, require_intact, write_planned
+from training.runs.hashes import require_intact, write_planned
 from training.runs.request import TrainRequest
 from training.runs.run import create_folder
+from training.runs.several import SeveralRuns
 
 RECORD = "series.json"
 
@@ -51,10 +52,8 @@ class SeriesRecord(Model):
 
 
 @dataclass(frozen=True)
-class SeriesFolder:
+class SeriesFolder(SeveralRuns):
     """The files of one series."""
-
-    path: Path
 
     @classmethod
     def create(cls, root: Path, name: str, record: SeriesRecord) -> SeriesFolder:
@@ -94,24 +93,26 @@ class SeriesFolder:
         except OSError as error:
             raise RunError(f"cannot read {path}: {error.strerror or error}") from error
 
+    @property
+    def unit(self) -> str:
+        """``fold``."""
+        return "fold"
+
+    def names(self) -> tuple[str, ...]:
+        """Names of the folds."""
+        return self.record().folds
+
     def fold(self, number: int) -> Path:
         """Folder of fold ``number``, from 1."""
         return self.path / f"fold-{number}"
 
-    def is_finished(self, number: int) -> bool:
-        """Whether the fold was trained and tested. Raises :class:`RunError` if its hashes are damaged."""
-        fold = self.fold(number)
-        return (fold / "metrics.json").is_file() and is_listed(fold, "metrics.json")
+    def run(self, number: int) -> Path:
+        """Folder of fold ``number``, from 1."""
+        return self.fold(number)
 
-    def request(self, number: int, request: TrainRequest) -> TrainRequest:
-        """The request that starts or resumes one fold.
-
-        A folder without ``run.json`` is the remains of a killed start and is removed.
-        """
-        path, record = self.fold(number), self.record()
-        if (path / "run.json").is_file():
-            return TrainRequest(store=request.store, resume=path, hardware=request.hardware)
-        shutil.rmtree(path, ignore_errors=True)
+    def new_request(self, number: int, request: TrainRequest) -> TrainRequest:
+        """The request that starts one fold."""
+        record = self.record()
         return TrainRequest(
             store=request.store or record.store,
             recipe=record.recipe,
@@ -119,6 +120,6 @@ class SeriesFolder:
             fold=number if len(record.folds) > 1 else None,
             seed=record.seed,
             output=self.path,
-            name=path.name,
+            name=self.fold(number).name,
             hardware=request.hardware,
         )

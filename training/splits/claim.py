@@ -31,6 +31,8 @@ class Claim:
     """Whether no clip of the tested corpora was trained on."""
     normalised_by_speaker: bool = False
     """Whether any model normalised a clip with the other clips of its speaker."""
+    normalised_by_corpus: bool = False
+    """Whether any model normalised a clip with the other clips of its corpus."""
     fold: int | None = None
     """Number of the fold, from 1; None: the result is not of one fold."""
     folds: int | None = None
@@ -62,6 +64,7 @@ class Claim:
             "speaker- and sentence-independent" if self.is_sentence_independent else self.independence,
             *(["normalised by speaker"] if self.normalised_by_speaker else []),
             *([self._searched(self.configurations)] if self.configurations is not None else []),
+            *(["normalised by corpus"] if self.normalised_by_corpus else []),
         ]
         return f"{', '.join(kinds)} ({', '.join(self._details())})"
 
@@ -85,8 +88,11 @@ class Claim:
         return details
 
     def with_inputs(self, inputs: Iterable[InputSpec]) -> Claim:
-        """The claim of models with these inputs: normalised by speaker if any of them is."""
-        return replace(self, normalised_by_speaker=any(spec.normalise == "speaker" for spec in inputs))
+        """The claim of models with these inputs: normalised by speaker or corpus if any of them is."""
+        within = {spec.within for spec in inputs}
+        return replace(
+            self, normalised_by_speaker="speaker" in within, normalised_by_corpus="corpus" in within
+        )
 
     def with_search(self, configurations: Iterable[int | None]) -> Claim:
         """The claim of models that were chosen among so many configurations each; None: without a search."""

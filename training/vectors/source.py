@@ -16,13 +16,14 @@ from torch import Tensor
 
 from featurestore.store import FeatureStore
 from schemas.errors import RunError
+from schemas.training import NormalisationGroup
 from training.loader.memory import default_budget, gpu_budget
 from training.loader.open import open_source
 from training.loader.ram import RamSource
 from training.loader.targets import target_tensor
 from training.samples.samples import Samples
 from training.vectors.clip_vectors import ClipVectors, Functionals
-from training.vectors.speaker import normalise_by_speaker, whole_speakers
+from training.vectors.groups import normalise_within, whole_groups
 
 _AT_ONCE = 64
 """Samples computed at a time; the sorted descriptors of functionals take 6 MB each."""
@@ -64,19 +65,19 @@ def read_vectors(
     device: torch.device,
     loaded: Callable[[int], None] = lambda _: None,
     *,
-    by_speaker: bool = False,
+    within: NormalisationGroup | None = None,
 ) -> Tensor:
     """Vectors of ``samples`` of ``store`` in their order, (n, D) float32, on ``device``.
 
     ``features`` are stacked as ``vectors`` expects them. ``loaded`` is called with numbers of samples while
-    they are read. ``by_speaker`` normalises over all clips of the speakers
-    (:mod:`training.vectors.speaker`). Raises :class:`RunError` if a speaker has too few clips for that,
+    they are read. ``within`` normalises over all clips of the speakers or corpora
+    (:mod:`training.vectors.groups`). Raises :class:`RunError` if one of them has too few clips for that,
     and what reading a store raises.
     """
-    if by_speaker:
-        wider, rows_of_samples = whole_speakers(store, samples, features)
+    if within is not None:
+        wider, rows_of_samples = whole_groups(store, samples, features, within)
         found = read_vectors(store, wider, features, vectors, device, loaded)
-        normalise_by_speaker(found, store, wider)
+        normalise_within(found, store, wider, within)
         return found[torch.from_numpy(rows_of_samples).to(device)]
     vectors = vectors.to(device)
     found = torch.empty((len(samples), vectors.width), device=device)
@@ -98,9 +99,9 @@ def vectors_source(
     device: torch.device,
     loaded: Callable[[int], None] = lambda _: None,
     *,
-    by_speaker: bool = False,
+    within: NormalisationGroup | None = None,
 ) -> RamSource:
     """Source of the vectors of :func:`read_vectors`, (n, D, 1), one valid frame per sample."""
-    found = read_vectors(store, samples, features, vectors, device, loaded, by_speaker=by_speaker)
+    found = read_vectors(store, samples, features, vectors, device, loaded, within=within)
     ones = torch.ones(len(samples), dtype=torch.int64)
     return RamSource(found[..., None], ones, target_tensor(samples), device)

@@ -21,7 +21,7 @@ from training.audits.audit import audit
 from training.splits.choose import splits_of
 from training.splits.emobox import FOLDS, SHARING_SPEAKERS
 from training.splits.split import Split
-from training.vectors.speaker import require_whole_speakers
+from training.vectors.groups import require_whole_groups
 
 SPEC = SplitSpec(protocol="emobox")
 
@@ -94,7 +94,7 @@ def test_an_audit_admits_shared_speakers_and_normalisation_by_speaker_is_refused
     assert checks["speaker overlap"] == "admitted"
     assert checks["clip overlap"] == checks["audio overlap"] == "clean"
     with pytest.raises(UsageError, match="the protocol emobox puts them on several"):
-        require_whole_speakers(manifest, [split])
+        require_whole_groups(manifest, [split], "speaker")
 
 
 def test_such_a_split_survives_its_file_and_others_are_written_as_before(make_listed: Manifests) -> None:

@@ -15,7 +15,7 @@ from training.evaluate import EvaluationRequest, evaluate_runs
 from training.runs.request import Hardware, TrainRequest
 from training.samples.samples import Samples, cross
 from training.train import train
-from training.vectors import speaker as speaker_module
+from training.vectors import groups
 from training.vectors.clip_vectors import Functionals
 from training.vectors.source import read_vectors
 
@@ -36,7 +36,9 @@ RECIPE = override(
 
 def _read(store: FeatureStore, samples: Samples, *, by_speaker: bool = True) -> torch.Tensor:
     functionals = Functionals({name: store.spec.coefficients[name] for name in FEATURES})
-    return read_vectors(store, samples, FEATURES, functionals, DEVICE, by_speaker=by_speaker)
+    return read_vectors(
+        store, samples, FEATURES, functionals, DEVICE, within="speaker" if by_speaker else None
+    )
 
 
 def test_functionals_have_the_mean_and_deviation_of_each_speaker_in_each_view(demo_store: Path) -> None:
@@ -122,7 +124,7 @@ def test_neither_labels_nor_filters_choose_the_clips_that_a_speaker_is_known_by(
 def test_a_speaker_with_few_clips_is_refused_before_there_is_a_folder(
     demo_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(speaker_module, "FEWEST_CLIPS", 8)
+    monkeypatch.setattr(groups, "FEWEST_CLIPS", 8)
     request = TrainRequest(store=demo_store, recipe=RECIPE, output=tmp_path / "runs", hardware=CPU)
     with pytest.raises(
         RunError, match=r"normalisation by speaker needs 8 usable clips per speaker, but demo/\w+ has 7"

@@ -71,7 +71,8 @@ def evaluate(
         list[str] | None,
         typer.Option(
             metavar="RUN",
-            help="Compare with this run or series, a folder or URL, on the same test clips. Repeated: with their mean.",
+            help="Compare with this run or series, a folder or URL, on the same test clips. Repeated: with "
+            "their mean.",
             show_default="no comparison",
             parser=place_type,
         ),

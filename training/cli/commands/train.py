@@ -19,6 +19,8 @@ from training.cli.options import (
     SPLIT_HELP,
     STORE_HELP,
     LeakViews,
+    Matrix,
+    Steps,
     TestOn,
     TrainOn,
 )
@@ -137,9 +139,9 @@ def train(
         str | None,
         typer.Option(
             metavar="SPACE",
-            help="Try configurations on validation speakers, then train the best one on training and validation "
-            "speakers and test it once. SPACE is default, which is the space of the recipe or model; the name of "
-            "a shipped space; or a TOML file. Each fold has its own search.",
+            help="Try configurations on validation speakers, then train the best one on training and "
+            "validation speakers and test it once. SPACE is default, which is the space of the recipe or "
+            "model; the name of a shipped space; or a TOML file. Each fold has its own search.",
             autocompletion=completion.spaces,
             rich_help_panel=_SEARCH,
         ),
@@ -159,12 +161,14 @@ def train(
         typer.Option(
             min=1,
             max=1000,
-            help="Groups of speakers outside the test that judge each configuration in turn; 1: the validation "
-            "speakers of the protocol.",
+            help="Groups of speakers outside the test that judge each configuration in turn; 1: the "
+            "validation speakers of the protocol.",
             show_default="3",
             rich_help_panel=_SEARCH,
         ),
     ] = None,
+    matrix: Matrix = False,
+    steps: Steps = None,
     device: Annotated[
         DeviceName | None,
         typer.Option(
@@ -249,6 +253,8 @@ def train(
 
       ser-train --store features.zarr --protocol cross-corpus --train-on ravdess --test-on tess
 
+      ser-train --store features.zarr --model functionals --protocol cross-corpus --matrix
+
       ser-train --store features.zarr --views 0 --epochs 15 --set train.lr=3e-4 --set train.mixup=0.2
 
       ser-train --store features.zarr --where "snr_db > 10 and clipping_ratio == 0"
@@ -281,11 +287,14 @@ def train(
         train_on=train_on,
         test_on=test_on,
         leak_views=leak_views,
+        matrix=matrix,
+        steps=steps,
         set=tuple(set_ or ()),
     )
     new = resume is None
-    asked = None
+    asked = wanted = None
     if new:
+        wanted = options.matrix_request(fold=fold, split=split)
         asked = load_recipe(options.recipe_name())
         if split is not None:
             require_no_protocol(options.given_names, fold)
@@ -308,6 +317,7 @@ def train(
         changes=() if asked is None else options.changes(asked),
         fold=fold,
         split=split,
+        matrix=wanted,
         seed=seed,
         output=output,
         resume=resume,
