@@ -14,6 +14,7 @@ from schemas.messages.printable import escape_line
 from training.loop.ranks import is_one_of_several
 from training.plan.choice import Choice, choose
 from training.report.files import write_series
+from training.report.series_explanation import is_explained
 from training.report.series_summary import summary_of, summary_text_of
 from training.runs.hashes import notes_on_hashes, require_resumable, take_out_results
 from training.runs.observer import Observer
@@ -21,7 +22,7 @@ from training.runs.request import TrainRequest, resume_command
 from training.runs.run import RunFolder, now, run_name
 from training.runs.same_store import open_same_store, recorded_store
 from training.runs.series import SeriesFolder, SeriesRecord
-from training.train import train
+from training.train import require_explainable, train
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ def train_all(request: TrainRequest, cluster: ClusterRequest | None, observer: O
         choice = choose(request)
         if len(choice.splits) > 1:
             _require_one_process()
+            if request.explain:
+                require_explainable(choice.recipe)
             return _train_series(_create_series(request, choice), request, cluster, observer)
     if cluster is not None:
         raise UsageError(
@@ -96,7 +99,15 @@ def _train_series(
         if folder.is_finished(number):
             RunFolder.open(folder.fold(number))
     open_same_store(folder.path, request.store, record.store, record.store_digest)
-    todo = [number for number in range(1, len(record.folds) + 1) if not folder.is_finished(number)]
+    numbers = range(1, len(record.folds) + 1)
+    if request.explain:
+        require_explainable(record.recipe)
+    todo = [
+        number
+        for number in numbers
+        if not folder.is_finished(number) or (request.explain and not is_explained(folder, number))
+    ]
+    resume = resume_command(folder.path, request.store, explain=request.explain)
     try:
         if cluster is None:
             for number in todo:
@@ -110,8 +121,8 @@ def _train_series(
 
             train_folds(folder, todo, request, cluster, observer)
     except (StoppedError, KeyboardInterrupt):
-        raise StoppedError(f"stopped; resume with: {resume_command(folder.path, request.store)}") from None
-    with storage_errors(folder.path, retry=f"run {resume_command(folder.path, request.store)}"):
+        raise StoppedError(f"stopped; resume with: {resume}") from None
+    with storage_errors(folder.path, retry=f"run {resume}"):
         sweep_folder(folder.path)
         take_out_results(folder.path)
         summary = summary_of([folder])

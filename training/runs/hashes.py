@@ -58,6 +58,9 @@ WRITTEN_AGAIN = (
     "reliability.png",
     "scatter.png",
     "metrics.json",
+    "explanation.json",
+    "importance.png",
+    "attention.png",
     "README.md",
     "folds.png",
     "summary.json",
@@ -74,6 +77,8 @@ DRAWN = (
     "confusion.png",
     "reliability.png",
     "scatter.png",
+    "importance.png",
+    "attention.png",
     "README.md",
     "report.html",
 )

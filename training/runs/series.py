@@ -110,7 +110,9 @@ class SeriesFolder:
         """
         path, record = self.fold(number), self.record()
         if (path / "run.json").is_file():
-            return TrainRequest(store=request.store, resume=path, hardware=request.hardware)
+            return TrainRequest(
+                store=request.store, resume=path, hardware=request.hardware, explain=request.explain
+            )
         shutil.rmtree(path, ignore_errors=True)
         return TrainRequest(
             store=request.store or record.store,
@@ -121,4 +123,5 @@ class SeriesFolder:
             output=self.path,
             name=path.name,
             hardware=request.hardware,
+            explain=request.explain,
         )

@@ -59,6 +59,12 @@ def evaluate(
             show_default="the original alone",
         ),
     ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain", help="Measure which features and layers the models depend on, instead of the test."
+        ),
+    ] = False,
     weights: Annotated[
         WeightingName,
         typer.Option(help="Weights of several runs; validation: those that fit their validation clips best."),
@@ -86,6 +92,8 @@ def evaluate(
 
     With --views, a table shows how much the model loses on noisy, faster or higher copies of the test clips.
 
+    With --explain, a table shows how much the model loses if clips exchange a feature or an encoder's layer.
+
     [bold]Examples[/]
 
       ser-evaluate runs/20260131-140501-four-corpora-a-speaker
@@ -95,6 +103,8 @@ def evaluate(
       ser-evaluate runs/perceptron-emobox runs/lda-emobox --weights validation
 
       ser-evaluate runs/lda-emobox --views all --out robustness
+
+      ser-evaluate runs/20260131-140501-four-corpora-a-speaker --explain --out listens
 
       ser-evaluate runs/20260131-140501-four-corpora-a-speaker --verify
     """
@@ -112,10 +122,13 @@ def evaluate(
         changed = {
             "--weights": weights is not WeightingName.EQUAL,
             "--views": views is not None,
+            "--explain": explain,
             "--out": output is not None,
         }
         _verify(runs, [*options, *(name for name, is_given in changed.items() if is_given)], json)
         return
+    if explain and views is not None:
+        raise UsageError("--explain and --views are two tests of the same clips; give one of them")
     if weights is not WeightingName.EQUAL and len(runs) == 1:
         raise UsageError(
             f"--weights {weights.value} is for the mean of several runs, but only {runs[0]} is given; give "
@@ -123,9 +136,9 @@ def evaluate(
         )
     series = any(map(SeriesFolder.is_one, runs))
     if series:
-        allowed = {"--store", "--device"} if views is not None else set()
+        allowed = {"--store", "--device"} if views is not None or explain else set()
         _require_series(runs, [name for name in options if name not in allowed])
-    if series and views is None:
+    if series and views is None and not explain:
         _evaluate_series(runs, weights, output, json)
         return
     from training.evaluate import EvaluationRequest
@@ -139,6 +152,9 @@ def evaluate(
         weighting=weights.value,
         hardware=Hardware(device=device.value),
     )
+    if explain:
+        _explain(runs, request, output, json)
+        return
     if views is not None:
         _evaluate_views(runs, request, views, output, json)
         return
@@ -176,6 +192,25 @@ def _evaluate_views(
         for sentence in problems:
             note(sentence)
         print_json(found.to_json()) if json else out.print(robustness_text(found), markup=False)
+
+
+def _explain(runs: list[Path], request: EvaluationRequest, output: Path | None, json: bool) -> None:
+    """Measure what runs, or series fold by fold, listen to on their test clips."""
+    from training.listening import explain_runs, explain_series
+    from training.report.files import write_explained
+    from training.runs.hashes import notes_on_hashes
+    from training.runs.run import require_once
+
+    require_once(runs)
+    _require_no_run(output)
+    found = explain_runs(request) if request.runs else explain_series(runs, request)
+    for sentence in (*notes_on_hashes(runs), *found.notices):
+        note(sentence)
+    problems = () if output is None else write_explained(output, found)
+    with nullcontext() if output is None else after_result():
+        for sentence in problems:
+            note(sentence)
+        print_json(found.to_json()) if json else out.print(found.text, markup=False)
 
 
 def _require_series(runs: list[Path], given: list[str]) -> None:

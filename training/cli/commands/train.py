@@ -131,6 +131,13 @@ def train(
     train_on: TrainOn = None,
     test_on: TestOn = None,
     leak_views: LeakViews = False,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Also measure which features and layers the model depends on, for report.html.",
+        ),
+    ] = False,
     device: Annotated[
         DeviceName | None,
         typer.Option(
@@ -208,6 +215,8 @@ def train(
       ser-train --store features.zarr --where "snr_db > 10 and clipping_ratio == 0"
 
       ser-train --resume runs/20260131-140501-four-corpora-a-speaker
+
+      ser-train --resume runs/20260131-140501-four-corpora-a-speaker --explain
     """
     from pipelines.process import keep_freed_memory, spin_briefly
 
@@ -256,6 +265,7 @@ def train(
             memory=None if memory is None else round(memory * 1e9),
             cuda_graphs=cuda_graphs,
         ),
+        explain=explain,
     )
     cluster = cluster_of(workers, scheduler)
     # Only once the request is known to make sense: these take seconds to import.
