@@ -21,20 +21,11 @@ from numpy.typing import NDArray
 from pipelines.decode import UnusableRecordingError, decode_sound, prepare
 from pipelines.recording.source import RecordingFile, opened
 from pipelines.trim import trim_bounds
-from schemas.errors import UsageError
 from training.explain.hidden import HiddenParts, remove_band, silence
+from training.explain.sizes import BANDS, WINDOW_S, require_sizes
 from training.predict.ensemble import Ensemble
 from training.predict.predictor import Predictor, TooLongError, require_short
 from training.predict.windows import Span, Waveform
-
-WINDOW_S = 0.2
-"""Default length of a hidden window, seconds."""
-
-BANDS = 12
-"""Default number of bands side by side; hidden bands overlap by half."""
-
-SHORTEST_S, LONGEST_S = 0.02, 10.0
-MOST_BANDS = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,16 +124,6 @@ def occlude(
         start_s=longest.start_s,
         unheard_s=max(clip.unheard_s for clip in clips),
     )
-
-
-def require_sizes(window_s: float, bands: int) -> None:
-    """Raise :class:`UsageError` for a window or a number of bands out of range."""
-    if not SHORTEST_S <= window_s <= LONGEST_S:
-        raise UsageError(
-            f"--hide-seconds {window_s:g} is out of range; give {SHORTEST_S:g} to {LONGEST_S:g} s"
-        )
-    if not 1 <= bands <= MOST_BANDS:
-        raise UsageError(f"--hide-bands {bands} is out of range; give 1 to {MOST_BANDS} bands")
 
 
 @dataclass(frozen=True, eq=False)

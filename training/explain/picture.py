@@ -58,6 +58,8 @@ def occlusion_figure(found: Occlusion, heading: str = "") -> Figure:
     beside.set(ylim=(-0.5, _ROWS - 0.5), xlim=(1.1 * low, most))
     below.set_ylabel(label, fontsize=9)
     beside.set_xlabel(label, fontsize=9)
+    beside.xaxis.tick_top()
+    beside.xaxis.set_label_position("top")
     beside.tick_params(labelleft=False)
     sound.tick_params(labelbottom=False)
     beside.xaxis.set_major_locator(MaxNLocator(3))
@@ -67,6 +69,15 @@ def occlusion_figure(found: Occlusion, heading: str = "") -> Figure:
     if heading:
         figure.suptitle(heading, fontsize=11)
     return figure
+
+
+def title_of(found: Occlusion, clip: str) -> str:
+    """Heading of the picture: the clip and what is predicted for it."""
+    if found.is_regression:
+        each = zip(found.outputs, found.whole, strict=True)
+        return f"{clip}: {', '.join(f'{name} {value:.3g}' for name, value in each)}"
+    (output,) = found.shown
+    return f"{clip}: {found.outputs[output]} {100 * found.whole[output]:.0f} %"
 
 
 def describe(found: Occlusion) -> str:
