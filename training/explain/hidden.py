@@ -37,6 +37,10 @@ class HiddenParts:
         edges = mel_edges(round(2 * top_hz), 2 * bands - 1)
         return cls(windows, tuple((float(edges[i]), float(edges[i + 2])) for i in range(2 * bands - 1)))
 
+    def shift(self, seconds: float) -> HiddenParts:
+        """The same parts of a sound that starts this many seconds later."""
+        return HiddenParts(tuple((a + seconds, b + seconds) for a, b in self.windows), self.bands)
+
 
 def silence(samples: Waveform, rate: int, window: Span) -> Waveform:
     """``samples`` (n,) float32 at ``rate`` Hz, with silence from ``window[0]`` to ``window[1]`` seconds.

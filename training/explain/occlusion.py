@@ -12,7 +12,7 @@ works for every model. A clip is trimmed and scaled before a part is hidden, so 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,10 @@ class Occlusion:
     def stop_s(self) -> float:
         """End of ``samples`` in the recording, seconds."""
         return self.start_s + len(self.samples) / self.rate
+
+    def shift(self, seconds: float) -> Occlusion:
+        """The same effects for a clip that starts this many seconds into a recording."""
+        return replace(self, parts=self.parts.shift(seconds), start_s=self.start_s + seconds)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values: the effect of each part on every output."""

@@ -63,5 +63,5 @@ class Explained:
             "folds": list(self.folds),
             "store_digest": self.store_digest,
             "notices": list(self.notices),
-            **self.explanation.to_json(),
+            **self.explanation.results_json(),
         }

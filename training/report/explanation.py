@@ -74,18 +74,24 @@ class Explanation:
         return self.counts.importance()
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, for ``explanation.json``: results, and the counts that they are computed from."""
-        found = self.importance
+        """Plain values, for ``explanation.json`` of a run: results, and the counts that give them."""
         return {
             "format": 1,
+            **self.results_json(),
+            "speakers": list(self.counts.speakers),
+            "unchanged": self.counts.unchanged.tolist(),
+            "permuted": {name: counts.tolist() for name, counts in self.counts.permuted.items()},
+        }
+
+    def results_json(self) -> dict[str, Any]:
+        """Plain values of the results alone."""
+        found = self.importance
+        return {
             "ua": found.ua,
             "clips": found.clips,
             "repeats": found.repeats,
             "parts": [asdict(part) for part in found.parts],
             "attention": [clip.to_json() for clip in self.attention],
-            "speakers": list(self.counts.speakers),
-            "unchanged": self.counts.unchanged.tolist(),
-            "permuted": {name: counts.tolist() for name, counts in self.counts.permuted.items()},
         }
 
 
