@@ -25,7 +25,7 @@ from training.runs.same_store import recorded_store
 from training.runs.series import SeriesFolder, SeriesRecord
 from training.search.folder import SearchFolder
 from training.search.request import SearchRequest
-from training.train import train
+from training.train import require_explainable, train
 from training.unfinished import train_unfinished, write_again
 
 
@@ -74,6 +74,8 @@ def train_all(
         choice = choose(request)
         if len(choice.splits) > 1:
             _require_one_process()
+            if request.explain:
+                require_explainable(choice.recipe)
             return _train_series(_create_series(request, choice), request, cluster, observer)
     if cluster is not None:
         raise UsageError(
@@ -124,6 +126,8 @@ def _train_series(
 ) -> Outcome:
     """Train the unfinished folds of ``folder`` and summarise all of them."""
     record = folder.record()
+    if request.explain:
+        require_explainable(record.recipe)
     train_unfinished(folder, (record.store, record.store_digest), request, cluster, observer)
     with write_again(folder, request):
         summary = summary_of([folder])

@@ -11,6 +11,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,10 @@ from featurestore.places.partials import sweep_folder
 from pipelines.float32_products import float32_products
 from schemas.architecture import LinearSpec
 from schemas.errors import RunError, StoppedError, UsageError
+from schemas.labels import Target
+from schemas.recipe import Recipe
 from training.evaluate import predictions_of
+from training.explain.measure import explain
 from training.linear.training import train_linear
 from training.loop.fabric import OneProcess, processes_for
 from training.loop.graphed import require_capturable
@@ -34,6 +38,8 @@ from training.loop.ranks import is_one_of_several
 from training.metrics.side import evaluate_side
 from training.plan.make import plan
 from training.plan.plan import Plan
+from training.predict.trained import TrainedModel
+from training.report.explanation import EXPLANATION
 from training.report.files import write_result
 from training.report.result import RunResult
 from training.report.result_text import result_text
@@ -74,6 +80,8 @@ def train(request: TrainRequest, observer: Observer | None = None) -> RunResult:
         _check_hashes(request.resume, observer)
     planned = plan(request)
     _require_one_process(planned.record)
+    if request.explain:
+        require_explainable(planned.record.recipe)
     torch.set_num_threads(planned.record.threads)
     linear = isinstance(planned.record.recipe.model, LinearSpec)
     fabric = processes_for(planned.device, planned.record.recipe.train, linear=linear)
@@ -85,11 +93,12 @@ def train(request: TrainRequest, observer: Observer | None = None) -> RunResult:
     if planned.hardware.cuda_graphs and network is not None:
         require_capturable(network, planned.smallest_batch)
     folder = _open_folder(fabric, request, planned)
-    resume = planned.resume_command(folder.path)
+    explains = request.explain or (folder.path / EXPLANATION).exists()
+    resume = planned.resume_command(folder.path, explain=request.explain)
     with _lock(fabric, folder, resume):
         try:
             with float32_products(tf32=planned.record.recipe.train.tf32):
-                return _train(fabric, planned, folder, network, observer, resume)
+                return _train(fabric, planned, folder, network, observer, resume, explains=explains)
         except KeyboardInterrupt:
             raise StoppedError(f"stopped; resume with: {resume}") from None
 
@@ -100,6 +109,19 @@ def _require_one_process(record: RunRecord) -> None:
         raise UsageError(
             "torchrun splits each batch among processes, but the CCC of labels.target regression needs the "
             "whole batch; train with ser-train alone"
+        )
+
+
+def require_explainable(recipe: Recipe) -> None:
+    """Raise :class:`UsageError` if ``--explain`` cannot measure what a recipe's model listens to."""
+    if recipe.labels.target is Target.REGRESSION:
+        raise UsageError(
+            "--explain measures UA, but labels.target regression predicts values; leave out --explain"
+        )
+    if is_one_of_several():
+        raise UsageError(
+            "--explain tests a model with a single process; train without it, and then run "
+            "ser-train --resume RUN --explain"
         )
 
 
@@ -178,6 +200,8 @@ def _train(
     network: nn.Module | None,
     observer: Observer,
     resume: str,
+    *,
+    explains: bool,
 ) -> RunResult:
     observer.started(
         Start(folder.path, planned.device.type, planned.record.threads, planned.sides, planned.epoch_samples)
@@ -195,6 +219,12 @@ def _train(
     else:
         trained = train_network(fabric, planned, folder, network or new_network(planned.record), observer)
     result = _result(planned, folder, trained)
+    if explains:
+        observer.notice("measuring what the model listens to")
+        model = TrainedModel(folder, planned.record)
+        test, device = planned.samples["test"], fabric.device
+        explanation = explain([model], [1.0], planned.store, test, device, planned.hardware)
+        result = replace(result, explanation=explanation)
     if fabric.is_global_zero:
         with storage_errors(folder.path, retry=f"run {resume}"):
             for problem in write_result(result):

@@ -9,6 +9,7 @@ from featurestore.cluster.request import ClusterRequest
 from featurestore.places.durable import storage_errors
 from featurestore.places.partials import sweep_folder
 from schemas.errors import StoppedError
+from training.report.series_explanation import is_explained
 from training.runs.hashes import notes_on_hashes, require_resumable, take_out_results
 from training.runs.observer import Observer
 from training.runs.request import TrainRequest, resume_command
@@ -35,10 +36,14 @@ def train_unfinished(
         observer.notice(sentence)
     names = folder.names()
     numbers = range(1, len(names) + 1)
-    todo = [number for number in numbers if not folder.is_finished(number)]
-    for number in numbers:
-        if number not in todo:
-            RunFolder.open(folder.run(number))
+    finished = [number for number in numbers if folder.is_finished(number)]
+    for number in finished:
+        RunFolder.open(folder.run(number))
+    todo = [
+        number
+        for number in numbers
+        if number not in finished or (request.explain and not is_explained(folder, number))
+    ]
     open_same_store(folder.path, request.store, *store)
     try:
         if cluster is None:
@@ -52,13 +57,15 @@ def train_unfinished(
 
             train_folds(folder, todo, request, cluster, observer)
     except (StoppedError, KeyboardInterrupt):
-        raise StoppedError(f"stopped; resume with: {resume_command(folder.path, request.store)}") from None
+        resume = resume_command(folder.path, request.store, explain=request.explain)
+        raise StoppedError(f"stopped; resume with: {resume}") from None
 
 
 @contextmanager
 def write_again(folder: SeveralRuns, request: TrainRequest) -> Iterator[None]:
     """Within it, the summary of finished runs is written; an earlier one is taken out of the hashes first."""
-    with storage_errors(folder.path, retry=f"run {resume_command(folder.path, request.store)}"):
+    resume = resume_command(folder.path, request.store, explain=request.explain)
+    with storage_errors(folder.path, retry=f"run {resume}"):
         sweep_folder(folder.path)
         take_out_results(folder.path)
         yield

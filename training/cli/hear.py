@@ -103,13 +103,19 @@ def _predict(model: Ensemble, name: str, parts: Windows | SpeechDetector | None)
             f"does"
         )
         return _note_first(name, model.timeline(file))
+    note_unheard_end(name, model, prediction, f"Use --window {window} to hear all of it")
+    return iter([prediction])
+
+
+def note_unheard_end(name: str, model: Ensemble, prediction: Prediction, step: str) -> None:
+    """Print the note on a recording, and what to do (``step``) if the model does not hear its end."""
     _print_note(name, prediction)
     if prediction.unheard_s > _LONGEST_UNHEARD_S:
+        window = _format_window(model.window_s)
         note(
             f"{name}: the model hears the first {window} s; the remaining {prediction.unheard_s:.3g} s are "
-            f"left out. Use --window {window} to hear all of it"
+            f"left out. {step}"
         )
-    return iter([prediction])
 
 
 def _note_first(name: str, found: Iterator[Prediction]) -> Iterator[Prediction]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol, TextIO, TypedDict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NotRequired, Protocol, TextIO, TypedDict
 
 from featurestore.cli.console import json_text
 from schemas.messages.printable import escape_line
@@ -22,6 +23,9 @@ class PredictionWriter(Protocol):
 
     def write_problem(self, name: str, problem: str) -> None:
         """Write why the recording ``name`` has no prediction."""
+
+    def write_explanation(self, name: str, picture: Path, effects: dict[str, Any]) -> None:
+        """Write which picture explains the prediction for ``name``, and the effects that it shows."""
 
     def finish(self) -> None:
         """Write the rest of the output; no more predictions follow."""
@@ -51,6 +55,9 @@ class TextWriter:
 
     def write_problem(self, name: str, problem: str) -> None:
         """Leave the problem to the command, which reports it on standard error."""
+
+    def write_explanation(self, name: str, picture: Path, effects: dict[str, Any]) -> None:
+        """Leave the picture to the command, which names it on standard error."""
 
     def finish(self) -> None:
         """End the table: every line has been written."""
@@ -83,6 +90,9 @@ class ValueTextWriter:
     def write_problem(self, name: str, problem: str) -> None:
         """Leave the problem to the command, which reports it on standard error."""
 
+    def write_explanation(self, name: str, picture: Path, effects: dict[str, Any]) -> None:
+        """Leave the picture to the command, which names it on standard error."""
+
     def finish(self) -> None:
         """End the table: every line has been written."""
 
@@ -112,6 +122,9 @@ class ValueCsvWriter:
     def write_problem(self, name: str, problem: str) -> None:
         """Leave the problem to the command, which reports it on standard error."""
 
+    def write_explanation(self, name: str, picture: Path, effects: dict[str, Any]) -> None:
+        """Leave the picture to the command, which names it on standard error."""
+
     def finish(self) -> None:
         """End the table: every row has been written."""
 
@@ -138,6 +151,9 @@ class CsvWriter:
 
     def write_problem(self, name: str, problem: str) -> None:
         """Leave the problem to the command, which reports it on standard error."""
+
+    def write_explanation(self, name: str, picture: Path, effects: dict[str, Any]) -> None:
+        """Leave the picture to the command, which names it on standard error."""
 
     def finish(self) -> None:
         """End the table: every row has been written."""
@@ -172,6 +188,8 @@ class ClipJson(TypedDict):
     clip: str
     problem: str | None
     predictions: list[PredictionJson | ValuesJson]
+    explanation: NotRequired[dict[str, Any]]
+    """Only with ``--explain``: the picture, and the effect of each hidden window and band."""
 
 
 class JsonWriter:
@@ -200,6 +218,10 @@ class JsonWriter:
     def write_problem(self, name: str, problem: str) -> None:
         """Keep a problem for the document."""
         self._clip(name)["problem"] = problem
+
+    def write_explanation(self, name: str, picture: Path, effects: dict[str, Any]) -> None:
+        """Keep the path of a picture, and what it shows, for the document."""
+        self._clip(name)["explanation"] = {"picture": utf8_name(str(picture)), **effects}
 
     def finish(self) -> None:
         """Write the document."""

@@ -39,7 +39,7 @@ def train_linear(planned: Plan, folder: RunFolder, spec: LinearSpec, observer: O
     record, store, samples = planned.record, planned.store, planned.samples
     observer.loading_started(sum(map(len, samples.values())))
     values: dict[Side, NDArray[np.float32]] = {
-        side: _values(store, read, record, observer.loaded) for side, read in samples.items()
+        side: vectors_of_samples(store, read, record, observer.loaded) for side, read in samples.items()
     }
     if planned.record.dimensions:
         calibrated = None
@@ -127,16 +127,20 @@ def predict_linear(
 
     Raises :class:`RunError` if it has none.
     """
-    fitted, values = load_classifier(folder), _values(store, samples, record)
+    fitted, values = load_classifier(folder), vectors_of_samples(store, samples, record)
     return fitted.scores(values) if record.dimensions else fitted.predict(values)
 
 
-def _values(
+def vectors_of_samples(
     store: FeatureStore,
     samples: Samples,
     record: RunRecord,
     loaded: Callable[[int], None] = lambda _: None,
 ) -> NDArray[np.float32]:
+    """Input (samples, values) float32 of a run's linear model.
+
+    ``loaded`` is called with numbers of samples.
+    """
     vectors = vectors_of(record.recipe, store.spec, record.features)
     found = read_vectors(
         store,

@@ -44,15 +44,11 @@ WHOLE = Share()
 """Share of a process that trains alone."""
 
 
-class Source(Protocol):
-    """The samples of one side of a split. An iterator that is closed early leaves nothing running."""
+class OrderedSource(Protocol):
+    """Samples that can be read in their own order. An iterator closed early leaves nothing running."""
 
     def __len__(self) -> int:
         """Return the number of samples."""
-        ...
-
-    def batches(self, order: Order, position: Position, share: Share = WHOLE) -> Iterator[Batch]:
-        """Yield this rank's share of the batches of an epoch, from ``position`` on."""
         ...
 
     def in_order(self, batch_size: int, share: Share = WHOLE) -> Iterator[Batch]:
@@ -61,4 +57,12 @@ class Source(Protocol):
         Batch k of ``batch_size`` goes as a whole to rank k mod world, so that the ranks together read every
         sample once. ``total`` is then the batch's own size.
         """
+        ...
+
+
+class Source(OrderedSource, Protocol):
+    """The samples of one side of a split."""
+
+    def batches(self, order: Order, position: Position, share: Share = WHOLE) -> Iterator[Batch]:
+        """Yield this rank's share of the batches of an epoch, from ``position`` on."""
         ...

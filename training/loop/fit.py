@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from schemas.errors import RunError
 from schemas.training import TrainSpec
 from training.loader.order import Order, Position
-from training.loader.source import Source
+from training.loader.source import OrderedSource, Source
 from training.loop.augment import Augment
 from training.loop.average import AveragedWeights
 from training.loop.checkpoint import Trainee, resume_last, save_best, save_last
@@ -128,7 +128,7 @@ def fit(
 
 
 def forward_all(
-    fabric: Fabric, model: nn.Module, normaliser: Normaliser, source: Source, batch_size: int
+    fabric: Fabric, model: nn.Module, normaliser: Normaliser, source: OrderedSource, batch_size: int
 ) -> tuple[Tensor, Tensor]:
     """Outputs (n, outputs) float32 and targets of all samples of ``source``, on the CPU.
 

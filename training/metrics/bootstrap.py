@@ -125,6 +125,21 @@ def difference_interval(one: NDArray[np.int64], other: NDArray[np.int64]) -> Int
     return expanded_percentiles(drawn.ua - compared.ua, speakers)
 
 
+def drop_interval(unchanged: NDArray[np.int64], changed: NDArray[np.int64]) -> Interval | None:
+    """Interval of the fall of UA after a change of the input, over the draws of :func:`speaker_intervals`.
+
+    ``unchanged`` (speakers, classes, classes) and ``changed`` (repeats, speakers, classes, classes) are
+    confusion matrices of the same clips. A replicate draws the same speakers for both; its value is the UA
+    without the change minus the mean UA over the repeats. None for fewer than :data:`FEWEST_SPEAKERS`.
+    """
+    speakers = len(unchanged)
+    if speakers < FEWEST_SPEAKERS:
+        return None
+    draws = draw_speakers(speakers)
+    after = np.mean([ConfusionCounts.of(each).weight(draws).ua for each in changed], axis=0)
+    return expanded_percentiles(ConfusionCounts.of(unchanged).weight(draws).ua - after, speakers)
+
+
 def class_intervals(by_speaker: NDArray[np.int64]) -> tuple[ClassIntervals | None, ...]:
     """Intervals of precision, recall and F1 of every class, over the draws of :func:`speaker_intervals`.
 

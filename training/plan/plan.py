@@ -68,9 +68,9 @@ class Plan:
         batches = math.ceil(self.epoch_samples / self.record.recipe.train.batch_size)
         return self.epoch_samples // batches
 
-    def resume_command(self, folder: Path) -> str:
+    def resume_command(self, folder: Path, *, explain: bool = False) -> str:
         """Command that resumes this training in ``folder``."""
-        return resume_command(folder, self.store_option)
+        return resume_command(folder, self.store_option, explain=explain)
 
     @property
     def notices(self) -> tuple[str, ...]:

@@ -18,6 +18,9 @@ from training.report.differences.text import comparison_text, to_csv
 from training.report.dimensions.figures import scatter_png
 from training.report.dimensions.summary import DimensionSummary
 from training.report.dimensions.summary_text import write_dimension_summary
+from training.report.explained import Explained
+from training.report.explanation import EXPLANATION, Explanation
+from training.report.explanation_figures import attention_png, importance_png
 from training.report.extras import Extras
 from training.report.figures import confusion_png, reliability_png
 from training.report.matrix.figure import matrix_png
@@ -25,6 +28,7 @@ from training.report.matrix.result import Matrix
 from training.report.matrix.text import matrix_text
 from training.report.model_card import model_card
 from training.report.page.comparison_page import comparison_page
+from training.report.page.explanation_page import explanation_page
 from training.report.page.matrix_page import matrix_page
 from training.report.page.robustness_page import robustness_page
 from training.report.page.run_page import run_page
@@ -34,6 +38,7 @@ from training.report.result import RunResult
 from training.report.robustness import Robustness
 from training.report.robustness_figure import robustness_png
 from training.report.robustness_text import robustness_text
+from training.report.series_explanation import pool_explanations
 from training.report.series_summary import AnySummary
 from training.report.summary_text import write_summary
 from training.report.tested import Tested
@@ -57,6 +62,8 @@ def write_result(result: RunResult) -> tuple[str, ...]:
         folder.write_text("predictions.csv", result.predictions.to_csv())
     if result.validation_predictions is not None:
         folder.write_text(VALIDATION, result.validation_predictions.to_csv())
+    if result.explanation is not None:
+        folder.write_json(EXPLANATION, result.explanation.to_json())
     folder.write_json("metrics.json", result.to_json())
     write_hashes(folder.path, without=DRAWN)
     extras = Extras(folder)
@@ -64,6 +71,8 @@ def write_result(result: RunResult) -> tuple[str, ...]:
         reason = BEST_BY[result.record.recipe.train.monitor]
         extras.write("curves.png", lambda: curves_png(result.history, heading, reason))
     _draw_test(extras, result.test, result.predictions, result.record.recipe.labels.target, heading)
+    if result.explanation is not None:
+        _draw_explanation(extras, result.explanation, heading)
     extras.write("README.md", lambda: model_card(result))
     extras.write(PAGE, lambda: run_page(result))
     extras.write_hashes()
@@ -125,6 +134,23 @@ def write_comparison(path: Path, found: ResultComparisons) -> tuple[str, ...]:
     return extras.problems
 
 
+def write_explained(path: Path, found: Explained) -> tuple[str, ...]:
+    """Write what a model listens to as JSON and text into a folder, created if missing.
+
+    Then its figures and page. Returns a sentence for each of these that failed. Raises :class:`StorageError`.
+    """
+    with storage_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+        sweep_folder(path)
+        folder = RunFolder(path)
+        folder.write_text("report.txt", escape_controls(found.text))
+        folder.write_json(EXPLANATION, found.to_json())
+    extras = Extras(folder)
+    _draw_explanation(extras, found.explanation, f"{found.subject}\n{found.claim.title}")
+    extras.write(PAGE, lambda: explanation_page(found))
+    return extras.problems
+
+
 def write_series(folder: SeriesFolder, summary: AnySummary) -> tuple[str, ...]:
     """Write the summary of a series into its folder, its page and, last, the hashes.
 
@@ -134,6 +160,10 @@ def write_series(folder: SeriesFolder, summary: AnySummary) -> tuple[str, ...]:
     take_out_results(folder.path)
     problems = _write_summary(summary, files)
     page = Extras(files)
+    explanation = pool_explanations(folder)
+    if explanation is not None:
+        files.write_json(EXPLANATION, explanation.to_json())
+        _draw_explanation(page, explanation, f"{summary.subject}\n{summary.title}")
     page.write(PAGE, lambda: series_page(summary, folder))
     page.write_hashes()
     return (*problems, *page.problems)
@@ -170,6 +200,12 @@ def _write_summary(summary: AnySummary, folder: RunFolder) -> tuple[str, ...]:
     if isinstance(summary, DimensionSummary):
         return write_dimension_summary(summary, folder)
     return write_summary(summary, folder)
+
+
+def _draw_explanation(extras: Extras, found: Explanation, heading: str) -> None:
+    extras.write("importance.png", lambda: importance_png(found.importance, heading))
+    if found.attention:
+        extras.write("attention.png", lambda: attention_png(found.attention, heading))
 
 
 def _draw_test(

@@ -12,6 +12,7 @@ from training.audits.audit import Audit
 from training.metrics.side import AnyEvaluation, AnyPredictions
 from training.metrics.temperature import TemperatureEffect
 from training.models.layer_weights import LayerShares
+from training.report.explanation import Explanation
 from training.runs.observer import AnyEpochResult, SideSize
 from training.runs.run import RunFolder, RunRecord
 from training.splits.claim import Claim
@@ -52,6 +53,8 @@ class RunResult:
     """What a network has learnt about the layers of encoders; empty if it weighs none."""
     validation_by: ValidationBy = "speaker"
     """What validation does not share with training."""
+    explanation: Explanation | None = None
+    """What the model listens to; None: not measured."""
     split: Split | None = None
     """None: not kept."""
     speakers: Mapping[Side, tuple[str, ...]] = field(default_factory=dict)

@@ -64,6 +64,9 @@ WRITTEN_AGAIN = (
     "reliability.png",
     "scatter.png",
     "metrics.json",
+    "explanation.json",
+    "importance.png",
+    "attention.png",
     "README.md",
     "folds.png",
     "summary.json",
@@ -91,6 +94,8 @@ DRAWN = (
     "confusion.png",
     "reliability.png",
     "scatter.png",
+    "importance.png",
+    "attention.png",
     "README.md",
     "report.html",
 )

@@ -199,6 +199,7 @@ class MatrixFolder(SeveralRuns):
             output=self.path,
             name=self.run_of(record, index, fold).name,
             hardware=request.hardware,
+            explain=request.explain,
         )
 
 

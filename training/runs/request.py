@@ -91,6 +91,8 @@ class TrainRequest:
     searched: Searched | None = None
     """None: the recipe was given."""
     hardware: Hardware = Hardware()
+    explain: bool = False
+    """Measure what the model listens to. A run that was explained before is explained again if resumed."""
 
     def require_outside_stores(self) -> None:
         """Raise :class:`UsageError` if the training would write into a feature store."""
@@ -100,7 +102,7 @@ class TrainRequest:
             require_outside(self.output or Path("runs"), "--out")
 
 
-def resume_command(folder: Path, store: str | Path | None) -> str:
+def resume_command(folder: Path, store: str | Path | None, *, explain: bool = False) -> str:
     """Command that resumes the run or series in ``folder``; ``store`` None: it finds its own."""
     option = f" --store {shlex.quote(str(store))}" if store else ""
-    return f"ser-train --resume {shlex.quote(str(folder))}{option}"
+    return f"ser-train --resume {shlex.quote(str(folder))}{option}{' --explain' if explain else ''}"

@@ -122,4 +122,5 @@ class SeriesFolder(SeveralRuns):
             output=self.path,
             name=self.fold(number).name,
             hardware=request.hardware,
+            explain=request.explain,
         )

@@ -50,6 +50,8 @@ class SeveralRuns(ABC):
         """
         path = self.run(number)
         if (path / "run.json").is_file():
-            return TrainRequest(store=request.store, resume=path, hardware=request.hardware)
+            return TrainRequest(
+                store=request.store, resume=path, hardware=request.hardware, explain=request.explain
+            )
         shutil.rmtree(path, ignore_errors=True)
         return self.new_request(number, request)

@@ -46,6 +46,7 @@ class FoldSearch:
             output=folder.path,
             name=folder.series.fold(number).name,
             hardware=request.hardware,
+            explain=request.explain,
         )
         self.name = self._series.folds[number - 1]
         self._label = f"fold {number} of {len(self._series.folds)}" if several else "search"
@@ -117,7 +118,12 @@ class FoldSearch:
         """The request that starts or resumes the training of the best configuration."""
         path = self._folder.series.fold(self._number)
         if (path / "run.json").is_file():
-            return TrainRequest(store=self._request.store, resume=path, hardware=self._request.hardware)
+            return TrainRequest(
+                store=self._request.store,
+                resume=path,
+                hardware=self._request.hardware,
+                explain=self._request.explain,
+            )
         shutil.rmtree(path, ignore_errors=True)  # the remains of a killed start
         recipe = override(self._series.recipe, best.changes)
         held_out = None
@@ -144,6 +150,7 @@ class FoldSearch:
             name=path.name,
             searched=Searched(summary, held_out),
             hardware=self._request.hardware,
+            explain=self._request.explain,
         )
 
 

@@ -83,7 +83,7 @@ def search(
         raise UsageError("a new search needs a space; give --search")
     else:
         folder = _open_folder(request, wanted, observer)
-    again = resume_command(folder.path, request.store)
+    again = resume_command(folder.path, request.store, explain=request.explain)
     with _lock(folder, again):
         try:
             return _search(folder, request, cluster, observer)

@@ -58,13 +58,25 @@ def descriptors(x: Tensor, columns: Mapping[str, slice]) -> Tensor:
     return torch.cat(found, dim=1)
 
 
+def descriptor_columns(coefficients: Mapping[str, int]) -> dict[str, slice]:
+    """Which of the descriptors D come from each feature, for features with these numbers of rows."""
+    order = [name for name in ("mel", *_FACTORS, "rms") if name in coefficients]
+    order += [name for name in coefficients if name not in _COMPUTED]
+    columns, start = {}, 0
+    for name in order:
+        count = _count_of_mel(coefficients[name]) if name == "mel" else coefficients[name]
+        columns[name] = slice(start, start + count)
+        start += count
+    return columns
+
+
 def descriptor_count(coefficients: Mapping[str, int]) -> int:
     """Number of descriptors D for features with these numbers of rows."""
-    found = sum(rows for name, rows in coefficients.items() if name != "mel")
-    if "mel" in coefficients:
-        low = min(LOW_BANDS, coefficients["mel"])
-        found += 2 * WIDE_BANDS + low + 2 + len(_ROLL_OFF) + len(_REGIONS) - 1
-    return found
+    return max((each.stop for each in descriptor_columns(coefficients).values()), default=0)
+
+
+def _count_of_mel(bands: int) -> int:
+    return 2 * WIDE_BANDS + min(LOW_BANDS, bands) + 2 + len(_ROLL_OFF) + len(_REGIONS) - 1
 
 
 def _of_mel(mel: Tensor) -> list[Tensor]:

@@ -9,11 +9,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from schemas.errors import RecordingError
+from training.explain.occlusion import Occlusion, occlude
 from training.predict.predictor import Prediction, Predictor
 from training.web.hearing import HeardClip, Sound, bounds
 from training.web.limits import Limits
@@ -41,6 +42,8 @@ class DemoAnswer:
     """Windows of a long recording, in order; empty for a clip."""
     emotions: tuple[str, ...] = ()
     """In the model's order."""
+    occlusion: Occlusion | None = None
+    """How the prediction for ``heard`` changes if parts of it are hidden; None: not asked for."""
 
     @property
     def silent(self) -> int:
@@ -48,19 +51,24 @@ class DemoAnswer:
         return sum(window.probabilities is None for window in self.windows)
 
 
-def answer(predictor: Predictor, upload: Upload, limits: Limits) -> DemoAnswer:
-    """Answer an upload with ``predictor``.
+def answer(predictor: Predictor, upload: Upload, limits: Limits, *, explains: bool = False) -> DemoAnswer:
+    """Answer an upload with ``predictor``; ``explains``: also hide parts of the sound in turn.
 
     Raises :class:`RecordingError` if the file is not a recording, is silent, or is longer than ``limits``
     allow.
     """
     sound = Sound.of(upload.content, predictor.spec, limits)
     if _is_long(predictor, sound):
-        return _of_windows(predictor, upload, sound)
-    found = predictor.predict(upload.content)
-    return DemoAnswer(
-        upload.name, sound, tuple(found.ranked), HeardClip.of(predictor, sound), (), predictor.emotions
-    )
+        found = _of_windows(predictor, upload, sound)
+    else:
+        ranked = tuple(predictor.predict(upload.content).ranked)
+        heard = HeardClip.of(predictor, sound)
+        found = DemoAnswer(upload.name, sound, ranked, heard, (), predictor.emotions)
+    return replace(found, occlusion=_occlude(predictor, found.heard)) if explains else found
+
+
+def _occlude(predictor: Predictor, heard: HeardClip) -> Occlusion:
+    return occlude(predictor, heard.sound.wav()).shift(heard.start_s)
 
 
 def _is_long(predictor: Predictor, sound: Sound) -> bool:

@@ -11,8 +11,12 @@ import numpy as np
 import soundfile
 from jinja2 import Environment
 
+from featurestore.page.picture import Picture, png_picture
 from featurestore.page.render import templates
 from schemas.messages.printable import escape_controls
+from training.explain.occlusion import Occlusion
+from training.explain.picture import describe, occlusion_figure
+from training.explain.sizes import WINDOW_S
 from training.web.answer import DemoAnswer
 from training.web.facts import CAVEAT, Facts
 from training.web.hearing import HeardClip
@@ -52,9 +56,15 @@ def answer_html(answer: DemoAnswer, facts: Facts) -> str:
         heard=heard,
         picture=clip_picture(heard),
         timeline=timeline_picture(answer) if answer.windows else None,
+        occlusion=None if answer.occlusion is None else _occlusion_picture(answer.occlusion),
+        hidden_s=f"{WINDOW_S:g}",
         notes=_notes(answer),
         sound=_heard_wav(heard),
     )
+
+
+def _occlusion_picture(found: Occlusion) -> Picture:
+    return png_picture(occlusion_figure(found), describe(found))
 
 
 def _notes(answer: DemoAnswer) -> list[str]:

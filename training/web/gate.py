@@ -1,8 +1,8 @@
 """Filter in front of Gradio: it passes only requests that the page itself makes, and limits their size.
 
 Uploads never reach Gradio. The gate keeps them in memory and returns a name of 256 random bits for each. Of a
-browser's description of its file, only that name passes the gate. So no path and no address in a request is
-ever opened.
+browser's description of its file, only that name passes the gate, and of its options only yes or no. So no
+path and no address in a request is ever opened.
 """
 
 from __future__ import annotations
@@ -176,11 +176,11 @@ class _UploadedFile(BaseModel):
 
 
 class _Join(BaseModel):
-    """The page's request to predict an upload."""
+    """The page's request to predict an upload, and whether to explain the prediction."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
-    data: Annotated[list[_UploadedFile], Field(min_length=1, max_length=1)]
+    data: tuple[_UploadedFile, bool]
     fn_index: Annotated[int, Field(ge=0, le=0)]
     trigger_id: int | None = None
     session_hash: Annotated[str, Field(pattern=f"^{SESSION}$")]
@@ -193,7 +193,8 @@ def _join_request(body: bytes) -> tuple[str, bytes]:
     except ValidationError as error:
         raise RefusedError(400, "the page does not make such a request; send a recording first") from error
     values = asked.model_dump(include={"fn_index", "trigger_id", "session_hash"})
-    question = {**values, "data": [asked.data[0].path], "event_data": None}
+    upload, explains = asked.data
+    question = {**values, "data": [upload.path, explains], "event_data": None}
     return asked.session_hash, json.dumps(question).encode()
 
 

@@ -44,14 +44,15 @@ def page(
 ) -> FastAPI:
     """ASGI application of the page, to be used behind a :class:`training.web.gate.Gate`."""
 
-    def respond(token: str | None, request: gr.Request) -> tuple[None, str]:
+    def respond(token: str | None, explains: bool, request: gr.Request) -> tuple[None, str]:  # noqa: FBT001
         """Return an empty input, and the answer to the upload called ``token``."""
         try:
             with uploads.take(token or "") as upload:
                 if not sessions.is_awaited(str(request.session_hash)):
                     return None, problem("No answer", "nobody waited for it; send the recording again")
                 try:
-                    return None, answer_html(answer(predictor, upload, limits), facts)
+                    found = answer(predictor, upload, limits, explains=explains)
+                    return None, answer_html(found, facts)
                 except RecordingError as error:
                     return None, problem(upload.name, str(error))
         except UploadGoneError as error:
@@ -72,6 +73,11 @@ def page(
                 buttons=[],
                 elem_id="ser-clip",
             )
+            explains = gr.Checkbox(
+                label="Also show what the model listens to (takes longer)",
+                container=False,
+                elem_id="ser-explain",
+            )
             shown = gr.HTML(waiting(), elem_id="ser-answer", apply_default_css=False)
             gr.HTML(about(facts, limits), elem_id="ser-about", apply_default_css=False)
         # The gate passes only the name of an upload, and Gradio must not open any file.
@@ -79,7 +85,7 @@ def page(
         gr.on(
             [clip.upload, clip.stop_recording],
             respond,
-            inputs=clip,
+            inputs=[clip, explains],
             outputs=[clip, shown],
             preprocess=False,
             api_visibility="private",

@@ -121,7 +121,8 @@ def _warm(predictor: Predictor, facts: Facts, limits: Limits) -> None:
 
     rate = predictor.spec.audio.sample_rate
     noise = np.random.default_rng(0).normal(0, 0.1, rate).astype(np.float32)
-    answer_html(answer(predictor, Upload("noise", Sound(noise, rate, 1.0).wav()), limits), facts)
+    upload = Upload("noise", Sound(noise, rate, 1.0).wav())
+    answer_html(answer(predictor, upload, limits, explains=True), facts)
 
 
 @contextmanager

@@ -23,8 +23,8 @@ def upload(to: httpx.Client, content: bytes, name: str = "clip.wav") -> str:
     return str(token)
 
 
-def join(to: httpx.Client, file: Any, session: str, **other: Any) -> httpx.Response:
-    question = {"data": [file], "fn_index": 0, "session_hash": session, **other}
+def join(to: httpx.Client, file: Any, session: str, *, explains: Any = False, **other: Any) -> httpx.Response:
+    question = {"data": [file, explains], "fn_index": 0, "session_hash": session, **other}
     return to.post("/gradio_api/queue/join", json=question)
 
 
@@ -42,11 +42,12 @@ def answer(to: httpx.Client, session: str) -> str:
     raise AssertionError("the stream ended without an answer")
 
 
-def told(to: httpx.Client, content: bytes, name: str = "clip.wav") -> str:
+def told(to: httpx.Client, content: bytes, name: str = "clip.wav", *, explains: bool = False) -> str:
     """HTML of the answer to a recording."""
     session = uuid.uuid4().hex
     token = upload(to, content, name)
-    assert join(to, {"path": token, "meta": {"_type": "gradio.FileData"}}, session).status_code == 200
+    file = {"path": token, "meta": {"_type": "gradio.FileData"}}
+    assert join(to, file, session, explains=explains).status_code == 200
     return answer(to, session)
 
 

@@ -163,7 +163,15 @@ def test_no_path_and_no_address_of_a_request_is_opened(served: Served, clips: li
         luring = {"path": token, "url": lure, "orig_name": "/etc/passwd", **file}
         assert join(to, luring, session).status_code == 200
         assert shares(answer(to, session))
-        for other in ({"fn_index": 7}, {"fn_index": "0"}, {"session_hash": "a b"}, {"data": []}):
+        for other in (
+            {"fn_index": 7},
+            {"fn_index": "0"},
+            {"session_hash": "a b"},
+            {"data": []},
+            {"data": [{"path": token, **file}]},
+            {"explains": "yes"},
+            {"explains": {"path": token}},
+        ):
             refused = join(to, {"path": token, **file}, session, **other)
             assert refused.status_code == 400, other
         for path in ("/gradio_api/run/respond", "/gradio_api/call/respond", "/gradio_api/api/respond"):
@@ -276,9 +284,9 @@ def test_a_failure_of_the_server_is_a_sentence_to_its_visitor(serve: Serve, run:
     broken = (
         "import training.web.answer as a\n"
         "first = a.answer\n"
-        "def fail(predictor, upload, limits):\n"
+        "def fail(predictor, upload, limits, **other):\n"
         "    if upload.name != 'noise': raise RuntimeError('a secret')\n"
-        "    return first(predictor, upload, limits)\n"
+        "    return first(predictor, upload, limits, **other)\n"
         "a.answer = fail\n"
     )
     served = serve(run, "--port", 0, command=broken + COMMAND)

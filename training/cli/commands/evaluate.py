@@ -63,6 +63,12 @@ def evaluate(
             show_default="the original alone",
         ),
     ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain", help="Measure which features and layers the models depend on, instead of the test."
+        ),
+    ] = False,
     weights: Annotated[
         WeightingName,
         typer.Option(help="Weights of several runs; validation: those that fit their validation clips best."),
@@ -110,6 +116,8 @@ def evaluate(
     With --against, nothing is tested again: the stored test predictions of two results are compared. One
     sentence says what may be claimed, from a paired bootstrap over speakers.
 
+    With --explain, a table shows how much the model loses if clips exchange a feature or an encoder's layer.
+
     [bold]Examples[/]
 
       ser-evaluate runs/20260131-140501-four-corpora-a-speaker
@@ -123,6 +131,8 @@ def evaluate(
       ser-evaluate runs/perceptron-emobox --against runs/lda-emobox --out compared
 
       ser-evaluate runs/a-emobox runs/b-emobox runs/c-emobox --each --against runs/lda-emobox
+
+      ser-evaluate runs/20260131-140501-four-corpora-a-speaker --explain --out listens
 
       ser-evaluate runs/20260131-140501-four-corpora-a-speaker --verify
     """
@@ -143,29 +153,23 @@ def evaluate(
             "--views": views is not None,
             "--against": bool(against),
             "--each": each,
+            "--explain": explain,
             "--out": output is not None,
         }
         _verify(folders, [*options, *(name for name, is_given in changed.items() if is_given)], json)
         return
     if against:
-        views_given = [] if views is None else ["--views"]
+        tests = {"--views": views is not None, "--explain": explain}
+        others = [*options, *(name for name, is_given in tests.items() if is_given)]
         baseline = [local_run(run, ConsoleProgress()) for run in against]
-        compare_and_print(folders, baseline, weights, [*options, *views_given], output, each=each, json=json)
+        compare_and_print(folders, baseline, weights, others, output, each=each, json=json)
         return
-    if each:
-        raise UsageError(
-            "--each compares each run with the one of --against; give --against, or leave out --each"
-        )
-    if weights is not WeightingName.EQUAL and len(runs) == 1:
-        raise UsageError(
-            f"--weights {weights.value} is for the mean of several runs, but only {runs[0]} is given; give "
-            "another run, or leave out --weights"
-        )
+    _require_one_test(runs, weights, views, each=each, explain=explain)
     series = any(map(SeriesFolder.is_one, folders))
     if series:
-        allowed = {"--store", "--device"} if views is not None else set()
+        allowed = {"--store", "--device"} if views is not None or explain else set()
         _require_series(folders, [name for name in options if name not in allowed])
-    if series and views is None:
+    if series and views is None and not explain:
         _evaluate_series(folders, weights, output, json)
         return
     from training.evaluate import EvaluationRequest
@@ -179,16 +183,40 @@ def evaluate(
         weighting=weights.value,
         hardware=Hardware(device=device.value),
     )
-    if views is not None:
+    if explain:
+        _explain(folders, request, output, json)
+    elif views is not None:
         _evaluate_views(folders, request, views, output, json)
-        return
+    else:
+        _evaluate_runs(folders, request, output, json)
+
+
+def _require_one_test(
+    runs: list[str], weights: WeightingName, views: str | None, *, each: bool, explain: bool
+) -> None:
+    """Raise :class:`UsageError` for options that make no sense together, if nothing is compared."""
+    if each:
+        raise UsageError(
+            "--each compares each run with the one of --against; give --against, or leave out --each"
+        )
+    if explain and views is not None:
+        raise UsageError("--explain and --views are two tests of the same clips; give one of them")
+    if weights is not WeightingName.EQUAL and len(runs) == 1:
+        raise UsageError(
+            f"--weights {weights.value} is for the mean of several runs, but only {runs[0]} is given; give "
+            "another run, or leave out --weights"
+        )
+
+
+def _evaluate_runs(runs: list[Path], request: EvaluationRequest, output: Path | None, json: bool) -> None:
+    """Test runs on the clips of a request."""
     from training.evaluate import evaluate_runs
     from training.report.files import write_tested
     from training.runs.hashes import notes_on_hashes
 
     require_no_run(output)
     tested = evaluate_runs(request)
-    for sentence in (*notes_on_hashes(folders), *tested.notices):
+    for sentence in (*notes_on_hashes(runs), *tested.notices):
         note(sentence)
     problems = () if output is None else write_tested(output, tested)
     with nullcontext() if output is None else after_result():
@@ -230,6 +258,25 @@ def _evaluate_views(
         for sentence in problems:
             note(sentence)
         print_json(found.to_json()) if json else out.print(robustness_text(found), markup=False)
+
+
+def _explain(runs: list[Path], request: EvaluationRequest, output: Path | None, json: bool) -> None:
+    """Measure what runs, or series fold by fold, listen to on their test clips."""
+    from training.listening import explain_runs, explain_series
+    from training.report.files import write_explained
+    from training.runs.hashes import notes_on_hashes
+    from training.runs.run import require_once
+
+    require_once(runs)
+    require_no_run(output)
+    found = explain_runs(request) if request.runs else explain_series(runs, request)
+    for sentence in (*notes_on_hashes(runs), *found.notices):
+        note(sentence)
+    problems = () if output is None else write_explained(output, found)
+    with nullcontext() if output is None else after_result():
+        for sentence in problems:
+            note(sentence)
+        print_json(found.to_json()) if json else out.print(found.text, markup=False)
 
 
 def _require_series(runs: list[Path], given: list[str]) -> None:

@@ -13,11 +13,12 @@ import typer
 
 from featurestore.cli.console import Command, ConsoleProgress, Version, err, note, out
 from featurestore.cli.options import Encoders, encoder_folders_of
-from featurestore.cli.paths import place_type, recording_type
+from featurestore.cli.paths import path_type, place_type, recording_type
 from schemas.errors import UsageError
 from schemas.messages.counts import format_count
 from schemas.segmentation import Segmentation, Windows, parse_segmentation
 from training.cli.choices import DeviceName
+from training.cli.explain import HidingRequest, explain_recordings, plan_pictures
 from training.cli.hear import hear_microphone, hear_recordings
 from training.cli.options import Device
 from training.cli.recordings import list_recordings
@@ -29,12 +30,15 @@ from training.cli.rows import (
     ValueCsvWriter,
     ValueTextWriter,
 )
+from training.explain.sizes import BANDS, WINDOW_S, require_sizes
 
 if TYPE_CHECKING:
     from pipelines.speech import SpeechDetector
     from training.predict.ensemble import Ensemble
 
 _STEP_S = 1.0
+
+_EXPLANATION = "Explanation"
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
 
@@ -94,6 +98,40 @@ def predict(
             show_default=False,
         ),
     ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Also write a picture per recording: how its prediction changes if parts are hidden.",
+            rich_help_panel=_EXPLANATION,
+        ),
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Folder for the pictures.",
+            show_default="the current folder",
+            parser=path_type,
+            rich_help_panel=_EXPLANATION,
+        ),
+    ] = None,
+    hide_seconds: Annotated[
+        float | None,
+        typer.Option(
+            help="Seconds that are made silent at a time.",
+            show_default=f"{WINDOW_S:g}",
+            rich_help_panel=_EXPLANATION,
+        ),
+    ] = None,
+    hide_bands: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of bands, equally wide on the mel scale, one of which is removed at a time.",
+            show_default=f"{BANDS}",
+            rich_help_panel=_EXPLANATION,
+        ),
+    ] = None,
     encoder: Encoders = None,
     device: Device = DeviceName.AUTO,
     json: Annotated[bool, typer.Option("--json", help="Print machine-readable JSON at the end.")] = False,
@@ -124,6 +162,8 @@ def predict(
       ser-predict SERIES clip.wav --with RUN2
 
       ser-predict s3://lab/emotions/runs/20260131-140501-four-corpora-a-speaker clip.wav
+
+      ser-predict RUN clip.wav --explain --out pictures
     """
     if json and csv_:
         raise UsageError("--json and --csv are two output formats; choose one")
@@ -132,6 +172,8 @@ def predict(
     runs = [run, *(others or [])]
     found = list_recordings([] if microphone else clips or [])
     files = found.names
+    _require_whole_recordings(explain, segmentation is not None, microphone)
+    hiding = _plan_hiding(explain, files, output, hide_seconds, hide_bands)
     from training.predict.ensemble import Ensemble
 
     if microphone:  # before models are read
@@ -159,11 +201,41 @@ def predict(
         advance: Callable[[int], None] = _ignore
         if len(files) > 1 and (json or not out.is_terminal):
             advance = stack.enter_context(ConsoleProgress().task("hear", len(files), "recordings"))
-        failed = hear_recordings(model, writer, files, parts, advance)
+        if hiding is not None:
+            failed = explain_recordings(model, writer, files, hiding, advance)
+        else:
+            failed = hear_recordings(model, writer, files, parts, advance)
     writer.finish()
     if failed:
         err.print(f"{failed:,} of {format_count(len(files), 'recording')} could not be read", markup=False)
         raise typer.Exit(1)
+
+
+def _require_whole_recordings(explain: bool, segmented: bool, microphone: bool) -> None:
+    """Raise :class:`UsageError` for ``--explain`` with anything but whole recordings."""
+    if explain and microphone:
+        raise UsageError(
+            "--explain is for recordings; leave it out, or give a recording instead of --microphone"
+        )
+    if explain and segmented:
+        raise UsageError(
+            "--explain shows the prediction for a whole recording; leave out --window, --step and --segment"
+        )
+
+
+def _plan_hiding(
+    explain: bool, files: Sequence[str], output: Path | None, seconds: float | None, bands: int | None
+) -> HidingRequest | None:
+    """What ``--explain`` and its options ask for. Raises :class:`UsageError` for its options without it."""
+    given = {"--out": output, "--hide-seconds": seconds, "--hide-bands": bands}
+    names = [name for name, value in given.items() if value is not None]
+    if names and not explain:
+        raise UsageError(f"{names[0]} is for --explain; add --explain, or leave it out")
+    if not explain:
+        return None
+    window_s, bands = WINDOW_S if seconds is None else seconds, BANDS if bands is None else bands
+    require_sizes(window_s, bands)
+    return HidingRequest(plan_pictures(files, output or Path()), window_s, bands)
 
 
 def _choose_segmentation(

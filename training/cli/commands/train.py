@@ -169,6 +169,13 @@ def train(
     ] = None,
     matrix: Matrix = False,
     steps: Steps = None,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Also measure which features and layers the model depends on, for report.html.",
+        ),
+    ] = False,
     device: Annotated[
         DeviceName | None,
         typer.Option(
@@ -264,6 +271,8 @@ def train(
       ser-train --resume runs/20260131-140501-four-corpora-a-speaker
 
       ser-train --store s3://lab/emotions --model A --push s3://lab/emotions
+
+      ser-train --resume runs/20260131-140501-four-corpora-a-speaker --explain
     """
     from pipelines.process import keep_freed_memory, spin_briefly
 
@@ -327,6 +336,7 @@ def train(
             memory=None if memory is None else round(memory * 1e9),
             cuda_graphs=cuda_graphs,
         ),
+        explain=explain,
     )
     cluster = cluster_of(workers, scheduler)
     if push is not None and is_first():

@@ -15,6 +15,7 @@ from training.report.page import pictures, results, split_facts
 from training.report.page.class_values import class_values
 from training.report.page.commands import commands_of
 from training.report.page.dimension_values import agreement_facts, dimension_values
+from training.report.page.explanation_values import explanation_part
 from training.report.page.shared import shared_values
 from training.report.recipe_prose import BEST_BY, model_prose
 from training.report.result import RunResult
@@ -53,6 +54,7 @@ def run_page(result: RunResult) -> str:
         split_facts=split_facts,
         model=_model(result),
         how=how_trained(result).splitlines(),
+        explained=None if result.explanation is None else explanation_part(result.explanation),
         **shared_values(
             subject=result.subject,
             claim=result.claim,

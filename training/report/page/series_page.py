@@ -15,8 +15,10 @@ from training.report.page import pictures, results
 from training.report.page.class_values import class_values
 from training.report.page.commands import commands_of
 from training.report.page.dimension_values import agreement_facts, dimension_values
+from training.report.page.explanation_values import explanation_part
 from training.report.page.shared import shared_values
 from training.report.sentences import sentence_note
+from training.report.series_explanation import pool_explanations
 from training.report.series_summary import AnySummary
 from training.report.summary import Summary
 from training.report.summary_text import FOLD_HEADER, fold_rows, plus_minus
@@ -46,6 +48,7 @@ def series_page(summary: AnySummary, folder: SeriesFolder) -> str:
         audit_header=("audit of fold", "clips", "speakers", "clean", *(c.name for c in audits[0].checks)),
         audit_rows=[_audit_row(name, found) for name, found in zip(record.folds, audits, strict=True)],
         sentences=sentence_note([fold.sentences for fold in summary.folds], summary.claim),
+        explained=None if (found := pool_explanations(folder)) is None else explanation_part(found),
         questions=[(check.name, check.question) for check in audits[0].checks],
         **shared_values(
             subject=summary.subject,

@@ -1,0 +1,1 @@
+"""What trained models listen to: parts of their input, moments and frequencies of a clip."""
