@@ -43,6 +43,7 @@ STORES = {
     "r3": ("--recipe", "ravdess-attention", "--datasets", "ravdess"),
     "r4": ("--recipe", "tess-delta", "--datasets", "tess"),
     "functionals": ("--recipe", "ravdess-functionals", "--datasets", "ravdess"),
+    "mel": ("--recipe", "ravdess-transformer", "--datasets", "ravdess", "--augment", "0"),
     "egemaps": ("--recipe", "egemaps", "--datasets", "ravdess", "--augment", "0"),
     "r1": ("--recipe", "four-corpora-a", "--datasets", "ravdess,tess"),
     "whisper": ("--recipe", "whisper-robust", "--datasets", "ravdess", "--augment", "7"),
@@ -62,6 +63,8 @@ STORES = {
 _R3 = ("--recipe", "ravdess-attention", "--views", "0,1", "--epochs", "30")
 """An epoch uses every clip once, or with a leaky split every clip in both views, so half as many epochs."""
 _R4 = ("--recipe", "tess-delta")
+_MEL = ("--protocol", "kfold:3")
+"""Model A, the transformer and the conformer differ in nothing but the model."""
 _R1 = (
     *("--datasets", "ravdess,tess", "--protocol", "kfold:3", "--epochs", "12"),
     *("--set", "train.view_sampling=one"),
@@ -138,6 +141,11 @@ EXPERIMENTS = (
     Experiment(
         "egemaps-svm", "eGeMAPS, linear SVM", "egemaps", ("--recipe", "egemaps", "--model", "svm")
     ),
+    Experiment(
+        "mel-a", "model A", "mel", ("--recipe", "ravdess-transformer", "--model", "A", *_MEL)
+    ),
+    Experiment("mel-transformer", "transformer", "mel", ("--recipe", "ravdess-transformer", *_MEL)),
+    Experiment("mel-conformer", "conformer", "mel", ("--recipe", "ravdess-conformer", *_MEL)),
     Experiment("whisper-base", "Whisper-base, layers 1 to 4", "whisper", _WHISPER),
     Experiment("whisper-tiny", "Whisper-tiny.en, layers 1 to 3", "whisper-tiny", _TINY),
     Experiment(

@@ -159,22 +159,15 @@ class LayerMlpSpec(_Named):
     """Share of units dropped after each dense layer."""
 
 
-class FrameHeadSpec(_Named):
-    """A learnt weighted mean of an encoder's layers in each frame, transformer blocks, pooling over time."""
-
-    family: Literal["frame_head"] = "frame_head"
+class _Attention(_Named):
     width: Width = 128
     """Values per frame after the projection."""
     input_dropout: Share = 0.2
     """Share of the values of each frame that are dropped, after the projection."""
-    blocks: int = Field(0, ge=0, le=16)
-    """Transformer blocks."""
     heads: int = Field(4, ge=1, le=64)
-    """Attention heads of each transformer block."""
+    """Attention heads of each block."""
     inner: Width = 256
-    """Width of the feed-forward layer of each transformer block."""
-    block_dropout: Share = 0.1
-    """Share of units dropped after attention, and within and after the feed-forward layer, of each block."""
+    """Width of each feed-forward layer of a block."""
     pooling: FramePooling = "attention+std"
     """Statistics over the valid frames, each with equal weights or with learnt ones."""
     pooling_heads: int = Field(1, ge=1, le=64)
@@ -185,18 +178,79 @@ class FrameHeadSpec(_Named):
     """Share of units dropped after each dense layer, or of the pooled values if there is no dense layer."""
 
     @model_validator(mode="after")
-    def _check_heads(self) -> Self:
-        if self.blocks and self.width % self.heads:
-            raise ValueError(
-                f"a width of {self.width} cannot be divided among {self.heads} attention heads; "
-                f"choose a multiple of {self.heads}"
-            )
+    def _check_pooling_heads(self) -> Self:
         if not self.pooling.startswith("attention") and self.pooling_heads != 1:
             raise ValueError(f"pooling_heads applies to attention, not to {self.pooling}; remove it")
         return self
 
+    def _require_equal_heads(self) -> None:
+        if self.width % self.heads:
+            raise ValueError(
+                f"a width of {self.width} cannot be divided among {self.heads} attention heads; "
+                f"choose a multiple of {self.heads}"
+            )
+
+
+class FrameHeadSpec(_Attention):
+    """A learnt weighted mean of an encoder's layers in each frame, transformer blocks, pooling over time."""
+
+    family: Literal["frame_head"] = "frame_head"
+    blocks: int = Field(0, ge=0, le=16)
+    """Transformer blocks."""
+    block_dropout: Share = 0.1
+    """Share of units dropped after attention, and within and after the feed-forward layer, of each block."""
+
+    @model_validator(mode="after")
+    def _check_heads(self) -> Self:
+        if self.blocks:
+            self._require_equal_heads()
+        return self
+
+
+class _Encoder(_Attention, _Convolutions):
+    encoder_blocks: int = Field(4, ge=1, le=16)
+    """Transformer or conformer blocks."""
+    distance: int = Field(16, ge=1, le=512)
+    """Attention learns one bias per distance up to this many steps, and one for all larger ones."""
+    encoder_dropout: Share = 0.1
+    """Share of units dropped after each part of an encoder block, and within its feed-forward layers."""
+
+    @model_validator(mode="after")
+    def _check_heads(self) -> Self:
+        self._require_equal_heads()
+        return self
+
+
+class TransformerSpec(_Encoder):
+    """Convolution blocks, transformer blocks with relative positions, pooling over time."""
+
+    family: Literal["transformer"] = "transformer"
+
+
+class ConformerSpec(_Encoder):
+    """Convolution blocks, conformer blocks with relative positions, pooling over time."""
+
+    family: Literal["conformer"] = "conformer"
+    kernel: int = Field(15, ge=1, le=255)
+    """Width of the depthwise convolutions, in steps of the encoder; odd."""
+
+    @model_validator(mode="after")
+    def _check_kernel(self) -> Self:
+        if self.kernel % 2 == 0:
+            raise ValueError(
+                f"a kernel of {self.kernel} steps has no middle; give an odd number such as {self.kernel + 1}"
+            )
+        return self
+
 
 ModelSpec = Annotated[
-    CnnBiLstmSpec | CnnSpec | MlpSpec | LayerMlpSpec | FrameHeadSpec | LinearSpec,
+    CnnBiLstmSpec
+    | CnnSpec
+    | TransformerSpec
+    | ConformerSpec
+    | MlpSpec
+    | LayerMlpSpec
+    | FrameHeadSpec
+    | LinearSpec,
     Field(discriminator="family"),
 ]

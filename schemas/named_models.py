@@ -12,11 +12,13 @@ from typing import Any
 from schemas.architecture import (
     CnnBiLstmSpec,
     CnnSpec,
+    ConformerSpec,
     FrameHeadSpec,
     LayerMlpSpec,
     LinearSpec,
     MlpSpec,
     ModelSpec,
+    TransformerSpec,
 )
 from schemas.errors import UnknownNameError
 from schemas.messages.nearest import did_you_mean
@@ -65,6 +67,17 @@ MODELS: Mapping[str, ModelSpec] = MappingProxyType(
                 pools=((2, 2), (2, 2), (2, 2), (2, 2)),
                 block=("norm", "relu", "pool", "dropout"),
                 block_dropout=0.2,
+            ),
+            TransformerSpec(
+                name="ravdess-transformer", channels=_A.channels, pools=_A.pools, block_dropout=0.1
+            ),
+            ConformerSpec(
+                name="ravdess-conformer",
+                channels=_A.channels,
+                pools=_A.pools,
+                block_dropout=0.1,
+                width=96,
+                inner=192,
             ),
             MlpSpec(name="functionals-mlp"),
             LinearSpec(name="functionals", classifier="svm", statistics=("mean", "std", "p05", "p95")),

@@ -12,7 +12,7 @@ from batch_clock import BatchClock
 from peers import train_plain
 
 from gpu.session import Session, Tell
-from schemas.architecture import CnnBiLstmSpec, CnnSpec, MlpSpec
+from schemas.architecture import CnnBiLstmSpec, CnnSpec, ConformerSpec, MlpSpec, TransformerSpec
 from schemas.named_models import MODELS
 from schemas.recipe import load_recipe
 from training.runs.request import Hardware, TrainRequest
@@ -59,7 +59,7 @@ def plain_peer(session: Session, tell: Tell) -> None:
 
 def networks(session: Session) -> list[str]:
     """Names of all networks that train on spectral features; in miniature, two."""
-    kinds = (CnnBiLstmSpec, CnnSpec, MlpSpec)
+    kinds = (CnnBiLstmSpec, CnnSpec, TransformerSpec, ConformerSpec, MlpSpec)
     found = sorted(name for name, spec in MODELS.items() if isinstance(spec, kinds))
     return ["A", "functionals-mlp"] if session.miniature else found
 

@@ -78,6 +78,34 @@ def test_senseless_heads_on_frames_are_refused(fields: dict, message: str) -> No
         ANY.validate_python({"family": "frame_head", "name": "mine", **fields})
 
 
+@pytest.mark.parametrize("family", ["transformer", "conformer"])
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"width": 10}, "a width of 10 cannot be divided among 4 attention heads; choose a multiple of 4"),
+        ({"pooling": "mean", "pooling_heads": 2}, "pooling_heads applies to attention, not to mean"),
+        ({"channels": [8, 8]}, "2 channels and 1 pool"),
+        ({"encoder_blocks": 0}, "greater than or equal to 1"),
+        ({"distance": 0}, "greater than or equal to 1"),
+        ({"encoder_dropout": 1.0}, "less than 1"),
+        ({"hidden": 8}, "Extra inputs"),
+    ],
+)
+def test_senseless_encoders_are_refused(family: str, fields: dict, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        ANY.validate_python({**OWN, "family": family, **fields})
+
+
+def test_a_depthwise_convolution_has_a_middle() -> None:
+    assert ANY.validate_python({**OWN, "family": "conformer", "kernel": 7}).kernel == 7
+    with pytest.raises(
+        ValidationError, match="a kernel of 8 steps has no middle; give an odd number such as 9"
+    ):
+        ANY.validate_python({**OWN, "family": "conformer", "kernel": 8})
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        ANY.validate_python({**OWN, "family": "transformer", "kernel": 7})
+
+
 def test_heads_matter_only_to_transformer_blocks() -> None:
     assert FrameHeadSpec(name="mine", width=10, heads=4).blocks == 0
 

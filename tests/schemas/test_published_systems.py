@@ -167,6 +167,8 @@ def test_every_system_is_shipped() -> None:
     own = {
         "egemaps",
         "ravdess-functionals",
+        "ravdess-transformer",
+        "ravdess-conformer",
         "whisper-base",
         "whisper-tiny",
         "whisper-robust",
@@ -190,6 +192,14 @@ def test_whisper_robust_trains_on_noise_pitch_and_untrimmed_clips() -> None:
     names = ["original", *(view.name for view in recipe.views)]
     trained = [names[view] for view in recipe.train.views or ()]
     assert trained == ["original", "noise", "pitch+2", "pitch-2", "untrimmed"]
+
+
+def test_recipes_of_encoders_differ_only_in_their_model() -> None:
+    """So they can share a store, and their results can be compared."""
+    one, two = (load_recipe(f"ravdess-{kind}") for kind in ("transformer", "conformer"))
+    assert one.model_copy(update={"name": "", "description": "", "model": None}) == two.model_copy(
+        update={"name": "", "description": "", "model": None}
+    )
 
 
 @pytest.mark.parametrize("name", STATED)

@@ -9,19 +9,23 @@ from torch import nn
 from schemas.architecture import (
     CnnBiLstmSpec,
     CnnSpec,
+    ConformerSpec,
     FrameHeadSpec,
     LayerMlpSpec,
     LinearSpec,
     MlpSpec,
     ModelSpec,
+    TransformerSpec,
 )
 from schemas.errors import SpecError
 from training.models.cnn import Cnn
 from training.models.cnn_bilstm import CnnBiLstm
+from training.models.conformer import Conformer
 from training.models.frame_head import FrameHead
 from training.models.layer_mlp import LayerMlp
 from training.models.mlp import Mlp
 from training.models.state_layout import StateLayout
+from training.models.transformer import Transformer
 
 
 def build_model(
@@ -64,6 +68,10 @@ def build_model(
                 block_dropout=spec.block_dropout,
                 dense=spec.dense,
             )
+        case TransformerSpec():
+            return Transformer(spec, coefficients, frames, classes)
+        case ConformerSpec():
+            return Conformer(spec, coefficients, frames, classes)
         case MlpSpec():
             return Mlp(
                 coefficients,

@@ -8,11 +8,13 @@ from types import MappingProxyType
 from schemas.architecture import (
     CnnBiLstmSpec,
     CnnSpec,
+    ConformerSpec,
     FrameHeadSpec,
     LayerMlpSpec,
     LinearSpec,
     MlpSpec,
     ModelSpec,
+    TransformerSpec,
 )
 from schemas.messages.counts import choose_form, format_count
 from schemas.training import InputSpec, TrainSpec
@@ -68,6 +70,8 @@ def model_prose(spec: ModelSpec) -> str:
             return f"{_blocks(spec)}; {pooled}; {_dense(spec.dense)}dropout {spec.dropout:g}"
         case CnnSpec():
             return f"{_blocks(spec)}; flattened; {_dense(spec.dense)}dropout {spec.dropout:g}"
+        case TransformerSpec() | ConformerSpec():
+            return _frame_encoder(spec)
         case MlpSpec():
             return f"dropout {spec.input_dropout:g}; {_dense(spec.hidden)}dropout {spec.dropout:g}"
         case LayerMlpSpec():
@@ -84,21 +88,46 @@ def model_prose(spec: ModelSpec) -> str:
 
 def _frame_head(spec: FrameHeadSpec) -> str:
     """The head on frames, from the weighted layers to the output."""
-    heads = format_count(spec.pooling_heads, "head")
-    statistics = "mean and deviation" if spec.pooling.endswith("std") else "mean"
-    weighted = f"by attention with {heads}" if spec.pooling.startswith("attention") else "equally"
-    transformer = (
-        f"{format_count(spec.blocks, 'transformer block')} with {format_count(spec.heads, 'head')} and "
-        f"{spec.inner} inner units, dropout {spec.block_dropout:g}"
-    )
+    transformer = f"{_attention_blocks(spec, 'transformer', spec.blocks)}, dropout {spec.block_dropout:g}"
     parts = [
         "learnt weighted mean of the layers",
         f"projected to {spec.width} values per frame, dropout {spec.input_dropout:g}",
         transformer if spec.blocks else "",
-        f"{statistics} over the valid frames, weighted {weighted}",
-        f"{_dense(spec.dense)}dropout {spec.dropout:g}",
+        *_pooled_frames(spec),
     ]
     return "; ".join(filter(None, parts))
+
+
+def _frame_encoder(spec: TransformerSpec | ConformerSpec) -> str:
+    """A network with an encoder, from the convolutions to the output."""
+    positions = f"relative positions up to {format_count(spec.distance, 'step')}"
+    kernel = (
+        f", convolutions over {format_count(spec.kernel, 'step')}" if isinstance(spec, ConformerSpec) else ""
+    )
+    encoder = f"{_attention_blocks(spec, spec.family, spec.encoder_blocks)}, {positions}{kernel}"
+    parts = [
+        _blocks(spec),
+        f"projected to {spec.width} values per step, dropout {spec.input_dropout:g}",
+        f"{encoder}, dropout {spec.encoder_dropout:g}",
+        *_pooled_frames(spec),
+    ]
+    return "; ".join(parts)
+
+
+def _attention_blocks(spec: FrameHeadSpec | TransformerSpec | ConformerSpec, kind: str, blocks: int) -> str:
+    heads = format_count(spec.heads, "head")
+    return f"{format_count(blocks, f'{kind} block')} with {heads} and {spec.inner} inner units"
+
+
+def _pooled_frames(spec: FrameHeadSpec | TransformerSpec | ConformerSpec) -> tuple[str, str]:
+    """Statistics over the valid frames, and the layers after them."""
+    heads = format_count(spec.pooling_heads, "head")
+    statistics = "mean and deviation" if spec.pooling.endswith("std") else "mean"
+    weighted = f"by attention with {heads}" if spec.pooling.startswith("attention") else "equally"
+    return (
+        f"{statistics} over the valid frames, weighted {weighted}",
+        f"{_dense(spec.dense)}dropout {spec.dropout:g}",
+    )
 
 
 def _linear(spec: LinearSpec) -> list[str]:
@@ -172,7 +201,7 @@ def _masks(spec: TrainSpec) -> str:
     return f"SpecAugment masks, {named}" if named else ""
 
 
-def _blocks(spec: CnnBiLstmSpec | CnnSpec) -> str:
+def _blocks(spec: CnnBiLstmSpec | CnnSpec | TransformerSpec | ConformerSpec) -> str:
     channels = "-".join(map(str, spec.channels))
     drop = f", channel dropout {spec.block_dropout:g}" if spec.block_dropout else ""
     return f"{format_count(len(spec.channels), 'convolution block')} of {channels} channels{drop}"

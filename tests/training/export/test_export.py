@@ -40,6 +40,14 @@ FAMILIES = {
         "four-corpora-c",
         ("model.name=three-corpora-cnn", "model.channels=[4,8,8,8]", "model.dense=[16]"),
     ),
+    "transformer": (
+        "four-corpora-c",
+        ("model.name=ravdess-transformer", "model.channels=[4,4,8,8]", "model.encoder_blocks=1"),
+    ),
+    "conformer": (
+        "four-corpora-c",
+        ("model.name=ravdess-conformer", "model.channels=[4,4,8,8]", "model.encoder_blocks=1"),
+    ),
     "mlp": ("four-corpora-c", ("model.name=functionals-mlp", "input.normalise=none", "model.hidden=[8]")),
     "functionals-mlp": (
         "four-corpora-c",

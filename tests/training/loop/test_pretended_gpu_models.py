@@ -29,7 +29,15 @@ from training.models.state_layout import StateLayout
 CLASSES, CLIPS, STEPS = 4, 4, 5
 COEFFICIENTS, FRAMES = 64, 32
 NETWORKS = sorted(name for name, spec in MODELS.items() if not isinstance(spec, LinearSpec))
-QUICK = {("A", "32"), ("A", "bf16"), ("functionals-mlp", "32"), ("layer-mlp", "32"), ("frame-head", "bf16")}
+QUICK = {
+    ("A", "32"),
+    ("A", "bf16"),
+    ("ravdess-transformer", "32"),
+    ("ravdess-conformer", "bf16"),
+    ("functionals-mlp", "32"),
+    ("layer-mlp", "32"),
+    ("frame-head", "bf16"),
+}
 """Networks of different kinds; all the others take minutes together."""
 
 

@@ -1,4 +1,4 @@
-"""Networks whose batch norms are not at their initial state."""
+"""Networks whose batch norms and relative positions are not at their initial state."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import nn
 
 from schemas.named_models import MODELS
 from training.models import build_model
+from training.models.attention import RelativePositions
 
 MakeNetwork = Callable[..., nn.Module]
 
@@ -28,6 +29,8 @@ def make_network() -> MakeNetwork:
                     module.running_var.uniform_(0.5, 2)
                     module.weight.normal_()
                     module.bias.normal_()
+                if isinstance(module, RelativePositions):
+                    module.biases.normal_()
         return network.eval()
 
     return make

@@ -11,12 +11,16 @@ from torch import Tensor, nn
 
 from schemas.named_models import MODELS
 from tests.training.models.conftest import MakeNetwork
+from tests.training.models.references import biases_by_loops, conformer_block, transformer_block
 from training.models.bilstm import MaskedBiLstm
 from training.models.conv_block import step_mask
 from training.models.dropout import ChannelDropout, UnitDropout
 
 BILSTMS = ("A", "B", "C", "cremad", "ravdess-attention", "tess-delta")
-NETWORKS = (*BILSTMS, "three-corpora-cnn")
+ENCODERS = ("ravdess-transformer", "ravdess-conformer")
+SEQUENCES = (*BILSTMS, *ENCODERS)
+"""Networks for inputs of any length."""
+NETWORKS = (*SEQUENCES, "three-corpora-cnn")
 VALID = torch.tensor([64, 37, 16, 5])
 
 
@@ -24,7 +28,7 @@ class Described:
     """A system as its description reads, in evaluation, for clips without padding."""
 
     def __init__(self, network: nn.Module) -> None:
-        self.of = network.state_dict()
+        self.network, self.of = network, network.state_dict()
 
     def conv(self, x: Tensor, block: int) -> Tensor:
         name = f"blocks.{block}.convolution"
@@ -95,6 +99,26 @@ def three_corpora_cnn(system: Described, x: Tensor) -> Tensor:
     return system.linear(x, "output")
 
 
+def encoder(block: Callable[[nn.Module, Tensor, Tensor], Tensor]) -> Callable[[Described, Tensor], Tensor]:
+    """Four blocks as model A, linear, four encoder blocks with biases of attention; attentive statistics."""
+
+    def logits(system: Described, x: Tensor) -> Tensor:
+        for i in range(4):
+            x = F.max_pool2d(system.conv(x, i), (2, 2) if i < 2 else (2, 1))
+            x = F.relu(system.norm(x, f"blocks.{i}.normalise"))
+        x = system.linear(x.permute(0, 3, 1, 2).flatten(2), "project")
+        for own in system.network.encoder:
+            x = block(own, x, biases_by_loops(own.positions, x.shape[1]).repeat(len(x), 1, 1))
+        if "last_norm.weight" in system.of:
+            x = F.layer_norm(x, x.shape[2:], system.of["last_norm.weight"], system.of["last_norm.bias"])
+        weights = system.linear(x, "pooling.score").softmax(dim=1)
+        mean = (weights * x).sum(dim=1)
+        deviation = (weights * (x - mean[:, None]) ** 2).sum(dim=1).sqrt()
+        return system.linear(torch.cat((mean, deviation), dim=1), "output")
+
+    return logits
+
+
 def functionals_mlp(system: Described, x: Tensor) -> Tensor:
     """Linear 256 → BatchNorm → ReLU → Linear, on all values."""
     x = F.relu(system.norm(system.linear(x.flatten(1), "dense.0.linear"), "dense.0.normalise"))
@@ -111,6 +135,8 @@ DESCRIPTIONS = {
     "tess-delta": tess_delta,
     "three-corpora-cnn": three_corpora_cnn,
     "functionals-mlp": functionals_mlp,
+    "ravdess-transformer": encoder(transformer_block),
+    "ravdess-conformer": encoder(conformer_block),
 }
 
 
@@ -138,6 +164,8 @@ def test_every_named_network_has_a_description() -> None:
         ("ravdess-attention", {0.2}, {0.2, 0.0}),
         ("tess-delta", {0.0}, {0.0, 0.3}),
         ("three-corpora-cnn", {0.2}, {0.3}),
+        ("ravdess-transformer", {0.1}, {0.1, 0.2, 0.3}),
+        ("ravdess-conformer", {0.1}, {0.1, 0.2, 0.3}),
     ],
 )
 def test_dropout_has_the_stated_shares(
@@ -186,7 +214,7 @@ def test_what_stands_in_padded_frames_does_not_change_the_logits(
     torch.testing.assert_close(network(junk, VALID), network(x, VALID), rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("name", BILSTMS)
+@pytest.mark.parametrize("name", SEQUENCES)
 def test_a_padded_clip_has_the_logits_of_the_clip_alone(name: str, make_network: MakeNetwork) -> None:
     network = make_network(name)
     x = torch.randn(4, 1, 40, 64)
@@ -230,3 +258,26 @@ def test_model_a_for_the_four_corpora_has_four_convolutions_and_one_bilstm(
     assert sum(isinstance(m, MaskedBiLstm) for m in model.modules()) == 1
     # Conv 9·(1·16 + 16·32 + 32·64 + 64·64), batch norm 2·176, LSTM 2·4·128·(640 + 128 + 2), linear 257·14.
     assert sum(p.numel() for p in model.parameters()) == 60_048 + 352 + 788_480 + 3_598
+
+
+@pytest.mark.parametrize(
+    ("name", "block"),
+    [
+        # Attention 4·128² + 4·128, feed-forward 2·128·256 + 256 + 128, norms 2·2·128, biases 33·4.
+        ("ravdess-transformer", 4 * 128 * 129 + 2 * 128 * 256 + 384 + 512 + 132),
+        # Two feed-forward layers, attention, gate 96·192, kernel 96·15, joined 96², norms, biases 33·4.
+        (
+            "ravdess-conformer",
+            2 * (2 * 96 * 192 + 288) + 4 * 96 * 97 + 97 * 192 + 96 * 16 + 96 * 97 + 1_152 + 132,
+        ),
+    ],
+)
+def test_an_encoder_has_the_convolutions_of_model_a_and_four_blocks(
+    name: str, block: int, make_network: MakeNetwork
+) -> None:
+    model = make_network(name, coefficients=128, frames=130, classes=8)
+    width = model.project.out_features
+    last = 2 * width if name == "ravdess-transformer" else 0
+    # Convolutions and batch norm as in model A, 64 channels × 8 bands to width, score, two statistics.
+    rest = 60_048 + 352 + 513 * width + last + (width + 1) + (2 * width + 1) * 8
+    assert sum(p.numel() for p in model.parameters()) == rest + 4 * block

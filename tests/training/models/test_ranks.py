@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, distributed, multiprocessing, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from schemas.architecture import CnnBiLstmSpec, CnnSpec, FrameHeadSpec
+from schemas.architecture import CnnBiLstmSpec, CnnSpec, ConformerSpec, FrameHeadSpec, TransformerSpec
 from schemas.named_models import MODELS
 from training.models import StateLayout, build_model, share_rows
 
@@ -18,7 +18,8 @@ WORLD, COEFFICIENTS, FRAMES, CLASSES = 2, 16, 24, 5
 TOTALS = (5, 4, 1)
 """Rows of the global batches: uneven, even, and one that leaves a rank without rows."""
 
-NAMES = ("A", "ravdess-attention", "tess-delta", "three-corpora-cnn", "frame-head")
+ENCODERS = ("ravdess-transformer", "ravdess-conformer")
+NAMES = ("A", "ravdess-attention", "tess-delta", "three-corpora-cnn", "frame-head", *ENCODERS)
 
 STATES = StateLayout("encoder", layers=(1, 2), statistics=1, width=COEFFICIENTS // 2)
 
@@ -29,11 +30,13 @@ def network(name: str) -> nn.Module:
     if isinstance(spec, FrameHeadSpec):
         small = {"width": 8, "blocks": 1, "heads": 2, "inner": 6, "dense": (6,)}
         return build_model(spec.model_copy(update=small), COEFFICIENTS, FRAMES, CLASSES, (STATES,))
-    assert isinstance(spec, CnnBiLstmSpec | CnnSpec)
+    assert isinstance(spec, CnnBiLstmSpec | CnnSpec | TransformerSpec | ConformerSpec)
     small = {"channels": (4,) * len(spec.channels), "dense": spec.dense and (6,) * len(spec.dense)}
     small["pools"] = ((2, 2), *((1, 1),) * (len(spec.channels) - 1))
     if isinstance(spec, CnnBiLstmSpec):
         small["hidden"] = 6
+    if isinstance(spec, TransformerSpec | ConformerSpec):
+        small |= {"width": 8, "encoder_blocks": 1, "heads": 2, "inner": 6}
     return build_model(spec.model_copy(update=small), COEFFICIENTS, FRAMES, CLASSES)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from schemas.labels import Target, label_set
-from schemas.named_models import named_model
+from schemas.named_models import MODELS, named_model
 from schemas.recipe import Recipe, load_recipe
 from schemas.training import InputSpec, SpecAugmentSpec, TrainSpec
 from tests.training.claims import claim
@@ -16,7 +16,7 @@ from training.audits.audit import Audit
 from training.metrics.evaluation import evaluate
 from training.metrics.scores import Evaluation
 from training.report.model_card import model_card
-from training.report.recipe_prose import input_prose, training_prose
+from training.report.recipe_prose import input_prose, model_prose, training_prose
 from training.report.result import RunResult
 from training.runs.observer import EpochResult, SideSize
 from training.runs.run import RunFolder, RunRecord, library_versions, now
@@ -114,6 +114,17 @@ def test_the_card_tells_model_input_and_parameters() -> None:
     assert "4 convolution blocks of 16-32-64-64 channels, channel dropout 0.3; 1 BiLSTM layer of 128" in card
     assert "1,234,567 parameters." in card
     assert "Input: zero mean and unit deviation within each sample, clipped to ±5" in card
+
+
+def test_a_network_with_an_encoder_is_described_from_input_to_output() -> None:
+    text = model_prose(MODELS["ravdess-conformer"])
+    for words in (
+        "16-32-64-64 channels, channel dropout 0.1; projected to 96 values per step, dropout 0.2; ",
+        "4 conformer blocks with 4 heads and 192 inner units, relative positions up to 16 steps, ",
+        "convolutions over 15 steps, dropout 0.1; mean and deviation over the valid frames, weighted by ",
+    ):
+        assert words in text
+    assert "convolutions over" not in model_prose(MODELS["ravdess-transformer"])
 
 
 def test_what_a_recipe_does_not_use_is_not_told_and_what_it_uses_is() -> None:
