@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
+
+from typing_extensions import TypedDict  # that of typing has no schema before Python 3.12
 
 if TYPE_CHECKING:
     from training.predict.predictor import Prediction  # takes seconds to import
