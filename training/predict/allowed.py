@@ -58,7 +58,7 @@ class Allowed:
                 for block in file.blocks(_BLOCK_SAMPLES):
                     counted += len(block)
                     if counted > self.max_seconds * file.sample_rate:
-                        raise self.too_long(counted / file.sample_rate, at_least=True)
+                        raise self.too_long(self.max_seconds, at_least=True)
                 return counted / file.sample_rate
         except (SoundFileError, SamplesLostError):
             return None

@@ -154,10 +154,11 @@ def _add_stream(app: FastAPI, model: ServedModel, streams: _StreamCount, pool: T
             raise RefusedError(
                 422, f"rate={rate} is out of range; give {LOWEST_RATE:,} to {HIGHEST_RATE:,} Hz, as recorded"
             )
+        samples = _encoding(encoding)
         account: Account = websocket.state.account
         with streams.one():
             await websocket.accept()
-            heard = Stream(websocket, model, rate, _encoding(encoding), chosen, account)
+            heard = Stream(websocket, model, rate, samples, chosen, account)
             try:
                 await heard.answer(pool)
             except ClientGoneError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 import time
@@ -120,7 +121,12 @@ def same_rows(found: list[dict[str, Any]], expected: list[dict[str, Any]]) -> No
 
 
 def raw(port: int, sent: bytes) -> bytes:
-    """The answer to bytes, up to the first pause or the end of the connection."""
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+    """The answer to bytes: head and body."""
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(sent)
-        return connection.recv(65_536)
+        answer = b""
+        while not (head := re.search(rb"content-length: (\d+).*?\r\n\r\n", answer, re.DOTALL)):
+            answer += connection.recv(65_536)
+        while len(answer) < head.end() + int(head[1]):
+            answer += connection.recv(65_536)
+        return answer

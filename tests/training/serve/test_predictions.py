@@ -136,7 +136,10 @@ def test_the_page_of_the_interface_is_complete_and_needs_no_other_server(served:
 @pytest.mark.parametrize(
     ("path", "sentence"),
     [
-        ("/v1/windows?window=7", "windows of 7 s: the model hears 0.1 to 0.5 s; choose a window in this range"),
+        (
+            "/v1/windows?window=7",
+            "windows of 7 s: the model hears 0.1 to 0.5 s; choose a window in this range",
+        ),
         ("/v1/windows?step=0", "a step of 0 s is out of range; give 0.01 to 3,600 s"),
         ("/v1/windows?step=90", "a step of 90 s is out of range; give at most 60 s"),
         ("/v1/windows?step=nan", "a step of nan s is out of range; give 0.01 to 3,600 s"),
