@@ -15,6 +15,7 @@ from gpu.session import Session, Tell
 from schemas.errors import RunError, StoppedError
 from schemas.recipe import load_recipe
 from training.evaluate import EvaluationRequest, evaluate_runs
+from training.http.form import Upload
 from training.loop.loss import Loss
 from training.predict.predictor import Predictor
 from training.report.result import RunResult
@@ -23,7 +24,6 @@ from training.runs.request import Hardware, Home, TrainRequest
 from training.train import train
 from training.web.answer import answer
 from training.web.limits import Limits
-from training.web.uploads import Upload
 
 HOMES: tuple[Home, ...] = ("device", "ram", "stream")
 RECIPE = "four-corpora-a"

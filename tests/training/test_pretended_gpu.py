@@ -21,6 +21,7 @@ from tests.pretended_cuda.pretend import pretend_cuda
 from tests.pretended_cuda.waits import HostWaits, Wait
 from training.evaluate import EvaluationRequest, evaluate_runs
 from training.export.export import export_run
+from training.http.form import Upload
 from training.models.bilstm import MaskedBiLstm
 from training.predict.predictor import Predictor
 from training.report.result import RunResult
@@ -29,7 +30,6 @@ from training.runs.request import Hardware, Home, TrainRequest
 from training.train import train
 from training.web.answer import answer
 from training.web.limits import Limits
-from training.web.uploads import Upload
 
 HOMES: tuple[Home, ...] = ("device", "ram", "stream")
 CHANGES = (

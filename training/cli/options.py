@@ -8,6 +8,7 @@ import typer
 
 from featurestore.cli import completion
 from featurestore.cli.paths import place_type
+from schemas.errors import UsageError
 from training.cli.choices import DeviceName
 
 RUN_HELP = "A run of ser-train: a folder or a URL."
@@ -23,6 +24,15 @@ SPLIT_HELP = "A split.json to use instead of a protocol."
 Run = Annotated[str, typer.Argument(metavar="RUN", help=RUN_HELP, parser=place_type)]
 
 Device = Annotated[DeviceName, typer.Option(help="Device to compute on.")]
+
+PublicUrl = Annotated[
+    str | None,
+    typer.Option(
+        help="Address at which a reverse proxy serves it.",
+        show_default="none",
+        rich_help_panel="Server",
+    ),
+]
 
 TrainOn = Annotated[
     str | None,
@@ -69,3 +79,11 @@ LeakViews = Annotated[
         rich_help_panel=PROTOCOL_PANEL,
     ),
 ]
+
+
+def require_url(public_url: str | None) -> None:
+    """Raise :class:`UsageError` for a ``--public-url`` without ``http://`` or ``https://``."""
+    if public_url is not None and not public_url.startswith(("http://", "https://")):
+        raise UsageError(
+            f"--public-url {public_url}: give the full address, such as https://demo.example/ser"
+        )

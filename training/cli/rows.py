@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NotRequired, Protocol, TextIO, TypedDict
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from featurestore.cli.console import json_text
 from schemas.messages.printable import escape_line
+from training.predict.json_rows import JSON_FORMAT, ClipJson, prediction_json, utf8_name
 
 if TYPE_CHECKING:
     from training.predict.predictor import Prediction  # takes seconds to import
@@ -159,39 +160,6 @@ class CsvWriter:
         """End the table: every row has been written."""
 
 
-JSON_FORMAT = 1
-"""Format of :class:`JsonWriter`'s document; increased when a field changes or is removed, not when added."""
-
-
-class PredictionJson(TypedDict):
-    """One prediction of a clip; ``emotion`` and ``probabilities`` are null for silence."""
-
-    start_s: float
-    stop_s: float
-    unheard_s: float
-    emotion: str | None
-    probabilities: dict[str, float] | None
-
-
-class ValuesJson(TypedDict):
-    """One prediction of a clip by a regression; ``values`` is null for silence."""
-
-    start_s: float
-    stop_s: float
-    unheard_s: float
-    values: dict[str, float] | None
-
-
-class ClipJson(TypedDict):
-    """One clip with its predictions, or with the problem that prevents any."""
-
-    clip: str
-    problem: str | None
-    predictions: list[PredictionJson | ValuesJson]
-    explanation: NotRequired[dict[str, Any]]
-    """Only with ``--explain``: the picture, and the effect of each hidden window and band."""
-
-
 class JsonWriter:
     """One document, at the end: models and how well they were tested, emotions, clips with predictions.
 
@@ -211,9 +179,7 @@ class JsonWriter:
 
     def write_prediction(self, name: str, prediction: Prediction) -> None:
         """Keep a prediction for the document."""
-        self._clip(name)["predictions"].append(
-            _values_json(prediction) if prediction.dimensions else _emotion_json(prediction)
-        )
+        self._clip(name)["predictions"].append(prediction_json(prediction))
 
     def write_problem(self, name: str, problem: str) -> None:
         """Keep a problem for the document."""
@@ -236,30 +202,3 @@ class JsonWriter:
 
     def _clip(self, name: str) -> ClipJson:
         return self._clips.setdefault(name, {"clip": utf8_name(name), "problem": None, "predictions": []})
-
-
-def _emotion_json(prediction: Prediction) -> PredictionJson:
-    ranked = prediction.ranked
-    return {
-        "start_s": prediction.start_s,
-        "stop_s": prediction.stop_s,
-        "unheard_s": prediction.unheard_s,
-        "emotion": ranked[0][0] if ranked else None,
-        "probabilities": dict(ranked) if ranked else None,
-    }
-
-
-def _values_json(prediction: Prediction) -> ValuesJson:
-    values = prediction.values
-    named = None if values is None else dict(zip(prediction.dimensions, values.tolist(), strict=True))
-    return {
-        "start_s": prediction.start_s,
-        "stop_s": prediction.stop_s,
-        "unheard_s": prediction.unheard_s,
-        "values": named,
-    }
-
-
-def utf8_name(name: str) -> str:
-    """A file's name as UTF-8, with escapes for bytes of other encodings."""
-    return name.encode("utf-8", "backslashreplace").decode()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Self, TypedDict
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing_extensions import TypedDict  # that of typing has no schema before Python 3.12
 
 from schemas.errors import RunError
 from schemas.recipe import first_problem

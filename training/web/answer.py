@@ -15,10 +15,10 @@ import numpy as np
 
 from schemas.errors import RecordingError
 from training.explain.occlusion import Occlusion, occlude
+from training.http.form import Upload
 from training.predict.predictor import Prediction, Predictor
 from training.web.hearing import HeardClip, Sound, bounds
 from training.web.limits import Limits
-from training.web.uploads import Upload
 
 MUCH_S = 0.5
 """A recording is long if more sound than this follows the part that the model hears."""

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from training.web.form import BadFormError
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+from training.http.body import body_parts
+from training.http.form import BadFormError
+from training.http.protocol import Message, Receive, Scope, Send
 
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
@@ -25,10 +20,6 @@ POLICY = (
 
 _SMALL = 16_384
 """Most bytes of a request that is not an upload."""
-
-
-PAUSE_S = 20.0
-"""Most seconds between two parts of a request."""
 
 
 class RefusedError(Exception):
@@ -60,29 +51,9 @@ class Request:
         return int(announced)
 
     async def body(self, limit: int, arrived: Callable[[int], None] | None = None) -> AsyncIterator[bytes]:
-        """Parts of the body. ``arrived`` is called with the size of each.
-
-        Raises OverflowError after ``limit`` bytes, and BadFormError if the body breaks off or pauses for
-        :data:`PAUSE_S`.
-        """
-        received = 0
-        more = True
-        while more:
-            try:
-                async with asyncio.timeout(PAUSE_S):
-                    message = await self.receive()
-            except TimeoutError:
-                raise BadFormError("the upload stopped; send the recording again") from None
-            if message["type"] == "http.disconnect":
-                raise BadFormError("the upload broke off")
-            chunk = message.get("body", b"")
-            received += len(chunk)
-            if received > limit:
-                raise OverflowError
-            if arrived is not None:
-                arrived(len(chunk))
+        """Parts of the body, as :func:`training.http.body.body_parts` yields them."""
+        async for chunk in body_parts(self.receive, limit, arrived):
             yield chunk
-            more = message.get("more_body", False)
 
     async def small_body(self) -> bytes:
         """The whole body of a request that is not an upload."""

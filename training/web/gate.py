@@ -16,18 +16,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from training.web.asgi import (
-    Application,
-    GuardedSend,
-    Receive,
-    RefusedError,
-    Request,
-    Scope,
-    Send,
-    replay,
-    reply,
-)
-from training.web.form import BadFormError, read_file
+from training.http.form import BadFormError, read_file
+from training.http.protocol import Application, Receive, Scope, Send
+from training.web.asgi import GuardedSend, RefusedError, Request, replay, reply
 from training.web.limits import MEGABYTE
 from training.web.sessions import SESSION, Sessions
 from training.web.uploads import TOKEN, NoRoomError, UploadGoneError, Uploads

@@ -10,10 +10,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from pipelines.decode import UnusableRecordingError, decode_sound
-from pipelines.recording.sound_file import UNKNOWN_FRAMES, SoundFile, SoundFileError
-from pipelines.recording.source import MemorySource
 from pipelines.trim import trim_bounds
-from schemas.errors import RecordingError
 from schemas.spec import StoreSpec
 from training.predict.predictor import Predictor
 from training.predict.windows import Waveform
@@ -32,7 +29,7 @@ class Sound:
     @classmethod
     def of(cls, content: bytes, spec: StoreSpec, limits: Limits) -> Sound:
         """Decode a file. Raises :class:`RecordingError` if it is not usable or exceeds ``limits``."""
-        _require_small(content, limits)
+        limits.allowed.require(content)
         whole = spec.audio.model_copy(
             update={"trim_db": None, "normalise": "none", "max_duration_s": limits.max_seconds}
         )
@@ -40,7 +37,7 @@ class Sound:
             found = decode_sound(content, whole)
         except UnusableRecordingError as error:
             if error.duration_s is not None and error.duration_s > limits.max_seconds:
-                raise _too_long(error.duration_s, limits) from error
+                raise limits.allowed.too_long(error.duration_s) from error
             raise error.without_setting() from error
         return cls(found.samples, spec.audio.sample_rate, found.duration_s)
 
@@ -98,27 +95,3 @@ def bounds(sound: Sound, spec: StoreSpec) -> tuple[int, int]:
     if spec.audio.trim_db is None:
         return 0, len(sound.samples)
     return trim_bounds(sound.samples, spec.audio.trim_db)
-
-
-def _require_small(content: bytes, limits: Limits) -> None:
-    """Check the header first: a few megabytes of a file can hold many gigabytes of samples."""
-    try:
-        with SoundFile(MemorySource(content)) as header:
-            frames, channels, rate = header.frames, header.channels, header.sample_rate
-    except SoundFileError:
-        return  # decode_sound() reports what is wrong with it
-    if frames >= UNKNOWN_FRAMES or not rate:
-        return
-    if frames / rate > limits.max_seconds:
-        raise _too_long(frames / rate, limits)
-    if frames * channels > limits.most_samples:
-        raise RecordingError(
-            f"{channels} channels at {rate} Hz for {frames / rate:.4g} s are too much "
-            "for this page; send the recording as mono at 48 kHz or less"
-        )
-
-
-def _too_long(seconds: float, limits: Limits) -> RecordingError:
-    return RecordingError(
-        f"{seconds:.4g} s long, but this page accepts at most {limits.max_seconds:g} s; send a part of it"
-    )

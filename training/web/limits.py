@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from training.predict.allowed import Allowed
+
 MEGABYTE = 2**20
 """As browsers and Gradio count megabytes."""
 
@@ -33,6 +35,6 @@ class Limits:
         return _WAITING * self.upload_bytes
 
     @property
-    def most_samples(self) -> int:
-        """Most samples of a file over all channels: stereo at 96 kHz for the longest duration."""
-        return round(self.max_seconds * 96_000 * 2)
+    def allowed(self) -> Allowed:
+        """What is accepted of a recording."""
+        return Allowed(self.max_seconds, "this page")

@@ -1,78 +1,29 @@
-"""The web server: finds a port, serves, and shuts down cleanly."""
+"""The web server of the page: its settings, and an environment in which Gradio contacts nobody."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from urllib.parse import urlsplit
 
 import uvicorn
 
 from featurestore.places.durable import cause_of
-from schemas.errors import SerError, StorageError, UsageError
+from schemas.errors import StorageError
 from schemas.telemetry import OPT_OUTS
-from training.web.asgi import Application
+from training.http.protocol import Application
+from training.http.server import run_until_stopped
 from training.web.uploads import Uploads
 
 PORT = 7860
-_PORTS = 100
-"""Number of ports to try if none is given."""
-
 _LAST_S = 2
 """Seconds that running requests may take after the server is stopped."""
 
 _SWEEP_S = 10.0
-
-
-class PortTakenError(SerError):
-    """Another program is using the port."""
-
-
-def listen_on(host: str, port: int | None) -> socket.socket:
-    """Open a socket on ``host`` and ``port``; None means the first free port from :data:`PORT` on.
-
-    Raises :class:`PortTakenError`, and :class:`UsageError` if this machine does not have the address.
-    """
-    for candidate in range(PORT, PORT + _PORTS) if port is None else (port,):
-        try:
-            return _bind(host, candidate)
-        except OSError as error:
-            if not _is_taken(error):
-                raise UsageError(
-                    f"cannot listen on {host}, port {candidate}: {error.strerror or error}; give "
-                    "--host an address of this machine, and a --port above 1023"
-                ) from error
-    if port is not None:
-        raise PortTakenError(f"port {port} on {host} is used by another program; choose another --port")
-    raise PortTakenError(
-        f"ports {PORT} to {PORT + _PORTS - 1} on {host} are used by other programs; choose another --port"
-    )
-
-
-def url_of(bound: socket.socket) -> str:
-    """URL of a socket, such as ``http://127.0.0.1:7860``."""
-    host, port = bound.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def hosts_of(host: str, public_url: str | None) -> frozenset[str] | None:
-    """Host names that requests may use; None, meaning any, if ``host`` is open to other machines."""
-    if not is_loopback(host):
-        return None
-    public = urlsplit(public_url).hostname if public_url else None
-    return frozenset({"localhost", "127.0.0.1", "[::1]", host, *([public] if public else [])})
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only programs on this machine can reach ``host``."""
-    return host == "localhost" or host.startswith("127.") or host == "::1"
 
 
 @contextmanager
@@ -128,71 +79,10 @@ def serve(
         proxy_headers=False,
         ws="none",
     )
-    asyncio.run(_serve_until_stopped(_Server(config), bound, uploads, ready))
-
-
-class _Server(uvicorn.Server):
-    """A server that leaves signals to this module: uvicorn would raise them again and skip the cleanup."""
-
-    def capture_signals(self) -> nullcontext[None]:  # type: ignore[override]
-        """Do not handle signals."""
-        return nullcontext()
-
-
-async def _serve_until_stopped(
-    server: _Server, bound: socket.socket, uploads: Uploads, ready: Callable[[], None]
-) -> None:
-    sweeping = asyncio.create_task(_sweep(uploads))
-    telling = asyncio.create_task(_tell(server, ready))
-    with _stop_on_signals(server):
-        await server.serve(sockets=[bound])
-    for task in (sweeping, telling):
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-@contextmanager
-def _stop_on_signals(server: _Server) -> Iterator[None]:
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        server.force_exit = server.should_exit
-        server.should_exit = True
-
-    kinds = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {kind: signal.signal(kind, stop) for kind in kinds}
-    try:
-        yield
-    finally:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)
+    run_until_stopped(config, bound, ready, _sweep(uploads))
 
 
 async def _sweep(uploads: Uploads) -> None:
     while True:
         await asyncio.sleep(_SWEEP_S)
         uploads.sweep()
-
-
-async def _tell(server: _Server, ready: Callable[[], None]) -> None:
-    while not server.started:
-        await asyncio.sleep(0.02)
-    ready()
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    found = socket.socket(family, kind, protocol)
-    try:
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        found.bind(address)
-        found.listen(128)
-    except OSError:
-        found.close()
-        raise
-    return found
-
-
-def _is_taken(error: OSError) -> bool:
-    import errno
-
-    return error.errno == errno.EADDRINUSE

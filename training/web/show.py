@@ -11,17 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from schemas.errors import RunError
+from training.http.form import Upload
+from training.http.listen import hosts_of, is_loopback, listen_on, url_of
 from training.web.limits import Limits
-from training.web.server import (
-    PORT,
-    hosts_of,
-    is_loopback,
-    isolate_gradio,
-    listen_on,
-    serve,
-    url_of,
-)
-from training.web.uploads import Upload, Uploads
+from training.web.server import PORT, isolate_gradio, serve
+from training.web.uploads import Uploads
 
 if TYPE_CHECKING:
     from training.predict.predictor import Predictor
@@ -56,7 +50,7 @@ def show(request: DemoRequest, announce: Announce, note: Announce) -> None:
     with (
         _end_on_signals(),
         isolate_gradio(),
-        closing(listen_on(request.host, request.port)) as bound,
+        closing(listen_on(request.host, request.port, PORT)) as bound,
     ):
         # These take seconds to import, and Gradio reads its environment on import.
         from training.predict.predictor import Predictor

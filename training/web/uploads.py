@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from schemas.errors import SerError
+from training.http.form import Upload
 
 TOKEN = "[A-Za-z0-9_-]{43}"  # noqa: S105 a pattern of 256 random bits, in base64
 """Pattern of an upload's name."""
@@ -24,14 +25,6 @@ class UploadGoneError(SerError):
 
 class NoRoomError(SerError):
     """Waiting uploads take all the memory that they may."""
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A file as it was sent; ``name`` is the sender's name for it."""
-
-    name: str
-    content: bytes
 
 
 @dataclass(frozen=True)

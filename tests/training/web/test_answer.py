@@ -13,13 +13,13 @@ import pytest
 import soundfile
 
 from schemas.errors import RecordingError
+from training.http.form import Upload
 from training.predict.predictor import Predictor
 from training.web.answer import DemoAnswer, answer
 from training.web.facts import Facts
 from training.web.fragments import answer_html, model_html, problem
 from training.web.hearing import HeardClip, Sound
 from training.web.limits import Limits
-from training.web.uploads import Upload
 
 LIMITS = Limits(max_seconds=120)
 RATE = 22_050

@@ -13,7 +13,7 @@ import pytest
 
 from tests.training.web.asking import answer, client, join, shares, text, told, upload
 from tests.training.web.conftest import Served
-from training.web.asgi import Message, Receive, Scope, Send
+from training.http.protocol import Message, Receive, Scope, Send
 from training.web.gate import Gate
 from training.web.sessions import Sessions
 from training.web.uploads import Uploads
@@ -172,7 +172,7 @@ def test_a_request_that_pauses_is_ended() -> None:
         return sent[0]["status"], sent[1]["body"]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.web.asgi.PAUSE_S", 0.01)
+        patch.setattr("training.http.body.PAUSE_S", 0.01)
         upload_reply = asyncio.run(ask("/gradio_api/upload", "multipart/form-data; boundary=x"))
         assert upload_reply == (400, b'{"detail": "the upload stopped; send the recording again"}')
         assert asyncio.run(ask("/gradio_api/queue/join", "application/json"))[0] == 400

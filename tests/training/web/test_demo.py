@@ -17,7 +17,8 @@ from tests import commands
 from tests.training.damaged import without_hashes
 from tests.training.web.asking import client, shares, told
 from tests.training.web.conftest import COMMAND, Serve
-from training.web.server import PORT, PortTakenError, listen_on, url_of
+from training.http.listen import PortTakenError, listen_on, url_of
+from training.web.server import PORT
 
 
 def called(*options: object) -> tuple[int, str, str]:
@@ -79,13 +80,13 @@ def test_help_is_fast_for_it_imports_nothing_heavy() -> None:
 
 
 def test_the_next_port_is_taken_where_none_is_asked_for() -> None:
-    with listen_on("127.0.0.1", None) as first, listen_on("127.0.0.1", None) as second:
+    with listen_on("127.0.0.1", None, PORT) as first, listen_on("127.0.0.1", None, PORT) as second:
         ports = [found.getsockname()[1] for found in (first, second)]
         assert min(ports) >= PORT
         assert ports[0] != ports[1]
         assert url_of(second) == f"http://127.0.0.1:{ports[1]}"
         with pytest.raises(PortTakenError, match="choose another --port"):
-            listen_on("127.0.0.1", ports[0])
+            listen_on("127.0.0.1", ports[0], PORT)
 
 
 @pytest.mark.slow

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from training.web.uploads import TOKEN, NoRoomError, Upload, UploadGoneError, Uploads
+from training.http.form import Upload
+from training.web.uploads import TOKEN, NoRoomError, UploadGoneError, Uploads
 
 
 class Clock:

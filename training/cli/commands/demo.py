@@ -9,9 +9,9 @@ import typer
 
 from featurestore.cli.console import Command, ConsoleProgress, Version, note, out
 from featurestore.cli.options import Encoders, encoder_folders_of
-from schemas.errors import RunError, UsageError
+from schemas.errors import RunError
 from training.cli.choices import DeviceName
-from training.cli.options import Device, Run
+from training.cli.options import Device, PublicUrl, Run, require_url
 
 app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode="rich")
 
@@ -51,14 +51,7 @@ def demo(
             rich_help_panel=_SERVER,
         ),
     ] = None,
-    public_url: Annotated[
-        str | None,
-        typer.Option(
-            help="Address at which a reverse proxy serves the page.",
-            show_default="none",
-            rich_help_panel=_SERVER,
-        ),
-    ] = None,
+    public_url: PublicUrl = None,
     encoder: Encoders = None,
     device: Device = DeviceName.AUTO,
     open_: Annotated[
@@ -76,7 +69,7 @@ def demo(
 
       ser-demo RUN --port 8000 --max-seconds 60 --users 4
     """
-    _require_url(public_url)
+    require_url(public_url)
     if any(find_spec(name) is None for name in ("gradio", "uvicorn", "python_multipart")):
         raise RunError("the page needs Gradio, which is not installed; install ser-features[demo]")
     from training.runs.elsewhere import local_run
@@ -97,10 +90,3 @@ def demo(
         announce=lambda sentence: out.print(sentence, markup=False),
         note=note,
     )
-
-
-def _require_url(public_url: str | None) -> None:
-    if public_url is not None and not public_url.startswith(("http://", "https://")):
-        raise UsageError(
-            f"--public-url {public_url}: give the full address, such as https://demo.example/ser"
-        )

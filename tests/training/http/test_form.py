@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.web.form import BadFormError, read_file
-from training.web.uploads import Upload
+from training.http.form import BadFormError, Upload, read_file, read_files
 
 
 def encoded(files: list[tuple[str, tuple[str, bytes]]], data: dict[str, str]) -> tuple[str, bytes]:
@@ -77,3 +76,19 @@ def test_what_is_no_form_with_one_file_is_refused() -> None:
     ):
         with pytest.raises(BadFormError, match=sentence):
             read(kind, content)
+
+
+def test_several_files_come_in_order_and_no_more_than_allowed() -> None:
+    kind, body = encoded(
+        [("files", ("a", b"1")), ("other", ("b", b"22")), ("files", ("a", b"3"))], {"x": "y"}
+    )
+
+    async def whole() -> AsyncIterator[bytes]:
+        yield body
+
+    found = asyncio.run(read_files(kind, whole(), 2, most=3))
+    assert found == (Upload("a", b"1"), Upload("b", b"22"), Upload("a", b"3"))
+    with pytest.raises(BadFormError, match="at most 2 recordings at a time"):
+        asyncio.run(read_files(kind, whole(), 2, most=2))
+    with pytest.raises(OverflowError):  # the limit is that of each file
+        asyncio.run(read_files(kind, whole(), 1, most=3))

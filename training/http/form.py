@@ -1,25 +1,40 @@
-"""Read the single file of a form sent by a browser, in parts as they arrive, into memory."""
+"""Read the files of a form, in parts as they arrive, into memory."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
-
-from training.web.uploads import Upload
 
 _LONGEST_NAME = 120
 
 
 class BadFormError(Exception):
-    """The request is not a form with one file. The message may be shown to the sender."""
+    """The request is not a form with files. The message may be shown to the sender."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file as it was sent; ``name`` is the sender's name for it."""
+
+    name: str
+    content: bytes
 
 
 async def read_file(content_type: str, body: AsyncIterator[bytes], limit: int) -> Upload:
-    """Read the file of a ``multipart/form-data`` body.
+    """Read the only file of a ``multipart/form-data`` body; raises what :func:`read_files` raises."""
+    (file,) = await read_files(content_type, body, limit)
+    return file
 
-    Raises :class:`BadFormError` unless there is exactly one file, and :class:`OverflowError` as soon as it
-    has more than ``limit`` bytes.
+
+async def read_files(
+    content_type: str, body: AsyncIterator[bytes], limit: int, most: int = 1
+) -> tuple[Upload, ...]:
+    """Read the files of a ``multipart/form-data`` body, in order.
+
+    Raises :class:`BadFormError` unless there are 1 to ``most`` files, and :class:`OverflowError` as soon as
+    one has more than ``limit`` bytes.
     """
     from python_multipart.exceptions import FormParserError
     from python_multipart.multipart import MultipartParser, parse_options_header
@@ -28,7 +43,7 @@ async def read_file(content_type: str, body: AsyncIterator[bytes], limit: int) -
     boundary = options.get(b"boundary")
     if kind != b"multipart/form-data" or not boundary:
         raise BadFormError("send the recording as a form, multipart/form-data")
-    form = _Form(limit)
+    form = _Form(limit, most)
     # It would log every malformed form, and any visitor could flood the terminal.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     try:
@@ -38,19 +53,18 @@ async def read_file(content_type: str, body: AsyncIterator[bytes], limit: int) -
         parser.finalize()
     except FormParserError as error:
         raise BadFormError("the form breaks off or is malformed; send the recording again") from error
-    if not form.ended or form.name is None:
+    if not form.ended or not form.files:
         raise BadFormError("the form has no file")
-    return Upload(form.name, bytes(form.content))
+    return tuple(Upload(name, bytes(content)) for name, content in form.files)
 
 
 class _Form:
     """State of the form while the parser reports its parts."""
 
-    def __init__(self, limit: int) -> None:
-        self.name: str | None = None
-        self.content = bytearray()
+    def __init__(self, limit: int, most: int) -> None:
+        self.files: list[tuple[str, bytearray]] = []
         self.ended = False
-        self._limit = limit
+        self._limit, self._most = limit, most
         self._is_file = False
         self._field = self._value = b""
         self._disposition = b""
@@ -87,16 +101,18 @@ class _Form:
         _, options = parse_options_header(self._disposition)
         if b"filename" not in options:
             return
-        if self.name is not None:
-            raise BadFormError("send one recording at a time")
+        if len(self.files) == self._most:
+            few = "one recording" if self._most == 1 else f"at most {self._most:,} recordings"
+            raise BadFormError(f"send {few} at a time")
         self._is_file = True
-        self.name = _display_name(options[b"filename"])
+        self.files.append((_display_name(options[b"filename"]), bytearray()))
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if not self._is_file:
             return
-        self.content += data[start:end]
-        if len(self.content) > self._limit:
+        content = self.files[-1][1]
+        content += data[start:end]
+        if len(content) > self._limit:
             raise OverflowError
 
     def _ends(self) -> None:
