@@ -30,7 +30,10 @@ def require_outside(path: Path, option: str) -> None:
 
 
 def require_path(path: str | Path, named: str) -> None:
-    """Raise :class:`UsageError` for a URL: files are written on this machine. ``named`` is for the message."""
+    """Raise :class:`UsageError` for a URL: files are written on this machine.
+
+    ``named`` is the path in the message.
+    """
     if _URL.match(str(path)):
         raise UsageError(
             f"{named} is a URL; give a path on this machine and copy the result there afterwards"

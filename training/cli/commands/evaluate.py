@@ -176,7 +176,8 @@ def _published_store(run: str, folder: Path) -> str | None:
     found = store_beside(run, record.store_digest)
     if found is None and not (record.store and Path(record.store).exists()):
         raise UsageError(
-            f"the store that {run} was trained on ({record.store_digest}) is not published with it; give --store"
+            f"the store that {run} was trained on ({record.store_digest}) is not published with it; give "
+            f"--store"
         )
     return found
 
