@@ -24,12 +24,20 @@ def require_outside(path: Path, option: str) -> None:
     Raises :class:`UsageError`, also for a URL: files are written on this machine.
     """
     named = f"{option} {path}".strip()
+    require_path(path, named)
+    for real in _real_paths(path):
+        _require_no_store(named, (real, *real.parents))
+
+
+def require_path(path: str | Path, named: str) -> None:
+    """Raise :class:`UsageError` for a URL: files are written on this machine.
+
+    ``named`` is the path in the message.
+    """
     if _URL.match(str(path)):
         raise UsageError(
             f"{named} is a URL; give a path on this machine and copy the result there afterwards"
         )
-    for real in _real_paths(path):
-        _require_no_store(named, (real, *real.parents))
 
 
 def require_apart(place: Place, option: str) -> None:

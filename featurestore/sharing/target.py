@@ -10,7 +10,7 @@ from stat import S_ISDIR
 
 from featurestore.format.documents import StoredObject, StoreDocument
 from featurestore.format.layout import LATEST, ROOT_METADATA, STORE_JSON
-from featurestore.format.outside import require_apart
+from featurestore.format.outside import require_apart, require_path
 from featurestore.places.choose import place_at
 from featurestore.places.folder import Folder
 from featurestore.places.names import LOCK, PARTIAL_SUFFIX, TOKEN
@@ -27,6 +27,7 @@ def target_folder(store: str | Path) -> Folder:
     place = place_at(store)
     if not isinstance(place, Folder):
         raise UsageError(f"the target must be a folder on this machine, not {place}; give a path")
+    require_path(place.path, f"the target {store}")
     require_apart(place, "")
     return place
 

@@ -226,7 +226,10 @@ def _evaluate_runs(runs: list[Path], request: EvaluationRequest, output: Path | 
 
 
 def _published_store(run: str, folder: Path) -> str | None:
-    """URL of a published run's store if it is published at the same place; None for a run of this machine."""
+    """URL of a published run's store at the same place; None for a run of this machine.
+
+    Also None if the run's own store is in this folder. Raises :class:`UsageError` if it is nowhere.
+    """
     from training.runs.published import store_beside
     from training.runs.run import RunFolder
     from training.runs.series import SeriesFolder
@@ -235,7 +238,13 @@ def _published_store(run: str, folder: Path) -> str | None:
         return None
     is_series = SeriesFolder.is_one(folder)
     record = SeriesFolder(folder).record() if is_series else RunFolder.find(folder).record()
-    return store_beside(run, record.store_digest)
+    found = store_beside(run, record.store_digest)
+    if found is None and not (record.store and Path(record.store).exists()):
+        raise UsageError(
+            f"the store that {run} was trained on ({record.store_digest}) is not published with it; give "
+            f"--store"
+        )
+    return found
 
 
 def _evaluate_views(

@@ -14,6 +14,7 @@ import typer
 from featurestore.cli.console import Command, ConsoleProgress, Version, err, note, out
 from featurestore.cli.options import Encoders, encoder_folders_of
 from featurestore.cli.paths import path_type, place_type, recording_type
+from featurestore.places.choose import is_url
 from schemas.errors import UsageError
 from schemas.messages.counts import format_count
 from schemas.segmentation import Segmentation, Windows, parse_segmentation
@@ -191,7 +192,8 @@ def predict(
 
     folders = [local_run(each, ConsoleProgress()) for each in runs]
     model = Ensemble.open(folders, device.value, encoder_folders_of(encoder))
-    writer = _writer(model, runs, folders, json, csv_)
+    names = [each if is_url(each) else str(Path(each)) for each in runs]
+    writer = _writer(model, names, folders, json, csv_)
     for sentence in found.notes:
         note(sentence)
     if microphone:

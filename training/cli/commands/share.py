@@ -9,7 +9,7 @@ import typer
 
 from featurestore.cli.console import ConsoleProgress, after_result, out, print_json
 from featurestore.cli.options import Json, layers_of
-from featurestore.cli.paths import path_type, place_type
+from featurestore.cli.paths import place_type
 from featurestore.cli.sharing import Datasets, Features, Layers, Views
 from schemas.errors import UsageError
 
@@ -57,7 +57,7 @@ def pull(
         str, typer.Argument(help="A URL or folder, or one version of it: URL@1a2b3c.", parser=place_type)
     ],
     store: Annotated[
-        Path, typer.Argument(help="The folder to write the store or the run to.", parser=path_type)
+        str, typer.Argument(help="The folder to write the store or the run to.", parser=place_type)
     ],
     datasets: Datasets = None,
     features: Features = None,
