@@ -11,7 +11,7 @@ The figures are over all test clips of a result: those of a series are pooled, a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from schemas.errors import UsageError
@@ -119,7 +119,9 @@ def _conclude(
     adjusted_p: float | None,
     comparisons: int,
 ) -> ResultComparison:
-    verdict = judge(figures.headline, adjusted_p, baseline.claim)
+    normalised = result.claim.normalised_by_speaker or baseline.claim.normalised_by_speaker
+    claim = replace(baseline.claim, normalised_by_speaker=normalised)
+    verdict = judge(figures.headline, adjusted_p, claim)
     return ResultComparison(
         result=result,
         figures=figures,
@@ -129,7 +131,7 @@ def _conclude(
         sentence=claim_sentence(
             verdict,
             figures.headline,
-            baseline.claim,
+            claim,
             (result.name, baseline.name),
             _task(result.predictions),
             comparisons,

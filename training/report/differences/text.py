@@ -90,7 +90,7 @@ def remarks(found: ResultComparisons) -> list[str]:
     caution = warning(claim) or next(filter(None, (warning(e.result.claim) for e in found.comparisons)), None)
     several = len(found.comparisons) > 1
     conditions = [
-        sentence.replace("(A)", f"({letter})").replace("Only A ", f"Only {letter} ") if several else sentence
+        sentence.replace("(A)", f"({letter})") if several else sentence
         for letter, each in zip(letters(found), found.comparisons, strict=True)
         for sentence in each.conditions
     ]

@@ -50,8 +50,8 @@ def claim_sentence(
 ) -> str:
     """One sentence that says what may be claimed.
 
-    ``names`` of result and baseline; ``task`` such as ``recognises emotions``; ``comparisons`` with the
-    baseline, for which p was corrected.
+    ``claim`` of the baseline, normalised by speaker if either result is; ``names`` of result and baseline;
+    ``task`` such as ``recognises emotions``; ``comparisons`` with the baseline, for which p was corrected.
     """
     first, second = names
     found = headline.difference
@@ -60,7 +60,7 @@ def claim_sentence(
     interval = f"{100 * LEVEL:.0f} % interval {bounds(headline)}, {tested}"
     corrected = f", also after Holm's correction for {comparisons} comparisons" if comparisons > 1 else ""
     if verdict.claim is not None:
-        said = f"{first} {task} {_whose(claim)} {verdict.claim} than {second}"
+        said = f"{first} {task} {_whose(claim)} {verdict.claim} than {second}{_known(claim)}"
         return f"{said}: {measured} ({interval}){corrected}."
     none = f"No difference between {first} and {second} can be claimed: {measured}"
     if verdict.reason == "leaky":
@@ -80,3 +80,7 @@ def _whose(claim: Claim) -> str:
     if claim.is_speaker_independent:
         return "of new speakers"
     return "of speakers that training heard"
+
+
+def _known(claim: Claim) -> str:
+    return ", if all clips of each speaker are known" if claim.normalised_by_speaker else ""

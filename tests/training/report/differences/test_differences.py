@@ -114,6 +114,10 @@ def test_speakers_that_training_heard_and_leaks_limit_the_claim() -> None:
     found = compared(BETTER, claim=dependent)
     assert "recognises emotions of speakers that training heard better than base" in sentence_of(found)
     assert "Speaker-dependent: training heard the test speakers" in comparison_text(found)
+    known = compared(BETTER, claim=replace(CLAIM, normalised_by_speaker=True))
+    assert "of new speakers better than base, if all clips of each speaker are known: UA +" in sentence_of(
+        known
+    )
     leaky = compared(BETTER, claim=replace(CLAIM, independence="leaky"))
     assert leaky.comparisons[0].verdict == Verdict(None, "leaky")
     assert sentence_of(leaky).endswith("but both models were trained on copies of the test recordings.")
