@@ -52,7 +52,7 @@ _STORED_PARTS = ("layers", "pooling")
 
 def _require_number(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"must be a number, not {shorten(value)}")  # noqa: TRY004 (pydantic reports this one)
+        raise ValueError(f"must be a number, not {shorten(value)}")  # noqa: TRY004
     return value
 
 
@@ -177,8 +177,8 @@ def _require_searchable(name: str, recipe: Recipe, source: str) -> None:
     section, *inner = name.split(".")
     if name == "input.normalise":
         raise UsageError(
-            f"space '{source}': '{name}' changes what the result claims; set it for the whole search with --set "
-            f"{name}=VALUE"
+            f"space '{source}': '{name}' changes what the result claims; set it for the whole search with "
+            f"--set {name}=VALUE"
         )
     if section in SEARCHED_SECTIONS and inner:
         return

@@ -84,7 +84,8 @@ def fit(
 
     Afterwards the folder holds the last and the best epoch; ``saving`` None: nothing is resumed or saved.
     ``model`` has the weights of the last epoch. The caller must have initialised the model from the seed.
-    ``cuda_graphs`` records steps as CUDA graphs on a single GPU. Raises :class:`RunError` if the loss is no longer finite.
+    ``cuda_graphs`` records steps as CUDA graphs on a single GPU. Raises :class:`RunError` if the loss
+    is no longer finite.
     """
     trainee = _trainee(fabric, model, spec)
     runner, stepper = fabric.setup(model, trainee.optimizer)

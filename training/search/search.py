@@ -136,8 +136,8 @@ def _require_searchable(recipe: Recipe) -> None:
         )
     if recipe.split.leak_views:
         raise UsageError(
-            "--search needs validation clips that training has not heard, but leaked views put copies of them "
-            "on both sides; leave out --leak-views"
+            "--search needs validation clips that training has not heard, but leaked views put copies of "
+            "them on both sides; leave out --leak-views"
         )
 
 

@@ -137,9 +137,9 @@ def train(
         str | None,
         typer.Option(
             metavar="SPACE",
-            help="Try configurations on validation speakers, then train the best one on training and validation "
-            "speakers and test it once. SPACE is default, which is the space of the recipe or model; the name of "
-            "a shipped space; or a TOML file. Each fold has its own search.",
+            help="Try configurations on validation speakers, then train the best one on training and "
+            "validation speakers and test it once. SPACE is default, which is the space of the recipe or "
+            "model; the name of a shipped space; or a TOML file. Each fold has its own search.",
             autocompletion=completion.spaces,
             rich_help_panel=_SEARCH,
         ),
@@ -159,8 +159,8 @@ def train(
         typer.Option(
             min=1,
             max=1000,
-            help="Groups of speakers outside the test that judge each configuration in turn; 1: the validation "
-            "speakers of the protocol.",
+            help="Groups of speakers outside the test that judge each configuration in turn; 1: the "
+            "validation speakers of the protocol.",
             show_default="3",
             rich_help_panel=_SEARCH,
         ),
