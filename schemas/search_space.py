@@ -52,7 +52,7 @@ _STORED_PARTS = ("layers", "pooling")
 
 def _require_number(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"must be a number, not {shorten(value)}")  # noqa: TRY004 (pydantic reports this one)
+        raise ValueError(f"must be a number, not {shorten(value)}")  # noqa: TRY004
     return value
 
 

@@ -31,7 +31,7 @@ from featurestore.places.durable import write_durably
 from schemas.architecture import LinearSpec
 from schemas.errors import RunError
 from schemas.training import ClassWeights
-from training.linear.discriminant import Discriminant
+from training.linear.discriminant import Discriminant, priors_of
 from training.vectors.rounding import ROUNDING, SMALLEST_DEVIATION
 
 if TYPE_CHECKING:
@@ -147,11 +147,21 @@ def fit_all(
             "classifier needs two classes; choose another label set, or a store with more emotions"
         )
     mean, scale, standard = standardise(values)
-    if spec.classifier == "lda" and not spec.statistics:
-        fitted = _analyse(spec, standard, targets, classes, class_weights)
-    else:
-        fitted = [_by_scikit_learn(spec, standard, targets, classes, class_weights)]
+    fitted = fit_standardised(spec, standard, targets, classes, class_weights)
     return [LinearClassifier(mean, scale, *parts) for parts in fitted]
+
+
+def fit_standardised(
+    spec: LinearSpec,
+    standard: Floats,
+    targets: NDArray[np.int64],
+    classes: int,
+    class_weights: ClassWeights = "none",
+) -> list[tuple[Floats, Floats]]:
+    """Coefficients (classes, D) and intercepts (classes,) for :func:`fit_all`, on standardised values."""
+    if spec.classifier == "lda" and not spec.statistics:
+        return _analyse(spec, standard, targets, classes, class_weights)
+    return [_by_scikit_learn(spec, standard, targets, classes, class_weights)]
 
 
 _Fitted = tuple[Floats, Floats]
@@ -166,10 +176,8 @@ def _analyse(
     class_weights: ClassWeights,
 ) -> list[_Fitted]:
     """Discriminant analysis, for each shrinkage to choose from."""
-    present, labels, counts = np.unique(targets, return_inverse=True, return_counts=True)
-    even = class_weights == "balanced"
-    priors = np.full(len(present), 1 / len(present)) if even else counts / len(targets)
-    analysis = Discriminant(values, labels, priors)
+    present, labels = np.unique(targets, return_inverse=True)
+    analysis = Discriminant(values, labels, priors_of(labels, class_weights))
     out: list[_Fitted] = []
     for shrinkage in SHRINKAGES if spec.shrinkage == "auto" else (spec.shrinkage,):
         found, offsets = analysis.solve(shrinkage)

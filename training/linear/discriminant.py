@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.training import ClassWeights
+
 Floats = NDArray[np.float64]
 
 _NEGLIGIBLE = 1e-12
@@ -65,3 +67,15 @@ class Discriminant:
         """Rows given along the axes (k, axes) as rows (k, D)."""
         found: Floats = along @ self._inner
         return found if self._outer is None else found @ self._outer
+
+
+def priors_of(targets: NDArray[np.int64], class_weights: ClassWeights) -> Floats:
+    """Priors (classes,) of classes ``targets`` (n,), numbered from 0 without gaps.
+
+    ``balanced``: all are equal; otherwise they are the shares of the classes.
+    """
+    counts = np.bincount(targets)
+    found: Floats = (
+        np.full(len(counts), 1 / len(counts)) if class_weights == "balanced" else counts / len(targets)
+    )
+    return found

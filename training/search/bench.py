@@ -34,6 +34,7 @@ from training.runs.request import Hardware
 from training.runs.run import RunRecord
 from training.samples.samples import Samples, cross
 from training.search.inner import InnerFold
+from training.search.linear import LinearFits
 from training.splits.side import ORIGINAL_VIEW
 from training.vectors.clip_vectors import ClipVectors, clip_vectors
 from training.vectors.source import read_vectors, require_room_for_vectors
@@ -82,6 +83,7 @@ class Bench:
         self._targets = targets_for(self.store, request.record.recipe).of_clips
         self._vectors: OrderedDict[str, Tensor] = OrderedDict()
         self._frames: OrderedDict[str, RamSource] = OrderedDict()
+        self.linear = LinearFits()
         self._fabrics: dict[str, Fabric] = {}
 
     def record_of(self, recipe: Recipe) -> RunRecord:
@@ -118,6 +120,14 @@ class Bench:
             at = np.searchsorted(self.known, samples.clips[samples.views == view])
             parts.append(table.index_select(0, torch.from_numpy(at).to(table.device)))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def vectors_key(self, record: RunRecord) -> str:
+        """Text that is equal for equal vectors of the known clips."""
+        recipe = record.recipe
+        statistics = recipe.model.statistics if isinstance(recipe.model, LinearSpec) else None
+        speaker = recipe.input.normalise == "speaker"
+        what = [feature.model_dump_json() for feature in recipe.features]
+        return f"{record.features} {what} {recipe.input.representation} {statistics} {speaker}"
 
     def source(self, record: RunRecord, samples: Samples) -> Source:
         """Source of ``samples`` for a network."""
@@ -162,10 +172,8 @@ class Bench:
         """Vectors of all known clips in one view, (known, D) float32; read only if they are not kept."""
         recipe = record.recipe
         linear = isinstance(recipe.model, LinearSpec)
-        statistics = recipe.model.statistics if isinstance(recipe.model, LinearSpec) else None
         speaker = recipe.input.normalise == "speaker"
-        what = [(feature.name, feature.model_dump_json()) for feature in recipe.features]
-        key = f"{record.features} {what} {recipe.input.representation} {statistics} {speaker} {view}"
+        key = f"{self.vectors_key(record)} {view}"
         if key not in self._vectors:
             home = torch.device("cpu") if linear else self.device
             samples = self.samples(self.known, (view,))

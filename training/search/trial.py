@@ -16,7 +16,6 @@ from schemas.architecture import LinearSpec
 from schemas.errors import RunError, UsageError
 from schemas.overrides import override
 from training.linear.choice import fit_by_units
-from training.linear.classifier import fit_classifier
 from training.linear.held_out import units_to_hold_out
 from training.loader.order import Order
 from training.loop.fit import Problem, fit
@@ -33,6 +32,7 @@ from training.samples.targets import emotion_marginal
 from training.search.bench import Bench
 from training.search.inner import InnerFold
 from training.search.judge import Judge, LenientJudge, PrunedError
+from training.search.linear import Values
 from training.search.outcome import TrialOutcome, step_of_end, step_of_epoch
 from training.splits.side import ORIGINAL_VIEW
 from training.vectors.clip_vectors import vectors_of
@@ -116,15 +116,22 @@ def _judge_linear(
 ) -> Floats:
     """Probabilities of ``judging``. A temperature is left out: it changes no prediction."""
     vectors = vectors_of(record.recipe, bench.store.spec, record.features)
-    values = bench.read_vectors(record, vectors, fitted).numpy()
     classes, weights = len(record.classes), record.recipe.train.class_weights
     if spec.shrinkage == "auto" and spec.classifier == "lda":
         units = units_to_hold_out(bench.store.manifest.iloc[fitted.clips]).names
         decide = fitted.views == ORIGINAL_VIEW
+        values = bench.read_vectors(record, vectors, fitted).numpy()
         model = fit_by_units(spec, values, fitted.classes, units, decide, classes, weights).classifier
-    else:
-        model = fit_classifier(spec, values, fitted.classes, classes, weights)
-    return model.predict(bench.read_vectors(record, vectors, judging).numpy())
+        return model.predict(bench.read_vectors(record, vectors, judging).numpy())
+
+    def read() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        return (
+            bench.read_vectors(record, vectors, fitted).numpy(),
+            bench.read_vectors(record, vectors, judging).numpy(),
+        )
+
+    key = f"{bench.vectors_key(record)} {fitted.view_indices} {judging.clips.tolist()}"
+    return bench.linear.predict(spec, Values(key, read, fitted.classes), classes, weights)
 
 
 class _Watch(SilentObserver):
