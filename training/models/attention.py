@@ -40,7 +40,8 @@ def attention_mask(keep: Tensor, positions: RelativePositions | None = None) -> 
     valid_keys = keep[:, None, None, :]
     if positions is None:
         return valid_keys
-    return positions(keep.shape[1])[None].masked_fill(~valid_keys, -torch.inf)
+    biases: Tensor = positions(keep.shape[1])
+    return biases[None].masked_fill(~valid_keys, -torch.inf)
 
 
 def attend(sequence: Tensor, mask: Tensor, heads: int, projections: nn.Linear, joined: nn.Linear) -> Tensor:
