@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 
-from training.metrics.bootstrap import LEVEL, REPLICATES, _draws, speaker_intervals
+from training.metrics.bootstrap import LEVEL, REPLICATES, _draws, difference_interval, speaker_intervals
 from training.metrics.confusion import ConfusionCounts, confusions
 
 
@@ -118,3 +118,27 @@ def test_the_interval_of_wa_lies_between_the_worst_and_the_best_speaker(
     found, by_speaker = speaker_intervals(matrices), ConfusionCounts.of(matrices).wa
     assert found is not None
     assert by_speaker.min() - 1e-12 <= found.wa.low <= found.wa.high <= by_speaker.max() + 1e-12
+
+
+def test_a_difference_is_measured_on_the_same_resamples() -> None:
+    """As of replicates that are computed one by one, with the percentiles of one model's interval."""
+    one, other = people(6, 3, 30, seed=1), people(6, 3, 30, seed=2)
+    found = difference_interval(one, other)
+    assert found is not None
+    gaps = []
+    for counts in _draws(6):
+        uas = []
+        for matrices in (one, other):
+            total = np.einsum("s,sij->ij", counts, matrices)
+            uas.append(np.mean([row[i] / row.sum() for i, row in enumerate(total) if row.sum()]))
+        gaps.append(uas[0] - uas[1])
+    tail = scipy.stats.norm.cdf(-np.sqrt(6 / 5) * scipy.stats.t(5).ppf((1 + LEVEL) / 2))
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(gaps, (tail, 1 - tail))))
+
+
+def test_equal_models_do_not_differ_and_two_speakers_are_too_few() -> None:
+    one = people(5, 3, 20, seed=3)
+    found = difference_interval(one, one)
+    assert found is not None
+    assert (found.low, found.high) == (0.0, 0.0)
+    assert difference_interval(one[:2], one[:2]) is None
