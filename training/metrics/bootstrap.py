@@ -111,20 +111,6 @@ def speaker_intervals(by_speaker: NDArray[np.int64]) -> SpeakerIntervals | None:
     )
 
 
-def difference_interval(one: NDArray[np.int64], other: NDArray[np.int64]) -> Interval | None:
-    """Interval of the UA of one model minus that of another, tested on the same clips.
-
-    ``one`` and ``other`` (speakers, classes, classes) are confusion matrices of the same speakers, in one
-    order. Both models are measured on the same resamples, those of :func:`speaker_intervals`. None for fewer
-    than :data:`FEWEST_SPEAKERS`.
-    """
-    speakers = len(one)
-    if speakers < FEWEST_SPEAKERS:
-        return None
-    drawn, compared = (ConfusionCounts.of(each).weight(draw_speakers(speakers)) for each in (one, other))
-    return expanded_percentiles(drawn.ua - compared.ua, speakers)
-
-
 def drop_interval(unchanged: NDArray[np.int64], changed: NDArray[np.int64]) -> Interval | None:
     """Interval of the fall of UA after a change of the input, over the draws of :func:`speaker_intervals`.
 

@@ -139,7 +139,7 @@ def _plan_cells(
                 cell, error = _try(request, choice, cell)
                 errors += [] if error is None else [error]
             else:
-                errors.append(RunError(f"{cell.name} cannot be trained: {cell.refused}"))
+                errors.append(RunError(f"no cell of the matrix can be trained; {cell.name}: {cell.refused}"))
             cells.append(cell)
     return cells, errors
 

@@ -142,6 +142,10 @@ class RunFolder:
         """The folder of an existing run, whatever its files hold. Raises :class:`RunError` if it is none."""
         if (path / "series.json").is_file():
             raise RunError(f"{path} is a series of folds; give the folder of one, such as {path / 'fold-1'}")
+        if (path / "matrix.json").is_file():
+            runs = sorted(path.glob("cell-*/run.json"))
+            one = f"give the folder of one run, such as {runs[0].parent}" if runs else "resume it first"
+            raise RunError(f"{path} is a cross-corpus matrix; {one}")
         if not (path / "run.json").is_file():
             runs = sorted(path.glob("*/run.json"))
             step = (

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from schemas.errors import UsageError
 from schemas.overrides import override
 from schemas.recipe import load_recipe
 from training.runs.options import Options
+from training.runs.request import MatrixRequest
 
 
 def test_a_model_alone_stands_for_the_recipe_that_it_is_of() -> None:
@@ -84,3 +87,32 @@ def test_features_that_cannot_be_are_refused(features: str, message: str) -> Non
     recipe = load_recipe("four-corpora-a")
     with pytest.raises(UsageError, match=message):
         Options(features=features).changes(recipe)
+
+
+def test_a_matrix_is_a_protocol_of_its_own() -> None:
+    found = Options(protocol="cross-corpus", matrix=True, steps="balance, normalise")
+    assert found.matrix_request(fold=None, split=None) == MatrixRequest(("normalise", "balance"))
+    assert found.changes(load_recipe("four-corpora-a")) == ()
+    assert Options(matrix=True).matrix_request(fold=None, split=None) == MatrixRequest()
+    assert Options(protocol="cross-corpus").matrix_request(fold=None, split=None) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (Options(steps="balance"), "--steps compares cells of a matrix; add --protocol cross-corpus"),
+        (Options(matrix=True, protocol="loso"), "--matrix is of the protocol cross-corpus, not loso"),
+        (Options(matrix=True, test_on="tess", train_on="ravdess"), "leave out --train-on, --test-on"),
+        (Options(matrix=True, leak_views=True), "leave out --leak-views"),
+        (Options(matrix=True, steps="whiten"), "name each of normalise and balance at most once"),
+        (Options(matrix=True, steps="balance,balance"), "at most once"),
+    ],
+)
+def test_options_that_contradict_a_matrix_are_refused(options: Options, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        options.matrix_request(fold=None, split=None)
+
+
+def test_a_matrix_has_neither_a_fold_nor_a_split() -> None:
+    with pytest.raises(UsageError, match="leave out --fold, --split"):
+        Options(matrix=True).matrix_request(fold=1, split=Path("split.json"))

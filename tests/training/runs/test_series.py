@@ -17,7 +17,7 @@ from schemas.overrides import override
 from schemas.recipe import load_recipe
 from tests import commands
 from tests.training.damaged import without_hashes
-from training import campaign
+from training import unfinished
 from training.campaign import Outcome, train_all
 from training.metrics.ensemble_weights import weigh_by_validation
 from training.runs.observer import SilentObserver
@@ -120,7 +120,7 @@ def test_ctrl_c_names_the_command_that_goes_on_with_the_series(
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(campaign, "train", stopped)
+    monkeypatch.setattr(unfinished, "train", stopped)
     with pytest.raises(StoppedError, match=r"resume with: ser-train --resume .*kfold --store .*demo\.zarr"):
         trained(demo_store, tmp_path)
 

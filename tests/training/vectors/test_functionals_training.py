@@ -122,5 +122,5 @@ def test_a_linear_classifier_is_fitted_in_the_machines_memory_on_a_gpu_too(
 
 
 def test_functionals_are_not_scaled_to_a_range() -> None:
-    with pytest.raises(UsageError, match="by standard, speaker or none, not minmax"):
+    with pytest.raises(UsageError, match="by standard, speaker, corpus or none, not minmax"):
         override(RECIPE, ["input.normalise=minmax"])

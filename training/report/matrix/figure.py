@@ -23,7 +23,7 @@ def matrix_png(matrix: Matrix) -> bytes:
 def matrix_figure(matrix: Matrix, heading: str = "") -> Figure:
     """Heat map of the plain cells, and beside it one of the change by each step.
 
-    Text: UA in %, its interval, and the number of classes with the UA of chance. The colour is UA rescaled so
+    Text: UA in %, its interval, and the UA of chance. The colour is UA rescaled so
     that chance is 0 and no errors is 1, so that cells with different classes compare. In maps of a step, text
     and colour are the change of UA in points.
     """
@@ -53,7 +53,7 @@ def _draw(figure: Figure, axes: Axes, matrix: Matrix, step: str) -> None:
             axes.text(j, i, text, ha="center", va="center", fontsize=8, color=colour, in_layout=False)
     if plain:
         image = axes.imshow(values, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-        label = "UA above chance (0: chance, 1: no errors)"
+        label = "UA above chance"
     else:
         image = axes.imshow(values, cmap="RdBu", vmin=-_MOST_POINTS, vmax=_MOST_POINTS, aspect="auto")
         label = f"change of UA by {step} (points)"
@@ -83,4 +83,4 @@ def _text(cell: Cell) -> str:
         return "–" if result.effect is None else points(result.effect.ua)
     scores = result.scores
     bounds = "" if scores.intervals is None else f"\n{interval_cell(scores.intervals.ua)}"
-    return f"{100 * scores.ua:.1f} %{bounds}\n{scores.tested} cl., {100 * result.chance:.0f} %"
+    return f"{100 * scores.ua:.1f} %{bounds}\nchance {100 * result.chance:.0f} %"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from training.audits.stored import read_audit
-from training.metrics.bootstrap import difference_interval
 from training.metrics.confusion import ConfusionCounts
 from training.metrics.evaluation import emotion_confusions, evaluate_predictions
+from training.metrics.paired import compare_rates
 from training.metrics.predictions import Predictions
 from training.report.matrix.result import Cell, CellResult, Matrix, StepEffect
 from training.report.sentences import sentence_note
@@ -65,7 +65,7 @@ def _result(folder: MatrixFolder, record: MatrixRecord, index: int, plain: _Test
     elif key in plain:
         one, two = (emotion_confusions(each, labels, target) for each in (predictions, plain[key]))
         change = float(ConfusionCounts.of(one.sum(0)).ua - ConfusionCounts.of(two.sum(0)).ua)
-        effect = StepEffect(change, difference_interval(one, two))
+        effect = StepEffect(change, compare_rates(one, two).ua.interval)
     shared = [read_audit(run).shared_sentences(each) for run, each in zip(runs, claims, strict=True)]
     return CellResult(
         scores=evaluate_predictions(predictions, labels, target).emotion,
