@@ -20,7 +20,9 @@ TINY = parse_recipe(TINY_RECIPE, "tiny")
 LABELS = ("train.views=[0]", "split.test=0.45", "labels.target=emotion")
 MLP = (*LABELS, "model.name=functionals-mlp", "input.representation=functionals", "train.lr=3e-3",
        "train.patience=null", "train.epochs=15")  # fmt: skip
-LDA = (*LABELS, "model.name=functionals-lda")
+STRETCHES = ",".join(f'"stretch{number}"' for number in range(5, 9))
+LDA = (*LABELS, "model.name=functionals-lda", f"model.statistics=[{STRETCHES}]")
+"""A linear classifier of means over each eighth of the second half of a clip."""
 ATTENTION = (*LABELS, "model.name=ravdess-attention", "train.epochs=1")
 
 
@@ -48,6 +50,12 @@ def train_tones(store: Path, out: Path, *changes: str, explain: bool = True) -> 
 def explained(tone_store: Path, tmp_path_factory: pytest.TempPathFactory) -> RunResult:
     """A perceptron on functionals, explained when it was trained."""
     return train_tones(tone_store, tmp_path_factory.mktemp("mlp"), *MLP)
+
+
+@pytest.fixture(scope="package")
+def deaf_at_first(tone_store: Path, tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    """A linear classifier that cannot hear the first half of a clip."""
+    return train_tones(tone_store, tmp_path_factory.mktemp("lda"), *LDA, explain=False)
 
 
 @pytest.fixture(scope="package")
