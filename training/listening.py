@@ -13,10 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipelines.device import choose_device
+from schemas.architecture import LinearSpec
 from schemas.errors import UsageError
 from training.evaluate import EvaluationRequest, Trial, prepare
 from training.explain.importance import require_classes
 from training.explain.measure import explain
+from training.linear.load import load_classifier
 from training.metrics.bootstrap import Interval, speaker_intervals
 from training.metrics.importance import PermutationCounts
 from training.report.explained import Explained
@@ -59,6 +61,8 @@ def explain_series(paths: Sequence[Path], request: EvaluationRequest) -> Explain
 def _measure(trial: Trial) -> Explanation:
     for model in trial.models:
         require_classes(model)
+        if isinstance(model.record.recipe.model, LinearSpec):
+            load_classifier(model.folder)  # raises for a run that is not finished
     if trial.draws_views:
         raise UsageError(
             f"the split of {trial.runs[0]} puts views of one recording on several sides, so training has "

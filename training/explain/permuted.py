@@ -21,7 +21,7 @@ from torch import Tensor
 from featurestore.store import FeatureStore
 from pipelines.float32_products import float32_products
 from schemas.architecture import LinearSpec
-from training.linear.load import load_classifier
+from training.linear.classifier import LinearClassifier
 from training.linear.training import vectors_of_samples
 from training.loader.ram import RamSource
 from training.loader.source import WHOLE, Batch, OrderedSource, Share, Source
@@ -65,7 +65,8 @@ def open_input(
 
 class _LinearInput:
     def __init__(self, model: TrainedModel, store: FeatureStore, samples: Samples) -> None:
-        self._classifier = load_classifier(model.folder)
+        # Training calls this before its results, and with them the hash of this file, are written.
+        self._classifier = LinearClassifier.load(model.folder.linear)
         self._values = vectors_of_samples(store, samples, model.record)
         self._donors = np.arange(len(samples))
 

@@ -36,8 +36,8 @@ class Explained:
         if self.ua is None:
             return f"UA {percent(found.ua)} (no interval: too few test speakers)"
         low, high = 100 * self.ua.low, 100 * self.ua.high
-        pooled = ", all folds pooled" if self.folds else ""
-        return f"UA {percent(found.ua)} ({100 * LEVEL:.0f} % interval {low:.1f} to {high:.1f}{pooled})"
+        interval = f"{100 * LEVEL:.0f} % interval {low:.1f} to {high:.1f}"
+        return f"{'pooled ' if self.folds else ''}UA {percent(found.ua)} ({interval})"
 
     @property
     def text(self) -> str:
