@@ -19,7 +19,7 @@ import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGES = ("schemas", "data", "pipelines", "featurestore", "training")
-COMMANDS = ("ser-features", "ser-train", "ser-evaluate", "ser-predict", "ser-export", "ser-demo")
+COMMANDS = ("ser-features", "ser-train", "ser-evaluate", "ser-predict", "ser-export", "ser-demo", "ser-serve")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -119,7 +119,9 @@ def test_what_the_wheel_says_of_itself(wheel: Path) -> None:
     assert said["License-Expression"] == "Apache-2.0"
     asked = said.get_all("Requires-Dist") or []
     assert not [line for line in asked if " @ " in line]  # nothing from a path or URL
-    assert {"dali", "demo", "mic", "onnx", "s3", "sftp", "hf"} <= {*(said.get_all("Provides-Extra") or [])}
+    assert {"dali", "demo", "serve", "mic", "onnx", "s3", "sftp", "hf"} <= {
+        *(said.get_all("Provides-Extra") or [])
+    }
 
 
 def test_the_citation_names_this_version_and_licence(wheel: Path) -> None:
@@ -156,6 +158,7 @@ def test_recordings_become_a_model_that_tells_of_a_recording(home: Path, tmp_pat
     ("command", "extra"),
     [
         (("ser-demo", "runs"), "demo"),
+        (("ser-serve", "runs"), "serve"),
         (("ser-export", "runs", "model.onnx"), "onnx"),
         (("ser-predict", "runs", "--microphone"), "mic"),
         (("ser-features", "info", "s3://bucket/store"), "s3"),

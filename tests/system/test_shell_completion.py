@@ -13,7 +13,7 @@ import pytest
 from schemas.recipe import shipped_recipes
 
 BIN = Path(sys.executable).parent
-COMMANDS = ("ser-features", "ser-train", "ser-evaluate", "ser-predict", "ser-export", "ser-demo")
+COMMANDS = ("ser-features", "ser-train", "ser-evaluate", "ser-predict", "ser-export", "ser-demo", "ser-serve")
 
 ASK = """
 source /dev/stdin <<< "$("$1" --show-completion)"

@@ -14,7 +14,7 @@ import pytest
 from tests.commands import process_command
 from tests.conftest import REPOSITORY
 
-PROGRAMS = ("ser-features", "ser-train", "ser-evaluate", "ser-predict", "ser-export", "ser-demo")
+PROGRAMS = ("ser-features", "ser-train", "ser-evaluate", "ser-predict", "ser-export", "ser-demo", "ser-serve")
 
 
 def in_shell(line: str, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -15,11 +15,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 import soundfile
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from tests.training.serve.conftest import Asked
 
@@ -134,8 +137,16 @@ def test_two_thousand_requests_are_answered_in_flat_memory_and_leave_nothing(
             assert client.post("/v1/predict", files=files).status_code == 200
             metrics = client.get("/metrics").text
         assert 'ser_requests_total{route="/v1/predict",status="200"} 2001.0' in metrics
-        service.process.send_signal(signal.SIGINT)
-        assert service.process.wait(60) == 0
+        address = f"ws://127.0.0.1:{port}/v1/stream?rate={rate}"
+        token = {"Authorization": f"Bearer {TOKEN}"}
+        with connect(address, additional_headers=token, proxy=None) as stream:
+            stream.send(samples.tobytes())
+            assert json.loads(stream.recv(60))["emotion"]
+            service.process.send_signal(signal.SIGINT)
+            assert service.process.wait(60) == 0
+            with pytest.raises(ConnectionClosed):
+                list(iter(partial(stream.recv, 60), None))
+            assert stream.close_code == 1012  # the service restarts
         reader.join()
     assert [path for path in service.temporary.rglob("*") if path.is_file()] == []
     after_start = service.seen[service.seen.index("tidied memory") :]
@@ -146,7 +157,7 @@ def test_two_thousand_requests_are_answered_in_flat_memory_and_leave_nothing(
         (lines if line.startswith("{") else notes).append(line)
     assert [line for line in notes if not line.startswith("note: ")] == []
     logged = [json.loads(line) for line in lines]
-    assert len(logged) == 2002
+    assert len(logged) == 2003
     assert {*logged[0]} == {"time", "route", "status", "ms", "bytes", "clips", "rows", "audio_s"}
     assert "secret-name" not in "".join(errors)
     assert TOKEN not in "".join(errors)
