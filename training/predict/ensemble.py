@@ -79,6 +79,11 @@ class Ensemble:
             tuple(predictor.record.recipe.model.name for predictor in opened),
         )
 
+    @classmethod
+    def of(cls, run: Path, predictor: Predictor) -> Self:
+        """The ensemble of a single run, which is open."""
+        return cls((run,), (predictor,), (1,), (predictor.record.recipe.model.name,))
+
     @property
     def emotions(self) -> tuple[str, ...]:
         """Names, in the order of probabilities."""

@@ -30,6 +30,9 @@ _LAST_S = 2
 
 _SWEEP_S = 10.0
 
+MOST_IN_MESSAGE = 2**20
+"""Most bytes of a message of a WebSocket."""
+
 
 class PortTakenError(SerError):
     """Another program is using the port."""
@@ -116,9 +119,12 @@ def _private_folder() -> Iterator[str]:
 
 
 def serve(
-    application: Application, bound: socket.socket, uploads: Uploads, ready: Callable[[], None]
+    application: Application, bound: socket.socket, ready: Callable[[], None], uploads: Uploads | None = None
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM; ``ready`` is called when the server accepts requests."""
+    """Serve until Ctrl-C or SIGTERM; ``ready`` is called when the server accepts requests.
+
+    Old ``uploads`` are discarded from time to time. An application without uploads may use WebSockets.
+    """
     config = uvicorn.Config(
         application,
         log_level="critical",  # the gate logs failures; a page that is still open at the end is not an error
@@ -126,7 +132,9 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=_LAST_S,
         proxy_headers=False,
-        ws="none",
+        ws="websockets-sansio" if uploads is None else "none",
+        ws_max_size=MOST_IN_MESSAGE,
+        ws_per_message_deflate=False,
     )
     asyncio.run(_serve_until_stopped(_Server(config), bound, uploads, ready))
 
@@ -140,13 +148,14 @@ class _Server(uvicorn.Server):
 
 
 async def _serve_until_stopped(
-    server: _Server, bound: socket.socket, uploads: Uploads, ready: Callable[[], None]
+    server: _Server, bound: socket.socket, uploads: Uploads | None, ready: Callable[[], None]
 ) -> None:
-    sweeping = asyncio.create_task(_sweep(uploads))
-    telling = asyncio.create_task(_tell(server, ready))
+    tasks = [asyncio.create_task(_tell(server, ready))]
+    if uploads is not None:
+        tasks.append(asyncio.create_task(_sweep(uploads)))
     with _stop_on_signals(server):
         await server.serve(sockets=[bound])
-    for task in (sweeping, telling):
+    for task in tasks:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task

@@ -1,4 +1,4 @@
-"""Windows of a sound that is fed in blocks: the same as of the whole sound, whatever is changed on the way."""
+"""Windows of a sound that is fed in blocks are those of the whole sound, even if they are changed midway."""
 
 from __future__ import annotations
 
