@@ -1,4 +1,4 @@
-"""Which page a request comes from: other pages in a visitor's browser must not send requests to this server."""
+"""Which page a request comes from: other pages in a visitor's browser must not use this server."""
 
 from __future__ import annotations
 

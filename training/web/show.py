@@ -135,8 +135,8 @@ def _notes(request: DemoRequest, facts: Facts, port: int) -> list[str]:
         )
         if request.live and not (request.public_url or "").startswith("https://"):
             notes.append(
-                "browsers offer a microphone only over https or on the same machine; give the proxy's address "
-                "as --public-url https://..."
+                "browsers offer a microphone only over https or on the same machine; give the address of a "
+                "proxy as --public-url https://..."
             )
     notes += notes_on_hashes([request.run])
     if facts.warning:

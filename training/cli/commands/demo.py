@@ -118,7 +118,7 @@ def demo(
     )
 
 
-def _require_packages(live: bool) -> None:  # noqa: FBT001 the two pages of this command
+def _require_packages(live: bool) -> None:
     if live:
         if any(find_spec(name) is None for name in ("uvicorn", "websockets")):
             raise RunError(

@@ -61,20 +61,27 @@ class LiveApplication:
             if request.path == "/favicon.ico":
                 await reply(send, 204, b"", "image/x-icon")
                 return
-            file = self._files.get(request.path)
-            if file is None or request.method not in {"GET", "HEAD"}:
-                raise RefusedError(404, "there is nothing here")
+            file = self._find(request)
             await reply(send, 200, file.content, file.kind)
         except RefusedError as refused:
             await reply(send, refused.status, {"detail": str(refused)})
 
+    def _find(self, request: Request) -> WebFile:
+        file = self._files.get(request.path)
+        if file is None or request.method not in {"GET", "HEAD"}:
+            raise RefusedError(404, "there is nothing here")
+        return file
+
+    def _require_listener(self, request: Request) -> None:
+        require_own(request, self._hosts)
+        require_same_port(request, self._public_url)
+        if request.path != STREAM:
+            raise RefusedError(404, "there is nothing here")
+
     async def _websocket(self, request: Request, send: Send) -> None:
         await request.receive()  # the handshake
         try:
-            require_own(request, self._hosts)
-            require_same_port(request, self._public_url)
-            if request.path != STREAM:
-                raise RefusedError(404, "there is nothing here")
+            self._require_listener(request)
         except RefusedError:
             await send({"type": "websocket.close", "code": 1008})  # before it is accepted: status 403
             return

@@ -1,4 +1,4 @@
-"""Listens to one page: takes its samples as they arrive, and answers with windows as soon as they are predicted.
+"""Listens to one page: takes samples as they arrive, and answers with each window once it is predicted.
 
 ::
 
@@ -87,12 +87,12 @@ class Listener:
             self._model.require_windows(Windows(cut.window_s, cut.step_s))
         except UsageError as error:
             raise _RefusedMessageError(
-                f"the model does not hear windows of {cut.window_s:g} s; choose other windows, and start again"
+                f"the model does not hear windows of {cut.window_s:g} s; choose another, and start again"
             ) from error
 
     async def _answer_all(self, stream: WindowStream, rate: int) -> None:
         taking = asyncio.create_task(self._take(rate))
-        answering = asyncio.create_task(self._answer(stream, rate))
+        answering = asyncio.create_task(self._answer(stream))
         try:
             await asyncio.wait((taking, answering), return_when=asyncio.FIRST_EXCEPTION)
             for task in (taking, answering):
@@ -138,7 +138,7 @@ class Listener:
                     self._ended = True
             self._changed.set()
 
-    async def _answer(self, stream: WindowStream, rate: int) -> None:
+    async def _answer(self, stream: WindowStream) -> None:
         ended = False
         while not ended:
             await self._changed.wait()
@@ -149,12 +149,12 @@ class Listener:
                     stream.change(Windows(each.window_s, each.step_s))
                     stream.quietest = each.quietest
                 else:
-                    await self._send_rows(stream, await self._compute(lambda s=each: stream.feed(s)))
+                    await self._send_rows(stream, await self._compute(stream.feed, each))
                     self._fed += len(each)
         await self._send_rows(stream, stream.finish())
 
     async def _send_rows(self, stream: WindowStream, found: Iterator[Prediction]) -> None:
-        while (one := await self._compute(lambda: next(found, None))) is not None:
+        while (one := await self._compute(next, found, None)) is not None:
             probabilities = None if one.probabilities is None else one.probabilities.tolist()
             await self._tell(
                 Row(
@@ -165,8 +165,8 @@ class Listener:
                 )
             )
 
-    async def _compute(self, work: Callable[[], _Found]) -> _Found:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+    async def _compute(self, work: Callable[..., _Found], *given: object) -> _Found:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *given)
 
     async def _next(self) -> Message:
         try:
@@ -192,7 +192,7 @@ def _read(message: Message) -> Asked:
         first = error.errors()[0]
         where = str(first["loc"][-1]) if first["loc"] else "message"
         raise _RefusedMessageError(
-            f"the server does not accept this {where}: {first['msg'].lower()}; choose another, and start again"
+            f"the server does not accept this {where}: {first['msg'].lower()}; change it, and start again"
         ) from error
 
 

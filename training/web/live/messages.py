@@ -1,4 +1,4 @@
-"""Messages between the live page and the server, as JSON; samples are sent between them as binary messages."""
+"""Messages between the live page and the server, as JSON; samples are binary messages."""
 
 from __future__ import annotations
 

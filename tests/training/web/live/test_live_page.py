@@ -6,7 +6,9 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +19,7 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
+from PIL import Image
 from playwright.sync_api import Browser, Page, WebSocket, expect
 from scipy.signal import correlate
 
@@ -61,6 +64,18 @@ class Visit:
     received: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+
+    def watch(self, socket: WebSocket) -> None:
+        """Write down what the page and the server say."""
+
+        def send(payload: str | bytes) -> None:
+            self.sent.append(payload)
+
+        def receive(payload: str | bytes) -> None:
+            self.received.append(str(payload))
+
+        socket.on("framesent", send)
+        socket.on("framereceived", receive)
 
     @property
     def samples(self) -> np.ndarray:
@@ -126,18 +141,53 @@ def visit(browser: Browser, url: str, played: Path | None, width: int = WIDTHS[0
         page = own.new_context(viewport={"width": width, "height": 1000}, color_scheme="light").new_page()
         found = Visit(page)
 
-        def watch(socket: WebSocket) -> None:
-            socket.on("framesent", lambda payload: found.sent.append(payload))
-            socket.on("framereceived", lambda payload: found.received.append(str(payload)))
-
-        page.on("websocket", watch)
+        page.on("websocket", found.watch)
         page.on("console", lambda message: found.complaints.append(message.text))
         page.on("pageerror", lambda error: found.complaints.append(str(error)))
         page.on("request", lambda request: found.requests.append(request.url))
+        page.add_init_script(WATCH_TRACKS)
         page.goto(url)
         yield found
     finally:
         own.close()
+
+
+RELEASED = "window.tracks.every(track => track.readyState === 'ended')"
+WATCH_TRACKS = """
+window.tracks = [];
+const open = navigator.mediaDevices?.getUserMedia.bind(navigator.mediaDevices);
+if (open) navigator.mediaDevices.getUserMedia = async wanted => {
+  const stream = await open(wanted);
+  window.tracks.push(...stream.getTracks());
+  return stream;
+};
+"""
+
+
+def require_fit(page: Page) -> None:
+    """Only boxes that scroll are wider than the page; text is legible, and controls have names."""
+    sticking_out, small, nameless = page.evaluate(
+        """() => {
+            const all = [...document.querySelectorAll('body *')].filter(e => e.checkVisibility());
+            const says = e => e.outerHTML.slice(0, 120);
+            return [
+                all.filter(e => !e.closest('.wide') && e.getBoundingClientRect().right > innerWidth + 0.5),
+                all.filter(e => e.innerText && !e.children.length)
+                    .filter(e => parseFloat(getComputedStyle(e).fontSize) < 12),
+                all.filter(e => e.matches('button, input, meter, summary, canvas'))
+                    .filter(e => !(e.innerText || e.ariaLabel || e.labels?.[0]?.innerText)),
+            ].map(found => found.map(says));
+        }"""
+    )
+    assert (sticking_out, small, nameless) == ([], [], [])
+
+
+def take_picture(page: Page, path: Path) -> None:
+    """A picture of the page for readers."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shot = Image.open(io.BytesIO(page.screenshot(full_page=True, animations="disabled")))
+    shot.convert("RGB").quantize(160).save(path, optimize=True)
+    assert 15_000 < path.stat().st_size < 200_000
 
 
 def rows_of(run: Path, heard: Path) -> list[dict[str, str]]:
@@ -161,8 +211,15 @@ def require_same(found: list[dict[str, str]], expected: list[dict[str, str]], to
         assert (row["emotion"] == "silence") == (other["emotion"] == "silence")
 
 
+def voiced_s(row: dict[str, str], samples: np.ndarray, rate: int) -> float:
+    """Seconds of a window with a voice, one of whose samples in 10 ms is loud."""
+    part = samples[round(float(row["start_s"]) * rate) : round(float(row["stop_s"]) * rate)]
+    frames = part[: len(part) // (rate // 100) * (rate // 100)].reshape(-1, rate // 100)
+    return float((np.abs(frames).max(axis=1) > 1e-4).sum()) / 100
+
+
 def align(known: Path, samples: np.ndarray, rate: int) -> tuple[np.ndarray, float]:
-    """The known file at ``rate``, shifted to where it is in ``samples``, and the share of energy that differs."""
+    """The known file at ``rate``, shifted to where it is in ``samples``; the share of energy that differs."""
     played, own = soundfile.read(known, dtype="float32")
     whole = soxr.resample(played, own, rate).astype(np.float32)
     lag = int(np.argmax(correlate(samples, whole))) - (len(whole) - 1)
@@ -177,29 +234,67 @@ def test_the_timeline_is_that_of_the_file_that_the_microphone_plays(
     with visit(browser, served.url, sound) as tab:
         tab.cut(WINDOW_S, STEP_S, -80)
         tab.start()
+        tab.hear(soundfile.info(sound).duration - 1)
+        take_picture(tab.page, Path(os.environ.get("SER_SCREENSHOTS", tmp_path)) / "live-demo.png")
         tab.hear(soundfile.info(sound).duration)
         tab.stop()
         found = tab.saved()
+        assert tab.page.evaluate(RELEASED)
         shown = [line.split("\t") for line in tab.page.locator("#windows tbody tr").all_text_contents()]
         tab.require_quiet(served.url)
+        require_fit(tab.page)
         samples, rate = tab.samples, tab.rate
         skipped = tab.skipped
     heard, aligned = tmp_path / "heard.wav", tmp_path / "aligned.wav"
     soundfile.write(heard, samples, rate, subtype="FLOAT")
     of_heard = rows_of(run, heard)
-    # The page shows what the command prints for the samples that arrived: the last digit may be rounded otherwise.
+    # The page shows what the command prints for the samples that arrived; the last digit may be rounded
+    # differently.
     assert len(found) + skipped == len(of_heard)
-    assert skipped or [row["start_s"] for row in found] == [row["start_s"] for row in of_heard]
-    require_same(found, of_heard, 2e-6)
     assert len(shown) == len(found)
-    # And those samples are the file's, from where the browser opened its microphone.
+    require_same(found, of_heard, 2e-6)
+    # These samples are the file's, from the moment when the browser opened its microphone, resampled with the
+    # browser's filter. Of windows with less than 50 ms of a voice, every sample matters.
     known, different = align(sound, samples, rate)
-    print("different", different)
+    assert different < 1e-5
     soundfile.write(aligned, known, rate, subtype="FLOAT")
-    for a, b in zip(of_heard, rows_of(run, aligned)):
-        print(a["start_s"], a["emotion"], b["emotion"], np.abs(numbers(a) - numbers(b)).max() if len(numbers(a)) == len(numbers(b)) and len(numbers(a)) else None)
-    assert different < 1e-3
-    require_same(of_heard, rows_of(run, aligned), 0.02)
-    emotions = [row["emotion"] for row in found]
-    changes = [first == "silence" for first, second in pairwise(emotions) if (first == "silence") != (second == "silence")]
-    assert changes == [True, False] * 3  # three voices, and silence around them
+    of_file = [row for row in rows_of(run, aligned) if not 0 < voiced_s(row, known, rate) < 0.05]
+    assert len(of_file) > 25
+    require_same(of_file, of_heard, 0.02)
+    silent = [row["emotion"] == "silence" for row in found]
+    assert [before for before, after in pairwise(silent) if before != after] == [True, False] * 3
+
+
+def test_windows_change_while_it_listens_and_ctrl_c_ends_both(
+    browser: Browser, serve: Serve, run: Path, sound: Path
+) -> None:
+    served = serve(run, "--live", "--port", 0, "--users", 1)
+    with visit(browser, served.url, sound, WIDTHS[1]) as tab, visit(browser, served.url, sound) as second:
+        tab.cut(WINDOW_S, STEP_S, -80)
+        tab.start()
+        tab.hear(2.0)
+        second.page.get_by_role("button", name="Start listening").click()
+        expect(second.page.get_by_role("alert")).to_have_text(
+            "This server listens to 1 page at a time; try again later."
+        )
+        second.state("idle")
+        tab.cut(0.5, 0.5, -80)
+        rows = tab.page.locator("#windows tbody tr")
+        expect(rows.filter(has_text=re.compile(r"^(\d+)\.0 s\1\.5 s"))).not_to_have_count(0, timeout=20_000)
+        tab.require_quiet(served.url)
+        require_fit(tab.page)
+        served.process.send_signal(signal.SIGINT)
+        expect(tab.page.get_by_role("alert")).to_contain_text("The server has ended", timeout=20_000)
+        tab.state("idle")
+        assert tab.page.evaluate(RELEASED)
+    assert "".join(served.rest()) == ""
+    assert served.process.returncode == 0
+    assert list(served.temporary.rglob("*")) == []
+
+
+def test_a_page_that_is_closed_makes_room_for_the_next(browser: Browser, served: Served, sound: Path) -> None:
+    for _ in range(2):
+        with visit(browser, served.url, sound) as tab:
+            tab.start()
+            tab.hear(0.3)
+            tab.page.close()

@@ -237,7 +237,7 @@ form.onsubmit = event => {
 };
 for (const input of Object.values(settings)) {
   input.onchange = () => {
-    if (!form.checkValidity()) return;
+    if (!form.reportValidity()) return;
     by("meter").low = settings.level_db.valueAsNumber;
     if (main.dataset.state === "listening") listening.socket.send(JSON.stringify({ type: "change", ...cut() }));
   };

@@ -1,6 +1,6 @@
 // Draws windows over time: stacked probabilities, and hatching for silence.
 const SHORTEST_S = 20, LONGEST_S = 60; // that are shown
-const LEFT = 44, RIGHT = 8, TOP = 8, BOTTOM = 28;
+const LEFT = 52, RIGHT = 8, TOP = 8, BOTTOM = 28;
 
 // Each window is drawn where its middle is the nearest, but never far from it: skipped windows are gaps.
 const edgesOf = (rows, i, stepS) => {
