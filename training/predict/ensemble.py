@@ -24,9 +24,11 @@ from pipelines.decode import UnusableRecordingError
 from pipelines.recording.source import RecordingFile, opened
 from pipelines.speech import SpeechDetector, split_speech
 from schemas.errors import RunError
+from schemas.segmentation import Windows
 from training.predict.predictor import Prediction, Predictor, is_longer, require_short
 from training.predict.scorer import Scorer
-from training.predict.windows import LiveSound, Waveform, spans, whole_windows
+from training.predict.streaming import WindowStream
+from training.predict.windows import Span, Waveform
 from training.runs.elsewhere import local_run
 from training.runs.run import require_once
 from training.runs.series import SeriesFolder
@@ -77,6 +79,11 @@ class Ensemble:
             tuple(map(len, alike)),
             tuple(predictor.record.recipe.model.name for predictor in opened),
         )
+
+    @classmethod
+    def of(cls, run: Path, predictor: Predictor) -> Self:
+        """The ensemble of a single run, which is open."""
+        return cls((run,), (predictor,), (1,), (predictor.record.recipe.model.name,))
 
     @property
     def emotions(self) -> tuple[str, ...]:
@@ -143,38 +150,32 @@ class Ensemble:
         soon as its last sample has arrived; the last window ends with the sound. Raises :class:`UsageError`
         as :meth:`timeline` does.
         """
-        window_s = self.window_s if window_s is None else window_s
+        stream = self.stream(rate, window_s, step_s)
+
+        def predictions() -> Iterator[Prediction]:
+            for block in blocks:
+                yield from stream.feed(block)
+            yield from stream.finish()
+
+        return predictions()
+
+    def stream(self, rate: int, window_s: float | None = None, step_s: float = 1.0) -> WindowStream:
+        """A stream to feed with samples at ``rate`` Hz, with the predictions of :meth:`listen`."""
+        windows = Windows(self.window_s if window_s is None else window_s, step_s)
+        self.require_windows(windows)
+        audios = [predictor.spec.audio for predictor in self.predictors]
+        return WindowStream(rate, audios, windows, self.window_s, self._predict_window)
+
+    def require_windows(self, windows: Windows) -> None:
+        """Raise :class:`UsageError` for windows too short or long for a model, or an invalid step."""
         for predictor in self.predictors:
-            predictor.require_windows(window_s, step_s)
-        return self._listen(blocks, rate, window_s, step_s)
+            predictor.require_windows(windows.window_s, windows.step_s)
 
-    def _listen(
-        self, blocks: Iterable[Waveform], rate: int, window_s: float, step_s: float
-    ) -> Iterator[Prediction]:
-        sounds = [LiveSound(rate, predictor.spec.audio) for predictor in self.predictors]
-        predicted = heard = 0
-        for block in blocks:
-            heard += len(block)
-            for sound in sounds:
-                sound.add(block)
-            for n in range(predicted, whole_windows(heard / rate, window_s, step_s)):
-                span = (n * step_s, n * step_s + window_s)
-                if not all(sound.reaches(span[1]) for sound in sounds):
-                    break  # the resampler still holds its last samples
-                yield self._predict_window(sounds, span)
-                predicted = n + 1
-        if heard / rate < max(predictor.spec.audio.min_duration_s for predictor in self.predictors):
-            return
-        for sound in sounds:
-            sound.add(np.zeros(0, dtype=np.float32), last=True)
-        for span in spans(heard / rate, window_s, step_s)[predicted:]:
-            yield self._predict_window(sounds, span)
-
-    def _predict_window(self, sounds: Sequence[LiveSound], span: tuple[float, float]) -> Prediction:
+    def _predict_window(self, span: Span, heard: Sequence[Waveform | None]) -> Prediction:
         return self._mean(
             [
-                next(predictor.predict_parts([(span, sound.window(span))]))
-                for predictor, sound in zip(self.predictors, sounds, strict=True)
+                next(predictor.predict_parts([(span, samples)]))
+                for predictor, samples in zip(self.predictors, heard, strict=True)
             ]
         )
 

@@ -44,18 +44,22 @@ def spans(duration_s: float, window_s: float, step_s: float) -> list[Span]:
     return found
 
 
-def window_of(samples: Waveform, span: Span, audio: AudioSpec, first: int = 0) -> Waveform | None:
+def window_of(
+    samples: Waveform, span: Span, audio: AudioSpec, first: int = 0, quietest: float = SILENCE_PEAK
+) -> Waveform | None:
     """A window, trimmed and scaled like a clip of a store; None if it is silent.
 
-    ``samples`` (n,) are at the specification's rate and start at sample ``first`` of the sound.
+    ``samples`` (n,) are at the specification's rate and start at sample ``first`` of the sound. A window is
+    silent if no sample reaches ``quietest``, at least the level below which a store refuses a clip.
     """
     start = round(span[0] * audio.sample_rate) - first
     part = samples[start : start + round((span[1] - span[0]) * audio.sample_rate)]
-    return None if np.abs(part).max(initial=0.0) < SILENCE_PEAK else prepare(part, audio)
+    silent = np.abs(part).max(initial=0.0) < max(quietest, SILENCE_PEAK)
+    return None if silent else prepare(part, audio)
 
 
 class LiveSound:
-    """A sound that arrives in blocks, resampled exactly as a file; samples before a window are discarded."""
+    """A sound that arrives in blocks, resampled exactly as a file."""
 
     def __init__(self, rate: int, audio: AudioSpec) -> None:
         self._audio = audio
@@ -72,6 +76,11 @@ class LiveSound:
         new = block if self._resample is None else self._resample.resample_chunk(block, last=last)
         self._held = np.concatenate((self._held, new))
 
+    @property
+    def first_s(self) -> float:
+        """Time in seconds of the first sample that is held."""
+        return self._first / self._audio.sample_rate
+
     def reaches(self, second: float) -> bool:
         """Whether all samples before ``second`` have arrived."""
         return self._first + len(self._held) >= round(second * self._audio.sample_rate)
@@ -81,10 +90,9 @@ class LiveSound:
         begin = min(len(self._held), max(0, round(second * self._audio.sample_rate) - self._first))
         self._held, self._first = self._held[begin:], self._first + begin
 
-    def window(self, span: Span) -> Waveform | None:
-        """Samples of a window, as :func:`window_of` returns them; discards samples before the window."""
-        self.discard(span[0])
-        return window_of(self._held, span, self._audio, self._first)
+    def window(self, span: Span, quietest: float = SILENCE_PEAK) -> Waveform | None:
+        """Samples of a window, as :func:`window_of` returns them."""
+        return window_of(self._held, span, self._audio, self._first, quietest)
 
 
 def windows_of(
@@ -101,4 +109,5 @@ def windows_of(
             ended = block is None
             sound.add(np.zeros(0, dtype=np.float32) if block is None else block, last=ended)
             sound.discard(span[0])
+        sound.discard(span[0])
         yield span, sound.window(span)

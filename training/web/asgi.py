@@ -31,11 +31,14 @@ class RefusedError(Exception):
 
 
 class Request:
-    """The parts of a request that the gate checks. Invalid ones raise :class:`RefusedError`."""
+    """The parts of a request that the gate checks. Invalid ones raise :class:`RefusedError`.
+
+    ``method`` is GET for the handshake of a WebSocket.
+    """
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope, self.receive = scope, receive
-        self.method, self.path = str(scope["method"]), str(scope["path"])
+        self.method, self.path = str(scope.get("method", "GET")), str(scope["path"])
         self._headers = {name.lower(): value for name, value in scope["headers"]}
 
     def header(self, name: str) -> str:
@@ -85,15 +88,14 @@ def replay(body: bytes) -> Receive:
 class GuardedSend:
     """``send`` that adds headers which restrict a browser to this server."""
 
-    _EXTRA = (
-        (b"content-security-policy", POLICY.encode()),
-        (b"x-content-type-options", b"nosniff"),
-        (b"referrer-policy", b"same-origin"),
-        (b"permissions-policy", b"microphone=(self), camera=(), geolocation=()"),
-    )
-
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, policy: str = POLICY) -> None:
         self._send = send
+        self._extra = (
+            (b"content-security-policy", policy.encode()),
+            (b"x-content-type-options", b"nosniff"),
+            (b"referrer-policy", b"same-origin"),
+            (b"permissions-policy", b"microphone=(self), camera=(), geolocation=()"),
+        )
         self.started = False
         """Whether the response has begun."""
 
@@ -101,7 +103,7 @@ class GuardedSend:
         """Send an ASGI 3.0 message."""
         if message["type"] == "http.response.start":
             self.started = True
-            message = {**message, "headers": [*message.get("headers", ()), *self._EXTRA]}
+            message = {**message, "headers": [*message.get("headers", ()), *self._extra]}
         await self._send(message)
 
 

@@ -20,6 +20,7 @@ from training.http.form import BadFormError, read_file
 from training.http.protocol import Application, Receive, Scope, Send
 from training.web.asgi import GuardedSend, RefusedError, Request, replay, reply
 from training.web.limits import MEGABYTE
+from training.web.origin import lower_case, require_own
 from training.web.sessions import SESSION, Sessions
 from training.web.uploads import TOKEN, NoRoomError, UploadGoneError, Uploads
 
@@ -57,7 +58,7 @@ class Gate:
         self._uploads = uploads
         self._upload_bytes = upload_bytes
         self._sessions = sessions
-        self._hosts = None if hosts is None else frozenset(host.lower() for host in hosts)
+        self._hosts = lower_case(hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI 3.0 connection."""
@@ -77,7 +78,7 @@ class Gate:
                 await reply(guarded, 500, {"detail": "the server failed; its terminal shows the cause"})
 
     async def _http(self, request: Request, send: GuardedSend) -> None:
-        self._require_own(request)
+        require_own(request, self._hosts)
         method = "GET" if request.method == "HEAD" else request.method
         path = request.path
         if (method, path) == ("POST", f"{_API}/upload"):
@@ -116,17 +117,6 @@ class Gate:
             self._sessions.forget(session)
             if not send.started:
                 raise RefusedError(404, "this session has ended; send the recording again") from None
-
-    def _require_own(self, request: Request) -> None:
-        """Refuse requests that other pages make from a visitor's browser, also under their own host names."""
-        host, origin = request.header("host").lower(), request.header("origin").lower()
-        if self._hosts is not None and _without_port(host) not in self._hosts:
-            raise RefusedError(403, "this page was requested under an unknown host name; see --public-url")
-        from_elsewhere = request.header("sec-fetch-site").lower() in {"cross-site", "same-site"}
-        allowed = {_without_port(host), *(self._hosts or ())}
-        other = origin not in {"", "null"} and _without_port(origin.partition("://")[2]) not in allowed
-        if other or origin == "null" or (from_elsewhere and request.path != "/"):
-            raise RefusedError(403, "only this page itself may make requests")
 
     async def _receive(self, request: Request) -> str:
         size = request.size
@@ -194,7 +184,3 @@ def _is_gone(error: Exception) -> bool:
     if isinstance(error, ExceptionGroup):
         return all(map(_is_gone, error.exceptions))
     return getattr(error, "status_code", None) == 404
-
-
-def _without_port(host: str) -> str:
-    return re.sub(r":\d*$", "", host)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,6 +14,7 @@ from featurestore.page.picture import Picture, png_picture
 from pipelines.features.mel_scale import mel_edges
 from training.predict.predictor import Prediction
 from training.web.answer import DemoAnswer
+from training.web.colours import COLOURS
 from training.web.hearing import HeardClip, Sound
 
 _INK, _LEFT_OUT, _WAVE = "#1f2933", "#c3ccd6", "#0b5cad"
@@ -23,20 +23,6 @@ _COLUMNS = 1200
 
 _WIDTH = 7.4
 """Inches."""
-
-COLOURS: Final = (
-    "#4477aa",
-    "#cc6677",
-    "#ddaa33",
-    "#228833",
-    "#66ccee",
-    "#aa3377",
-    "#999999",
-    "#882255",
-    "#44aa99",
-    "#332288",
-)
-"""Colours of emotions in the model's order, safe for colour-blind readers (P. Tol's schemes)."""
 
 _HERTZ = (250, 500, 1000, 2000, 4000, 8000, 16000)
 

@@ -25,6 +25,9 @@ _LAST_S = 2
 
 _SWEEP_S = 10.0
 
+MOST_IN_MESSAGE = 2**20
+"""Most bytes of a message of a WebSocket."""
+
 
 @contextmanager
 def isolate_gradio() -> Iterator[Path]:
@@ -67,9 +70,12 @@ def _private_folder() -> Iterator[str]:
 
 
 def serve(
-    application: Application, bound: socket.socket, uploads: Uploads, ready: Callable[[], None]
+    application: Application, bound: socket.socket, ready: Callable[[], None], uploads: Uploads | None = None
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM; ``ready`` is called when the server accepts requests."""
+    """Serve until Ctrl-C or SIGTERM; ``ready`` is called when the server accepts requests.
+
+    Old ``uploads`` are discarded from time to time. An application without uploads may use WebSockets.
+    """
     config = uvicorn.Config(
         application,
         log_level="critical",  # the gate logs failures; a page that is still open at the end is not an error
@@ -77,9 +83,11 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=_LAST_S,
         proxy_headers=False,
-        ws="none",
+        ws="websockets-sansio" if uploads is None else "none",
+        ws_max_size=MOST_IN_MESSAGE,
+        ws_per_message_deflate=False,
     )
-    run_until_stopped(config, bound, ready, _sweep(uploads))
+    run_until_stopped(config, bound, ready, *([] if uploads is None else [_sweep(uploads)]))
 
 
 async def _sweep(uploads: Uploads) -> None:

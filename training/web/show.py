@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import webbrowser
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,10 @@ from training.web.server import PORT, isolate_gradio, serve
 from training.web.uploads import Uploads
 
 if TYPE_CHECKING:
+    import socket
+
     from training.predict.predictor import Predictor
+    from training.predict.windows import Waveform
     from training.web.facts import Facts
 
 Announce = Callable[[str], None]
@@ -38,6 +41,8 @@ class DemoRequest:
     public_url: str | None = None
     limits: Limits = field(default_factory=Limits)
     opens_browser: bool = False
+    live: bool = False
+    """Listen to the microphone of the page, instead of answering recordings."""
 
 
 def show(request: DemoRequest, announce: Announce, note: Announce) -> None:
@@ -49,15 +54,12 @@ def show(request: DemoRequest, announce: Announce, note: Announce) -> None:
     """
     with (
         _end_on_signals(),
-        isolate_gradio(),
+        nullcontext() if request.live else isolate_gradio(),
         closing(listen_on(request.host, request.port, PORT)) as bound,
     ):
         # These take seconds to import, and Gradio reads its environment on import.
         from training.predict.predictor import Predictor
         from training.web.facts import Facts
-        from training.web.gate import Gate
-        from training.web.page import page
-        from training.web.sessions import Sessions
 
         predictor = Predictor.open(request.run, request.device, request.encoders)
         if predictor.dimensions:
@@ -66,26 +68,52 @@ def show(request: DemoRequest, announce: Announce, note: Announce) -> None:
                 f"use ser-predict"
             )
         facts = Facts.of(request.run, predictor)
-        limits = request.limits
-        uploads, sessions = Uploads(limits.room_bytes), Sessions()
-        _warm(predictor, facts, limits)
-        gate = Gate(
-            page(predictor, facts, limits, uploads, sessions, request.public_url),
-            uploads,
-            sessions,
-            limits.upload_bytes,
-            hosts_of(request.host, request.public_url),
-        )
 
         def ready() -> None:
             url = request.public_url or url_of(bound)
             for sentence in _notes(request, facts, bound.getsockname()[1]):
                 note(sentence)
-            announce(f"{url} shows model {facts.model}, {facts.worth}: {facts.ua}; press Ctrl-C to stop")
+            what = "listens with" if request.live else "shows"
+            announce(f"{url} {what} model {facts.model}, {facts.worth}: {facts.ua}; press Ctrl-C to stop")
             if request.opens_browser:
                 webbrowser.open(url)
 
-        serve(gate, bound, uploads, ready)
+        (_serve_live if request.live else _serve_page)(request, predictor, facts, bound, ready)
+
+
+def _serve_page(
+    request: DemoRequest, predictor: Predictor, facts: Facts, bound: socket.socket, ready: Callable[[], None]
+) -> None:
+    from training.web.gate import Gate
+    from training.web.page import page
+    from training.web.sessions import Sessions
+
+    limits = request.limits
+    uploads, sessions = Uploads(limits.room_bytes), Sessions()
+    _warm(predictor, facts, limits)
+    gate = Gate(
+        page(predictor, facts, limits, uploads, sessions, request.public_url),
+        uploads,
+        sessions,
+        limits.upload_bytes,
+        hosts_of(request.host, request.public_url),
+    )
+    serve(gate, bound, ready, uploads)
+
+
+def _serve_live(
+    request: DemoRequest, predictor: Predictor, facts: Facts, bound: socket.socket, ready: Callable[[], None]
+) -> None:
+    from training.predict.ensemble import Ensemble
+    from training.web.live.application import LiveApplication
+    from training.web.live.page import live_files
+
+    model = Ensemble.of(request.run, predictor)
+    list(model.listen([_noise(predictor)], predictor.spec.audio.sample_rate))  # one-time setup
+    files = live_files(model, facts, request.limits)
+    hosts = hosts_of(request.host, request.public_url)
+    with closing(LiveApplication(model, files, request.limits, hosts, request.public_url)) as application:
+        serve(application, bound, ready)
 
 
 def _notes(request: DemoRequest, facts: Facts, port: int) -> list[str]:
@@ -99,6 +127,11 @@ def _notes(request: DemoRequest, facts: Facts, port: int) -> list[str]:
             f"{request.host} is open to other machines: anyone who can reach this one can send recordings, "
             "without a password and without encryption; a reverse proxy can add both"
         )
+        if request.live and not (request.public_url or "").startswith("https://"):
+            notes.append(
+                "browsers offer a microphone only over https or on the same machine; give the address of a "
+                "proxy as --public-url https://..."
+            )
     notes += notes_on_hashes([request.run])
     if facts.warning:
         notes.append(f"{facts.worth}: {facts.warning}")
@@ -107,16 +140,20 @@ def _notes(request: DemoRequest, facts: Facts, port: int) -> list[str]:
 
 def _warm(predictor: Predictor, facts: Facts, limits: Limits) -> None:
     """Answer noise once, so that the first visitor does not wait for one-time setup."""
-    import numpy as np
-
     from training.web.answer import answer
     from training.web.fragments import answer_html
     from training.web.hearing import Sound
 
+    noise = Sound(_noise(predictor), predictor.spec.audio.sample_rate, 1.0)
+    answer_html(answer(predictor, Upload("noise", noise.wav()), limits, explains=True), facts)
+
+
+def _noise(predictor: Predictor) -> Waveform:
+    """A second of noise at the model's rate."""
+    import numpy as np
+
     rate = predictor.spec.audio.sample_rate
-    noise = np.random.default_rng(0).normal(0, 0.1, rate).astype(np.float32)
-    upload = Upload("noise", Sound(noise, rate, 1.0).wav())
-    answer_html(answer(predictor, upload, limits, explains=True), facts)
+    return np.random.default_rng(0).normal(0, 0.1, rate).astype(np.float32)
 
 
 @contextmanager

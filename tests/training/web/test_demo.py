@@ -54,6 +54,7 @@ def test_mistakes_are_one_sentence(run: Path, tmp_path: Path) -> None:
             ((run, "--port", taken), 1, f"port {taken} on 127.0.0.1 is used by another program"),
             ((run, "--host", "192.0.2.1", "--port", 0), 2, "give --host an address of this machine"),
             ((run, "--public-url", "demo.example"), 2, "give the full address"),
+            ((run, "--live", "--max-mb", 5), 2, "--max-mb 5 is for files, and --live listens"),
         ):
             found, out, err = called(*options)
             assert (found, out) == (status, ""), err
@@ -62,10 +63,14 @@ def test_mistakes_are_one_sentence(run: Path, tmp_path: Path) -> None:
             assert len(err.strip().splitlines()) == 1, err
 
 
-@pytest.mark.parametrize("module", ["gradio", "uvicorn"])
-def test_a_missing_extra_is_named(tmp_path: Path, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("module", "options"), [("gradio", ()), ("uvicorn", ()), ("websockets", ("--live",))]
+)
+def test_a_missing_extra_is_named(
+    tmp_path: Path, module: str, options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    status, out, err = called(tmp_path)
+    status, out, err = called(tmp_path, *options)
     assert (status, out) == (1, "")
     assert err.strip().endswith("install ser-features[demo]")
     assert len(err.strip().splitlines()) == 1
