@@ -1,4 +1,7 @@
-"""Draws docs/pictures/structure.svg from the layers in pyproject.toml: python -m tests.docs.structure_picture."""
+"""Draws docs/pictures/structure.svg from the layers in pyproject.toml.
+
+Command: python -m tests.docs.structure_picture
+"""
 
 from __future__ import annotations
 
@@ -94,11 +97,15 @@ def _head(height: int) -> list[str]:
         "with their folders"
     )
     return [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" '
-        f'height="{height}" role="img" aria-label="{label}" '
-        'font-family="system-ui, -apple-system, \'Segoe UI\', Roboto, sans-serif" fill="#1b1f24">',
-        '<defs><marker id="a" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" '
-        'orient="auto"><path d="M0 0L10 5L0 10z" fill="#1b1f24"/></marker></defs>',
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" '
+            f'height="{height}" role="img" aria-label="{label}" '
+            'font-family="system-ui, -apple-system, \'Segoe UI\', Roboto, sans-serif" fill="#1b1f24">'
+        ),
+        (
+            '<defs><marker id="a" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" '
+            'orient="auto"><path d="M0 0L10 5L0 10z" fill="#1b1f24"/></marker></defs>'
+        ),
         f'<rect width="{_WIDTH}" height="{height}" fill="#fff"/>',
     ]
 
