@@ -180,6 +180,8 @@ def _require_searchable(name: str, recipe: Recipe, source: str) -> None:
             f"space '{source}': '{name}' changes what the result claims; set it for the whole search with "
             f"--set {name}=VALUE"
         )
+    if name == "train.balance":
+        raise UsageError(f"space '{source}': a search does not repeat clips; leave out '{name}'")
     if section in SEARCHED_SECTIONS and inner:
         return
     encoders = {feature.name for feature in recipe.features if feature.kind == "encoder"}

@@ -137,4 +137,5 @@ def _mel(hertz: NDArray[np.float64], rate: int) -> NDArray[np.float64]:
 
 
 def _middles(spans: tuple[Span, ...]) -> NDArray[np.float64]:
-    return np.array(spans).mean(axis=1)
+    middles: NDArray[np.float64] = np.array(spans).mean(axis=1)
+    return middles

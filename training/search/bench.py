@@ -125,9 +125,8 @@ class Bench:
         """Text that is equal for equal vectors of the known clips."""
         recipe = record.recipe
         statistics = recipe.model.statistics if isinstance(recipe.model, LinearSpec) else None
-        speaker = recipe.input.normalise == "speaker"
         what = [feature.model_dump_json() for feature in recipe.features]
-        return f"{record.features} {what} {recipe.input.representation} {statistics} {speaker}"
+        return f"{record.features} {what} {recipe.input.representation} {statistics} {recipe.input.within}"
 
     def source(self, record: RunRecord, samples: Samples) -> Source:
         """Source of ``samples`` for a network."""
@@ -172,14 +171,13 @@ class Bench:
         """Vectors of all known clips in one view, (known, D) float32; read only if they are not kept."""
         recipe = record.recipe
         linear = isinstance(recipe.model, LinearSpec)
-        speaker = recipe.input.normalise == "speaker"
         key = f"{self.vectors_key(record)} {view}"
         if key not in self._vectors:
             home = torch.device("cpu") if linear else self.device
             samples = self.samples(self.known, (view,))
             require_room_for_vectors([samples], vectors, home, self.request.hardware.memory)
             self._vectors[key] = read_vectors(
-                self.store, samples, record.features, vectors, home, by_speaker=speaker
+                self.store, samples, record.features, vectors, home, within=recipe.input.within
             )
         self._vectors.move_to_end(key)
         while len(self._vectors) > max(_KEPT, len(self.store.spec.view_names)):

@@ -26,7 +26,13 @@ class SearchRequest:
 
 
 def search_of(
-    space: str | None, trials: int | None, inner_folds: int | None, *, split: bool, cuda_graphs: bool
+    space: str | None,
+    trials: int | None,
+    inner_folds: int | None,
+    *,
+    split: bool,
+    matrix: bool,
+    cuda_graphs: bool,
 ) -> SearchRequest | None:
     """The search that ``--search`` requests; None: there is none.
 
@@ -40,6 +46,11 @@ def search_of(
                     f"{option} {value} belongs to a search; add --search default, or leave it out"
                 )
         return None
+    if matrix:
+        raise UsageError(
+            "--search tunes one protocol, and --matrix trains many; search on one pair of corpora with "
+            "--train-on and --test-on, or leave out one of the two"
+        )
     if split:
         raise UsageError("--search draws the split of a protocol; leave out --split, or leave out --search")
     if cuda_graphs:

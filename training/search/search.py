@@ -134,6 +134,11 @@ def _require_searchable(recipe: Recipe) -> None:
         raise UsageError(
             "--search maximises the UA of classes, but labels.target is regression; train without --search"
         )
+    if recipe.train.balance == "corpus":
+        raise UsageError(
+            "--search does not repeat clips, but train.balance 'corpus' repeats those of smaller corpora; "
+            "leave out --search, or set train.balance=none"
+        )
     if recipe.split.leak_views:
         raise UsageError(
             "--search needs validation clips that training has not heard, but leaked views put copies of "

@@ -301,9 +301,9 @@ def train(
         set=tuple(set_ or ()),
     )
     new = resume is None
-    asked = wanted = None
+    asked = cells = None
     if new:
-        wanted = options.matrix_request(fold=fold, split=split)
+        cells = options.matrix_request(fold=fold, split=split)
         asked = load_recipe(options.recipe_name())
         if split is not None:
             require_no_protocol(options.given_names, fold)
@@ -318,7 +318,9 @@ def train(
             trials=trials,
             **{"inner-folds": inner_folds},
         )
-    wanted = search_of(search, trials, inner_folds, split=split is not None, cuda_graphs=cuda_graphs)
+    searched = search_of(
+        search, trials, inner_folds, split=split is not None, matrix=matrix, cuda_graphs=cuda_graphs
+    )
     request = TrainRequest(
         store="features.zarr" if store is None and new else store,
         recipe=asked,
@@ -326,7 +328,7 @@ def train(
         changes=() if asked is None else options.changes(asked),
         fold=fold,
         split=split,
-        matrix=wanted,
+        matrix=cells,
         seed=seed,
         output=output,
         resume=resume,
@@ -352,10 +354,10 @@ def train(
 
     keep_freed_memory()
     if not is_first():
-        train_all(request, cluster, SilentObserver(), wanted)
+        train_all(request, cluster, SilentObserver(), searched)
         return
     with ConsoleObserver() as observer:
-        outcome = train_all(request, cluster, observer, wanted)
+        outcome = train_all(request, cluster, observer, searched)
     published, failure = publish_outcome(outcome, push)
     with after_result():
         if json:

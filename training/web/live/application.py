@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from schemas.messages.counts import format_count
+from training.http.protocol import Receive, Scope, Send
 from training.predict.ensemble import Ensemble
-from training.web.asgi import GuardedSend, Receive, RefusedError, Request, Scope, Send, reply
+from training.web.asgi import GuardedSend, RefusedError, Request, reply
 from training.web.limits import Limits
 from training.web.live.listener import Listener
 from training.web.live.messages import End

@@ -20,11 +20,11 @@ from pydantic import BaseModel, ValidationError
 
 from schemas.errors import UsageError
 from schemas.segmentation import Windows
+from training.http.protocol import Message, Receive, Send
 from training.predict.ensemble import Ensemble
 from training.predict.predictor import Prediction
 from training.predict.streaming import WindowStream
 from training.predict.windows import Waveform
-from training.web.asgi import Message, Receive, Send
 from training.web.live.messages import Asked, Change, Cut, End, Row, Start, asked
 
 PATIENCE_S = 1.0
