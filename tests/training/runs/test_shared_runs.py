@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from featurestore.format.layout import STORE_JSON
+from featurestore.format.run_versions import read_run_list
 from featurestore.format.versions import version_id
+from featurestore.places.folder import Folder
 from featurestore.sharing.push import push as push_store
 from featurestore.store import FeatureStore
 from schemas.errors import RunError, SerError, StorageError, StoreDamagedError, StoreNotFoundError, UsageError
@@ -214,6 +217,25 @@ def test_a_damaged_file_at_the_source_is_named_and_never_used(
     assert not (tmp_path / "copy" / "run.json").exists()
     file.write_bytes(data)
     assert _files_of(local_run(address)) == _files_of(linear)
+
+
+def test_two_pushes_at_once_are_both_listed(linear: Path, series: Path, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda run: push_run(run, tmp_path / "lab"), (linear, series)))
+    listed = read_run_list(Folder(tmp_path / "lab"))
+    assert listed is not None
+    assert set(listed.runs) == {linear.name, series.name}
+
+
+def test_what_is_published_names_no_folder_of_this_machine(
+    network: Path, series: Path, tmp_path: Path
+) -> None:
+    for run in (network, series):
+        push_run(run, tmp_path / "lab")
+    words = [str(network.parent).encode(), str(series.parent).encode(), str(Path.home()).encode() + b"/"]
+    files = [path for path in (tmp_path / "lab").rglob("*.*") if path.is_file()]
+    assert len(files) > 30
+    assert [path.name for path in files for word in words if word in path.read_bytes()] == []
 
 
 def test_damage_in_the_cache_is_repaired(web: Web, linear: Path, own_cache: Path) -> None:
