@@ -37,6 +37,7 @@ from training.report.differences.record import (
 )
 from training.report.differences.verdict import claim_sentence, judge
 from training.report.summary import MeanAndDeviation
+from training.report.wording import capitalise
 from training.runs.hashes import notes_on_hashes
 from training.runs.run import require_once
 
@@ -122,20 +123,15 @@ def _conclude(
     normalised = result.claim.normalised_by_speaker or baseline.claim.normalised_by_speaker
     claim = replace(baseline.claim, normalised_by_speaker=normalised)
     verdict = judge(figures.headline, adjusted_p, claim)
+    names = result.name, baseline.name
+    sentence = claim_sentence(verdict, figures.headline, claim, names, _task(result.predictions), comparisons)
     return ResultComparison(
         result=result,
         figures=figures,
         over_folds=_over_folds(result, baseline),
         adjusted_p=adjusted_p,
         verdict=verdict,
-        sentence=claim_sentence(
-            verdict,
-            figures.headline,
-            claim,
-            (result.name, baseline.name),
-            _task(result.predictions),
-            comparisons,
-        ),
+        sentence=sentence if len(result.members) == 1 else capitalise(sentence),
         conditions=differing_conditions(result, baseline),
     )
 

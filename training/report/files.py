@@ -14,7 +14,8 @@ from training.metrics.value_predictions import ValuePredictions
 from training.report.curves import curves_png
 from training.report.differences.figure import differences_png
 from training.report.differences.record import ResultComparisons
-from training.report.differences.text import comparison_text, to_csv
+from training.report.differences.table import to_csv
+from training.report.differences.text import comparison_text
 from training.report.dimensions.figures import scatter_png
 from training.report.dimensions.summary import DimensionSummary
 from training.report.dimensions.summary_text import write_dimension_summary

@@ -145,6 +145,9 @@ def test_several_runs_on_a_side_are_their_mean(root: Path) -> None:
         balanced_accuracy_score(mean["true"], mean["predicted"])
     )
     assert found.result.name == "the mean of shrunk-kfold and plain-kfold"
+    assert found.sentence.startswith(
+        ("The mean of shrunk-kfold and plain-kfold ", "No difference between the ")
+    )
     folds = [root / name / "fold-1" for name in ("shrunk-kfold", "plain-kfold")]
     (of_runs,) = compare([folds[0]], folds)
     mean = table_of(*folds)

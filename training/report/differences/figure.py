@@ -16,6 +16,9 @@ from training.report.drawing import encode_png, wrap_heading
 
 _CLEAR, _UNCLEAR = "#0072B2", "#6b7680"
 
+_LABEL_WIDTH = 34
+"""Characters of a line of a label."""
+
 Row = tuple[str, ComparedFigure]
 """Label and figure."""
 
@@ -49,7 +52,7 @@ def overview_figure(found: ResultComparisons, heading: str = "") -> Figure:
         (f"{letter}: {each.result.name}", each.figures.headline)
         for letter, each in zip(letters(found), found.comparisons, strict=True)
     ]
-    return _forest([rows], "A − B", heading)
+    return _forest([[row] for row in rows], "A − B", heading)
 
 
 def _forest(groups: Sequence[Sequence[Row]], label: str, heading: str) -> Figure:
@@ -67,7 +70,8 @@ def _forest(groups: Sequence[Sequence[Row]], label: str, heading: str) -> Figure
     axes = figure.subplots()
     _draw_rows(axes, places, [found for _, found in rows])
     axes.axvline(0, color="black", linewidth=1)
-    axes.set_yticks(places, [name for name, _ in rows])
+    axes.set_yticks(places, ["\n".join(wrap_heading(name, _LABEL_WIDTH)) for name, _ in rows])
+    axes.set_ylim(places[-1] - 0.6, places[0] + 0.6)
     headline = rows[0][1]
     unit = "" if headline.figure == "CCC" else ", points"
     axes.set(xlabel=f"{label}{unit} (95 % interval, paired bootstrap over speakers)")

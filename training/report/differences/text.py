@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 
 from schemas.messages.counts import choose_form, format_count
@@ -18,9 +16,6 @@ from training.report.wording import capitalise, tested_clips, warning, wrap
 
 FIGURE_HEADER = ("A", "B", "A − B", "95 %", "p")
 PART_HEADER = ("A", "B", "A − B", "95 %", "clips", "speakers")
-CSV_HEADER = ("result", "baseline", "part", "name", "figure", "value", "baseline_value", "difference",
-              "low", "high", "p", "adjusted_p", "clips", "speakers")  # fmt: skip
-
 EXPLORATORY = (
     "These parts are exploratory: their intervals are not corrected for their number, so some exclude 0 by "
     "chance. They show where to look; claim a difference in a part only after a test on other speakers."
@@ -205,51 +200,6 @@ CLIPS_DEPEND = (
 def mcnemar_caution(found: ResultComparisons) -> str:
     """The limit of McNemar's test in an overview; empty for regressions."""
     return "" if found.comparisons[0].figures.mcnemar is None else f"McNemar: exact p. {CLIPS_DEPEND}"
-
-
-def to_csv(found: ResultComparisons) -> str:
-    """Content of ``differences.csv``: a row per result and figure; rates are shares 0…1."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CSV_HEADER)
-    for each in found.comparisons:
-        figures = each.figures
-        by_part = "dimension" if figures.headline.figure == "CCC" else "emotion"
-        for part, group in (
-            ("all", figures.overall),
-            (by_part, figures.by_part),
-            ("corpus", figures.by_corpus),
-            ("gender", figures.by_gender),
-        ):
-            for figure in group:
-                difference = figure.difference
-                limits = (
-                    ("", "")
-                    if difference.interval is None
-                    else (
-                        difference.interval.low,
-                        difference.interval.high,
-                    )
-                )
-                is_headline = figure is figures.headline
-                writer.writerow(
-                    (
-                        each.result.name,
-                        found.baseline.name,
-                        part,
-                        figure.name,
-                        figure.figure,
-                        difference.first,
-                        difference.second,
-                        difference.value,
-                        *limits,
-                        "" if difference.p is None else difference.p,
-                        each.adjusted_p if is_headline and each.adjusted_p is not None else "",
-                        figure.support,
-                        figure.speakers,
-                    )
-                )
-    return text.getvalue()
 
 
 def summary_line(found: ResultComparison) -> str:

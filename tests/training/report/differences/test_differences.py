@@ -23,7 +23,8 @@ from training.metrics.predictions import Predictions
 from training.metrics.value_predictions import ValuePredictions
 from training.report.differences.figure import differences_png, forest_figure
 from training.report.differences.record import ComparedResult, ResultComparison, ResultComparisons
-from training.report.differences.text import comparison_text, to_csv
+from training.report.differences.table import to_csv
+from training.report.differences.text import comparison_text
 from training.report.differences.verdict import Verdict, claim_sentence, judge
 from training.report.differences.wording import signed
 from training.report.page.comparison_page import comparison_page
