@@ -140,7 +140,7 @@ class SearchSpace(Model):
     """Fields of a recipe to search, in the order of the file."""
 
     description: str = ""
-    fields: dict[str, SearchField]
+    fields: dict[str, SearchField] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -79,7 +79,14 @@ class Plan:
             absent = _constant_dimensions(self.targets.names, self.samples)
         else:
             absent = _absent_classes(self.targets.names, self.samples)
-        return (*self.targets.notices, *absent, *self.split.notices, *self.audit.notices, *self.remarks)
+        found = (*self.targets.notices, *absent, *self.split.notices, *self.audit.notices, *self.remarks)
+        return found if self.record.searched is None else (*found, _SEARCHED)
+
+
+_SEARCHED = (
+    "a search chose the recipe, and the model is trained on training and validation clips: its validation "
+    "results are by models that have not heard the clip's speaker, but the curves are of clips it has heard"
+)
 
 
 def _constant_dimensions(names: tuple[str, ...], samples: dict[Side, Samples]) -> list[str]:

@@ -71,7 +71,13 @@ class LinearFits:
         """
         if spec.classifier == "lda" and not spec.statistics and spec.shrinkage != "auto":
             return self._analyse(spec.shrinkage, values, classes, class_weights)
-        span = _keep(self._spans, values.key, _KEPT_SPANS, lambda: _span(_standardised(values)))
+        spans = spec.classifier != "lda"  # its shrinkage depends on the number of values
+        span = _keep(
+            self._spans,
+            f"{spans} {values.key}",
+            _KEPT_SPANS,
+            lambda: _span(_standardised(values)) if spans else _standardised(values),
+        )
         ((coef, intercept),) = fit_standardised(spec, span.fit, values.targets, classes, class_weights)
         return _softmax(span.judge @ coef.T + intercept)
 

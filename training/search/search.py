@@ -27,6 +27,7 @@ from featurestore.places.partials import sweep_folder
 from schemas.errors import RunError, StoppedError, UsageError
 from schemas.messages.printable import escape_line
 from schemas.model import canonical_digest
+from schemas.overrides import override
 from schemas.recipe import Recipe
 from schemas.search_space import DEFAULT_SPACE, default_space, load_space, require_fits
 from training.plan.choice import choose
@@ -93,9 +94,10 @@ def search(
 
 def _open_folder(request: TrainRequest, wanted: SearchRequest, observer: Observer) -> SearchFolder:
     """Create the folder of a new search, or find that of an unfinished search for the same request."""
+    if request.recipe is not None:
+        _require_searchable(override(request.recipe, request.changes))
     choice = choose(request)
     recipe = choice.recipe
-    _require_searchable(recipe)
     source = default_space(recipe) if wanted.space == DEFAULT_SPACE else wanted.space
     space = load_space(source)
     require_fits(space, recipe, source)
