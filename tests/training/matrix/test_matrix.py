@@ -132,7 +132,8 @@ def test_the_folder_has_text_table_page_and_heat_map(matrix: Outcome) -> None:
 @pytest.fixture(scope="module")
 def levels(differing_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     out = tmp_path_factory.mktemp("levels")
-    return trained(differing_store, out, 'datasets=["near", "far"]', steps=("normalise",))
+    rms = 'features=[{kind = "rms"}]'
+    return trained(differing_store, out, 'datasets=["near", "far"]', rms, steps=("normalise",))
 
 
 def test_normalisation_by_corpus_removes_what_corpora_differ_in(levels: Outcome) -> None:
