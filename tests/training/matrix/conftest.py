@@ -35,7 +35,6 @@ Sound = Callable[[str, np.random.Generator], np.ndarray]
 def recipe(*changes: str) -> Recipe:
     """A recipe for the store that trains in a moment."""
     own = [
-        "input.representation=functionals",
         "model.name=functionals-lda",
         "labels.target=emotion",
         "train.views=[0]",

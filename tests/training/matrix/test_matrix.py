@@ -195,11 +195,15 @@ def test_a_matrix_needs_two_corpora_and_steps_that_change_something(
     for message, changes, steps in (
         ("needs at least two corpora, but there is only near", ['datasets=["near"]'], ()),
         ("--steps balance needs at least three corpora", ['datasets=["near", "far"]'], ("balance",)),
-        ("the recipe has it already", ["input.normalise=corpus"], ("normalise",)),
+        (
+            "the recipe has it already",
+            ["input.representation=functionals", "input.normalise=corpus"],
+            ("normalise",),
+        ),
         ("the recipe has it already", ["train.balance=corpus"], ("balance",)),
         (
             "model A reads frames; choose a model such as functionals",
-            ["model.name=A", "input.representation=frames"],
+            ["model.name=A"],
             ("normalise",),
         ),
         (
