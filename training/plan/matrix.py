@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from featurestore.store import FeatureStore
+from schemas.architecture import LinearSpec
 from schemas.clip import Status
 from schemas.errors import LeakageError, RunError, SerError, SplitError, UsageError
 from schemas.messages.counts import format_count
@@ -104,7 +105,8 @@ def _require_change(recipe: Recipe, step: Step, corpora: Sequence[str]) -> None:
             "--steps balance needs at least three corpora: with two, each cell trains on a single corpus; "
             "leave it out"
         )
-    if step == "normalise" and recipe.input.representation == "frames":
+    linear = isinstance(recipe.model, LinearSpec)
+    if step == "normalise" and recipe.input.representation == "frames" and not linear:
         raise UsageError(
             f"--steps normalise applies to functionals and embeddings, but model {recipe.model.name} reads "
             f"frames; choose a model such as functionals, or leave it out"

@@ -23,6 +23,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from featurestore.places.durable import storage_errors, write_durably
+from schemas.architecture import LinearSpec
 from schemas.errors import RunError
 from schemas.labels_spec import LabelsSpec
 from schemas.model import Model
@@ -44,6 +45,17 @@ CHANGE_OF_STEP: Mapping[Step, str] = MappingProxyType(
 CellKind = Literal["within", "pair", "rest"]
 """``within``: folds of speakers of one corpus; ``pair``: one corpus trained, another tested; ``rest``: all
 other corpora trained."""
+
+
+def changes_of(step: Step, recipe: Recipe) -> tuple[str, ...]:
+    """Changes that make ``step`` part of ``recipe``.
+
+    Linear models read functionals even if the recipe's representation is frames. It is then named, because
+    frames cannot be normalised by corpus.
+    """
+    own = CHANGE_OF_STEP[step]
+    linear = isinstance(recipe.model, LinearSpec) and recipe.input.representation == "frames"
+    return ("input.representation=functionals", own) if linear and step == "normalise" else (own,)
 
 
 class MatrixCell(Model):
@@ -94,7 +106,7 @@ class MatrixCell(Model):
                 protocol="cross-corpus", train_corpora=self.train, test_corpora=(self.test,), **split
             )
         recipe = base.model_copy(update={"labels": labels, "datasets": corpora, "split": own})
-        return recipe if self.step is None else override(recipe, [CHANGE_OF_STEP[self.step]])
+        return recipe if self.step is None else override(recipe, changes_of(self.step, recipe))
 
 
 class MatrixRecord(Model):

@@ -132,7 +132,8 @@ def test_the_folder_has_text_table_page_and_heat_map(matrix: Outcome) -> None:
 @pytest.fixture(scope="module")
 def levels(differing_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     out = tmp_path_factory.mktemp("levels")
-    return trained(differing_store, out, 'datasets=["near", "far"]', steps=("normalise",))
+    rms = 'features=[{kind = "rms"}]'
+    return trained(differing_store, out, 'datasets=["near", "far"]', rms, steps=("normalise",))
 
 
 def test_normalisation_by_corpus_removes_what_corpora_differ_in(levels: Outcome) -> None:
@@ -194,11 +195,15 @@ def test_a_matrix_needs_two_corpora_and_steps_that_change_something(
     for message, changes, steps in (
         ("needs at least two corpora, but there is only near", ['datasets=["near"]'], ()),
         ("--steps balance needs at least three corpora", ['datasets=["near", "far"]'], ("balance",)),
-        ("the recipe has it already", ["input.normalise=corpus"], ("normalise",)),
+        (
+            "the recipe has it already",
+            ["input.representation=functionals", "input.normalise=corpus"],
+            ("normalise",),
+        ),
         ("the recipe has it already", ["train.balance=corpus"], ("balance",)),
         (
             "model A reads frames; choose a model such as functionals",
-            ["model.name=A", "input.representation=frames"],
+            ["model.name=A"],
             ("normalise",),
         ),
         (
