@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -165,21 +166,12 @@ class _Clip:
 
     def without_windows(self, windows: Sequence[Span]) -> NDArray[np.float64]:
         """Results (windows, outputs) with each window silent."""
-        start = self.start_s
-        return self.results(
-            [
-                lambda samples, first=first, last=last: silence(
-                    samples, self.rate, (first - start, last - start)
-                )
-                for first, last in windows
-            ]
-        )
+        own = [(first - self.start_s, last - self.start_s) for first, last in windows]
+        return self.results([partial(silence, rate=self.rate, window=window) for window in own])
 
     def without_bands(self, bands: Sequence[Span]) -> NDArray[np.float64]:
         """Results (bands, outputs) without each band."""
-        return self.results(
-            [lambda samples, band=band: remove_band(samples, self.rate, band) for band in bands]
-        )
+        return self.results([partial(remove_band, rate=self.rate, band=band) for band in bands])
 
     def results(self, changes: Sequence[Callable[[Waveform], Waveform]]) -> NDArray[np.float64]:
         """Results (changes, outputs) for the changed samples, which are made batch by batch."""

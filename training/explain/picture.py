@@ -133,7 +133,7 @@ def _mel_levels(samples: Waveform, rate: int) -> NDArray[np.float64]:
 
 def _mel(hertz: NDArray[np.float64], rate: int) -> NDArray[np.float64]:
     """Row of each frequency in the spectrogram."""
-    return np.interp(hertz, mel_edges(rate, _ROWS)[1:-1], np.arange(_ROWS))
+    return np.asarray(np.interp(hertz, mel_edges(rate, _ROWS)[1:-1], np.arange(_ROWS)))
 
 
 def _middles(spans: tuple[Span, ...]) -> NDArray[np.float64]:
