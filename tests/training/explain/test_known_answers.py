@@ -10,13 +10,15 @@ import pytest
 import soundfile
 
 from schemas.errors import UsageError
+from schemas.overrides import override
 from tests import commands
-from tests.training.explain.conftest import train_tones
+from tests.training.explain.conftest import TINY
 from tests.training.explain.tones import HIGH_HZ, LOW_HZ, SECONDS
 from training.explain.occlusion import Occlusion, occlude
 from training.predict.ensemble import Ensemble
 from training.predict.predictor import Predictor
 from training.report.result import RunResult
+from training.train import require_explainable
 
 
 def test_only_the_feature_that_carries_the_emotion_is_important(explained: RunResult) -> None:
@@ -141,7 +143,6 @@ def test_requests_that_have_no_picture_are_a_sentence(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_regression_is_explained_by_occlusion_only(tone_store: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="leave out --explain"):
-        train_tones(tone_store, tmp_path, "labels.target=regression", "model.name=functionals-ridge")
-    assert not list(tmp_path.iterdir())
+def test_the_importance_of_a_regression_is_refused() -> None:
+    with pytest.raises(UsageError, match="labels.target regression predicts values; leave out --explain"):
+        require_explainable(override(TINY, ["labels.target=regression", "model.name=functionals-ridge"]))
