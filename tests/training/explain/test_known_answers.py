@@ -144,5 +144,5 @@ def test_requests_that_have_no_picture_are_a_sentence(
 
 
 def test_the_importance_of_a_regression_is_refused() -> None:
-    with pytest.raises(UsageError, match="labels.target regression predicts values; leave out --explain"):
+    with pytest.raises(UsageError, match=r"labels\.target regression predicts values; leave out --explain"):
         require_explainable(override(TINY, ["labels.target=regression", "model.name=functionals-ridge"]))
