@@ -166,13 +166,8 @@ class _Clip:
 
     def without_windows(self, windows: Sequence[Span]) -> NDArray[np.float64]:
         """Results (windows, outputs) with each window silent."""
-        start = self.start_s
-        return self.results(
-            [
-                partial(silence, rate=self.rate, window=(first - start, last - start))
-                for first, last in windows
-            ]
-        )
+        own = [(first - self.start_s, last - self.start_s) for first, last in windows]
+        return self.results([partial(silence, rate=self.rate, window=window) for window in own])
 
     def without_bands(self, bands: Sequence[Span]) -> NDArray[np.float64]:
         """Results (bands, outputs) without each band."""

@@ -34,7 +34,9 @@ def occlusion_figure(found: Occlusion, heading: str = "") -> Figure:
     corner.set_axis_off()
     _draw_spectrogram(sound, found)
     factor = 1.0 if found.is_regression else 100.0
-    most = 1.1 * factor * max(np.abs(found.by_window).max(), np.abs(found.by_band).max(), 1e-3)
+    shown = [factor * each[:, found.shown] for each in (found.by_window, found.by_band)]
+    low = 1.1 * min(-1e-3, *(float(each.min()) for each in shown))
+    high = 1.1 * max(1e-3, *(float(each.max()) for each in shown))
     label = "change of value" if found.is_regression else f"{found.outputs[found.shown[0]]}: points lost"
     for number, output in enumerate(found.shown):
         colour, name = _COLOURS[number % len(_COLOURS)], found.outputs[output]
@@ -51,11 +53,8 @@ def occlusion_figure(found: Occlusion, heading: str = "") -> Figure:
         _fill(below, beside, found, output)
     below.axhline(0, color="black", linewidth=0.8)
     beside.axvline(0, color="black", linewidth=0.8)
-    low = min(
-        0.0, factor * float(min(found.by_window[:, found.shown].min(), found.by_band[:, found.shown].min()))
-    )
-    below.set(xlim=(found.start_s, found.stop_s), ylim=(1.1 * low, most), xlabel="s")
-    beside.set(ylim=(-0.5, _ROWS - 0.5), xlim=(1.1 * low, most))
+    below.set(xlim=(found.start_s, found.stop_s), ylim=(low, high), xlabel="s")
+    beside.set(ylim=(-0.5, _ROWS - 0.5), xlim=(low, high))
     below.set_ylabel(label, fontsize=9)
     beside.set_xlabel(label, fontsize=9)
     beside.xaxis.tick_top()
@@ -133,9 +132,8 @@ def _mel_levels(samples: Waveform, rate: int) -> NDArray[np.float64]:
 
 def _mel(hertz: NDArray[np.float64], rate: int) -> NDArray[np.float64]:
     """Row of each frequency in the spectrogram."""
-    return np.interp(hertz, mel_edges(rate, _ROWS)[1:-1], np.arange(_ROWS))
+    return np.asarray(np.interp(hertz, mel_edges(rate, _ROWS)[1:-1], np.arange(_ROWS)))
 
 
 def _middles(spans: tuple[Span, ...]) -> NDArray[np.float64]:
-    middles: NDArray[np.float64] = np.array(spans).mean(axis=1)
-    return middles
+    return np.asarray(np.array(spans).mean(axis=1))

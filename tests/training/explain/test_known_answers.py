@@ -7,11 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
+from schemas.errors import UsageError
+from schemas.overrides import override
+from tests import commands
+from tests.training.explain.conftest import TINY
 from tests.training.explain.tones import HIGH_HZ, LOW_HZ, SECONDS
 from training.explain.occlusion import Occlusion, occlude
+from training.predict.ensemble import Ensemble
 from training.predict.predictor import Predictor
 from training.report.result import RunResult
+from training.train import require_explainable
 
 
 def test_only_the_feature_that_carries_the_emotion_is_important(explained: RunResult) -> None:
@@ -80,3 +87,62 @@ def test_the_run_keeps_the_explanation_and_its_page_shows_it(explained: RunResul
     assert "What it listens to" in page
     for part in values["parts"]:
         assert f'<th scope="row">{part["name"]}</th><td>{100 * part["drop"]:.1f}'.replace("-", "−") in page
+
+
+def test_the_command_writes_a_picture_and_the_effects(
+    explained: RunResult, tones: Path, occlusions: list[Occlusion], tmp_path: Path
+) -> None:
+    run, out = explained.folder.path, tmp_path / "pictures"
+    clips = [tones / "clip-000.wav", tones / "clip-001.wav"]
+    options = ("--explain", "--hide-seconds", "0.1", "--hide-bands", "8", "--out", out, "--json")
+    done = commands.run("ser-predict", run, *clips, *options)
+    values = json.loads(done.stdout)["clips"]
+    for each, found, name in zip(values, occlusions, ("clip-000", "clip-001"), strict=False):
+        picture = out / f"{name}-explained.png"
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        explanation = each["explanation"]
+        assert explanation["picture"] == str(picture)
+        for part, effect in zip(explanation["bands"], found.by_band, strict=True):
+            assert list(part["effect"].values()) == pytest.approx(effect.tolist(), abs=1e-6)
+        assert [part["to_s"] for part in explanation["windows"]] == [stop for _, stop in found.parts.windows]
+    again = commands.run("ser-predict", run, *clips, "--explain", "--out", out, status=2)
+    assert "clip-000-explained.png exists; remove it" in " ".join(again.stderr.split())
+
+
+def test_several_runs_have_the_mean_of_their_effects(
+    explained: RunResult, deaf_at_first: RunResult, tones: Path
+) -> None:
+    runs, clip = [explained.folder.path, deaf_at_first.folder.path], tones / "clip-003.wav"
+    both = occlude(Ensemble.open(runs, "cpu"), clip)
+    each = [occlude(Predictor.open(run, "cpu"), clip) for run in runs]
+    np.testing.assert_allclose(both.by_band, (each[0].by_band + each[1].by_band) / 2, atol=1e-9)
+    np.testing.assert_allclose(both.by_window, (each[0].by_window + each[1].by_window) / 2, atol=1e-9)
+    predicted = Predictor.open(runs[0], "cpu").predict(clip).probabilities
+    np.testing.assert_allclose(each[0].whole, predicted, atol=1e-7)
+
+
+def test_requests_that_have_no_picture_are_a_sentence(
+    explained: RunResult, tones: Path, tmp_path: Path
+) -> None:
+    run, clip = explained.folder.path, tones / "clip-000.wav"
+
+    def refused(*options: object, status: int = 2) -> str:
+        done = commands.run("ser-predict", run, clip, *map(str, options), status=status, cwd=tmp_path)
+        return " ".join(done.stderr.split())
+
+    assert "--out is for --explain" in refused("--out", tmp_path)
+    assert "leave out --window" in refused("--explain", "--window", 0.3)
+    assert "leave out --window" in refused("--explain", "--segment", "silero")
+    assert "--hide-seconds 0 is out of range; give 0.02 to 10 s" in refused("--explain", "--hide-seconds", 0)
+    assert "--hide-bands 65 is out of range" in refused("--explain", "--hide-bands", 65)
+    assert "is a file; give a folder" in refused("--explain", "--out", clip)
+    long = tmp_path / "long.wav"
+    soundfile.write(long, np.random.default_rng(0).normal(0, 0.1, 61 * 8000), 8000)
+    done = commands.run("ser-predict", run, long, "--explain", "--out", tmp_path / "out", status=1)
+    assert "61 s long, but --explain covers one prediction of at most" in " ".join(done.stderr.split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_importance_of_a_regression_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"labels\.target regression predicts values; leave out --explain"):
+        require_explainable(override(TINY, ["labels.target=regression", "model.name=functionals-ridge"]))

@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from schemas.errors import RecordingError
+from training.explain.occlusion import occlude
 from training.http.form import Upload
 from training.predict.predictor import Predictor
 from training.web.answer import DemoAnswer, answer
@@ -181,3 +182,18 @@ def test_acted_speech_is_called_so_and_other_speech_is_not(run: Path) -> None:
         assert facts.learnt_from.startswith(found)
         assert ("actors were asked to portray" in facts.learnt_from) == ("acted" in found)
         assert "Do not use it to judge people." in facts.learnt_from
+
+
+def test_what_the_model_listens_to_is_shown_if_it_is_asked_for(
+    predictor: Predictor, clips: list[Path]
+) -> None:
+    upload = Upload("clip.wav", clips[0].read_bytes())
+    found = answer(predictor, upload, LIMITS, explains=True)
+    expected = occlude(predictor, clips[0])
+    assert found.occlusion is not None
+    np.testing.assert_allclose(found.occlusion.by_window, expected.by_window, atol=1e-5)
+    assert found.occlusion.start_s == pytest.approx(found.heard.heard_from_s)
+    shown = answer_html(found, FACTS)
+    assert "What the model listened to" in shown
+    assert f"the effect of hiding parts on {found.ranked[0][0]}" in shown
+    assert "What the model listened to" not in answer_html(replace(found, occlusion=None), FACTS)

@@ -128,6 +128,17 @@ def test_a_clip_is_answered_with_bars_pictures_and_what_was_heard(
     answer_to(tab, clips[1])
 
 
+def test_a_box_asks_for_what_the_model_listens_to(tab: Page, clips: list[Path]) -> None:
+    tab.get_by_label("Also show what the model listens to").check()
+    send(tab, clips[2])
+    answer_to(tab, clips[2])
+    expect(tab.get_by_role("heading", name="What the model listened to")).to_be_visible()
+    picture = tab.locator("#ser-answer img").last
+    assert picture.evaluate("picture => picture.complete && picture.naturalWidth > 400")
+    assert "the effect of hiding parts" in str(picture.get_attribute("alt"))
+    require_fit(tab)
+
+
 def test_a_long_recording_has_a_timeline_and_a_table(tab: Page, long_clip: Path) -> None:
     send(tab, long_clip)
     answer_to(tab, long_clip)
