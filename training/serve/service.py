@@ -122,7 +122,7 @@ def open_service(request: ServeRequest, tokens: Tokens) -> Iterator[OpenService]
 def uvicorn_config(door: Application, request: ServeRequest) -> uvicorn.Config:
     """Settings of the server, most of which limit what clients may do."""
     return uvicorn.Config(
-        door,  # type: ignore[arg-type]
+        door,
         log_level="critical",  # the door logs requests and failures
         access_log=False,
         server_header=False,
