@@ -20,6 +20,7 @@ from tests.once import Once
 from tests.tiny_store import Builder
 from tests.training.metrics.test_concordance import ccc_by_formula
 from tests.training.rated import MLP, REGRESSION, RIDGE, TINY, rate_demo
+from tests.training.serve.conftest import predicted, serving
 from training.campaign import train_all
 from training.evaluate import EvaluationRequest, evaluate_runs
 from training.metrics.dimensions import DimensionEvaluation
@@ -27,6 +28,7 @@ from training.predict import Predictor
 from training.report.result import RunResult
 from training.runs.observer import AnyEpochResult, SilentObserver
 from training.runs.request import Hardware
+from training.serve.tokens import Tokens
 from training.train import TrainRequest, train
 from training.web.show import DemoRequest, show
 
@@ -333,3 +335,15 @@ def test_two_regressions_on_the_same_clips_are_compared(
     assert found["mcnemar"] is None
     assert found["overall"][0]["interval"]["low"] > 0
     assert found["verdict"] == {"claim": None, "reason": "few speakers"}
+
+
+def test_the_service_answers_with_the_values_of_ser_predict(ridge: RunResult, rated_corpus: Path) -> None:
+    clip = sorted(rated_corpus.rglob("*.wav"))[3]
+    expected = predicted(ridge.folder.path, clip)
+    with serving((ridge.folder.path,), Tokens()) as asked, asked.client() as client:
+        found = client.post("/v1/predict", content=clip.read_bytes()).json()
+        assert client.get("/v1/model").json()["dimensions"] == expected["dimensions"]
+    assert "emotions" not in found
+    assert found["dimensions"] == expected["dimensions"]
+    (one,), (two,) = found["clips"][0]["predictions"], expected["clips"][0]["predictions"]
+    assert one["values"] == pytest.approx(two["values"], abs=1e-6)

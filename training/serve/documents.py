@@ -183,7 +183,8 @@ def _served_run(run: Path, *, regression: bool) -> ServedRunJson:
     known = None if worth is None else worth.model_copy(update={"run": str(name)})
     folders = [run]
     if SeriesFolder.is_one(run):
-        folders = [run / fold for fold in SeriesFolder.open(run).record().folds]
+        series = SeriesFolder.open(run)
+        folders = [series.fold(number) for number in range(1, len(series.record().folds) + 1)]
     records = [RunFolder.find(folder).record() for folder in folders]
     speakers = {speaker for record in records for speaker in record.heard}
     return {

@@ -62,9 +62,9 @@ def run(small_store: Path, once: Once) -> Path:
 
 
 @contextmanager
-def serving(run: Path, tokens: Tokens, **options: Any) -> Iterator[Asked]:
+def serving(runs: tuple[Path, ...], tokens: Tokens, **options: Any) -> Iterator[Asked]:
     """A service that answers until the end of the context."""
-    request = ServeRequest((run,), device="cpu", logs=False, **options)
+    request = ServeRequest(runs, device="cpu", logs=False, **options)
     with listen_on("127.0.0.1", 0, 0) as bound, open_service(request, tokens) as opened:
         server = uvicorn.Server(uvicorn_config(opened.door, request))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
@@ -82,7 +82,7 @@ def serving(run: Path, tokens: Tokens, **options: Any) -> Iterator[Asked]:
 def served(run: Path) -> Iterator[Asked]:
     """A service without tokens, whose requests wait up to 50 ms for others."""
     limits = ServiceLimits(max_mb=1, max_seconds=20, max_files=4, max_stream_seconds=30)
-    with serving(run, Tokens(), limits=limits, batch_ms=50) as asked:
+    with serving((run,), Tokens(), limits=limits, batch_ms=50) as asked:
         yield asked
 
 
@@ -92,7 +92,7 @@ def serve(run: Path) -> Iterator[Serve]:
     with ExitStack() as stack:
 
         def start(tokens: Tokens = Tokens(), **options: Any) -> Asked:  # noqa: B008 it is frozen
-            return stack.enter_context(serving(run, tokens, **options))
+            return stack.enter_context(serving((run,), tokens, **options))
 
         yield start
 

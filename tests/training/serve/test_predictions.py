@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,10 +11,16 @@ import pytest
 import soundfile
 from pydantic import TypeAdapter
 
-from tests.training.serve.conftest import Asked, predicted, same_rows
+from schemas.overrides import override
+from tests.training.rated import TINY
+from tests.training.serve.conftest import Asked, Serve, predicted, same_rows, serving
+from training.campaign import train_all
 from training.predict.predictor import Predictor
+from training.runs.observer import SilentObserver
+from training.runs.request import Hardware, TrainRequest
 from training.runs.run import RunFolder
 from training.serve.documents import AnswerJson, DetailJson, ModelJson
+from training.serve.tokens import Tokens
 
 
 def batches_of_several(served: Asked) -> float:
@@ -84,17 +91,34 @@ def test_a_form_with_files_is_answered_like_the_command_bad_files_too(
 
 
 def test_a_recording_beyond_one_prediction_is_cut_into_windows_as_by_the_command(
-    serve: object, run: Path, clips: list[Path], tmp_path: Path
+    serve: Serve, run: Path, clips: list[Path], tmp_path: Path
 ) -> None:
     samples, rate = soundfile.read(clips[0], dtype="float32")
     path = tmp_path / "long.wav"
     soundfile.write(path, np.resize(samples, 70 * rate), rate)
     expected = predicted(run, path)["clips"][0]["predictions"]
-    assert callable(serve)
     with serve().client() as client:
         (found,) = client.post("/v1/predict", content=path.read_bytes()).json()["clips"]
     same_rows(found["predictions"], expected)
     assert "one prediction covers at most 60 s" in found["notes"][0]
+
+
+def test_a_series_and_a_run_are_averaged_as_by_ser_predict(
+    run: Path, small_store: Path, clips: list[Path], tmp_path: Path
+) -> None:
+    changes = ["model.name=functionals-lda", "train.views=[0]", "split.protocol=kfold:2"]
+    recipe = override(TINY, changes)
+    request = TrainRequest(store=small_store, recipe=recipe, output=tmp_path, hardware=Hardware("cpu"))
+    train_all(request, None, SilentObserver())
+    (series,) = tmp_path.iterdir()
+    expected = predicted(series, clips[7], "--with", run)["clips"][0]["predictions"]
+    with serving((series, run), Tokens()) as asked, asked.client() as client:
+        found = client.post("/v1/predict", content=clips[7].read_bytes()).json()
+        model = client.get("/v1/model").json()
+    same_rows(found["clips"][0]["predictions"], expected)
+    assert [each["run"] for each in found["models"]] == [series.name, run.name]
+    weights = {name for name in model["runs"][0]["sha256"] if name.endswith("linear.safetensors")}
+    assert weights == {"fold-1/linear.safetensors", "fold-2/linear.safetensors"}
 
 
 def test_the_model_says_how_good_it_is_and_what_it_is(served: Asked, run: Path) -> None:
@@ -111,8 +135,6 @@ def test_the_model_says_how_good_it_is_and_what_it_is(served: Asked, run: Path) 
     assert known["store_digest"] == record.store_digest
     assert known["speakers"] == len(record.heard)
     assert known["trained_on"][0]["licence"]
-    import hashlib
-
     weights = (run / "checkpoints" / "best.safetensors").read_bytes()
     assert known["sha256"]["checkpoints/best.safetensors"] == hashlib.sha256(weights).hexdigest()
     assert str(run.parent) not in str(found)
