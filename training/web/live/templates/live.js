@@ -73,7 +73,7 @@ const showNow = row => {
   });
   const now = performance.now();
   if (emotion !== announced && now - announcedAt > ANNOUNCE_MS) {
-    by("status").textContent = `Listening: ${emotion}.`;
+    by("announced").textContent = emotion;
     announced = emotion;
     announcedAt = now;
   }
@@ -95,6 +95,9 @@ const showRow = row => {
   rows.push(row);
   addToTable(row);
   showNow(row);
+  if (rows.length === 1 && main.dataset.state === "listening") {
+    by("status").textContent = `Listening at ${listening.context.sampleRate} Hz.`;
+  }
   by("save").disabled = false;
   by("behind").hidden = row.skipped === 0;
   by("behind").textContent =
@@ -140,7 +143,7 @@ const connect = held => {
   socket.onopen = () => {
     socket.send(JSON.stringify({ type: "start", rate: held.context.sampleRate, ...cut() }));
     held.source.connect(held.node).connect(held.context.destination); // which stays silent: nothing is written
-    enter("listening", `Listening at ${held.context.sampleRate} Hz. The first window takes ${settings.window_s.value} s.`);
+    enter("listening", `Listening at ${held.context.sampleRate} Hz. The first window is complete after ${settings.window_s.value} s.`);
   };
   socket.onmessage = message => {
     const said = JSON.parse(message.data);
