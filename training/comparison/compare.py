@@ -120,8 +120,12 @@ def _conclude(
     adjusted_p: float | None,
     comparisons: int,
 ) -> ResultComparison:
-    normalised = result.claim.normalised_by_speaker or baseline.claim.normalised_by_speaker
-    claim = replace(baseline.claim, normalised_by_speaker=normalised)
+    both = (result.claim, baseline.claim)
+    claim = replace(
+        baseline.claim,
+        normalised_by_speaker=any(each.normalised_by_speaker for each in both),
+        normalised_by_corpus=any(each.normalised_by_corpus for each in both),
+    )
     verdict = judge(figures.headline, adjusted_p, claim)
     names = result.name, baseline.name
     sentence = claim_sentence(verdict, figures.headline, claim, names, _task(result.predictions), comparisons)

@@ -54,7 +54,12 @@ def _open_runs(paths: Sequence[Path], names: Mapping[Path, str], weighting: Weig
     labels = records[0].recipe.labels
     require_single(paths, labels)
     require_same_labels(paths, records)
-    claim = claim_of_run(folders[0]).with_inputs([record.recipe.input for record in records])
+    claims = [claim_of_run(folder) for folder in folders]
+    claim = (
+        claims[0]
+        .with_inputs([record.recipe.input for record in records])
+        .with_search([each.configurations for each in claims])
+    )
     predictions: AnyPredictions
     weights: EnsembleWeights | None = None
     if labels.is_regression:
@@ -121,7 +126,9 @@ def _open_series(paths: Sequence[Path], names: Mapping[Path, str], weighting: We
             sorted({*map(str, np.unique(predictions.dataset))}),
             _mean_of(weighting),
         ),
-        claim=claim_of_series(series[0]).with_inputs([record.recipe.input for record in records]),
+        claim=claim_of_series(series[0])
+        .with_inputs([record.recipe.input for record in records])
+        .with_search([claim_of_series(folder).configurations for folder in series]),
         labels=labels,
         predictions=predictions,
         members=tuple(

@@ -70,18 +70,6 @@ def evaluate(
     return Evaluation(own=own, emotion=emotion, loss=log_loss(true, probabilities))
 
 
-def emotion_confusions(predictions: Predictions, labels: LabelSet, target: Target) -> NDArray[np.int64]:
-    """Confusion matrices of the emotions, (speakers, emotions, emotions), speakers sorted by name.
-
-    A speaker of two corpora is one.
-    """
-    probabilities = emotion_marginal(predictions.probabilities.astype(np.float64), labels, target)
-    persons = np.asarray([person_of(speaker) for speaker in predictions.speaker], dtype=str)
-    count = len(labels.classes)
-    predicted = np.asarray(probabilities.argmax(axis=1), dtype=np.int64)
-    return confusions(predictions.true % count, predicted, count, _index_names(persons))
-
-
 def score(
     true: NDArray[np.int64],
     probabilities: NDArray[np.float64],

@@ -50,8 +50,8 @@ def claim_sentence(
 ) -> str:
     """One sentence that says what may be claimed.
 
-    ``claim`` of the baseline, normalised by speaker if either result is; ``names`` of result and baseline;
-    ``task`` such as ``recognises emotions``; ``comparisons`` with the baseline, for which p was corrected.
+    ``claim`` of the baseline, normalised by speaker or corpus if either result is; ``names`` of result and
+    baseline; ``task`` such as ``recognises emotions``; ``comparisons`` with the baseline, for which p was corrected.
     """
     first, second = names
     found = headline.difference
@@ -83,4 +83,6 @@ def _whose(claim: Claim) -> str:
 
 
 def _known(claim: Claim) -> str:
-    return ", if all clips of each speaker are known" if claim.normalised_by_speaker else ""
+    if claim.normalised_by_speaker:
+        return ", if all clips of each speaker are known"
+    return ", if many clips of the corpus are known" if claim.normalised_by_corpus else ""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from training.audits.stored import read_audit
-from training.metrics.confusion import ConfusionCounts
-from training.metrics.evaluation import emotion_confusions, evaluate_predictions
+from training.metrics.comparison import EmotionAnswers
+from training.metrics.evaluation import evaluate_predictions
 from training.metrics.paired import compare_rates
 from training.metrics.predictions import Predictions
 from training.report.matrix.result import Cell, CellResult, Matrix, StepEffect
@@ -63,9 +63,11 @@ def _result(folder: MatrixFolder, record: MatrixRecord, index: int, plain: _Test
     if planned.step is None:
         plain[key] = predictions
     elif key in plain:
-        one, two = (emotion_confusions(each, labels, target) for each in (predictions, plain[key]))
-        change = float(ConfusionCounts.of(one.sum(0)).ua - ConfusionCounts.of(two.sum(0)).ua)
-        effect = StepEffect(change, compare_rates(one, two).ua.interval)
+        with_step, without = (
+            EmotionAnswers.of(each, labels, target).of_speakers() for each in (predictions, plain[key])
+        )
+        difference = compare_rates(with_step, without).ua
+        effect = StepEffect(difference.value, difference.interval)
     shared = [read_audit(run).shared_sentences(each) for run, each in zip(runs, claims, strict=True)]
     return CellResult(
         scores=evaluate_predictions(predictions, labels, target).emotion,
