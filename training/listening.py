@@ -52,7 +52,11 @@ def explain_series(paths: Sequence[Path], request: EvaluationRequest) -> Explain
         trial = prepare(replace(request, runs=tuple(folder.fold(number) for folder in series)))
         trials.append(trial)
         counts.append(_measure(trial).counts)
-    claim = claim_of_series(series[0]).with_inputs([record.recipe.input for record in records])
+    claim = (
+        claim_of_series(series[0])
+        .with_inputs([record.recipe.input for record in records])
+        .with_search([claim_of_series(folder).configurations for folder in series])
+    )
     found = Explanation(PermutationCounts.pool(counts))
     result = _explained(trials, found, claim, request, folds=records[0].folds)
     return replace(result, members=tuple(path.name for path in paths))

@@ -51,7 +51,8 @@ def claim_sentence(
     """One sentence that says what may be claimed.
 
     ``claim`` of the baseline, normalised by speaker or corpus if either result is; ``names`` of result and
-    baseline; ``task`` such as ``recognises emotions``; ``comparisons`` with the baseline, for which p was corrected.
+    baseline; ``task`` such as ``recognises emotions``; ``comparisons`` with the baseline, for which p was
+    corrected.
     """
     first, second = names
     found = headline.difference
