@@ -64,7 +64,7 @@ _R3 = ("--recipe", "ravdess-attention", "--views", "0,1", "--epochs", "30")
 """An epoch uses every clip once, or with a leaky split every clip in both views, so half as many epochs."""
 _R4 = ("--recipe", "tess-delta")
 _MEL = ("--protocol", "kfold:3")
-"""Model A, the transformer and the conformer differ in nothing but the model."""
+"""The rows differ only in their model."""
 _R1 = (
     *("--datasets", "ravdess,tess", "--protocol", "kfold:3", "--epochs", "12"),
     *("--set", "train.view_sampling=one"),
@@ -143,6 +143,12 @@ EXPERIMENTS = (
     ),
     Experiment(
         "mel-a", "model A", "mel", ("--recipe", "ravdess-transformer", "--model", "A", *_MEL)
+    ),
+    Experiment(
+        "mel-a-0.1",
+        "model A, less dropout",
+        "mel",
+        ("--recipe", "ravdess-transformer", "--model", "A", "--set", "model.block_dropout=0.1", *_MEL),
     ),
     Experiment("mel-transformer", "transformer", "mel", ("--recipe", "ravdess-transformer", *_MEL)),
     Experiment("mel-conformer", "conformer", "mel", ("--recipe", "ravdess-conformer", *_MEL)),
