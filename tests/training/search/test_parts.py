@@ -118,16 +118,18 @@ def test_trials_predict_as_training_does(spec: LinearSpec, weights: str, columns
 
 
 def test_options_of_a_search_need_a_search() -> None:
-    assert search_of(None, None, None, split=False, cuda_graphs=False) is None
-    assert search_of("default", None, None, split=False, cuda_graphs=False) == SearchRequest(
+    assert search_of(None, None, None, split=False, matrix=False, cuda_graphs=False) is None
+    assert search_of("default", None, None, split=False, matrix=False, cuda_graphs=False) == SearchRequest(
         "default", 100, 3
     )
     with pytest.raises(UsageError, match="--trials 5 belongs to a search; add --search default"):
-        search_of(None, 5, None, split=False, cuda_graphs=False)
+        search_of(None, 5, None, split=False, matrix=False, cuda_graphs=False)
     with pytest.raises(UsageError, match="leave out --split"):
-        search_of("default", 5, None, split=True, cuda_graphs=False)
+        search_of("default", 5, None, split=True, matrix=False, cuda_graphs=False)
     with pytest.raises(UsageError, match="--cuda-graphs"):
-        search_of("default", 5, None, split=False, cuda_graphs=True)
+        search_of("default", 5, None, split=False, matrix=False, cuda_graphs=True)
+    with pytest.raises(UsageError, match="--search tunes one protocol, and --matrix trains many"):
+        search_of("default", 5, None, split=False, matrix=True, cuda_graphs=False)
 
 
 def test_without_optuna_a_search_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

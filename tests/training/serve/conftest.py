@@ -121,12 +121,19 @@ def same_rows(found: list[dict[str, Any]], expected: list[dict[str, Any]]) -> No
 
 
 def raw(port: int, sent: bytes) -> bytes:
-    """The answer to bytes: head and body."""
+    """The answer to bytes: head and body. Raises ConnectionError if the server closes before its end."""
     with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(sent)
         answer = b""
         while not (head := re.search(rb"content-length: (\d+).*?\r\n\r\n", answer, re.DOTALL)):
-            answer += connection.recv(65_536)
+            answer += _receive(connection)
         while len(answer) < head.end() + int(head[1]):
-            answer += connection.recv(65_536)
+            answer += _receive(connection)
         return answer
+
+
+def _receive(connection: socket.socket) -> bytes:
+    received = connection.recv(65_536)
+    if not received:
+        raise ConnectionError("the server closed the connection before the end of its answer")
+    return received

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +31,11 @@ def test_a_request_that_announces_too_much_is_refused_before_it_is_sent(served: 
     assert b"this service accepts at most 1 MB" in answer
     form = f"{head}Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 9000000\r\n\r\n"
     assert b"at most 1 MB per file and 4 files" in raw(served.port, form.encode())
-    endless = raw(served.port, f"{head}X: ".encode() + b"x" * 100_000)
-    assert endless.startswith(b"HTTP/1.1 400")
+    # The rest of the head is on its way when the server closes, which may discard the answer.
+    with suppress(ConnectionError):
+        assert raw(served.port, f"{head}X: ".encode() + b"x" * 100_000).startswith(b"HTTP/1.1 400")
+    with served.client() as client:
+        assert client.get("/healthz").status_code == 200
 
 
 def test_a_body_that_grows_too_large_is_refused(served: Asked) -> None:

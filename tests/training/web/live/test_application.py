@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from training.http.listen import hosts_of
 from training.predict.ensemble import Ensemble
 from training.predict.predictor import Predictor
 from training.web.asgi import Message, Scope
@@ -16,7 +17,6 @@ from training.web.facts import Facts
 from training.web.limits import Limits
 from training.web.live.application import LiveApplication
 from training.web.live.page import live_files
-from training.web.server import hosts_of
 
 PUBLIC = "https://lab.example/voices"
 OWN = {"host": "127.0.0.1:7860"}
