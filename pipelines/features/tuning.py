@@ -53,7 +53,7 @@ class TuningEstimator:
         strength = middle + np.float32(0.5) * slope * shift
         waveform = np.repeat(np.arange(len(spectra.counts)), spectra.counts)[row]
         strong = np.flatnonzero(strength >= _medians(strength, waveform, len(spectra.counts))[waveform])
-        step = self._steps(torch.from_numpy((bin_ + shift)[strong])).numpy()
+        step = self._steps(torch.from_numpy((bin_.astype(np.float32) + shift)[strong])).numpy()
         shape = (len(spectra.counts), TUNING_STEPS)
         votes = np.bincount(waveform[strong] * TUNING_STEPS + step, minlength=math.prod(shape)).reshape(shape)
         return torch.from_numpy(np.where(votes.any(axis=1), votes.argmax(axis=1), TUNING_STEPS // 2))
