@@ -23,9 +23,7 @@ def demo(
     run: Run,
     live: Annotated[
         bool,
-        typer.Option(
-            "--live", help="Listen to the microphone of the page and show emotions while one speaks."
-        ),
+        typer.Option("--live", help="Listen to the microphone of the page and show emotions as you speak."),
     ] = False,
     max_mb: Annotated[
         float | None,

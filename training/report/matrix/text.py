@@ -79,7 +79,7 @@ def headline(matrix: Matrix) -> str:
 
 def grid_header(matrix: Matrix) -> tuple[str, ...]:
     """Titles of the matrix: the tested corpora."""
-    return ("UA by trained on \\ tested on", *matrix.corpora)
+    return ("trained on ↓ / tested on → (UA)", *matrix.corpora)
 
 
 def grid_rows(matrix: Matrix) -> list[tuple[str, ...]]:
