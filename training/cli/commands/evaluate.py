@@ -66,19 +66,22 @@ def evaluate(
     explain: Annotated[
         bool,
         typer.Option(
-            "--explain", help="Measure which features and layers the models depend on, instead of the test."
+            "--explain",
+            help="Instead of the usual test, measure which features and layers the models depend on.",
         ),
     ] = False,
     weights: Annotated[
         WeightingName,
-        typer.Option(help="Weights of several runs; validation: those that fit their validation clips best."),
+        typer.Option(
+            help="How to weight several runs: equally, or by how well they fit their validation clips."
+        ),
     ] = WeightingName.EQUAL,
     against: Annotated[
         list[str] | None,
         typer.Option(
             metavar="RUN",
-            help="Compare with this run or series, a folder or URL, on the same test clips. Repeated: with "
-            "their mean.",
+            help="Compare with this run or series (folder or URL) on the same test clips. If repeated, "
+            "compare with the mean.",
             show_default="no comparison",
             parser=place_type,
         ),
@@ -87,7 +90,8 @@ def evaluate(
         bool,
         typer.Option(
             "--each",
-            help="With --against: compare every RUN, instead of their mean; p is corrected by Holm's method.",
+            help="With --against: compare each RUN on its own, not their mean; p is corrected by Holm's "
+            "method.",
         ),
     ] = False,
     device: Device = DeviceName.AUTO,

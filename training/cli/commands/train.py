@@ -233,7 +233,8 @@ def train(
     resume: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of a stopped run, series, search or matrix to resume; with --explain, also a finished run or series.",
+            help="Folder of a stopped run, series, search or matrix to resume; with --explain, also a "
+            "finished run or series.",
             rich_help_panel=_MACHINE,
             parser=resume_type,
         ),
