@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from training.http.protocol import Application, Message, Receive, Scope, Send
@@ -34,6 +36,10 @@ _HEADERS = (
     (b"content-security-policy", _POLICY),
 )
 """The page of the interface may contact only this server."""
+
+
+_REFUSAL_S = 5.0
+"""Most seconds until a client takes a refusal; it may have stopped reading."""
 
 
 @dataclass(frozen=True)
@@ -126,12 +132,17 @@ class _Answer:
         await self._send(message)
 
     async def refuse(self, refused: RefusedError) -> None:
-        """Send a refusal, if the client can still receive it."""
+        """Send a refusal, if the client can still receive it, and takes it within :data:`_REFUSAL_S`."""
+        with suppress(OSError):  # the client has gone, or does not read: TimeoutError
+            async with asyncio.timeout(_REFUSAL_S):
+                await self._refuse(refused)
+
+    async def _refuse(self, refused: RefusedError) -> None:
         if self._scope["type"] == "websocket" and self._started:
+            self._account.status = refused.status
             if not self._closed:
                 await self({"type": "websocket.send", "text": encode({"detail": str(refused)}).decode()})
                 await self({"type": "websocket.close", "code": 1011 if refused.status >= 500 else 1008})
-            self._account.status = refused.status
             return
         if self._started:
             return

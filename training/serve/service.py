@@ -132,6 +132,10 @@ def uvicorn_config(door: Application, request: ServeRequest) -> uvicorn.Config:
         ws="websockets-sansio",
         ws_max_size=_MESSAGE_BYTES,
         ws_per_message_deflate=False,  # a small message could expand to a large one
+        # The answer to a ping waits behind sound that is not read while the model is busy, so a missing one
+        # does not show that a client is gone. Streams have a limit for pauses instead.
+        ws_ping_interval=None,
+        ws_ping_timeout=None,
         limit_concurrency=_CONNECTIONS,
         timeout_graceful_shutdown=math.ceil(request.drain_s),
     )
