@@ -11,7 +11,8 @@ from pathlib import Path
 import uvicorn
 
 from schemas.errors import UsageError
-from training.http.listen import hosts_of, is_loopback, listen_on, url_of
+from training.http.listen import is_loopback, listen_on, url_of
+from training.http.origin import OwnAddress
 from training.http.protocol import Application
 from training.http.server import run_until_stopped
 from training.serve.limits import ServiceLimits
@@ -109,7 +110,7 @@ def open_service(request: ServeRequest, tokens: Tokens) -> Iterator[OpenService]
             new_app(model, documents, metrics, workers),
             tokens,
             None if limits.rate is None else Rates(limits.rate),
-            hosts_of(request.host, request.public_url),
+            OwnAddress.of(request.host, request.public_url),
             metrics,
             log if request.logs else _ignore,
         )
