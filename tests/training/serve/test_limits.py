@@ -15,11 +15,15 @@ from schemas.errors import UsageError
 from tests import commands
 from tests.pipelines.speech import without_length
 from tests.training.serve.conftest import Asked, Serve, raw
+from training.predict.ensemble import Ensemble
+from training.runs.elsewhere import local_run
+from training.serve.documents import Documents
 from training.serve.intake import Intake
 from training.serve.limits import ServiceLimits
 from training.serve.rates import Rates
 from training.serve.refusal import RefusedError
 from training.serve.tokens import Tokens
+from training.sharing.push_run import push_run
 
 TOKEN = "0123456789abcdef"
 
@@ -183,6 +187,15 @@ def test_mistakes_are_one_sentence(
     assert sentence in " ".join(done.stderr.replace("│", " ").split())
     assert done.stdout == ""
     assert threading.active_count() == before
+
+
+def test_a_published_run_is_served_under_its_name(run: Path, tmp_path: Path) -> None:
+    place = push_run(run, tmp_path / "lab").url
+    done = commands.run("ser-serve", place, "--with", place, "--port", "0", status=2)
+    assert "is given twice" in done.stderr
+    folder = local_run(place)
+    documents = Documents([folder], Ensemble.open([folder], "cpu"), ServiceLimits())
+    assert documents.model()["runs"][0]["tested"]["run"] == run.name
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
