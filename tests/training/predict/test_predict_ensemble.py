@@ -135,7 +135,7 @@ def test_worth_is_that_of_the_results(series: Path, other: Path, tmp_path: Path)
     assert f"UA {100 * folds.ua:.1f} % over the clips of all folds (95 % interval " in folds.sentence
     assert "averaged over several models" in worth_notes([series], [folds])[-1]
     one = folds.model_copy(update={"folds": 1})  # a search with a protocol of one split
-    assert "folds" not in one.sentence
+    assert "all folds" not in one.sentence
     assert worth_notes([series], [one]) == [f"{series}: {one.sentence}"]
     assert len(worth_notes([series, other], [one, None])) == 3
     for run, file, values in ((other, "metrics.json", metrics), (series, "summary.json", summary)):

@@ -192,7 +192,7 @@ def test_mistakes_are_one_sentence(
 def test_a_published_run_is_served_under_its_name(run: Path, tmp_path: Path) -> None:
     place = push_run(run, tmp_path / "lab").url
     done = commands.run("ser-serve", place, "--with", place, "--port", "0", status=2)
-    assert "is given twice" in done.stderr
+    assert "is given twice" in " ".join(done.stderr.split())
     folder = local_run(place)
     documents = Documents([folder], Ensemble.open([folder], "cpu"), ServiceLimits())
     assert documents.model()["runs"][0]["tested"]["run"] == run.name
