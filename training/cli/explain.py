@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,13 +44,12 @@ def plan_pictures(names: Sequence[str], folder: Path) -> tuple[Path, ...]:
     require_outside(folder, "--out")
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--out {folder} is a file; give a folder for the pictures")
-    used: dict[str, int] = {}
-    pictures = []
+    pictures: dict[Path, None] = {}
     for name in names:
         stem = "standard-input" if name == STDIN else Path(name).stem
-        used[stem] = used.get(stem, 0) + 1
-        number = "" if used[stem] == 1 else f"-{used[stem]}"
-        pictures.append(folder / f"{stem}{number}{_ENDING}")
+        possible = (f"{stem}{'' if number == 1 else f'-{number}'}" for number in count(1))
+        free = (folder / f"{each}{_ENDING}" for each in possible)
+        pictures[next(picture for picture in free if picture not in pictures)] = None
     for picture in pictures:
         if picture.exists():
             raise UsageError(f"{picture} exists; remove it, or choose another folder with --out")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
-from training.http.form import BadFormError
+from training.http.form import BadFormError, UploadPausedError
 from training.http.protocol import Receive
 
 PAUSE_S = 20.0
@@ -17,8 +17,8 @@ async def body_parts(
 ) -> AsyncIterator[bytes]:
     """Parts of the body of an ASGI request. ``arrived`` is called with the size of each.
 
-    Raises OverflowError after ``limit`` bytes, and :class:`BadFormError` if the body breaks off or pauses for
-    :data:`PAUSE_S`.
+    Raises OverflowError after ``limit`` bytes, :class:`BadFormError` if the body breaks off, and
+    :class:`UploadPausedError` if it pauses for :data:`PAUSE_S`.
     """
     received = 0
     more = True
@@ -27,7 +27,7 @@ async def body_parts(
             async with asyncio.timeout(PAUSE_S):
                 message = await receive()
         except TimeoutError:
-            raise BadFormError("the upload stopped; send the recording again") from None
+            raise UploadPausedError("the upload stopped; send the recording again") from None
         if message["type"] == "http.disconnect":
             raise BadFormError("the upload broke off")
         chunk = message.get("body", b"")

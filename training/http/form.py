@@ -9,9 +9,20 @@ from typing import Any
 
 _LONGEST_NAME = 120
 
+_FIELDS = 16
+"""Most parts of a form in addition to its files: parsing a part takes time in which nobody else is served."""
+
 
 class BadFormError(Exception):
     """The request is not a form with files. The message may be shown to the sender."""
+
+
+class TooManyFilesError(BadFormError):
+    """The form has more files than allowed."""
+
+
+class UploadPausedError(BadFormError):
+    """The sender has stopped sending."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +44,8 @@ async def read_files(
 ) -> tuple[Upload, ...]:
     """Read the files of a ``multipart/form-data`` body, in order.
 
-    Raises :class:`BadFormError` unless there are 1 to ``most`` files, and :class:`OverflowError` as soon as
-    one has more than ``limit`` bytes.
+    Raises :class:`BadFormError` unless there are 1 to ``most`` files and few other fields,
+    :class:`TooManyFilesError`, and :class:`OverflowError` as soon as a file has more than ``limit`` bytes.
     """
     from python_multipart.exceptions import FormParserError
     from python_multipart.multipart import MultipartParser, parse_options_header
@@ -65,6 +76,7 @@ class _Form:
         self.files: list[tuple[str, bytearray]] = []
         self.ended = False
         self._limit, self._most = limit, most
+        self._parts = 0
         self._is_file = False
         self._field = self._value = b""
         self._disposition = b""
@@ -81,6 +93,9 @@ class _Form:
         }
 
     def _part_begins(self) -> None:
+        self._parts += 1
+        if self._parts > self._most + _FIELDS:
+            raise BadFormError("the form has too many parts; send only recordings")
         self._is_file = False
         self._disposition = b""
 
@@ -103,7 +118,7 @@ class _Form:
             return
         if len(self.files) == self._most:
             few = "one recording" if self._most == 1 else f"at most {self._most:,} recordings"
-            raise BadFormError(f"send {few} at a time")
+            raise TooManyFilesError(f"send {few} at a time")
         self._is_file = True
         self.files.append((_display_name(options[b"filename"]), bytearray()))
 

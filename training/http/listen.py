@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import socket
-from urllib.parse import urlsplit
 
 from schemas.errors import SerError, UsageError
 
@@ -41,14 +40,6 @@ def url_of(bound: socket.socket) -> str:
     """URL of a socket, such as ``http://127.0.0.1:7860``."""
     host, port = bound.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def hosts_of(host: str, public_url: str | None) -> frozenset[str] | None:
-    """Host names that requests may use; None, meaning any, if ``host`` is open to other machines."""
-    if not is_loopback(host):
-        return None
-    public = urlsplit(public_url).hostname if public_url else None
-    return frozenset({"localhost", "127.0.0.1", "[::1]", host, *([public] if public else [])})
 
 
 def is_loopback(host: str) -> bool:

@@ -102,7 +102,7 @@ class Worth(BaseModel):
         if self.low is not None and self.high is not None and self.level is not None:
             low, high = (f"{100 * x:.1f}" if shares else f"{x:.3f}" for x in (self.low, self.high))
             known = f"{100 * self.level:.0f} % interval {low} to {high}"
-        of = " over the clips of all folds" if self.folds else ""
+        of = " over the clips of all folds" if self.folds is not None and self.folds > 1 else ""
         reached = percent(self.value) if shares else f"{self.value:.3f}"
         what = f"{self.claim.title}: {self.headline} {reached}{of} ({known})"
         return what if self.warning is None else f"{what}; {self.warning}"
@@ -114,8 +114,7 @@ def worth_notes(runs: Sequence[str | Path], worths: list[Worth | None]) -> list[
         f"{run}: {_UNTESTED if worth is None else worth.sentence}"
         for run, worth in zip(runs, worths, strict=True)
     ]
-    folds = [worth.folds for worth in worths if worth is not None and worth.folds]
-    if len(runs) > 1 or folds:
+    if sum(1 if worth is None or worth.folds is None else worth.folds for worth in worths) > 1:
         notes.append("predictions are averaged over several models; the average itself was not tested")
     return notes
 

@@ -51,7 +51,8 @@ _MOST_BYTES = 2**32
 _MOST_TEXT = 2**31
 """Of one file that does not hold weights."""
 
-_FOLD = re.compile(r"fold-[1-9][0-9]{0,4}")
+FOLD = re.compile(r"fold-[1-9][0-9]{0,4}")
+"""Name of the folder of a fold in that of its series."""
 
 
 class PublishedRun(Model):
@@ -99,9 +100,8 @@ def find_run(where: str) -> FoundRun:
     version, :class:`StoreDamagedError` if a document is damaged or lists anything that is not a file of a
     run, and :class:`StorageError` if the place cannot be read.
     """
-    url, wanted = split_version(where)
-    if wanted is not None and not is_url(where) and Path(where).exists():
-        url, wanted = where, None
+    url = _unversioned(where)
+    wanted = None if url == where else split_version(where)[1]
     url = url.rstrip("/")
     place = place_at(url)
     published = read_versions_of(place, RunVersions)
@@ -168,13 +168,20 @@ def store_beside(where: str, digest: str) -> str | None:
 
     None if there is none. Raises what reading the place raises.
     """
-    folder, _, _ = split_version(where)[0].rstrip("/").rpartition("/")
+    place = _unversioned(where)
+    address = place.rstrip("/") if is_url(place) else str(Path(place).resolve())
+    folder, _, _ = address.rpartition("/")
     root, _, runs = folder.rpartition("/")
     if runs != RUNS or not root:
         return None
     published = read_versions(place_at(root))
     known = () if published is None else published.versions
     return next((f"{root}@{version.id}" for version in known if version.digest == digest), None)
+
+
+def _unversioned(where: str) -> str:
+    """A URL or folder without a version; the name of an existing folder may have an @."""
+    return where if not is_url(where) and Path(where).exists() else split_version(where)[0]
 
 
 def _digest(facts: RunFacts, objects: dict[str, StoredObject]) -> str:
@@ -192,7 +199,7 @@ def _is_file_of_run(name: str) -> bool:
     parts = PurePosixPath(name).parts
     if not name.isascii() or not name.isprintable() or "\\" in name or "/".join(parts) != name:
         return False
-    within = parts[1:] if len(parts) > 1 and _FOLD.fullmatch(parts[0]) else parts
+    within = parts[1:] if len(parts) > 1 and FOLD.fullmatch(parts[0]) else parts
     if not 1 <= len(within) <= 2 or ".." in within or within[0] == "/" or within[0].startswith("fold-"):
         return False
     inside = "/".join(within)

@@ -16,6 +16,7 @@ from schemas.messages.printable import escape_controls
 from training.predict.ensemble import Ensemble
 from training.predict.json_rows import JSON_FORMAT, ClipJson, prediction_json
 from training.predict.worth import ValueWorthJson, Worth, WorthJson, worth_json
+from training.runs.elsewhere import name_parts
 from training.runs.hashes import read_hashes
 from training.runs.run import RunFolder
 from training.runs.series import SeriesFolder
@@ -178,7 +179,7 @@ def encode(document: AnswerJson | ModelJson | DetailJson) -> bytes:
 
 def _served_run(run: Path, *, regression: bool) -> ServedRunJson:
     """Facts about a run or series. Clients learn its name, not where it is on this machine."""
-    name = Path(run.resolve().name)
+    name = Path(name_parts(run)[-1])
     worth = Worth.of(run)
     known = None if worth is None else worth.model_copy(update={"run": str(name)})
     folders = [run]

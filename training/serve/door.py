@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
+from training.http.origin import OwnAddress
 from training.http.protocol import Application, Message, Receive, Scope, Send
 from training.serve.account import Account, Metrics
 from training.serve.documents import encode
@@ -36,18 +38,22 @@ _HEADERS = (
 """The page of the interface may contact only this server."""
 
 
+_REFUSAL_S = 5.0
+"""Most seconds until a client takes a refusal; it may have stopped reading."""
+
+
 @dataclass(frozen=True)
 class Door:
     """ASGI application in front of ``inside``.
 
-    ``hosts`` : host names that requests may use; None: any. ``write_log`` : called with each request's
-    account when it has ended.
+    ``own`` : the address of the service; other names and other pages are refused. ``write_log`` : called
+    with each request's account when it has ended.
     """
 
     inside: Application
     tokens: Tokens
     rates: Rates | None
-    hosts: frozenset[str] | None
+    own: OwnAddress
     metrics: Metrics
     write_log: Callable[[Account], None]
 
@@ -95,11 +101,10 @@ class Door:
 
     def _require_own(self, headers: dict[bytes, str]) -> None:
         """Refuse requests that other pages make from a browser on this machine, whatever name they use."""
-        host = _name_of(headers.get(b"host", ""))
-        origin = headers.get(b"origin", "")
-        if self.hosts is not None and host not in self.hosts:
+        host = headers.get(b"host", "")
+        if not self.own.has_name(host):
             raise RefusedError(403, "this service was requested under an unknown host name; see --public-url")
-        if origin and _name_of(origin.partition("://")[2]) not in {host, *(self.hosts or ())}:
+        if not self.own.has_page(headers.get(b"origin", ""), host):
             raise RefusedError(403, "pages of other servers may not make requests")
 
 
@@ -126,12 +131,17 @@ class _Answer:
         await self._send(message)
 
     async def refuse(self, refused: RefusedError) -> None:
-        """Send a refusal, if the client can still receive it."""
+        """Send a refusal, if the client can still receive it, and takes it within :data:`_REFUSAL_S`."""
+        with suppress(OSError):  # the client has gone, or does not read: TimeoutError
+            async with asyncio.timeout(_REFUSAL_S):
+                await self._refuse(refused)
+
+    async def _refuse(self, refused: RefusedError) -> None:
         if self._scope["type"] == "websocket" and self._started:
+            self._account.status = refused.status
             if not self._closed:
                 await self({"type": "websocket.send", "text": encode({"detail": str(refused)}).decode()})
                 await self({"type": "websocket.close", "code": 1011 if refused.status >= 500 else 1008})
-            self._account.status = refused.status
             return
         if self._started:
             return
@@ -146,7 +156,3 @@ class _Answer:
 def _route(path: str) -> str:
     """A route for the log and the metrics; what clients invent has one name."""
     return path if path in _ROUTES else "other"
-
-
-def _name_of(host: str) -> str:
-    return re.sub(r":\d*$", "", host).lower()

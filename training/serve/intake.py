@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
 from training.http.body import body_parts
-from training.http.form import BadFormError, Upload, read_files
+from training.http.form import BadFormError, TooManyFilesError, Upload, UploadPausedError, read_files
 from training.http.protocol import Receive, Scope
 from training.serve.account import Account
 from training.serve.limits import BODY_S, MEGABYTE, ServiceLimits
@@ -74,6 +74,10 @@ class Intake:
             raise self._too_large(is_form=is_form) from error
         except TimeoutError as error:
             raise RefusedError(408, "the request took too long to arrive; send it again") from error
+        except TooManyFilesError as error:
+            raise RefusedError(413, str(error)) from error
+        except UploadPausedError as error:
+            raise RefusedError(408, str(error)) from error
         except BadFormError as error:
             raise RefusedError(400, str(error)) from error
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import uvicorn
 
 from schemas.errors import UsageError
-from training.http.listen import hosts_of, is_loopback, listen_on, url_of
+from training.http.listen import is_loopback, listen_on, url_of
+from training.http.origin import OwnAddress
 from training.http.protocol import Application
 from training.http.server import run_until_stopped
 from training.serve.limits import ServiceLimits
@@ -109,7 +110,7 @@ def open_service(request: ServeRequest, tokens: Tokens) -> Iterator[OpenService]
             new_app(model, documents, metrics, workers),
             tokens,
             None if limits.rate is None else Rates(limits.rate),
-            hosts_of(request.host, request.public_url),
+            OwnAddress.of(request.host, request.public_url),
             metrics,
             log if request.logs else _ignore,
         )
@@ -132,6 +133,10 @@ def uvicorn_config(door: Application, request: ServeRequest) -> uvicorn.Config:
         ws="websockets-sansio",
         ws_max_size=_MESSAGE_BYTES,
         ws_per_message_deflate=False,  # a small message could expand to a large one
+        # The answer to a ping waits behind sound that is not read while the model is busy, so a missing one
+        # does not show that a client is gone. Streams have a limit for pauses instead.
+        ws_ping_interval=None,
+        ws_ping_timeout=None,
         limit_concurrency=_CONNECTIONS,
         timeout_graceful_shutdown=math.ceil(request.drain_s),
     )

@@ -18,7 +18,7 @@ from contextlib import suppress
 from typing import Literal, get_args
 
 import numpy as np
-from fastapi import WebSocket
+from fastapi import WebSocket, WebSocketDisconnect
 
 from pipelines.decode import LOUDEST_PEAK
 from schemas.segmentation import Windows
@@ -99,7 +99,10 @@ class Stream:
         self._samples = 0
 
     async def answer(self, pool: ThreadPoolExecutor) -> None:
-        """Answer until the sound ends. Raises :class:`RefusedError` for what is no such sound."""
+        """Answer until the sound ends.
+
+        Raises :class:`RefusedError` for what is no such sound, and :class:`ClientGoneError`.
+        """
         loop = asyncio.get_running_loop()
         predicting = loop.run_in_executor(pool, self._predict, loop)
         receiving = asyncio.create_task(self._receive(predicting))
@@ -117,7 +120,8 @@ class Stream:
                 if not task.cancelled():
                     task.exception()  # has been raised above
         await self._send({END: True, "seconds": self._samples / self._rate, "rows": self._account.rows})
-        await self._websocket.close(1000)
+        with suppress(WebSocketDisconnect, OSError):  # the client has all rows, and may have left
+            await self._websocket.close(1000)
 
     async def _receive(self, predicting: asyncio.Future[None]) -> None:
         """Put the samples of all messages into the queue, until the sound ends or the model fails."""
@@ -180,8 +184,15 @@ class Stream:
         await self._send(prediction_json(prediction))
 
     async def _send(self, document: object) -> None:
-        async with asyncio.timeout(PAUSE_S):
-            await self._websocket.send_text(json.dumps(document, ensure_ascii=False, allow_nan=False))
+        """Send a message. Raises :class:`RefusedError` if the client does not take it for :data:`PAUSE_S`."""
+        text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+        try:
+            async with asyncio.timeout(PAUSE_S):
+                await self._websocket.send_text(text)
+        except TimeoutError:
+            raise RefusedError(408, f"no row was taken for {PAUSE_S:g} s; the stream was closed") from None
+        except (WebSocketDisconnect, OSError):
+            raise ClientGoneError from None
 
 
 class ClientGoneError(Exception):

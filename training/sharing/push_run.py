@@ -31,6 +31,7 @@ from featurestore.sharing.sending import Sending
 from schemas.errors import RunError, StoppedError, UsageError
 from training.predict.worth import Worth
 from training.runs.hashes import HASHES, PUBLISHED, RESUMED_FROM, hashes_bytes, read_hashes
+from training.runs.matrix import MatrixFolder
 from training.runs.published import PublishedRun, read_published, require_possible
 from training.runs.request import resume_command
 from training.runs.run import RunFolder
@@ -61,17 +62,21 @@ class RunPushReport:
 def push_run(run: Path, url: str | Path, progress: Progress | None = None) -> RunPushReport:
     """Publish the finished run or series at ``run`` as ``URL/runs/NAME``, named after its folder.
 
+    A fold of a series and a run of a matrix have both names: ``SERIES-fold-1``.
+
     All files that ``hashes.json`` lists are published, except the checkpoint from which training resumes. As
     for stores, files go to ``versions/<id>/`` first, the list of them follows, and the lists of versions and
     of runs come last. What is already there is not sent again. Another run of the same name becomes another
     version.
 
-    Raises :class:`UsageError` if the place holds something else or the folder's name cannot be part of a URL,
+    Raises :class:`UsageError` for a matrix, if the place holds something else or the folder's name cannot be
+    part of a URL,
     :class:`RunError` if the run is not finished or has no hashes, :class:`StoreDamagedError`, naming the
     file, if a file has changed (nothing is published then), :class:`StorageError`, and :class:`StoppedError`
     after Ctrl-C.
     """
     progress, started = progress or Silent(), time.monotonic()
+    require_single(run, "push")
     root = require_place(url)
     name = _name_of(run)
     source, document = _list_files(run)
@@ -123,13 +128,37 @@ def require_place(url: str | Path) -> Place:
     return root
 
 
+def require_single(run: Path | None, what: str, *, matrix: bool = False) -> None:
+    """Raise :class:`UsageError` for a matrix, existing or wanted: its runs are published one by one.
+
+    ``what`` : the option or command that publishes, for the sentence.
+    """
+    if run is not None and MatrixFolder.is_one(run):
+        cells = sorted(each.parent for each in run.glob("cell-*/run.json"))
+        which = cells[0] if cells else run / "cell-01-…"
+    elif matrix:
+        which = Path("MATRIX/cell-01-…")
+    else:
+        return
+    raise UsageError(
+        f"{what}: a matrix is not published as a whole; publish the folder of each run, such as "
+        f"`ser-features push {which} URL`"
+    )
+
+
 def is_run(path: str | Path) -> bool:
-    """Whether a path is the folder of a run or series."""
-    return any((Path(path) / name).is_file() for name in ("run.json", "series.json"))
+    """Whether a path is the folder of a run, a series or a matrix."""
+    return (
+        (Path(path) / "run.json").is_file()
+        or SeriesFolder.is_one(Path(path))
+        or MatrixFolder.is_one(Path(path))
+    )
 
 
 def _name_of(run: Path) -> str:
-    name = run.resolve().name
+    folder = run.resolve()
+    is_part = SeriesFolder.is_one(folder.parent) or MatrixFolder.is_one(folder.parent)
+    name = f"{folder.parent.name}-{folder.name}" if is_part else folder.name
     if not is_run_name(name):
         raise UsageError(
             f"the name of the folder {run} cannot be part of a URL; rename it: letters, digits and - _ . + "

@@ -11,16 +11,16 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from training.http.form import BadFormError, read_file
+from training.http.origin import OwnAddress
 from training.http.protocol import Application, Receive, Scope, Send
 from training.web.asgi import GuardedSend, RefusedError, Request, replay, reply
 from training.web.limits import MEGABYTE
-from training.web.origin import lower_case, require_own
+from training.web.origin import require_own
 from training.web.sessions import SESSION, Sessions
 from training.web.uploads import TOKEN, NoRoomError, UploadGoneError, Uploads
 
@@ -44,7 +44,7 @@ _SLOWEST_S = 120.0
 
 
 class Gate:
-    """ASGI application in front of ``page``. ``hosts``: host names that requests may use; None: any."""
+    """ASGI application in front of ``page``, for requests to its ``own`` address."""
 
     def __init__(
         self,
@@ -52,13 +52,13 @@ class Gate:
         uploads: Uploads,
         sessions: Sessions,
         upload_bytes: int,
-        hosts: Iterable[str] | None,
+        own: OwnAddress,
     ) -> None:
         self._page = page
         self._uploads = uploads
         self._upload_bytes = upload_bytes
         self._sessions = sessions
-        self._hosts = lower_case(hosts)
+        self._own = own
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI 3.0 connection."""
@@ -78,7 +78,7 @@ class Gate:
                 await reply(guarded, 500, {"detail": "the server failed; its terminal shows the cause"})
 
     async def _http(self, request: Request, send: GuardedSend) -> None:
-        require_own(request, self._hosts)
+        require_own(request, self._own)
         method = "GET" if request.method == "HEAD" else request.method
         path = request.path
         if (method, path) == ("POST", f"{_API}/upload"):

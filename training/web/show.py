@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from schemas.errors import RunError
 from training.http.form import Upload
-from training.http.listen import hosts_of, is_loopback, listen_on, url_of
+from training.http.listen import is_loopback, listen_on, url_of
+from training.http.origin import OwnAddress
 from training.web.limits import Limits
 from training.web.server import PORT, isolate_gradio, serve
 from training.web.uploads import Uploads
@@ -96,7 +97,7 @@ def _serve_page(
         uploads,
         sessions,
         limits.upload_bytes,
-        hosts_of(request.host, request.public_url),
+        OwnAddress.of(request.host, request.public_url),
     )
     serve(gate, bound, ready, uploads)
 
@@ -111,8 +112,8 @@ def _serve_live(
     model = Ensemble.of(request.run, predictor)
     list(model.listen([_noise(predictor)], predictor.spec.audio.sample_rate))  # one-time setup
     files = live_files(model, facts, request.limits)
-    hosts = hosts_of(request.host, request.public_url)
-    with closing(LiveApplication(model, files, request.limits, hosts, request.public_url)) as application:
+    own = OwnAddress.of(request.host, request.public_url)
+    with closing(LiveApplication(model, files, request.limits, own)) as application:
         serve(application, bound, ready)
 
 

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.http.form import BadFormError, Upload, read_file, read_files
+from training.http import body
+from training.http.form import BadFormError, Upload, UploadPausedError, read_file, read_files
+from training.http.protocol import Message, Receive
 
 
 def encoded(files: list[tuple[str, tuple[str, bytes]]], data: dict[str, str]) -> tuple[str, bytes]:
@@ -78,6 +80,22 @@ def test_what_is_no_form_with_one_file_is_refused() -> None:
             read(kind, content)
 
 
+def test_a_form_of_many_tiny_parts_is_refused_before_it_is_parsed_to_its_end() -> None:
+    content_type, body = encoded([("files", ("a", b"1"))], {f"field-{n}": "" for n in range(1000)})
+    arrived = 0
+
+    async def pieces() -> AsyncIterator[bytes]:
+        nonlocal arrived
+        for start in range(0, len(body), 1000):
+            arrived += 1000
+            yield body[start : start + 1000]
+
+    with pytest.raises(BadFormError, match="too many parts"):
+        asyncio.run(read_file(content_type, pieces(), 10**6))
+    assert arrived < 5000
+    assert read(*encoded([("files", ("a", b"1"))], {f"field-{n}": "" for n in range(16)})).content == b"1"
+
+
 def test_several_files_come_in_order_and_no_more_than_allowed() -> None:
     kind, body = encoded(
         [("files", ("a", b"1")), ("other", ("b", b"22")), ("files", ("a", b"3"))], {"x": "y"}
@@ -92,3 +110,24 @@ def test_several_files_come_in_order_and_no_more_than_allowed() -> None:
         asyncio.run(read_files(kind, whole(), 2, most=2))
     with pytest.raises(OverflowError):  # the limit is that of each file
         asyncio.run(read_files(kind, whole(), 1, most=3))
+
+
+def test_an_upload_that_pauses_is_distinguished_from_one_that_breaks_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(body, "PAUSE_S", 0.01)
+
+    async def pause() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def leave() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def first(receive: Receive) -> bytes:
+        return await anext(body.body_parts(receive, 10))
+
+    with pytest.raises(UploadPausedError):
+        asyncio.run(first(pause))
+    with pytest.raises(BadFormError, match="broke off"):
+        asyncio.run(first(leave))

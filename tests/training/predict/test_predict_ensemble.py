@@ -19,7 +19,7 @@ from tests.training.predict.test_predict import CHANGES, called, trained
 from training.campaign import train_all
 from training.predict.ensemble import Ensemble
 from training.predict.predictor import Predictor
-from training.predict.worth import Worth
+from training.predict.worth import Worth, worth_notes
 from training.runs.observer import SilentObserver
 from training.runs.request import Hardware, TrainRequest
 
@@ -133,6 +133,11 @@ def test_worth_is_that_of_the_results(series: Path, other: Path, tmp_path: Path)
         2,
     )
     assert f"UA {100 * folds.ua:.1f} % over the clips of all folds (95 % interval " in folds.sentence
+    assert "averaged over several models" in worth_notes([series], [folds])[-1]
+    one = folds.model_copy(update={"folds": 1})  # a search with a protocol of one split
+    assert "all folds" not in one.sentence
+    assert worth_notes([series], [one]) == [f"{series}: {one.sentence}"]
+    assert len(worth_notes([series, other], [one, None])) == 3
     for run, file, values in ((other, "metrics.json", metrics), (series, "summary.json", summary)):
         older = shutil.copytree(run, tmp_path / f"older-{run.name}")
         (older / file).write_text(json.dumps({k: v for k, v in values.items() if k != "claim"}))

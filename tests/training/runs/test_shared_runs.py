@@ -21,10 +21,11 @@ from tests.commands import run as command
 from tests.servers.proxy import Proxy
 from tests.servers.s3 import new_bucket
 from tests.servers.web import Web
+from training.comparison.names import name_folders
 from training.predict.ensemble import Ensemble
-from training.runs.elsewhere import local_run
+from training.runs.elsewhere import local_run, single_run
 from training.runs.hashes import RESUMED_FROM
-from training.runs.published import find_run
+from training.runs.published import find_run, store_beside
 from training.sharing.pull_run import pull_run
 from training.sharing.push_run import push_run
 from training.verify import verify_run
@@ -112,7 +113,13 @@ def test_a_run_whose_store_is_gone_predicts_by_url(
 
 
 def test_a_place_lists_its_stores_and_the_runs_from_each(
-    demo_store: Path, small_store: Path, linear: Path, series: Path, network: Path, tmp_path: Path
+    demo_store: Path,
+    small_store: Path,
+    linear: Path,
+    series: Path,
+    network: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     place, version = tmp_path / "lab", version_id(FeatureStore.open(demo_store).digest)
     push_run(linear, place)
@@ -136,6 +143,10 @@ def test_a_place_lists_its_stores_and_the_runs_from_each(
     assert json.loads(command("ser-evaluate", f"{place}/runs/{linear.name}", "--json").stdout) == json.loads(
         own
     )
+    digest = FeatureStore.open(demo_store).digest
+    for folder, name in ((tmp_path, f"lab/runs/{linear.name}"), (place, f"runs/{linear.name}@1a2b")):
+        monkeypatch.chdir(folder)
+        assert store_beside(name, digest) == f"{place}@{version}"
     # a store is still opened, pulled and pushed there as before
     command("ser-features", "pull", place, tmp_path / "copy.zarr")
     assert FeatureStore.open(tmp_path / "copy.zarr").digest == FeatureStore.open(demo_store).digest
@@ -157,6 +168,51 @@ def test_another_run_of_the_same_name_is_another_version(
         local_run(f"{second.url}@0000")
     with pytest.raises(UsageError, match="another run, or another version"):
         pull_run(second.url, old)
+
+
+def test_folds_of_different_series_are_different_runs(series: Path, tmp_path: Path) -> None:
+    place = tmp_path / "lab"
+    report = push_run(series / "fold-1", place)
+    assert report.url == f"{place}/runs/{series.name}-fold-1"
+    assert name_folders([local_run(report.url)]) == {local_run(report.url): f"{series.name}-fold-1"}
+
+
+def test_a_fold_is_given_by_the_url_of_its_series(
+    series: Path, tmp_path: Path, web: Web, own_cache: Path
+) -> None:
+    push_run(series, web.root)
+    for address in (f"{web.url}/runs/{series.name}", f"{web.root}/runs/{series.name}"):
+        assert _files_of(local_run(f"{address}/fold-2")) == _files_of(series / "fold-2")
+        with pytest.raises(RunError, match="the series has folds 1 to 2"):
+            local_run(f"{address}/fold-3")
+        assert single_run(address) == local_run(address)
+    fold = local_run(f"{web.root}/runs/{series.name}/fold-2")
+    assert name_folders([fold]) == {fold: f"{series.name}/fold-2"}
+
+
+def test_a_series_of_one_fold_is_used_as_this_fold(own_series: Path) -> None:
+    assert single_run(own_series) == own_series
+    record = json.loads((own_series / "series.json").read_text())
+    (own_series / "series.json").write_text(json.dumps({**record, "folds": record["folds"][:1]}))
+    assert single_run(own_series) == own_series / "fold-1"
+
+
+def test_a_matrix_is_not_published_as_a_whole_and_this_is_said_before_training(tmp_path: Path) -> None:
+    matrix, place = tmp_path / "matrix", tmp_path / "lab"
+    cell = matrix / "cell-02-a-to-b"
+    cell.mkdir(parents=True)
+    for file in (matrix / "matrix.json", cell / "run.json"):
+        file.write_text("{}")
+    new = ("--store", tmp_path / "none.zarr", "--protocol", "cross-corpus", "--matrix")
+    for program, arguments, example in (
+        ("ser-train", (*new, "--push", place), "MATRIX/cell-01-…"),
+        ("ser-train", ("--resume", matrix, "--push", place), cell),
+        ("ser-features", ("push", matrix, place), cell),
+    ):
+        refused = " ".join(command(program, *arguments, status=2).stderr.split())
+        assert "a matrix is not published as a whole; publish the folder of each run, such as" in refused
+        assert f"`ser-features push {example} URL`" in refused
+    assert not place.exists()
 
 
 def test_an_interrupted_push_is_invisible_and_resumes(

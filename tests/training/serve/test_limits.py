@@ -15,11 +15,15 @@ from schemas.errors import UsageError
 from tests import commands
 from tests.pipelines.speech import without_length
 from tests.training.serve.conftest import Asked, Serve, raw
+from training.predict.ensemble import Ensemble
+from training.runs.elsewhere import local_run
+from training.serve.documents import Documents
 from training.serve.intake import Intake
 from training.serve.limits import ServiceLimits
 from training.serve.rates import Rates
 from training.serve.refusal import RefusedError
 from training.serve.tokens import Tokens
+from training.sharing.push_run import push_run
 
 TOKEN = "0123456789abcdef"
 
@@ -48,7 +52,7 @@ def test_a_body_that_grows_too_large_is_refused(served: Asked) -> None:
         assert reply.status_code == 413
         files = [("files", (f"{n}.wav", b"x")) for n in range(5)]
         reply = client.post("/v1/predict", files=files)
-        assert (reply.status_code, reply.json()) == (400, {"detail": "send at most 4 recordings at a time"})
+        assert (reply.status_code, reply.json()) == (413, {"detail": "send at most 4 recordings at a time"})
         reply = client.post("/v1/predict", content=b"x", headers={"content-type": "multipart/form-data"})
         assert reply.status_code == 400
         assert client.post("/v1/predict").json()["detail"].startswith("the request is empty")
@@ -130,6 +134,7 @@ def test_other_pages_in_a_browser_may_not_ask(served: Asked) -> None:
             {"Host": "rebound.example"},
             {"Origin": "http://elsewhere.example"},
             {"Origin": "null"},
+            {"Origin": "http://127.0.0.1:3000"},  # another server of this machine
         ):
             assert client.get("/v1/model", headers=headers).status_code == 403, headers
         assert client.get("/v1/model", headers={"Origin": served.url}).status_code == 200
@@ -182,6 +187,15 @@ def test_mistakes_are_one_sentence(
     assert sentence in " ".join(done.stderr.replace("│", " ").split())
     assert done.stdout == ""
     assert threading.active_count() == before
+
+
+def test_a_published_run_is_served_under_its_name(run: Path, tmp_path: Path) -> None:
+    place = push_run(run, tmp_path / "lab").url
+    done = commands.run("ser-serve", place, "--with", place, "--port", "0", status=2)
+    assert "is given twice" in " ".join(done.stderr.split())
+    folder = local_run(place)
+    documents = Documents([folder], Ensemble.open([folder], "cpu"), ServiceLimits())
+    assert documents.model()["runs"][0]["tested"]["run"] == run.name
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.training.web.asking import answer, client, join, shares, text, told, upload
 from tests.training.web.conftest import Served
+from training.http.origin import OwnAddress
 from training.http.protocol import Message, Receive, Scope, Send
 from training.web.gate import Gate
 from training.web.sessions import Sessions
@@ -167,7 +168,7 @@ def test_a_request_that_pauses_is_ended() -> None:
             "path": path,
             "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
         }
-        gate = Gate(_no_page, Uploads(100), Sessions(), 100, {"localhost"})
+        gate = Gate(_no_page, Uploads(100), Sessions(), 100, OwnAddress.of("localhost", None))
         await gate(scope, receive, send)
         return sent[0]["status"], sent[1]["body"]
 

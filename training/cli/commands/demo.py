@@ -89,13 +89,13 @@ def demo(
     if live and max_mb is not None:
         raise UsageError(f"--max-mb {max_mb:g} is for files, and --live listens; leave one of them out")
     _require_packages(live)
-    from training.runs.elsewhere import local_run
+    from training.runs.elsewhere import single_run
     from training.web.limits import Limits
     from training.web.show import DemoRequest, show
 
     show(
         DemoRequest(
-            run=local_run(run, ConsoleProgress()),
+            run=single_run(run, ConsoleProgress()),
             device=device.value,
             encoders=encoder_folders_of(encoder),
             host=host,

@@ -44,10 +44,10 @@ def export(
       ser-export runs/20260131-140501-four-corpora-a-speaker model.onnx
     """
     from training.export.export import export_run
-    from training.runs.elsewhere import local_run
+    from training.runs.elsewhere import single_run
     from training.runs.hashes import notes_on_hashes
 
-    folder = local_run(run, ConsoleProgress())
+    folder = single_run(run, ConsoleProgress())
     done = export_run(folder, model, force=force, encoders=encoder_folders_of(encoder))
     with after_result():
         for sentence in notes_on_hashes([folder]):

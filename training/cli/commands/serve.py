@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from featurestore.cli.console import Command, Version, note, out
+from featurestore.cli.console import Command, ConsoleProgress, Version, note, out
 from featurestore.cli.options import Encoders, encoder_folders_of
-from featurestore.cli.paths import path_type
+from featurestore.cli.paths import path_type, place_type
 from schemas.errors import RunError
 from training.cli.choices import DeviceName
 from training.cli.options import Device, PublicUrl, require_url
@@ -25,18 +25,20 @@ _NEEDED = ("fastapi", "fastapi_offline", "prometheus_client", "python_multipart"
 @app.command(cls=Command)
 def serve(
     run: Annotated[
-        Path,
+        str,
         typer.Argument(
-            metavar="RUN", help="Folder of a run of ser-train, or of a series of folds.", parser=path_type
+            metavar="RUN",
+            help="A run of ser-train, or a series of folds: a folder or a URL.",
+            parser=place_type,
         ),
     ],
     others: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
             "--with",
             metavar="RUN",
             help="Another run or series; predictions are averaged. Can be repeated.",
-            parser=path_type,
+            parser=place_type,
             show_default=False,
         ),
     ] = None,
@@ -160,6 +162,7 @@ def serve(
     require_url(public_url)
     if any(find_spec(name) is None for name in _NEEDED):
         raise RunError("the service needs FastAPI, which is not installed; install ser-features[serve]")
+    from training.runs.elsewhere import local_run
     from training.serve.limits import ServiceLimits
     from training.serve.service import ServeRequest
     from training.serve.service import serve as serve_runs
@@ -175,7 +178,7 @@ def serve(
     )
     serve_runs(
         ServeRequest(
-            runs=(run, *(others or ())),
+            runs=tuple(local_run(each, ConsoleProgress()) for each in (run, *(others or ()))),
             device=device.value,
             encoders=encoder_folders_of(encoder),
             host=host,

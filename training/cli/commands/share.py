@@ -25,7 +25,8 @@ def push(
 ) -> None:
     """Publish a store, or a trained run, as an immutable version, which becomes the latest.
 
-    A run is published as URL/runs/NAME. Data that is already there is not sent again.
+    A run is published as URL/runs/NAME. Data that is already there is not sent again. A matrix is not
+    published as a whole, but its runs can be.
 
     [bold]Examples[/]
 

@@ -242,7 +242,8 @@ def train(
     push: Annotated[
         str | None,
         typer.Option(
-            help="Publish the finished run or series at this URL or folder, as ser-features push does.",
+            help="Publish the finished run or series at this URL or folder, as ser-features push does; not a "
+            "matrix.",
             show_default=False,
             rich_help_panel=_MACHINE,
             parser=place_type,
@@ -343,8 +344,9 @@ def train(
     )
     cluster = cluster_of(workers, scheduler)
     if push is not None and is_first():
-        from training.sharing.push_run import require_place
+        from training.sharing.push_run import require_place, require_single
 
+        require_single(resume, "--push", matrix=matrix)
         require_place(push)
     # Only once the request is known to make sense: these take seconds to import.
     from training.campaign import train_all

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from schemas.messages.counts import format_count
+from training.http.origin import OwnAddress
 from training.http.protocol import Receive, Scope, Send
 from training.predict.ensemble import Ensemble
 from training.web.asgi import GuardedSend, RefusedError, Request, reply
@@ -15,7 +16,7 @@ from training.web.limits import Limits
 from training.web.live.listener import Listener
 from training.web.live.messages import End
 from training.web.live.page import POLICY, WebFile
-from training.web.origin import lower_case, require_own, require_same_port
+from training.web.origin import require_own
 
 STREAM = "/stream"
 
@@ -23,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 class LiveApplication:
-    """ASGI application of the live page. ``hosts``: host names that requests may use; None: any.
+    """ASGI application of the live page, for requests to its ``own`` address.
 
     At most ``limits.users`` pages listen at the same time, each for at most ``limits.max_seconds``. Samples
     stay in memory, and only those of the longest window.
@@ -34,14 +35,12 @@ class LiveApplication:
         model: Ensemble,
         files: Mapping[str, WebFile],
         limits: Limits,
-        hosts: Iterable[str] | None,
-        public_url: str | None,
+        own: OwnAddress,
     ) -> None:
         self._model = model
         self._files = files
         self._limits = limits
-        self._hosts = lower_case(hosts)
-        self._public_url = public_url
+        self._own = own
         self._listening = 0
         self._pool = ThreadPoolExecutor(limits.users, thread_name_prefix="listen")
 
@@ -58,7 +57,7 @@ class LiveApplication:
 
     async def _http(self, request: Request, send: GuardedSend) -> None:
         try:
-            require_own(request, self._hosts)
+            require_own(request, self._own)
             if request.path == "/favicon.ico":
                 await reply(send, 204, b"", "image/x-icon")
                 return
@@ -74,8 +73,7 @@ class LiveApplication:
         return file
 
     def _require_listener(self, request: Request) -> None:
-        require_own(request, self._hosts)
-        require_same_port(request, self._public_url)
+        require_own(request, self._own)
         if request.path != STREAM:
             raise RefusedError(404, "there is nothing here")
 

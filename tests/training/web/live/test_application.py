@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from training.http.listen import hosts_of
+from training.http.origin import OwnAddress
 from training.predict.ensemble import Ensemble
 from training.predict.predictor import Predictor
 from training.web.asgi import Message, Scope
@@ -27,7 +27,7 @@ def application(run: Path) -> LiveApplication:
     predictor = Predictor.open(run, "cpu")
     model, limits = Ensemble.of(run, predictor), Limits(users=1, max_seconds=120)
     files = live_files(model, Facts.of(run, predictor), limits)
-    return LiveApplication(model, files, limits, hosts_of("127.0.0.1", PUBLIC), PUBLIC)
+    return LiveApplication(model, files, limits, OwnAddress.of("127.0.0.1", PUBLIC))
 
 
 def ask(application: LiveApplication, scope: Scope, *messages: Message) -> list[Message]:
