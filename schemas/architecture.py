@@ -6,6 +6,7 @@ names.
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -45,7 +46,9 @@ class _Named(Model):
     """Shown in reports: ``model A``."""
 
 
-class _Convolutions(_Named):
+class ConvolutionSpec(_Named):
+    """Convolution blocks, with which the families below begin."""
+
     channels: tuple[Width, ...] = Field(min_length=1, max_length=32)
     """Output channels of each block; one entry per block."""
     pools: tuple[Pool, ...] = Field(min_length=1, max_length=32)
@@ -68,8 +71,13 @@ class _Convolutions(_Named):
             raise ValueError("block lists no pool; add it, or set all pools to 1 × 1")
         return self
 
+    @property
+    def frames_per_step(self) -> int:
+        """Frames of the input per step after the blocks."""
+        return math.prod(frames for _, frames in self.pools)
 
-class CnnBiLstmSpec(_Convolutions):
+
+class CnnBiLstmSpec(ConvolutionSpec):
     """Convolution blocks, bidirectional LSTM layers, pooling over time, dense layers."""
 
     family: Literal["cnn_bilstm"] = "cnn_bilstm"
@@ -87,7 +95,7 @@ class CnnBiLstmSpec(_Convolutions):
     """Share of units dropped after each dense layer, or of the pooled units if there is no dense layer."""
 
 
-class CnnSpec(_Convolutions):
+class CnnSpec(ConvolutionSpec):
     """Convolution blocks, flattening, dense layers with batch norm."""
 
     family: Literal["cnn"] = "cnn"
@@ -207,7 +215,7 @@ class FrameHeadSpec(_Attention):
         return self
 
 
-class _Encoder(_Attention, _Convolutions):
+class _Encoder(_Attention, ConvolutionSpec):
     encoder_blocks: int = Field(4, ge=1, le=16)
     """Transformer or conformer blocks."""
     distance: int = Field(16, ge=1, le=512)

@@ -123,6 +123,15 @@ class LabelSet:
         """Class of a canonical emotion, or None if the label set excludes it."""
         return self.rule.get(emotion)
 
+    def agrees_with(self, other: LabelSet) -> bool:
+        """Whether the classes are the same, in order, and no emotion that both keep is of different classes.
+
+        An emotion that only one of them keeps does not occur in clips that both have.
+        """
+        common = self.rule.keys() & other.rule.keys()
+        same = all(self.rule[emotion] == other.rule[emotion] for emotion in common)
+        return self.classes == other.classes and same
+
     def class_names(self, target: Target) -> tuple[str, ...]:
         """Names of all classes of ``target``, in index order; ``female_angry`` for gender × emotion.
 

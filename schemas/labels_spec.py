@@ -100,6 +100,12 @@ class LabelsSpec(Model):
         """Name of the label set, followed by the classes of a map: ``own (high, low)``."""
         return self.set if self.map is None else f"{self.set} ({', '.join(dict.fromkeys(self.map.values()))})"
 
+    def agrees_with(self, other: LabelsSpec) -> bool:
+        """Whether models of both predict the same; label sets may have different names and sources."""
+        if self.is_regression or other.is_regression:
+            return self == other
+        return self.target is other.target and self.label_set().agrees_with(other.label_set())
+
     def label_set(self) -> LabelSet:
         """The label set. Raises :class:`~schemas.errors.UnknownNameError` for ``all`` before
         :meth:`resolve`.

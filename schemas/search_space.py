@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from decimal import Decimal
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -107,6 +108,8 @@ class SearchField(Model):
             raise ValueError(f"step {self.step} must be above 0 and at most high - low, {high - low}")
         if self.is_whole and self.step is not None and not isinstance(self.step, int):
             raise ValueError(f"step {self.step} must be a whole number, as low and high are")
+        if self.step is not None:
+            _require_reached(low, high, self.step)
 
     @property
     def is_whole(self) -> bool:
@@ -134,6 +137,17 @@ class SearchField(Model):
             return ", ".join(self.texts)
         more = [*(["log"] if self.log else []), *([f"step {self.step}"] if self.step is not None else [])]
         return ", ".join([f"{self.low:g} to {self.high:g}", *more])
+
+
+def _require_reached(low: Number, high: Number, step: Number) -> None:
+    """Raise ValueError if steps from ``low`` never reach ``high``, in decimals as written."""
+    first, last, distance = (Decimal(str(number)) for number in (low, high, step))
+    if (last - first) % distance:
+        near = first + (last - first) // distance * distance
+        raise ValueError(
+            f"steps of {step} from {low} do not reach {high}, which would not be tried; change high to "
+            f"{near} or the step"
+        )
 
 
 class SearchSpace(Model):

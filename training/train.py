@@ -251,6 +251,7 @@ def _result(planned: Plan, folder: RunFolder, trained: TrainingOutcome) -> RunRe
         best_epoch=trained.best_epoch,
         history=trained.history,
         sides=planned.sides,
+        fitted=planned.fitted_size,
         corpora={side: _unique_values(manifest["dataset"], planned.samples[side]) for side in SIDES},
         audit=planned.audit,
         notices=planned.notices,

@@ -9,7 +9,7 @@ from featurestore.cluster.request import ClusterRequest
 from featurestore.places.durable import storage_errors
 from featurestore.places.partials import sweep_folder
 from schemas.errors import StoppedError
-from training.report.series_explanation import is_explained
+from training.report.series_explanation import is_complete
 from training.runs.hashes import notes_on_hashes, require_resumable, take_out_results
 from training.runs.observer import Observer
 from training.runs.request import TrainRequest, resume_command
@@ -39,11 +39,7 @@ def train_unfinished(
     finished = [number for number in numbers if folder.is_finished(number)]
     for number in finished:
         RunFolder.open(folder.run(number))
-    todo = [
-        number
-        for number in numbers
-        if number not in finished or (request.explain and not is_explained(folder, number))
-    ]
+    todo = [number for number in numbers if not is_complete(folder, number, explain=request.explain)]
     open_same_store(folder.path, request.store, *store)
     try:
         if cluster is None:

@@ -65,6 +65,11 @@ def test_a_recipe_with_another_model_gets_the_space_of_the_model() -> None:
         ('[fields."train.lr"]\nlow = 1', "give either choices, or low and high"),
         ('[fields."train.lr"]\nlow = 1\nhigh = 2\nchoices = [1]', "give either choices"),
         ('[fields."train.lr"]\nlow = 1\nhigh = 2\nstep = 3', "step 3 must be above 0 and at most"),
+        (
+            '[fields."train.epochs"]\nlow = 1\nhigh = 10\nstep = 4',
+            "steps of 4 from 1 do not reach 10.*to 9 or",
+        ),
+        ('[fields."train.lr"]\nlow = 0.0\nhigh = 0.5\nstep = 0.2', "from 0.0 do not reach 0.5.*to 0.4 or"),
         ('[fields."train.lr"]\nchoices = []', "choices is empty"),
         ('[fields."train.lr"]\nchoices = [1, 1]', "choices lists 1 twice"),
         ('[fields."train.lr"]\nchoices = [1]\nlog = true', "choices have no low, high, log or step"),

@@ -126,7 +126,7 @@ def _conclude(
         normalised_by_speaker=any(each.normalised_by_speaker for each in both),
         normalised_by_corpus=any(each.normalised_by_corpus for each in both),
     )
-    verdict = judge(figures.headline, adjusted_p, claim)
+    verdict = judge(figures.headline, adjusted_p, claim, comparisons=comparisons)
     names = result.name, baseline.name
     sentence = claim_sentence(verdict, figures.headline, claim, names, _task(result.predictions), comparisons)
     return ResultComparison(

@@ -90,7 +90,7 @@ def _require_same_labels(path: Path, result: ComparedResult, base: Path, baselin
                 f"{path} predicts {', '.join(first.names)}, but {base} predicts {', '.join(second.names)}; "
                 "compare results with the same labels.dimensions"
             )
-    elif one.label_set() != two.label_set():
+    elif not one.label_set().agrees_with(two.label_set()):
         raise RunError(
             f"{path} predicts the emotions of {one.described}, but {base} those of {two.described}; compare "
             "results with the same label set"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,7 +9,7 @@ from torch import Tensor, nn
 
 from featurestore.store import FeatureStore
 from pipelines.float32_products import float32_products
-from schemas.architecture import CnnBiLstmSpec
+from schemas.architecture import ConvolutionSpec, ModelSpec
 from schemas.encoders import ENCODER_RATE, EncoderSpec
 from schemas.labels import Target
 from schemas.spec import StoreSpec
@@ -54,7 +52,7 @@ def attend(
     found = _weights_of(model, store, some, device, hardware)
     feature = shown_feature(store.spec, model.record.features)
     hop_s = frame_s(store.spec, feature)
-    step_s = frame_s(store.spec, model.record.features[0]) * _frames_per_step(model.record)
+    step_s = frame_s(store.spec, model.record.features[0]) * frames_per_step(model.record.recipe.model)
     clips = []
     for i, (row, weights) in enumerate(zip(chosen.tolist(), found, strict=True)):
         view = int(some.views[i])
@@ -140,14 +138,13 @@ def frame_s(spec: StoreSpec, feature: str) -> float:
     return spec.spectral.hop_length / spec.audio.sample_rate
 
 
+def frames_per_step(spec: ModelSpec) -> int:
+    """Frames of the input per step of the pooling: convolutions pool over time."""
+    return spec.frames_per_step if isinstance(spec, ConvolutionSpec) else 1
+
+
 def _encoder_frame_s(encoder: EncoderSpec) -> float:
     return encoder.stride * encoder.known_architecture.hop / ENCODER_RATE
-
-
-def _frames_per_step(record: RunRecord) -> int:
-    """Frames of the input per step of the pooling: convolutions pool over time."""
-    spec = record.recipe.model
-    return math.prod(time for _, time in spec.pools) if isinstance(spec, CnnBiLstmSpec) else 1
 
 
 def _weights_of(

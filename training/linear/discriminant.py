@@ -42,6 +42,12 @@ class Discriminant:
             self._outer = within
         self._along = self._project(self._means)
 
+    @property
+    def bytes(self) -> int:
+        """Bytes of the arrays that it keeps."""
+        outer = 0 if self._outer is None else self._outer.nbytes
+        return self._inner.nbytes + outer + self._means.nbytes + self._along.nbytes
+
     def solve(self, shrinkage: float) -> tuple[Floats, Floats]:
         """Coefficients (classes, D) and intercepts (classes,) for one shrinkage from 0 to 1.
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 import torch.distributed
@@ -60,6 +60,8 @@ class Problem:
     loss: Loss | DimensionLoss
     seed: int
     validate: Validate = validate_classes
+    plateau_of: Literal["training", "validation"] = "validation"
+    """Loss that the schedule ``plateau`` follows: ``training`` if the validation clips are trained on."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,8 @@ def fit(
             _require_finite(result, spec)
             result = replace(result, best=progress.improves(result, spec.monitor))
             progress.add(result, model.state_dict())
-        trainee.schedule.epoch_done(result.validation_loss)
+        watched = result.train_loss if problem.plateau_of == "training" else result.validation_loss
+        trainee.schedule.epoch_done(watched)
         # "last" first; "best" is a part of it: if the process is killed in between, resuming writes it again.
         if saving is not None and fabric.is_global_zero:
             save_last(saving.folder, trainee, progress, problem.order.fingerprint)

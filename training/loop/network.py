@@ -90,6 +90,7 @@ def train_network(
         loss=loss_for(record, samples).to(fabric.device),
         seed=record.seed,
         validate=DimensionValidator(record.dimensions) if record.dimensions else validate_classes,
+        plateau_of="validation" if record.searched is None else "training",
     )
     saving = Saving(folder.checkpoints, planned.hardware.save_every)
     graphs = planned.hardware.cuda_graphs

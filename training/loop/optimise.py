@@ -1,7 +1,8 @@
 """Optimiser and learning rate.
 
 The rate of a step depends only on the number of finished epochs (including the fraction of the current one)
-and on the validation losses so far. A resumed training therefore continues at the same rate.
+and on the validation losses so far. A resumed training therefore continues at the same rate. If the
+validation clips are trained on, as after a search, training losses take the place of validation losses.
 
 ``plateau``: an epoch is better if its validation loss is lower than that of every earlier epoch, by any
 amount. After ``lr_patience`` + 1 consecutive epochs that are not better, the rate is multiplied by
@@ -58,9 +59,9 @@ class Schedule:
             else:
                 group["lr"] = rate
 
-    def epoch_done(self, validation_loss: float) -> None:
-        """Record the validation loss of an epoch."""
-        self._take((*self._losses, validation_loss))
+    def epoch_done(self, loss: float) -> None:
+        """Record the loss of an epoch that ``plateau`` follows."""
+        self._take((*self._losses, loss))
 
     def to_json(self) -> dict[str, Any]:
         """State for :meth:`load`, as plain numbers."""

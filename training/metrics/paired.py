@@ -23,7 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri, stdtr
 
-from training.metrics.bootstrap import FEWEST_SPEAKERS, Interval, draw_speakers, expanded_percentiles
+from training.metrics.bootstrap import (
+    FEWEST_SPEAKERS,
+    REPLICATES,
+    Interval,
+    draw_speakers,
+    expanded_percentiles,
+)
 from training.metrics.concordance import AgreementSums, Floats
 from training.metrics.confusion import ConfusionCounts
 
@@ -138,6 +144,11 @@ def p_of_replicates(differences: NDArray[np.float64], speakers: int) -> float:
     tail = min((1 + beyond) / (1 + len(differences)), 0.5)
     quantile = -ndtri(tail) / np.sqrt(speakers / (speakers - 1))
     return float(2 * stdtr(speakers - 1, -quantile))
+
+
+def smallest_p(speakers: int) -> float:
+    """P of results that differ in the same direction in every resample of ``speakers``, at least two."""
+    return p_of_replicates(np.ones(REPLICATES), speakers)
 
 
 def _rates(counts: ConfusionCounts) -> tuple[Floats, Floats, Floats]:

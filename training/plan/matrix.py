@@ -50,7 +50,8 @@ def plan_matrix(request: TrainRequest, steps: Sequence[Step] = ()) -> tuple[Matr
     Raises
     ------
     UsageError
-        If there are fewer than two corpora, the target is a regression, or a step changes no cell.
+        If there are fewer than two corpora, the target is a regression, the recipe names views or corpora of
+        a split, or a step changes no cell.
     RunError, SplitError, LeakageError
         If no cell can be trained: the reason of the first one.
     """
@@ -60,6 +61,7 @@ def plan_matrix(request: TrainRequest, steps: Sequence[Step] = ()) -> tuple[Matr
         raise UsageError(
             "--matrix compares the UA of classes, but labels.target is regression; choose another target"
         )
+    _require_own_split(recipe)
     corpora = _corpora(store, recipe)
     for step in steps:
         _require_change(recipe, step, corpora)
@@ -90,6 +92,20 @@ def _corpora(store: FeatureStore, recipe: Recipe) -> tuple[str, ...]:
             f"another corpus, or name more with --datasets"
         )
     return found
+
+
+def _require_own_split(recipe: Recipe) -> None:
+    """Raise :class:`UsageError` for a split that the cells of a matrix, which have their own, would drop."""
+    split = recipe.split
+    for name, given in (
+        ("leak_views", "true" if split.leak_views else ""),
+        ("train_corpora", " and ".join(split.train_corpora)),
+        ("test_corpora", " and ".join(split.test_corpora)),
+    ):
+        if given:
+            raise UsageError(
+                f"split.{name} is {given}, but each cell of --matrix has its own split; leave out one of them"
+            )
 
 
 def _require_change(recipe: Recipe, step: Step, corpora: Sequence[str]) -> None:

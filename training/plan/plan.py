@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from featurestore.store import FeatureStore
+from schemas.architecture import LinearSpec
 from training.audits.audit import Audit
 from training.runs.observer import SideSize
 from training.runs.request import Hardware, resume_command
-from training.runs.run import RunRecord
+from training.runs.run import RunRecord, SearchSummary
 from training.samples.dimensions import DimensionTargets
 from training.samples.samples import AnyTargets, Samples
 from training.splits.side import SIDES, Side
@@ -43,6 +45,25 @@ class Plan:
     def sides(self) -> dict[Side, SideSize]:
         """Numbers of clips, speakers and samples of each side."""
         return {side: self._size_of(read) for side, read in self.samples.items()}
+
+    @property
+    def known_clips(self) -> NDArray[np.int64]:
+        """Rows of the training and validation clips, ascending."""
+        return np.unique(np.concatenate([self.samples["train"].clips, self.samples["validation"].clips]))
+
+    @property
+    def fitted_size(self) -> SideSize | None:
+        """Numbers of what the model is trained on after a search; None: it is trained on the training side.
+
+        Linear models are fitted on the original view of validation clips.
+        """
+        if self.record.searched is None:
+            return None
+        if not isinstance(self.record.recipe.model, LinearSpec):
+            return self._size_of(self.fitted)
+        speakers, clips = self.store.manifest["speaker"].to_numpy(), self.known_clips
+        samples = len(self.samples["train"]) + len(self.samples["validation"])
+        return SideSize(len(clips), len(set(speakers[clips])), samples)
 
     def _size_of(self, read: Samples) -> SideSize:
         speakers, clips = self.store.manifest["speaker"].to_numpy(), np.unique(read.clips)
@@ -80,13 +101,18 @@ class Plan:
         else:
             absent = _absent_classes(self.targets.names, self.samples)
         found = (*self.targets.notices, *absent, *self.split.notices, *self.audit.notices, *self.remarks)
-        return found if self.record.searched is None else (*found, _SEARCHED)
+        searched, linear = self.record.searched, isinstance(self.record.recipe.model, LinearSpec)
+        return found if searched is None else (*found, searched_notice(searched, linear=linear))
 
 
-_SEARCHED = (
-    "a search chose the recipe, and the model is trained on training and validation clips: its validation "
-    "results are by models that have not heard the clip's speaker, but the curves are of clips it has heard"
-)
+def searched_notice(searched: SearchSummary, *, linear: bool) -> str:
+    """One sentence on what a search trains on, and what its validation results and curves are of."""
+    unheard = {"speaker": "the clip's speaker", "sentence": "the clip's sentence", "clip": "the clip"}
+    curves = "" if linear else ", but the curves are of clips it has heard"
+    return (
+        "a search chose the recipe, and the model is trained on training and validation clips: its "
+        f"validation results are by models that have not heard {unheard[searched.held_out_by]}{curves}"
+    )
 
 
 def _constant_dimensions(names: tuple[str, ...], samples: dict[Side, Samples]) -> list[str]:

@@ -217,7 +217,7 @@ def _require_same_emotions(first: Path, wanted: Predictor, path: Path, predictor
         )
     if wanted.dimensions:
         return
-    if one.label_set() != two.label_set():
+    if not one.label_set().agrees_with(two.label_set()):
         raise RunError(
             f"{path} predicts the emotions of {two.described}, but {first} those of {one.described}; give "
             "runs with the same label set"

@@ -18,7 +18,7 @@ from training.metrics.scores import Evaluation
 from training.report.class_card import class_section
 from training.report.dimensions.card import dimension_section
 from training.report.recipe_prose import BEST_BY, input_prose, model_prose, training_prose
-from training.report.result import RunResult
+from training.report.result import FITTED, RunResult
 from training.report.sentences import sentence_note
 from training.report.tables import markdown_table
 from training.report.wording import (
@@ -26,6 +26,7 @@ from training.report.wording import (
     layer_sentence,
     warning,
 )
+from training.runs.observer import SideSize
 from training.splits.claim import Claim
 
 _LIMITS = """\
@@ -154,6 +155,18 @@ def _caution(claim: Claim) -> str:
 
 def validation_note(result: RunResult) -> str:
     """What the validation clips were used for."""
+    spec = result.record.recipe.model
+    if result.record.searched is not None:
+        return (
+            "The validation clips were used to choose the configuration, so their result is not an estimate "
+            "of accuracy. It is by models that were not trained on them. The tested model was trained on "
+            "them, too."
+        )
+    if isinstance(spec, LinearSpec) and spec.chooses:
+        return (
+            "The validation clips were used to choose settings of the model, which was also fitted on them. "
+            "Their result is by models that were not fitted on them."
+        )
     if result.best_epoch is None:
         return "The validation clips were not used to choose anything."
     return (
@@ -162,9 +175,10 @@ def validation_note(result: RunResult) -> str:
 
 
 def _side_rows(result: RunResult) -> list[tuple[str, ...]]:
-    return [
-        (side, str(size.clips), str(size.speakers), str(size.samples)) for side, size in result.sides.items()
-    ]
+    sizes: list[tuple[str, SideSize]] = [*result.sides.items()]
+    if result.fitted is not None:
+        sizes.append((FITTED, result.fitted))
+    return [(side, str(size.clips), str(size.speakers), str(size.samples)) for side, size in sizes]
 
 
 def _originals(claim: Claim) -> str:
@@ -191,7 +205,9 @@ def how_trained(result: RunResult) -> str:
         balanced = recipe.train.class_weights == "balanced"
         weighted = ", classes weighted by their inverse frequency" if balanced else ""
         return f"Solved in one step, without epochs{weighted}."
-    return "\n".join(_sentence(line) for line in training_prose(recipe.train))
+    return "\n".join(
+        _sentence(line) for line in training_prose(recipe.train, searched=result.record.searched is not None)
+    )
 
 
 def features_of(result: RunResult) -> str:

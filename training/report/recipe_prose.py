@@ -151,8 +151,11 @@ def _linear(spec: LinearSpec) -> list[str]:
     ]
 
 
-def training_prose(spec: TrainSpec) -> list[str]:
-    """One line each for optimiser and stopping, and one for the other features in use."""
+def training_prose(spec: TrainSpec, *, searched: bool = False) -> list[str]:
+    """One line each for optimiser and stopping, and one for the other features in use.
+
+    ``searched``: a search chose the recipe, so the validation clips are trained on.
+    """
     name = {"adam": "Adam", "adamw": "AdamW"}[spec.optimiser]
     decay = "L2 penalty" if spec.optimiser == "adam" else "decoupled weight decay"
     step = f"{decay} {spec.weight_decay:g}, batch {spec.batch_size}"
@@ -161,7 +164,7 @@ def training_prose(spec: TrainSpec) -> list[str]:
         limit = f"at most {limit}, stopped after {spec.patience} without improvement"
     kept = "last epoch" if spec.monitor == "last" else f"epoch with the {BEST_BY[spec.monitor]}"
     lines = [
-        f"{name}, learning rate {spec.lr:g} {_schedule(spec)}, {step}",
+        f"{name}, learning rate {spec.lr:g} {_schedule(spec, searched=searched)}, {step}",
         f"Kept: the {kept}; {limit}",
     ]
     used = [
@@ -179,10 +182,11 @@ def training_prose(spec: TrainSpec) -> list[str]:
     return lines
 
 
-def _schedule(spec: TrainSpec) -> str:
+def _schedule(spec: TrainSpec, *, searched: bool) -> str:
     match spec.schedule:
         case "plateau":
-            return f"(multiplied by {spec.lr_factor:g} when validation stops improving)"
+            watched = "the training loss" if searched else "validation"
+            return f"(multiplied by {spec.lr_factor:g} when {watched} stops improving)"
         case "cosine":
             epochs = f"{spec.warmup:g} {choose_form(spec.warmup, 'epoch')}"
             rise = f"linear warm-up over {epochs}, then " if spec.warmup else ""

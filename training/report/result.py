@@ -20,6 +20,9 @@ from training.splits.side import Side
 from training.splits.split import Split
 from training.splits.split_document import ValidationBy
 
+FITTED = "train + validation, trained on"
+"""Row of tables of sides for what a model is trained on after a search."""
+
 
 @dataclass(frozen=True)
 class RunResult:
@@ -59,6 +62,8 @@ class RunResult:
     """None: not kept."""
     speakers: Mapping[Side, tuple[str, ...]] = field(default_factory=dict)
     """Names of the speakers on each side, sorted; empty: not kept."""
+    fitted: SideSize | None = None
+    """What the model is trained on, if a search chose the recipe; None: the training side."""
 
     @property
     def title(self) -> str:

@@ -15,6 +15,11 @@ def is_explained(folder: SeveralRuns, number: int) -> bool:
     return (run / EXPLANATION).is_file() and is_listed(run, EXPLANATION)
 
 
+def is_complete(folder: SeveralRuns, number: int, *, explain: bool) -> bool:
+    """Whether run ``number`` is finished, and with ``explain`` explained, so that nothing of it is to do."""
+    return folder.is_finished(number) and (not explain or is_explained(folder, number))
+
+
 def pool_explanations(folder: SeriesFolder) -> Explanation | None:
     """Importance over the test clips of all folds; None unless every fold was explained.
 

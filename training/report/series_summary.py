@@ -133,13 +133,19 @@ def require_alike(series: Sequence[SeriesFolder]) -> list[SeriesRecord]:
 def _require_same_protocol(
     first: SeriesFolder, record: SeriesRecord, folder: SeriesFolder, other: SeriesRecord
 ) -> None:
-    for what, one, two in (
-        ("protocol", record.recipe.split.shorthand, other.recipe.split.shorthand),
-        ("folds", ", ".join(record.folds), ", ".join(other.folds)),
-        ("label set", record.recipe.labels.described, other.recipe.labels.described),
-        ("target", record.recipe.labels.target, other.recipe.labels.target),
+    ours, theirs = record.recipe, other.recipe
+    for what, one, two, is_same in (
+        ("protocol", ours.split.shorthand, theirs.split.shorthand, None),
+        ("folds", ", ".join(record.folds), ", ".join(other.folds), None),
+        ("target", ours.labels.target, theirs.labels.target, None),
+        (
+            "label set",
+            ours.labels.described,
+            theirs.labels.described,
+            ours.labels.agrees_with(theirs.labels),
+        ),
     ):
-        if one != two:
+        if not (one == two if is_same is None else is_same):
             raise RunError(
                 f"{first.path} and {folder.path} cannot be averaged: they differ in their {what} "
                 f"({one}; {two}); give series with the same protocol and labels"

@@ -39,6 +39,7 @@ from schemas.model import Model
 from schemas.recipe import Recipe, first_problem
 from schemas.spec import StoreSpec
 from training.runs.hashes import require_intact, write_planned
+from training.splits.split_document import ValidationBy
 
 PAGE = "report.html"
 """Self-contained page of a run or series."""
@@ -72,6 +73,8 @@ class SearchSummary(Model):
     """Folds of the training and validation clips, over which the objective is averaged."""
     validation_ua: float
     """Objective of the best configuration: mean UA of the held-out clips of the inner folds, 0…1."""
+    held_out_by: ValidationBy = "speaker"
+    """What the models of the validation figures have not heard of a clip."""
 
 
 class RunRecord(Model):

@@ -1,7 +1,8 @@
 """What all trials of a fold share within one process: the store, the clips, and what was read of them.
 
 A bench is given the rows of the clips outside the test and no others, so no trial can see a test clip.
-Vectors, and frames that fit in memory, are read once and kept for later trials.
+Vectors and what linear models compute of them are kept for later trials, as far as the memory that
+``--memory`` allows, by default half of the free memory, has room for them. So are frames that fit in memory.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from schemas.architecture import LinearSpec
 from schemas.errors import StoreChangedError
 from schemas.model import canonical_digest
 from schemas.recipe import Recipe
+from training.loader.memory import default_budget, gpu_budget
 from training.loader.open import choose_home, open_source
 from training.loader.ram import RamSource
 from training.loader.source import Source
@@ -34,6 +36,7 @@ from training.runs.request import Hardware
 from training.runs.run import RunRecord
 from training.samples.samples import Samples, cross
 from training.search.inner import InnerFold
+from training.search.kept import Kept
 from training.search.linear import LinearFits
 from training.splits.side import ORIGINAL_VIEW
 from training.vectors.clip_vectors import ClipVectors, clip_vectors
@@ -41,9 +44,6 @@ from training.vectors.source import read_vectors, require_room_for_vectors
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
-
-_KEPT = 8
-"""Tables of vectors or frames that are kept: one per view, and per choice of what is read."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,8 @@ class BenchRequest:
     """Of the recipe as given; a trial changes its recipe."""
     inner: tuple[InnerFold, ...]
     hardware: Hardware = field(default_factory=Hardware)
+    processes: int = 1
+    """Processes with trials that share the free memory of a machine."""
 
     @property
     def key(self) -> str:
@@ -81,9 +83,11 @@ class Bench:
             [row for fold in request.inner for row in (*fold.fit, *fold.judge)]
         )
         self._targets = targets_for(self.store, request.record.recipe).of_clips
-        self._vectors: OrderedDict[str, Tensor] = OrderedDict()
+        memory = request.hardware.memory or default_budget() // request.processes
+        on_device = memory if self.device.type == "cpu" else min(memory, gpu_budget(self.device))
+        self._vectors = Kept[Tensor](on_device // 2, lambda table: table.nbytes)
         self._frames: OrderedDict[str, RamSource] = OrderedDict()
-        self.linear = LinearFits()
+        self.linear = LinearFits(memory // 2)
         self._fabrics: dict[str, Fabric] = {}
 
     def record_of(self, recipe: Recipe) -> RunRecord:
@@ -172,17 +176,16 @@ class Bench:
         recipe = record.recipe
         linear = isinstance(recipe.model, LinearSpec)
         key = f"{self.vectors_key(record)} {view}"
-        if key not in self._vectors:
+
+        def read() -> Tensor:
             home = torch.device("cpu") if linear else self.device
             samples = self.samples(self.known, (view,))
             require_room_for_vectors([samples], vectors, home, self.request.hardware.memory)
-            self._vectors[key] = read_vectors(
+            return read_vectors(
                 self.store, samples, record.features, vectors, home, within=recipe.input.within
             )
-        self._vectors.move_to_end(key)
-        while len(self._vectors) > max(_KEPT, len(self.store.spec.view_names)):
-            self._vectors.popitem(last=False)
-        return self._vectors[key]
+
+        return self._vectors.get(key, read)
 
     def _positions(self, everything: Samples, samples: Samples) -> NDArray[np.int64]:
         """Positions in ``everything``, all known clips in several views, of ``samples``."""

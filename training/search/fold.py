@@ -16,13 +16,14 @@ from training.loop.network import write_held_out
 from training.plan.make import plan
 from training.plan.plan import Plan
 from training.report.search.result import SearchedFold, TrialRow, best_of, count_configurations
+from training.report.series_explanation import is_complete
 from training.report.wording import percent
 from training.runs.observer import Observer
 from training.runs.request import Searched, TrainRequest
 from training.runs.run import RunFolder, SearchSummary
 from training.search.bench import Bench, BenchRequest
 from training.search.folder import SearchFolder
-from training.search.inner import inner_folds
+from training.search.inner import held_out_by, inner_folds
 from training.search.runner import Runner
 from training.search.study import Study
 from training.search.trial import judge_all
@@ -59,6 +60,7 @@ class FoldSearch:
             observer.notice(sentence)
         self._bench = self._bench_request(planned)
         self._validation = planned.samples["validation"].clips
+        self._split, self._clips = planned.split, planned.store.manifest.iloc[planned.known_clips]
         self._study = Study(folder.trials, number, self._record.space, self._series.seed)
 
     @property
@@ -98,12 +100,17 @@ class FoldSearch:
         self._observer.notice(f"{self._label}, trial {row.number} of {self._record.trials}: {found}{known}")
 
     def test(self) -> SearchedFold:
-        """Train the best configuration on training and validation clips and test it, unless that is done."""
+        """Train the best configuration on training and validation clips and test it, unless that is done.
+
+        With ``explain``, a tested model that was not explained is explained, too.
+        """
         trials = self._study.ended
         best = best_of(trials)
         path = self._folder.series.fold(self._number)
-        if not self._folder.series.is_finished(self._number):
-            self._observer.notice(f"{self._label}: trains the best configuration, trial {best.number}")
+        series = self._folder.series
+        if not is_complete(series, self._number, explain=self._request.explain):
+            if not series.is_finished(self._number):
+                self._observer.notice(f"{self._label}: trains the best configuration, trial {best.number}")
             train(self._final_request(best), self._observer)
         metrics = RunFolder.open(path).read_json("metrics.json")
         return SearchedFold(
@@ -138,6 +145,12 @@ class FoldSearch:
             configurations=count_configurations(self._study.ended),
             inner_folds=self.inner_folds,
             validation_ua=best.ua or 0.0,
+            held_out_by=held_out_by(
+                # A linear model is cross-validated over units again, whatever the inner folds are.
+                None if held_out is None else self._split,
+                self._clips,
+                self._record.inner_folds,
+            ),
         )
         return TrainRequest(
             store=self._request.store,

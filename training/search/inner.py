@@ -28,6 +28,7 @@ from training.splits.draw import shuffle
 from training.splits.folds import deal_speakers
 from training.splits.people import people_of, spoken_by
 from training.splits.split import Split
+from training.splits.split_document import ValidationBy
 
 Rows = tuple[int, ...]
 """Rows of the manifest, ascending."""
@@ -65,6 +66,16 @@ def inner_folds(
             f"or a store with more speakers"
         )
     return tuple(folds)
+
+
+def held_out_by(split: Split | None, clips: pd.DataFrame, count: int) -> ValidationBy:
+    """What models do not hear of the clips that they judge, if ``clips`` are those outside the test.
+
+    With ``count`` 1 it is that of the validation side of ``split``, unless that is None.
+    """
+    if count == 1 and split is not None:
+        return split.validation_by
+    return "speaker" if len(people_of(clips)) > 1 else "sentence"
 
 
 def _rows_with_target(

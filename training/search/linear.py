@@ -11,10 +11,8 @@ to rounding. A discriminant analysis keeps its eigendecomposition, which serves 
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,16 +22,12 @@ from schemas.architecture import LinearSpec
 from schemas.training import ClassWeights
 from training.linear.classifier import fit_standardised, standardise
 from training.linear.discriminant import Discriminant, priors_of
+from training.search.kept import Kept
 
 Floats = NDArray[np.float64]
 
 _NEGLIGIBLE = 1e-12
 """Eigenvalues below this share of the largest are rounding."""
-
-_KEPT_SPANS, _KEPT_ANALYSES = 64, 6
-"""About 10 MB each for 1,000 clips of an encoder, and 40 MB."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +50,25 @@ class _Standardised:
     fit: Floats
     judge: Floats
 
+    @property
+    def bytes(self) -> int:
+        """Bytes of both."""
+        return self.fit.nbytes + self.judge.nbytes
+
 
 class LinearFits:
-    """Fits linear classifiers and predicts; keeps what later trials can use."""
+    """Fits linear classifiers and predicts; keeps what later trials can use, in ``budget`` bytes."""
 
-    def __init__(self) -> None:
-        self._spans: OrderedDict[str, _Standardised] = OrderedDict()
-        self._analyses: OrderedDict[str, tuple[Discriminant, _Standardised]] = OrderedDict()
+    def __init__(self, budget: int) -> None:
+        self._spans = Kept[_Standardised](budget // 2, lambda span: span.bytes)
+        self._analyses = Kept[tuple[Discriminant, _Standardised]](
+            budget // 2, lambda kept: kept[0].bytes + kept[1].bytes
+        )
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of everything that is kept."""
+        return self._spans.bytes + self._analyses.bytes
 
     def predict(self, spec: LinearSpec, values: Values, classes: int, class_weights: ClassWeights) -> Floats:
         """Probabilities (m, classes), without a temperature, by the classifier that ``spec`` describes.
@@ -72,10 +78,8 @@ class LinearFits:
         if spec.classifier == "lda" and not spec.statistics and spec.shrinkage != "auto":
             return self._analyse(spec.shrinkage, values, classes, class_weights)
         spans = spec.classifier != "lda"  # its shrinkage depends on the number of values
-        span = _keep(
-            self._spans,
+        span = self._spans.get(
             f"{spans} {values.key}",
-            _KEPT_SPANS,
             lambda: _span(_standardised(values)) if spans else _standardised(values),
         )
         ((coef, intercept),) = fit_standardised(spec, span.fit, values.targets, classes, class_weights)
@@ -89,7 +93,7 @@ class LinearFits:
             return Discriminant(standard.fit, labels, priors_of(labels, class_weights)), standard
 
         key = f"{class_weights} {values.key}"
-        analysis, standard = _keep(self._analyses, key, _KEPT_ANALYSES, begin)
+        analysis, standard = self._analyses.get(key, begin)
         coef, intercept = analysis.solve(shrinkage)
         scores = np.full((len(standard.judge), classes), -np.inf)
         scores[:, present] = standard.judge @ coef.T + intercept
@@ -110,16 +114,6 @@ def _span(standard: _Standardised) -> _Standardised:
     kept = eigenvalues > _NEGLIGIBLE * eigenvalues.max(initial=0)
     lengths, axes = np.sqrt(eigenvalues[kept]), vectors[:, kept]
     return _Standardised(axes * lengths, (standard.judge @ standard.fit.T) @ (axes / lengths))
-
-
-def _keep(kept: OrderedDict[str, T], key: str, most: int, make: Callable[[], T]) -> T:
-    """The value under ``key``, made if there is none; of the others, the ``most`` latest are kept."""
-    if key not in kept:
-        kept[key] = make()
-    kept.move_to_end(key)
-    while len(kept) > most:
-        kept.popitem(last=False)
-    return kept[key]
 
 
 def _softmax(scores: Floats) -> Floats:

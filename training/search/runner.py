@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Protocol
 
 from featurestore.cluster.request import ClusterRequest
@@ -71,6 +72,8 @@ class _Workers:
         """Run trials until ``study`` has ``trials``."""
         from distributed import KilledWorker, as_completed
 
+        if self._threads:  # the workers are on this machine
+            request = replace(request, processes=self._count)
         tasks: dict[object, Asked] = {}
         queue = as_completed()
         while True:

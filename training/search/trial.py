@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from pipelines.float32_products import float32_products
@@ -114,7 +115,18 @@ def _judge(bench: Bench, record: RunRecord, fold: InnerFold, progress: _Progress
 def _judge_linear(
     bench: Bench, record: RunRecord, spec: LinearSpec, fitted: Samples, judging: Samples
 ) -> Floats:
-    """Probabilities of ``judging``. A temperature is left out: it changes no prediction."""
+    """Probabilities of ``judging``. A temperature is left out: it changes no prediction.
+
+    One thread computes them: the matrices are small, so that threads would mostly wait for each other, and
+    sums have one order, whatever the number of cores.
+    """
+    with threadpool_limits(1):
+        return _fit_linear(bench, record, spec, fitted, judging)
+
+
+def _fit_linear(
+    bench: Bench, record: RunRecord, spec: LinearSpec, fitted: Samples, judging: Samples
+) -> Floats:
     vectors = vectors_of(record.recipe, bench.store.spec, record.features)
     classes, weights = len(record.classes), record.recipe.train.class_weights
     if spec.shrinkage == "auto" and spec.classifier == "lda":

@@ -105,7 +105,9 @@ class Claim:
 
 
 def claim_of_folds(folds: Sequence[Claim], protocol: str) -> Claim:
-    """The claim of all folds of ``protocol`` together, from the claims of each, at least one."""
+    """The claim of these folds of ``protocol`` together, at least one; a fold alone keeps its number."""
+    if len(folds) == 1 and folds[0].fold is not None:
+        return replace(folds[0], protocol=protocol)
     return replace(
         folds[0],
         protocol=protocol,

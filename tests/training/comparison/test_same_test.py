@@ -10,7 +10,7 @@ import pytest
 
 from schemas.errors import RunError
 from schemas.labels_spec import LabelsSpec
-from tests.training.comparison.results import CLAIM, answers, result
+from tests.training.comparison.results import CLAIM, LABELS, answers, result
 from training.comparison.same_test import align, differing_conditions, require_same_test
 from training.metrics.predictions import Predictions
 from training.report.differences.record import ComparedResult
@@ -85,6 +85,21 @@ def test_different_views_labels_and_speakers_are_refused() -> None:
     assert "runs/one predicts the emotions of common6, but runs/two those of own (happy, sad)" in refused(
         six, result(wanted)
     )
+
+
+def test_a_shared_map_with_the_classes_of_a_label_set_is_the_same() -> None:
+    one, two = LabelsSpec(set="common7"), LabelsSpec(set="tess7")
+    shared = LabelsSpec(set="shared", map=dict(two.label_set().rule))
+    assert shared.agrees_with(one)
+    assert one.agrees_with(two)
+    (first, second, *others) = shared.label_set().rule.items()
+    exchanged = LabelsSpec(set="shared", map=dict([second, first, *others]))
+    assert not exchanged.agrees_with(one)
+    merged = LabelsSpec(set="shared", map={**dict(one.label_set().rule), "calm": "sad"})
+    assert not merged.agrees_with(one)
+    wanted = answers(np.array([12, 15, 9]))
+    renamed = replace(result(wanted), labels=LABELS.model_copy(update={"set": "shared"}))
+    require_same_test(ONE, renamed, TWO, result(wanted))
 
 
 def test_a_leaky_result_is_not_compared_with_an_honest_one() -> None:

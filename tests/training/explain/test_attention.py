@@ -6,13 +6,16 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
 from featurestore.store import FeatureStore
-from training.explain.attention import choose_clips, weigh_steps
+from schemas.recipe import load_recipe
+from training.explain.attention import choose_clips, frames_per_step, weigh_steps
 from training.models.cnn_bilstm import CnnBiLstm
 from training.models.frame_pooling import FrameStatistics
+from training.models.registry import build_model
 from training.models.time_pooling import AttentionPooling
 from training.report.result import RunResult
 
@@ -49,6 +52,14 @@ def test_several_sets_of_weights_are_averaged() -> None:
     for weights, row, count in zip(weigh_steps(network, x, valid), expected, valid.tolist(), strict=True):
         np.testing.assert_allclose(weights, row[:count], rtol=1e-6)
         assert np.isclose(weights.sum(), 1)
+
+
+@pytest.mark.parametrize("name", ["ravdess-attention", "ravdess-transformer", "ravdess-conformer"])
+def test_a_step_is_as_many_frames_as_the_network_pools(name: str) -> None:
+    spec = load_recipe(name).model
+    network = build_model(spec, 64, 96, classes=3).eval()
+    (weights,) = weigh_steps(network, torch.randn(1, 1, 64, 96), torch.tensor([96]))
+    assert frames_per_step(spec) == 96 // len(weights) > 1
 
 
 def test_clips_of_different_emotions_come_first() -> None:

@@ -17,6 +17,7 @@ from training.loop import fit as loop
 from training.loop.checkpoint import BEST, LAST, load_best, read_history
 from training.loop.fabric import fabric_for
 from training.loop.fit import Problem, Saving, fit, forward_all
+from training.loop.optimise import plateau_rate
 from training.loop.progress import TrainingProgress
 from training.models.cnn_bilstm import CnnBiLstm
 from training.runs.observer import EpochResult, Observer, SilentObserver
@@ -223,6 +224,19 @@ def test_learning_rate_falls_by_the_factor_after_its_patience(
     history = train(tmp_path, frozen, replace(problem, order=order_of(70, 70)), spec).history
     # Nothing moves: epoch 1 is the best, 2-4 are three bad ones, so epoch 5 is slower, and then epoch 8.
     assert [round(r.learning_rate / 1e-20, 6) for r in history] == [1, 1, 1, 1, 0.1, 0.1, 0.1, 0.01]
+
+
+def test_learning_rate_follows_the_training_loss_if_validation_clips_are_trained_on(
+    tmp_path: Path, make_model: MakeModel, problem: Problem
+) -> None:
+    trained_on = replace(problem, plateau_of="training")
+    history = train(tmp_path, make_model(1), trained_on).history
+    losses = [epoch.train_loss for epoch in history]
+    assert [epoch.learning_rate for epoch in history[1:]] == [
+        plateau_rate(SPEC, losses[:done]) for done in range(1, len(losses))
+    ]
+    of_validation = [epoch.validation_loss for epoch in history]
+    assert plateau_rate(SPEC, losses[:-1]) != plateau_rate(SPEC, of_validation[:-1])
 
 
 def test_observer_hears_every_batch_and_epoch(

@@ -53,6 +53,24 @@ def test_every_pair_has_its_known_result(cells: dict) -> None:
         assert uas[(None, *pair)] == pytest.approx(1 / 3)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (("split.protocol=random", "split.leak_views=true"), "split.leak_views is true, but each cell"),
+        (
+            ("split.protocol=cross-corpus", 'split.train_corpora=["alpha"]', 'split.test_corpora=["beta"]'),
+            "split.train_corpora is alpha, but each cell",
+        ),
+    ],
+)
+def test_a_split_that_cells_would_drop_is_refused(
+    differing_store: Path, tmp_path: Path, changes: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        trained(differing_store, tmp_path, *changes)
+    assert not list(tmp_path.iterdir())
+
+
 def test_classes_are_those_that_training_and_test_share(cells: dict) -> None:
     assert cells[None, "alpha", "alpha"]["classes"] == ["angry", "happy", "neutral", "sad"]
     for key in (("alpha", "beta"), ("beta", "alpha"), ("alpha+gamma+plain", "beta")):

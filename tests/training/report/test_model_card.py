@@ -202,6 +202,8 @@ def test_metrics_json_names_protocol_and_monitor() -> None:
         "tested_on": ["tess"],
         "crosses_corpora": False,
         "normalised_by_speaker": False,
+        "normalised_by_corpus": False,
+        "configurations": None,
         "fold": None,
         "folds": None,
     }

@@ -16,6 +16,7 @@ from training.linear.classifier import fit_classifier
 from training.samples.targets import targets_of
 from training.search.inner import inner_folds
 from training.search.judge import STARTUP_TRIALS, Judge, PrunedError
+from training.search.kept import Kept
 from training.search.linear import LinearFits, Values
 from training.search.optuna_library import require_optuna
 from training.search.outcome import step_of_end, step_of_epoch
@@ -112,9 +113,31 @@ def test_trials_predict_as_training_does(spec: LinearSpec, weights: str, columns
     values[np.arange(80), targets] += 2
     fitted, judging = values[:80], values[80:]
     expected = fit_classifier(spec, fitted, targets, 5, weights).predict(judging)
-    found = LinearFits().predict(spec, Values("k", lambda: (fitted, judging), targets), 5, weights)
+    found = LinearFits(10**9).predict(spec, Values("k", lambda: (fitted, judging), targets), 5, weights)
     np.testing.assert_allclose(found, expected, atol=2e-3)
     assert (found.argmax(1) == expected.argmax(1)).mean() > 0.97
+
+
+def test_what_trials_keep_is_bounded_in_bytes() -> None:
+    generator = np.random.default_rng(5)
+    targets = generator.integers(0, 3, 60)
+    fitted = generator.normal(size=(60, 200)).astype(np.float32)
+    fits, made = LinearFits(1_000_000), []
+    for classifier in ("svm", "lda"):
+        spec = LinearSpec(name="x", classifier=classifier)  # type: ignore[arg-type]
+        for key in map(str, range(40)):
+            values = Values(key, lambda: made.append(1) or (fitted, fitted), targets)  # type: ignore[func-returns-value]
+            first = fits.predict(spec, values, 3, "none")
+            again = fits.predict(spec, values, 3, "none")
+            assert fits.bytes <= 1_000_000
+            np.testing.assert_array_equal(first, again)
+    assert len(made) == 80  # the latest is always kept
+    assert fits.bytes > 500_000
+    kept = Kept[bytes](10, len)
+    assert [kept.get(key, lambda key=key: key.encode()) for key in ("four", "five5", "four", "1234567")]
+    assert (len(kept), kept.bytes) == (1, 7)
+    kept.get("far more than ten", lambda: b"far more than ten")
+    assert len(kept) == 1
 
 
 def test_options_of_a_search_need_a_search() -> None:

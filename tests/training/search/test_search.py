@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +87,7 @@ def search(store: Path, out: Path, trials: int = 5, protocol: str = "speaker", *
     space.write_text(SPACE)
     observer = options.pop("observer", SilentObserver())
     cluster = options.pop("cluster", None)
-    request = request_of(store, out, protocol)
+    request = replace(request_of(store, out, protocol), fold=options.pop("fold", None))  # type: ignore[arg-type]
     return train_all(request, cluster, observer, SearchRequest(str(space), trials, 3))  # type: ignore[arg-type]
 
 
@@ -238,6 +240,35 @@ def test_a_network_is_trained_for_the_epochs_of_the_inner_folds(demo_store: Path
     validation = pd.read_csv(run.path / "validation.csv")
     assert {*validation["clip_id"]} == {*split.validation}
     assert len(best["fold_ua"]) == 2
+    assert "but the curves are of clips it has heard" in (run.path / "README.md").read_text()
+
+
+def test_a_fold_alone_keeps_its_number_in_the_claim(demo_store: Path, tmp_path: Path) -> None:
+    found = search(demo_store, tmp_path / "runs", 1, "kfold:2", fold=2).to_json()
+    assert "best of 1 configuration by validation (protocol: kfold:2, fold 2 of 2)" in found["title"]
+    assert (found["claim"]["fold"], found["claim"]["folds"]) == (2, 2)
+
+
+def test_the_card_says_what_the_validation_clips_were_used_for(single: Outcome) -> None:
+    run = RunFolder.open(single.path / "fold-1")
+    split = Split.read(run.path / "split.json")
+    card = (run.path / "README.md").read_text()
+    assert "used to choose the configuration" in card
+    assert "curves" not in card
+    fitted = len(split.train) + len(split.validation)
+    assert f"| train + validation, trained on | {fitted} |" in " ".join(card.split(" ")).replace("  ", "")
+    page = (run.path / "report.html").read_text()
+    assert "used to choose the configuration" in page
+    assert "train + validation, trained on" in page
+
+
+def test_a_finished_search_is_explained(nested: Outcome, demo_store: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(nested.path, folder)
+    request = TrainRequest(store=demo_store, resume=folder, hardware=Hardware("cpu"), explain=True)
+    again = train_all(request, None, SilentObserver()).to_json()
+    assert again["folds"] == nested.to_json()["folds"]
+    assert all((folder / f"fold-{number}" / "explanation.json").is_file() for number in (1, 2))
 
 
 def test_requests_that_a_search_cannot_follow_are_refused(demo_store: Path, tmp_path: Path) -> None:

@@ -50,3 +50,8 @@ def test_all_folds_together_have_the_corpora_of_each() -> None:
     both = claim_of_folds(folds, "kfold:2")
     assert both.title == "speaker-independent (protocol: kfold:2, 2 folds)"
     assert both.tested_on == ("a", "b")
+
+
+def test_a_fold_alone_keeps_its_number() -> None:
+    third = claim(protocol="kfold", fold=3, folds=3)
+    assert claim_of_folds([third], "kfold:3").title == "speaker-independent (protocol: kfold:3, fold 3 of 3)"

@@ -8,6 +8,7 @@ from typing import Literal
 from schemas.messages.counts import format_count
 from training.metrics.bootstrap import FEWEST_SPEAKERS, LEVEL
 from training.metrics.comparison import ComparedFigure
+from training.metrics.paired import smallest_p
 from training.report.differences.wording import bounds, change
 from training.splits.claim import Claim
 
@@ -16,7 +17,17 @@ FEWEST_FOR_CLAIM = 5
 
 ALPHA = 1 - LEVEL
 
-Reason = Literal["interval excludes 0", "interval includes 0", "correction", "few speakers", "leaky"]
+_MOST = 1_000
+"""With more test speakers, the lower limit of p hardly falls."""
+
+Reason = Literal[
+    "interval excludes 0",
+    "interval includes 0",
+    "correction",
+    "few speakers for correction",
+    "few speakers",
+    "leaky",
+]
 
 
 @dataclass(frozen=True)
@@ -27,17 +38,34 @@ class Verdict:
     reason: Reason
 
 
-def judge(headline: ComparedFigure, adjusted_p: float | None, claim: Claim) -> Verdict:
-    """Judge a difference of UA or CCC; ``adjusted_p`` is its p-value after Holm's correction."""
+def judge(
+    headline: ComparedFigure, adjusted_p: float | None, claim: Claim, *, comparisons: int = 1
+) -> Verdict:
+    """Judge a difference of UA or CCC.
+
+    ``adjusted_p`` is its p-value after Holm's correction for so many ``comparisons``.
+    """
     if claim.is_leaky:
         return Verdict(None, "leaky")
     if headline.speakers < FEWEST_FOR_CLAIM or adjusted_p is None:
         return Verdict(None, "few speakers")
     if not headline.difference.excludes_zero:
         return Verdict(None, "interval includes 0")
+    if adjusted_p > ALPHA and headline.speakers < fewest_for(comparisons):
+        return Verdict(None, "few speakers for correction")
     if adjusted_p > ALPHA:
         return Verdict(None, "correction")
     return Verdict("better" if headline.first_is_better else "worse", "interval excludes 0")
+
+
+def fewest_for(comparisons: int) -> int:
+    """Fewest test speakers with which the clearest of so many ``comparisons`` can pass Holm's correction.
+
+    With few speakers, a p-value has a lower limit, which the correction multiplies. If no number is enough,
+    it is :data:`FEWEST_FOR_CLAIM`.
+    """
+    enough = (n for n in range(FEWEST_FOR_CLAIM, _MOST) if comparisons * smallest_p(n) <= ALPHA)
+    return next(enough, FEWEST_FOR_CLAIM)
 
 
 def claim_sentence(
@@ -70,6 +98,11 @@ def claim_sentence(
         has = "a reliable interval" if found.interval is not None else "an interval"
         needed = FEWEST_FOR_CLAIM if found.interval is not None else FEWEST_SPEAKERS
         return f"{none}, but {has} needs at least {needed} test speakers and this test has {tested}."
+    if verdict.reason == "few speakers for correction":
+        return (
+            f"{none} ({interval}), but {comparisons} comparisons need at least {fewest_for(comparisons)} "
+            "test speakers: with fewer, no difference passes Holm's correction."
+        )
     if verdict.reason == "correction":
         return (
             f"{none} ({interval}) is not clear enough after Holm's correction for {comparisons} comparisons."

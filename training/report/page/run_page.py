@@ -10,7 +10,7 @@ from training.metrics.scores import Evaluation
 from training.metrics.value_predictions import ValuePredictions
 from training.report.dimensions.text import score_rows
 from training.report.dimensions.wording import ccc_with_interval
-from training.report.model_card import audit_sentences, how_trained, input_of, weights_of
+from training.report.model_card import audit_sentences, how_trained, input_of, validation_note, weights_of
 from training.report.page import pictures, results, split_facts
 from training.report.page.class_values import class_values
 from training.report.page.commands import commands_of
@@ -45,7 +45,7 @@ def run_page(result: RunResult) -> str:
         notices=result.notices,
         curves=pictures.curves(result.history, BEST_BY[recipe.train.monitor]) if result.history else (),
         ending=capitalise(result.ending),
-        validation_note=_validation_note(result),
+        validation_note=validation_note(result),
         sides=split_facts.side_rows(result),
         speakers=[(side, ", ".join(result.speakers[side])) for side in SIDES if side in result.speakers],
         audit_text=audit_sentences(result).replace("`", ""),
@@ -100,12 +100,6 @@ def _facts(result: RunResult) -> results.Facts:
     best = "no epochs" if result.best_epoch is None else f"{result.best_epoch} of {epochs}"
     counted = "not counted" if result.parameters is None else f"{result.parameters:,}"
     return (("parameters", counted), ("epoch of the weights", best))
-
-
-def _validation_note(result: RunResult) -> str:
-    if result.best_epoch is None:
-        return "Validation clips; they were not used to choose anything."
-    return "Validation clips; they were used to choose the epoch, so this is not an estimate of accuracy."
 
 
 def _model(result: RunResult) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from training.audits.audit import Check, Verdict
-from training.report.result import RunResult
+from training.report.result import FITTED, RunResult
 from training.splits.side import SIDES
 
 SIDES_HEADER = ("clips", "speakers", "views", "samples")
@@ -32,6 +32,10 @@ def side_rows(result: RunResult) -> list[tuple[str, ...]]:
         size = result.sides[side]
         read = f"{len(trained)}" if side == "train" and not drawn and trained != (0,) else views
         rows.append((side, f"{size.clips:,}", f"{size.speakers:,}", read, f"{size.samples:,}"))
+    if (fitted := result.fitted) is not None:
+        views = "1, the original" if trained == (0,) else f"up to {len(trained)}"
+        cells = (f"{fitted.clips:,}", f"{fitted.speakers:,}", views, f"{fitted.samples:,}")
+        rows.append((FITTED, *cells))
     return rows
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import norm, t
 
 from tests.training.comparison.results import CLAIM, answers, result
 from tests.training.report.page.reading import Page
@@ -25,7 +26,7 @@ from training.report.differences.figure import differences_png, forest_figure
 from training.report.differences.record import ComparedResult, ResultComparison, ResultComparisons
 from training.report.differences.table import to_csv
 from training.report.differences.text import comparison_text
-from training.report.differences.verdict import Verdict, claim_sentence, judge
+from training.report.differences.verdict import Verdict, claim_sentence, fewest_for, judge
 from training.report.differences.wording import signed
 from training.report.page.comparison_page import comparison_page
 from training.splits.claim import Claim
@@ -135,6 +136,21 @@ def test_of_several_only_what_survives_the_correction_is_claimed() -> None:
     found = compared(BETTER, ALIKE)
     assert found.comparisons[0].sentence.endswith("also after Holm's correction for 2 comparisons.")
     assert [each.verdict.claim for each in found.comparisons] == ["better", None]
+
+
+@pytest.mark.parametrize(("comparisons", "speakers"), [(1, 5), (2, 6), (3, 7), (4, 8)])
+def test_many_comparisons_need_more_speakers(comparisons: int, speakers: int) -> None:
+    """The limit, by hand: Student's t of the normal quantile of 1 / 10001, two-sided."""
+    limits = [2 * t.sf(norm.isf(1 / 10_001) / np.sqrt(n / (n - 1)), n - 1) for n in (speakers - 1, speakers)]
+    assert comparisons * limits[1] <= 0.05
+    assert comparisons == 1 or comparisons * limits[0] > 0.05
+    assert fewest_for(comparisons) == speakers
+    headline = replace(compared(BETTER).headline, speakers=speakers - 1)
+    if comparisons > 1:
+        verdict = judge(headline, comparisons * limits[0], CLAIM, comparisons=comparisons)
+        assert verdict == Verdict(None, "few speakers for correction")
+        sentence = claim_sentence(verdict, headline, CLAIM, ("a", "b"), "recognises emotions", comparisons)
+        assert f"but {comparisons} comparisons need at least {speakers} test speakers" in sentence
 
 
 def test_parts_are_called_exploratory_and_mcnemar_has_its_limit() -> None:
