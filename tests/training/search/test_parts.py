@@ -13,8 +13,10 @@ from schemas.labels_spec import LabelsSpec
 from schemas.protocol import SplitSpec
 from tests.training.conftest import MakeManifest
 from training.linear.classifier import fit_classifier
+from training.plan.plan import searched_notice
+from training.runs.run import SearchSummary
 from training.samples.targets import targets_of
-from training.search.inner import inner_folds
+from training.search.inner import held_out_by, inner_folds
 from training.search.judge import STARTUP_TRIALS, Judge, PrunedError
 from training.search.kept import Kept
 from training.search.linear import LinearFits, Values
@@ -73,6 +75,10 @@ def test_a_single_speaker_is_divided_by_sentence(make_manifest: MakeManifest) ->
     folds = inner_folds(split, manifest, targets, 2, 0)
     sentence = manifest["sentence"].to_numpy()
     assert all(not {*sentence[list(fold.fit)]} & {*sentence[list(fold.judge)]} for fold in folds)
+    known = manifest[manifest["speaker"] == manifest["speaker"].iloc[0]]
+    assert held_out_by(split, known, 2) == held_out_by(None, known, 1) == "sentence"
+    assert held_out_by(split, manifest, 2) == held_out_by(None, manifest, 1) == "speaker"
+    assert held_out_by(split, known, 1) == split.validation_by
     nameless = manifest.assign(sentence="")
     split = splits_of(nameless, SplitSpec(protocol="loso"), 0)[0]
     with pytest.raises(SplitError, match="two speakers or two known sentences"):
@@ -138,6 +144,14 @@ def test_what_trials_keep_is_bounded_in_bytes() -> None:
     assert (len(kept), kept.bytes) == (1, 7)
     kept.get("far more than ten", lambda: b"far more than ten")
     assert len(kept) == 1
+
+
+def test_the_notice_names_what_was_held_out_and_curves_only_if_there_are_any() -> None:
+    searched = SearchSummary(trials=1, configurations=1, inner_folds=2, validation_ua=0.5)
+    of_sentences = searched.model_copy(update={"held_out_by": "sentence"})
+    assert searched_notice(searched, linear=True).endswith("not heard the clip's speaker")
+    assert searched_notice(of_sentences, linear=True).endswith("not heard the clip's sentence")
+    assert searched_notice(searched, linear=False).endswith("but the curves are of clips it has heard")
 
 
 def test_options_of_a_search_need_a_search() -> None:
