@@ -13,7 +13,8 @@ from pathlib import Path
 
 from gpu.session import ROOT, Session, Tell
 
-_IMPORTED_AS = {"scikit-learn": "sklearn", "google-crc32c": "google_crc32c"}
+_IMPORTED_AS = {"scikit-learn": "sklearn"}
+"""Packages whose modules have other names than themselves with underscores."""
 
 
 def install(session: Session, tell: Tell) -> None:
@@ -25,7 +26,8 @@ def install(session: Session, tell: Tell) -> None:
         target = ("--target", str(session.scratch / "site"))
         subprocess.run([sys.executable, "-m", "pip", "install", *options, *target, *wheels], check=True)
     text = (ROOT / "pyproject.toml").read_text().partition("\ndependencies = [")[2].partition("\n]")[0]
-    needed = [_IMPORTED_AS.get(name, name) for name in re.findall(r'^\s*"([a-z0-9-]+)', text, re.MULTILINE)]
+    packages = re.findall(r'^\s*"([a-z0-9-]+)', text, re.MULTILINE)
+    needed = [_IMPORTED_AS.get(name, name.replace("-", "_")) for name in packages]
     tell("missing", [name for name in needed if not _is_importable(name)])
 
 
