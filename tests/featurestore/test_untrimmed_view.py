@@ -1,7 +1,6 @@
 """Stores with the view before trimming: built, grown, by processes and in batches, and heard."""
 
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ import soxr
 import torch
 
 from featurestore.build import BuildReport, BuildRequest, build
-from featurestore.compute import execution, worker_processes
+from featurestore.compute import worker_processes
 from featurestore.format.layout import is_shard
 from featurestore.listen.clip import ListenRequest
 from featurestore.listen.listen import listen
@@ -22,7 +21,7 @@ from featurestore.store import FeatureStore
 from featurestore.verify import verify
 from pipelines.pipeline import Pipeline
 from schemas.errors import SpecError
-from schemas.spec import StoreSpec
+from tests.featurestore.padded_batches import compute_in_batches
 from tests.once import Once
 from tests.tiny_store import TINY_RECIPE
 
@@ -147,14 +146,6 @@ class TestBuild:
         assert not (tmp_path / "wrong.zarr").exists()
 
 
-class PaddedBatches(Pipeline):
-    """Batches of 16, as on a GPU."""
-
-    def __init__(self, spec: StoreSpec, device: torch.device, encoders: Mapping[str, Path]) -> None:
-        super().__init__(spec, torch.device("cpu"), encoders)
-        self.clips_at_once = 16
-
-
 @pytest.mark.parametrize(
     "many",
     [pytest.param(1, id="worker processes", marks=pytest.mark.slow), pytest.param(10_000, id="threads")],
@@ -167,8 +158,7 @@ def test_batches_fill_the_same_store(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("pipelines.device.choose_device", lambda _: torch.device("cuda"))
-    monkeypatch.setattr(execution, "Pipeline", PaddedBatches)
+    compute_in_batches(monkeypatch)
     monkeypatch.setattr(worker_processes, "MANY_CLIPS", many)
     _build(tmp_path / "gpu.zarr", quiet_margins, untrimmed_recipe)
     one, other = FeatureStore.open(untrimmed_store), FeatureStore.open(tmp_path / "gpu.zarr")

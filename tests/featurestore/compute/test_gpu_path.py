@@ -1,6 +1,6 @@
 """The way of a build that feeds a GPU, with a pipeline that computes its batches on the CPU."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from featurestore.build import BuildRequest, build
 from featurestore.compute import execution, worker_processes
@@ -16,24 +15,8 @@ from featurestore.plan.spec import SpecRequest
 from featurestore.store import FeatureStore
 from featurestore.verify import verify
 from pipelines.feature_batch import FeatureBatch
-from pipelines.pipeline import Pipeline
-from schemas.spec import StoreSpec
+from tests.featurestore.padded_batches import PaddedBatches, compute_in_batches
 from tests.pretended_cuda.pretend import pretend_cuda
-
-
-class PaddedBatches(Pipeline):
-    """Batches of 16, as on a GPU."""
-
-    def __init__(self, spec: StoreSpec, device: torch.device, encoders: Mapping[str, Path]) -> None:
-        super().__init__(spec, torch.device("cpu"), encoders)
-        self.clips_at_once = 16
-
-
-@pytest.fixture(autouse=True)
-def no_pipeline_of_other_tests() -> Iterator[None]:
-    execution._pipeline.cache_clear()
-    yield
-    execution._pipeline.cache_clear()
 
 
 @pytest.mark.parametrize("many", [1, 10_000], ids=["worker processes", "threads"])
@@ -44,8 +27,7 @@ def test_batches_fill_the_same_store(
     files[7].write_bytes(b"no sound")
     spec = SpecRequest(recipe=tiny_recipe)
     build(BuildRequest(tmp_path / "cpu.zarr", own_demo, "demo", spec))
-    monkeypatch.setattr("pipelines.device.choose_device", lambda _: torch.device("cuda"))
-    monkeypatch.setattr(execution, "Pipeline", PaddedBatches)
+    compute_in_batches(monkeypatch)
     monkeypatch.setattr(worker_processes, "MANY_CLIPS", many)
     report = build(BuildRequest(tmp_path / "gpu.zarr", own_demo, "demo", spec, jobs=2))
     assert verify(tmp_path / "gpu.zarr", full=True).ok
@@ -75,8 +57,7 @@ def test_the_device_has_the_next_batch_before_the_last_one_is_gathered(
 
             return note
 
-    monkeypatch.setattr("pipelines.device.choose_device", lambda _: torch.device("cuda"))
-    monkeypatch.setattr(execution, "Pipeline", Noted)
+    compute_in_batches(monkeypatch, Noted)
     build(BuildRequest(tmp_path / "s.zarr", small_demo, "demo", SpecRequest(recipe=tiny_recipe)))
     assert done == ["launch", *["launch", "collect"] * 6, "collect"]  # 112 clips are seven batches
 
@@ -98,8 +79,7 @@ def test_units_of_several_threads_give_a_gpu_their_batches_one_at_a_time(
 
             return note
 
-    monkeypatch.setattr("pipelines.device.choose_device", lambda _: torch.device("cuda"))
-    monkeypatch.setattr(execution, "Pipeline", Noted)
+    compute_in_batches(monkeypatch, Noted)
     monkeypatch.setattr(execution, "Execution", partial(execution.Execution, device_lock=lock))
     build(BuildRequest(tmp_path / "s.zarr", small_demo, "demo", SpecRequest(recipe=tiny_recipe)))
     assert held == [True, *[True, False] * 6, False]
