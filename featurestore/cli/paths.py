@@ -37,6 +37,11 @@ def recipe_type(text: str) -> str:
     return _found(text)
 
 
+def space_type(text: str) -> str:
+    """A TOML file, or the name of a search space."""
+    return _found(text)
+
+
 def recording_type(text: str) -> str:
     """A file or folder, or :data:`STDIN`."""
     return text if text == STDIN else _found(text)

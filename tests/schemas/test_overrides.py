@@ -74,7 +74,7 @@ def test_a_models_name_takes_all_of_it_and_fields_beside_it_replace_its_own() ->
     [
         ("train.lr", "'train.lr' sets nothing; give a field and its value, such as train.lr=3e-4"),
         ("=3", "'=3' sets nothing"),
-        ("train.rate=1", "a recipe has no 'train.rate'; it has average, batch_size,"),
+        ("train.rate=1", "a recipe has no 'train.rate'; it has average, balance, batch_size,"),
         ("trian.lr=1", "a recipe has no 'trian'; it has audio, datasets,"),
         ("train.lr.x=1", "a recipe has no 'train.lr'"),
         ("train=3", "'train' has fields of its own; it has average,"),

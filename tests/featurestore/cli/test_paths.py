@@ -13,7 +13,7 @@ from featurestore.cli import paths
 from schemas.errors import UsageError
 from tests import commands
 
-PROGRAMS = ("features", "train", "evaluate", "predict", "export", "demo")
+PROGRAMS = ("features", "train", "evaluate", "predict", "export", "demo", "serve")
 TYPES = {function for name, function in vars(paths).items() if name.endswith("_type")}
 WORDS = ("folder", "file", "store", "run", "recording")
 """What a help text that describes a path speaks of."""

@@ -10,7 +10,7 @@ import typer
 from featurestore.cli import completion
 from featurestore.cli.console import Command, Version, after_result, err, out, print_json
 from featurestore.cli.options import Json
-from featurestore.cli.paths import path_type, place_type, recipe_type, resume_type
+from featurestore.cli.paths import path_type, place_type, recipe_type, resume_type, space_type
 from schemas.defaults import DEFAULT_RECIPE
 from training.cli.choices import DeviceName, LoaderName
 from training.cli.options import (
@@ -143,6 +143,7 @@ def train(
             "validation speakers and test it once. SPACE is default, which is the space of the recipe or "
             "model; the name of a shipped space; or a TOML file. Each fold has its own search.",
             autocompletion=completion.spaces,
+            parser=space_type,
             rich_help_panel=_SEARCH,
         ),
     ] = None,
