@@ -18,7 +18,7 @@ from tests.servers.serving import Handler, serving
 
 @dataclass
 class Proxy:
-    """Passes requests on to a server and spoils those answers that it is told to spoil."""
+    """Passes requests on to a server and damages the answers that a test chooses."""
 
     upstream: str
     url: str = ""
@@ -33,7 +33,7 @@ class Proxy:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def forget(self) -> None:
-        """Begin anew: no faults, no requests."""
+        """Forget all faults and requests."""
         with self.lock:
             self.faults.clear()
             self.requests.clear()
